@@ -1,0 +1,77 @@
+/** Finding and opening a WebGPU adapter. */
+
+export type DeviceKind = "auto" | "gpu" | "cpu";
+
+/** No usable adapter; the message says what to install or try. */
+export class AdapterError extends Error {
+  override name = "AdapterError";
+}
+
+/** `software` adapters run kernels on the processor: few wide lanes, slow workgroup memory. */
+export type AdapterClass = "gpu" | "software";
+
+export interface OpenAdapter {
+  readonly device: GPUDevice;
+  readonly name: string;
+  readonly adapterClass: AdapterClass;
+}
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
+
+const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
+
+const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, or the software one: " +
+  "apt-get install mesa-vulkan-drivers (Debian, Ubuntu)";
+
+/**
+ * Opens an adapter with every limit it offers. `gpu` refuses a software adapter, `cpu` asks for one.
+ * `limits` lowers single limits, for trying what a smaller device would do.
+ * @throws AdapterError when there is none of the kind
+ */
+export async function openAdapter(
+  kind: DeviceKind,
+  limits: Readonly<Record<string, number>> = {},
+): Promise<OpenAdapter> {
+  const adapter = await navigator.gpu?.requestAdapter({
+    powerPreference: "high-performance",
+    forceFallbackAdapter: kind === "cpu",
+  });
+  if (!adapter) throw new AdapterError(NO_ADAPTER);
+  const { description, vendor, architecture } = adapter.info;
+  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  const software = adapter.info.isFallbackAdapter || SOFTWARE.test(name);
+  if (kind === "gpu" && software) {
+    throw new AdapterError(
+      `No GPU found, only the software adapter "${name}". Install the GPU's Vulkan driver, or use --device cpu`,
+    );
+  }
+  if (kind === "cpu" && !software) {
+    throw new AdapterError(
+      `No software adapter found, only "${name}". Install one (apt-get install mesa-vulkan-drivers), or use --device gpu`,
+    );
+  }
+  const device = await adapter.requestDevice({
+    label: name,
+    requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: { ...allLimits(adapter.limits), ...limits },
+  });
+  return { device, name, adapterClass: software ? "software" : "gpu" };
+}
+
+/** Without this a device has the specification's default limits, whatever the adapter could do. */
+function allLimits(offered: GPUSupportedLimits): Record<string, number> {
+  const wanted = [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxUniformBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxComputeWorkgroupStorageSize",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+    "maxComputeWorkgroupSizeY",
+    "maxComputeWorkgroupSizeZ",
+    "minUniformBufferOffsetAlignment",
+    "minStorageBufferOffsetAlignment",
+  ] as const;
+  return Object.fromEntries(wanted.map((name) => [name, offered[name]]));
+}

@@ -1,0 +1,285 @@
+/** One open device: compiles kernels, encodes dispatches into one open pass, moves bytes in and out. */
+import { type AdapterClass, type DeviceKind, openAdapter } from "./adapter.ts";
+import { type Constants, type KernelSource, reflectBindings, reflectParams, specialise } from "./kernel.ts";
+import { BufferPool, type DeviceBuffer, type MemoryUse } from "./pool.ts";
+import { UniformArena } from "./uniforms.ts";
+
+/** A range of a device buffer, as a kernel sees it. Tensors have this shape. */
+export interface BufferRange {
+  readonly buffer: DeviceBuffer;
+  /** In bytes; a multiple of 256. */
+  readonly offset: number;
+  /** In bytes. */
+  readonly bytes: number;
+}
+
+/** Workgroups: a count (folded into two dimensions where it exceeds the limit of one) or a grid. */
+export type Workgroups = number | readonly [number, number, number];
+
+interface Pipeline {
+  readonly id: number;
+  readonly label: string;
+  readonly handle: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly buffers: readonly { name: string; index: number }[];
+  readonly params: { index: number; fields: readonly { name: string; type: string }[] } | undefined;
+}
+
+/** Work is submitted after this many dispatches, so that the device starts while the rest is encoded. */
+const DISPATCHES_PER_SUBMIT = 256;
+const BIND_GROUPS_KEPT = 16384;
+const MAX_WORKGROUPS = 65535;
+
+/** A grid of `count` workgroups; beyond the limit of one dimension the kernel flattens it with `flat_group`. */
+export function foldWorkgroups(count: number): readonly [number, number, number] {
+  if (count <= MAX_WORKGROUPS) return [count, 1, 1];
+  const rows = Math.ceil(count / MAX_WORKGROUPS);
+  return [Math.ceil(count / rows), rows, 1];
+}
+
+export class Gpu {
+  readonly name: string;
+  readonly adapterClass: AdapterClass;
+  readonly limits: GPUSupportedLimits;
+  readonly features: GPUSupportedFeatures;
+  readonly #device: GPUDevice;
+  readonly #pool: BufferPool;
+  readonly #uniforms: UniformArena;
+  readonly #pipelines = new Map<KernelSource, Map<string, Pipeline>>();
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pending = 0;
+  #dispatches = 0;
+  #lastLabel = "";
+  #error: string | undefined;
+
+  private constructor(device: GPUDevice, name: string, adapterClass: AdapterClass) {
+    this.#device = device;
+    this.name = name;
+    this.adapterClass = adapterClass;
+    this.limits = device.limits;
+    this.features = device.features;
+    this.#pool = new BufferPool(device, () => this.flush());
+    this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
+    // Errors of the device are silent unless listened to, and name no dispatch: the nearest known label is kept.
+    device.addEventListener("uncapturederror", (event) => {
+      this.#error ??= `${
+        (event as GPUUncapturedErrorEvent).error.message
+      } (last kernel encoded: ${this.#lastLabel})`;
+    });
+    device.lost.then((info) => {
+      if (info.reason !== "destroyed") this.#error ??= `the device was lost: ${info.message}`;
+    });
+  }
+
+  /** Opens the adapter of a kind; `limits` lowers single limits. Throws AdapterError when there is none. */
+  static async open(kind: DeviceKind = "auto", limits: Readonly<Record<string, number>> = {}): Promise<Gpu> {
+    const { device, name, adapterClass } = await openAdapter(kind, limits);
+    return new Gpu(device, name, adapterClass);
+  }
+
+  get memory(): MemoryUse {
+    return this.#pool.memory;
+  }
+
+  /** Dispatches encoded since the device was opened. */
+  get dispatches(): number {
+    return this.#dispatches;
+  }
+
+  /** A buffer of at least `bytes` with undefined contents. */
+  take(bytes: number): DeviceBuffer {
+    return this.#pool.take(bytes);
+  }
+
+  give(buffer: DeviceBuffer): void {
+    this.#pool.give(buffer);
+  }
+
+  /** Gives the memory of unused buffers back to the device. */
+  trim(): void {
+    this.#pool.trim();
+    this.#bindGroups.clear();
+  }
+
+  /**
+   * Encodes one dispatch. Buffers and parameters are passed by their WGSL names; one too few or too many throws.
+   * The work runs at the next flush or read, or when enough has gathered.
+   */
+  dispatch(
+    kernel: KernelSource,
+    entry: string,
+    buffers: Readonly<Record<string, BufferRange>>,
+    params: Readonly<Record<string, number>>,
+    workgroups: Workgroups,
+    constants: Constants = {},
+  ): void {
+    const pipeline = this.#pipeline(kernel, entry, constants);
+    const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
+    if (Math.min(...grid) < 1) return;
+    const bindGroup = this.#bindGroup(pipeline, buffers);
+    const offset = pipeline.params && this.#uniforms.append(pipeline.label, pipeline.params.fields, params);
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#pass ??= this.#encoder.beginComputePass();
+    this.#pass.setPipeline(pipeline.handle);
+    this.#pass.setBindGroup(0, bindGroup, offset === undefined ? [] : [offset]);
+    this.#pass.dispatchWorkgroups(...grid);
+    this.#lastLabel = pipeline.label;
+    this.#dispatches++;
+    if (++this.#pending >= DISPATCHES_PER_SUBMIT) this.flush();
+  }
+
+  /** Submits what has been encoded. Does not wait. */
+  flush(): void {
+    if (!this.#encoder) return;
+    this.#pass?.end();
+    // Queue order makes this safe: the write lands after all submitted work and before what is submitted next.
+    this.#uniforms.upload();
+    this.#device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.#pass = undefined;
+    this.#pending = 0;
+  }
+
+  /** Copies host bytes into a buffer. */
+  write(target: BufferRange, data: ArrayBufferView<ArrayBuffer>): void {
+    if (data.byteLength > target.bytes) {
+      throw new RangeError(`Cannot write ${data.byteLength} bytes into a range of ${target.bytes}`);
+    }
+    // A queue write overtakes work that is encoded but not yet submitted.
+    this.flush();
+    const whole = data.byteLength & ~3;
+    const { handle } = target.buffer;
+    this.#device.queue.writeBuffer(handle, target.offset, data.buffer, data.byteOffset, whole);
+    if (whole < data.byteLength) {
+      const tail = new Uint8Array(4);
+      tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
+      this.#device.queue.writeBuffer(handle, target.offset + whole, tail);
+    }
+  }
+
+  /**
+   * Reads ranges back, all through one map (a map costs some ten milliseconds whatever its size).
+   * @throws Error with the first thing the device complained of since the last read
+   */
+  async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
+    const starts: number[] = [];
+    let total = 0;
+    for (const { bytes } of ranges) {
+      starts.push(total);
+      total += Math.ceil(bytes / 4) * 4;
+    }
+    const staging = this.#device.createBuffer({
+      size: Math.max(total, 4),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#encoder ??= this.#device.createCommandEncoder();
+    for (const [i, { buffer, offset, bytes }] of ranges.entries()) {
+      const size = Math.ceil(bytes / 4) * 4;
+      if (size > 0) this.#encoder.copyBufferToBuffer(buffer.handle, offset, staging, starts[i]!, size);
+    }
+    this.flush();
+    await staging.mapAsync(GPUMapMode.READ).catch((error) => {
+      this.#error ??= String(error?.message ?? error);
+    });
+    this.#throwError();
+    const mapped = staging.getMappedRange();
+    const copies = ranges.map(({ bytes }, i) => mapped.slice(starts[i]!, starts[i]! + bytes));
+    staging.unmap();
+    staging.destroy();
+    return copies;
+  }
+
+  /** Waits until everything encoded has run; throws what the device complained of. */
+  async finish(): Promise<void> {
+    this.flush();
+    await this.#device.queue.onSubmittedWorkDone();
+    this.#throwError();
+  }
+
+  /** Ends the device and all its memory. */
+  destroy(): void {
+    this.#device.destroy();
+  }
+
+  #throwError(): void {
+    if (this.#error === undefined) return;
+    const message = this.#error;
+    this.#error = undefined;
+    throw new Error(`The device reported an error: ${message}`);
+  }
+
+  #pipeline(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
+    let variants = this.#pipelines.get(kernel);
+    if (!variants) this.#pipelines.set(kernel, variants = new Map());
+    let key = entry;
+    for (const name in constants) key += `,${name}=${constants[name]}`;
+    let pipeline = variants.get(key);
+    if (!pipeline) variants.set(key, pipeline = this.#compile(kernel, entry, constants));
+    return pipeline;
+  }
+
+  #compile(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
+    const label = `${kernel.label}.${entry}`;
+    const code = specialise(kernel, constants);
+    const bindings = reflectBindings(kernel.label, code, entry);
+    const layout = this.#device.createBindGroupLayout({
+      label,
+      entries: bindings.map(({ index, type }) => ({
+        binding: index,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type, hasDynamicOffset: type === "uniform" },
+      })),
+    });
+    this.#lastLabel = label;
+    const handle = this.#device.createComputePipeline({
+      label,
+      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module: this.#device.createShaderModule({ label, code }), entryPoint: entry },
+    });
+    const uniform = bindings.find(({ type }) => type === "uniform");
+    return {
+      id: this.#nextPipeline++,
+      label,
+      handle,
+      layout,
+      buffers: bindings.filter(({ type }) => type !== "uniform"),
+      params: uniform && { index: uniform.index, fields: reflectParams(code) },
+    };
+  }
+  #nextPipeline = 0;
+
+  #bindGroup(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
+    let key = String(pipeline.id);
+    for (const { name } of pipeline.buffers) {
+      const range = buffers[name];
+      if (!range) throw new TypeError(`Cannot dispatch ${pipeline.label}: no buffer given for "${name}"`);
+      key += `,${range.buffer.id}+${range.offset}:${range.bytes}`;
+    }
+    const cached = this.#bindGroups.get(key);
+    if (cached) return cached;
+    const known = new Set(pipeline.buffers.map(({ name }) => name));
+    const unknown = Object.keys(buffers).find((name) => !known.has(name));
+    if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
+    const entries = pipeline.buffers.map(({ name, index }): GPUBindGroupEntry => {
+      const { buffer, offset, bytes } = buffers[name]!;
+      // Whole vec4s are bound, so that a kernel may walk any array four elements at a time.
+      const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+      if (size > this.limits.maxStorageBufferBindingSize) {
+        throw new RangeError(
+          `Cannot bind "${name}" of ${pipeline.label}: ${bytes} bytes exceed the adapter's binding limit of ` +
+            `${this.limits.maxStorageBufferBindingSize}`,
+        );
+      }
+      return { binding: index, resource: { buffer: buffer.handle, offset, size } };
+    });
+    if (pipeline.params) entries.push({ binding: pipeline.params.index, resource: this.#uniforms.binding });
+    const group = this.#device.createBindGroup({ label: pipeline.label, layout: pipeline.layout, entries });
+    if (this.#bindGroups.size >= BIND_GROUPS_KEPT) this.#bindGroups.clear();
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+}

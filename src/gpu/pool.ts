@@ -1,0 +1,108 @@
+/** Device memory: buffers are handed out by size class and come back for reuse; every byte is counted. */
+
+/** A device buffer. `id` is unique over the life of the process, so caches may key on it. */
+export interface DeviceBuffer {
+  readonly id: number;
+  readonly handle: GPUBuffer;
+  readonly bytes: number;
+}
+
+export interface MemoryUse {
+  /** Bytes in buffers now in use. */
+  readonly live: number;
+  /** The most `live` has been. */
+  readonly peakLive: number;
+  /** Bytes held from the device, in use or waiting for reuse. */
+  readonly held: number;
+  /** The most `held` has been. */
+  readonly peakHeld: number;
+}
+
+const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+
+/** Waiting buffers beyond this share of the live bytes are given back to the device. */
+const SPARE_SHARE = 0.1;
+const SPARE_MINIMUM = 32 * 2 ** 20;
+
+let nextId = 1;
+
+/** Rounds a size up to its class: at most 1/16 above, always a multiple of 256. */
+export function sizeClass(bytes: number): number {
+  const step = Math.max(256, 2 ** (Math.ceil(Math.log2(Math.max(bytes, 1))) - 5));
+  return Math.max(256, Math.ceil(bytes / step) * step);
+}
+
+/**
+ * Hands out storage buffers. Reuse is last-in first-out within a class, so that a training step meets the buffers
+ * (and with them the bind groups) of the step before. `beforeDestroy` must submit any work that names a buffer.
+ */
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #beforeDestroy: () => void;
+  readonly #waiting = new Map<number, DeviceBuffer[]>();
+  #waitingBytes = 0;
+  #live = 0;
+  #peakLive = 0;
+  #held = 0;
+  #peakHeld = 0;
+
+  constructor(device: GPUDevice, beforeDestroy: () => void) {
+    this.#device = device;
+    this.#beforeDestroy = beforeDestroy;
+  }
+
+  get memory(): MemoryUse {
+    return { live: this.#live, peakLive: this.#peakLive, held: this.#held, peakHeld: this.#peakHeld };
+  }
+
+  /** A buffer of at least `bytes`; its contents are undefined. Throws RangeError beyond the device's buffer limit. */
+  take(bytes: number): DeviceBuffer {
+    const size = sizeClass(bytes);
+    if (size > this.#device.limits.maxBufferSize) {
+      throw new RangeError(
+        `Cannot allocate ${bytes} bytes: the adapter's largest buffer is ${this.#device.limits.maxBufferSize} bytes`,
+      );
+    }
+    let buffer = this.#waiting.get(size)?.pop();
+    if (buffer) {
+      this.#waitingBytes -= size;
+    } else {
+      this.#trimTo(Math.max(SPARE_MINIMUM, SPARE_SHARE * this.#live));
+      buffer = { id: nextId++, handle: this.#device.createBuffer({ size, usage: USAGE }), bytes: size };
+      this.#held += size;
+      this.#peakHeld = Math.max(this.#peakHeld, this.#held);
+    }
+    this.#live += size;
+    this.#peakLive = Math.max(this.#peakLive, this.#live);
+    return buffer;
+  }
+
+  /** Takes a buffer back. Work already encoded may still name it: later work is ordered behind it. */
+  give(buffer: DeviceBuffer): void {
+    const waiting = this.#waiting.get(buffer.bytes);
+    if (waiting) waiting.push(buffer);
+    else this.#waiting.set(buffer.bytes, [buffer]);
+    this.#waitingBytes += buffer.bytes;
+    this.#live -= buffer.bytes;
+  }
+
+  /** Destroys every waiting buffer. */
+  trim(): void {
+    this.#trimTo(0);
+  }
+
+  /** Destroys waiting buffers, the largest classes first, until at most `spare` bytes wait. */
+  #trimTo(spare: number): void {
+    if (this.#waitingBytes <= spare) return;
+    this.#beforeDestroy();
+    for (const size of [...this.#waiting.keys()].sort((a, b) => b - a)) {
+      const waiting = this.#waiting.get(size)!;
+      while (waiting.length > 0 && this.#waitingBytes > spare) {
+        // The one that has waited longest; the newest is the likeliest to be wanted again.
+        waiting.shift()!.handle.destroy();
+        this.#waitingBytes -= size;
+        this.#held -= size;
+      }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Run-time parameters of the dispatches of one submission, in one buffer addressed by dynamic offsets. */
+
+/** Bytes bound for every kernel's `Params`: room for 32 fields. */
+const BINDING_BYTES = 128;
+
+export class UniformArena {
+  readonly #device: GPUDevice;
+  readonly #buffer: GPUBuffer;
+  readonly #stride: number;
+  readonly #view: DataView<ArrayBuffer>;
+  #used = 0;
+
+  /** `slots` is the most `append`s between two `upload`s. */
+  constructor(device: GPUDevice, slots: number) {
+    this.#device = device;
+    const alignment = device.limits.minUniformBufferOffsetAlignment;
+    this.#stride = Math.ceil(BINDING_BYTES / alignment) * alignment;
+    this.#view = new DataView(new ArrayBuffer(this.#stride * slots));
+    this.#buffer = device.createBuffer({
+      label: "uniforms",
+      size: this.#view.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  get binding(): GPUBufferBinding {
+    return { buffer: this.#buffer, offset: 0, size: BINDING_BYTES };
+  }
+
+  /** Packs one dispatch's parameters in the order of `fields`; returns their dynamic offset. */
+  append(
+    label: string,
+    fields: readonly { name: string; type: string }[],
+    values: Readonly<Record<string, number>>,
+  ): number {
+    const offset = this.#used;
+    let at = offset;
+    for (const { name, type } of fields) {
+      const value = values[name];
+      if (value === undefined) throw new TypeError(`Cannot dispatch ${label}: no value given for "${name}"`);
+      if (type === "f32") this.#view.setFloat32(at, value, true);
+      else if (type === "i32") this.#view.setInt32(at, value, true);
+      else this.#view.setUint32(at, value, true);
+      at += 4;
+    }
+    this.#used += this.#stride;
+    return offset;
+  }
+
+  /** Sends what was appended to the device and starts again at the front. */
+  upload(): void {
+    if (this.#used > 0) this.#device.queue.writeBuffer(this.#buffer, 0, this.#view.buffer, 0, this.#used);
+    this.#used = 0;
+  }
+}

@@ -1,0 +1,12 @@
+/** Where a gradient starts. */
+import { backwardFrom } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { accumulate, copy, full } from "./pointwise.ts";
+
+/**
+ * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the
+ * elements of output; ones if not given. What was recorded is used up.
+ */
+export function backward(output: Tensor, seed?: Tensor): void {
+  backwardFrom(output, seed ?? full(output.gpu, output.shape, 1), { accumulate, copy });
+}

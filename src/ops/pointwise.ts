@@ -1,0 +1,207 @@
+/** Pointwise ops: functions of one tensor, arithmetic of two with broadcasting, fills and copies. */
+import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { broadcastShapes, sameShape, type Shape, showShape } from "../tensor/shape.ts";
+import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { collapse } from "./broadcast.ts";
+import { mustBe } from "./check.ts";
+import { sumTo } from "./reduction.ts";
+import add_ from "../../wgsl/pointwise/add.wgsl" with { type: "text" };
+import affine_ from "../../wgsl/pointwise/affine.wgsl" with { type: "text" };
+import binary_ from "../../wgsl/pointwise/binary.wgsl" with { type: "text" };
+import div_ from "../../wgsl/pointwise/div.wgsl" with { type: "text" };
+import equal_ from "../../wgsl/pointwise/equal.wgsl" with { type: "text" };
+import exp_ from "../../wgsl/pointwise/exp.wgsl" with { type: "text" };
+import fill_ from "../../wgsl/pointwise/fill.wgsl" with { type: "text" };
+import gelu_ from "../../wgsl/pointwise/gelu.wgsl" with { type: "text" };
+import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import log_ from "../../wgsl/pointwise/log.wgsl" with { type: "text" };
+import mul_ from "../../wgsl/pointwise/mul.wgsl" with { type: "text" };
+import relu_ from "../../wgsl/pointwise/relu.wgsl" with { type: "text" };
+import sqrt_ from "../../wgsl/pointwise/sqrt.wgsl" with { type: "text" };
+import strided from "../../wgsl/lib/strided.wgsl" with { type: "text" };
+import sub_ from "../../wgsl/pointwise/sub.wgsl" with { type: "text" };
+import tanh_ from "../../wgsl/pointwise/tanh.wgsl" with { type: "text" };
+import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
+
+/** Invocations a workgroup of the kernels here: each handles four elements, or one where it broadcasts. */
+const WG = 64;
+
+/** Workgroups for a kernel that handles four words an invocation. */
+function vectorGroups(tensor: Tensor): number {
+  return Math.ceil(tensor.bytes / (16 * WG));
+}
+
+const unaryKernel = (name: string, ...files: readonly string[]) =>
+  defineKernel(name, [unary_, grid, ...files]);
+
+function mapUnary(kernel: KernelSource, x: Tensor, constants = { a: 0, b: 0 }): Tensor {
+  mustBe("f32", kernel.label, x);
+  const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
+  x.gpu.dispatch(
+    kernel,
+    "forward",
+    { x, y },
+    { vectors: Math.ceil(x.size / 4), ...constants },
+    vectorGroups(x),
+  );
+  return y;
+}
+
+function unary(kernel: KernelSource): (x: Tensor) => Tensor {
+  return (x) =>
+    record(mapUnary(kernel, x), [x], [x], (dy) => {
+      const dx = Tensor.empty(x.gpu, x.shape);
+      x.gpu.dispatch(
+        kernel,
+        "backward",
+        { x, dy, dx },
+        { vectors: Math.ceil(x.size / 4), a: 0, b: 0 },
+        vectorGroups(x),
+      );
+      return [dx];
+    });
+}
+
+/** e^x, elementwise. */
+export const exp = unary(unaryKernel("exp", exp_));
+/** The natural logarithm, elementwise. */
+export const log = unary(unaryKernel("log", log_));
+/** The square root, elementwise. */
+export const sqrt = unary(unaryKernel("sqrt", sqrt_));
+/** The hyperbolic tangent, elementwise. */
+export const tanh = unary(unaryKernel("tanh", tanh_));
+/** max(x, 0), elementwise. */
+export const relu = unary(unaryKernel("relu", relu_));
+/** x Φ(x) with the exact normal distribution function (erf), elementwise. */
+export const gelu = unary(unaryKernel("gelu", gelu_, geluLibrary));
+
+const affineKernel = unaryKernel("affine", affine_);
+
+/** factor · x + shift, elementwise. */
+export function affine(x: Tensor, factor: number, shift: number): Tensor {
+  const y = mapUnary(affineKernel, x, { a: factor, b: shift });
+  return record(y, [x], [], (dy) => [scale(dy, factor)]);
+}
+
+/** factor · x. */
+export function scale(x: Tensor, factor: number): Tensor {
+  return affine(x, factor, 0);
+}
+
+/** −x. */
+export function neg(x: Tensor): Tensor {
+  return affine(x, -1, 0);
+}
+
+const binaryKernel = (name: string, op: string) => defineKernel(name, [binary_, grid, strided, op]);
+const addKernel = binaryKernel("add", add_);
+const subKernel = binaryKernel("sub", sub_);
+const mulKernel = binaryKernel("mul", mul_);
+const divKernel = binaryKernel("div", div_);
+
+const NO_STRIDES = { d1: 0, d2: 0, d3: 0, sa0: 0, sa1: 0, sa2: 0, sa3: 0, sb0: 0, sb1: 0, sb2: 0, sb3: 0 };
+
+/** The values of `op(a, b)`; `grads` gives those of the gradients before they are summed to the inputs' shapes. */
+function binary(
+  kernel: KernelSource,
+  a: Tensor,
+  b: Tensor,
+  saved: readonly Tensor[],
+  grads: readonly ((dy: Tensor) => Tensor)[],
+): Tensor {
+  mustBe("f32", kernel.label, a, b);
+  const shape = broadcastShapes(a.shape, b.shape);
+  const y = Tensor.empty(a.gpu, shape, "f32", needsGrad(a, b));
+  if (sameShape(a.shape, b.shape)) {
+    const buffers = { a4: a, b4: b, y4: y };
+    a.gpu.dispatch(kernel, "same", buffers, { count: y.size, ...NO_STRIDES }, vectorGroups(y));
+  } else {
+    const { dims: [, d1, d2, d3], strides: [sa, sb] } = collapse(shape, [a.shape, b.shape]);
+    const [sa0, sa1, sa2, sa3] = sa!;
+    const [sb0, sb1, sb2, sb3] = sb!;
+    const params = { count: y.size, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 };
+    a.gpu.dispatch(kernel, "broadcast", { a, b, y }, params, Math.ceil(y.size / WG));
+  }
+  return record(y, [a, b], saved, (dy, needed) => [
+    needed[0] ? sumTo(grads[0]!(dy), a.shape) : undefined,
+    needed[1] ? sumTo(grads[1]!(dy), b.shape) : undefined,
+  ]);
+}
+
+/** a + b, broadcast. */
+export function add(a: Tensor, b: Tensor): Tensor {
+  return binary(addKernel, a, b, [], [(dy) => dy, (dy) => dy]);
+}
+
+/** a − b, broadcast. */
+export function sub(a: Tensor, b: Tensor): Tensor {
+  return binary(subKernel, a, b, [], [(dy) => dy, neg]);
+}
+
+/** a · b elementwise, broadcast. */
+export function mul(a: Tensor, b: Tensor): Tensor {
+  return binary(mulKernel, a, b, [a, b], [(dy) => mul(dy, b), (dy) => mul(dy, a)]);
+}
+
+/** a / b elementwise, broadcast. */
+export function div(a: Tensor, b: Tensor): Tensor {
+  return binary(divKernel, a, b, [a, b], [
+    (dy) => div(dy, b),
+    (dy) => neg(div(mul(dy, a), mul(b, b))),
+  ]);
+}
+
+const equalKernel = binaryKernel("equal", equal_);
+
+/** 1 where a = b, else 0, broadcast. Has no gradient. */
+export function equal(a: Tensor, b: Tensor): Tensor {
+  refuseGrad("equal", a, b);
+  return binary(equalKernel, a, b, [], []);
+}
+
+/** x repeated to a shape it broadcasts to. */
+export function expand(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) ? x : add(full(x.gpu, shape, 0), x);
+}
+
+const fillKernel = defineKernel("fill", [fill_, grid]);
+
+/** A tensor of one value. */
+export function full(gpu: Gpu, shape: Shape, value: number, dtype: "f32" | "u32" = "f32"): Tensor {
+  const tensor = Tensor.empty(gpu, shape, dtype);
+  fill(tensor, value);
+  return tensor;
+}
+
+/** Overwrites every element in place: for buffers that outlive a step, such as gradients. */
+export function fill(tensor: Tensor, value: number): void {
+  const word = tensor.dtype === "f32" ? new Uint32Array(new Float32Array([value]).buffer)[0]! : value;
+  const params = { vectors: Math.ceil(tensor.size / 4), word };
+  tensor.gpu.dispatch(fillKernel, "fill", { y: tensor }, params, vectorGroups(tensor));
+}
+
+/** The same values in memory of their own, outside the tape. */
+export function copy(x: Tensor): Tensor {
+  const y = Tensor.empty(x.gpu, x.shape, x.dtype);
+  x.gpu.dispatch(
+    fillKernel,
+    "copy",
+    { x, y },
+    { vectors: Math.ceil(x.bytes / 16), word: 0 },
+    vectorGroups(x),
+  );
+  return y;
+}
+
+/** into += addend, in place, outside the tape. */
+export function accumulate(into: Tensor, addend: Tensor): void {
+  mustBe("f32", "accumulate", into, addend);
+  if (into.size !== addend.size) {
+    throw new TypeError(`Cannot add ${showShape(addend.shape)} into ${showShape(into.shape)}: sizes differ`);
+  }
+  const params = { count: into.size, ...NO_STRIDES };
+  into.gpu.dispatch(addKernel, "accumulate", { sum4: into, b4: addend }, params, vectorGroups(into));
+}

@@ -1,0 +1,53 @@
+/** Reductions over any axes: sum, mean, max. Fixed order, so that a run repeats bit for bit on an adapter. */
+import { axisOf, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { div, equal, expand, mul, scale } from "./pointwise.ts";
+import { maxKernel, reduceAxes, sumKernel } from "./reduction.ts";
+
+export interface ReduceOptions {
+  /** Axes to reduce, counted from either end; all of them if not given. */
+  readonly axes?: readonly number[];
+  /** Keep reduced axes as dimensions of size one. */
+  readonly keepDims?: boolean;
+}
+
+function mustBeReducible(op: string, x: Tensor, { axes }: ReduceOptions): number[] {
+  mustBe("f32", op, x);
+  if (x.size === 0) throw new RangeError(`Cannot ${op} ${showShape(x.shape)}: it has no elements`);
+  return axes ? axes.map((axis) => axisOf(x.shape, axis)) : x.shape.map((_, axis) => axis);
+}
+
+function finalShape(kept: Shape, axes: readonly number[], keepDims = false): Shape {
+  return keepDims ? kept : kept.filter((_, axis) => !axes.includes(axis));
+}
+
+function scaledSum(x: Tensor, axes: readonly number[], factor: number, keepDims?: boolean): Tensor {
+  const reduced = reduceAxes(sumKernel, x, axes, factor);
+  const y = reduced.view(finalShape(reduced.shape, axes, keepDims), { requiresGrad: needsGrad(x) });
+  return record(y, [x], [], (dy) => [expand(scale(dy.view(reduced.shape), factor), x.shape)]);
+}
+
+/** The sum over axes. */
+export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return scaledSum(x, mustBeReducible("sum", x, options), 1, options.keepDims);
+}
+
+/** The mean over axes. */
+export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const axes = mustBeReducible("mean", x, options);
+  return scaledSum(x, axes, 1 / sizeOf(axes.map((axis) => x.shape[axis]!)), options.keepDims);
+}
+
+/** The largest over axes; where several are equal they share the gradient. */
+export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const axes = mustBeReducible("max", x, options);
+  const reduced = reduceAxes(maxKernel, x, axes, 1);
+  const y = reduced.view(finalShape(reduced.shape, axes, options.keepDims), { requiresGrad: needsGrad(x) });
+  return record(y, [x], [x, reduced], (dy) => {
+    const isMax = equal(x, reduced);
+    const share = div(dy.view(reduced.shape), reduceAxes(sumKernel, isMax, axes, 1));
+    return [mul(isMax, share)];
+  });
+}

@@ -1,0 +1,69 @@
+/** The reduction kernels, outside the tape: what ops and their gradients are built from. */
+import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
+import { sameShape, type Shape, sizeOf } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { rowWorkgroup } from "./plan.ts";
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import max_ from "../../wgsl/reduce/max.wgsl" with { type: "text" };
+import reduce_ from "../../wgsl/reduce/reduce.wgsl" with { type: "text" };
+import sum_ from "../../wgsl/reduce/sum.wgsl" with { type: "text" };
+import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
+
+export const sumKernel = defineKernel("sum", [reduce_, sum_, workgroup, grid]);
+export const maxKernel = defineKernel("max", [reduce_, max_, workgroup, grid]);
+
+/** Elements of the reduced axis that one invocation (of `columns`) or one workgroup (of `rows`) takes. */
+const COLUMN_CHUNK = 256;
+const ROW_CHUNK = 16384;
+
+/** x [outer, n, inner] to [outer, inner]; in stages where n is long, so that no loop is. Outside the tape. */
+function reduceMiddle(
+  kernel: KernelSource,
+  x: Tensor,
+  outer: number,
+  n: number,
+  inner: number,
+  factor: number,
+): Tensor {
+  const { gpu } = x;
+  const byRow = inner === 1;
+  const limit = byRow ? ROW_CHUNK : COLUMN_CHUNK;
+  const chunk = n <= 2 * limit ? n : limit;
+  const chunks = Math.ceil(n / chunk);
+  const count = outer * chunks * inner;
+  const y = Tensor.empty(gpu, [outer, chunks, inner]);
+  const WG = rowWorkgroup(gpu);
+  const params = { n, inner, chunk, chunks, count, factor: chunks === 1 ? factor : 1 };
+  gpu.dispatch(kernel, byRow ? "rows" : "columns", { x, y }, params, byRow ? count : Math.ceil(count / WG), {
+    WG,
+  });
+  return chunks === 1 ? y : reduceMiddle(kernel, y, outer, chunks, inner, factor);
+}
+
+/** Reduces runs of neighbouring axes one after the other; gives the result the shape with the axes kept as ones. */
+export function reduceAxes(kernel: KernelSource, x: Tensor, axes: readonly number[], factor: number): Tensor {
+  const shape = [...x.shape];
+  let y = x;
+  for (let end = shape.length - 1; end >= 0; end--) {
+    if (!axes.includes(end)) continue;
+    let start = end;
+    while (start > 0 && axes.includes(start - 1)) start--;
+    const outer = sizeOf(shape.slice(0, start));
+    const n = sizeOf(shape.slice(start, end + 1));
+    const inner = sizeOf(shape.slice(end + 1));
+    y = reduceMiddle(kernel, y, outer, n, inner, start === Math.min(...axes) ? factor : 1);
+    shape.fill(1, start, end + 1);
+    end = start;
+  }
+  return y.view(shape);
+}
+
+/** The sum of a gradient over the dimensions its tensor was repeated along; the inverse of broadcasting. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const missing = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((size, axis) =>
+    axis < missing || (shape[axis - missing] === 1 && size !== 1) ? [axis] : []
+  );
+  return axes.length === 0 ? x.view(shape) : reduceAxes(sumKernel, x, axes, 1).view(shape);
+}

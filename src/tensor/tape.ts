@@ -1,0 +1,126 @@
+/** Reverse-mode differentiation: ops record one closure each; `backward` runs them in reverse. */
+import { adopt, capture } from "./scope.ts";
+import { sameShape, showShape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+/**
+ * From the gradient of an op's output to those of its inputs, in order; `undefined` for an input that gets none.
+ * `needed[i]` is false where nobody wants the gradient of input i.
+ */
+export type Backward = (dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | undefined)[];
+
+interface Entry {
+  readonly output: Tensor;
+  readonly inputs: readonly Tensor[];
+  readonly saved: readonly Tensor[];
+  readonly backward: Backward;
+}
+
+let tape: Entry[] = [];
+let recording = true;
+
+/** True when an op on these inputs must record. Its output is then made with `requiresGrad`. */
+export function needsGrad(...inputs: readonly (Tensor | undefined)[]): boolean {
+  return recording && inputs.some((input) => input?.requiresGrad);
+}
+
+/**
+ * Records an op, unless its output needs no gradient. `saved` lists every tensor the closure reads: the tape holds
+ * them, and lets go as soon as the closure has run.
+ */
+export function record(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  saved: readonly Tensor[],
+  backward: Backward,
+): Tensor {
+  if (!output.requiresGrad) return output;
+  for (const tensor of saved) tensor.retain();
+  tape.push({ output, inputs, saved, backward });
+  return output;
+}
+
+/** Refuses an op that has no gradient where one is wanted, so that no gradient is cut silently. */
+export function refuseGrad(op: string, ...inputs: readonly Tensor[]): void {
+  if (needsGrad(...inputs)) {
+    throw new TypeError(`Cannot differentiate ${op}: it has no gradient; detach its input or use noGrad`);
+  }
+}
+
+/** Runs `body` without recording. */
+export function noGrad<T>(body: () => T): T {
+  const before = recording;
+  recording = false;
+  try {
+    return body();
+  } finally {
+    recording = before;
+  }
+}
+
+/** The two ways gradients meet, given by the op layer. */
+export interface Summation {
+  /** In place: `into += addend`. */
+  accumulate(into: Tensor, addend: Tensor): void;
+  copy(tensor: Tensor): Tensor;
+}
+
+/**
+ * Differentiates `output` with respect to every leaf it depends on, adding to each leaf's `grad`; `seed` is the
+ * gradient of `output` and has its shape. The tape is used up and saved activations are freed on the way.
+ */
+export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }: Summation): void {
+  if (!output.requiresGrad) {
+    throw new TypeError("Cannot differentiate a tensor that depends on nothing recorded");
+  }
+  if (!sameShape(output.shape, seed.shape)) {
+    throw new TypeError(
+      `Cannot differentiate ${showShape(output.shape)}: its seed is ${showShape(seed.shape)}`,
+    );
+  }
+  const entries = tape;
+  tape = [];
+  const made = new Set(entries.map((entry) => entry.output));
+  const grads = new Map<Tensor, Tensor>([[output, seed.retain()]]);
+
+  /** Takes over the caller's hold on `addend`. Memory that somebody else reads too is never written. */
+  const add = (input: Tensor, addend: Tensor) => {
+    const isLeaf = !made.has(input);
+    const sum = isLeaf ? input.grad : grads.get(input);
+    if (sum === undefined) {
+      if (!isLeaf) grads.set(input, addend);
+      else if (addend.isUnique) input.grad = adopt(addend);
+      else {
+        input.grad = copy(addend);
+        addend.dispose();
+      }
+      return;
+    }
+    if (isLeaf || sum.isUnique) accumulate(sum, addend);
+    else {
+      const own = capture(() => copy(sum));
+      accumulate(own, addend);
+      grads.set(input, own);
+      sum.dispose();
+    }
+    addend.dispose();
+  };
+
+  noGrad(() => {
+    for (let entry = entries.pop(); entry; entry = entries.pop()) {
+      const { inputs, saved, backward } = entry;
+      const dy = grads.get(entry.output);
+      if (dy) {
+        grads.delete(entry.output);
+        const needed = inputs.map((input) => input.requiresGrad);
+        const inputGrads = capture(() => backward(dy, needed));
+        dy.dispose();
+        for (const [i, dx] of inputGrads.entries()) {
+          if (dx && needed[i]) add(inputs[i]!, dx);
+          else dx?.dispose();
+        }
+      }
+      for (const tensor of saved) tensor.dispose();
+    }
+  });
+}

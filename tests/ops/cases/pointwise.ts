@@ -1,0 +1,102 @@
+import * as ops from "../../../src/ops/pointwise.ts";
+import { normalCdf, type Value } from "../oracle.ts";
+import type { Case, Input } from "../table.ts";
+import type { Tensor } from "../../../src/tensor/tensor.ts";
+
+interface Unary {
+  readonly op: (x: Tensor) => Tensor;
+  readonly oracle: (x: Value) => Value;
+  readonly range?: readonly [number, number];
+}
+
+const density = (x: number) => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+
+const unary: Record<string, Unary> = {
+  neg: { op: ops.neg, oracle: (x) => x.affine(-1) },
+  exp: { op: ops.exp, oracle: (x) => x.exp() },
+  log: { op: ops.log, oracle: (x) => x.log(), range: [0.1, 5] },
+  sqrt: { op: ops.sqrt, oracle: (x) => x.sqrt(), range: [0.1, 5] },
+  tanh: { op: ops.tanh, oracle: (x) => x.map(Math.tanh, (_, y) => 1 - y * y), range: [-4, 4] },
+  "tanh far out": { op: ops.tanh, oracle: (x) => x.map(Math.tanh, (_, y) => 1 - y * y), range: [-400, 400] },
+  relu: { op: ops.relu, oracle: (x) => x.map((v) => Math.max(v, 0), (v) => Number(v > 0)) },
+  gelu: {
+    op: ops.gelu,
+    oracle: (x) => x.map((v) => v * normalCdf(v), (v) => normalCdf(v) + v * density(v)),
+    range: [-6, 6],
+  },
+  "gelu far out": {
+    op: ops.gelu,
+    oracle: (x) => x.map((v) => v * normalCdf(v), (v) => normalCdf(v) + v * density(v)),
+    range: [-300, 300],
+  },
+  scale: { op: (x) => ops.scale(x, -0.3), oracle: (x) => x.affine(-0.3) },
+  affine: { op: (x) => ops.affine(x, 1.7, 4), oracle: (x) => x.affine(1.7, 4) },
+};
+
+interface Binary {
+  readonly op: (a: Tensor, b: Tensor) => Tensor;
+  readonly oracle: (a: Value, b: Value) => Value;
+  readonly range?: readonly [number, number];
+}
+
+const binary: Record<string, Binary> = {
+  add: { op: ops.add, oracle: (a, b) => a.add(b) },
+  sub: { op: ops.sub, oracle: (a, b) => a.sub(b) },
+  mul: { op: ops.mul, oracle: (a, b) => a.mul(b) },
+  div: { op: ops.div, oracle: (a, b) => a.div(b), range: [0.5, 3] },
+};
+
+const shapes: readonly (readonly number[])[] = [[1], [7], [3, 5, 11]];
+
+const broadcasts: readonly (readonly [readonly number[], readonly number[]])[] = [
+  [[1], [1]],
+  [[37], [37]],
+  [[5, 7], [7]],
+  [[5, 1], [1, 7]],
+  [[2, 3, 1, 5], [3, 4, 1]],
+  [[], [4, 3]],
+  [[600, 3], [1, 1]],
+];
+
+const input = (shape: readonly number[], range?: readonly [number, number]): Input =>
+  range ? { shape, range } : { shape };
+
+export const pointwiseCases: readonly Case[] = [
+  ...Object.entries(unary).flatMap(([name, { op, oracle, range }]) =>
+    shapes.map((shape): Case => ({ name: `${name} [${shape}]`, inputs: [input(shape, range)], op, oracle }))
+  ),
+  ...Object.entries(binary).flatMap(([name, { op, oracle, range }]) =>
+    broadcasts.map(([a, b]): Case => ({
+      name: `${name} [${a}] [${b}]`,
+      inputs: [input(a, range), input(b, range)],
+      op,
+      oracle,
+    }))
+  ),
+  {
+    name: "add of a tensor to itself",
+    inputs: [{ shape: [9] }],
+    op: (x) => ops.add(x, x),
+    oracle: (x) => x.add(x),
+  },
+  {
+    name: "mul used twice",
+    inputs: [{ shape: [9] }, { shape: [9] }],
+    op: (a, b) => ops.add(ops.mul(a, b), ops.add(a, b)),
+    oracle: (a, b) => a.mul(b).add(a).add(b),
+  },
+  {
+    name: "equal",
+    inputs: [{ shape: [6], values: [1, 2, 3, 1, 2, 3] }, { shape: [6], values: [1, 2, 2, 0, 2, 3] }],
+    op: ops.equal,
+    oracle: (a, b) => a.zip(b, (x, y) => Number(x === y), () => 0, () => 0),
+    forwardOnly: true,
+  },
+  {
+    // 4,200,000 elements: 65,625 workgroups broadcast, which exceeds the limit of one dimension.
+    name: "add beyond 65,535 workgroups",
+    inputs: [{ shape: [2100, 2000] }, { shape: [2000] }],
+    op: ops.add,
+    oracle: (a, b) => a.add(b),
+  },
+];

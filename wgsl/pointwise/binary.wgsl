@@ -1,0 +1,42 @@
+// y = op(a, b).   `same`: equal shapes, one invocation four elements.   `broadcast`: one invocation one element; a and
+// b are read through strides that are 0 along the dimensions they are repeated over.
+// Needs: a file that declares `op`; lib/grid.wgsl, lib/strided.wgsl
+alias Elem = f32;
+const WG: u32 = 64u;
+
+// The broadcast shape is [.., d1, d2, d3]; sa and sb are the strides of a and b in elements.
+struct Params { count: u32, d1: u32, d2: u32, d3: u32, sa0: u32, sa1: u32, sa2: u32, sa3: u32, sb0: u32, sb1: u32, sb2: u32, sb3: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(1) var<storage, read> a4: array<vec4<Elem>>;
+@group(0) @binding(2) var<storage, read> b4: array<vec4<Elem>>;
+@group(0) @binding(3) var<storage, read_write> y4: array<vec4<Elem>>;
+
+@compute @workgroup_size(WG)
+fn same(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (4u * i < params.count) { y4[i] = vec4<Elem>(op(vec4f(a4[i]), vec4f(b4[i]))); }
+}
+
+@group(0) @binding(1) var<storage, read> a: array<Elem>;
+@group(0) @binding(2) var<storage, read> b: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> y: array<Elem>;
+
+@compute @workgroup_size(WG)
+fn broadcast(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (i >= params.count) { return; }
+  let at = coordinates(i, vec4u(0u, params.d1, params.d2, params.d3));
+  let ia = dot(at, vec4u(params.sa0, params.sa1, params.sa2, params.sa3));
+  let ib = dot(at, vec4u(params.sb0, params.sb1, params.sb2, params.sb3));
+  y[i] = Elem(op(vec4f(f32(a[ia])), vec4f(f32(b[ib]))).x);
+}
+
+// a += b, in place
+@group(0) @binding(3) var<storage, read_write> sum4: array<vec4<Elem>>;
+
+@compute @workgroup_size(WG)
+fn accumulate(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (4u * i < params.count) { sum4[i] = vec4<Elem>(op(vec4f(sum4[i]), vec4f(b4[i]))); }
+}

@@ -1,0 +1,3 @@
+// e^x
+fn op(x: vec4f) -> vec4f { return exp(x); }
+fn op_grad(x: vec4f) -> vec4f { return exp(x); }
