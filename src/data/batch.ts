@@ -1,0 +1,38 @@
+/** A part of a data set. */
+export type Split = "train" | "validation" | "test";
+
+/** Images as bytes, normalised on the device. */
+export interface ImageBatch {
+  kind: "image";
+  /** RGB. */
+  pixels: Uint8Array; // [batch, height, width, 3]
+  height: number;
+  width: number;
+}
+
+/** Token ids, padded at the end to the longest text of the batch rounded up to a multiple of 8. */
+export interface TextBatch {
+  kind: "text";
+  ids: Uint32Array; // [batch, tokens]
+  /** 1 for a token of the text, 0 for padding. */
+  mask: Uint32Array; // [batch, tokens]
+  tokens: number;
+}
+
+/** Plain feature vectors. */
+export interface FeatureBatch {
+  kind: "features";
+  values: Float32Array; // [batch, width]
+  width: number;
+}
+
+export type ModalityBatch = ImageBatch | TextBatch | FeatureBatch;
+
+/** Samples ready for the device: one entry in `modalities` for every modality of the data set, by its name. */
+export interface Batch {
+  size: number;
+  /** Numbers of the samples within their split. */
+  rows: Uint32Array; // [batch]
+  labels: Uint32Array; // [batch]
+  modalities: Record<string, ModalityBatch>;
+}

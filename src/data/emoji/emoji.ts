@@ -1,0 +1,101 @@
+import { type Augmentation, LIGHT_AUGMENTATION } from "../augmentation.ts";
+import { type Sample, SampleSet } from "../data_set.ts";
+import { cachedImages, defaultCacheDirectory } from "../image_store.ts";
+import { ImageModality, TextModality } from "../modalities.ts";
+import type { Resolve } from "../package_file.ts";
+import { compactWordPiece, readBertVocabulary } from "../word_piece.ts";
+import { type Emoji, readCatalogue } from "./catalogue.ts";
+import { decodeImages, IMAGE_SIZE, readStyle, STYLES } from "./images.ts";
+
+/** A subgroup with fewer emoji is no class of its own. */
+const SMALLEST_SUBGROUP = 10;
+const WHITE = 255;
+
+export interface EmojiOptions {
+  /** Unicode groups (9 classes) or the subgroups that have at least 10 emoji. */
+  labels?: "group" | "subgroup";
+  /** Height and width of the images handed out. */
+  imageSize?: number;
+  maxTokens?: number;
+  /** Strengths other than those of `LIGHT_AUGMENTATION`. */
+  augmentation?: Partial<Augmentation>;
+  wordDropout?: number;
+  /** Folder for the decoded images; `false` keeps none. */
+  cacheDirectory?: string | false;
+  /** Told what is worth knowing but no error, such as a damaged cache. */
+  note?: (message: string) => void;
+  /** How files of packages are found. */
+  resolve?: Resolve;
+}
+
+/**
+ * The emoji data set: two drawings of every emoji with its CLDR keywords, to be told apart by Unicode group or subgroup.
+ * A missing package or an unreadable image is a `UserError`.
+ */
+export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> {
+  const { labels = "group", imageSize = 32, maxTokens = 32, resolve, note = console.warn } = options;
+  const styles = await Promise.all(
+    STYLES.map(async (style) => ({ style, ...await readStyle(style, resolve) })),
+  );
+  // Emoji newer than the drawings have keywords but no image.
+  const drawn = (await readCatalogue(resolve)).filter((emoji) =>
+    styles.every(({ paths }) => paths.has(emoji.code))
+  );
+  const drawings = drawn.flatMap((emoji) =>
+    styles.map(({ style, paths }) => ({ emoji, id: `${style}/${emoji.code}`, path: paths.get(emoji.code)! }))
+  );
+  const store = await cachedImages({ count: drawings.length, height: IMAGE_SIZE, width: IMAGE_SIZE }, {
+    directory: options.cacheDirectory === false
+      ? undefined
+      : options.cacheDirectory ?? defaultCacheDirectory(),
+    name: "emoji",
+    content: [...styles.map(({ source }) => source), ...drawings.map(({ id }) => id)],
+    note,
+  }, () => decodeImages(drawings.map(({ path }) => path)));
+
+  const classes = labels === "group" ? distinct(drawn, "group") : largeSubgroups(drawn);
+  const classNumber = new Map(classes.map((name, number) => [name, number]));
+  const kept = drawings.flatMap((drawing, image) => {
+    const label = classNumber.get(drawing.emoji[labels]);
+    return label === undefined ? [] : [{ ...drawing, image, label }];
+  });
+  const texts = kept.map(({ emoji }) => emoji.text);
+  const tokenizer = compactWordPiece(
+    new Set(kept.filter(({ emoji }) => emoji.split === "train").map(({ emoji }) => emoji.text)),
+    await readBertVocabulary(resolve),
+  );
+  return new SampleSet({
+    name: "emoji",
+    classes,
+    samples: kept.map(({ id, label, emoji }): Sample => ({ id, label, split: emoji.split })),
+    parts: [
+      new ImageModality(
+        {
+          name: "image",
+          kind: "image",
+          height: imageSize,
+          width: imageSize,
+          mean: [0.5, 0.5, 0.5],
+          std: [0.5, 0.5, 0.5],
+        },
+        { image: (sample) => store.image(kept[sample]!.image) },
+        {
+          augmentation: { ...LIGHT_AUGMENTATION, ...options.augmentation },
+          flippable: (sample) => kept[sample]!.emoji.flippable,
+          background: WHITE,
+        },
+      ),
+      new TextModality("text", tokenizer, texts, { maxTokens, wordDropout: options.wordDropout ?? 0 }),
+    ],
+  });
+}
+
+function distinct(emoji: readonly Emoji[], key: "group" | "subgroup"): string[] {
+  return [...new Set(emoji.map((one) => one[key]))];
+}
+
+function largeSubgroups(emoji: readonly Emoji[]): string[] {
+  return distinct(emoji, "subgroup").filter((name) =>
+    emoji.filter(({ subgroup }) => subgroup === name).length >= SMALLEST_SUBGROUP
+  );
+}

@@ -1,0 +1,134 @@
+/** A rectangle of the source in pixels; it may reach beyond the image. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** Colours are mapped by `matrix · (r, g, b) + offset`, in bytes. */
+export interface ColourMap {
+  matrix: Float64Array; // [3, 3]
+  offset: number;
+}
+
+export interface Resampling {
+  box: Box;
+  flip?: boolean;
+  /** Byte value of what the box covers outside the image; 255 (white) unless told. */
+  background?: number;
+  colour?: ColourMap;
+}
+
+/** Weights of one axis: output pixel i is the sum of `count[i]` source pixels from `start[i]` on. */
+interface Axis {
+  start: Int32Array;
+  count: Int32Array;
+  weights: Float32Array; // [size, taps]
+  taps: number;
+  /** What the weights lack to 1: the share of the background. */
+  rest: Float32Array;
+}
+
+/**
+ * Resamples a box of an RGB image to [height, width] in one antialiased step: a triangle filter stretched with the
+ * scale, one axis after the other, which is Pillow's bilinear `resize(size, box=box)`. Writes at `at` in `out`.
+ */
+export function resample(
+  source: { pixels: Uint8Array; height: number; width: number },
+  target: { height: number; width: number },
+  { box, flip = false, background = 255, colour }: Resampling,
+  out: Uint8Array,
+  at = 0,
+): void {
+  const { height, width } = target;
+  const columns = axis(source.width, width, box.left, box.right, flip);
+  const rows = axis(source.height, height, box.top, box.bottom);
+
+  const first = Math.min(...rows.start);
+  let last = first;
+  for (let y = 0; y < height; y++) last = Math.max(last, rows.start[y]! + rows.count[y]!);
+  const stride = width * 3;
+  const squeezed = new Float32Array((last - first) * stride); // rows the vertical pass needs, at full height
+  const { pixels } = source, { start: starts, count: counts, weights, taps, rest } = columns;
+  for (let y = first; y < last; y++) {
+    const line = y * source.width * 3;
+    let to = (y - first) * stride;
+    for (let x = 0; x < width; x++) {
+      const weightAt = x * taps, count = counts[x]!;
+      let from = line + starts[x]! * 3;
+      let red = rest[x]! * background, green = red, blue = red;
+      for (let k = 0; k < count; k++, from += 3) {
+        const weight = weights[weightAt + k]!;
+        red += weight * pixels[from]!;
+        green += weight * pixels[from + 1]!;
+        blue += weight * pixels[from + 2]!;
+      }
+      squeezed[to] = red;
+      squeezed[to + 1] = green;
+      squeezed[to + 2] = blue;
+      to += 3;
+    }
+  }
+
+  const line = new Float32Array(stride);
+  for (let y = 0; y < height; y++) {
+    line.fill(rows.rest[y]! * background);
+    for (let k = 0; k < rows.count[y]!; k++) {
+      const weight = rows.weights[y * rows.taps + k]!;
+      const from = (rows.start[y]! + k - first) * stride;
+      for (let i = 0; i < stride; i++) line[i]! += weight * squeezed[from + i]!;
+    }
+    if (colour !== undefined) mapColours(line, colour);
+    const to = at + y * stride;
+    for (let i = 0; i < stride; i++) out[to + i] = Math.min(255, Math.max(0, line[i]! + 0.5));
+  }
+}
+
+function axis(sourceSize: number, size: number, from: number, to: number, flip = false): Axis {
+  const scale = (to - from) / size;
+  const support = Math.max(1, scale); // a triangle reaches one (stretched) pixel to each side
+  const taps = Math.ceil(support) * 2 + 1;
+  const start = new Int32Array(size), count = new Int32Array(size);
+  const weights = new Float32Array(size * taps), rest = new Float32Array(size);
+  for (let i = 0; i < size; i++) {
+    const centre = from + ((flip ? size - 1 - i : i) + 0.5) * scale;
+    const low = Math.floor(centre - support + 0.5), high = Math.floor(centre + support + 0.5);
+    start[i] = Math.min(sourceSize, Math.max(0, low));
+    count[i] = Math.max(0, Math.min(sourceSize, high) - start[i]!);
+    let inside = 0, outside = 0;
+    for (let k = low; k < high; k++) {
+      const weight = Math.max(0, 1 - Math.abs(k + 0.5 - centre) / support);
+      if (k >= 0 && k < sourceSize) {
+        inside += weight;
+        weights[i * taps + k - start[i]!] = weight;
+      } else if (k + 0.5 > from && k + 0.5 < to) {
+        outside += weight; // background; the filter is cut off where both the image and the box end
+      }
+    }
+    const total = inside + outside || 1;
+    for (let k = 0; k < count[i]!; k++) weights[i * taps + k]! /= total;
+    rest[i] = 1 - inside / total;
+  }
+  return { start, count, weights, taps, rest };
+}
+
+function mapColours(line: Float32Array, { matrix, offset }: ColourMap): void {
+  const [a, b, c, d, e, f, g, h, i] = matrix as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  for (let x = 0; x < line.length; x += 3) {
+    const red = line[x]!, green = line[x + 1]!, blue = line[x + 2]!;
+    line[x] = a * red + b * green + c * blue + offset;
+    line[x + 1] = d * red + e * green + f * blue + offset;
+    line[x + 2] = g * red + h * green + i * blue + offset;
+  }
+}
