@@ -1,0 +1,194 @@
+// The layers of src/: imports only point downward, the engine needs no package, nothing comes from a URL, and no file
+// grows past what one sitting can read.
+import assert from "node:assert/strict";
+import { basename, dirname, join, normalize, relative } from "node:path/posix";
+
+/** From the top down; layers of one row do not know each other, unless PEERS says so. */
+const ROWS = [
+  ["main.ts"],
+  ["cli"],
+  ["report", "train"],
+  ["data", "io", "models"],
+  ["nn", "optim"],
+  ["ops"],
+  ["tensor"],
+  ["gpu"],
+];
+/** Imports between layers of one row; both ways would be a circle. */
+const PEERS = new Set(["report -> train", "data -> io", "io -> models", "optim -> nn"]);
+const ENGINE = new Set(["gpu", "tensor", "ops", "nn", "models", "optim"]);
+const MAX_LINES = 330;
+/** The class of errors made by the user belongs to every layer. */
+const SHARED = new Set(["src/io/user_error.ts"]);
+
+/** Why `file` (a path from the root) may not import `specifier`; undefined if it may. */
+function broken(file: string, specifier: string): string | undefined {
+  const layer = layerOf(file);
+  if (layer === undefined) return "the file is in no layer";
+  if (!specifier.startsWith(".")) {
+    if (/^(jsr|https?|data|blob|file):/.test(specifier) || specifier.startsWith("@std/")) {
+      return "imports come from files, npm or node only";
+    }
+    const isPackage = !specifier.startsWith("node:");
+    return isPackage && ENGINE.has(layer) ? `${layer} imports no package` : undefined;
+  }
+  const target = normalize(join(dirname(file), specifier));
+  if (SHARED.has(target)) return undefined;
+  if (target.startsWith("wgsl/")) {
+    return ENGINE.has(layer) ? undefined : "kernels belong to the engine";
+  }
+  const other = layerOf(target);
+  if (other === undefined) return "the target is in no layer";
+  if (other === layer || PEERS.has(`${layer} -> ${other}`)) return undefined;
+  return rowOf(other) > rowOf(layer) ? undefined : `${layer} is not above ${other}`;
+}
+
+function layerOf(file: string): string | undefined {
+  const name = file.startsWith("src/") ? file.split("/")[1]! : file;
+  return ROWS.flat().includes(name) ? name : undefined;
+}
+
+function rowOf(layer: string): number {
+  return ROWS.findIndex((row) => row.includes(layer));
+}
+
+/** The specifiers of static and dynamic imports and re-exports, of `import.meta.resolve` and of worker URLs. */
+function specifiersOf(source: string): string[] {
+  const code = withoutComments(source);
+  const patterns = [
+    /\b(?:import|export)\s+(?:type\s+)?(?:[\w*{}\s,$]+?\s+from\s*)?["']([^"'\n]+)["']/g,
+    /\bimport\s*\(\s*["'`]([^"'`\n]+)["'`]/g,
+    /\bimport\.meta\.resolve\s*\(\s*["'`]([^"'`\n]+)["'`]/g,
+    /\bnew\s+URL\s*\(\s*["'`]([^"'`\n]+)["'`]\s*,\s*import\.meta\.url/g,
+  ];
+  return patterns.flatMap((pattern) => Array.from(code.matchAll(pattern), (match) => match[1]!));
+}
+
+/** Drops comments, but not what looks like one inside a string. */
+function withoutComments(source: string): string {
+  const token = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+  return source.replace(token, (text) => text.startsWith("/") ? " " : text);
+}
+
+function* sourceFiles(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) yield* sourceFiles(`${folder}/${name}`);
+    else if (/\.(ts|tsx|js|mjs)$/.test(name)) yield `${folder}/${name}`;
+  }
+}
+
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+function readFiles(): { file: string; source: string }[] {
+  const paths = [...sourceFiles(`${ROOT}/src`), `${ROOT}/main.ts`];
+  return paths.map((path) => ({ file: relative(ROOT, path), source: Deno.readTextFileSync(path) }));
+}
+
+Deno.test("imports in src/ only point downward, and the engine imports no package", () => {
+  const files = readFiles();
+  const faults: string[] = [];
+  let imports = 0;
+  for (const { file, source } of files) {
+    for (const specifier of specifiersOf(source)) {
+      imports++;
+      const fault = broken(file, specifier);
+      if (fault !== undefined) faults.push(`${file} imports ${specifier}: ${fault}`);
+    }
+  }
+  assert.deepEqual(faults, []);
+  assert.ok(imports > files.length, `found only ${imports} imports in ${files.length} files`);
+});
+
+Deno.test("src/ holds layers only, in files named in snake_case that one can read", () => {
+  for (const { file, source } of readFiles()) {
+    assert.notEqual(layerOf(file), undefined, `${file} is in no layer`);
+    assert.match(basename(file), /^[a-z0-9_]+\.ts$/, file);
+    const lines = source.split("\n").length - 1;
+    assert.ok(lines <= MAX_LINES, `${file} has ${lines} lines, over ${MAX_LINES}: it is two things`);
+  }
+});
+
+Deno.test("the layering rule tells good imports from bad ones", () => {
+  const cases: [string, string, boolean][] = [
+    ["main.ts", "./src/cli/train.ts", true],
+    ["src/cli/train.ts", "../train/loop.ts", true],
+    ["src/cli/train.ts", "commander", true],
+    ["src/train/loop.ts", "../data/batch.ts", true],
+    ["src/train/loop.ts", "../gpu/device.ts", true],
+    ["src/report/html.ts", "../train/run.ts", true],
+    ["src/data/image.ts", "image-js", true],
+    ["src/data/image.ts", "../io/user_error.ts", true],
+    ["src/data/table/csv.ts", "../../tensor/shape.ts", true],
+    ["src/ops/softmax.ts", "../../wgsl/rows/softmax.wgsl", true],
+    ["src/ops/softmax.ts", "./check.ts", true],
+    ["src/gpu/adapter.ts", "../io/user_error.ts", true],
+    ["src/gpu/adapter.ts", "node:process", true],
+    ["src/nn/linear.ts", "../ops/matmul.ts", true],
+    ["src/models/vit.ts", "../nn/linear.ts", true],
+    // upward
+    ["src/gpu/pool.ts", "../tensor/tensor.ts", false],
+    ["src/tensor/tensor.ts", "../ops/add.ts", false],
+    ["src/ops/softmax.ts", "../nn/linear.ts", false],
+    ["src/nn/linear.ts", "../models/vit.ts", false],
+    ["src/optim/adam.ts", "../train/loop.ts", false],
+    ["src/models/vit.ts", "../train/loop.ts", false],
+    ["src/io/safetensors.ts", "../train/loop.ts", false],
+    ["src/train/loop.ts", "../cli/train.ts", false],
+    ["src/report/html.ts", "../cli/train.ts", false],
+    ["src/cli/train.ts", "../../main.ts", false],
+    ["src/data/deep/er/x.ts", "../../../cli/train.ts", false],
+    // sideways against the allowed direction
+    ["src/train/loop.ts", "../report/html.ts", false],
+    ["src/io/safetensors.ts", "../data/batch.ts", false],
+    ["src/nn/linear.ts", "../optim/adam.ts", false],
+    ["src/models/vit.ts", "../data/batch.ts", false],
+    // packages in the engine
+    ["src/gpu/adapter.ts", "zod", false],
+    ["src/tensor/shape.ts", "npm:zod@4", false],
+    ["src/ops/add.ts", "@huggingface/tokenizers", false],
+    ["src/nn/linear.ts", "zod", false],
+    ["src/models/vit.ts", "zod", false],
+    ["src/optim/adam.ts", "zod", false],
+    ["src/gpu/kernel.ts", "../io/safetensors.ts", false],
+    // URLs
+    ["src/cli/train.ts", "jsr:@std/path", false],
+    ["src/cli/train.ts", "@std/path", false],
+    ["src/data/image.ts", "https://example.org/x.ts", false],
+    ["main.ts", "http://example.org/x.ts", false],
+    // out of the house
+    ["src/data/image.ts", "../../wgsl/rows/softmax.wgsl", false],
+    ["src/data/image.ts", "../../tests/gpu.ts", false],
+    ["src/gpu/adapter.ts", "../../scripts/bench.ts", false],
+    ["src/misc/thing.ts", "../gpu/pool.ts", false],
+    ["src/loose.ts", "./gpu/pool.ts", false],
+  ];
+  for (const [file, specifier, allowed] of cases) {
+    assert.equal(broken(file, specifier) === undefined, allowed, `${file} imports ${specifier}`);
+  }
+});
+
+Deno.test("the import finder sees every form of import and no comment", () => {
+  const source = `
+    import "./a.ts";
+    import b from "./b.ts";
+    import type { C } from "./c.ts";
+    import {
+      d, // not from "./no1.ts"
+      type D,
+    } from './d.ts';
+    import * as e from "./e.ts";
+    import f, { type F as G } from "./f.ts";
+    export { h } from "./h.ts";
+    export * from "./i.ts";
+    export type { J } from "./j.ts";
+    import k from "../k.wgsl" with { type: "text" };
+    const l = await import("./l.ts");
+    const m = import.meta.resolve("m/data.json");
+    new Worker(new URL("./n.ts", import.meta.url), { type: "module" });
+    // import o from "./no2.ts";
+    /* import "./no3.ts"; */
+    const url = "https://example.org"; export { p } from "./p.ts";
+  `;
+  const letters = ["a", "b", "c", "d", "e", "f", "h", "i", "j", "l", "n", "p"].map((x) => `./${x}.ts`);
+  assert.deepEqual(specifiersOf(source).sort(), [...letters, "../k.wgsl", "m/data.json"].sort());
+});
