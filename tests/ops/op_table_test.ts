@@ -2,11 +2,23 @@
 import { openTestGpu } from "../gpu.ts";
 import { pointwiseCases } from "./cases/pointwise.ts";
 import { reduceCases } from "./cases/reduce.ts";
+import { shapeCases } from "./cases/shape.ts";
+import { indexingCases } from "./cases/indexing.ts";
+import { dropoutCases } from "./cases/dropout.ts";
+import { imageCases } from "./cases/image.ts";
+import { rowCases } from "./cases/rows.ts";
+import { lossCases } from "./cases/losses.ts";
 import { checkCase } from "./table.ts";
 
 const families = {
   pointwise: pointwiseCases,
   reduce: reduceCases,
+  shape: shapeCases,
+  indexing: indexingCases,
+  dropout: dropoutCases,
+  image: imageCases,
+  rows: rowCases,
+  losses: lossCases,
 };
 
 const gpu = await openTestGpu();

@@ -1,0 +1,117 @@
+/** The unimodality-supervised contrast of UniS-MMC on the device: kinds of pairs, their counts, the loss. */
+import { defineKernel } from "../gpu/kernel.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { showShape } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
+import contrast_ from "../../wgsl/losses/contrast.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import kinds_ from "../../wgsl/losses/kinds.wgsl" with { type: "text" };
+import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
+
+const kindsKernel = defineKernel("kinds", [kinds_, workgroup, grid]);
+const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid]);
+
+/** How the predictions of two modalities a, b of one sample stand to its label (the paper's Table 1). */
+export const PairKind = { bothRight: 0, onlyARight: 1, onlyBRight: 2, bothWrong: 3 } as const;
+export type PairKind = typeof PairKind[keyof typeof PairKind];
+
+const setOf = (...kinds: readonly PairKind[]) => kinds.reduce<number>((set, kind) => set | 1 << kind, 0);
+
+/** Equation 2: positive and semi-positive pairs make the numerator; negative pairs are only in the denominator. */
+const ATTRACTED = setOf(PairKind.bothRight, PairKind.onlyARight, PairKind.onlyBRight);
+const REPELLED = setOf(PairKind.bothWrong);
+
+/** Checks that tensors are all [rows]; gives rows. */
+function rowsOf(op: string, ...tensors: readonly Tensor[]): number {
+  const rows = tensors[0]!.size;
+  if (tensors.some((tensor) => tensor.rank !== 1 || tensor.size !== rows)) {
+    const shapes = tensors.map((tensor) => showShape(tensor.shape)).join(", ");
+    throw new TypeError(`Cannot ${op} of ${shapes}: all are [rows]`);
+  }
+  if (rows === 0) throw new RangeError(`Cannot ${op} of no rows`);
+  return rows;
+}
+
+/** Lanes of the one workgroup that walks all rows. */
+function mustFitWorkgroup(op: string, gpu: Gpu, rows: number): number {
+  const WG = rowWorkgroup(gpu);
+  if (rows > WG * MAX_ITERATIONS) {
+    throw new RangeError(`Cannot ${op} of ${rows} rows: it takes ${WG * MAX_ITERATIONS} at most`);
+  }
+  return WG;
+}
+
+/** The `PairKind` of every sample: predictions of modalities a and b and labels, u32 [rows] each, give u32 [rows]. */
+export function pairKinds(predictedA: Tensor, predictedB: Tensor, labels: Tensor): Tensor {
+  mustBe("u32", "pairKinds", predictedA, predictedB, labels);
+  const rows = rowsOf("pairKinds", predictedA, predictedB, labels);
+  const { gpu } = labels;
+  const kinds = Tensor.empty(gpu, [rows], "u32");
+  const buffers = { a: predictedA, b: predictedB, labels, kinds };
+  const WG = rowWorkgroup(gpu);
+  gpu.dispatch(kindsKernel, "pair_kinds", buffers, { rows, kind: 0 }, Math.ceil(rows / WG), { WG });
+  return kinds;
+}
+
+/** 1 where a sample is of a kind, else 0: a mask for selecting rows; kinds u32 [rows] give u32 [rows]. */
+export function isKind(kinds: Tensor, kind: PairKind): Tensor {
+  mustBe("u32", "isKind", kinds);
+  const rows = rowsOf("isKind", kinds);
+  const { gpu } = kinds;
+  const mask = Tensor.empty(gpu, [rows], "u32");
+  const WG = rowWorkgroup(gpu);
+  const buffers = { kinds_given: kinds, mask };
+  gpu.dispatch(kindsKernel, "is_kind", buffers, { rows, kind }, Math.ceil(rows / WG), { WG });
+  return mask;
+}
+
+/** How many samples are of each kind: kinds u32 [rows] give u32 [4]. Throws RangeError beyond 262,144 rows. */
+export function countKinds(kinds: Tensor): Tensor {
+  mustBe("u32", "countKinds", kinds);
+  const rows = rowsOf("countKinds", kinds);
+  const { gpu } = kinds;
+  const WG = mustFitWorkgroup("countKinds", gpu, rows);
+  const counts = Tensor.empty(gpu, [4], "u32");
+  gpu.dispatch(kindsKernel, "count_kinds", { kinds_given: kinds, counts }, { rows, kind: 0 }, 1, { WG });
+  return counts;
+}
+
+/** In how many places a and b agree: u32 [rows] each give u32 [1]. Throws RangeError beyond 262,144 rows. */
+export function countEqual(a: Tensor, b: Tensor): Tensor {
+  mustBe("u32", "countEqual", a, b);
+  const rows = rowsOf("countEqual", a, b);
+  const { gpu } = a;
+  const WG = mustFitWorkgroup("countEqual", gpu, rows);
+  const counts = Tensor.empty(gpu, [1], "u32");
+  gpu.dispatch(kindsKernel, "count_equal", { a, b, counts }, { rows, kind: 0 }, 1, { WG });
+  return counts;
+}
+
+/**
+ * L = −log(Σ_{n∈P∪S} exp(sₙ/τ) / Σ_n exp(sₙ/τ)), equation 2 of the paper, from the similarities s [rows] of paired
+ * representations, their kinds u32 [rows] and τ > 0; gives []. With nothing in P∪S, or nothing in N, both loss and
+ * gradient are exactly 0. Throws RangeError beyond 262,144 rows or for another τ.
+ */
+export function unimodalContrast(similarity: Tensor, kinds: Tensor, temperature: number): Tensor {
+  mustBe("f32", "unimodalContrast", similarity);
+  mustBe("u32", "unimodalContrast with kinds", kinds);
+  const rows = rowsOf("unimodalContrast", similarity, kinds);
+  if (!(temperature > 0 && temperature < Infinity)) {
+    throw new RangeError(`Cannot unimodalContrast at a temperature of ${temperature}: it is positive`);
+  }
+  const { gpu } = similarity;
+  const WG = mustFitWorkgroup("unimodalContrast", gpu, rows);
+  const params = { rows, attracted: ATTRACTED, repelled: REPELLED, inverse_temperature: 1 / temperature };
+  const loss = Tensor.empty(gpu, [], "f32", needsGrad(similarity));
+  const found = Tensor.empty(gpu, [4]);
+  gpu.dispatch(contrastKernel, "forward", { s: similarity, kinds, loss, found }, params, 1, { WG });
+  return record(loss, [similarity], [similarity, kinds, found], (dy) => {
+    const ds = Tensor.empty(gpu, [rows]);
+    const buffers = { s: similarity, kinds, found_saved: found, dy, ds };
+    gpu.dispatch(contrastKernel, "backward", buffers, params, Math.ceil(rows / WG), { WG });
+    return [ds];
+  });
+}

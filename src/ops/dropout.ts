@@ -1,0 +1,44 @@
+/** Dropout whose mask is a function of a key: nothing is stored, the gradient draws the same numbers again. */
+import { defineKernel } from "../gpu/kernel.ts";
+import type { RandomKey } from "../tensor/random.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { cellGroups } from "./cells.ts";
+import { mustBe } from "./check.ts";
+import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
+
+/** What a kernel needs to drop elements by `keep4` of wgsl/lib/philox.wgsl and to scale up those it keeps. */
+export interface DropoutParams extends RandomKey {
+  readonly threshold: number;
+  readonly factor: number;
+}
+
+/** Throws RangeError for a probability outside [0, 1). */
+export function dropoutParams(probability: number, key: RandomKey): DropoutParams {
+  if (!(probability >= 0 && probability < 1)) {
+    throw new RangeError(`Cannot drop with probability ${probability}: it must be at least 0 and below 1`);
+  }
+  const threshold = Math.min(Math.round(probability * 2 ** 32), 2 ** 32 - 1);
+  return { ...key, threshold, factor: 1 / (1 - probability) };
+}
+
+const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox]);
+
+/**
+ * x with every element set to zero with `probability`, the others divided by 1 - probability; x itself for 0.
+ * Equal keys drop equal elements. Throws RangeError for a probability outside [0, 1).
+ */
+export function dropout(x: Tensor, probability: number, key: RandomKey): Tensor {
+  mustBe("f32", "drop elements of", x);
+  const params = dropoutParams(probability, key);
+  if (probability === 0) return x;
+  const drop = (x: Tensor, requiresGrad: boolean) => {
+    const y = Tensor.empty(x.gpu, x.shape, "f32", requiresGrad);
+    const vectors = Math.ceil(x.size / 4);
+    x.gpu.dispatch(dropoutKernel, "dropout", { x, y }, { vectors, ...params }, cellGroups(vectors));
+    return y;
+  };
+  return record(drop(x, needsGrad(x)), [x], [], (dy) => [drop(dy, false)]);
+}

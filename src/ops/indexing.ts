@@ -1,0 +1,148 @@
+/** Rows by number: gather (embedding), select by mask, argmax. */
+import { defineKernel } from "../gpu/kernel.ts";
+import type { BufferRange } from "../gpu/gpu.ts";
+import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
+import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { cellConstants, cellGroups, cellOf, mustBeWords } from "./cells.ts";
+import { mustBe } from "./check.ts";
+import type { Indices } from "./indices.ts";
+import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
+import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
+import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import select_ from "../../wgsl/indexing/select.wgsl" with { type: "text" };
+
+const gatherKernel = defineKernel("gatherRows", [gather_, grid]);
+
+/**
+ * Rows of x by number: [rows, width] to [...ids.shape, width]. The gradient of x is whole, zero in rows not taken, and
+ * sums each row's positions in a fixed order. x may exceed the adapter's binding limit: it is bound window by window.
+ */
+export function gatherRows(x: Tensor, ids: Indices): Tensor {
+  const [rows, width] = x.shape;
+  if (x.rank !== 2 || rows !== ids.rows) {
+    throw new TypeError(
+      `Cannot gather rows of ${showShape(x.shape)}: the indices are into [${ids.rows}, width]`,
+    );
+  }
+  mustBeWords("gather rows of", x);
+  const { gpu } = x;
+  const cell = cellOf(width!);
+  const cells = width! / cell;
+  const y = Tensor.empty(gpu, [...ids.shape, width!], x.dtype, needsGrad(x));
+  const count = y.size / cell;
+  const constants = { ...cellConstants(x, cell), Sum: cell === 4 ? "vec4f" : "f32" };
+  for (const { first, end, range } of rowWindows(x)) {
+    const params = { count, width: cells, first, end };
+    const buffers = { ids: part(ids, ids.starts.ids, sizeOf(ids.shape)), x: range, y };
+    gpu.dispatch(gatherKernel, "forward", buffers, params, cellGroups(count), constants);
+  }
+  return record(y, [x], [ids.packed], (dy) => {
+    const sums = Tensor.empty(gpu, [ids.chunks, width!]);
+    const inChunks = ids.chunks * cells;
+    const chunkBuffers = {
+      order: part(ids, ids.starts.order, ids.positions),
+      chunk_starts: part(ids, ids.starts.chunkStarts, ids.chunks + 1),
+      dy,
+      sums,
+    };
+    const params = { count: inChunks, width: cells, first: 0, end: 0 };
+    gpu.dispatch(gatherKernel, "sum_chunks", chunkBuffers, params, cellGroups(inChunks), constants);
+    const dx = Tensor.empty(gpu, x.shape);
+    for (const { first, end, range } of rowWindows(dx)) {
+      const inWindow = (end - first) * cells;
+      const params = { count: inWindow, width: cells, first, end };
+      const row_starts = part(ids, ids.starts.rowStarts, ids.rows + 1);
+      const buffers = { row_starts, chunk_sums: sums, dx: range };
+      gpu.dispatch(gatherKernel, "sum_rows", buffers, params, cellGroups(inWindow), constants);
+    }
+    return [dx];
+  });
+}
+
+/** `gatherRows` by its field name: rows of a table [rows, width] for token, position or type ids. */
+export const embedding = gatherRows;
+
+function part({ packed }: Indices, start: number, length: number): BufferRange {
+  return { buffer: packed.buffer, offset: packed.offset + 4 * start, bytes: 4 * length };
+}
+
+/** The rows of a matrix, cut into ranges that fit a binding; they start at multiples of 256 bytes, as bindings must. */
+function rowWindows(matrix: Tensor): { first: number; end: number; range: BufferRange }[] {
+  const [rows, width] = matrix.shape as [number, number];
+  const limit = matrix.gpu.limits.maxStorageBufferBindingSize;
+  if (matrix.bytes <= limit) return [{ first: 0, end: rows, range: matrix }];
+  const rowBytes = 4 * width;
+  const windowRows = Math.floor(limit / (64 * rowBytes)) * 64;
+  if (windowRows === 0) {
+    throw new RangeError(
+      `Cannot bind 64 rows of ${showShape(matrix.shape)}: the adapter's binding limit is ${limit} bytes`,
+    );
+  }
+  return Array.from({ length: Math.ceil(rows / windowRows) }, (_, i) => {
+    const first = i * windowRows;
+    const end = Math.min(first + windowRows, rows);
+    const range = {
+      buffer: matrix.buffer,
+      offset: matrix.offset + first * rowBytes,
+      bytes: (end - first) * rowBytes,
+    };
+    return { first, end, range };
+  });
+}
+
+const selectKernel = defineKernel("selectRows", [select_, grid]);
+
+/** y[n] = a[n] where mask[n] is not 0, else b[n]; mask u32 [rows], a and b [rows, ...]. Each gets its rows' gradient. */
+export function selectRows(mask: Tensor, a: Tensor, b: Tensor): Tensor {
+  mustBe("u32", "select rows by", mask);
+  mustBe("f32", "select rows of", a, b);
+  if (!sameShape(a.shape, b.shape) || mask.rank !== 1 || a.shape[0] !== mask.size) {
+    throw new TypeError(
+      `Cannot select rows of ${showShape(a.shape)} and ${showShape(b.shape)} by ${showShape(mask.shape)}`,
+    );
+  }
+  const { gpu } = a;
+  const width = sizeOf(a.shape.slice(1));
+  const cell = cellOf(width);
+  const count = a.size / cell;
+  const run = (entry: string, buffers: Readonly<Record<string, Tensor>>, side: number) => {
+    const params = { count, width: width / cell, side };
+    gpu.dispatch(
+      selectKernel,
+      entry,
+      { mask, ...buffers },
+      params,
+      cellGroups(count),
+      cellConstants(a, cell),
+    );
+  };
+  const y = Tensor.empty(gpu, a.shape, "f32", needsGrad(a, b));
+  run("forward", { a, b, y }, 0);
+  return record(y, [a, b], [mask], (dy, needed) =>
+    [1, 0].map((side, i) => {
+      if (!needed[i]) return undefined;
+      const dx = Tensor.empty(gpu, dy.shape);
+      run("backward", { dy, dx }, side);
+      return dx;
+    }));
+}
+
+const argmaxKernel = defineKernel("argmax", [argmax_, grid]);
+
+/** The number of the largest element along the last axis, the first of equals: f32 [..., n] to u32 [...]. No gradient. */
+export function argmax(x: Tensor): Tensor {
+  refuseGrad("argmax", x);
+  mustBe("f32", "take argmax of", x);
+  const { gpu } = x;
+  const WG = rowWorkgroup(gpu);
+  const columns = x.shape.at(-1) ?? 0;
+  if (columns < 1 || columns > WG * MAX_ITERATIONS) {
+    throw new RangeError(`Cannot take argmax of ${showShape(x.shape)}: 1 to ${WG * MAX_ITERATIONS} columns`);
+  }
+  const rows: Shape = x.shape.slice(0, -1);
+  const y = Tensor.empty(gpu, rows, "u32");
+  gpu.dispatch(argmaxKernel, "argmax", { x, y }, { rows: y.size, columns }, y.size, { WG });
+  return y;
+}

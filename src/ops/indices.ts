@@ -1,0 +1,112 @@
+/** Row numbers known on the host, with the plan that lets a gradient gather instead of scatter. */
+import type { Gpu } from "../gpu/gpu.ts";
+import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * Numbers of rows on the device, made by `indices`. Its one tensor is `packed`: scopes own it, or whoever made the
+ * indices outside of one disposes it. The plan: positions in order of their rows, cut into chunks; every row's chunks
+ * follow one another, so that summing a row is summing its chunks.
+ */
+export type Indices = {
+  readonly shape: Shape;
+  /** Rows of the matrix they point into. */
+  readonly rows: number;
+  /** Positions that get a gradient: all but those of the ignored row. */
+  readonly positions: number;
+  readonly chunks: number;
+  readonly packed: Tensor;
+  /** Where each part of `packed` begins, in words. */
+  readonly starts: {
+    /** The row numbers themselves. */
+    readonly ids: number; // [...shape]
+    readonly order: number; // [positions]
+    /** Where each chunk begins in `order`, and where the last ends. */
+    readonly chunkStarts: number; // [chunks + 1]
+    /** Where each row's chunks begin, and where the last row's end. */
+    readonly rowStarts: number; // [rows + 1]
+  };
+};
+
+export interface IndicesOptions {
+  /** Rows of the matrix they point into. */
+  readonly rows: number;
+  /** A row, as that of padding, that is read but gets no gradient. */
+  readonly ignore?: number;
+}
+
+/** Shorter chunks are not worth an invocation of their own. */
+const SHORTEST_CHUNK = 32;
+
+/** Parts of a buffer are bound from multiples of 256 bytes. */
+const ALIGNMENT = 64;
+
+/**
+ * Uploads row numbers and their plan in one write.
+ * @throws RangeError naming the position of a number that is not a row
+ */
+export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore }: IndicesOptions): Indices {
+  if (ids.length !== sizeOf(shape)) {
+    throw new TypeError(`Cannot make indices of ${showShape(shape)} from ${ids.length} values`);
+  }
+  if (!Number.isInteger(rows) || rows < 1) throw new RangeError(`Cannot index ${rows} rows: at least 1`);
+  const wrong = ids.findIndex((row) => row >= rows);
+  if (wrong >= 0) {
+    throw new RangeError(
+      `Cannot index row ${ids[wrong]} of ${rows}, at position ${wrong} of ${showShape(shape)}`,
+    );
+  }
+  const plan = planOf(ids, rows, ignore);
+  const parts = [ids, plan.order, plan.chunkStarts, plan.rowStarts];
+  const starts: number[] = [];
+  let length = 0;
+  for (const part of parts) {
+    starts.push(length);
+    length += Math.ceil(part.length / ALIGNMENT) * ALIGNMENT;
+  }
+  const words = new Uint32Array(length);
+  for (const [i, part] of parts.entries()) words.set(part, starts[i]!);
+  return {
+    shape: [...shape],
+    rows,
+    positions: plan.order.length,
+    chunks: plan.chunkStarts.length - 1,
+    packed: Tensor.from(gpu, words, [length]),
+    starts: { ids: starts[0]!, order: starts[1]!, chunkStarts: starts[2]!, rowStarts: starts[3]! },
+  };
+}
+
+interface Plan {
+  readonly order: Uint32Array;
+  readonly chunkStarts: Uint32Array;
+  readonly rowStarts: Uint32Array;
+}
+
+/** A stable counting sort of the positions by row. */
+function planOf(ids: Uint32Array, rows: number, ignore: number | undefined): Plan {
+  const counts = new Uint32Array(rows);
+  for (const row of ids) counts[row]!++;
+  if (ignore !== undefined && ignore < rows) counts[ignore] = 0;
+  let longest = 0;
+  for (const count of counts) longest = Math.max(longest, count);
+  // Neither a chunk nor a row's list of chunks is then longer than the root of the longest run.
+  const chunk = Math.max(SHORTEST_CHUNK, Math.ceil(Math.sqrt(longest)));
+
+  const next = new Uint32Array(rows); // where each row's next position goes
+  const rowStarts = new Uint32Array(rows + 1);
+  const chunkStarts: number[] = [];
+  let positions = 0;
+  for (let row = 0; row < rows; row++) {
+    next[row] = positions;
+    const end = positions + counts[row]!;
+    for (let start = positions; start < end; start += chunk) chunkStarts.push(start);
+    rowStarts[row + 1] = chunkStarts.length;
+    positions = end;
+  }
+  chunkStarts.push(positions);
+  const order = new Uint32Array(positions);
+  for (const [position, row] of ids.entries()) {
+    if (row !== ignore) order[next[row]!++] = position;
+  }
+  return { order, chunkStarts: Uint32Array.from(chunkStarts), rowStarts };
+}

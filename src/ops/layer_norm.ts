@@ -1,0 +1,55 @@
+/** Layer normalisation over the last axis. */
+import { showShape } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { MAX_ITERATIONS } from "./plan.ts";
+import { reduceAxes, sumKernel } from "./reduction.ts";
+import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
+import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
+
+const kernel = defineRowKernel("layerNorm", [layerNorm_]);
+
+/** Workgroups that keep an adapter busy; rows beyond are taken one after the other. */
+const WORKGROUPS = { software: 64, gpu: 1024 };
+
+function rowsEach({ gpu }: Tensor, { rows, steps }: RowPlan): number {
+  const loopsOfOneRow = 4 * steps + 32; // four walks of the row, the lanes' sums
+  return Math.min(Math.ceil(rows / WORKGROUPS[gpu.adapterClass]), Math.floor(MAX_ITERATIONS / loopsOfOneRow));
+}
+
+/**
+ * gamma · (x − mean) / √(variance + epsilon) + beta, mean and (biased) variance over the last axis of x [.., cols];
+ * gamma and beta are [cols]. Throws TypeError where they are not.
+ */
+export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
+  mustBe("f32", "layerNorm", x, gamma, beta);
+  const plan = planRows("layerNorm", x);
+  const { rows, cols, constants } = plan;
+  for (const tensor of [gamma, beta]) {
+    if (tensor.rank !== 1 || tensor.size !== cols) {
+      throw new TypeError(
+        `Cannot layerNorm ${showShape(x.shape)} by ${showShape(tensor.shape)}: gamma and beta are [${cols}]`,
+      );
+    }
+  }
+  const { gpu } = x;
+  const params = { rows, rows_each: rowsEach(x, plan), epsilon };
+  const groups = Math.ceil(rows / params.rows_each);
+  const y = Tensor.empty(gpu, x.shape, "f32", needsGrad(x, gamma, beta));
+  const moments = Tensor.empty(gpu, [rows, 2]);
+  gpu.dispatch(plan.variant(kernel), "forward", { x, gamma, beta, y, moments }, params, groups, constants);
+  return record(y, [x, gamma, beta], [x, gamma, moments], (dy) => {
+    const dx = Tensor.empty(gpu, x.shape);
+    const dgamma = Tensor.empty(gpu, [groups, cols]);
+    const dbeta = Tensor.empty(gpu, [groups, cols]);
+    const buffers = { x, gamma, moments_saved: moments, dy, dx, dgamma, dbeta };
+    gpu.dispatch(plan.variant(kernel), "backward", buffers, params, groups, constants);
+    return [dx, sumGroups(dgamma), sumGroups(dbeta)];
+  });
+}
+
+/** [groups, cols] to [cols]. */
+function sumGroups(parts: Tensor): Tensor {
+  return reduceAxes(sumKernel, parts, [0], 1).view(parts.shape.slice(1));
+}

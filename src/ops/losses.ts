@@ -1,0 +1,43 @@
+/** Cross entropy from logits. */
+import { showShape } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { reduceAxes, sumKernel } from "./reduction.ts";
+import { defineRowKernel, planRows } from "./rows.ts";
+import crossEntropy_ from "../../wgsl/losses/cross_entropy.wgsl" with { type: "text" };
+import keepAll from "../../wgsl/rows/keep_all.wgsl" with { type: "text" };
+import softmaxRow from "../../wgsl/rows/softmax_row.wgsl" with { type: "text" };
+
+const crossEntropyKernel = defineRowKernel("crossEntropy", [crossEntropy_, softmaxRow, keepAll]);
+
+/**
+ * The mean over rows of −log softmax(logits)[label]: logits [rows, classes] and labels u32 [rows] give [] (equation 1
+ * of the paper). Labels are not checked on the device, where one beyond the classes counts as the last class: whoever
+ * makes them checks them.
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  mustBe("f32", "crossEntropy", logits);
+  mustBe("u32", "crossEntropy with labels", labels);
+  const { gpu } = logits;
+  const plan = planRows("crossEntropy", logits);
+  const { rows, constants } = plan;
+  if (logits.rank !== 2 || labels.rank !== 1 || labels.size !== rows) {
+    throw new TypeError(
+      `Cannot crossEntropy ${showShape(logits.shape)} with labels ${showShape(labels.shape)}: ` +
+        "it takes [rows, classes] and [rows]",
+    );
+  }
+  if (rows === 0) throw new RangeError(`Cannot crossEntropy ${showShape(logits.shape)}: it has no rows`);
+  const kernel = plan.variant(crossEntropyKernel);
+  const loss = Tensor.empty(gpu, [rows]);
+  const found = Tensor.empty(gpu, [rows, 2]);
+  gpu.dispatch(kernel, "forward", { x: logits, labels, loss, found }, { rows }, rows, constants);
+  const mean = reduceAxes(sumKernel, loss, [0], 1 / rows).view([], { requiresGrad: needsGrad(logits) });
+  return record(mean, [logits], [logits, labels, found], (dy) => {
+    const dx = Tensor.empty(gpu, logits.shape);
+    const buffers = { x: logits, labels, found_saved: found, dy, dx };
+    gpu.dispatch(kernel, "backward", buffers, { rows }, rows, constants);
+    return [dx];
+  });
+}

@@ -1,0 +1,46 @@
+/** Rows by their Euclidean norm: L2 normalisation, cosine similarity. */
+import { sameShape, showShape } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { defineRowKernel, planRows } from "./rows.ts";
+import cosine_ from "../../wgsl/rows/cosine.wgsl" with { type: "text" };
+import normalize_ from "../../wgsl/rows/normalize.wgsl" with { type: "text" };
+
+const normalizeKernel = defineRowKernel("l2Normalize", [normalize_]);
+const cosineKernel = defineRowKernel("cosineSimilarity", [cosine_]);
+
+/** x / max(‖x‖, epsilon) over the last axis; x [.., cols]. A zero row stays zero, its gradient is dy / epsilon. */
+export function l2Normalize(x: Tensor, epsilon = 1e-12): Tensor {
+  mustBe("f32", "l2Normalize", x);
+  const { gpu } = x;
+  const { rows, constants, variant } = planRows("l2Normalize", x);
+  const y = Tensor.empty(gpu, x.shape, "f32", needsGrad(x));
+  gpu.dispatch(variant(normalizeKernel), "forward", { x, y }, { rows, epsilon }, rows, constants);
+  return record(y, [x], [x], (dy) => {
+    const dx = Tensor.empty(gpu, x.shape);
+    gpu.dispatch(variant(normalizeKernel), "backward", { x, dy, dx }, { rows, epsilon }, rows, constants);
+    return [dx];
+  });
+}
+
+/**
+ * a·b / (max(‖a‖, 1e-8) · max(‖b‖, 1e-8)) over the last axis: a, b [.., cols] give [..]. As PyTorch has it since 1.13,
+ * the norms are bounded one by one; a zero row gives 0, and a gradient that is large (1e8 b/‖b‖) but finite.
+ */
+export function cosineSimilarity(a: Tensor, b: Tensor): Tensor {
+  mustBe("f32", "cosineSimilarity", a, b);
+  if (!sameShape(a.shape, b.shape)) {
+    throw new TypeError(`Cannot compare ${showShape(a.shape)} with ${showShape(b.shape)}: shapes differ`);
+  }
+  const { gpu } = a;
+  const { rows, constants, variant } = planRows("cosineSimilarity", a);
+  const y = Tensor.empty(gpu, a.shape.slice(0, -1), "f32", needsGrad(a, b));
+  gpu.dispatch(variant(cosineKernel), "forward", { a, b, y }, { rows }, rows, constants);
+  return record(y, [a, b], [a, b], (dy) => {
+    const da = Tensor.empty(gpu, a.shape);
+    const db = Tensor.empty(gpu, b.shape);
+    gpu.dispatch(variant(cosineKernel), "backward", { a, b, dy, da, db }, { rows }, rows, constants);
+    return [da, db];
+  });
+}

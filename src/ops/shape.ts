@@ -1,0 +1,156 @@
+/** Ops that only arrange elements: reshape, permute, slice, concat, detach. f32 with gradients, u32 without. */
+import { defineKernel } from "../gpu/kernel.ts";
+import { axisOf, type Shape, showShape, sizeOf, stridesOf } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mergeDimensions } from "./broadcast.ts";
+import { cellConstants, cellGroups, cellOf, isShape, mustBeWords } from "./cells.ts";
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import permute_ from "../../wgsl/shape/permute.wgsl" with { type: "text" };
+import slice_ from "../../wgsl/shape/slice.wgsl" with { type: "text" };
+import strided from "../../wgsl/lib/strided.wgsl" with { type: "text" };
+
+/** The same elements under another shape, as a view. One dimension may be -1: it takes what the others leave. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const y = x.view(completeShape(x, shape), { requiresGrad: needsGrad(x) });
+  return record(y, [x], [], (dy) => [dy.view(x.shape)]);
+}
+
+function completeShape(x: Tensor, shape: Shape): Shape {
+  const open = shape.indexOf(-1);
+  const known = sizeOf(shape.filter((_, axis) => axis !== open));
+  const complete = open < 0 ? shape : shape.with(open, x.size / known);
+  if (!isShape(complete) || sizeOf(complete) !== x.size) {
+    throw new TypeError(
+      `Cannot reshape ${showShape(x.shape)} to ${showShape(shape)}: it has ${x.size} elements`,
+    );
+  }
+  return complete;
+}
+
+/** The same elements in a view that no gradient passes. */
+export function detach(x: Tensor): Tensor {
+  return x.view(x.shape);
+}
+
+const permuteKernel = defineKernel("permute", [permute_, grid, strided]);
+
+/**
+ * Reorders axes: axis i of the result is axis `order[i]` of x. A view where only dimensions of one move.
+ * @throws RangeError for orders of more than four groups of axes that stay together
+ */
+export function permute(x: Tensor, order: readonly number[]): Tensor {
+  const axes = order.map((axis) => axisOf(x.shape, axis));
+  if (axes.length !== x.rank || new Set(axes).size !== x.rank) {
+    throw new TypeError(
+      `Cannot permute ${showShape(x.shape)} by ${showShape(order)}: not an order of its axes`,
+    );
+  }
+  mustBeWords("permute", x);
+  const inverse = axes.map((_, axis) => axes.indexOf(axis));
+  return record(permuted(x, axes, needsGrad(x)), [x], [], (dy) => [permuted(dy, inverse, false)]);
+}
+
+function permuted(x: Tensor, axes: readonly number[], requiresGrad: boolean): Tensor {
+  const own = stridesOf(x.shape);
+  const shape = axes.map((axis) => x.shape[axis]!);
+  const { dims: [d0, d1, d2, d3], strides } = mergeDimensions(shape, [axes.map((axis) => own[axis]!)]);
+  const [s0, s1, s2, s3] = strides[0]!;
+  const inOrder = d3 === x.size && s3 <= 1;
+  if (inOrder) return x.view(shape, { requiresGrad });
+  const y = Tensor.empty(x.gpu, shape, x.dtype, requiresGrad);
+  const cell = s3 === 1 ? cellOf(d3) : 1; // the other steps are then multiples of d3
+  const count = d0 * d1 * d2 * d3 / cell;
+  const params = { count, d1, d2, d3: d3 / cell, s0: s0 / cell, s1: s1 / cell, s2: s2 / cell, s3 };
+  x.gpu.dispatch(permuteKernel, "permute", { x, y }, params, cellGroups(count), cellConstants(x, cell));
+  return y;
+}
+
+/** Swaps the last two axes. */
+export function transpose(x: Tensor): Tensor {
+  if (x.rank < 2) throw new TypeError(`Cannot transpose ${showShape(x.shape)}: it has fewer than two axes`);
+  return permute(x, x.shape.map((_, axis) => axis < x.rank - 2 ? axis : 2 * x.rank - 3 - axis));
+}
+
+const sliceKernel = defineKernel("slice", [slice_, grid]);
+
+/** Where a part lies in each of the `outer` runs of a whole, all counted in elements. */
+interface Part {
+  readonly outer: number;
+  readonly whole: number;
+  readonly part: number;
+  readonly start: number;
+}
+
+/** One pass over the part, or over the whole for `place`. */
+function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part): Tensor {
+  const cell = cellOf(at.whole, at.part, at.start);
+  const [whole, part, start] = [at.whole / cell, at.part / cell, at.start / cell];
+  const count = at.outer * (entry === "place" ? whole : part);
+  const params = { count, whole, part, start };
+  x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), cellConstants(x, cell));
+  return y;
+}
+
+function partOf(shape: Shape, axis: number, start: number, length: number): Part {
+  const inner = sizeOf(shape.slice(axis + 1));
+  return {
+    outer: sizeOf(shape.slice(0, axis)),
+    whole: shape[axis]! * inner,
+    part: length * inner,
+    start: start * inner,
+  };
+}
+
+/** Elements `start` up to, not including, `end` of an axis; to its end if not given. */
+export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
+  mustBeWords("slice", x);
+  const along = axisOf(x.shape, axis);
+  const size = x.shape[along]!;
+  const stop = end ?? size;
+  if (!Number.isInteger(start) || !Number.isInteger(stop) || start < 0 || stop > size || start >= stop) {
+    throw new RangeError(`Cannot slice ${start} to ${stop} of axis ${axis} of ${showShape(x.shape)}`);
+  }
+  const part = partOf(x.shape, along, start, stop - start);
+  const y = Tensor.empty(x.gpu, x.shape.with(along, stop - start), x.dtype, needsGrad(x));
+  return record(move("cut", x, y, part), [x], [], (dy) => [
+    move("place", dy, Tensor.empty(dy.gpu, x.shape), part),
+  ]);
+}
+
+/** Tensors joined along an axis; their other dimensions are equal. */
+export function concat(tensors: readonly Tensor[], axis: number): Tensor {
+  const [first] = tensors;
+  if (!first) throw new TypeError("Cannot concat no tensors");
+  mustBeWords("concat", ...tensors);
+  const along = axisOf(first.shape, axis);
+  for (const { shape, dtype } of tensors) {
+    const fits = shape.length === first.rank &&
+      shape.every((size, i) => i === along || size === first.shape[i]) && dtype === first.dtype;
+    if (!fits) {
+      throw new TypeError(
+        `Cannot concat ${first.dtype} ${showShape(first.shape)} and ${dtype} ${
+          showShape(shape)
+        } along ${axis}`,
+      );
+    }
+  }
+  const total = tensors.reduce((sum, { shape }) => sum + shape[along]!, 0);
+  const y = Tensor.empty(first.gpu, first.shape.with(along, total), first.dtype, needsGrad(...tensors));
+  let start = 0;
+  const parts = tensors.map((x) => {
+    const part = partOf(y.shape, along, start, x.shape[along]!);
+    start += x.shape[along]!;
+    return part;
+  });
+  for (const [i, x] of tensors.entries()) move("paste", x, y, parts[i]!);
+  return record(
+    y,
+    tensors,
+    [],
+    (dy, needed) =>
+      tensors.map((x, i) =>
+        needed[i] ? move("cut", dy, Tensor.empty(dy.gpu, x.shape), parts[i]!) : undefined
+      ),
+  );
+}

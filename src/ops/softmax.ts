@@ -1,0 +1,82 @@
+/** Softmax, masked softmax and log-sum-exp along the last axis. */
+import { showShape, sizeOf } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
+import keepAll from "../../wgsl/rows/keep_all.wgsl" with { type: "text" };
+import keepMasked from "../../wgsl/rows/keep_masked.wgsl" with { type: "text" };
+import logsumexp_ from "../../wgsl/rows/logsumexp.wgsl" with { type: "text" };
+import softmax_ from "../../wgsl/rows/softmax.wgsl" with { type: "text" };
+import softmaxRow from "../../wgsl/rows/softmax_row.wgsl" with { type: "text" };
+
+const softmaxKernel = defineRowKernel("softmax", [softmax_, softmaxRow, keepAll]);
+const maskedKernel = defineRowKernel("maskedSoftmax", [softmax_, softmaxRow, keepMasked]);
+const logsumexpKernel = defineRowKernel("logsumexp", [logsumexp_, softmaxRow, keepAll]);
+
+/** Records the gradient of a softmax, masked or not: where a mask hides x, y is 0 and so is dx. */
+function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, variant }: RowPlan): Tensor {
+  return record(y, [x], [y], (dy) => {
+    const dx = Tensor.empty(x.gpu, x.shape);
+    const buffers = { y_saved: y, dy, dx };
+    x.gpu.dispatch(variant(softmaxKernel), "backward", buffers, { rows, rows_per_mask: 1 }, rows, constants);
+    return [dx];
+  });
+}
+
+/** exp(x) divided by its sum over the last axis; x [.., cols], any offset. */
+export function softmax(x: Tensor): Tensor {
+  mustBe("f32", "softmax", x);
+  const plan = planRows("softmax", x);
+  const { rows, constants } = plan;
+  const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
+  const params = { rows, rows_per_mask: 1 };
+  x.gpu.dispatch(plan.variant(softmaxKernel), "forward", { x, y }, params, rows, constants);
+  return recordSoftmax(x, y, plan);
+}
+
+/**
+ * Softmax over those elements of the last axis where `mask` (u32 or f32, each 0 or 1) is 1; 0 elsewhere, and a row with
+ * nothing kept is all 0 with zero gradient. Before its last dimension the mask has the first dimensions of x: x [batch,
+ * heads, queries, keys] takes a mask [keys], [batch, keys], [batch, heads, keys] or of its own shape. Throws TypeError
+ * for any other.
+ */
+export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
+  mustBe("f32", "maskedSoftmax", x);
+  if (mask.dtype === "u8") throw new TypeError("Cannot maskedSoftmax by a u8 mask: it takes u32 or f32");
+  const plan = planRows("maskedSoftmax", x);
+  const leading = mask.shape.slice(0, -1);
+  const fits = mask.rank >= 1 && mask.rank <= x.rank && mask.shape.at(-1) === plan.cols &&
+    leading.every((size, i) => size === x.shape[i]);
+  if (!fits) {
+    throw new TypeError(
+      `Cannot mask ${showShape(x.shape)} by ${
+        showShape(mask.shape)
+      }: a mask has the last dimension of x and, ` +
+        "before it, first dimensions of x",
+    );
+  }
+  const { rows, constants } = plan;
+  const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
+  const params = { rows, rows_per_mask: rows / sizeOf(leading) };
+  x.gpu.dispatch(plan.variant(maskedKernel), "forward", { x, y, mask }, params, rows, constants);
+  return recordSoftmax(x, y, plan);
+}
+
+/** log Σ exp(x) over the last axis, which `keepDims` leaves as a dimension of one; x [.., cols], any offset. */
+export function logsumexp(x: Tensor, options: { readonly keepDims?: boolean } = {}): Tensor {
+  mustBe("f32", "logsumexp", x);
+  const { gpu } = x;
+  const { rows, constants, variant } = planRows("logsumexp", x);
+  const kernel = variant(logsumexpKernel);
+  const leading = x.shape.slice(0, -1);
+  const y = Tensor.empty(gpu, options.keepDims ? [...leading, 1] : leading, "f32", needsGrad(x));
+  // The largest element and the sum of weights: y alone would have lost the digits a large offset takes.
+  const found = Tensor.empty(gpu, [rows, 2]);
+  gpu.dispatch(kernel, "forward", { x, y, found }, { rows }, rows, constants);
+  return record(y, [x], [x, found], (dy) => {
+    const dx = Tensor.empty(gpu, x.shape);
+    gpu.dispatch(kernel, "backward", { x, found_saved: found, dy, dx }, { rows }, rows, constants);
+    return [dx];
+  });
+}

@@ -1,0 +1,32 @@
+import { dropout } from "../../../src/ops/dropout.ts";
+import { add } from "../../../src/ops/pointwise.ts";
+import { RandomKeys } from "../../../src/tensor/random.ts";
+import { product, Value } from "../oracle.ts";
+import { keepMask } from "../philox.ts";
+import type { Case } from "../table.ts";
+
+const rows: readonly { shape: readonly number[]; probability: number; seed: number }[] = [
+  { shape: [1], probability: 0.5, seed: 0 },
+  { shape: [7], probability: 0.1, seed: 2 ** 53 - 1 },
+  { shape: [3, 5, 11], probability: 0.9, seed: 12345 },
+  { shape: [70, 33], probability: 0.25, seed: 2 ** 32 },
+];
+
+export const dropoutCases: readonly Case[] = [
+  ...rows.map(({ shape, probability, seed }): Case => {
+    const key = new RandomKeys(seed, 3).next();
+    const kept = Value.of(shape, keepMask(product(shape), probability, key));
+    return {
+      name: `dropout [${shape}] with ${probability} and seed ${seed}`,
+      inputs: [{ shape }],
+      op: (x) => dropout(x, probability, key),
+      oracle: (x) => x.mul(kept).affine(1 / (1 - probability)),
+    };
+  }),
+  {
+    name: "dropout with 0 gives its input",
+    inputs: [{ shape: [5] }],
+    op: (x) => add(dropout(x, 0, new RandomKeys(1, 1).next()), x),
+    oracle: (x) => x.affine(2),
+  },
+];

@@ -1,0 +1,165 @@
+/** The contrast of UniS-MMC on the device: kinds and counts, and what must be exact or finite at its edges. */
+import assert from "node:assert/strict";
+import { backward } from "../../src/ops/backward.ts";
+import {
+  countEqual,
+  countKinds,
+  isKind,
+  PairKind,
+  pairKinds,
+  unimodalContrast,
+} from "../../src/ops/contrast.ts";
+import { cosineSimilarity } from "../../src/ops/normalize.ts";
+import { scope } from "../../src/tensor/scope.ts";
+import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
+import { openTestGpu } from "../gpu.ts";
+import { generator } from "./table.ts";
+
+const gpu = await openTestGpu();
+
+const words = (values: ArrayLike<number>) => Tensor.from(gpu, Uint32Array.from(values), [values.length]);
+const floats = (values: ArrayLike<number>, requiresGrad = true) =>
+  Tensor.from(gpu, Float32Array.from(values), [values.length], requiresGrad);
+
+/** What the tensors a body returns hold; frees everything, and finds that nothing is left. */
+async function run(body: () => readonly Tensor[]): Promise<number[][]> {
+  const live = gpu.memory.live;
+  const tensors = scope(body);
+  const arrays = await readTensors(tensors);
+  for (const tensor of tensors) tensor.dispose();
+  assert.equal(gpu.memory.live, live, "bytes left behind");
+  return arrays.map((array) => Array.from(array));
+}
+
+/** Loss and gradient, the gradient of the loss being `dy`. */
+async function contrast(similarity: readonly number[], kinds: readonly number[], dy = 1) {
+  const [loss, gradient] = await run(() => {
+    const s = floats(similarity);
+    const y = unimodalContrast(s, words(kinds), 0.07);
+    backward(y, Tensor.from(gpu, Float32Array.of(dy), []));
+    return [y, s.grad!];
+  });
+  return { loss: loss![0]!, gradient: gradient! };
+}
+
+Deno.test("pairKinds() numbers kinds as the paper's Table 1", async () => {
+  const labels = [0, 1, 2, 3, 4, 0xffffffff];
+  const a = [0, 1, 0, 0, 4, 0xffffffff];
+  const b = [0, 0, 2, 1, 5, 0xffffffff];
+  const [kinds, ...masks] = await run(() => {
+    const kinds = pairKinds(words(a), words(b), words(labels));
+    return [kinds, ...Object.values(PairKind).map((kind) => isKind(kinds, kind))];
+  });
+  assert.deepEqual(kinds, [0, 1, 2, 3, 1, 0]);
+  assert.deepEqual(masks, [[1, 0, 0, 0, 0, 1], [0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0]]);
+});
+
+for (const rows of [1, 7, 8, 257, 70000]) {
+  Deno.test(`countKinds() and countEqual() count ${rows} rows`, async () => {
+    const random = generator(rows);
+    const draw = () => Uint32Array.from({ length: rows }, () => Math.floor(random() * 3));
+    const [a, b, labels] = [draw(), draw(), draw()];
+    const expected = [0, 0, 0, 0];
+    for (let i = 0; i < rows; i++) expected[Number(a[i] !== labels[i]) * 2 + Number(b[i] !== labels[i])]!++;
+    const [counts, same] = await run(() => {
+      const [onA, onB, onLabels] = [words(a), words(b), words(labels)];
+      return [countKinds(pairKinds(onA, onB, onLabels)), countEqual(onA, onLabels)];
+    });
+    assert.deepEqual(counts, expected);
+    assert.deepEqual(same, [expected[0]! + expected[1]!]);
+  });
+}
+
+Deno.test("pairKinds() and isKind() go beyond 65,535 workgroups", async () => {
+  const rows = gpu.adapterClass === "software" ? 600_000 : 17_000_000;
+  const labels = new Uint32Array(rows);
+  for (let i = 0; i < rows; i++) labels[i] = i % 3;
+  const [mask] = await run(
+    () => [isKind(pairKinds(words(new Uint32Array(rows)), words(labels), words(labels)), 2)],
+  );
+  const wrong = mask!.findIndex((value, i) => value !== Number(i % 3 !== 0));
+  assert.equal(wrong, -1, `row ${wrong}`);
+});
+
+for (
+  const [name, kinds] of Object.entries({
+    "nothing attracted": [3, 3, 3, 3],
+    "nothing repelled": [0, 1, 2, 0],
+    "one sample, right": [0],
+    "one sample, half right": [1],
+    "one sample, wrong": [3],
+  })
+) {
+  Deno.test(`unimodalContrast() is exactly 0, gradient too, with ${name}`, async () => {
+    const { loss, gradient } = await contrast([0.3, -0.9, 0.8, 0].slice(0, kinds.length), kinds, 3);
+    assert.equal(loss, 0);
+    assert.ok(gradient.every((g) => g === 0), `gradient ${gradient}`); // 0 or -0
+  });
+}
+
+Deno.test("unimodalContrast() keeps the digits of a tiny loss", async () => {
+  const { loss, gradient } = await contrast([1, -1], [0, 3]);
+  const share = Math.exp(-2 / 0.07); // 4e-13, which one minus it in f32 does not see
+  assert.ok(Math.abs(loss / share - 1) < 1e-4, `loss ${loss}, not ${share}`);
+  assert.ok(Math.abs(gradient[0]! * -0.07 / share - 1) < 1e-4, `gradient ${gradient[0]}`);
+  assert.ok(Math.abs(gradient[1]! * 0.07 / share - 1) < 1e-4, `gradient ${gradient[1]}`);
+});
+
+Deno.test("unimodalContrast() neither overflows nor divides by nought far out", async () => {
+  const { loss, gradient } = await contrast([-1e4, 1e4, -1e4], [0, 3, 1]);
+  assert.ok(Math.abs(loss / ((2e4 / 0.07) - Math.log(2)) - 1) < 1e-5, `loss ${loss}`);
+  const expected = [-0.5 / 0.07, 1 / 0.07, -0.5 / 0.07];
+  for (const [n, g] of gradient.entries()) {
+    assert.ok(Math.abs(g / expected[n]! - 1) < 1e-5, `gradient ${gradient}`);
+  }
+});
+
+Deno.test("unimodalContrast() attracts what is right anywhere and repels what is wrong twice", async () => {
+  const { gradient } = await contrast([0.1, 0.2, 0.3, 0.15], [0, 1, 2, 3], 2);
+  assert.deepEqual(gradient.map(Math.sign), [-1, -1, -1, 1]);
+  assert.ok(
+    Math.abs(gradient.reduce((a, b) => a + b)) < 1e-5 * gradient[3]!,
+    "a common shift changes nothing",
+  );
+});
+
+Deno.test("unimodalContrast() lets what is not a number through", async () => {
+  for (const similarity of [[NaN, 0.5], [0.5, NaN], [NaN, NaN]]) {
+    const { loss } = await contrast(similarity, [0, 3]);
+    assert.ok(Number.isNaN(loss), `${similarity} gave ${loss}`);
+  }
+});
+
+Deno.test("a representation of norm zero leaves the contrast and its gradients finite", async () => {
+  const a = [0, 0, 0, 1, 2, 3, 1, 0, 1];
+  const b = [3, 4, 0, 1, 2, 2, 0, 1, 1];
+  const [loss, da, db] = await run(() => {
+    const [ta, tb] = [a, b].map((rows) => Tensor.from(gpu, Float32Array.from(rows), [3, 3], true));
+    const y = unimodalContrast(cosineSimilarity(ta!, tb!), words([3, 0, 2]), 0.07);
+    backward(y);
+    return [y, ta!.grad!, tb!.grad!];
+  });
+  const cosines = [0, 11 / Math.sqrt(14) / 3, 0.5];
+  const weights = cosines.map((cosine) => Math.exp(cosine / 0.07));
+  const share = weights[0]! / (weights[0]! + weights[1]! + weights[2]!);
+  assert.ok(Math.abs(loss![0]! / -Math.log1p(-share) - 1) < 1e-4, `loss ${loss}`);
+  assert.ok([...da!, ...db!].every(Number.isFinite), `gradients ${da}; ${db}`);
+  // d cos / da at a = 0 is b / (|b| 1e-8), as PyTorch 1.13 has it; that of b is 0.
+  assert.ok(Math.abs(da![0]! / (share / 0.07 * 0.6e8) - 1) < 1e-4, `gradient ${da![0]}`);
+  assert.ok(Math.abs(da![1]! / (share / 0.07 * 0.8e8) - 1) < 1e-4, `gradient ${da![1]}`);
+  assert.deepEqual(db!.slice(0, 3).map(Math.abs), [0, 0, 0]);
+});
+
+Deno.test("the contrast ops refuse what does not fit", () => {
+  scope(() => {
+    const s = floats([1, 2]);
+    const kinds = words([0, 3]);
+    assert.throws(() => unimodalContrast(s, words([0]), 0.07), /Cannot unimodalContrast of \[2\], \[1\]/);
+    assert.throws(() => unimodalContrast(s, s, 0.07), /it takes u32/);
+    assert.throws(() => unimodalContrast(s, kinds, 0), /temperature of 0/);
+    assert.throws(() => unimodalContrast(s, kinds, NaN), /temperature of NaN/);
+    assert.throws(() => pairKinds(kinds, kinds, words([1])), /Cannot pairKinds of \[2\], \[2\], \[1\]/);
+    assert.throws(() => countEqual(kinds, s), /it takes u32/);
+    assert.throws(() => countKinds(Tensor.empty(gpu, [0], "u32")), /no rows/);
+  });
+});

@@ -1,0 +1,114 @@
+/**
+ * Kernels that move elements, on grids beyond 65,535 workgroups: one row of the op table would take seconds each, and
+ * whole numbers moved about can be compared exactly.
+ */
+import assert from "node:assert/strict";
+import { backward } from "../../src/ops/backward.ts";
+import { normaliseImages, patchify } from "../../src/ops/image.ts";
+import { gatherRows, selectRows } from "../../src/ops/indexing.ts";
+import { indices } from "../../src/ops/indices.ts";
+import { full } from "../../src/ops/pointwise.ts";
+import { concat, reshape, slice, transpose } from "../../src/ops/shape.ts";
+import { scope } from "../../src/tensor/scope.ts";
+import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
+import { openTestGpu } from "../gpu.ts";
+
+const gpu = await openTestGpu();
+
+/** 65,727 workgroups of 64; neither side is a multiple of four. */
+const [ROWS, COLUMNS] = [2051, 2051];
+const SIZE = ROWS * COLUMNS;
+const PATCH = 7;
+const PATCHES = COLUMNS / PATCH;
+
+interface Run {
+  readonly op: (x: Tensor) => Tensor;
+  /** Where element i of the result comes from; -1 where not from x. */
+  readonly source: (i: number) => number;
+}
+
+const chosen = (row: number) => row < ROWS - 5;
+
+const runs: Record<string, Run> = {
+  "permute()": { op: transpose, source: (i) => i % ROWS * COLUMNS + Math.floor(i / ROWS) },
+  "slice()": { op: (x) => slice(x, 0, 1), source: (i) => i + COLUMNS },
+  "concat()": {
+    op: (x) => concat([full(gpu, [ROWS, 1], 0), x], 1),
+    source: (i) => i % (COLUMNS + 1) === 0 ? -1 : i - Math.floor(i / (COLUMNS + 1)) - 1,
+  },
+  "gatherRows()": {
+    op: (x) =>
+      gatherRows(x, indices(gpu, new Uint32Array(ROWS).map((_, i) => ROWS - 1 - i), [ROWS], { rows: ROWS })),
+    source: (i) => (ROWS - 1 - Math.floor(i / COLUMNS)) * COLUMNS + i % COLUMNS,
+  },
+  "selectRows()": {
+    op: (x) => {
+      const mask = Tensor.from(gpu, new Uint32Array(ROWS).map((_, row) => Number(chosen(row))), [ROWS]);
+      return selectRows(mask, x, full(gpu, x.shape, 0));
+    },
+    source: (i) => chosen(Math.floor(i / COLUMNS)) ? i : -1,
+  },
+  "patchify()": {
+    op: (x) => patchify(reshape(x, [1, 1, ROWS, COLUMNS]), PATCH),
+    source: (i) => {
+      const patch = Math.floor(i / PATCH ** 2);
+      const row = Math.floor(patch / PATCHES) * PATCH + Math.floor(i % PATCH ** 2 / PATCH);
+      return row * COLUMNS + patch % PATCHES * PATCH + i % PATCH;
+    },
+  },
+};
+
+/** Whole numbers that f32 holds, different from place to place. (`from` and a function take ten times as long.) */
+function numbers(count: number, step: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = (i * step + 1) % 16_777_213;
+  return values;
+}
+
+for (const [name, { op, source }] of Object.entries(runs)) {
+  Deno.test(`${name} goes beyond 65,535 workgroups, forward and backward`, async () => {
+    const values = numbers(SIZE, 7919);
+    const x = Tensor.from(gpu, values, [ROWS, COLUMNS], true);
+    const y = scope(() => op(x));
+    const seed = numbers(y.size, 104_729);
+    const grad = scope(() => {
+      backward(y, Tensor.from(gpu, seed, y.shape));
+      return x.grad!;
+    });
+    const [moved, gradient] = await readTensors([y, grad]);
+    const expected = new Float32Array(y.size);
+    const dx = new Float32Array(SIZE);
+    for (let i = 0; i < y.size; i++) {
+      const from = source(i);
+      if (from < 0) continue;
+      expected[i] = values[from]!;
+      dx[from] = seed[i]!;
+    }
+    assertEqual(moved!, expected);
+    assertEqual(gradient!, dx);
+    for (const tensor of [y, grad, x]) tensor.dispose();
+  });
+}
+
+Deno.test("normaliseImages() goes beyond 65,535 workgroups", async () => {
+  const pixels = new Uint8Array(3 * SIZE);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = i * 7919 % 251;
+  const x = Tensor.from(gpu, pixels, [1, ROWS, COLUMNS, 3]);
+  const y = normaliseImages(x, [0, 0, 0], [1 / 255, 1 / 255, 1 / 255]);
+  const bytes = await y.read();
+  const planes = new Float32Array(3 * SIZE);
+  for (let i = 0; i < planes.length; i++) {
+    bytes[i] = Math.round(bytes[i]!);
+    planes[i] = pixels[i % SIZE * 3 + Math.floor(i / SIZE)]!;
+  }
+  assertEqual(bytes, planes);
+  for (const tensor of [x, y]) tensor.dispose();
+});
+
+/** `assert.deepEqual` takes seconds for millions of numbers. */
+function assertEqual(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+  assert.equal(actual.length, expected.length);
+  for (let i = 0; i < expected.length; i++) {
+    if (actual[i] !== expected[i]) assert.fail(`${actual[i]} in place of ${expected[i]} at ${i}`);
+  }
+}

@@ -1,0 +1,86 @@
+// With A the attracted samples, R the repelled ones, lse_A = log sum over A of exp(s / t), lse_R likewise:
+//   L = -log(exp(lse_A) / (exp(lse_A) + exp(lse_R))) = log(1 + e^d),   d = lse_R - lse_A
+// and 0 where A or R is empty. As softplus of d, L keeps its digits however small R's share is; so does the gradient,
+// in which softmax over A + R and softmax over A do not cancel but share the factor sigmoid(d) = R's share:
+//   dL/ds_n = sigmoid(d) / t * (-exp(s_n / t - lse_A) in A, +exp(s_n / t - lse_R) in R, 0 elsewhere)
+// Forward: one workgroup, each lane every WG-th sample.   Backward: one invocation one sample.
+// Needs: lib/workgroup.wgsl, lib/grid.wgsl
+
+// attracted, repelled: sets of kinds, bit k standing for kind k.
+struct Params { rows: u32, attracted: u32, repelled: u32, inverse_temperature: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> s: array<f32>;
+@group(0) @binding(2) var<storage, read> kinds: array<u32>;
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> found: array<vec4f>; // largest s and sum of weights of A, then of R
+
+const LOWEST: f32 = -3.4028234e38;
+
+fn is_in(kind: u32, kinds_of_set: u32) -> bool { return (kinds_of_set >> min(kind, 31u) & 1u) != 0u; }
+
+// e^x for x <= 0; exactly 0 where it would leave the normal range. Not a number stays so.
+fn decay(x: f32) -> f32 { return select(exp(x), 0.0, x < -87.0); }
+
+fn weight(s_n: f32, top: f32) -> f32 { return decay((s_n - top) * params.inverse_temperature); }
+
+// The largest s of a set of kinds and the sum of the weights exp((s - largest) / t); the sum of none is 0.
+fn statistics(lane: u32, kinds_of_set: u32) -> vec2f {
+  var top = LOWEST;
+  for (var n = lane; n < params.rows; n += WG) {
+    if (is_in(kinds[n], kinds_of_set)) { top = max(top, s[n]); }
+  }
+  top = workgroup_max(lane, top);
+  var sum = 0.0;
+  for (var n = lane; n < params.rows; n += WG) {
+    if (is_in(kinds[n], kinds_of_set)) { sum += weight(s[n], top); }
+  }
+  return vec2f(top, workgroup_sum(lane, sum));
+}
+
+// log(1 + e) for 0 <= e <= 1 as 2 atanh(e / (2 + e)): 1 + e would lose the digits of a small e.
+fn log1p(e: f32) -> f32 {
+  let z = e / (2.0 + e);
+  let q = z * z;
+  return 2.0 * z * (1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0))))));
+}
+
+// False for sums that are not a number, so that such similarities show in the loss.
+fn one_is_empty(sets: vec4f) -> bool { return sets.y == 0.0 || sets.w == 0.0; }
+
+// d; only where neither set is empty.
+fn difference(sets: vec4f) -> f32 {
+  return (sets.z - sets.x) * params.inverse_temperature + log(sets.w / sets.y);
+}
+
+@compute @workgroup_size(WG)
+fn forward(@builtin(local_invocation_index) lane: u32) {
+  let attracted = statistics(lane, params.attracted);
+  let repelled = statistics(lane, params.repelled);
+  if (lane != 0u) { return; }
+  found[0] = vec4f(attracted, repelled);
+  loss[0] = 0.0;
+  if (!one_is_empty(vec4f(attracted, repelled))) {
+    let d = difference(vec4f(attracted, repelled));
+    loss[0] = max(d, 0.0) + log1p(decay(-abs(d)));
+  }
+}
+
+@group(0) @binding(3) var<storage, read> found_saved: array<vec4f>;
+@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(5) var<storage, read_write> ds: array<f32>;
+
+@compute @workgroup_size(WG)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let n = flat_group(group, groups) * WG + lane;
+  if (n >= params.rows) { return; }
+  let sets = found_saved[0];
+  var slope = 0.0;
+  if (!one_is_empty(sets)) {
+    let d = difference(sets);
+    let e = decay(-abs(d));
+    let share = select(e, 1.0, d > 0.0) / (1.0 + e);
+    if (is_in(kinds[n], params.attracted)) { slope = -share * weight(s[n], sets.x) / sets.y; }
+    if (is_in(kinds[n], params.repelled)) { slope = share * weight(s[n], sets.z) / sets.w; }
+  }
+  ds[n] = dy[0] * slope * params.inverse_temperature;
+}

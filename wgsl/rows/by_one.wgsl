@@ -1,0 +1,11 @@
+// A row taken one element at a time: for any width.
+alias Elem = f32;
+alias Pack = Elem;
+alias Wide = f32;
+alias Word = u32;
+const WIDTH: u32 = 1u;
+fn total(v: Wide) -> f32 { return v; }
+fn largest(v: Wide) -> f32 { return v; }
+fn element(v: Wide, _i: u32) -> f32 { return v; }
+// 1 in the place of element i of the row, 0 in all others.
+fn one_hot(pack: u32, i: u32) -> Wide { return Wide(i == pack); }
