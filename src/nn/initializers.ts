@@ -1,0 +1,44 @@
+/** First values of parameters. */
+import { type Shape, sizeOf } from "../tensor/shape.ts";
+
+/** Fills `values`, a parameter of `shape`; the same `seed` gives the same values everywhere. */
+export type Initializer = (values: Float32Array, shape: Shape, seed: string) => void;
+
+export const zeros: Initializer = (values) => values.fill(0);
+
+export const ones: Initializer = (values) => values.fill(1);
+
+/** Normal with mean 0. */
+export function normal(deviation: number): Initializer {
+  return (values, _, seed) => {
+    const random = generator(seed);
+    for (let i = 0; i < values.length; i += 2) {
+      // Box and Muller
+      const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
+      const angle = 2 * Math.PI * random();
+      values[i] = radius * Math.cos(angle);
+      if (i + 1 < values.length) values[i + 1] = radius * Math.sin(angle);
+    }
+  };
+}
+
+/** Normal with variance 2 / (inputs + outputs), for a weight of [outputs, inputs] (Glorot and Bengio, 2010). */
+export const xavierNormal: Initializer = (values, shape, seed) => {
+  const outputs = shape[0]!;
+  const inputs = sizeOf(shape) / outputs;
+  normal(Math.sqrt(2 / (inputs + outputs)))(values, shape, seed);
+};
+
+/** Uniform in [0, 1): a hash of the seed (FNV-1a) starts a 32-bit counter mixed by murmur3's finaliser. */
+function generator(seed: string): () => number {
+  let state = 0x811c9dc5;
+  for (const char of seed) state = Math.imul(state ^ char.codePointAt(0)!, 0x01000193);
+  const mix = () => {
+    state = (state + 0x9e3779b9) | 0;
+    let z = state;
+    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+    return (z ^ (z >>> 16)) >>> 0;
+  };
+  return () => mix() / 2 ** 32;
+}
