@@ -14,7 +14,25 @@ export interface OpenAdapter {
   readonly device: GPUDevice;
   readonly name: string;
   readonly adapterClass: AdapterClass;
+  readonly limits: Limits;
 }
+
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxUniformBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxTextureDimension2D",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "minUniformBufferOffsetAlignment",
+  "minStorageBufferOffsetAlignment",
+] as const;
+
+export type Limits = Readonly<Record<(typeof LIMITS)[number], number>>;
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
@@ -23,14 +41,21 @@ const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, or the software one: " +
   "apt-get install mesa-vulkan-drivers (Debian, Ubuntu)";
 
+/** For trying what another device would do. */
+export interface OpenOptions {
+  /** Limits lower than the adapter's. Deno gives a device the adapter's own; the ones returned are what to go by. */
+  readonly limits?: Partial<Limits>;
+  /** Run the kernels and plans of this class, whatever the adapter is. */
+  readonly adapterClass?: AdapterClass;
+}
+
 /**
  * Opens an adapter with every limit it offers. `gpu` refuses a software adapter, `cpu` asks for one.
- * `limits` lowers single limits, for trying what a smaller device would do.
  * @throws AdapterError when there is none of the kind
  */
 export async function openAdapter(
   kind: DeviceKind,
-  limits: Readonly<Record<string, number>> = {},
+  options: OpenOptions = {},
 ): Promise<OpenAdapter> {
   const adapter = await navigator.gpu?.requestAdapter({
     powerPreference: "high-performance",
@@ -53,25 +78,15 @@ export async function openAdapter(
   const device = await adapter.requestDevice({
     label: name,
     requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: { ...allLimits(adapter.limits), ...limits },
+    requiredLimits: { ...allLimits(adapter.limits) },
   });
-  return { device, name, adapterClass: software ? "software" : "gpu" };
+  const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
+  return { device, name, adapterClass, limits: allLimits(device.limits, options.limits) };
 }
 
-/** Without this a device has the specification's default limits, whatever the adapter could do. */
-function allLimits(offered: GPUSupportedLimits): Record<string, number> {
-  const wanted = [
-    "maxBufferSize",
-    "maxStorageBufferBindingSize",
-    "maxUniformBufferBindingSize",
-    "maxStorageBuffersPerShaderStage",
-    "maxComputeWorkgroupStorageSize",
-    "maxComputeInvocationsPerWorkgroup",
-    "maxComputeWorkgroupSizeX",
-    "maxComputeWorkgroupSizeY",
-    "maxComputeWorkgroupSizeZ",
-    "minUniformBufferOffsetAlignment",
-    "minStorageBufferOffsetAlignment",
-  ] as const;
-  return Object.fromEntries(wanted.map((name) => [name, offered[name]]));
+/** Without asking, a device has the specification's default limits, whatever the adapter could do. */
+function allLimits(offered: GPUSupportedLimits, lowered: Partial<Limits> = {}): Limits {
+  return Object.fromEntries(
+    LIMITS.map((name) => [name, Math.min(offered[name], lowered[name] ?? Infinity)]),
+  ) as Limits;
 }

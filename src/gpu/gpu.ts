@@ -1,7 +1,15 @@
 /** One open device: compiles kernels, encodes dispatches into one open pass, moves bytes in and out. */
-import { type AdapterClass, type DeviceKind, openAdapter } from "./adapter.ts";
+import {
+  type AdapterClass,
+  type DeviceKind,
+  type Limits,
+  type OpenAdapter,
+  openAdapter,
+  type OpenOptions,
+} from "./adapter.ts";
 import { type Constants, type KernelSource, reflectBindings, reflectParams, specialise } from "./kernel.ts";
 import { BufferPool, type DeviceBuffer, type MemoryUse } from "./pool.ts";
+import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
 
 /** A range of a device buffer, as a kernel sees it. Tensors have this shape. */
@@ -21,7 +29,8 @@ interface Pipeline {
   readonly label: string;
   readonly handle: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
-  readonly buffers: readonly { name: string; index: number }[];
+  readonly buffers: readonly { name: string; index: number; type: string }[];
+  readonly readsTextures: boolean;
   readonly params: { index: number; fields: readonly { name: string; type: string }[] } | undefined;
 }
 
@@ -40,11 +49,12 @@ export function foldWorkgroups(count: number): readonly [number, number, number]
 export class Gpu {
   readonly name: string;
   readonly adapterClass: AdapterClass;
-  readonly limits: GPUSupportedLimits;
+  readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #uniforms: UniformArena;
+  readonly #textures: TextureCopies;
   readonly #pipelines = new Map<KernelSource, Map<string, Pipeline>>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   #encoder: GPUCommandEncoder | undefined;
@@ -54,14 +64,15 @@ export class Gpu {
   #lastLabel = "";
   #error: string | undefined;
 
-  private constructor(device: GPUDevice, name: string, adapterClass: AdapterClass) {
+  private constructor({ device, name, adapterClass, limits }: OpenAdapter) {
     this.#device = device;
     this.name = name;
     this.adapterClass = adapterClass;
-    this.limits = device.limits;
+    this.limits = limits;
     this.features = device.features;
     this.#pool = new BufferPool(device, () => this.flush());
     this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
+    this.#textures = new TextureCopies(device);
     // Errors of the device are silent unless listened to, and name no dispatch: the nearest known label is kept.
     device.addEventListener("uncapturederror", (event) => {
       this.#error ??= `${
@@ -73,10 +84,9 @@ export class Gpu {
     });
   }
 
-  /** Opens the adapter of a kind; `limits` lowers single limits. Throws AdapterError when there is none. */
-  static async open(kind: DeviceKind = "auto", limits: Readonly<Record<string, number>> = {}): Promise<Gpu> {
-    const { device, name, adapterClass } = await openAdapter(kind, limits);
-    return new Gpu(device, name, adapterClass);
+  /** Opens the adapter of a kind. Throws AdapterError when there is none. */
+  static async open(kind: DeviceKind = "auto", options: OpenOptions = {}): Promise<Gpu> {
+    return new Gpu(await openAdapter(kind, options));
   }
 
   get memory(): MemoryUse {
@@ -99,7 +109,9 @@ export class Gpu {
 
   /** Gives the memory of unused buffers back to the device. */
   trim(): void {
+    this.flush();
     this.#pool.trim();
+    this.#textures.trim();
     this.#bindGroups.clear();
   }
 
@@ -121,6 +133,7 @@ export class Gpu {
     const bindGroup = this.#bindGroup(pipeline, buffers);
     const offset = pipeline.params && this.#uniforms.append(pipeline.label, pipeline.params.fields, params);
     this.#encoder ??= this.#device.createCommandEncoder();
+    if (pipeline.readsTextures) this.#copyToTextures(this.#encoder, pipeline, buffers);
     this.#pass ??= this.#encoder.beginComputePass();
     this.#pass.setPipeline(pipeline.handle);
     this.#pass.setBindGroup(0, bindGroup, offset === undefined ? [] : [offset]);
@@ -128,6 +141,11 @@ export class Gpu {
     this.#lastLabel = pipeline.label;
     this.#dispatches++;
     if (++this.#pending >= DISPATCHES_PER_SUBMIT) this.flush();
+  }
+
+  /** True when a kernel may read a range of this size through a texture. */
+  fitsTexture(bytes: number): boolean {
+    return this.#textures.fits(bytes);
   }
 
   /** Submits what has been encoded. Does not wait. */
@@ -147,6 +165,7 @@ export class Gpu {
     if (data.byteLength > target.bytes) {
       throw new RangeError(`Cannot write ${data.byteLength} bytes into a range of ${target.bytes}`);
     }
+    if (data.byteLength === 0) return; // Deno's queue panics on an empty write
     // A queue write overtakes work that is encoded but not yet submitted.
     this.flush();
     const whole = data.byteLength & ~3;
@@ -212,6 +231,19 @@ export class Gpu {
     throw new Error(`The device reported an error: ${message}`);
   }
 
+  /** Copies stand outside passes, so the open one ends. */
+  #copyToTextures(
+    encoder: GPUCommandEncoder,
+    pipeline: Pipeline,
+    buffers: Readonly<Record<string, BufferRange>>,
+  ): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    for (const { name, index, type } of pipeline.buffers) {
+      if (type === "texture") this.#textures.encode(encoder, index, buffers[name]!);
+    }
+  }
+
   #pipeline(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
     let variants = this.#pipelines.get(kernel);
     if (!variants) this.#pipelines.set(kernel, variants = new Map());
@@ -231,7 +263,9 @@ export class Gpu {
       entries: bindings.map(({ index, type }) => ({
         binding: index,
         visibility: GPUShaderStage.COMPUTE,
-        buffer: { type, hasDynamicOffset: type === "uniform" },
+        ...(type === "texture"
+          ? { texture: { sampleType: "unfilterable-float" } }
+          : { buffer: { type, hasDynamicOffset: type === "uniform" } }),
       })),
     });
     this.#lastLabel = label;
@@ -247,6 +281,7 @@ export class Gpu {
       handle,
       layout,
       buffers: bindings.filter(({ type }) => type !== "uniform"),
+      readsTextures: bindings.some(({ type }) => type === "texture"),
       params: uniform && { index: uniform.index, fields: reflectParams(code) },
     };
   }
@@ -254,18 +289,23 @@ export class Gpu {
 
   #bindGroup(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
     let key = String(pipeline.id);
-    for (const { name } of pipeline.buffers) {
+    for (const { name, index, type } of pipeline.buffers) {
       const range = buffers[name];
       if (!range) throw new TypeError(`Cannot dispatch ${pipeline.label}: no buffer given for "${name}"`);
-      key += `,${range.buffer.id}+${range.offset}:${range.bytes}`;
+      key += type === "texture"
+        ? `,t${this.#textures.textureFor(index, range.bytes).id}`
+        : `,${range.buffer.id}+${range.offset}:${range.bytes}`;
     }
     const cached = this.#bindGroups.get(key);
     if (cached) return cached;
     const known = new Set(pipeline.buffers.map(({ name }) => name));
     const unknown = Object.keys(buffers).find((name) => !known.has(name));
     if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
-    const entries = pipeline.buffers.map(({ name, index }): GPUBindGroupEntry => {
+    const entries = pipeline.buffers.map(({ name, index, type }): GPUBindGroupEntry => {
       const { buffer, offset, bytes } = buffers[name]!;
+      if (type === "texture") {
+        return { binding: index, resource: this.#textures.textureFor(index, bytes).view };
+      }
       // Whole vec4s are bound, so that a kernel may walk any array four elements at a time.
       const size = Math.max(16, Math.ceil(bytes / 16) * 16);
       if (size > this.limits.maxStorageBufferBindingSize) {

@@ -12,7 +12,8 @@ export interface KernelSource {
 export interface BindingInfo {
   readonly name: string;
   readonly index: number;
-  readonly type: GPUBufferBindingType;
+  /** `texture`: the buffer is read through a copy in a texture. */
+  readonly type: GPUBufferBindingType | "texture";
 }
 
 export interface ParamInfo {
@@ -63,16 +64,24 @@ function uses(body: string, name: string): boolean {
 /** The bindings an entry point uses, in order of their index, read from the WGSL itself. */
 export function reflectBindings(label: string, code: string, entry: string): BindingInfo[] {
   const bodies = reachable(label, code, entry);
-  const pattern = /@group\(0\) @binding\((\d+)\) var<(uniform|storage, read_write|storage, read)> (\w+)/g;
+  const pattern =
+    /@group\(0\) @binding\((\d+)\) var(?:<(uniform|storage, read_write|storage, read)>)? (\w+): /g;
   return [...code.matchAll(pattern)]
     .filter(([, , , name]) => bodies.some((body) => uses(body, name!)))
     .map(([, index, access, name]): BindingInfo => ({
       name: name!,
       index: Number(index),
-      type: access === "uniform" ? "uniform" : access === "storage, read" ? "read-only-storage" : "storage",
+      type: BINDING_TYPES[access ?? "texture"]!,
     }))
     .sort((a, b) => a.index - b.index);
 }
+
+const BINDING_TYPES: Readonly<Record<string, BindingInfo["type"]>> = {
+  "uniform": "uniform",
+  "storage, read": "read-only-storage",
+  "storage, read_write": "storage",
+  "texture": "texture",
+};
 
 /** The fields of `struct Params`, in order. Every field is a 4-byte scalar, so a field's offset is 4 × its position. */
 export function reflectParams(code: string): ParamInfo[] {

@@ -50,20 +50,25 @@ function mapUnary(kernel: KernelSource, x: Tensor, constants = { a: 0, b: 0 }): 
   return y;
 }
 
-function unary(kernel: KernelSource): (x: Tensor) => Tensor {
-  return (x) =>
-    record(mapUnary(kernel, x), [x], [x], (dy) => {
-      const dx = Tensor.empty(x.gpu, x.shape);
-      x.gpu.dispatch(
-        kernel,
-        "backward",
-        { x, dy, dx },
-        { vectors: Math.ceil(x.size / 4), a: 0, b: 0 },
-        vectorGroups(x),
-      );
-      return [dx];
-    });
+/** dx of a unary op from its argument and dy, outside the tape. */
+function unaryGrad(kernel: KernelSource, x: Tensor, dy: Tensor): Tensor {
+  const dx = Tensor.empty(x.gpu, x.shape);
+  x.gpu.dispatch(
+    kernel,
+    "backward",
+    { x, dy, dx },
+    { vectors: Math.ceil(x.size / 4), a: 0, b: 0 },
+    vectorGroups(x),
+  );
+  return dx;
 }
+
+function unary(kernel: KernelSource): (x: Tensor) => Tensor {
+  return (x) => record(mapUnary(kernel, x), [x], [x], (dy) => [unaryGrad(kernel, x, dy)]);
+}
+
+const reluKernel = unaryKernel("relu", relu_);
+const geluKernel = unaryKernel("gelu", gelu_, geluLibrary);
 
 /** e^x, elementwise. */
 export const exp = unary(unaryKernel("exp", exp_));
@@ -74,9 +79,19 @@ export const sqrt = unary(unaryKernel("sqrt", sqrt_));
 /** The hyperbolic tangent, elementwise. */
 export const tanh = unary(unaryKernel("tanh", tanh_));
 /** max(x, 0), elementwise. */
-export const relu = unary(unaryKernel("relu", relu_));
+export const relu = unary(reluKernel);
 /** x Φ(x) with the exact normal distribution function (erf), elementwise. */
-export const gelu = unary(unaryKernel("gelu", gelu_, geluLibrary));
+export const gelu = unary(geluKernel);
+
+/** The gradient of relu from its argument or, as well, from its result. Outside the tape. */
+export function reluGrad(xOrY: Tensor, dy: Tensor): Tensor {
+  return unaryGrad(reluKernel, xOrY, dy);
+}
+
+/** The gradient of gelu from its argument. Outside the tape. */
+export function geluGrad(x: Tensor, dy: Tensor): Tensor {
+  return unaryGrad(geluKernel, x, dy);
+}
 
 const affineKernel = unaryKernel("affine", affine_);
 

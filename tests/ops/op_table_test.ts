@@ -1,5 +1,7 @@
 /** The op table: every op forward and backward against the float64 oracle, on shapes chosen to break it. */
-import { openTestGpu } from "../gpu.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { attentionCases } from "./cases/attention.ts";
+import { matmulCases } from "./cases/matmul.ts";
 import { pointwiseCases } from "./cases/pointwise.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { shapeCases } from "./cases/shape.ts";
@@ -12,6 +14,8 @@ import { checkCase } from "./table.ts";
 
 const families = {
   pointwise: pointwiseCases,
+  matmul: matmulCases,
+  attention: attentionCases,
   reduce: reduceCases,
   shape: shapeCases,
   indexing: indexingCases,
@@ -21,10 +25,13 @@ const families = {
   losses: lossCases,
 };
 
-const gpu = await openTestGpu();
-
-for (const [family, cases] of Object.entries(families)) {
-  Deno.test(`${family} ops match the oracle, forward and backward`, async (t) => {
-    for (const row of cases) await t.step(row.name, () => checkCase(gpu, row));
-  });
+// Kernels and plans differ by the class of adapter; either class computes the same on any adapter.
+for (const adapterClass of ["software", "gpu"] as const) {
+  for (const [family, cases] of Object.entries(families)) {
+    Deno.test(`${family} ops match the oracle, forward and backward, as planned for ${adapterClass}`, async (t) => {
+      const gpu = await Gpu.open("auto", { adapterClass });
+      for (const row of cases) await t.step(row.name, () => checkCase(gpu, row));
+      gpu.destroy();
+    });
+  }
 }

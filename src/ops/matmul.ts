@@ -1,0 +1,125 @@
+/** Matrix products, and the linear layer with its activation fused into the product. */
+import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { mustBe } from "./check.ts";
+import { gemm, takesVec4 } from "./gemm.ts";
+import { gelu, geluGrad, reluGrad } from "./pointwise.ts";
+import { sumTo } from "./reduction.ts";
+
+export interface MatmulOptions {
+  /** Use the last two dimensions of a the other way round. */
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+function dimensions(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions) {
+  mustBe("f32", "multiply", a, b);
+  if (a.rank < 2 || b.rank < 2) {
+    throw new TypeError(
+      `Cannot multiply ${showShape(a.shape)} by ${showShape(b.shape)}: both need two dimensions`,
+    );
+  }
+  const [rowsA, columnsA] = a.shape.slice(-2) as [number, number];
+  const [rowsB, columnsB] = b.shape.slice(-2) as [number, number];
+  const [m, k] = transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
+  const [inner, n] = transposeB ? [columnsB, rowsB] : [rowsB, columnsB];
+  if (k !== inner) {
+    throw new TypeError(
+      `Cannot multiply ${showShape(a.shape)} by ${
+        showShape(b.shape)
+      }: inner dimensions are ${k} and ${inner}`,
+    );
+  }
+  const leading = a.shape.slice(0, -2);
+  if (b.rank > 2 && !sameShape(leading, b.shape.slice(0, -2))) {
+    throw new TypeError(
+      `Cannot multiply ${showShape(a.shape)} by ${
+        showShape(b.shape)
+      }: leading dimensions differ, and b has some`,
+    );
+  }
+  return { m, n, k, leading };
+}
+
+/**
+ * a · b over the last two dimensions: [.., m, k] by [.., k, n] gives [.., m, n]. The leading dimensions are equal, or b
+ * has none and serves all.
+ */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false } = options;
+  const { m: rows, n, k, leading } = dimensions(a, b, options);
+  // One b for many a that lie row by row is one tall product.
+  const tall = b.rank === 2 && !transposeA;
+  const m = tall ? rows * sizeOf(leading) : rows;
+  const batch = tall ? 1 : sizeOf(leading);
+  const sharedB = b.rank === 2;
+  const product = gemm(a, b, { m, n, k, batch, transposeA, transposeB, sharedB });
+  const c = product.view([...leading, rows, n], { requiresGrad: needsGrad(a, b) });
+  return record(c, [a, b], [a, b], (dc, needed) => {
+    const da = needed[0] &&
+      (transposeA
+        ? gemm(b, dc, { m: k, n: m, k: n, batch, sharedA: sharedB, transposeA: transposeB, transposeB: true })
+        : gemm(dc, b, { m, n: k, k: n, batch, sharedB, transposeB: !transposeB }));
+    const db = needed[1] &&
+      (transposeB
+        ? gemm(dc, a, { m: n, n: k, k: m, batch, transposeA: true, transposeB: transposeA })
+        : gemm(a, dc, { m: k, n, k: m, batch, transposeA: !transposeA }));
+    return [
+      da ? da.view(a.shape) : undefined,
+      db ? (sharedB ? sumTo(db, [1, ...db.shape.slice(1)]) : db).view(b.shape) : undefined,
+    ];
+  });
+}
+
+export type Activation = "none" | "relu" | "gelu";
+
+/**
+ * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. Bias and
+ * activation happen inside the product.
+ */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation: Activation = "none"): Tensor {
+  mustBe("f32", "apply a linear layer to", x, weight, ...(bias ? [bias] : []));
+  const [outputs, inputs] = weight.shape;
+  if (weight.rank !== 2 || x.shape.at(-1) !== inputs) {
+    throw new TypeError(
+      `Cannot apply a linear layer of ${showShape(weight.shape)} to ${showShape(x.shape)}: ` +
+        `it takes ${inputs} inputs, the last dimension is ${x.shape.at(-1)}`,
+    );
+  }
+  if (bias && !sameShape(bias.shape, [outputs!])) {
+    throw new TypeError(`Cannot add a bias of ${showShape(bias.shape)} to ${outputs} outputs: shapes differ`);
+  }
+  if (!bias && activation !== "none") {
+    throw new TypeError(`Cannot fuse ${activation} into a linear layer without a bias: apply it separately`);
+  }
+  const m = x.size / inputs!;
+  const plan = { m, n: outputs!, k: inputs!, transposeB: true };
+  const shape = [...x.shape.slice(0, -1), outputs!];
+  const differentiate = needsGrad(x, weight, bias);
+  const keepsInput = activation === "gelu" && differentiate;
+  // The kernel for odd sizes cannot keep the argument of gelu, so there the activation is an op of its own.
+  if (keepsInput && !takesVec4(plan)) return gelu(linear(x, weight, bias));
+
+  const h = keepsInput ? Tensor.empty(x.gpu, [m, outputs!]) : undefined;
+  const epilogue = !bias
+    ? "none"
+    : activation === "none"
+    ? "bias"
+    : keepsInput
+    ? "bias_gelu_saved"
+    : `bias_${activation}` as const;
+  const y = gemm(x, weight, { ...plan, epilogue, ...(bias && { bias }), ...(h && { h }) })
+    .view(shape, { requiresGrad: differentiate });
+  const saved = activation === "relu" ? [y] : h ? [h] : [];
+  return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight, ...saved], (dy, needed) => {
+    const dh = activation === "relu" ? reluGrad(y, dy) : h ? geluGrad(h, dy) : dy;
+    return [
+      needed[0] ? gemm(dh, weight, { m, n: inputs!, k: outputs! }).view(x.shape) : undefined,
+      needed[1]
+        ? gemm(dh, x, { m: outputs!, n: inputs!, k: m, transposeA: true }).view(weight.shape)
+        : undefined,
+      needed[2] ? sumTo(dh.view([m, outputs!]), [outputs!]) : undefined,
+    ];
+  });
+}

@@ -1,0 +1,98 @@
+import { attention } from "../../../src/ops/attention.ts";
+import { RandomKeys } from "../../../src/tensor/random.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
+import { Value } from "../oracle.ts";
+import { keepMask } from "../philox.ts";
+import type { Case } from "../table.ts";
+
+interface Size {
+  readonly batch: number;
+  readonly tokens: number;
+  readonly heads: number;
+  readonly dim: number;
+  /** How many keys of each sample take part; all if not given. */
+  readonly lengths?: readonly number[];
+  readonly dropout?: number;
+  readonly range?: readonly [number, number];
+}
+
+const sizes: readonly Size[] = [
+  { batch: 1, tokens: 1, heads: 1, dim: 1 },
+  { batch: 1, tokens: 1, heads: 1, dim: 4 },
+  { batch: 2, tokens: 5, heads: 3, dim: 8 },
+  { batch: 2, tokens: 9, heads: 2, dim: 6 },
+  { batch: 3, tokens: 8, heads: 2, dim: 4, lengths: [8, 3, 1] },
+  { batch: 2, tokens: 7, heads: 1, dim: 3, lengths: [2, 7] },
+  { batch: 2, tokens: 6, heads: 2, dim: 4, lengths: [0, 6] },
+  { batch: 1, tokens: 37, heads: 2, dim: 32 },
+  { batch: 2, tokens: 10, heads: 2, dim: 8, lengths: [10, 6], dropout: 0.3 },
+  { batch: 1, tokens: 4, heads: 1, dim: 4, range: [-30, 30] }, // one key takes nearly all
+];
+
+/** [batch, tokens, heads · dim] to [batch, heads, tokens, dim] and back. */
+const split = (x: Value, heads: number) => {
+  const [batch, tokens, hidden] = x.shape as [number, number, number];
+  return x.reshape([batch, tokens, heads, hidden / heads]).permute(0, 2, 1, 3);
+};
+
+function oracle(
+  { batch, tokens, heads, dim, lengths, dropout = 0 }: Size,
+  q: Value,
+  k: Value,
+  v: Value,
+): Value {
+  const keep = Value.of(
+    [batch, 1, 1, tokens],
+    Array.from(
+      { length: batch * tokens },
+      (_, i) => Number(i % tokens < (lengths?.[Math.floor(i / tokens)] ?? tokens)),
+    ),
+  );
+  const scores = split(q, heads).matmul(split(k, heads).transpose()).affine(1 / Math.sqrt(dim));
+  const shifted = scores.sub(Value.of([batch, heads, tokens, 1], scores.max(-1).data));
+  const weights = shifted.exp().mul(keep);
+  // A sample with no key gives 0 / 0; its numerator is 0, so any denominator will do.
+  const total = weights.sum(-1).map((x) => x === 0 ? 1 : x, (x) => x === 0 ? 0 : 1);
+  const probabilities = weights.div(total);
+  const blocks = Math.ceil(tokens / 4);
+  const rows = batch * heads * tokens;
+  const kept = keepMask(rows * blocks * 4, dropout, key);
+  const mask = Value.of(
+    [batch, heads, tokens, tokens],
+    Array.from(
+      { length: rows * tokens },
+      (_, i) => Number(kept[Math.floor(i / tokens) * blocks * 4 + i % tokens]!),
+    ),
+  );
+  return probabilities.mul(mask.affine(1 / (1 - dropout))).matmul(split(v, heads))
+    .permute(0, 2, 1, 3).reshape([batch, tokens, heads * dim]);
+}
+
+const key = new RandomKeys(5, 2).next();
+
+export const attentionCases: readonly Case[] = sizes.map((size): Case => {
+  const { batch, tokens, heads, dim, lengths, dropout = 0, range } = size;
+  const shape = [batch, tokens, heads * dim];
+  const input = range ? { shape, range } : { shape };
+  const labels = [
+    lengths && `lengths ${lengths}`,
+    dropout && `dropout ${dropout}`,
+    range && `within ${range}`,
+  ];
+  return {
+    name: ["attention", `[${shape}]`, `${heads} heads`, ...labels.filter(Boolean)].join(", "),
+    inputs: [input, input, input],
+    op: (q, k, v) => {
+      const mask = lengths && Tensor.from(
+        q.gpu,
+        Uint32Array.from(
+          { length: batch * tokens },
+          (_, i) => Number(i % tokens < lengths[Math.floor(i / tokens)]!),
+        ),
+        [batch, tokens],
+      );
+      return attention(q, k, v, { heads, ...(mask && { mask }), dropout: { probability: dropout, key } });
+    },
+    oracle: (q, k, v) => oracle(size, q, k, v),
+  };
+});

@@ -1,0 +1,89 @@
+import { linear, matmul } from "../../../src/ops/matmul.ts";
+import { normalCdf, product, Value } from "../oracle.ts";
+import type { Case } from "../table.ts";
+
+interface Size {
+  readonly batch?: readonly number[];
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** b is shared by the batch. */
+  readonly shared?: boolean;
+}
+
+const sizes: readonly Size[] = [
+  { m: 1, n: 1, k: 1 },
+  { m: 5, n: 9, k: 7 },
+  { m: 16, n: 32, k: 4 },
+  { m: 20, n: 36, k: 24 },
+  { m: 67, n: 68, k: 72 },
+  { m: 130, n: 132, k: 18 },
+  { batch: [3], m: 8, n: 12, k: 20 },
+  { batch: [2, 3], m: 5, n: 3, k: 2 },
+  { batch: [4], m: 8, n: 12, k: 16, shared: true },
+];
+
+const density = (x: number) => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+const gelu = (x: Value) => x.map((v) => v * normalCdf(v), (v) => normalCdf(v) + v * density(v));
+const relu = (x: Value) => x.map((v) => Math.max(v, 0), (v) => Number(v > 0));
+
+/** b repeated along the batch: the oracle wants equal leading dimensions. */
+function repeated(b: Value, batch: readonly number[]): Value {
+  const shape = [...batch, ...b.shape];
+  return b.add(Value.of(shape, new Float64Array(product(shape))));
+}
+
+const products: readonly Case[] = sizes.flatMap(({ batch = [], m, n, k, shared }) =>
+  [[false, false], [false, true], [true, false], [true, true]].map(([transposeA, transposeB]): Case => ({
+    name: `matmul ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"} [${[...batch, m, k]}] [${n}]${
+      shared ? " shared" : ""
+    }`,
+    inputs: [
+      { shape: [...batch, ...transposeA ? [k, m] : [m, k]] },
+      { shape: [...shared ? [] : batch, ...transposeB ? [n, k] : [k, n]] },
+    ],
+    op: (a, b) => matmul(a, b, { transposeA: transposeA!, transposeB: transposeB! }),
+    oracle: (a, b) => {
+      const whole = shared ? repeated(b, batch) : b;
+      return (transposeA ? a.transpose() : a).matmul(transposeB ? whole.transpose() : whole);
+    },
+  }))
+);
+
+const layers: readonly Case[] = [[1, 1, 1], [3, 5, 9], [34, 16, 20], [65, 36, 132]].flatMap((
+  [rows, inputs, outputs],
+) =>
+  (["none", "relu", "gelu"] as const).map((activation): Case => ({
+    name: `linear [${rows}, ${inputs}] to ${outputs}, ${activation}`,
+    inputs: [{ shape: [rows!, inputs!] }, { shape: [outputs!, inputs!] }, { shape: [outputs!] }],
+    op: (x, weight, bias) => linear(x, weight, bias, activation),
+    oracle: (x, weight, bias) => {
+      const h = x.matmul(weight.transpose()).add(bias);
+      return activation === "relu" ? relu(h) : activation === "gelu" ? gelu(h) : h;
+    },
+  }))
+);
+
+export const matmulCases: readonly Case[] = [
+  ...products,
+  ...layers,
+  {
+    name: "linear without a bias, on three dimensions",
+    inputs: [{ shape: [2, 3, 8] }, { shape: [12, 8] }],
+    op: (x, weight) => linear(x, weight),
+    oracle: (x, weight) => x.reshape([6, 8]).matmul(weight.transpose()).reshape([2, 3, 12]),
+  },
+  {
+    // Longer than one loop may be on any adapter: the inner dimension is split.
+    name: "matmul with an inner dimension of 140,000",
+    inputs: [{ shape: [2, 140000], range: [-1, 1] }, { shape: [140000, 4], range: [-1, 1] }],
+    op: (a, b) => matmul(a, b),
+    oracle: (a, b) => a.matmul(b),
+  },
+  {
+    name: "matmul of 66,000 products",
+    inputs: [{ shape: [66000, 1, 2] }, { shape: [66000, 2, 1] }],
+    op: (a, b) => matmul(a, b),
+    oracle: (a, b) => a.matmul(b),
+  },
+];

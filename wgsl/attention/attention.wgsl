@@ -1,0 +1,187 @@
+// o = dropout(softmax(scale · q kᵀ + mask)) v for every head, q, k, v and o being [batch, tokens, heads, dim].
+// The tokens × tokens matrix is never stored: forward keeps a running maximum and sum for each query (online softmax) and
+// leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
+//   p = exp(s - lse),  p' = dropout(p),   dv = p'ᵀ do,   dp = dropout'(do vᵀ),   ds = p (dp - Σ do o),
+//   dq = scale · ds k,   dk = scale · dsᵀ q
+// One invocation four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by four
+// keys, or four tokens by four of dim.
+// Needs: access_vec4.wgsl with a load_*.wgsl, or access_scalar.wgsl; matmul/multiply_add.wgsl, lib/philox.wgsl, lib/grid.wgsl
+alias Elem = f32;
+const WG: u32 = 64u;
+const DIM4: u32 = 16u; // dim / 4, rounded up
+const MASKED: bool = false;
+const DROPOUT: bool = false;
+const LOWEST: f32 = -3.4028234e38;
+
+struct Params { count: u32, heads: u32, tokens: u32, dim: u32, blocks: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(5) var<storage, read> mask: array<u32>; // [batch, tokens], 0 for keys to leave out
+// Of each block of four queries lse, then, from params.count on, Σ do o.
+@group(0) @binding(6) var<storage, read_write> stats: array<vec4f>; // [2, batch, heads, blocks]
+
+// What an invocation works on.
+struct Place { batch: u32, head: u32, first: u32, block: u32 }
+fn place_of(id: u32) -> Place {
+  let pair = id / params.blocks;
+  return Place(pair / params.heads, pair % params.heads, id % params.blocks * 4u, id);
+}
+// Row of [batch, tokens, heads] of a token; tokens beyond the end repeat the last.
+fn row_of(at: Place, token: u32) -> u32 {
+  return (at.batch * params.tokens + min(token, params.tokens - 1u)) * params.heads + at.head;
+}
+
+// Which of four keys take part.
+fn kept_keys(at: Place, key: u32) -> vec4<bool> {
+  let keys = vec4u(key, key + 1u, key + 2u, key + 3u);
+  let inside = keys < vec4u(params.tokens);
+  if (!MASKED) { return inside; }
+  let i = at.batch * params.tokens + min(keys, vec4u(params.tokens - 1u));
+  return inside & (vec4u(mask[i.x], mask[i.y], mask[i.z], mask[i.w]) != vec4u(0u));
+}
+
+// The factor of dropout for four keys of one query: 0, or 1 / (1 - probability).
+fn drop_factor(at: Place, query: u32, key: u32) -> vec4f {
+  if (!DROPOUT) { return vec4f(1.0); }
+  let row = (at.batch * params.heads + at.head) * params.tokens + query;
+  let kept = keep4(row * params.blocks + key / 4u, vec4u(params.key0, params.key1, params.layer, params.step), params.threshold);
+  return select(vec4f(0.0), vec4f(params.factor), kept);
+}
+fn drop_factors(at: Place, query: u32, key: u32) -> mat4x4f {
+  return mat4x4f(drop_factor(at, query, key), drop_factor(at, query + 1u, key), drop_factor(at, query + 2u, key), drop_factor(at, query + 3u, key));
+}
+
+fn each(a: mat4x4f, b: mat4x4f) -> mat4x4f { return mat4x4f(a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]); }
+fn scale_rows(a: mat4x4f, by: vec4f) -> mat4x4f { return mat4x4f(a[0] * by.x, a[1] * by.y, a[2] * by.z, a[3] * by.w); }
+fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
+fn max4(v: vec4f) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
+
+fn block_q(at: Place, token: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_q(row_of(at, token), d), load_q(row_of(at, token + 1u), d), load_q(row_of(at, token + 2u), d), load_q(row_of(at, token + 3u), d));
+}
+fn block_k(at: Place, token: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_k(row_of(at, token), d), load_k(row_of(at, token + 1u), d), load_k(row_of(at, token + 2u), d), load_k(row_of(at, token + 3u), d));
+}
+fn block_v(at: Place, token: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_v(row_of(at, token), d), load_v(row_of(at, token + 1u), d), load_v(row_of(at, token + 2u), d), load_v(row_of(at, token + 3u), d));
+}
+fn block_dy(at: Place, token: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_dy(row_of(at, token), d), load_dy(row_of(at, token + 1u), d), load_dy(row_of(at, token + 2u), d), load_dy(row_of(at, token + 3u), d));
+}
+
+// Scores of four queries (rows) with four keys.
+fn scores(at: Place, query: u32, key: u32) -> mat4x4f {
+  var s = mat4x4f();
+  for (var d = 0u; d < DIM4; d++) { s = multiply_add(s, block_q(at, query, d), transpose(block_k(at, key, d))); }
+  return s * params.scale;
+}
+// Probabilities of four queries with four keys, from the saved log-sum-exp.
+fn probabilities(at: Place, query: u32, key: u32, lse_of_queries: vec4f) -> mat4x4f {
+  let s = scores(at, query, key);
+  let kept = kept_keys(at, key);
+  let zero = vec4f(0.0);
+  return mat4x4f(
+    select(zero, exp(s[0] - lse_of_queries.x), kept),
+    select(zero, exp(s[1] - lse_of_queries.y), kept & vec4<bool>(query + 1u < params.tokens)),
+    select(zero, exp(s[2] - lse_of_queries.z), kept & vec4<bool>(query + 2u < params.tokens)),
+    select(zero, exp(s[3] - lse_of_queries.w), kept & vec4<bool>(query + 3u < params.tokens)));
+}
+// Gradients of the scores, before the scale.
+fn score_grads(at: Place, query: u32, key: u32, p: mat4x4f, factors: mat4x4f, delta_of_queries: vec4f) -> mat4x4f {
+  var dp = mat4x4f();
+  for (var d = 0u; d < DIM4; d++) { dp = multiply_add(dp, block_dy(at, query, d), transpose(block_v(at, key, d))); }
+  dp = each(dp, factors);
+  return each(p, mat4x4f(dp[0] - delta_of_queries.x, dp[1] - delta_of_queries.y, dp[2] - delta_of_queries.z, dp[3] - delta_of_queries.w));
+}
+
+// Four tokens of an output, those beyond the end left out.
+fn store_block(at: Place, d: u32, block: mat4x4f) {
+  store_row(row_of(at, at.first), d, block[0]);
+  if (at.first + 1u < params.tokens) { store_row(row_of(at, at.first + 1u), d, block[1]); }
+  if (at.first + 2u < params.tokens) { store_row(row_of(at, at.first + 2u), d, block[2]); }
+  if (at.first + 3u < params.tokens) { store_row(row_of(at, at.first + 3u), d, block[3]); }
+}
+fn store_block_dv(at: Place, d: u32, block: mat4x4f) {
+  store_row_dv(row_of(at, at.first), d, block[0]);
+  if (at.first + 1u < params.tokens) { store_row_dv(row_of(at, at.first + 1u), d, block[1]); }
+  if (at.first + 2u < params.tokens) { store_row_dv(row_of(at, at.first + 2u), d, block[2]); }
+  if (at.first + 3u < params.tokens) { store_row_dv(row_of(at, at.first + 3u), d, block[3]); }
+}
+
+@compute @workgroup_size(WG)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  if (id >= params.count) { return; }
+  let at = place_of(id);
+  var top = vec4f(LOWEST);
+  var total = vec4f(0.0);
+  var y: array<mat4x4f, DIM4>;
+  for (var key = 0u; key < params.tokens; key += 4u) {
+    let s = scores(at, at.first, key);
+    let kept = kept_keys(at, key);
+    let low = vec4f(LOWEST);
+    let higher = max(top, vec4f(max4(select(low, s[0], kept)), max4(select(low, s[1], kept)), max4(select(low, s[2], kept)), max4(select(low, s[3], kept))));
+    let zero = vec4f(0.0);
+    let p = mat4x4f(
+      select(zero, exp(s[0] - higher.x), kept), select(zero, exp(s[1] - higher.y), kept),
+      select(zero, exp(s[2] - higher.z), kept), select(zero, exp(s[3] - higher.w), kept));
+    let shrink = exp(top - higher);
+    total = total * shrink + vec4f(sum4(p[0]), sum4(p[1]), sum4(p[2]), sum4(p[3]));
+    top = higher;
+    let dropped = each(p, drop_factors(at, at.first, key));
+    for (var d = 0u; d < DIM4; d++) { y[d] = multiply_add(scale_rows(y[d], shrink), dropped, block_v(at, key, d)); }
+  }
+  // A query none of whose keys take part attends to nothing: its output is 0, and so are its probabilities.
+  let none = total == vec4f(0.0);
+  let inverse = select(1.0 / total, vec4f(0.0), none);
+  for (var d = 0u; d < DIM4; d++) { store_block(at, d, scale_rows(y[d], inverse)); }
+  stats[at.block] = select(top + log(total), vec4f(-LOWEST), none);
+}
+
+fn delta_of(row: u32) -> f32 {
+  var total = 0.0;
+  for (var d = 0u; d < DIM4; d++) { total += dot(load_dy(row, d), load_o(row, d)); }
+  return total;
+}
+
+@compute @workgroup_size(WG)
+fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  if (id >= params.count) { return; }
+  let at = place_of(id);
+  let delta_of_queries = vec4f(
+    delta_of(row_of(at, at.first)), delta_of(row_of(at, at.first + 1u)),
+    delta_of(row_of(at, at.first + 2u)), delta_of(row_of(at, at.first + 3u)));
+  stats[params.count + at.block] = delta_of_queries;
+  let lse_of_queries = stats[at.block];
+  var dq: array<mat4x4f, DIM4>;
+  for (var key = 0u; key < params.tokens; key += 4u) {
+    let p = probabilities(at, at.first, key, lse_of_queries);
+    let ds = score_grads(at, at.first, key, p, drop_factors(at, at.first, key), delta_of_queries);
+    for (var d = 0u; d < DIM4; d++) { dq[d] = multiply_add(dq[d], ds, block_k(at, key, d)); }
+  }
+  for (var d = 0u; d < DIM4; d++) { store_block(at, d, dq[d] * params.scale); }
+}
+
+@compute @workgroup_size(WG)
+fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  if (id >= params.count) { return; }
+  let at = place_of(id);
+  let first_block = at.block - at.first / 4u;
+  var dk: array<mat4x4f, DIM4>;
+  var dv: array<mat4x4f, DIM4>;
+  for (var query = 0u; query < params.tokens; query += 4u) {
+    let lse_of_queries = stats[first_block + query / 4u];
+    let delta_of_queries = stats[params.count + first_block + query / 4u];
+    let p = probabilities(at, query, at.first, lse_of_queries);
+    let factors = drop_factors(at, query, at.first);
+    let ds = transpose(score_grads(at, query, at.first, p, factors, delta_of_queries));
+    let dropped = transpose(each(p, factors));
+    for (var d = 0u; d < DIM4; d++) {
+      dk[d] = multiply_add(dk[d], ds, block_q(at, query, d));
+      dv[d] = multiply_add(dv[d], dropped, block_dy(at, query, d));
+    }
+  }
+  for (var d = 0u; d < DIM4; d++) { store_block(at, d, dk[d] * params.scale); store_block_dv(at, d, dv[d]); }
+}
