@@ -111,6 +111,15 @@ export function neg(x: Tensor): Tensor {
   return affine(x, -1, 0);
 }
 
+/** Twice each of the halves that a u32 tensor holds two to a word: the check that an adapter's f16 works. */
+export function doubleHalves(x: Tensor): Tensor {
+  mustBe("u32", "double the halves of", x);
+  const y = Tensor.empty(x.gpu, x.shape, "u32");
+  const params = { vectors: Math.ceil(x.size / 2), a: 2, b: 0 };
+  x.gpu.dispatch(affineKernel, "forward", { x, y }, params, vectorGroups(x), { Elem: "f16" });
+  return y;
+}
+
 const binaryKernel = (name: string, op: string) => defineKernel(name, [binary_, grid, strided, op]);
 const addKernel = binaryKernel("add", add_);
 const subKernel = binaryKernel("sub", sub_);

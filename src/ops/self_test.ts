@@ -1,0 +1,90 @@
+/** Start-up self-test: an adapter that computes wrong results is refused before it trains a wrong model. */
+import { AdapterError } from "../gpu/adapter.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { capture } from "../tensor/scope.ts";
+import { noGrad } from "../tensor/tape.ts";
+import { readTensors, Tensor } from "../tensor/tensor.ts";
+import { matmul } from "./matmul.ts";
+import { doubleHalves } from "./pointwise.ts";
+import { sum } from "./reduce.ts";
+
+interface Check {
+  readonly name: string;
+  readonly run: (gpu: Gpu) => Tensor;
+  readonly expected: readonly number[];
+}
+
+/** Small whole numbers, so that float32 is exact whatever the order of sums. */
+const whole = (size: number, modulus: number) =>
+  Float32Array.from({ length: size }, (_, i) => i * 7 % modulus - 3);
+
+function matrixProduct(m: number, n: number, k: number): Check {
+  const a = whole(m * k, 11);
+  const b = whole(k * n, 13);
+  const expected = Array.from({ length: m * n }, (_, i) => {
+    let total = 0;
+    for (let q = 0; q < k; q++) total += a[Math.floor(i / n) * k + q]! * b[q * n + i % n]!;
+    return total;
+  });
+  return {
+    name: `a matrix product of ${m}×${k} by ${k}×${n}`,
+    run: (gpu) => matmul(Tensor.from(gpu, a, [m, k]), Tensor.from(gpu, b, [k, n])),
+    expected,
+  };
+}
+
+function columnSums(rows: number, columns: number): Check {
+  const x = whole(rows * columns, 7);
+  const expected = new Array<number>(columns).fill(0);
+  x.forEach((value, i) => expected[i % columns]! += value);
+  return {
+    name: `sums of ${rows} rows, a loop longer than some adapters run to its end`,
+    run: (gpu) => sum(Tensor.from(gpu, x, [rows, columns]), { axes: [0] }),
+    expected,
+  };
+}
+
+function rowSums(rows: number, columns: number): Check {
+  const x = whole(rows * columns, 9);
+  const expected = new Array<number>(rows).fill(0);
+  x.forEach((value, i) => expected[Math.floor(i / columns)]! += value);
+  return {
+    name: `sums of rows of ${columns}`,
+    run: (gpu) => sum(Tensor.from(gpu, x, [rows, columns]), { axes: [1] }),
+    expected,
+  };
+}
+
+const HALVES: Check = {
+  name: "arithmetic in f16",
+  // 1, -2, 0.5 and 1024 as halves, two to a word
+  run: (gpu) => doubleHalves(Tensor.from(gpu, Uint32Array.of(0xc000_3c00, 0x6400_3800), [2])),
+  expected: [0xc400_4000, 0x6800_3c00],
+};
+
+/**
+ * Runs the checks in one submission.
+ * @throws AdapterError naming the adapter and the first check that went wrong
+ */
+export async function selfTest(gpu: Gpu): Promise<void> {
+  const checks = [
+    matrixProduct(20, 36, 24),
+    matrixProduct(5, 3, 7),
+    columnSums(70_000, 2),
+    rowSums(3, 1001),
+    ...(gpu.features.has("shader-f16") ? [HALVES] : []),
+  ];
+  const results = capture(() => noGrad(() => checks.map(({ run }) => run(gpu))));
+  const values = await readTensors(results);
+  for (const result of results) result.dispose();
+  for (const [i, { name, expected }] of checks.entries()) {
+    const wrong = expected.findIndex((value, j) => values[i]![j] !== value);
+    if (wrong < 0) continue;
+    throw new AdapterError(
+      `The adapter "${gpu.name}" computes wrong results: ${name} gave ${values[i]![wrong]} where ${
+        expected[wrong]
+      } ` +
+        "is right. Update its driver, or choose another adapter with --device gpu or --device cpu",
+    );
+  }
+}

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { AdapterError } from "../../src/gpu/adapter.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { selfTest } from "../../src/ops/self_test.ts";
+
+for (const adapterClass of ["software", "gpu"] as const) {
+  Deno.test(`selfTest() passes on this adapter as ${adapterClass}, and leaves nothing behind`, async () => {
+    const gpu = await Gpu.open("auto", { adapterClass });
+    await selfTest(gpu);
+    assert.equal(gpu.memory.live, 0);
+    gpu.destroy();
+  });
+}
+
+const kernels = [/^matmul.*vec|^matmul.*texture|^matmul.*storage/, /^matmul.*scalar/, /^sum/, /^affine/];
+for (const broken of kernels) {
+  Deno.test(`selfTest() refuses an adapter on which ${broken} does nothing`, async () => {
+    const gpu = await Gpu.open();
+    const dispatch = gpu.dispatch.bind(gpu);
+    gpu.dispatch = (kernel, ...rest) => broken.test(kernel.label) ? undefined : dispatch(kernel, ...rest);
+    await assert.rejects(
+      selfTest(gpu),
+      (error) => error instanceof AdapterError && /wrong results/.test(error.message),
+    );
+    gpu.destroy();
+  });
+}
