@@ -4,7 +4,9 @@ import { keyOf, Random } from "./random.ts";
 
 /** The order in which an epoch visits the rows of the training split. */
 export function shuffledRows(count: number, { seed, epoch }: EpochKey): Uint32Array {
-  return new Random(keyOf(seed, epoch)).shuffle(Uint32Array.from({ length: count }, (_, row) => row));
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  new Random(keyOf(seed, epoch)).shuffle(rows);
+  return rows;
 }
 
 /** One epoch of training: every sample once, shuffled and augmented by (seed, epoch); the last batch may be smaller. */

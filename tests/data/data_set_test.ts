@@ -6,10 +6,10 @@ import { evaluationBatches, shuffledRows, trainingBatches } from "../../src/data
 import { FeatureModality, ImageModality, TextModality } from "../../src/data/modalities.ts";
 import { Random } from "../../src/data/random.ts";
 import { TextTokenizer } from "../../src/data/tokenizer.ts";
-import { wordPieceJson } from "../../src/data/word_piece.ts";
+import { numbered, wordPieceJson } from "../../src/data/word_piece.ts";
 
 const tokenizer = new TextTokenizer(
-  wordPieceJson(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue"]),
+  wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue"])),
 );
 const colours = ["red", "green", "blue"];
 const SPLITS: Split[] = ["train", "validation", "test"];
@@ -108,15 +108,33 @@ Deno.test("batch() drops words in training only, never the special tokens", asyn
   const rows = Uint32Array.of(6);
   let dropped = 0;
   for (let epoch = 0; epoch < 100; epoch++) {
-    const ids = title(await data.batch("train", rows, { seed: 1, epoch })).ids;
-    assert.deepEqual([ids[0], ids[7]], [2, 3]);
-    for (const id of ids.subarray(1, 7)) {
-      assert.ok(id === tokenizer.unknownId || id === 4);
-      if (id === tokenizer.unknownId) dropped++;
-    }
+    const { ids, mask } = title(await data.batch("train", rows, { seed: 1, epoch }));
+    const kept = ids.filter((_, i) => mask[i] === 1);
+    assert.deepEqual([kept[0], kept.at(-1)], [2, 3]);
+    assert.ok(kept.subarray(1, -1).every((id) => id === 4));
+    dropped += 8 - kept.length;
   }
   assert.ok(dropped > 140 && dropped < 220, `${dropped} of 600 dropped, 180 expected`);
-  assert.ok(!title(await data.batch("train", rows)).ids.includes(tokenizer.unknownId));
+  assert.deepEqual([...title(await data.batch("train", rows)).ids], [2, 4, 4, 4, 4, 4, 4, 3]);
+});
+
+Deno.test("batch() shuffles words in training only, keeping the pieces of each together", async () => {
+  const pieces = new TextTokenizer(
+    wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "##dish", "blue", "sky"])),
+  );
+  const texts = new TextModality("title", pieces, ["reddish blue what sky"], {
+    maxTokens: 9,
+    shuffleWords: true,
+    dropUnknown: true,
+  });
+  const orders = new Set<string>();
+  for (let key = 0; key < 100; key++) {
+    const ids = [...texts.batch(Uint32Array.of(0), () => new Random(key)).ids];
+    assert.equal(ids[ids.indexOf(4) + 1], 5);
+    orders.add(ids.join());
+  }
+  assert.equal(orders.size, 6, "three words that are known");
+  assert.deepEqual([...texts.batch(Uint32Array.of(0)).ids], [2, 4, 5, 6, 7, 3, 0, 0]);
 });
 
 Deno.test("batch() refuses to augment another split than training", async () => {

@@ -172,7 +172,7 @@ Deno.test("loadEmoji() batches are images and texts of the sizes promised", asyn
     seen += batch.size;
   }
   assert.equal(seen, 538);
-  assert.equal(unknown, 0, "unseen words are spelled");
+  assert.equal(unknown, 0, "unseen words are left out");
 });
 
 Deno.test("loadEmoji() draws on white and never mirrors a flag", async () => {

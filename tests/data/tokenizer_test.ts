@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { padTexts, TextTokenizer } from "../../src/data/tokenizer.ts";
-import { compactWordPiece, readBertVocabulary, wordPieceJson } from "../../src/data/word_piece.ts";
+import { compactWordPiece, numbered, readBertVocabulary, wordPieceJson } from "../../src/data/word_piece.ts";
 
 const vocabulary = await readBertVocabulary();
-const bert = new TextTokenizer(wordPieceJson(vocabulary));
+const bert = new TextTokenizer(wordPieceJson(numbered(vocabulary)));
 
 Deno.test("readBertVocabulary() is bert-base-uncased: its size and ids", () => {
   assert.equal(vocabulary.length, 30522);
@@ -27,8 +27,8 @@ const known: [string, number[]][] = [
   ["", [101, 102]],
 ];
 for (const [text, ids] of known) {
-  Deno.test(`TextTokenizer.encode() gives BERT's ids for "${text}"`, () => {
-    assert.deepEqual([...bert.encode(text, 32)], ids);
+  Deno.test(`TextTokenizer gives BERT's ids for "${text}"`, () => {
+    assert.deepEqual([...bert.enclose(bert.ids(text), 32)], ids);
   });
 }
 
@@ -44,14 +44,14 @@ for (const [text, expected] of pieces) {
   });
 }
 
-Deno.test("TextTokenizer.encode() cuts the end of a long text but keeps [SEP]", () => {
-  const ids = bert.encode("hello world ".repeat(50), 7);
+Deno.test("TextTokenizer.enclose() cuts the end of a long text but keeps [SEP]", () => {
+  const ids = bert.enclose(bert.ids("hello world ".repeat(50)), 7);
   assert.deepEqual([...ids], [101, 7592, 2088, 7592, 2088, 7592, 102]);
 });
 
 Deno.test("TextTokenizer refuses a tokenizer.json without the special tokens it is told", () => {
   const special = { pad: "<pad>", class: "<s>", separator: "</s>", unknown: "<unk>" };
-  assert.throws(() => new TextTokenizer(wordPieceJson(vocabulary), special), /RangeError.*<pad>/);
+  assert.throws(() => new TextTokenizer(wordPieceJson(numbered(vocabulary)), special), /RangeError.*<pad>/);
 });
 
 Deno.test("padTexts() pads to the longest text, rounded up to a multiple of 8, and masks the padding", () => {
@@ -75,13 +75,17 @@ Deno.test("compactWordPiece() splits the texts it was made from as the full voca
   const compact = compactWordPiece(texts, vocabulary);
   assert.ok(compact.vocabularySize < 110, `${compact.vocabularySize} tokens`);
   for (const text of texts) assert.deepEqual(compact.tokenize(text), bert.tokenize(text));
-  const ids = compact.encode("grinning train", 32);
-  assert.equal(ids.length, 4);
+  const ids = compact.ids("grinning train");
+  assert.equal(ids.length, 2);
   assert.ok(ids.every((id) => id < compact.vocabularySize && id !== compact.unknownId));
 });
 
-Deno.test("compactWordPiece() spells an unseen word and knows no other script", () => {
-  const compact = compactWordPiece(["train"], vocabulary);
-  assert.deepEqual(compact.tokenize("zx9 trains"), ["z", "##x", "##9", "train", "##s"]);
-  assert.deepEqual(compact.tokenize("日"), ["[UNK]"]);
+Deno.test("compactWordPiece() gives a piece that no text had the id of [UNK], and does not split it further", () => {
+  const compact = compactWordPiece(["train z x"], vocabulary);
+  const ids = (text: string) => compact.ids(text).map((id) => id === compact.unknownId ? "?" : id);
+  assert.deepEqual(ids("zoo"), ["?"]); // a word of BERT's, though z was seen
+  const [train] = ids("train");
+  assert.ok(ids("trains hongbao").every((id) => id === "?"));
+  assert.deepEqual(ids("train zoo"), [train, "?"]);
+  assert.equal(compact.vocabularySize, 4 + 3);
 });

@@ -85,7 +85,12 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
           background: WHITE,
         },
       ),
-      new TextModality("text", tokenizer, texts, { maxTokens, wordDropout: options.wordDropout ?? 0 }),
+      new TextModality("text", tokenizer, texts, {
+        maxTokens,
+        wordDropout: options.wordDropout ?? 0,
+        shuffleWords: true, // keywords are a set
+        dropUnknown: true,
+      }),
     ],
   });
 }

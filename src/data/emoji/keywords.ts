@@ -1,5 +1,6 @@
 import { stemmer } from "stemmer";
 
+const REGION = /^[A-Z]{2}$/;
 const WORD = /[\p{L}\p{N}]+/gu;
 
 /** The Porter stem of a word, after lower-casing and dropping accents as the tokenizer does. */
@@ -18,7 +19,8 @@ export function stemsOf(names: Iterable<string>): Set<string> {
 
 /**
  * The text of a sample: its keywords, one space apart, without any word whose stem is in `forbidden`.
- * A compound keyword loses only the forbidden word ("heart-eyes" becomes "eyes"); the text may end up empty.
+ * A compound keyword loses only the forbidden word ("heart-eyes" becomes "eyes"); the text may end up empty. The two
+ * letters of a region ("CX") are spelled: as words hardly one of them would be met in training and again in the test.
  */
 export function textFromKeywords(keywords: readonly string[], forbidden: ReadonlySet<string>): string {
   const kept = new Set<string>();
@@ -33,6 +35,7 @@ export function textFromKeywords(keywords: readonly string[], forbidden: Readonl
     if (removed) {
       rest = rest.replace(/(?<![\p{L}\p{N}])[^\p{L}\p{N}\s]+|[^\p{L}\p{N}\s]+(?![\p{L}\p{N}])/gu, " ");
     }
+    if (REGION.test(rest)) rest = [...rest].join(" ");
     for (const word of rest.split(/\s+/u)) if (word !== "") kept.add(word);
   }
   return [...kept].join(" ");
