@@ -29,16 +29,27 @@ export const xavierNormal: Initializer = (values, shape, seed) => {
   normal(Math.sqrt(2 / (inputs + outputs)))(values, shape, seed);
 };
 
-/** Uniform in [0, 1): a hash of the seed (FNV-1a) starts a 32-bit counter mixed by murmur3's finaliser. */
+/**
+ * Uniform in [0, 1): a counter mixed twice by murmur3's finaliser, keyed in between. Start and key are hashes of the
+ * seed (FNV-1a), so that two seeds whose counters meet still draw different numbers.
+ */
 function generator(seed: string): () => number {
-  let state = 0x811c9dc5;
-  for (const char of seed) state = Math.imul(state ^ char.codePointAt(0)!, 0x01000193);
-  const mix = () => {
+  const key = mix(hash(seed));
+  let state = hash(`${seed}/start`);
+  return () => {
     state = (state + 0x9e3779b9) | 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
-    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-    return (z ^ (z >>> 16)) >>> 0;
+    return mix(mix(state) ^ key) / 2 ** 32;
   };
-  return () => mix() / 2 ** 32;
+}
+
+function hash(text: string): number {
+  let h = 0x811c9dc5;
+  for (const char of text) h = Math.imul(h ^ char.codePointAt(0)!, 0x01000193);
+  return h;
+}
+
+function mix(z: number): number {
+  z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+  z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+  return (z ^ (z >>> 16)) >>> 0;
 }

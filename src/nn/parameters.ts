@@ -23,6 +23,36 @@ interface Declaration {
 /** Parameters start at multiples of this many elements, so that each can be bound by itself (256 bytes). */
 export const ALIGNMENT = 64;
 
+/** A flat device array of parameters; `grads` has the layout of `values`. Between parameters stands anything. */
+export interface ParameterArray {
+  readonly values: Tensor;
+  readonly grads: Tensor;
+  /** Who lies where, from which element on (a multiple of ALIGNMENT), in order. */
+  readonly members: readonly { readonly parameter: Parameter; readonly start: number }[];
+}
+
+/** Elements of an array that one window holds: of blocks of ALIGNMENT elements, a multiple of ALIGNMENT. */
+function windowSize({ limits }: Gpu): number {
+  const step = ALIGNMENT * ALIGNMENT;
+  return Math.max(step, Math.floor(limits.maxStorageBufferBindingSize / 4 / step) * step);
+}
+
+/** Views of a flat array, one after the other, each within the adapter's binding limit. */
+export function windowsOf(array: Tensor): Tensor[] {
+  const size = windowSize(array.gpu);
+  return Array.from(
+    { length: Math.ceil(array.size / size) },
+    (_, i) => array.view([Math.min(size, array.size - i * size)], { offset: i * size }),
+  );
+}
+
+/** Overwrites a flat array in place, however large. */
+export function fillArray(array: Tensor, value: number): void {
+  scope(() => {
+    for (const window of windowsOf(array)) fill(window, value);
+  });
+}
+
 /** A module's place in the tree of names: `at("encoder").at("layer.0")` prefixes what is declared below it. */
 export class Scope {
   readonly #parameters: Parameters;
@@ -51,8 +81,7 @@ export class Scope {
 export class Parameters {
   readonly #declarations: Declaration[] = [];
   readonly #byName = new Map<string, Parameter & { tensors?: { value: Tensor; grad: Tensor } }>();
-  #values: Tensor[] = [];
-  #grads: Tensor[] = [];
+  #arrays: ParameterArray[] = [];
 
   /** The root of the tree of names. */
   get root(): Scope {
@@ -61,7 +90,7 @@ export class Parameters {
 
   declare(name: string, shape: Shape, initializer: Initializer): Parameter {
     if (this.#byName.has(name)) throw new RangeError(`Cannot declare parameter "${name}": it exists`);
-    if (this.#values.length > 0) {
+    if (this.#arrays.length > 0) {
       throw new Error(`Cannot declare parameter "${name}": memory is allocated already`);
     }
     const parameter = {
@@ -82,7 +111,7 @@ export class Parameters {
 
   /** Lays the declared parameters out and fills them by their initialisers, reproducibly from the seed. */
   allocate(gpu: Gpu, seed: number): void {
-    if (this.#values.length > 0) throw new Error("Cannot allocate parameters twice");
+    if (this.#arrays.length > 0) throw new Error("Cannot allocate parameters twice");
     const limit = Math.floor(gpu.limits.maxStorageBufferBindingSize / 4);
     const arrays: { size: number; members: { declaration: Declaration; start: number }[] }[] = [];
     for (const declaration of this.#declarations) {
@@ -96,23 +125,25 @@ export class Parameters {
       array.size += size;
     }
     for (const { size, members } of arrays) {
-      const values = new Float32Array(size);
+      const first = new Float32Array(size);
       for (const { declaration: { name, shape, initializer }, start } of members) {
-        initializer(values.subarray(start, start + sizeOf(shape)), shape, `${seed}/${name}`);
+        initializer(first.subarray(start, start + sizeOf(shape)), shape, `${seed}/${name}`);
       }
-      const value = Tensor.from(gpu, values, [size]);
-      const grad = Tensor.empty(gpu, [size]);
-      fill(grad, 0);
-      this.#values.push(value);
-      this.#grads.push(grad);
-      for (const { declaration: { name, shape }, start } of members) {
-        const tensors = {
-          value: value.view(shape, { offset: start, requiresGrad: true }),
-          grad: grad.view(shape, { offset: start }),
-        };
-        tensors.value.grad = tensors.grad;
-        this.#byName.get(name)!.tensors = tensors;
-      }
+      const values = Tensor.from(gpu, first, [size]);
+      const grads = Tensor.empty(gpu, [size]);
+      fillArray(grads, 0);
+      this.#arrays.push({
+        values,
+        grads,
+        members: members.map(({ declaration: { name, shape }, start }) => {
+          const parameter = this.#byName.get(name)!;
+          const value = values.view(shape, { offset: start, requiresGrad: true });
+          const grad = grads.view(shape, { offset: start });
+          value.grad = grad;
+          parameter.tensors = { value, grad };
+          return { parameter, start };
+        }),
+      });
     }
   }
 
@@ -132,14 +163,14 @@ export class Parameters {
     return this.#declarations.reduce((total, { shape }) => total + sizeOf(shape), 0);
   }
 
-  /** The flat arrays; `values[i]` and `grads[i]` have one layout, each parameter at a multiple of ALIGNMENT. */
-  get arrays(): readonly { readonly values: Tensor; readonly grads: Tensor }[] {
-    return this.#values.map((values, i) => ({ values, grads: this.#grads[i]! }));
+  /** The flat arrays; none before `allocate`. */
+  get arrays(): readonly ParameterArray[] {
+    return this.#arrays;
   }
 
   /** Sets every gradient to zero. */
   zeroGrad(): void {
-    for (const grad of this.#grads) fill(grad, 0);
+    for (const { grads } of this.#arrays) fillArray(grads, 0);
   }
 
   /** Reads every parameter back, by name. */
@@ -166,7 +197,10 @@ export class Parameters {
       parameter.tensors?.value.dispose();
       parameter.tensors?.grad.dispose();
     }
-    for (const tensor of [...this.#values, ...this.#grads]) tensor.dispose();
+    for (const { values, grads } of this.#arrays) {
+      values.dispose();
+      grads.dispose();
+    }
   }
 }
 

@@ -1,0 +1,17 @@
+/** What a forward pass needs beside its input. */
+import { dropout } from "../ops/dropout.ts";
+import type { RandomKeys } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Training has the keys of its step; without them nothing is dropped. */
+export interface Context {
+  readonly keys?: RandomKeys;
+}
+
+/** Nothing is random: evaluation. */
+export const EVALUATION: Context = {};
+
+/** Dropout with `probability` in training; x itself in evaluation. */
+export function drop(x: Tensor, probability: number, { keys }: Context): Tensor {
+  return keys && probability > 0 ? dropout(x, probability, keys.next()) : x;
+}

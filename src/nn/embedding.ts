@@ -1,0 +1,36 @@
+/** A table of learned rows. */
+import { gatherRows } from "../ops/indexing.ts";
+import type { Indices } from "../ops/indices.ts";
+import { slice } from "../ops/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { normal } from "./initializers.ts";
+import type { Parameter, Scope } from "./parameters.ts";
+
+export interface EmbeddingOptions {
+  /** Standard deviation of the first values. */
+  readonly deviation: number;
+  /** A row that starts at zero and, where `indices` ignores it, stays there. */
+  readonly padding?: number;
+}
+
+/** Declares `weight` [rows, width]. */
+export class Embedding {
+  readonly weight: Parameter;
+
+  constructor(at: Scope, rows: number, width: number, { deviation, padding }: EmbeddingOptions) {
+    this.weight = at.parameter("weight", [rows, width], (values, shape, seed) => {
+      normal(deviation)(values, shape, seed);
+      if (padding !== undefined) values.fill(0, padding * width, (padding + 1) * width);
+    });
+  }
+
+  /** The rows of these numbers: [...ids.shape, width]. */
+  forward(ids: Indices): Tensor {
+    return gatherRows(this.weight.value, ids);
+  }
+
+  /** Rows 0 to `count` - 1, [count, width]: cheaper than asking for each by its number. */
+  first(count: number): Tensor {
+    return slice(this.weight.value, 0, 0, count);
+  }
+}

@@ -1,0 +1,152 @@
+/** The transformer encoder, parameters named as in Hugging Face's checkpoints of ViT and BERT. */
+import { attention } from "../ops/attention.ts";
+import { add } from "../ops/pointwise.ts";
+import { reshape, slice } from "../ops/shape.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Context, drop } from "./context.ts";
+import { normal } from "./initializers.ts";
+import { LayerNorm } from "./layer_norm.ts";
+import { Linear } from "./linear.ts";
+import type { Scope } from "./parameters.ts";
+
+/** Fields of Hugging Face's `config.json`. */
+export type TransformerConfig = {
+  readonly hidden_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly intermediate_size: number;
+  readonly hidden_act: "gelu" | "relu";
+  readonly hidden_dropout_prob: number;
+  readonly attention_probs_dropout_prob: number;
+  readonly layer_norm_eps: number;
+  /** Standard deviation of the first values of weights. */
+  readonly initializer_range: number;
+};
+
+/** What ViT and BERT do differently: where they normalise, and what they call things. */
+export interface TransformerStyle {
+  /** True: x + f(norm(x)), as ViT. False: norm(x + f(x)), as BERT. */
+  readonly preNorm: boolean;
+  /** Names within a layer. */
+  readonly attention: string;
+  readonly attentionNorm: string;
+  readonly outputNorm: string;
+}
+
+export const VIT_STYLE: TransformerStyle = {
+  preNorm: true,
+  attention: "attention.attention",
+  attentionNorm: "layernorm_before",
+  outputNorm: "layernorm_after",
+};
+
+export const BERT_STYLE: TransformerStyle = {
+  preNorm: false,
+  attention: "attention.self",
+  attentionNorm: "attention.output.LayerNorm",
+  outputNorm: "output.LayerNorm",
+};
+
+/** Multi-head self-attention without its output projection. */
+class SelfAttention {
+  readonly #query: Linear;
+  readonly #key: Linear;
+  readonly #value: Linear;
+  readonly #config: TransformerConfig;
+
+  constructor(at: Scope, config: TransformerConfig, bias: boolean) {
+    const width = config.hidden_size;
+    const options = { initializer: normal(config.initializer_range), bias };
+    this.#query = new Linear(at.at("query"), width, width, options);
+    this.#key = new Linear(at.at("key"), width, width, options);
+    this.#value = new Linear(at.at("value"), width, width, options);
+    this.#config = config;
+  }
+
+  /** x [batch, tokens, width]; mask u32 [batch, tokens], 1 for a token that may be attended to. */
+  forward(x: Tensor, mask: Tensor | undefined, { keys }: Context): Tensor {
+    const probability = this.#config.attention_probs_dropout_prob;
+    return attention(this.#query.forward(x), this.#key.forward(x), this.#value.forward(x), {
+      heads: this.#config.num_attention_heads,
+      ...(mask && { mask }),
+      ...(keys && probability > 0 && { dropout: { probability, key: keys.next() } }),
+    });
+  }
+}
+
+/** The first token of every sequence: [batch, tokens, width] to [batch, 1, width]. */
+const firstToken = (x: Tensor) => slice(x, 1, 0, 1);
+
+export class TransformerLayer {
+  readonly #attention: SelfAttention;
+  readonly #attentionOutput: Linear;
+  readonly #attentionNorm: LayerNorm;
+  readonly #intermediate: Linear;
+  readonly #output: Linear;
+  readonly #outputNorm: LayerNorm;
+  readonly #config: TransformerConfig;
+  readonly #preNorm: boolean;
+
+  constructor(at: Scope, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
+    const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = config;
+    const options = { initializer: normal(config.initializer_range) };
+    this.#attention = new SelfAttention(at.at(style.attention), config, attentionBias);
+    this.#attentionOutput = new Linear(at.at("attention.output.dense"), width, width, options);
+    this.#attentionNorm = new LayerNorm(at.at(style.attentionNorm), width, epsilon);
+    this.#intermediate = new Linear(at.at("intermediate.dense"), width, inner, options);
+    this.#output = new Linear(at.at("output.dense"), inner, width, options);
+    this.#outputNorm = new LayerNorm(at.at(style.outputNorm), width, epsilon);
+    this.#config = config;
+    this.#preNorm = style.preNorm;
+  }
+
+  /**
+   * x [batch, tokens, width] to the same shape, or to [batch, 1, width] with `onlyFirst`: whoever needs the first token
+   * alone saves the work that each token does for itself, everything after the attention.
+   */
+  forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst = false): Tensor {
+    const dropped = (y: Tensor) => drop(y, this.#config.hidden_dropout_prob, context);
+    const before = (norm: LayerNorm, y: Tensor) => this.#preNorm ? norm.forward(y) : y;
+    const after = (norm: LayerNorm, y: Tensor) => this.#preNorm ? y : norm.forward(y);
+    const wanted = onlyFirst ? firstToken : (y: Tensor) => y;
+    return scope(() => {
+      const attended = wanted(this.#attention.forward(before(this.#attentionNorm, x), mask, context));
+      const projected = dropped(this.#attentionOutput.forward(attended));
+      const y = after(this.#attentionNorm, add(projected, wanted(x)));
+      const inner = this.#intermediate.forward(before(this.#outputNorm, y), this.#config.hidden_act);
+      return after(this.#outputNorm, add(dropped(this.#output.forward(inner)), y));
+    });
+  }
+}
+
+/** A stack of layers; declares `layer.N.…`. */
+export class TransformerEncoder {
+  readonly #layers: readonly TransformerLayer[];
+
+  /** `attentionBias`: whether query, key and value have one. */
+  constructor(at: Scope, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
+    this.#layers = Array.from(
+      { length: config.num_hidden_layers },
+      (_, i) => new TransformerLayer(at.at(`layer.${i}`), config, style, attentionBias),
+    );
+  }
+
+  /** Hidden states [batch, tokens, width]: x, then those after each layer. */
+  hiddenStates(x: Tensor, mask: Tensor | undefined, context: Context): Tensor[] {
+    const states = [x];
+    for (const layer of this.#layers) states.push(layer.forward(states.at(-1)!, mask, context));
+    return states;
+  }
+
+  /** The last hidden state of the first token, [batch, width]. */
+  first(x: Tensor, mask: Tensor | undefined, context: Context): Tensor {
+    return scope(() => {
+      let y = x;
+      for (const [i, layer] of this.#layers.entries()) {
+        y = layer.forward(y, mask, context, i === this.#layers.length - 1);
+      }
+      return reshape(y, [x.shape[0]!, -1]);
+    });
+  }
+}

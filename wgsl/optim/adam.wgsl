@@ -1,0 +1,47 @@
+// Adam (Kingma and Ba, 2015), over a flat array of parameters p with gradients g and moments m, v:
+//   g = scale g,   DECOUPLED ? p -= rate decay p : g += decay p     (Loshchilov and Hutter, 2019, where decoupled)
+//   m = beta1 m + (1 - beta1) g
+//   v = beta2 v + (1 - beta2) g^2
+//   p -= rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
+// `clipped` scales by min(1, max_norm / (norm + 1e-6)) too, as torch's clip_grad_norm_.
+// One invocation four elements.   Needs: optim/blocks.wgsl, lib/grid.wgsl
+const DECOUPLED: bool = false;
+const WG: u32 = 64u;
+
+// correction1 = 1 / (1 - beta1^t), correction2 = 1 / sqrt(1 - beta2^t): computed in float64. rate_factor is of the step.
+struct Params { vectors: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, epsilon: f32, correction1: f32, correction2: f32, rate_factor: f32, gradient_scale: f32, max_norm: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> groups_given: array<vec2f>; // learning rate, weight decay
+@group(0) @binding(3) var<storage, read> grads: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> values: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> first_moments: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> second_moments: array<vec4f>;
+@group(0) @binding(7) var<storage, read> norm: array<f32>; // of the unscaled gradient
+
+fn update(i: u32, scale: f32) {
+  if (i >= params.vectors) { return; }
+  let block = blocks[i / 16u];
+  if (learned(i, block) == 0u) { return; }
+  let group = groups_given[block >> 8u];
+  let rate = group.x * params.rate_factor;
+  var p = values[i];
+  var g = scale * grads[i];
+  if (DECOUPLED) { p -= rate * group.y * p; } else { g += group.y * p; }
+  let m = params.beta1 * first_moments[i] + params.rest1 * g;
+  let v = params.beta2 * second_moments[i] + params.rest2 * g * g;
+  first_moments[i] = m;
+  second_moments[i] = v;
+  values[i] = p - rate * params.correction1 * m / (sqrt(v) * params.correction2 + params.epsilon);
+}
+
+@compute @workgroup_size(WG)
+fn plain(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  update(flat_group(group, groups) * WG + lane, params.gradient_scale);
+}
+
+@compute @workgroup_size(WG)
+fn clipped(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let length = params.gradient_scale * norm[0];
+  let scale = params.gradient_scale * min(1.0, params.max_norm / (length + 1e-6));
+  update(flat_group(group, groups) * WG + lane, scale);
+}
