@@ -86,6 +86,7 @@ async function encoderBlock(batch: number, tokens: number, width: number, heads:
       attention_probs_dropout_prob: 0,
       layer_norm_eps: 1e-12,
       initializer_range: 0.02,
+      dense_initializer: "normal",
     },
     VIT_STYLE,
     true,

@@ -39,6 +39,7 @@ const BERT_DEFAULTS = {
   max_position_embeddings: 512,
   type_vocab_size: 2,
   initializer_range: 0.02,
+  dense_initializer: "normal" as const,
   layer_norm_eps: 1e-12,
   pad_token_id: 0,
 };

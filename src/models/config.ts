@@ -3,13 +3,15 @@ import { UserError } from "../io/user_error.ts";
 
 const REALS = new Set(["layer_norm_eps", "initializer_range"]);
 const MAY_BE_ZERO = new Set(["pad_token_id"]);
-const ACTIVATIONS = ["gelu", "relu"];
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  hidden_act: ["gelu", "relu"],
+  dense_initializer: ["normal", "xavier_normal"],
+};
 
 /** What is wrong with a value of a field; undefined if nothing. */
 function fault(key: string, value: unknown, example: unknown): string | undefined {
-  if (key === "hidden_act") {
-    return ACTIVATIONS.includes(value as string) ? undefined : `one of ${ACTIVATIONS.join(", ")}`;
-  }
+  const choices = CHOICES[key];
+  if (choices) return choices.includes(value as string) ? undefined : `one of ${choices.join(", ")}`;
   if (typeof value !== typeof example) return `a ${typeof example}`;
   if (typeof value !== "number") return undefined;
   if (key.endsWith("_prob")) return value >= 0 && value < 1 ? undefined : "at least 0 and below 1";

@@ -5,7 +5,12 @@ import { type Context, drop } from "../nn/context.ts";
 import { normal, zeros } from "../nn/initializers.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import type { Parameter, Scope } from "../nn/parameters.ts";
-import { type TransformerConfig, TransformerEncoder, VIT_STYLE } from "../nn/transformer.ts";
+import {
+  denseInitializer,
+  type TransformerConfig,
+  TransformerEncoder,
+  VIT_STYLE,
+} from "../nn/transformer.ts";
 import { normaliseImages, patchify, type Rgb } from "../ops/image.ts";
 import { linear } from "../ops/matmul.ts";
 import { add, expand } from "../ops/pointwise.ts";
@@ -34,6 +39,7 @@ const VIT_DEFAULTS: VitConfig = {
   attention_probs_dropout_prob: 0,
   layer_norm_eps: 1e-12,
   initializer_range: 0.02,
+  dense_initializer: "normal",
   image_size: 224,
   patch_size: 16,
   num_channels: 3,
@@ -87,7 +93,11 @@ export class Vit implements Encoder {
       [1, 1 + (image_size / patch) ** 2, width],
       initializer,
     );
-    this.#projection = projection.parameter("weight", [width, num_channels, patch, patch], initializer);
+    this.#projection = projection.parameter(
+      "weight",
+      [width, num_channels, patch, patch],
+      denseInitializer(config),
+    );
     this.#projectionBias = projection.parameter("bias", [width], zeros);
     this.#encoder = new TransformerEncoder(at.at("encoder"), config, VIT_STYLE, config.qkv_bias);
     this.#norm = new LayerNorm(at.at("layernorm"), width, config.layer_norm_eps);

@@ -1,0 +1,34 @@
+/** `unis evaluate` */
+import type { Split } from "../data/batch.ts";
+import type { DeviceKind } from "../gpu/adapter.ts";
+import { evaluationLines } from "../report/console.ts";
+import { loadData } from "../train/assembly.ts";
+import { Interrupted } from "../train/interrupt.ts";
+import { Learner } from "../train/learner.ts";
+import { RunFolder } from "../train/run_folder.ts";
+import { evaluateBest } from "../train/trainer.ts";
+import { openDevice } from "./device.ts";
+import { Stop } from "./stop.ts";
+
+export interface EvaluateFlags {
+  split: Split;
+  device: DeviceKind;
+}
+
+/** Prints the measures of a run's best weights on a split. */
+export async function evaluate(folder: string, { split, device }: EvaluateFlags): Promise<void> {
+  const run = RunFolder.open(folder);
+  const gpu = await openDevice(device);
+  const data = await loadData(run.config, console.warn);
+  const learner = new Learner(gpu, run.config, data);
+  using stop = new Stop(() => {});
+  try {
+    const { evaluation } = await evaluateBest({ learner, data, run, signal: stop.signal }, split);
+    console.log([`Adapter ${gpu.name} (${gpu.adapterClass})`, "", ...evaluationLines(evaluation)].join("\n"));
+  } catch (error) {
+    throw error instanceof Interrupted ? new Interrupted("stopped") : error;
+  } finally {
+    learner.dispose();
+    gpu.destroy();
+  }
+}

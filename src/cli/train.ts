@@ -1,0 +1,98 @@
+/** `unis train` */
+import { join } from "node:path";
+import type { DeviceKind } from "../gpu/adapter.ts";
+import { UserError } from "../io/user_error.ts";
+import { ConsoleObserver, evaluationLines } from "../report/console.ts";
+import { loadData } from "../train/assembly.ts";
+import { type Method, type RunConfig, withSettings } from "../train/config.ts";
+import { predictionsCsv } from "../train/evaluation.ts";
+import { exists } from "../train/files.ts";
+import { Interrupted } from "../train/interrupt.ts";
+import { Learner } from "../train/learner.ts";
+import { type PresetName, PRESETS } from "../train/presets.ts";
+import { nameOfRun, RunFolder, type Session } from "../train/run_folder.ts";
+import { evaluateBest, train as trainRun } from "../train/trainer.ts";
+import { openDevice } from "./device.ts";
+import { Stop } from "./stop.ts";
+
+export interface TrainFlags {
+  preset: PresetName;
+  method?: Method;
+  seed?: number;
+  epochs?: number;
+  device: DeviceKind;
+  out?: string;
+  set?: string[];
+  resume?: string;
+}
+
+/** Flags that a resumed run takes from its configuration. */
+const FIXED = ["preset", "method", "seed", "out", "set"];
+
+/** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */
+export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
+  const resumed = flags.resume === undefined ? undefined : openForResuming(flags.resume, flags.epochs, given);
+  const config = resumed?.config ?? configOf(flags);
+  const out = resumed?.path ?? flags.out ?? nameOfRun(flags.preset, config);
+  if (resumed === undefined) RunFolder.mustBeFree(out);
+
+  const session: Session = { started: new Date().toISOString(), adapter: "", adapter_class: "", seconds: 0 };
+  const begin = performance.now();
+  const gpu = await openDevice(flags.device);
+  const observer = new ConsoleObserver();
+  const data = await loadData(config, (message) => observer.note(message));
+  const learner = new Learner(gpu, config, data);
+  const run = resumed ?? RunFolder.create(out, config);
+  const writeSession = () =>
+    run.writeSession({ ...session, seconds: Math.round((performance.now() - begin) / 100) / 10 });
+  session.adapter = gpu.name;
+  session.adapter_class = gpu.adapterClass;
+  writeSession();
+  observer.note(`Run         ${run.path}${resumed === undefined ? "" : " (resumed)"}`);
+  observer.planned(learner.plan(data));
+
+  using stop = new Stop((message) => observer.note(message));
+  const { signal } = stop;
+  try {
+    const { epoch, ended, best } = await trainRun({ learner, data, run, observer, signal });
+    observer.note(`Training ended after ${epoch} epochs (${ended}); the best was epoch ${best!.epoch}`);
+    const { evaluation, predictions } = await evaluateBest({ learner, data, run, signal }, "test");
+    run.writeResults(evaluation, predictionsCsv(predictions, data));
+    observer.note(["", ...evaluationLines(evaluation)].join("\n"));
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(`stopped, and all is saved; go on by: unis train --resume ${run.path}`);
+  } finally {
+    writeSession();
+    learner.dispose();
+    gpu.destroy();
+  }
+}
+
+function configOf({ preset, method, seed, epochs, set = [] }: TrainFlags): RunConfig {
+  const flags = [
+    method === undefined ? [] : [`method=${method}`],
+    seed === undefined ? [] : [`seed=${seed}`],
+    epochs === undefined ? [] : [`training.epochs=${epochs}`],
+  ].flat();
+  return withSettings(PRESETS[preset], [...flags, ...set]);
+}
+
+/** The run to go on with. Throws a UserError where there is nothing left to do, or a flag would change what was begun. */
+function openForResuming(path: string, epochs: number | undefined, given: readonly string[]): RunFolder {
+  const wrong = given.find((flag) => FIXED.includes(flag));
+  if (wrong !== undefined) {
+    throw new UserError(`--${wrong} cannot be used with --resume: the run keeps its settings`);
+  }
+  const run = RunFolder.open(path);
+  const { training } = run.config;
+  const isLonger = epochs !== undefined && epochs > training.epochs;
+  const ended = run.checkpoints.lastState()?.ended ?? null;
+  if (exists(join(path, "test.json")) && !(isLonger && ended === "all epochs")) {
+    const advice = ended === "early stopping"
+      ? "its validation accuracy had stopped rising"
+      : `--epochs, with more than ${training.epochs}, trains it further`;
+    throw new UserError(`The run ${path} has finished: ${advice}`);
+  }
+  return epochs === undefined ? run : run.withConfig({ ...run.config, training: { ...training, epochs } });
+}

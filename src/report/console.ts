@@ -1,0 +1,105 @@
+/** What a run shows on the console. */
+import type { EpochRecord, Evaluation, MemoryPlan, Observer, Progress, RunPlan } from "../train/records.ts";
+import { ProgressBar } from "./progress_bar.ts";
+import { formatTable } from "./table.ts";
+import { formatBytes, formatCount, formatRate, formatSeconds, formatShare } from "./units.ts";
+
+export class ConsoleObserver implements Observer {
+  readonly #print: (line: string) => void;
+  readonly #bar: ProgressBar;
+
+  constructor(isTerminal = Deno.stdout.isTerminal(), print: (line: string) => void = console.log) {
+    this.#print = print;
+    this.#bar = new ProgressBar(isTerminal, print);
+  }
+
+  planned({ adapter, adapter_class, parameters, samples, classes }: RunPlan): void {
+    this.#print(`Adapter     ${adapter} (${adapter_class})`);
+    this.#print(
+      `Samples     ${formatCount(samples.train)} training, ${formatCount(samples.validation)} validation, ` +
+        `${formatCount(samples.test)} test; ${classes} classes`,
+    );
+    const parts = Object.entries(parameters).map(([part, count]) => `${part} ${formatCount(count)}`);
+    const all = Object.values(parameters).reduce((sum, count) => sum + count, 0);
+    this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}`);
+  }
+
+  measured(memory: MemoryPlan): void {
+    const { weights, gradients, moments, activations } = memory;
+    this.#bar.clear();
+    this.#print(
+      `Memory      ${formatBytes(weights + gradients + moments + activations)}: weights ${
+        formatBytes(weights)
+      }, ` +
+        `gradients ${formatBytes(gradients)}, moments ${formatBytes(moments)}, activations ` +
+        `${formatBytes(activations)} (measured); largest array ${
+          formatBytes(memory.largest_array)
+        } of at most ` +
+        formatBytes(memory.binding_limit),
+    );
+  }
+
+  progressed(progress: Progress): void {
+    this.#bar.update(progress);
+  }
+
+  epochEnded(record: EpochRecord, isBest: boolean): void {
+    this.#bar.clear();
+    this.#print(epochLine(record, isBest));
+  }
+
+  note(message: string): void {
+    this.#bar.clear();
+    this.#print(message);
+  }
+}
+
+/**
+ * One line an epoch: mean training losses, accuracy in training/validation of every head, shares of P/S/N among the
+ * training pairs, the learning rate of each part, seconds; `*` marks the best epoch so far.
+ */
+export function epochLine(record: EpochRecord, isBest: boolean): string {
+  const { training_loss, training_accuracy, validation_accuracy, learning_rates } = record;
+  const losses = Object.entries(training_loss).map(([name, loss]) =>
+    name === "total" ? loss.toFixed(3) : `${name} ${loss.toFixed(3)}`
+  );
+  const [total, ...terms] = losses;
+  const heads = Object.entries(validation_accuracy).map(([head, share]) =>
+    `${head} ${formatShare(training_accuracy[head])}/${formatShare(share)}`
+  );
+  const pairs = Object.entries(record.pairs).map(([pair, shares]) => {
+    const name = Object.keys(record.pairs).length > 1 ? `${pair} ` : "";
+    const { positive, semi_positive, negative } = shares;
+    return `P/S/N ${name}${[positive, semi_positive, negative].map(formatShare).join("/")}`;
+  });
+  const rates = new Set(Object.values(learning_rates).map(formatRate));
+  return [
+    `epoch ${record.epoch}${isBest ? "*" : ""}`,
+    `loss ${total} (${terms.join(", ")})`,
+    `accuracy ${heads.join(", ")}`,
+    ...pairs,
+    `lr ${[...rates].join(", ")}`,
+    formatSeconds(record.seconds),
+  ].join(" | ");
+}
+
+/** The lines shown for an evaluation: a row for every head, then the shares of P/S/N. */
+export function evaluationLines({ split, samples, epoch, accuracy, macro_f1, pairs }: Evaluation): string[] {
+  const rows = Object.keys(accuracy).map((head) => [
+    head,
+    formatShare(accuracy[head]),
+    formatShare(macro_f1[head]),
+  ]);
+  const lines = [
+    `${split} split, ${formatCount(samples)} samples, weights of epoch ${epoch}`,
+    ...formatTable([["", "accuracy", "macro F1"], ...rows]),
+  ];
+  const pairRows = Object.entries(pairs).map(([pair, { positive, semi_positive, negative }]) => [
+    pair,
+    ...[positive, semi_positive, negative].map(formatShare),
+  ]);
+  if (pairRows.length > 0) {
+    lines.push("", ...formatTable([["", "P both right", "S one right", "N both wrong"], ...pairRows]));
+  }
+  return lines;
+}

@@ -1,0 +1,21 @@
+/** Tables for the console. */
+
+/**
+ * Lines of a table: the first row is the header; the first column is left-aligned, all others right-aligned, each as
+ * wide as its longest cell.
+ */
+export function formatTable(rows: readonly (readonly string[])[]): string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from(
+    { length: columns },
+    (_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]) =>
+    widths.map((width, column) => {
+      const cell = row[column] ?? "";
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    }).join("  ").trimEnd();
+  const [header, ...rest] = rows;
+  if (header === undefined) return [];
+  return [line(header), widths.map((width) => "-".repeat(width)).join("  "), ...rest.map(line)];
+}

@@ -1,0 +1,38 @@
+/** Numbers as people read them. */
+
+/** `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB"];
+  let unit = 0;
+  while (bytes >= 1024 && unit < units.length - 1) {
+    bytes /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? bytes : bytes.toFixed(bytes < 10 ? 2 : bytes < 100 ? 1 : 0)} ${units[unit]}`;
+}
+
+/** `650,123`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** `.725`, as shares are printed in tables; `1.000` and negative numbers keep their leading digit. */
+export function formatShare(share: number | undefined): string {
+  return share === undefined ? "-" : share.toFixed(3).replace(/^0\./, ".");
+}
+
+/** `1:05:09` or `2:31`. */
+export function formatSeconds(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (value: number) => String(value).padStart(2, "0");
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+/** `2e-3`, `5e-4`, `0.1`: learning rates. */
+export function formatRate(rate: number): string {
+  return rate >= 0.01 || rate === 0
+    ? String(Number(rate.toPrecision(3)))
+    : Number(rate.toPrecision(3)).toExponential();
+}

@@ -1,0 +1,109 @@
+/** What a model says of a split, and how good that is. */
+import type { Split } from "../data/batch.ts";
+import type { DataSet } from "../data/data_set.ts";
+import { evaluationBatches } from "../data/epoch.ts";
+import { readTensors, type Tensor } from "../tensor/tensor.ts";
+import { capture } from "../tensor/scope.ts";
+import { noGrad } from "../tensor/tape.ts";
+import type { Learner } from "./learner.ts";
+import { accuracy, argmaxRows, macroF1, meanCrossEntropy, pairSharesOf, softmaxRows } from "./metrics.ts";
+import { pause, throwIfInterrupted } from "./interrupt.ts";
+import type { Evaluation } from "./records.ts";
+
+/** What every head predicts for the samples of a split, in order. */
+export interface Predictions {
+  readonly split: Split;
+  readonly labels: Uint32Array; // [samples]
+  readonly classes: number;
+  /** By head. */
+  readonly predicted: ReadonlyMap<string, Uint32Array>; // [samples]
+  readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
+}
+
+/** Logits of so many batches wait on the device before they are read. */
+const BATCHES_PER_READ = 16;
+
+/** Runs the model over a split without dropout or augmentation. `signal` ends it early by an `Interrupted`. */
+export async function predict(
+  learner: Learner,
+  data: DataSet,
+  split: Split,
+  signal?: AbortSignal,
+): Promise<Predictions> {
+  const { heads, classes } = learner;
+  const samples = data.count(split);
+  const labels = new Uint32Array(samples);
+  const logits = new Map(heads.map((head) => [head, new Float32Array(samples * classes)]));
+  let waiting: { head: string; start: number; logits: Tensor }[] = [];
+  const collect = async () => {
+    const arrays = await readTensors(waiting.map((one) => one.logits));
+    for (const [i, one] of waiting.entries()) {
+      logits.get(one.head)!.set(arrays[i]!, one.start * classes);
+      one.logits.dispose();
+    }
+    waiting = [];
+  };
+  let start = 0;
+  try {
+    for await (const batch of evaluationBatches(data, split, learner.config.training.evaluation_batch)) {
+      await pause();
+      throwIfInterrupted(signal);
+      const outputs = capture<Record<string, Tensor>>(() => noGrad(() => learner.logits(batch)));
+      for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
+      labels.set(batch.labels, start);
+      start += batch.size;
+      if (waiting.length >= BATCHES_PER_READ * heads.length) await collect();
+    }
+    await collect();
+  } finally {
+    for (const one of waiting) one.logits.dispose();
+  }
+  return {
+    split,
+    labels,
+    classes,
+    predicted: new Map(Array.from(logits, ([head, values]) => [head, argmaxRows(values, classes)])),
+    probabilities: new Map(Array.from(logits, ([head, values]) => [head, softmaxRows(values, classes)])),
+  };
+}
+
+/** The measures of predictions; `epoch` is that of the weights, `pairs` names pairs of heads as "image-text". */
+export function evaluate(
+  { split, labels, classes, predicted, probabilities }: Predictions,
+  epoch: number,
+  pairs: readonly (readonly [string, string])[],
+): Evaluation {
+  const byHead = (measure: (predicted: Uint32Array, head: string) => number) =>
+    Object.fromEntries(Array.from(predicted, ([head, own]) => [head, measure(own, head)]));
+  return {
+    split,
+    samples: labels.length,
+    epoch,
+    accuracy: byHead((own) => accuracy(labels, own)),
+    macro_f1: byHead((own) => macroF1(labels, own)),
+    loss: byHead((_, head) => meanCrossEntropy(labels, probabilities.get(head)!, classes)),
+    pairs: Object.fromEntries(
+      pairs.map(([a, b]) => [`${a}-${b}`, pairSharesOf(labels, predicted.get(a)!, predicted.get(b)!)]),
+    ),
+  };
+}
+
+/** predictions.csv: sample, label, the prediction of every head, and the fused probability of every class. */
+export function predictionsCsv(predictions: Predictions, data: DataSet): string {
+  const { split, labels, classes, predicted, probabilities } = predictions;
+  const heads = [...predicted.keys()];
+  const fused = probabilities.get(heads.at(-1)!)!;
+  const header = ["id", "label", ...heads, ...data.classes.map((name) => `p(${name})`)];
+  const lines = Array.from(labels, (label, row) => [
+    data.id(split, row),
+    data.classes[label]!,
+    ...heads.map((head) => data.classes[predicted.get(head)![row]!]!),
+    ...Array.from(fused.subarray(row * classes, (row + 1) * classes), (p) => p.toPrecision(6)),
+  ]);
+  return [header, ...lines].map((cells) => cells.map(csvCell).join(",") + "\n").join("");
+}
+
+/** Quoted where it must be (RFC 4180). */
+function csvCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,61 @@
+/** Small files that appear whole or not at all. */
+import { openRegularFile, readFully, reason } from "../io/file_bytes.ts";
+import { UserError } from "../io/user_error.ts";
+
+/** Writes a text file in one step. Throws a UserError where it cannot be written. */
+export function writeText(path: string, text: string): void {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  try {
+    {
+      using file = Deno.openSync(temporary, { write: true, createNew: true });
+      const bytes = new TextEncoder().encode(text);
+      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+      file.syncSync();
+    } // closed before it is renamed, as Windows wants it
+    Deno.renameSync(temporary, path);
+  } catch (error) {
+    remove(temporary);
+    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
+  }
+}
+
+export function writeJson(path: string, value: unknown): void {
+  writeText(path, JSON.stringify(value, null, 2) + "\n");
+}
+
+/** Throws a UserError where there is no such file. */
+export function readText(path: string): string {
+  using file = openRegularFile(path);
+  const bytes = new Uint8Array(file.statSync().size);
+  readFully(path, file, 0, bytes);
+  return new TextDecoder().decode(bytes);
+}
+
+/** Throws a UserError where there is no such file or it is no JSON. */
+export function readJson(path: string): unknown {
+  const text = readText(path);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UserError(`Cannot read ${path}: it is not valid JSON`);
+  }
+}
+
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw new UserError(`Cannot look at ${path}: ${reason(error)}`);
+  }
+}
+
+/** Removes a file if it is there. */
+export function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It was never there, or went with its folder.
+  }
+}

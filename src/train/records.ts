@@ -1,0 +1,83 @@
+/** What a run tells while it goes and writes down when it ends. */
+import type { PairShares } from "./metrics.ts";
+
+/** One value for each head by its name: the modalities, then "fusion". */
+export type ByHead = Record<string, number>;
+
+/** One line of metrics.jsonl. */
+export interface EpochRecord {
+  /** From 1. */
+  epoch: number;
+  /** Optimizer steps taken since the start of the run. */
+  step: number;
+  /** Means over the training samples: "total", each head's cross entropy, and "contrast" where the method has it. */
+  training_loss: Record<string, number>;
+  training_accuracy: ByHead;
+  /** Cross entropy of each head. */
+  validation_loss: ByHead;
+  validation_accuracy: ByHead;
+  /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
+  pairs: Record<string, PairShares>;
+  /** Of each part, at the end of the epoch. */
+  learning_rates: Record<string, number>;
+  seconds: number;
+}
+
+/** test.json, and what `evaluate` gives for any split. */
+export interface Evaluation {
+  split: string;
+  samples: number;
+  /** The epoch whose weights were evaluated. */
+  epoch: number;
+  accuracy: ByHead;
+  macro_f1: ByHead;
+  /** Cross entropy. */
+  loss: ByHead;
+  pairs: Record<string, PairShares>;
+}
+
+export interface MemoryPlan {
+  weights: number;
+  gradients: number;
+  /** Both moments of the optimizer. */
+  moments: number;
+  /** The most that was in use beyond these during the first step: activations and their gradients. */
+  activations: number;
+  /** The largest single array of parameters, which must fit a binding of the adapter. */
+  largest_array: number;
+  binding_limit: number;
+}
+
+/** What is known once the model is built. */
+export interface RunPlan {
+  adapter: string;
+  adapter_class: string;
+  /** Learned values of each part: encoders, then heads. */
+  parameters: Record<string, number>;
+  samples: { train: number; validation: number; test: number };
+  classes: number;
+}
+
+export interface Progress {
+  epoch: number;
+  epochs: number;
+  /** Training samples seen in this epoch, and their number. */
+  done: number;
+  total: number;
+  /** Means over the epoch so far. */
+  loss: number;
+  accuracy: number;
+  samplesPerSecond: number;
+  /** Seconds until the last epoch ends, if none is left out. */
+  remaining: number;
+}
+
+/** Told what happens, in this order. */
+export interface Observer {
+  planned(plan: RunPlan): void;
+  /** After the first step. */
+  measured(memory: MemoryPlan): void;
+  progressed(progress: Progress): void;
+  epochEnded(record: EpochRecord, isBest: boolean): void;
+  note(message: string): void;
+}

@@ -1,0 +1,129 @@
+/** The folder of a run: its configuration, metrics, checkpoints and results. */
+import { join } from "node:path";
+import { reason } from "../io/file_bytes.ts";
+import { UserError } from "../io/user_error.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { parseConfig, type RunConfig } from "./config.ts";
+import { exists, readJson, readText, writeJson, writeText } from "./files.ts";
+import type { EpochRecord, Evaluation } from "./records.ts";
+import { VERSION } from "./version.ts";
+
+/** One stretch of work on a run, from start or resumption to its end. */
+export interface Session {
+  started: string;
+  adapter: string;
+  adapter_class: string;
+  seconds: number;
+}
+
+export class RunFolder {
+  readonly path: string;
+  readonly config: RunConfig;
+  readonly checkpoints: Checkpoints;
+
+  private constructor(path: string, config: RunConfig) {
+    this.path = path;
+    this.config = config;
+    this.checkpoints = new Checkpoints(join(path, "checkpoints"));
+  }
+
+  /** Makes the folder of a new run. Throws a UserError where something is there already: runs are never overwritten. */
+  static create(path: string, config: RunConfig): RunFolder {
+    RunFolder.mustBeFree(path);
+    try {
+      Deno.mkdirSync(join(path, "checkpoints"), { recursive: true });
+    } catch (error) {
+      throw new UserError(`Cannot make ${path}: ${reason(error)}`);
+    }
+    writeJson(join(path, "config.json"), config);
+    return new RunFolder(path, config);
+  }
+
+  /** Throws a UserError unless a run may be made at `path`. */
+  static mustBeFree(path: string): void {
+    if (!exists(path)) return;
+    let isEmpty: boolean;
+    try {
+      isEmpty = Deno.readDirSync(path)[Symbol.iterator]().next().done === true;
+    } catch (error) {
+      throw new UserError(`Cannot use ${path} as the folder of a run: ${reason(error)}`);
+    }
+    if (isEmpty) return;
+    const hint = exists(join(path, "config.json"))
+      ? `it holds a run. Go on with it by --resume ${path}, or name another folder`
+      : "it is not empty. Name another folder";
+    throw new UserError(`Cannot use --out ${path}: ${hint}`);
+  }
+
+  /** Opens the folder of a run that exists. Throws a UserError where it is none. */
+  static open(path: string): RunFolder {
+    const file = join(path, "config.json");
+    if (!exists(file)) throw new UserError(`${path} is no folder of a run: it has no config.json`);
+    return new RunFolder(path, parseConfig(readJson(file), file));
+  }
+
+  /** The same run with another configuration, which is written down: for going on beyond the epochs first planned. */
+  withConfig(config: RunConfig): RunFolder {
+    writeJson(join(this.path, "config.json"), config);
+    return new RunFolder(this.path, config);
+  }
+
+  appendRecord(record: EpochRecord): void {
+    try {
+      Deno.writeTextFileSync(join(this.path, "metrics.jsonl"), JSON.stringify(record) + "\n", {
+        append: true,
+      });
+    } catch (error) {
+      throw new UserError(`Cannot write ${join(this.path, "metrics.jsonl")}: ${reason(error)}`);
+    }
+  }
+
+  /** Drops what was written of epochs after the last checkpoint, half a line included: they are trained again. */
+  keepRecords(epochs: number): void {
+    const file = join(this.path, "metrics.jsonl");
+    if (!exists(file)) return;
+    const lines = readText(file).split("\n").slice(0, epochs);
+    writeText(file, lines.map((line) => line + "\n").join(""));
+  }
+
+  /** The records of all epochs, in order. */
+  records(): EpochRecord[] {
+    const file = join(this.path, "metrics.jsonl");
+    if (!exists(file)) return [];
+    return readText(file).split("\n").filter((line) => line !== "").map((line, i) => {
+      try {
+        return JSON.parse(line);
+      } catch {
+        throw new UserError(`Cannot read line ${i + 1} of ${file}: it is not valid JSON`);
+      }
+    });
+  }
+
+  /** Writes test.json and predictions.csv. */
+  writeResults(evaluation: Evaluation, predictions: string): void {
+    writeText(join(this.path, "predictions.csv"), predictions);
+    writeJson(join(this.path, "test.json"), evaluation);
+  }
+
+  /** Adds a session to environment.json; with the same start, the later one replaces the earlier. */
+  writeSession(session: Session): void {
+    const file = join(this.path, "environment.json");
+    const before = exists(file) ? (readJson(file) as { sessions?: Session[] }).sessions ?? [] : [];
+    const others = before.filter(({ started }) => started !== session.started);
+    const { os, arch } = Deno.build;
+    writeJson(file, {
+      unis: VERSION,
+      deno: Deno.version.deno,
+      system: `${os} ${arch}`,
+      sessions: [...others, session],
+    });
+  }
+}
+
+/** `runs/<preset>-<method>-<seed>-<time>`, time being local and to the second. */
+export function nameOfRun(preset: string, { method, seed }: RunConfig, now = new Date()): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  return join("runs", `${preset}-${method}-${seed}-${day}-${time}`);
+}

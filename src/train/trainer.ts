@@ -1,0 +1,232 @@
+/** The training loop. */
+import type { DataSet } from "../data/data_set.ts";
+import { trainingBatches } from "../data/epoch.ts";
+import { evaluate, predict, type Predictions } from "./evaluation.ts";
+import type { TrainingState } from "./checkpoints.ts";
+import { Interrupted, pause } from "./interrupt.ts";
+import type { Learner } from "./learner.ts";
+import type { EpochRecord, Evaluation, Observer } from "./records.ts";
+import type { RunFolder } from "./run_folder.ts";
+
+export interface TrainOptions {
+  readonly learner: Learner;
+  readonly data: DataSet;
+  readonly run: RunFolder;
+  readonly observer: Observer;
+  /** When raised, the run is saved after the step under way, and `Interrupted` is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** The progress is read about this often, in seconds, but never more often than once a step. */
+const SECONDS_PER_READ = 2;
+const MOST_STEPS_PER_READ = 50;
+
+/**
+ * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over or
+ * the validation accuracy has stopped rising; leaves the weights of the best epoch in the learner. A run that was
+ * interrupted, anywhere, ends with the same weights and metrics as one that was not.
+ */
+export async function train(options: TrainOptions): Promise<TrainingState> {
+  const trainer = new Trainer(options);
+  trainer.restore();
+  await trainer.run();
+  return trainer.state;
+}
+
+/** Evaluates the weights of the best epoch on a split. */
+export async function evaluateBest(
+  { learner, data, run, signal }: Omit<TrainOptions, "observer">,
+  split: "train" | "validation" | "test",
+): Promise<{ evaluation: Evaluation; predictions: Predictions }> {
+  const { weights, epoch } = run.checkpoints.loadBest();
+  learner.writeWeights(weights, run.checkpoints.best);
+  const predictions = await predict(learner, data, split, signal);
+  return { evaluation: evaluate(predictions, epoch, learner.pairs), predictions };
+}
+
+class Trainer {
+  readonly #options: TrainOptions;
+  readonly #learner: Learner;
+  state: TrainingState;
+  /** When the stretch of time that is not yet in the state began. */
+  #since = performance.now();
+  #isMeasured = false;
+  #sessionStart = { seconds: performance.now(), fraction: 0 };
+
+  constructor(options: TrainOptions) {
+    this.#options = options;
+    this.#learner = options.learner;
+    this.state = {
+      version: 1,
+      epoch: 0,
+      batch: 0,
+      step: 0,
+      plateau: this.#learner.plateau.state,
+      learning_rates: {},
+      best: null,
+      ended: null,
+      seconds: 0,
+      epoch_seconds: 0,
+    };
+  }
+
+  /** Takes up the last checkpoint, if there is one. */
+  restore(): void {
+    const { run } = this.#options;
+    const snapshot = run.checkpoints.loadLast();
+    if (snapshot !== undefined) {
+      this.#learner.writeWeights(snapshot.weights, "last.safetensors");
+      this.#learner.writeOptimizer(snapshot.optimizer, snapshot.state, "last.optimizer.safetensors");
+      this.#learner.plateau.state = snapshot.state.plateau;
+      this.state = snapshot.state;
+    }
+    run.keepRecords(this.state.epoch);
+    this.#sessionStart.fraction = this.#fractionDone();
+  }
+
+  async run(): Promise<void> {
+    const { training } = this.#learner.config;
+    // The configuration may have been given more or fewer epochs since.
+    if (this.state.ended !== "early stopping") {
+      this.state.ended = this.state.epoch < training.epochs ? null : "all epochs";
+    }
+    while (this.state.ended === null) {
+      await this.#trainEpoch();
+      await this.#endEpoch();
+    }
+  }
+
+  /** What is left of the training part of an epoch. */
+  async #trainEpoch(): Promise<void> {
+    const { data, signal, observer } = this.#options;
+    const { seed, training: { micro_batch, batch } } = this.#learner.config;
+    const samples = data.count("train");
+    const microBatches = Math.ceil(samples / micro_batch);
+    const perStep = batch / micro_batch;
+    const skipped = this.state.batch;
+    let index = 0;
+    let stepsUntilRead = 1;
+    let readAt = { batch: skipped, time: performance.now() };
+    for await (const microBatch of trainingBatches(data, micro_batch, { seed, epoch: this.state.epoch })) {
+      if (index++ < skipped) continue;
+      const stepStart = Math.floor((index - 1) / perStep) * batch;
+      const inStep = Math.min(batch, samples - stepStart);
+      // Weighing by size makes the step's loss the mean over its samples, the last, shorter one included.
+      this.#learner.accumulate(
+        microBatch,
+        microBatch.size / inStep,
+        this.state.epoch * microBatches + index - 1,
+      );
+      const isStep = index % perStep === 0 || index === microBatches;
+      if (!isStep) continue;
+      this.#learner.step(this.state.step);
+      if (!this.#isMeasured) observer.measured(this.#learner.memoryPlan());
+      this.#isMeasured = true;
+      this.state.step++;
+      this.state.batch = index;
+      if (--stepsUntilRead <= 0) {
+        const seconds = await this.#report(index, samples, readAt);
+        const steps = Math.max(1, (index - readAt.batch) / perStep);
+        stepsUntilRead = Math.min(
+          MOST_STEPS_PER_READ,
+          Math.max(1, Math.round(SECONDS_PER_READ * steps / seconds)),
+        );
+        readAt = { batch: index, time: performance.now() };
+      }
+      await pause();
+      if (signal?.aborted) await this.#interrupt();
+    }
+  }
+
+  /** Validates, writes the record, lowers the rates, saves, and decides whether training is over. */
+  async #endEpoch(): Promise<void> {
+    const { data, run, observer, signal } = this.#options;
+    const learner = this.#learner;
+    let validation: Evaluation;
+    try {
+      const predictions = await predict(learner, data, "validation", signal);
+      validation = evaluate(predictions, this.state.epoch + 1, learner.pairs);
+    } catch (error) {
+      if (error instanceof Interrupted) await this.#interrupt();
+      throw error;
+    }
+    const score = validation.accuracy.fusion!;
+    const means = await learner.means();
+    this.#takeTime();
+    const record: EpochRecord = {
+      epoch: this.state.epoch + 1,
+      step: this.state.step,
+      ...means,
+      validation_loss: validation.loss,
+      validation_accuracy: validation.accuracy,
+      learning_rates: learner.learningRates(this.state.step - 1),
+      seconds: Number(this.state.epoch_seconds.toFixed(2)),
+    };
+    const isBest = score > (this.state.best?.accuracy ?? -Infinity);
+    learner.plateau.step(score);
+    learner.resetMeans();
+    this.state.epoch++;
+    this.state.batch = 0;
+    this.state.epoch_seconds = 0;
+    if (isBest) this.state.best = { epoch: this.state.epoch, accuracy: score };
+    const { epochs, early_stopping } = learner.config.training;
+    if (this.state.epoch >= epochs) this.state.ended = "all epochs";
+    else if (this.state.epoch - this.state.best!.epoch >= early_stopping) this.state.ended = "early stopping";
+    // In this order a crash in between costs an epoch, which then comes out the same, but no file.
+    if (isBest) run.checkpoints.saveBest(await learner.readWeights(), this.state.epoch, score);
+    run.appendRecord(record);
+    await this.#save();
+    observer.epochEnded(record, isBest);
+  }
+
+  async #interrupt(): Promise<never> {
+    await this.#save();
+    throw new Interrupted(
+      `Stopped in epoch ${this.state.epoch + 1} after ${this.state.step} steps; all is saved`,
+    );
+  }
+
+  async #save(): Promise<void> {
+    this.#takeTime();
+    this.state.plateau = this.#learner.plateau.state;
+    const weights = await this.#learner.readWeights();
+    const { arrays, state } = await this.#learner.readOptimizer();
+    Object.assign(this.state, state);
+    this.#options.run.checkpoints.saveLast({ weights, optimizer: arrays, state: this.state });
+  }
+
+  /** Reads the sums of the epoch so far and tells the observer; gives the seconds since the last time. */
+  async #report(index: number, samples: number, last: { batch: number; time: number }): Promise<number> {
+    const { micro_batch, epochs } = this.#learner.config.training;
+    const { training_loss, training_accuracy } = await this.#learner.means();
+    const now = performance.now();
+    const seconds = (now - last.time) / 1000;
+    const done = Math.min(samples, index * micro_batch);
+    const { fraction, seconds: start } = this.#sessionStart;
+    const fractionDone = this.#fractionDone();
+    this.#options.observer.progressed({
+      epoch: this.state.epoch + 1,
+      epochs,
+      done,
+      total: samples,
+      loss: training_loss.total!,
+      accuracy: training_accuracy.fusion!,
+      samplesPerSecond: (done - last.batch * micro_batch) / seconds,
+      remaining: (now - start) / 1000 * (1 - fractionDone) / Math.max(1e-9, fractionDone - fraction),
+    });
+    return seconds;
+  }
+
+  #fractionDone(): number {
+    const { epochs, micro_batch } = this.#learner.config.training;
+    const microBatches = Math.ceil(this.#options.data.count("train") / micro_batch);
+    return (this.state.epoch + this.state.batch / microBatches) / epochs;
+  }
+
+  #takeTime(): void {
+    const now = performance.now();
+    this.state.seconds += (now - this.#since) / 1000;
+    this.state.epoch_seconds += (now - this.#since) / 1000;
+    this.#since = now;
+  }
+}

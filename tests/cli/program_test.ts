@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { CommanderError } from "commander";
+import { describeError } from "../../src/cli/errors.ts";
+import { run } from "../../src/cli/program.ts";
+import { AdapterError } from "../../src/gpu/adapter.ts";
+import { UserError } from "../../src/io/user_error.ts";
+import { Interrupted } from "../../src/train/interrupt.ts";
+import { RunFolder } from "../../src/train/run_folder.ts";
+import { tinyConfig } from "../train/tiny.ts";
+
+/** Runs a command line in this process; gives its status and what it printed as an error. */
+async function tried(args: readonly string[]): Promise<{ status: number; errors: string[] }> {
+  const errors: string[] = [];
+  const { error } = console;
+  console.error = (...parts: unknown[]) => errors.push(parts.map(String).join(" "));
+  try {
+    return { status: await run(args), errors };
+  } finally {
+    console.error = error;
+  }
+}
+
+Deno.test("run() names what is wrong in one line and gives status 2", async () => {
+  const folder = Deno.makeTempDirSync();
+  const taken = join(folder, "run");
+  RunFolder.create(taken, tinyConfig());
+  const cases: [args: string[], ...parts: string[]][] = [
+    [["train", "--epochz", "3"], "--epochz", "--epochs"],
+    [["train", "--preset", "emojii"], "emojii", "emoji, emoji-large"],
+    [["train", "--method", "mmc"], "mmc", "unis-mmc, agg-mm"],
+    [["train", "--device", "tpu"], "tpu", "auto, gpu, cpu"],
+    [["train", "--seed", "x"], "--seed", "'x'", "whole number from 0"],
+    [["train", "--epochs", "0"], "--epochs", "'0'", "whole number from 1"],
+    [["train", "--epochs"], "--epochs", "missing"],
+    [["train", "--set", "optimizer.weight_decai=1"], "optimizer.weight_decai", "optimizer.weight_decay"],
+    [["train", "--set", "seed=1", "method=x", "--epochs", "1"], '"method"', "unis-mmc"],
+    [["train", "more"], "too many arguments", "more"],
+    [["tran"], "tran", "train"],
+    [["evaluate"], "missing", "run"],
+    [["evaluate", join(folder, "none")], "none", "no folder of a run"],
+    [["evaluate", taken, "--split", "tests"], "tests", "test, validation, train"],
+    [["train", "--out", taken], taken, "holds a run", "--resume"],
+    [["train", "--resume", join(folder, "none")], "none", "no folder of a run"],
+    [["train", "--resume", taken, "--seed", "3"], "--seed", "--resume"],
+    [["train", "--resume", taken, "--set", "seed=3"], "--set", "--resume"],
+  ];
+  for (const [args, ...parts] of cases) {
+    const { status, errors } = await tried(args);
+    const shown = `${args.join(" ")}: ${errors.join("\n")}`;
+    assert.equal(status, 2, shown);
+    assert.equal(errors.length, 1, shown);
+    assert.ok(!errors[0]!.includes("\n") && errors[0]!.startsWith("unis: "), shown);
+    for (const part of parts) assert.ok(errors[0]!.includes(part), `${shown}\nlacks ${part}`);
+  }
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("run() shows the trace with --debug only", async () => {
+  const { status, errors } = await tried(["train", "--set", "x=1", "--debug"]);
+  assert.equal(status, 2);
+  assert.match(errors.join("\n"), /\n\s+at .*config\.ts/);
+});
+
+Deno.test("a finished run is resumed only for more epochs", async () => {
+  const folder = Deno.makeTempDirSync();
+  const path = join(folder, "run");
+  const finished = RunFolder.create(path, tinyConfig("training.epochs=3"));
+  finished.writeResults({
+    split: "test",
+    samples: 0,
+    epoch: 1,
+    accuracy: {},
+    macro_f1: {},
+    loss: {},
+    pairs: {},
+  }, "");
+  for (const epochs of [[], ["--epochs", "3"], ["--epochs", "2"]]) {
+    const { status, errors } = await tried(["train", "--resume", path, ...epochs]);
+    assert.equal(status, 2);
+    assert.match(errors[0]!, /has finished/);
+  }
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("describeError() gives 2 for what the user can mend, 130 for an interruption, 1 for the rest", () => {
+  const cases: [unknown, number, RegExp | undefined][] = [
+    [new UserError("no such\n  file"), 2, /^no such file$/],
+    [new AdapterError("install a driver"), 2, /^install a driver$/],
+    [new Interrupted("stopped"), 130, /^stopped$/],
+    [
+      new CommanderError(1, "commander.unknownOption", "error: unknown option '--x'"),
+      2,
+      /^unknown option '--x'$/,
+    ],
+    [new CommanderError(0, "commander.helpDisplayed", "(outputHelp)"), 0, undefined],
+    [new TypeError("Cannot add"), 1, /^TypeError: Cannot add \(unexpected; --debug shows the trace\)$/],
+    ["thrown text", 1, /^thrown text \(unexpected/],
+  ];
+  for (const [error, status, line] of cases) {
+    const described = describeError(error);
+    assert.equal(described.status, status, String(error));
+    if (line === undefined) assert.equal(described.line, undefined);
+    else assert.match(described.line!, line);
+  }
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { evaluate, type Predictions, predictionsCsv } from "../../src/train/evaluation.ts";
+import { tinyData } from "./tiny.ts";
+
+const data = tinyData({ train: 3, validation: 3, test: 4 });
+const predictions: Predictions = {
+  split: "test",
+  labels: Uint32Array.of(0, 1, 2, 0),
+  classes: 3,
+  predicted: new Map([
+    ["image", Uint32Array.of(0, 0, 0, 0)],
+    ["text", Uint32Array.of(0, 1, 0, 1)],
+    ["fusion", Uint32Array.of(0, 1, 2, 1)],
+  ]),
+  probabilities: new Map(["image", "text", "fusion"].map((head) => [
+    head,
+    Float64Array.of(0.5, 0.25, 0.25, 0.25, 0.5, 0.25, 0, 0, 1, 0.125, 0.75, 0.125),
+  ])),
+};
+
+Deno.test("evaluate() measures every head and pair", () => {
+  const { accuracy, macro_f1, loss, pairs, samples, epoch, split } = evaluate(predictions, 6, [[
+    "image",
+    "text",
+  ]]);
+  assert.deepEqual({ samples, epoch, split }, { samples: 4, epoch: 6, split: "test" });
+  assert.deepEqual(accuracy, { image: 0.5, text: 0.5, fusion: 0.75 });
+  assert.ok(Math.abs(macro_f1.fusion! - (2 / 3 + 2 / 3 + 1) / 3) < 1e-12);
+  assert.ok(Math.abs(loss.fusion! + (2 * Math.log(0.5) + Math.log(0.125)) / 4) < 1e-12);
+  assert.deepEqual(pairs, { "image-text": { positive: 0.25, semi_positive: 0.5, negative: 0.25 } });
+});
+
+Deno.test("predictionsCsv() quotes names and gives the fused probabilities", () => {
+  const lines = predictionsCsv(predictions, data).split("\n");
+  assert.equal(lines[0], 'id,label,image,text,fusion,p(warm),"p(fresh, green)",p(cold)');
+  assert.equal(lines[4], '"test, ""3""",warm,warm,"fresh, green","fresh, green",0.125000,0.750000,0.125000');
+  assert.equal(lines.length, 6);
+  assert.equal(lines[5], "");
+});

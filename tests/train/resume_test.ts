@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { DataSet } from "../../src/data/data_set.ts";
+import { predictionsCsv } from "../../src/train/evaluation.ts";
+import { Interrupted } from "../../src/train/interrupt.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { RunFolder } from "../../src/train/run_folder.ts";
+import { evaluateBest, train } from "../../src/train/trainer.ts";
+import { openTestGpu } from "../gpu.ts";
+import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
+
+// 42 samples in micro-batches of 8: five whole ones and one of two; batches of 16, 16 and 10. With the validation of
+// 20 in batches of 16, an epoch makes 6 + 2 batches.
+const data = tinyData({ train: 42, validation: 20, test: 9 });
+const config = tinyConfig(
+  "training.epochs=4",
+  "training.early_stopping=4",
+  "plateau.patience=0",
+  "optimizer.encoder_learning_rate=0.03",
+  "optimizer.head_learning_rate=0.03",
+);
+const BATCHES_PER_EPOCH = 8;
+
+/** Trains what is left of a run, and tests; `interruptAt` is the number of the batch that is made when Ctrl-C comes. */
+async function work(folder: string, interruptAt?: number): Promise<void> {
+  const controller = new AbortController();
+  const seen: DataSet = watched(data, (made) => {
+    if (made === interruptAt) controller.abort();
+  });
+  const isNew = !Array.from(Deno.readDirSync(folder)).some(({ name }) => name === "config.json");
+  const run = isNew ? RunFolder.create(folder, config) : RunFolder.open(folder);
+  const learner = new Learner(await openTestGpu(), run.config, seen);
+  const { signal } = controller;
+  try {
+    await train({ learner, data: seen, run, observer: silent(), signal });
+    const { evaluation, predictions } = await evaluateBest({ learner, data: seen, run, signal }, "test");
+    run.writeResults(evaluation, predictionsCsv(predictions, seen));
+  } finally {
+    learner.dispose();
+  }
+}
+
+const FILES = ["best.safetensors", "last.safetensors", "last.optimizer.safetensors"];
+
+/** Everything a run leaves behind but for times. */
+function contents(folder: string): Record<string, unknown> {
+  const { seconds: _, epoch_seconds: __, ...state } = JSON.parse(
+    Deno.readTextFileSync(join(folder, "checkpoints", "last.json")),
+  );
+  const records = RunFolder.open(folder).records().map(({ seconds: _, ...record }) => record);
+  const files = Object.fromEntries(
+    FILES.map((name) => [name, Deno.readFileSync(join(folder, "checkpoints", name))]),
+  );
+  const results = ["test.json", "predictions.csv"].map((name) => Deno.readTextFileSync(join(folder, name)));
+  return { state, records, files, results };
+}
+
+Deno.test("a run that was interrupted anywhere ends as one that was not, bit for bit", async () => {
+  const reference = Deno.makeTempDirSync();
+  await work(reference);
+  const expected = contents(reference);
+  assert.equal((expected.records as unknown[]).length, 4);
+  // In the first step; within epoch 1; in its validation; in epochs 2 and 3; in the test at the end; several times.
+  const interruptions = [[0], [4], [7], [13], [20], [32], [2, 3, 9], [7, 1, 8, 5]];
+  for (const places of interruptions) {
+    const folder = Deno.makeTempDirSync();
+    for (const place of places) {
+      await assert.rejects(work(folder, place), Interrupted, `at ${place} of ${places}`);
+    }
+    await work(folder);
+    assert.deepEqual(contents(folder), expected, `interrupted at ${places}`);
+    Deno.removeSync(folder, { recursive: true });
+  }
+  Deno.removeSync(reference, { recursive: true });
+});
+
+Deno.test("a run that was killed between its last checkpoint and now ends the same", async () => {
+  const [reference, killed] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
+  await work(reference);
+  const { epoch } = RunFolder.open(reference).checkpoints.loadBest();
+  assert.ok(epoch > 1, "the best epoch is the first");
+  await assert.rejects(work(killed, (epoch - 1) * BATCHES_PER_EPOCH + 2), Interrupted);
+  // What the best epoch writes before it is saved itself, some of it cut short.
+  Deno.copyFileSync(join(reference, "checkpoints", FILES[0]!), join(killed, "checkpoints", FILES[0]!));
+  Deno.writeTextFileSync(join(killed, "metrics.jsonl"), `{"epoch": ${epoch}, "st`, { append: true });
+  Deno.writeTextFileSync(join(killed, "checkpoints", "next.last.safetensors"), "half");
+  await work(killed);
+  assert.deepEqual(contents(killed), contents(reference));
+  for (const folder of [reference, killed]) Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("evaluateBest() of a fresh learner reproduces test.json exactly, and every split can be had", async () => {
+  const folder = Deno.makeTempDirSync();
+  await work(folder);
+  const run = RunFolder.open(folder);
+  const learner = new Learner(await openTestGpu(), run.config, data);
+  const { evaluation, predictions } = await evaluateBest({ learner, data, run }, "test");
+  assert.deepEqual(evaluation, JSON.parse(Deno.readTextFileSync(join(folder, "test.json"))));
+  assert.equal(predictionsCsv(predictions, data), Deno.readTextFileSync(join(folder, "predictions.csv")));
+
+  const best = run.records()[evaluation.epoch - 1]!;
+  const validation = (await evaluateBest({ learner, data, run }, "validation")).evaluation;
+  assert.deepEqual(validation.accuracy, best.validation_accuracy);
+  assert.deepEqual(validation.loss, best.validation_loss);
+  assert.equal(validation.samples, 20);
+  assert.equal((await evaluateBest({ learner, data, run }, "train")).evaluation.samples, 42);
+  learner.dispose();
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("a checkpoint of another model is refused by the name of what differs", async () => {
+  const folder = Deno.makeTempDirSync();
+  await assert.rejects(work(folder, 4), Interrupted);
+  const run = RunFolder.open(folder);
+  const snapshot = run.checkpoints.loadLast()!;
+  const wider = new Learner(await openTestGpu(), tinyConfig("model.head.hidden_size=24"), data);
+  assert.throws(
+    () => wider.writeWeights(snapshot.weights, "last.safetensors"),
+    /UserError.*last\.safetensors holds "heads\.image\.0\.weight" as \[16, 8\], the model takes \[24, 8\]/,
+  );
+  assert.throws(() => wider.writeWeights(new Map(), "x"), /UserError.*x holds no "image\./);
+  assert.throws(
+    () => wider.writeOptimizer(snapshot.optimizer, snapshot.state, "last.optimizer.safetensors"),
+    /UserError.*last\.optimizer\.safetensors/,
+  );
+  wider.dispose();
+  Deno.removeSync(folder, { recursive: true });
+});

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import type { DataSet } from "../../src/data/data_set.ts";
+import type { RunConfig } from "../../src/train/config.ts";
+import { Learner } from "../../src/train/learner.ts";
+import type { EpochRecord, Observer } from "../../src/train/records.ts";
+import { RunFolder } from "../../src/train/run_folder.ts";
+import { train } from "../../src/train/trainer.ts";
+import { openTestGpu } from "../gpu.ts";
+import { silent, tinyConfig, tinyData } from "./tiny.ts";
+
+/** Trains in a new folder; gives the records, the final state and the weights after the last step. */
+async function trained(config: RunConfig, data: DataSet, observer: Observer = silent()) {
+  const folder = Deno.makeTempDirSync();
+  const learner = new Learner(await openTestGpu(), config, data);
+  try {
+    const run = RunFolder.create(folder, config);
+    const state = await train({ learner, data, run, observer });
+    return { state, records: run.records(), weights: run.checkpoints.loadLast()!.weights };
+  } finally {
+    learner.dispose();
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+type Weights = Awaited<ReturnType<typeof trained>>["weights"];
+
+function largestDifference(a: Weights, b: Weights): number {
+  let largest = 0;
+  for (const [name, { data }] of a) {
+    data.forEach((value, i) => largest = Math.max(largest, Math.abs(value - b.get(name)!.data[i]!)));
+  }
+  return largest;
+}
+
+/** Nothing random, and an epsilon so large that a step grows with the gradient: Adam itself ignores its size. */
+const PLAIN = [
+  "method=agg-mm",
+  "model.head.dropout=0",
+  "model.encoders.text.hidden_dropout_prob=0",
+  "model.encoders.text.attention_probs_dropout_prob=0",
+  "optimizer.epsilon=1",
+  "optimizer.encoder_learning_rate=1",
+  "optimizer.head_learning_rate=1",
+  "optimizer.warmup_steps=0",
+  "training.epochs=1",
+];
+
+Deno.test("micro-batches make the step of the whole batch, the incomplete ones included", async () => {
+  // 27 samples: a batch of 16, then one of 11, in micro-batches of 4 with a last one of 3.
+  const data = tinyData({ train: 27, validation: 3, test: 3 });
+  const sized = (size: number) =>
+    trained(tinyConfig(...PLAIN, "training.batch=16", `training.micro_batch=${size}`), data);
+  const [whole, parts, unequal] = [await sized(16), await sized(4), await sized(8)];
+  const start = await trained(
+    tinyConfig(...PLAIN, "optimizer.encoder_learning_rate=1e-9", "optimizer.head_learning_rate=1e-9"),
+    data,
+  );
+  const moved = largestDifference(start.weights, whole.weights);
+  assert.ok(moved > 1e-2, `the steps moved nothing: ${moved}`);
+  for (const other of [parts, unequal]) {
+    const difference = largestDifference(whole.weights, other.weights);
+    assert.ok(difference < 1e-4 * moved, `${difference} apart after moving ${moved}`);
+    assert.equal(other.state.step, 2);
+    const [a, b] = [whole, other].map(({ records }) => records[0]!.training_loss.total!);
+    // The second step starts from weights that are equal only up to rounding.
+    assert.ok(Math.abs(a! - b!) < 1e-5 * a!, `losses ${a} and ${b}`);
+  }
+});
+
+Deno.test("a seed decides all weights, bit for bit", async () => {
+  const data = tinyData({ train: 20, validation: 6, test: 3 });
+  const config = (seed: number) => tinyConfig("training.epochs=2", `seed=${seed}`);
+  const [first, again, other] = [
+    await trained(config(1), data),
+    await trained(config(1), data),
+    await trained(config(2), data),
+  ];
+  assert.equal(largestDifference(first.weights, again.weights), 0);
+  assert.ok(largestDifference(first.weights, other.weights) > 0.01);
+});
+
+Deno.test("training learns, records every epoch and leaves no memory behind", async () => {
+  const data = tinyData({ train: 45, validation: 15, test: 3 });
+  const gpu = await openTestGpu();
+  const live: number[] = [];
+  const heard: EpochRecord[] = [];
+  const config = tinyConfig("training.epochs=12");
+  const { records, state } = await trained(
+    config,
+    data,
+    silent((record) => {
+      live.push(gpu.memory.live);
+      heard.push(record);
+    }),
+  );
+  assert.deepEqual(records, heard);
+  assert.deepEqual(
+    records.map(({ epoch, step }) => [epoch, step]),
+    records.map((_, i) => [i + 1, 3 * (i + 1)]),
+  );
+  assert.equal(new Set(live).size, 1, `live bytes after each epoch: ${live}`);
+  assert.equal(state.ended, "all epochs");
+
+  const [first, last] = [records[0]!, records.at(-1)!];
+  const heads = ["image", "text", "fusion"];
+  assert.deepEqual(Object.keys(first.training_loss), ["total", ...heads, "contrast"]);
+  assert.deepEqual(Object.keys(first.validation_accuracy), heads);
+  for (const { training_loss: loss, pairs } of records) {
+    const terms = loss.image! + loss.text! + loss.fusion! + 0.1 * loss.contrast!;
+    assert.ok(Math.abs(loss.total! - terms) < 1e-4 * terms, `${loss.total} is not the sum ${terms}`);
+    const { positive, semi_positive, negative } = pairs["image-text"]!;
+    assert.ok(Math.abs(positive + semi_positive + negative - 1) < 1e-6);
+  }
+  for (const record of records) {
+    const { positive, semi_positive } = record.pairs["image-text"]!;
+    const { image, text } = record.training_accuracy;
+    // Both right counts for two, one right for one.
+    assert.ok(Math.abs(2 * positive + semi_positive - image! - text!) < 1e-6);
+  }
+  assert.ok(last.training_loss.total! < 0.7 * first.training_loss.total!, `${last.training_loss.total}`);
+  assert.ok(last.validation_accuracy.fusion! > 0.8, `${last.validation_accuracy.fusion}`);
+  // Warm-up over 3 steps: 1/3, 2/3, then all of it.
+  assert.equal(first.learning_rates.heads, 0.01);
+});
+
+Deno.test("training overfits eight samples", async () => {
+  const data = tinyData({ train: 8, validation: 8, test: 3 });
+  const { records } = await trained(
+    tinyConfig("training.epochs=40", "training.batch=8", "training.early_stopping=40", "plateau.patience=40"),
+    data,
+  );
+  const best = (head: string) =>
+    Math.max(...records.map(({ training_accuracy }) => training_accuracy[head]!));
+  assert.equal(best("fusion"), 1);
+});
+
+Deno.test("agg-mm learns without contrast, and its total is the fused loss", async () => {
+  const data = tinyData({ train: 20, validation: 6, test: 3 });
+  const { records } = await trained(tinyConfig("training.epochs=1", "method=agg-mm"), data);
+  const { training_loss: loss } = records[0]!;
+  assert.deepEqual(Object.keys(loss), ["total", "image", "text", "fusion"]);
+  assert.equal(loss.total, loss.fusion);
+});
+
+Deno.test("without progress the rates fall and training stops early", async () => {
+  const data = tinyData({ train: 16, validation: 6, test: 3 });
+  const { records, state } = await trained(
+    tinyConfig(
+      "training.epochs=20",
+      "training.early_stopping=4",
+      "plateau.patience=1",
+      "plateau.minimum_learning_rate=0",
+      "optimizer.encoder_learning_rate=1e-7",
+      "optimizer.head_learning_rate=1e-6",
+      "optimizer.warmup_steps=0",
+    ),
+    data,
+  );
+  assert.equal(state.ended, "early stopping");
+  assert.deepEqual(state.best, { epoch: 1, accuracy: records[0]!.validation_accuracy.fusion });
+  assert.equal(records.length, 5);
+  // After epochs 2 and 3 without an improvement the rates fall by half, which shows in epochs 4 and 5.
+  assert.deepEqual(records.map(({ learning_rates }) => learning_rates.heads), [1e-6, 1e-6, 1e-6, 5e-7, 5e-7]);
+  assert.equal(records[4]!.learning_rates.image, 5e-8);
+});
