@@ -7,36 +7,18 @@ import {
   openAdapter,
   type OpenOptions,
 } from "./adapter.ts";
-import { type Constants, type KernelSource, reflectBindings, reflectParams, specialise } from "./kernel.ts";
-import { BufferPool, type DeviceBuffer, type MemoryUse } from "./pool.ts";
+import { BindGroups } from "./bind_groups.ts";
+import type { Constants, KernelSource } from "./kernel.ts";
+import { type Pipeline, Pipelines } from "./pipelines.ts";
+import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
-
-/** A range of a device buffer, as a kernel sees it. Tensors have this shape. */
-export interface BufferRange {
-  readonly buffer: DeviceBuffer;
-  /** In bytes; a multiple of 256. */
-  readonly offset: number;
-  /** In bytes. */
-  readonly bytes: number;
-}
 
 /** Workgroups: a count (folded into two dimensions where it exceeds the limit of one) or a grid. */
 export type Workgroups = number | readonly [number, number, number];
 
-interface Pipeline {
-  readonly id: number;
-  readonly label: string;
-  readonly handle: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly buffers: readonly { name: string; index: number; type: string }[];
-  readonly readsTextures: boolean;
-  readonly params: { index: number; fields: readonly { name: string; type: string }[] } | undefined;
-}
-
 /** Work is submitted after this many dispatches, so that the device starts while the rest is encoded. */
 const DISPATCHES_PER_SUBMIT = 256;
-const BIND_GROUPS_KEPT = 16384;
 const MAX_WORKGROUPS = 65535;
 
 /** A grid of `count` workgroups; beyond the limit of one dimension the kernel flattens it with `flat_group`. */
@@ -55,8 +37,8 @@ export class Gpu {
   readonly #pool: BufferPool;
   readonly #uniforms: UniformArena;
   readonly #textures: TextureCopies;
-  readonly #pipelines = new Map<KernelSource, Map<string, Pipeline>>();
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #pipelines: Pipelines;
+  readonly #bindGroups: BindGroups;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pending = 0;
@@ -73,6 +55,9 @@ export class Gpu {
     this.#pool = new BufferPool(device, () => this.flush());
     this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
     this.#textures = new TextureCopies(device);
+    this.#pipelines = new Pipelines(device);
+    const { binding } = this.#uniforms;
+    this.#bindGroups = new BindGroups(device, this.#textures, binding, limits.maxStorageBufferBindingSize);
     // Errors of the device are silent unless listened to, and name no dispatch: the nearest known label is kept.
     device.addEventListener("uncapturederror", (event) => {
       this.#error ??= `${
@@ -127,10 +112,10 @@ export class Gpu {
     workgroups: Workgroups,
     constants: Constants = {},
   ): void {
-    const pipeline = this.#pipeline(kernel, entry, constants);
+    const pipeline = this.#pipelines.get(kernel, entry, constants);
     const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
     if (Math.min(...grid) < 1) return;
-    const bindGroup = this.#bindGroup(pipeline, buffers);
+    const bindGroup = this.#bindGroups.get(pipeline, buffers);
     const offset = pipeline.params && this.#uniforms.append(pipeline.label, pipeline.params.fields, params);
     this.#encoder ??= this.#device.createCommandEncoder();
     if (pipeline.readsTextures) this.#copyToTextures(this.#encoder, pipeline, buffers);
@@ -242,84 +227,5 @@ export class Gpu {
     for (const { name, index, type } of pipeline.buffers) {
       if (type === "texture") this.#textures.encode(encoder, index, buffers[name]!);
     }
-  }
-
-  #pipeline(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
-    let variants = this.#pipelines.get(kernel);
-    if (!variants) this.#pipelines.set(kernel, variants = new Map());
-    let key = entry;
-    for (const name in constants) key += `,${name}=${constants[name]}`;
-    let pipeline = variants.get(key);
-    if (!pipeline) variants.set(key, pipeline = this.#compile(kernel, entry, constants));
-    return pipeline;
-  }
-
-  #compile(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
-    const label = `${kernel.label}.${entry}`;
-    const code = specialise(kernel, constants);
-    const bindings = reflectBindings(kernel.label, code, entry);
-    const layout = this.#device.createBindGroupLayout({
-      label,
-      entries: bindings.map(({ index, type }) => ({
-        binding: index,
-        visibility: GPUShaderStage.COMPUTE,
-        ...(type === "texture"
-          ? { texture: { sampleType: "unfilterable-float" } }
-          : { buffer: { type, hasDynamicOffset: type === "uniform" } }),
-      })),
-    });
-    this.#lastLabel = label;
-    const handle = this.#device.createComputePipeline({
-      label,
-      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-      compute: { module: this.#device.createShaderModule({ label, code }), entryPoint: entry },
-    });
-    const uniform = bindings.find(({ type }) => type === "uniform");
-    return {
-      id: this.#nextPipeline++,
-      label,
-      handle,
-      layout,
-      buffers: bindings.filter(({ type }) => type !== "uniform"),
-      readsTextures: bindings.some(({ type }) => type === "texture"),
-      params: uniform && { index: uniform.index, fields: reflectParams(code) },
-    };
-  }
-  #nextPipeline = 0;
-
-  #bindGroup(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
-    let key = String(pipeline.id);
-    for (const { name, index, type } of pipeline.buffers) {
-      const range = buffers[name];
-      if (!range) throw new TypeError(`Cannot dispatch ${pipeline.label}: no buffer given for "${name}"`);
-      key += type === "texture"
-        ? `,t${this.#textures.textureFor(index, range.bytes).id}`
-        : `,${range.buffer.id}+${range.offset}:${range.bytes}`;
-    }
-    const cached = this.#bindGroups.get(key);
-    if (cached) return cached;
-    const known = new Set(pipeline.buffers.map(({ name }) => name));
-    const unknown = Object.keys(buffers).find((name) => !known.has(name));
-    if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
-    const entries = pipeline.buffers.map(({ name, index, type }): GPUBindGroupEntry => {
-      const { buffer, offset, bytes } = buffers[name]!;
-      if (type === "texture") {
-        return { binding: index, resource: this.#textures.textureFor(index, bytes).view };
-      }
-      // Whole vec4s are bound, so that a kernel may walk any array four elements at a time.
-      const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-      if (size > this.limits.maxStorageBufferBindingSize) {
-        throw new RangeError(
-          `Cannot bind "${name}" of ${pipeline.label}: ${bytes} bytes exceed the adapter's binding limit of ` +
-            `${this.limits.maxStorageBufferBindingSize}`,
-        );
-      }
-      return { binding: index, resource: { buffer: buffer.handle, offset, size } };
-    });
-    if (pipeline.params) entries.push({ binding: pipeline.params.index, resource: this.#uniforms.binding });
-    const group = this.#device.createBindGroup({ label: pipeline.label, layout: pipeline.layout, entries });
-    if (this.#bindGroups.size >= BIND_GROUPS_KEPT) this.#bindGroups.clear();
-    this.#bindGroups.set(key, group);
-    return group;
   }
 }

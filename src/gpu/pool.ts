@@ -7,6 +7,15 @@ export interface DeviceBuffer {
   readonly bytes: number;
 }
 
+/** A range of a device buffer, as a kernel sees it. Tensors have this shape. */
+export interface BufferRange {
+  readonly buffer: DeviceBuffer;
+  /** In bytes; a multiple of 256. */
+  readonly offset: number;
+  /** In bytes. */
+  readonly bytes: number;
+}
+
 export interface MemoryUse {
   /** Bytes in buffers now in use. */
   readonly live: number;

@@ -3,7 +3,7 @@
  * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel,
  * TEXELS_PER_ROW texels a row.
  */
-import type { BufferRange } from "./gpu.ts";
+import type { BufferRange } from "./pool.ts";
 
 const TEXELS_PER_ROW = 4096;
 const TEXEL_BYTES = 16;

@@ -1,6 +1,6 @@
 /** Rows by number: gather (embedding), select by mask, argmax. */
 import { defineKernel } from "../gpu/kernel.ts";
-import type { BufferRange } from "../gpu/gpu.ts";
+import type { BufferRange } from "../gpu/pool.ts";
 import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -1,0 +1,66 @@
+/** Bind groups, kept: a training step meets those of the step before, and making one costs more than a dispatch. */
+import type { Pipeline } from "./pipelines.ts";
+import type { BufferRange } from "./pool.ts";
+import type { TextureCopies } from "./textures.ts";
+
+const KEPT = 16384;
+
+export class BindGroups {
+  readonly #device: GPUDevice;
+  readonly #textures: TextureCopies;
+  readonly #uniforms: GPUBufferBinding;
+  readonly #limit: number;
+  readonly #groups = new Map<string, GPUBindGroup>();
+
+  /** `limit`: the largest range that may be bound, in bytes. */
+  constructor(device: GPUDevice, textures: TextureCopies, uniforms: GPUBufferBinding, limit: number) {
+    this.#device = device;
+    this.#textures = textures;
+    this.#uniforms = uniforms;
+    this.#limit = limit;
+  }
+
+  /** Buffers are given by their WGSL names. Throws TypeError for one too few or too many. */
+  get(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
+    let key = String(pipeline.id);
+    for (const { name, index, type } of pipeline.buffers) {
+      const range = buffers[name];
+      if (!range) throw new TypeError(`Cannot dispatch ${pipeline.label}: no buffer given for "${name}"`);
+      key += type === "texture"
+        ? `,t${this.#textures.textureFor(index, range.bytes).id}`
+        : `,${range.buffer.id}+${range.offset}:${range.bytes}`;
+    }
+    const kept = this.#groups.get(key);
+    if (kept) return kept;
+    const group = this.#make(pipeline, buffers);
+    if (this.#groups.size >= KEPT) this.#groups.clear();
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  clear(): void {
+    this.#groups.clear();
+  }
+
+  #make(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
+    const known = new Set(pipeline.buffers.map(({ name }) => name));
+    const unknown = Object.keys(buffers).find((name) => !known.has(name));
+    if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
+    const entries = pipeline.buffers.map(({ name, index, type }): GPUBindGroupEntry => {
+      const { buffer, offset, bytes } = buffers[name]!;
+      if (type === "texture") {
+        return { binding: index, resource: this.#textures.textureFor(index, bytes).view };
+      }
+      // Whole vec4s are bound, so that a kernel may walk any array four elements at a time.
+      const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+      if (size > this.#limit) {
+        throw new RangeError(
+          `Cannot bind "${name}" of ${pipeline.label}: ${bytes} bytes exceed the adapter's binding limit of ${this.#limit}`,
+        );
+      }
+      return { binding: index, resource: { buffer: buffer.handle, offset, size } };
+    });
+    if (pipeline.params) entries.push({ binding: pipeline.params.index, resource: this.#uniforms });
+    return this.#device.createBindGroup({ label: pipeline.label, layout: pipeline.layout, entries });
+  }
+}

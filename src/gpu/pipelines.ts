@@ -1,0 +1,73 @@
+/** Compiled kernels: one pipeline for each entry point and set of constants, made when first asked for. */
+import {
+  type BindingInfo,
+  type Constants,
+  type KernelSource,
+  type ParamInfo,
+  reflectBindings,
+  reflectParams,
+  specialise,
+} from "./kernel.ts";
+
+export interface Pipeline {
+  readonly id: number;
+  /** `kernel.entry` */
+  readonly label: string;
+  readonly handle: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  /** Every binding but that of the parameters. */
+  readonly buffers: readonly BindingInfo[];
+  readonly readsTextures: boolean;
+  readonly params: { readonly index: number; readonly fields: readonly ParamInfo[] } | undefined;
+}
+
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #pipelines = new Map<KernelSource, Map<string, Pipeline>>();
+  #nextId = 0;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  get(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
+    let variants = this.#pipelines.get(kernel);
+    if (!variants) this.#pipelines.set(kernel, variants = new Map());
+    let key = entry;
+    for (const name in constants) key += `,${name}=${constants[name]}`;
+    let pipeline = variants.get(key);
+    if (!pipeline) variants.set(key, pipeline = this.#compile(kernel, entry, constants));
+    return pipeline;
+  }
+
+  #compile(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
+    const label = `${kernel.label}.${entry}`;
+    const code = specialise(kernel, constants);
+    const bindings = reflectBindings(kernel.label, code, entry);
+    const layout = this.#device.createBindGroupLayout({
+      label,
+      entries: bindings.map(({ index, type }) => ({
+        binding: index,
+        visibility: GPUShaderStage.COMPUTE,
+        ...(type === "texture"
+          ? { texture: { sampleType: "unfilterable-float" } }
+          : { buffer: { type, hasDynamicOffset: type === "uniform" } }),
+      })),
+    });
+    const handle = this.#device.createComputePipeline({
+      label,
+      layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module: this.#device.createShaderModule({ label, code }), entryPoint: entry },
+    });
+    const uniform = bindings.find(({ type }) => type === "uniform");
+    return {
+      id: this.#nextId++,
+      label,
+      handle,
+      layout,
+      buffers: bindings.filter(({ type }) => type !== "uniform"),
+      readsTextures: bindings.some(({ type }) => type === "texture"),
+      params: uniform && { index: uniform.index, fields: reflectParams(code) },
+    };
+  }
+}
