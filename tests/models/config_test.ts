@@ -9,7 +9,7 @@ import { Vit, vitConfig } from "../../src/models/vit.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { scope } from "../../src/tensor/scope.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
 const throws = (run: () => unknown, message: RegExp) =>

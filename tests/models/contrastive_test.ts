@@ -5,7 +5,7 @@ import { predict } from "../../src/models/methods.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, Fixture, largest, summary } from "./fixtures.ts";
 
 const gpu = await openTestGpu();

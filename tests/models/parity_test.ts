@@ -12,7 +12,7 @@ import { groupByPart } from "../../src/optim/groups.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { noGrad } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, assertGradients, Fixture, readAll, summary } from "./fixtures.ts";
 
 const gpu = await openTestGpu();

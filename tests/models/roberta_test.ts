@@ -9,7 +9,7 @@ import { sum } from "../../src/ops/reduce.ts";
 import { slice } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, assertGradients, Fixture, summary } from "./fixtures.ts";
 
 const gpu = await openTestGpu();

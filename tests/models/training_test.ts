@@ -15,7 +15,7 @@ import { RandomKeys } from "../../src/tensor/random.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { noGrad } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "../ops/table.ts";
 
 const gpu = await openTestGpu();

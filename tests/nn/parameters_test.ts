@@ -10,7 +10,7 @@ import { indices } from "../../src/ops/indices.ts";
 import { mul } from "../../src/ops/pointwise.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { scope } from "../../src/tensor/scope.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
 

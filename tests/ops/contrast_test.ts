@@ -12,7 +12,7 @@ import {
 import { cosineSimilarity } from "../../src/ops/normalize.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "./table.ts";
 
 const gpu = await openTestGpu();

@@ -6,7 +6,7 @@ import { full } from "../../src/ops/pointwise.ts";
 import { type RandomKey, RandomKeys } from "../../src/tensor/random.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { keepMask, philox } from "./philox.ts";
 import philoxSource from "../../wgsl/lib/philox.wgsl" with { type: "text" };
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { normaliseImages, patchify } from "../../src/ops/image.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
 

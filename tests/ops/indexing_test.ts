@@ -6,7 +6,7 @@ import { indices, type IndicesOptions } from "../../src/ops/indices.ts";
 import { noGrad } from "../../src/tensor/tape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "./table.ts";
 
 const gpu = await openTestGpu();

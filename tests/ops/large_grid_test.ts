@@ -11,7 +11,7 @@ import { full } from "../../src/ops/pointwise.ts";
 import { concat, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
 

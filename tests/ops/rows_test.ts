@@ -8,7 +8,7 @@ import { maskedSoftmax, softmax } from "../../src/ops/softmax.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
 

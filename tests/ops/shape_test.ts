@@ -4,7 +4,7 @@ import { add } from "../../src/ops/pointwise.ts";
 import { concat, detach, permute, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
 

@@ -5,7 +5,7 @@ import { Parameters } from "../../src/nn/parameters.ts";
 import { normal } from "../../src/nn/initializers.ts";
 import { Adam, type AdamOptions, type StepOptions } from "../../src/optim/adam.ts";
 import { groupByPart } from "../../src/optim/groups.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { generator, relativeError } from "../ops/table.ts";
 
 const gpu = await openTestGpu();

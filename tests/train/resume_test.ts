@@ -6,7 +6,7 @@ import { Interrupted } from "../../src/train/interrupt.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { RunFolder } from "../../src/train/run_folder.ts";
 import { evaluateBest, train } from "../../src/train/trainer.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 
 // 42 samples in micro-batches of 8: five whole ones and one of two; batches of 16, 16 and 10. With the validation of

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { tally } from "../../src/ops/metrics.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { Tally } from "../../src/train/tally.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 
 Deno.test("tally() adds scaled f32 and u32 values in their place and nowhere else", async () => {
   const gpu = await openTestGpu();

@@ -5,7 +5,7 @@ import { Learner } from "../../src/train/learner.ts";
 import type { EpochRecord, Observer } from "../../src/train/records.ts";
 import { RunFolder } from "../../src/train/run_folder.ts";
 import { train } from "../../src/train/trainer.ts";
-import { openTestGpu } from "../gpu.ts";
+import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData } from "./tiny.ts";
 
 /** Trains in a new folder; gives the records, the final state and the weights after the last step. */

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { foldWorkgroups, Gpu } from "../../src/gpu/gpu.ts";
+import { defineKernel } from "../../src/gpu/kernel.ts";
+import { sizeClass } from "../../src/gpu/pool.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+
+const addOne = defineKernel("add_one", [
+  `
+struct Params { count: u32, addend: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < params.count) { y[id.x] = x[id.x] + params.addend; }
+}
+@compute @workgroup_size(64)
+fn in_place(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < params.count) { y[id.x] += params.addend; }
+}
+`,
+]);
+
+async function withGpu(body: (gpu: Gpu) => Promise<void>): Promise<void> {
+  const gpu = await Gpu.open();
+  try {
+    await body(gpu);
+  } finally {
+    gpu.destroy();
+  }
+}
+
+Deno.test("dispatches run in order, across submissions, each with its own parameters", () =>
+  withGpu(async (gpu) => {
+    const x = Tensor.from(gpu, new Uint32Array(100), [100]);
+    const start = gpu.dispatches;
+    for (let i = 1; i <= 1000; i++) gpu.dispatch(addOne, "in_place", { y: x }, { count: 100, addend: i }, 2);
+    assert.equal(gpu.dispatches - start, 1000);
+    assert.deepEqual([...await x.read()], new Array(100).fill(500500));
+  }));
+
+Deno.test("a write does not overtake work encoded before it", () =>
+  withGpu(async (gpu) => {
+    const x = Tensor.from(gpu, Uint32Array.of(1, 2, 3), [3]);
+    const y = Tensor.empty(gpu, [3], "u32");
+    gpu.dispatch(addOne, "forward", { x, y }, { count: 3, addend: 10 }, 1);
+    gpu.write(x, Uint32Array.of(7, 7, 7));
+    assert.deepEqual([...await y.read()], [11, 12, 13]);
+    assert.deepEqual([...await x.read()], [7, 7, 7]);
+  }));
+
+Deno.test("dispatch() names a missing or unknown buffer and a missing parameter", () =>
+  withGpu((gpu) => {
+    const x = Tensor.empty(gpu, [3], "u32");
+    const y = Tensor.empty(gpu, [3], "u32");
+    const dispatch = (buffers: Record<string, Tensor>, params: Record<string, number>) => () =>
+      gpu.dispatch(addOne, "forward", buffers, params, 1);
+    assert.throws(
+      dispatch({ x }, { count: 3, addend: 1 }),
+      /TypeError.*add_one\.forward: no buffer given for "y"/,
+    );
+    assert.throws(dispatch({ x, y, z: x }, { count: 3, addend: 1 }), /TypeError.*it has no buffer "z"/);
+    assert.throws(
+      dispatch({ x, y }, { count: 3 }),
+      /TypeError.*add_one\.forward: no value given for "addend"/,
+    );
+    return Promise.resolve();
+  }));
+
+Deno.test("what the device complains of is thrown at the next read, once", () =>
+  withGpu(async (gpu) => {
+    const broken = defineKernel("broken", [
+      "@compute @workgroup_size(1)\nfn forward() { let x: u32 = 1.5; }\n",
+    ]);
+    gpu.dispatch(broken, "forward", {}, {}, 1);
+    await assert.rejects(gpu.finish(), /device reported an error.*broken\.forward/s);
+    await gpu.finish();
+  }));
+
+Deno.test("a range beyond the binding limit is refused by name", async () => {
+  const gpu = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 1024 } });
+  const x = Tensor.empty(gpu, [257], "u32");
+  assert.throws(
+    () => gpu.dispatch(addOne, "in_place", { y: x }, { count: 1, addend: 1 }, 1),
+    /RangeError.*"y" of add_one\.in_place: 1028 bytes.*1024/,
+  );
+  gpu.destroy();
+});
+
+Deno.test("bytes and empty tensors go to the device and back", () =>
+  withGpu(async (gpu) => {
+    for (const size of [0, 1, 2, 3, 4, 5, 1001]) {
+      const data = Uint8Array.from({ length: size }, (_, i) => i * 7);
+      assert.deepEqual(await Tensor.from(gpu, data, [size]).read(), data, `${size} bytes`);
+    }
+  }));
+
+Deno.test("the pool reuses memory, counts it, and gives it back", () =>
+  withGpu((gpu) => {
+    const first = Tensor.empty(gpu, [1000]);
+    const { buffer } = first;
+    assert.deepEqual(gpu.memory, { live: 4096, peakLive: 4096, held: 4096, peakHeld: 4096 });
+    first.dispose();
+    const second = Tensor.empty(gpu, [1000]);
+    assert.equal(second.buffer, buffer);
+    const other = Tensor.empty(gpu, [5000]);
+    assert.deepEqual(gpu.memory, { live: 24576, peakLive: 24576, held: 24576, peakHeld: 24576 });
+    second.dispose();
+    other.dispose();
+    assert.equal(gpu.memory.live, 0);
+    assert.equal(gpu.memory.held, 24576);
+    gpu.trim();
+    assert.equal(gpu.memory.held, 0);
+    return Promise.resolve();
+  }));
+
+Deno.test("sizeClass() wastes at most a sixteenth beyond small sizes, and is a multiple of 256", () => {
+  for (let bytes = 1; bytes < 2 ** 31; bytes = Math.ceil(bytes * 1.37)) {
+    const size = sizeClass(bytes);
+    assert.ok(size >= bytes && size % 256 === 0, `${bytes}`);
+    assert.ok(size - bytes < Math.max(256, bytes / 16), `${bytes} took ${size}`);
+    assert.equal(sizeClass(size), size);
+  }
+});
+
+Deno.test("foldWorkgroups() covers any count within the limit of each dimension", () => {
+  for (const count of [1, 65535, 65536, 131071, 2 ** 22 + 1]) {
+    const [x, y, z] = foldWorkgroups(count);
+    assert.ok(x <= 65535 && y <= 65535 && z === 1 && x * y >= count && x * y < count + y);
+  }
+});

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { defineKernel, reflectBindings, reflectParams, specialise } from "../../src/gpu/kernel.ts";
+
+const source = defineKernel("example", [
+  `
+alias Elem = f32;
+const WG: u32 = 256u;
+const MASKED: bool = false;
+struct Params { count: u32, shift: i32, scale: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> y: array<Elem>;
+@group(0) @binding(3) var table: texture_2d<f32>;
+fn helper(i: u32) -> f32 { return f32(x[i]) + textureLoad(table, vec2u(i, 0u), 0).x; }
+fn shadow(x: f32) -> f32 { return params.scale * x; }
+`,
+  `
+@compute @workgroup_size(WG)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  y[id.x] = helper(id.x);
+}
+@compute @workgroup_size(WG)
+fn scaled(@builtin(global_invocation_id) id: vec3u) {
+  let table = 1.0;
+  y[id.x] = shadow(table);
+}
+`,
+]);
+
+Deno.test("reflectBindings() finds what an entry point reaches, and no parameter or local of the same name", () => {
+  const bindings = (entry: string) =>
+    reflectBindings(source.label, source.code, entry).map(({ name, index, type }) => [name, index, type]);
+  assert.deepEqual(bindings("forward"), [["x", 1, "read-only-storage"], ["y", 2, "storage"], [
+    "table",
+    3,
+    "texture",
+  ]]);
+  assert.deepEqual(bindings("scaled"), [["params", 0, "uniform"], ["y", 2, "storage"]]);
+  assert.throws(() => bindings("backward"), /RangeError.*"backward" in kernel example/);
+});
+
+Deno.test("reflectParams() lists the fields in order", () => {
+  assert.deepEqual(reflectParams(source.code), [
+    { name: "count", type: "u32" },
+    { name: "shift", type: "i32" },
+    { name: "scale", type: "f32" },
+  ]);
+  assert.deepEqual(reflectParams("fn f() {}"), []);
+});
+
+Deno.test("specialise() rewrites declarations only, and enables f16 where it is used", () => {
+  const code = specialise(source, { WG: 8, MASKED: true });
+  assert.match(code, /^const WG: u32 = 8u;$/m);
+  assert.match(code, /^const MASKED: bool = true;$/m);
+  assert.match(code, /^alias Elem = f32;$/m);
+  assert.ok(!code.includes("enable f16"));
+  assert.ok(specialise(source, { Elem: "f16" }).startsWith("enable f16;\n"));
+  for (const name of ["Wg", "scale", "Params", "helper"]) {
+    assert.throws(() => specialise(source, { [name]: 1 }), new RegExp(`RangeError.*"${name}"`));
+  }
+});
