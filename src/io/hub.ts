@@ -1,0 +1,166 @@
+// From the name of a model to the folder with its files: a folder of one's own, the Hugging Face cache, or the hub.
+import { join } from "node:path";
+import { cacheFolder, type Environment, fileSize, ModelCache, writing } from "./hub_cache.ts";
+import { HubClient, type RemoteFile } from "./hub_client.ts";
+import { downloadBlob, type DownloadProgress } from "./hub_download.ts";
+import {
+  candidates,
+  type FileKind,
+  lacking,
+  otherWeights,
+  shardNames,
+  wantedFiles,
+  WEIGHTS,
+  WEIGHTS_INDEX,
+} from "./hub_files.ts";
+import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
+import { shortQuote } from "./strict_json.ts";
+import { UserError } from "./user_error.ts";
+
+export type { DownloadProgress, FileKind };
+
+export interface ResolveOptions {
+  /** What the model is wanted for. */
+  readonly kinds: readonly FileKind[];
+  /** A branch, tag or commit; `main` by default. A commit pins the files for ever. */
+  readonly revision?: string | undefined;
+  readonly progress?: DownloadProgress | undefined;
+  /** `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` are honoured. */
+  readonly env?: Environment | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface ResolvedModel {
+  /** Holds `config.json` and what the kinds need, under their own names. */
+  readonly folder: string;
+  readonly source: "folder" | "cache" | "hub";
+  /** The commit the files are of; undefined for a folder of one's own. */
+  readonly commit: string | undefined;
+}
+
+const SILENT: DownloadProgress = { begin() {}, advance() {}, end() {}, note() {} };
+
+/**
+ * Finds the files of a model: in a local folder, else in the Hugging Face cache, else by downloading them into it
+ * (resumed where an earlier download was cut, each checked by size and hash). A cached branch is taken as it is, without
+ * asking the hub. Throws a UserError that names the model, the file and what to do.
+ */
+export async function resolveModel(idOrFolder: string, options: ResolveOptions): Promise<ResolvedModel> {
+  const { kinds, revision = "main", env = Deno.env.toObject() } = options;
+  if (isFolder(idOrFolder)) {
+    if (options.revision !== undefined) {
+      throw new UserError(
+        `Cannot take revision ${shortQuote(revision)} of the folder ${idOrFolder}: only a hub has them`,
+      );
+    }
+    checkFolder(idOrFolder, kinds);
+    return { folder: idOrFolder, source: "folder", commit: undefined };
+  }
+  checkId(idOrFolder);
+  checkRevision(revision);
+  const cache = new ModelCache(cacheFolder(env), idOrFolder);
+  const commit = cache.commitOf(revision);
+  const lacks = commit === undefined ? undefined : lacksInCache(cache, commit, kinds);
+  if (commit !== undefined && lacks?.length === 0) {
+    return { folder: cache.snapshot(commit), source: "cache", commit };
+  }
+  if (isOffline(env)) {
+    const what = lacks ? `lacks ${lacks.join(", ")} of it` : "does not have it";
+    throw new UserError(
+      `Cannot find ${idOrFolder} (revision ${revision}) offline: ${cache.folder} ${what}. Unset HF_HUB_OFFLINE to ` +
+        "download it, set HF_HOME to a cache that has it, or give the path of a folder",
+    );
+  }
+  return await writing(cache.root, () => download(cache, idOrFolder, revision, kinds, env, options));
+}
+
+async function download(
+  cache: ModelCache,
+  id: string,
+  revision: string,
+  kinds: readonly FileKind[],
+  env: Environment,
+  { progress = SILENT, clock = SYSTEM_CLOCK }: ResolveOptions,
+): Promise<ResolvedModel> {
+  const client = new HubClient(env, clock, progress.note.bind(progress));
+  const commit = await client.commitOf(id, revision);
+  const files = await client.filesOf(id, commit);
+  const names = new Set(files.keys());
+  const folder = cache.snapshot(commit);
+  const where = `${id} on ${client.endpoint} (commit ${commit})`;
+
+  const fetchAll = async (wanted: string[]) => {
+    const missing = wanted.map((name) => files.get(name)!).filter(({ name, size }) =>
+      fileSize(join(folder, name)) !== size
+    );
+    await cache.prepare(bytesToCome(cache, missing));
+    for (const file of missing) {
+      await downloadBlob(client, cache, id, commit, file, progress);
+      cache.link(commit, file.name, file.hash);
+    }
+  };
+  // The index first: it names the shards. What shards the repository lacks is known before any is fetched.
+  const sharded = kinds.includes("weights") && !names.has(WEIGHTS) && names.has(WEIGHTS_INDEX);
+  if (sharded) await fetchAll([WEIGHTS_INDEX]);
+  const indexPath = join(folder, WEIGHTS_INDEX);
+  const lacks = lacking(kinds, (name) => names.has(name), indexPath);
+  if (lacks.length > 0) throw insufficient(where, lacks, names);
+  await fetchAll([...wantedFiles(kinds, names), ...sharded ? shardNames(indexPath) : []]);
+  cache.markAbsent(commit, candidates(kinds).filter((name) => !names.has(name)));
+  cache.setRef(revision, commit);
+  return { folder, source: "hub", commit };
+}
+
+function bytesToCome(cache: ModelCache, files: readonly RemoteFile[]): number {
+  const here = ({ hash }: RemoteFile) =>
+    fileSize(cache.blob(hash)) ?? fileSize(`${cache.blob(hash)}.incomplete`) ?? 0;
+  return files.reduce((sum, file) => sum + Math.max(0, file.size - here(file)), 0);
+}
+
+function lacksInCache(cache: ModelCache, commit: string, kinds: readonly FileKind[]): string[] {
+  const indexPath = join(cache.snapshot(commit), WEIGHTS_INDEX);
+  return lacking(kinds, (name) => cache.presence(commit, name), indexPath);
+}
+
+function checkFolder(folder: string, kinds: readonly FileKind[]): void {
+  const names = new Set(Array.from(Deno.readDirSync(folder), (entry) => entry.name));
+  const lacks = lacking(kinds, (name) => names.has(name), join(folder, WEIGHTS_INDEX));
+  if (lacks.length > 0) throw insufficient(folder, lacks, names);
+}
+
+function insufficient(where: string, lacks: readonly string[], names: Iterable<string>): UserError {
+  const hint = lacks.includes(WEIGHTS) ? otherWeights(names) : "";
+  return new UserError(`Cannot use ${where}: it lacks ${lacks.join(", ")}${hint}`);
+}
+
+/** A hub's names: they become parts of paths and addresses, so nothing else passes. */
+function checkId(id: string): void {
+  const part = "[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?";
+  const sound = new RegExp(`^(?:${part}/)?${part}$`).test(id) && id.length <= 96 &&
+    !/--|\.\.|\.git$/.test(id);
+  if (sound) return;
+  throw new UserError(
+    `Cannot find the model ${
+      shortQuote(id)
+    }: there is no such folder, and it is no id of a hub, which looks like ` +
+      "google-bert/bert-base-uncased",
+  );
+}
+
+function checkRevision(revision: string): void {
+  const sound = /^[A-Za-z0-9_][A-Za-z0-9._+/-]*$/.test(revision) && revision.length <= 200 &&
+    !/\.\.|\/\/|\/\.|\/$/.test(revision);
+  if (!sound) throw new UserError(`${shortQuote(revision)} is not the name of a branch, tag or commit`);
+}
+
+function isOffline(env: Environment): boolean {
+  return /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE || "");
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}

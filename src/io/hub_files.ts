@@ -1,0 +1,99 @@
+// Which files of a model repository are used, and what is lacking where only some of them are there.
+import { reason } from "./file_bytes.ts";
+import { isJsonObject, shortQuote } from "./strict_json.ts";
+import { UserError } from "./user_error.ts";
+
+/** What a model is wanted for; its `config.json` always belongs to it. */
+export type FileKind = "weights" | "tokenizer" | "preprocessor";
+
+export const WEIGHTS = "model.safetensors";
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
+const CONFIG = "config.json";
+const TOKENIZER = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "special_tokens_map.json",
+];
+const PREPROCESSOR = "preprocessor_config.json";
+
+const MAX_INDEX_BYTES = 100_000_000;
+const MAX_SHARDS = 512;
+
+/** Whether a file is there: yes, known not to exist, or not known. */
+export type Presence = (name: string) => boolean | undefined;
+
+/** Every name that the kinds may need, but for the shards of the weights, which their index names. */
+export function candidates(kinds: readonly FileKind[]): string[] {
+  return [
+    CONFIG,
+    ...kinds.includes("weights") ? [WEIGHTS, WEIGHTS_INDEX] : [],
+    ...kinds.includes("tokenizer") ? TOKENIZER : [],
+    ...kinds.includes("preprocessor") ? [PREPROCESSOR] : [],
+  ];
+}
+
+/** Those of a repository's files that the kinds need; of weights, the one file rather than the index of shards. */
+export function wantedFiles(kinds: readonly FileKind[], names: ReadonlySet<string>): string[] {
+  return candidates(kinds).filter((name) =>
+    names.has(name) && !(name === WEIGHTS_INDEX && names.has(WEIGHTS))
+  );
+}
+
+/**
+ * What the kinds need and `presence` does not have, in words; empty if it suffices. `indexPath` is where the index of
+ * the weights lies, if there is one. Throws a UserError if that index cannot be used.
+ */
+export function lacking(kinds: readonly FileKind[], presence: Presence, indexPath: string): string[] {
+  const has = (name: string) => presence(name) === true;
+  const lacks = has(CONFIG) ? [] : [CONFIG];
+  if (kinds.includes("weights") && !has(WEIGHTS)) {
+    if (has(WEIGHTS_INDEX)) lacks.push(...shardNames(indexPath).filter((name) => !has(name)));
+    else lacks.push(WEIGHTS);
+  }
+  if (kinds.includes("tokenizer") && !has("tokenizer.json")) {
+    const hasVocabulary = has("vocab.txt") || (has("vocab.json") && has("merges.txt"));
+    if (!hasVocabulary) lacks.push("tokenizer.json (or vocab.txt, or vocab.json with merges.txt)");
+    // It says how a bare vocabulary is to be used (lower case, accents), so it must be known not to exist.
+    else if (presence("tokenizer_config.json") === undefined) lacks.push("tokenizer_config.json");
+  }
+  if (kinds.includes("preprocessor") && presence(PREPROCESSOR) === undefined) lacks.push(PREPROCESSOR);
+  return lacks;
+}
+
+/** The files that an index of weights names, each a plain name beside it. Throws a UserError for any other index. */
+export function shardNames(indexPath: string): string[] {
+  const fail = (rule: string) => new UserError(`Cannot use ${indexPath}: ${rule}`);
+  let root: unknown;
+  try {
+    if (Deno.statSync(indexPath).size > MAX_INDEX_BYTES) throw fail(`it is over ${MAX_INDEX_BYTES} bytes`);
+    root = JSON.parse(Deno.readTextFileSync(indexPath));
+  } catch (error) {
+    throw error instanceof UserError ? error : fail(reason(error));
+  }
+  if (!isJsonObject(root) || !isJsonObject(root.weight_map)) throw fail(`it has no "weight_map" object`);
+  const names = new Set<string>();
+  for (const name of Object.values(root.weight_map)) {
+    if (typeof name !== "string" || !/^[\w-][\w.-]*\.safetensors$/.test(name)) {
+      throw fail(`${shortQuote(String(name))} is not the name of a safetensors file beside it`);
+    }
+    names.add(name);
+  }
+  if (names.size === 0 || names.size > MAX_SHARDS) {
+    throw fail(`it names ${names.size} files, not 1 to ${MAX_SHARDS}`);
+  }
+  return [...names];
+}
+
+/** Adds to a complaint about missing weights that there are some in a format that is not read. */
+export function otherWeights(names: Iterable<string>): string {
+  const others = Array.from(names).filter((name) => /\.(bin|pt|pth|h5|ckpt|msgpack|onnx)$/.test(name));
+  const best = others.find((name) => name.startsWith("pytorch_model")) ?? others[0];
+  if (best === undefined) return "";
+  return `; its weights are only there as ${
+    shortQuote(best)
+  }, which is not read: convert them with transformers' ` +
+    `save_pretrained(folder, safe_serialization=True) and give that folder, or pin a revision that has ${WEIGHTS}`;
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { ResolveOptions } from "../../src/io/hub.ts";
+import { Setting, TOKEN } from "./hub_setting.ts";
+
+const once = (status: number, headers: HeadersInit = {}) => () => new Response("no", { status, headers });
+
+Deno.test("resolveModel() gives up on a hub that stays overloaded", async () => {
+  await using setting = new Setting();
+  for (let i = 0; i < 5; i++) setting.hub.faults.push(once(503));
+  assert.match(await setting.refusal(), /some-org\/tiny-model .* answered 503, 5 times in a row/);
+  assert.deepEqual(setting.slept, [1000, 2000, 4000, 8000]);
+  setting.hub.faults.push(once(429, { "retry-after": "3600" }));
+  assert.match(await setting.refusal(), /answered 429 and asks to wait 3600 s/);
+  assert.equal(setting.slept.length, 4);
+});
+
+Deno.test("resolveModel() says what to do where the hub refuses", async () => {
+  const gated = { "x-error-code": "GatedRepo" };
+  const cases: [Partial<ResolveOptions> & { id?: string }, Response | undefined, string, RegExp][] = [
+    [
+      {},
+      new Response(null, { status: 401 }),
+      "",
+      /no such model, or it is private or gated \(401\).*set HF_TOKEN/,
+    ],
+    [
+      {},
+      new Response(null, { status: 401, headers: gated }),
+      "",
+      /the model is gated \(401\).*accept its terms/,
+    ],
+    [{}, new Response(null, { status: 401 }), TOKEN, /private or gated for the token in HF_TOKEN \(401\)/],
+    [
+      {},
+      new Response(null, { status: 403, headers: gated }),
+      TOKEN,
+      /is gated for the token in HF_TOKEN \(403\)/,
+    ],
+    [
+      { id: "some-org/tinny" },
+      undefined,
+      "",
+      /some-org\/tinny .*no such model \(404\).*"organisation\/name"/,
+    ],
+    [
+      { id: "some-org/x", revision: "v1" },
+      undefined,
+      "",
+      /no such model, or it has no revision "v1" \(404\)/,
+    ],
+    [
+      { revision: "v9" },
+      undefined,
+      "",
+      /the model has no revision "v9" \(404\).*some-org\/tiny-model\/tree\/main/,
+    ],
+    [{ revision: "9".repeat(40) }, undefined, "", /has no revision "9{40}" \(404\)/],
+    [{}, new Response(null, { status: 400 }), "", /the hub answered 400/],
+    [
+      {},
+      new Response("<html>\nSign in"),
+      "",
+      /does not answer as a Hugging Face hub does.*Check HF_ENDPOINT/,
+    ],
+    [
+      {},
+      Response.json({ sha: "../../x" }),
+      "",
+      /does not answer as a Hugging Face hub does: it names no commit/,
+    ],
+    [
+      {},
+      new Response(null, { status: 302, headers: { location: "file:///etc/x" } }),
+      "",
+      /redirects to no address/,
+    ],
+  ];
+  for (const [options, response, token, message] of cases) {
+    await using setting = new Setting();
+    setting.env.HF_TOKEN = token;
+    if (response) setting.hub.faults.push(() => response);
+    assert.match(await setting.refusal(options), message);
+    assert.deepEqual(setting.slept, [], "it tried again");
+  }
+  await using setting = new Setting();
+  setting.hub.faults.push((_, url) => /resolve.*config/.test(url.pathname) ? once(404)() : undefined);
+  assert.match(await setting.refusal(), /Cannot fetch config\.json of .*does not have the file \(404\)/);
+});
+
+Deno.test("resolveModel() says what a repository lacks before it fetches weights", async () => {
+  const cases: [string[], RegExp][] = [
+    [
+      ["model.safetensors"],
+      /lacks model\.safetensors; its weights are only there as "pytorch_model\.bin".*convert/,
+    ],
+    [["model.safetensors", "pytorch_model.bin"], /lacks model\.safetensors$/],
+    [["config.json"], /lacks config\.json$/],
+    [["tokenizer.json", "vocab.txt"], /lacks tokenizer\.json \(or vocab\.txt/],
+  ];
+  for (const [removed, message] of cases) {
+    await using setting = new Setting();
+    for (const name of removed) setting.hub.files.delete(name);
+    assert.match(await setting.refusal(), message);
+    assert.deepEqual(setting.hub.paths("storage"), []);
+  }
+});
+
+Deno.test("resolveModel() takes no size or hash from the hub that is none", async () => {
+  for (
+    const listed of [{ hash: "../../../etc/passwd" }, { size: -1 }, { size: 0.5 }, { hash: "A".repeat(40) }]
+  ) {
+    await using setting = new Setting();
+    setting.hub.listed.set("config.json", listed);
+    assert.match(await setting.refusal(), /gives no size and hash for "config\.json"/);
+  }
+  await using setting = new Setting();
+  setting.hub.listed.set("config.json", { path: "../config.json" });
+  assert.match(await setting.refusal(), /lacks config\.json/);
+});
+
+Deno.test("resolveModel() says where the disk is full or the cache cannot be written", async () => {
+  {
+    await using setting = new Setting();
+    setting.hub.listed.set("model.safetensors", { size: 2 ** 52 });
+    assert.match(await setting.refusal(), /its disk has [\d.]+ MB free, with [\d.]+ MB to come.*HF_HOME/);
+    assert.deepEqual(setting.hub.paths("storage"), []);
+  }
+  if (Deno.build.os === "linux") {
+    await using setting = new Setting();
+    await setting.resolve({ kinds: [] });
+    Deno.symlinkSync("/dev/full", setting.part);
+    assert.match(await setting.refusal(), /its disk is full, with more to come/);
+  }
+  await using setting = new Setting();
+  Deno.writeTextFileSync(join(setting.home, "file"), "");
+  setting.env.HF_HOME = join(setting.home, "file");
+  assert.match(await setting.refusal(), /Cannot write to the model cache .*file.hub: .*Set HF_HOME/);
+});
+
+Deno.test("resolveModel() says so where the hub cannot be reached", async () => {
+  await using setting = new Setting();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const nowhere = `http://127.0.0.1:${listener.addr.port}`;
+  listener.close();
+  const headers = { location: `${nowhere}/model.safetensors?signature=abc` };
+  for (let i = 0; i < 5; i++) {
+    setting.hub.faults.push((_, url) =>
+      url.pathname.endsWith("/model.safetensors") ? new Response(null, { status: 302, headers }) : undefined
+    );
+  }
+  const storage = await setting.refusal();
+  assert.match(
+    storage,
+    /model\.safetensors of .* the connection to 127\.0\.0\.1:\d+ failed .* 5 times in a row/,
+  );
+  assert.ok(!storage.includes("signature"), "a signed address is in a message");
+  setting.env.HF_ENDPOINT = nowhere;
+  assert.match(await setting.refusal(), /the connection to 127\.0\.0\.1:\d+ failed .* 5 times in a row/);
+});
