@@ -1,0 +1,157 @@
+/** `unis export` */
+import { join } from "node:path";
+import { type DataSet, SampleSet } from "../data/data_set.ts";
+import { TextModality } from "../data/modalities.ts";
+import { loadPreprocessor } from "../data/preprocessor.ts";
+import type { TextTokenizer } from "../data/tokenizer.ts";
+import { exportEncoder, exportTensors, makeFolder, preprocessorConfig } from "../io/hf_export.ts";
+import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
+import { openSafetensors } from "../io/safetensors.ts";
+import { UserError } from "../io/user_error.ts";
+import { Bert } from "../models/bert.ts";
+import { MlpEncoder } from "../models/mlp_encoder.ts";
+import { Vit } from "../models/vit.ts";
+import { Parameters } from "../nn/parameters.ts";
+import { sameShape, showShape } from "../tensor/shape.ts";
+import { buildModel, loadData } from "../train/assembly.ts";
+import { exists } from "../train/files.ts";
+import { RunFolder } from "../train/run_folder.ts";
+import { VERSION } from "../train/version.ts";
+
+const PREPROCESSOR = "preprocessor_config.json";
+const TOKENIZER_FILES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+];
+
+export interface ExportFlags {
+  to: string;
+}
+
+/** Exports a run and says what was written. */
+export async function exportCommand(folder: string, { to }: ExportFlags): Promise<void> {
+  const written = await exportRun(folder, to, (message) => console.warn(message));
+  for (const path of written) console.log(path);
+}
+
+/**
+ * Writes the best weights of a run: a folder for each encoder, which `transformers` loads, with its tokenizer or
+ * preprocessor; heads.safetensors and heads.json. Gives the paths written. Needs no device. Throws a UserError where
+ * the run has no weights yet, or there is something at `to`.
+ */
+export async function exportRun(
+  folder: string,
+  to: string,
+  note: (message: string) => void = () => {},
+): Promise<string[]> {
+  const run = RunFolder.open(folder);
+  const { best } = run.checkpoints;
+  if (!exists(best)) throw new UserError(`There is no ${best}: the run has not finished an epoch yet`);
+  mustBeFree(to);
+  const data = await loadData(run.config, (modality) => run.encoderFolder(modality), note);
+  return await exportModel(run, data, to);
+}
+
+/** As `exportRun`, for a run on a data set that is loaded. */
+export async function exportModel(run: RunFolder, data: DataSet, to: string): Promise<string[]> {
+  const { config } = run;
+  using weights = openSafetensors(run.checkpoints.best);
+  const parameters = new Parameters();
+  const model = buildModel(parameters.root, config, data);
+  for (const { name, shape } of parameters) {
+    const stored = weights.tensors.get(name)?.shape;
+    if (stored !== undefined && sameShape(stored, shape)) continue;
+    const found = stored === undefined ? "missing" : `${showShape(stored)}, not ${showShape(shape)}`;
+    throw new UserError(`Cannot export ${weights.path}: ${name} is ${found}`);
+  }
+
+  makeFolder(to);
+  const written: string[] = [];
+  for (const [name, encoder] of Object.entries(model.encoders)) {
+    const path = join(to, name);
+    const [prefix, kept] = [`${name}.`, run.encoderFolder(name)];
+    if (encoder instanceof Vit) {
+      const companions = { [PREPROCESSOR]: await preprocessorOf(encoder, kept) };
+      exportEncoder(path, { config: encoder.config, weights, prefix, companions });
+    } else if (encoder instanceof Bert) {
+      exportEncoder(path, { config: encoder.config, weights, prefix, companions: tokenizerOf(name, data) });
+      // What came with a pretrained encoder says more than we read of it.
+      for (const file of TOKENIZER_FILES) {
+        if (exists(join(kept, file))) Deno.copyFileSync(join(kept, file), join(path, file));
+      }
+    } else if (encoder instanceof MlpEncoder) {
+      makeFolder(path);
+      writeJsonFile(join(path, "config.json"), { model_type: "mlp", ...encoder.config });
+      exportTensors(join(path, "model.safetensors"), weights, prefix);
+    } else {
+      throw new TypeError(`Cannot export "${name}": ${encoder.constructor.name} is no encoder that is known`);
+    }
+    written.push(path);
+  }
+  const heads = ["heads.safetensors", "heads.json"].map((name) => join(to, name)) as [string, string];
+  exportTensors(heads[0], weights, "heads.");
+  writeJsonFile(heads[1], {
+    unis: VERSION,
+    data: data.name,
+    method: config.method,
+    classes: data.classes,
+    // Heads are named by these, and "fusion"; its input is all representations, in this order.
+    modalities: model.modalities,
+    representation: "last hidden state of the first token",
+    layers: "0, 1, 2: linear, ReLU after 0 and 1",
+    hidden_size: config.model.head.hidden_size,
+    dropout: config.model.head.dropout,
+    epoch: Number(weights.metadata.get("epoch")),
+  });
+  return [...written, ...heads];
+}
+
+/** How a ViT's images are made: as the file says that came with it, if that still leads to its size. */
+async function preprocessorOf({ config, normalisation }: Vit, kept: string): Promise<object> {
+  if (exists(join(kept, PREPROCESSOR))) {
+    const { spec: { height, width } } = await loadPreprocessor(kept);
+    const isCurrent = height === config.image_size && width === config.image_size;
+    if (isCurrent) return readJsonObject(join(kept, PREPROCESSOR));
+  }
+  return preprocessorConfig(config.image_size, normalisation);
+}
+
+/** The tokenizer of a modality of text. */
+function tokenizerOf(modality: string, data: DataSet): Record<string, object> {
+  const texts = data instanceof SampleSet ? data.parts.find(({ spec }) => spec.name === modality) : undefined;
+  if (!(texts instanceof TextModality)) return {};
+  return {
+    "tokenizer.json": texts.tokenizer.json,
+    "tokenizer_config.json": tokenizerConfig(texts.tokenizer, texts.spec.maxTokens),
+  };
+}
+
+interface TokenizerJson {
+  readonly added_tokens?: readonly { readonly id: number; readonly content: string }[];
+}
+
+/** What `tokenizer.json` does not say: which token plays which part, and how long a text may be. */
+function tokenizerConfig(tokenizer: TextTokenizer, maxTokens: number): object {
+  const { added_tokens = [] } = tokenizer.json as TokenizerJson;
+  const special = (id: number) => added_tokens.find((token) => token.id === id)?.content;
+  return {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    model_max_length: maxTokens,
+    pad_token: special(tokenizer.padId),
+    unk_token: special(tokenizer.unknownId),
+    cls_token: special(tokenizer.classId),
+    sep_token: special(tokenizer.separatorId),
+  };
+}
+
+function mustBeFree(path: string): void {
+  if (!exists(path)) return;
+  if (!Deno.statSync(path).isDirectory) throw new UserError(`Cannot export to ${path}: it is a file`);
+  for (const _ of Deno.readDirSync(path)) {
+    throw new UserError(`Cannot export to ${path}: it is not empty; name another folder`);
+  }
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { exportModel, exportRun } from "../../src/cli/export.ts";
+import { readEncoderConfig } from "../../src/io/hf_config.ts";
+import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
+import { openSafetensors } from "../../src/io/safetensors.ts";
+import { UserError } from "../../src/io/user_error.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { RunFolder } from "../../src/train/run_folder.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { tinyConfig, tinyData } from "../train/tiny.ts";
+
+const refuses = (error: unknown, message: RegExp) =>
+  error instanceof UserError && message.test(error.message);
+
+Deno.test("a run is exported as an encoder a folder, and its heads", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const data = tinyData({ train: 3, validation: 3, test: 3 });
+    const run = RunFolder.create(join(folder, "run"), tinyConfig());
+    await assert.rejects(
+      exportRun(run.path, join(folder, "out")),
+      (e) => refuses(e, /not finished an epoch/),
+    );
+    const learner = new Learner(await openTestGpu(), run.config, data);
+    const weights = await learner.readWeights();
+    learner.dispose();
+    run.checkpoints.saveBest(weights, 7, 0.5);
+    const to = join(folder, "new", "out");
+    const written = await exportModel(run, data, to);
+    assert.deepEqual(
+      written,
+      ["image", "text", "heads.safetensors", "heads.json"].map((name) => join(to, name)),
+    );
+
+    const image = readEncoderConfig(join(to, "image"));
+    assert.ok(image.model_type === "vit" && image.image_size === 8 && image.patch_size === 4);
+    const text = readEncoderConfig(join(to, "text"));
+    assert.ok(text.model_type === "bert" && text.vocab_size === 9 && text.max_position_embeddings === 8);
+    const parts = { "image.": "image/model", "text.": "text/model", "heads.": "heads" };
+    for (const [prefix, name] of Object.entries(parts)) {
+      using file = openSafetensors(join(to, `${name}.safetensors`));
+      const expected = [...weights].filter(([name]) => name.startsWith(prefix));
+      assert.equal(file.tensors.size, expected.length);
+      for (const [name, { data }] of expected) {
+        assert.deepEqual(file.readFloat32(name.slice(prefix.length)), data, name);
+      }
+    }
+    const heads = readJsonObject(join(to, "heads.json"));
+    assert.deepEqual(heads.modalities, ["image", "text"]);
+    assert.deepEqual(heads.classes, data.classes);
+    assert.equal(heads.epoch, 7);
+    const preprocessor = readJsonObject(join(to, "image", "preprocessor_config.json"));
+    assert.deepEqual(preprocessor.size, { height: 8, width: 8 });
+    const tokenizer = readJsonObject(join(to, "text", "tokenizer_config.json"));
+    assert.equal(tokenizer.cls_token, "[CLS]");
+    assert.equal(tokenizer.model_max_length, 8);
+    assert.ok("model" in readJsonObject(join(to, "text", "tokenizer.json")));
+
+    await assert.rejects(
+      exportRun(run.path, to),
+      (e) => refuses(e, /Cannot export to .*out: it is not empty/),
+    );
+    await assert.rejects(
+      exportRun(run.path, join(to, "heads.json")),
+      (e) => refuses(e, /Cannot export to .*heads\.json: it is a file/),
+    );
+    // Files that came with pretrained encoders go with them, but for a preprocessor of another image size.
+    const keep = (modality: string, name: string, value: object) => {
+      Deno.mkdirSync(run.encoderFolder(modality), { recursive: true });
+      writeJsonFile(join(run.encoderFolder(modality), name), value);
+    };
+    const given = { size: 8, resample: 3 };
+    keep("text", "tokenizer_config.json", { tokenizer_class: "BertTokenizer" });
+    keep("image", "preprocessor_config.json", given);
+    await exportModel(run, data, join(folder, "kept"));
+    const read = (path: string) => readJsonObject(join(folder, path));
+    assert.deepEqual(read("kept/text/tokenizer_config.json"), { tokenizer_class: "BertTokenizer" });
+    assert.ok("model" in read("kept/text/tokenizer.json"));
+    assert.deepEqual(read("kept/image/preprocessor_config.json"), given);
+    keep("image", "preprocessor_config.json", { ...given, size: 16 });
+    await exportModel(run, data, join(folder, "resized"));
+    assert.deepEqual(read("resized/image/preprocessor_config.json"), preprocessor);
+
+    const wider = RunFolder.create(
+      join(folder, "wider"),
+      tinyConfig("model.encoders.image.intermediate_size=24"),
+    );
+    wider.checkpoints.saveBest(weights, 1, 0.5);
+    await assert.rejects(
+      exportModel(wider, data, join(folder, "other")),
+      (e) => refuses(e, /intermediate\.dense\.weight is \[16, 8\], not \[24, 8\]/),
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
