@@ -50,6 +50,8 @@ export interface DataSet {
    * sample) alone: neither the order nor the company of a sample matters.
    */
   batch(split: Split, rows: Uint32Array, augment?: EpochKey): Promise<Batch>;
+  /** Ends workers and closes files; batches cannot be had afterwards. */
+  close?(): void;
 }
 
 /** One way to see the samples of a data set; samples count over all splits, from 0. */
@@ -58,6 +60,7 @@ export interface Modality {
   /** With `random`, which makes the random numbers of a sample, the samples are varied for training. */
   batch(samples: Uint32Array, random?: (sample: number) => Random): ModalityBatch | Promise<ModalityBatch>;
   text?(sample: number): string;
+  close?(): void;
 }
 
 export interface Sample {
@@ -135,6 +138,10 @@ export class SampleSet implements DataSet {
     }
     const labels = Uint32Array.from(samples, (number) => this.#samples[number]!.label);
     return { size: rows.length, rows: rows.slice(), labels, modalities };
+  }
+
+  close(): void {
+    for (const part of this.parts) part.close?.();
   }
 
   #number(split: Split, row: number): number {

@@ -2,6 +2,9 @@ import type { Batch, Split } from "./batch.ts";
 import type { DataSet, EpochKey } from "./data_set.ts";
 import { keyOf, Random } from "./random.ts";
 
+/** So many batches are under way while one is used: enough for the workers that decode images to be ahead of the device. */
+const AHEAD = 2;
+
 /** The order in which an epoch visits the rows of the training split. */
 export function shuffledRows(count: number, { seed, epoch }: EpochKey): Uint32Array {
   const rows = Uint32Array.from({ length: count }, (_, row) => row);
@@ -35,10 +38,9 @@ async function* batches(
     batch.catch(() => {});
     return batch;
   };
-  let ahead = rows.length > 0 ? make(0) : undefined;
-  for (let start = 0; ahead !== undefined; start += size) {
-    const batch: Batch = await ahead;
-    ahead = start + size < rows.length ? make(start + size) : undefined;
-    yield batch;
+  const ahead: Promise<Batch>[] = [];
+  for (let next = 0; next < rows.length || ahead.length > 0;) {
+    for (; ahead.length <= AHEAD && next < rows.length; next += size) ahead.push(make(next));
+    yield await ahead.shift()!;
   }
 }

@@ -1,4 +1,6 @@
-import { decode } from "image-js";
+import { exifOrientation, upright } from "./exif.ts";
+import { decodeJpeg, readJpegHeader, type RgbaImage } from "./jpeg.ts";
+import { decodePng, pngOrientation } from "./png.ts";
 
 /** A decoded image: RGB bytes without gaps between the rows. */
 export interface RgbImage {
@@ -7,26 +9,61 @@ export interface RgbImage {
   width: number;
 }
 
+/** More would fill the memory: twice what Pillow warns of. */
+const MOST_PIXELS = 178_956_970;
+
 /**
- * Decodes a PNG (or anything else `image-js` reads) of any colour model and 1 to 16 bits, and lays what is transparent
- * over white. Throws where the bytes are no image.
+ * Decodes a JPEG, a PNG (or a BMP or TIFF) of any colour model and 1 to 16 bits, turns it upright by its Exif
+ * orientation, and lays what is transparent over white. Throws where the bytes are no image, or only a part of one.
  */
-export function decodeRgb(bytes: Uint8Array): RgbImage {
+export async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
+  const starts = (...expected: number[]) => expected.every((byte, at) => bytes[at] === byte);
+  if (starts(0xff, 0xd8)) {
+    const { height, width, components, orientation } = readJpegHeader(bytes);
+    checkSize(height, width);
+    return upright(overWhite(await (components === 4 ? decodeOther : decodeJpeg)(bytes)), orientation);
+  }
+  if (starts(0x89, 0x50, 0x4e, 0x47) && bytes.length >= 24) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    checkSize(view.getUint32(20), view.getUint32(16));
+    return upright(overWhite(decodePng(bytes)), pngOrientation(bytes));
+  }
+  const isTiff = starts(0x49, 0x49, 42) || starts(0x4d, 0x4d, 0, 42);
+  return upright(overWhite(await decodeOther(bytes)), isTiff ? exifOrientation(bytes) : 1);
+}
+
+function checkSize(height: number, width: number): void {
+  if (height * width > MOST_PIXELS) throw new Error(`${width}x${height} pixels are more than ${MOST_PIXELS}`);
+}
+
+/** Whatever else `image-js` reads, CMYK in JPEG files among it. */
+async function decodeOther(bytes: Uint8Array): Promise<RgbaImage> {
+  const { decode } = await import("image-js"); // large and seldom needed
   const image = decode(bytes);
-  const { width, height } = image;
-  const raw = image.getRawImage();
-  const channels = image.channels;
+  const { width, height, channels } = image;
+  const { data: samples } = image.getRawImage();
   const colours = channels < 3 ? 1 : 3;
-  const hasAlpha = channels === 2 || channels === 4;
-  const scale = 255 / image.maxValue;
-  const pixels = new Uint8Array(height * width * 3);
+  const shift = Math.log2(image.maxValue + 1) - 8;
+  const data = new Uint8Array(height * width * 4).fill(255);
   for (let i = 0; i < height * width; i++) {
-    const from = i * channels;
-    const alpha = hasAlpha ? raw.data[from + colours]! / image.maxValue : 1;
-    for (let c = 0; c < 3; c++) {
-      const value = raw.data[from + (colours === 3 ? c : 0)]! * scale;
-      pixels[i * 3 + c] = Math.round(255 + (value - 255) * alpha);
-    }
+    for (let c = 0; c < 3; c++) data[i * 4 + c] = samples[i * channels + (colours === 3 ? c : 0)]! >> shift;
+    if (channels === colours + 1) data[i * 4 + 3] = samples[i * channels + colours]! >> shift;
+  }
+  return { data, height, width };
+}
+
+function overWhite({ data, height, width }: RgbaImage): RgbImage {
+  const pixels = new Uint8Array(height * width * 3);
+  for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
+    const red = data[from]!, green = data[from + 1]!, blue = data[from + 2]!, alpha = data[from + 3]!;
+    const isOpaque = alpha === 255;
+    pixels[to] = isOpaque ? red : mixed(red, alpha);
+    pixels[to + 1] = isOpaque ? green : mixed(green, alpha);
+    pixels[to + 2] = isOpaque ? blue : mixed(blue, alpha);
   }
   return { pixels, height, width };
+}
+
+function mixed(value: number, alpha: number): number {
+  return Math.round(255 + ((value - 255) * alpha) / 255);
 }

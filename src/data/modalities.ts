@@ -9,6 +9,8 @@ import { padTexts, type TextTokenizer } from "./tokenizer.ts";
 /** Where decoded images come from: memory, a cache on disk, or workers that decode. */
 export interface ImageSource {
   image(sample: number): RgbImage | Promise<RgbImage>;
+  /** Ends what it keeps running or open. */
+  close?(): void;
 }
 
 export interface ImageOptions {
@@ -33,9 +35,16 @@ export class ImageModality implements Modality {
 
   async batch(samples: Uint32Array, random?: (sample: number) => Random): Promise<ImageBatch> {
     const { height, width } = this.spec;
-    const pixels = new Uint8Array(samples.length * height * width * 3);
-    for (const [row, sample] of samples.entries()) {
-      const image = await this.#source.image(sample);
+    const size = height * width * 3;
+    const pixels = new Uint8Array(samples.length * size);
+    // All are asked for before any is waited for: workers decode them side by side.
+    const images = await Promise.all(Array.from(samples, async (sample) => await this.#source.image(sample)));
+    for (const [row, image] of images.entries()) {
+      const sample = samples[row]!;
+      if (random === undefined && image.height === height && image.width === width) {
+        pixels.set(image.pixels, row * size);
+        continue;
+      }
       const how = random === undefined
         ? { box: { left: 0, top: 0, right: image.width, bottom: image.height } }
         : drawAugmentation(this.#options.augmentation, random(sample), {
@@ -44,9 +53,13 @@ export class ImageModality implements Modality {
           flippable: this.#options.flippable(sample),
           background: this.#options.background,
         });
-      resample(image, this.spec, how, pixels, row * height * width * 3);
+      resample(image, this.spec, how, pixels, row * size);
     }
     return { kind: "image", pixels, height, width };
+  }
+
+  close(): void {
+    this.#source.close?.();
   }
 }
 
@@ -89,10 +102,12 @@ export class TextModality implements Modality {
     return padTexts(texts, this.spec.padId, this.spec.maxTokens);
   }
 
-  /** The ids of each word of a text. */
+  /** The ids of each word of a text, with the white space before it; of all words together where none is ever varied. */
   #encode(text: string): number[][] {
-    const isKept = (id: number) => !this.#options.dropUnknown || id !== this.tokenizer.unknownId;
-    return text.split(/\s+/u).map((word) => this.tokenizer.ids(word).filter(isKept));
+    const { wordDropout = 0, shuffleWords = false, dropUnknown = false } = this.#options;
+    const words = wordDropout > 0 || shuffleWords ? text.match(/\s*\S+/gu) ?? [] : [text];
+    const isKept = (id: number) => !dropUnknown || id !== this.tokenizer.unknownId;
+    return words.map((word) => this.tokenizer.ids(word).filter(isKept));
   }
 
   #vary(words: readonly (readonly number[])[], random: Random): readonly (readonly number[])[] {

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { UserError } from "../io/user_error.ts";
 import { readPackageJson, type Resolve } from "./package_file.ts";
 import { BERT_SPECIAL_TOKENS, TextTokenizer } from "./tokenizer.ts";
+import { wordPieceJson } from "./tokenizer_json.ts";
 
 const SPECIAL_TOKENS: readonly string[] = Object.values(BERT_SPECIAL_TOKENS);
 const isSpecial = (token: string) => SPECIAL_TOKENS.includes(token);
@@ -16,42 +17,6 @@ export async function readBertVocabulary(resolve?: Resolve): Promise<string[]> {
   return result.data.map((token) =>
     /^\[[^\]]+\]$/.test(token) ? token : token.startsWith("▁") ? token.slice(1) : CONTINUATION + token
   );
-}
-
-/** The `tokenizer.json` of an uncased BERT with this vocabulary. */
-export function wordPieceJson(ids: ReadonlyMap<string, number>): object {
-  const { class: cls, separator: sep } = BERT_SPECIAL_TOKENS;
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: SPECIAL_TOKENS.map((content) => ({
-      id: ids.get(content),
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: {
-      type: "BertNormalizer",
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase: true,
-    },
-    pre_tokenizer: { type: "BertPreTokenizer" },
-    post_processor: { type: "BertProcessing", sep: [sep, ids.get(sep)], cls: [cls, ids.get(cls)] },
-    decoder: { type: "WordPiece", prefix: CONTINUATION, cleanup: true },
-    model: {
-      type: "WordPiece",
-      unk_token: BERT_SPECIAL_TOKENS.unknown,
-      continuing_subword_prefix: CONTINUATION,
-      max_input_chars_per_word: 100,
-      vocab: Object.fromEntries(ids),
-    },
-  };
 }
 
 /** Ids in the order of a list. */

@@ -6,7 +6,8 @@ import { evaluationBatches, shuffledRows, trainingBatches } from "../../src/data
 import { FeatureModality, ImageModality, TextModality } from "../../src/data/modalities.ts";
 import { Random } from "../../src/data/random.ts";
 import { TextTokenizer } from "../../src/data/tokenizer.ts";
-import { numbered, wordPieceJson } from "../../src/data/word_piece.ts";
+import { wordPieceJson } from "../../src/data/tokenizer_json.ts";
+import { numbered } from "../../src/data/word_piece.ts";
 
 const tokenizer = new TextTokenizer(
   wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue"])),
@@ -118,7 +119,7 @@ Deno.test("batch() drops words in training only, never the special tokens", asyn
   assert.deepEqual([...title(await data.batch("train", rows)).ids], [2, 4, 4, 4, 4, 4, 4, 3]);
 });
 
-Deno.test("batch() shuffles words in training only, keeping the pieces of each together", async () => {
+Deno.test("batch() shuffles words in training only, keeping the pieces of each together", () => {
   const pieces = new TextTokenizer(
     wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "##dish", "blue", "sky"])),
   );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { padTexts, TextTokenizer } from "../../src/data/tokenizer.ts";
-import { compactWordPiece, numbered, readBertVocabulary, wordPieceJson } from "../../src/data/word_piece.ts";
+import { wordPieceJson } from "../../src/data/tokenizer_json.ts";
+import { compactWordPiece, numbered, readBertVocabulary } from "../../src/data/word_piece.ts";
 
 const vocabulary = await readBertVocabulary();
 const bert = new TextTokenizer(wordPieceJson(numbered(vocabulary)));

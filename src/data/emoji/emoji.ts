@@ -1,8 +1,9 @@
 import { type Augmentation, LIGHT_AUGMENTATION } from "../augmentation.ts";
-import { type Sample, SampleSet } from "../data_set.ts";
+import { type ImageSpec, type Sample, SampleSet } from "../data_set.ts";
 import { cachedImages, defaultCacheDirectory } from "../image_store.ts";
 import { ImageModality, TextModality } from "../modalities.ts";
 import type { Resolve } from "../package_file.ts";
+import type { TextTokenizer } from "../tokenizer.ts";
 import { compactWordPiece, readBertVocabulary } from "../word_piece.ts";
 import { type Emoji, readCatalogue } from "./catalogue.ts";
 import { decodeImages, IMAGE_SIZE, readStyle, STYLES } from "./images.ts";
@@ -16,7 +17,11 @@ export interface EmojiOptions {
   labels?: "group" | "subgroup";
   /** Height and width of the images handed out. */
   imageSize?: number;
+  /** (byte / 255 - mean) / std, by channel; 0.5 each if not given. */
+  normalisation?: Pick<ImageSpec, "mean" | "std">;
   maxTokens?: number;
+  /** That of a pretrained encoder; one made for the training texts if not given. */
+  tokenizer?: TextTokenizer;
   /** Strengths other than those of `LIGHT_AUGMENTATION`. */
   augmentation?: Partial<Augmentation>;
   wordDropout?: number;
@@ -60,7 +65,7 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
     return label === undefined ? [] : [{ ...drawing, image, label }];
   });
   const texts = kept.map(({ emoji }) => emoji.text);
-  const tokenizer = compactWordPiece(
+  const tokenizer = options.tokenizer ?? compactWordPiece(
     new Set(kept.filter(({ emoji }) => emoji.split === "train").map(({ emoji }) => emoji.text)),
     await readBertVocabulary(resolve),
   );
@@ -75,8 +80,8 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
           kind: "image",
           height: imageSize,
           width: imageSize,
-          mean: [0.5, 0.5, 0.5],
-          std: [0.5, 0.5, 0.5],
+          mean: options.normalisation?.mean ?? [0.5, 0.5, 0.5],
+          std: options.normalisation?.std ?? [0.5, 0.5, 0.5],
         },
         { image: (sample) => store.image(kept[sample]!.image) },
         {
@@ -89,7 +94,7 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
         maxTokens,
         wordDropout: options.wordDropout ?? 0,
         shuffleWords: true, // keywords are a set
-        dropUnknown: true,
+        dropUnknown: options.tokenizer === undefined,
       }),
     ],
   });

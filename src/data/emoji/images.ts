@@ -56,7 +56,7 @@ export async function decodeImages(paths: readonly string[]): Promise<Uint8Array
     }
     let image;
     try {
-      image = decodeRgb(file);
+      image = await decodeRgb(file);
     } catch (cause) {
       throw new UserError(`${path} is not a readable image: run "deno install" again`, { cause });
     }

@@ -1,0 +1,43 @@
+import type { RgbImage } from "./image.ts";
+import { type Filter, resizeLikePillow } from "./pillow_resize.ts";
+
+interface Size {
+  height: number;
+  width: number;
+}
+
+/** How an image is brought to the size a checkpoint expects; what is left out is not done. */
+export interface ImagePreparation {
+  /** To this size whatever the shape, or so that the shorter edge has this length. */
+  resize?: Size | { shortestEdge: number };
+  filter: Filter;
+  /** Cut from the centre; what an image lacks is black. */
+  crop?: Size;
+}
+
+/** Resizes and crops an image as Pillow and `transformers` do; bytes stay bytes. */
+export function prepareImage(image: RgbImage, { resize, filter, crop }: ImagePreparation): RgbImage {
+  if (resize !== undefined) {
+    const { height, width } = "height" in resize ? resize : scaledToShortest(image, resize.shortestEdge);
+    image = resizeLikePillow(image, height, width, filter);
+  }
+  return crop === undefined ? image : centreCrop(image, crop);
+}
+
+function scaledToShortest({ height, width }: Size, edge: number): Size {
+  return height <= width
+    ? { height: edge, width: Math.trunc((edge * width) / height) }
+    : { height: Math.trunc((edge * height) / width), width: edge };
+}
+
+function centreCrop(image: RgbImage, { height, width }: Size): RgbImage {
+  if (image.height === height && image.width === width) return image;
+  const top = Math.floor((image.height - height) / 2), left = Math.floor((image.width - width) / 2);
+  const pixels = new Uint8Array(height * width * 3);
+  const first = Math.max(0, left), end = Math.min(image.width, left + width);
+  for (let y = Math.max(0, -top); y < height && y + top < image.height; y++) {
+    const line = (y + top) * image.width;
+    pixels.set(image.pixels.subarray((line + first) * 3, (line + end) * 3), (y * width + first - left) * 3);
+  }
+  return { pixels, height, width };
+}
