@@ -6,6 +6,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Training has the keys of its step; without them nothing is dropped. */
 export interface Context {
   readonly keys?: RandomKeys;
+  /** True: transformer layers keep their input alone for the gradient, and compute the rest a second time. */
+  readonly checkpointing?: boolean;
 }
 
 /** Nothing is random: evaluation. */

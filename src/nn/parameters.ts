@@ -1,17 +1,26 @@
 /** Parameters: what is learned, by name, in a few flat device arrays. */
 import type { Gpu } from "../gpu/gpu.ts";
-import { scope } from "../tensor/scope.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { readTensors, Tensor } from "../tensor/tensor.ts";
 import { fill } from "../ops/pointwise.ts";
 import type { Initializer } from "./initializers.ts";
 
-/** One learned tensor. `value` is a leaf of the tape; gradients gather in `grad` until `zeroGrad`. */
+/**
+ * One tensor of a model. `value` is a leaf of the tape; gradients gather in `grad` until `zeroGrad`. One that is frozen
+ * is not learned: nothing is recorded for it, and asking for its `grad` throws.
+ */
 export interface Parameter {
   readonly name: string;
   readonly shape: Shape;
+  readonly frozen: boolean;
   readonly value: Tensor;
   readonly grad: Tensor;
+}
+
+/** What a parameter has once memory is allocated. */
+interface Memory {
+  readonly value: Tensor;
+  readonly grad: Tensor | undefined;
 }
 
 interface Declaration {
@@ -23,12 +32,16 @@ interface Declaration {
 /** Parameters start at multiples of this many elements, so that each can be bound by itself (256 bytes). */
 export const ALIGNMENT = 64;
 
-/** A flat device array of parameters; `grads` has the layout of `values`. Between parameters stands anything. */
-export interface ParameterArray {
+/** A flat device array of parameters. Between parameters stands anything. */
+export interface FrozenArray {
   readonly values: Tensor;
-  readonly grads: Tensor;
   /** Who lies where, from which element on (a multiple of ALIGNMENT), in order. */
   readonly members: readonly { readonly parameter: Parameter; readonly start: number }[];
+}
+
+/** One of parameters that are learned; `grads` has the layout of `values`. */
+export interface ParameterArray extends FrozenArray {
+  readonly grads: Tensor;
 }
 
 /** Elements of an array that one window holds: of blocks of ALIGNMENT elements, a multiple of ALIGNMENT. */
@@ -46,11 +59,24 @@ export function windowsOf(array: Tensor): Tensor[] {
   );
 }
 
-/** Overwrites a flat array in place, however large. */
-export function fillArray(array: Tensor, value: number): void {
-  scope(() => {
-    for (const window of windowsOf(array)) fill(window, value);
-  });
+/** Bytes read back through one wait: what is read stands in one buffer first, whose size is limited. */
+const READ_BYTES = 256 * 2 ** 20;
+
+/** Reads f32 tensors back, however many: in parts. */
+export async function readArrays(tensors: readonly Tensor[]): Promise<Float32Array<ArrayBuffer>[]> {
+  const parts: Tensor[][] = [];
+  let bytes = Infinity;
+  for (const tensor of tensors) {
+    bytes += tensor.bytes;
+    if (bytes <= READ_BYTES) parts.at(-1)!.push(tensor);
+    else {
+      parts.push([tensor]);
+      bytes = tensor.bytes;
+    }
+  }
+  const arrays: Float32Array<ArrayBuffer>[] = [];
+  for (const part of parts) arrays.push(...await readTensors(part) as Float32Array<ArrayBuffer>[]);
+  return arrays;
 }
 
 /** A module's place in the tree of names: `at("encoder").at("layer.0")` prefixes what is declared below it. */
@@ -80,8 +106,9 @@ export class Scope {
  */
 export class Parameters {
   readonly #declarations: Declaration[] = [];
-  readonly #byName = new Map<string, Parameter & { tensors?: { value: Tensor; grad: Tensor } }>();
+  readonly #byName = new Map<string, Parameter & { frozen: boolean; memory?: Memory }>();
   #arrays: ParameterArray[] = [];
+  #frozenArrays: FrozenArray[] = [];
 
   /** The root of the tree of names. */
   get root(): Scope {
@@ -90,31 +117,71 @@ export class Parameters {
 
   declare(name: string, shape: Shape, initializer: Initializer): Parameter {
     if (this.#byName.has(name)) throw new RangeError(`Cannot declare parameter "${name}": it exists`);
-    if (this.#arrays.length > 0) {
+    if (this.#isAllocated) {
       throw new Error(`Cannot declare parameter "${name}": memory is allocated already`);
     }
     const parameter = {
       name,
       shape,
-      tensors: undefined as { value: Tensor; grad: Tensor } | undefined,
+      frozen: false,
       get value(): Tensor {
-        return allocated(this.tensors, name).value;
+        return memoryOf(this).value;
       },
       get grad(): Tensor {
-        return allocated(this.tensors, name).grad;
+        const { grad } = memoryOf(this);
+        if (!grad) throw new Error(`Cannot use the gradient of parameter "${name}": it is frozen`);
+        return grad;
       },
     };
     this.#declarations.push({ name, shape, initializer });
-    this.#byName.set(name, parameter as Parameter);
+    this.#byName.set(name, parameter);
     return parameter;
   }
 
-  /** Lays the declared parameters out and fills them by their initialisers, reproducibly from the seed. */
-  allocate(gpu: Gpu, seed: number): void {
-    if (this.#arrays.length > 0) throw new Error("Cannot allocate parameters twice");
+  /** Excludes parameters from learning, by name; they then take no memory but for their values. Before `allocate`. */
+  freeze(isFrozen: (name: string) => boolean): void {
+    if (this.#isAllocated) throw new Error("Cannot freeze parameters: memory is allocated already");
+    for (const parameter of this.#byName.values()) parameter.frozen ||= isFrozen(parameter.name);
+  }
+
+  /**
+   * Lays the declared parameters out and fills them by their initialisers, reproducibly from the seed; those that
+   * `isLoaded` names are zero, for the caller to write.
+   */
+  allocate(gpu: Gpu, seed: number, isLoaded: (name: string) => boolean = () => false): void {
+    if (this.#isAllocated) throw new Error("Cannot allocate parameters twice");
+    const [frozen, learned] = [true, false].map((frozen) =>
+      this.#declarations.filter(({ name }) => this.get(name).frozen === frozen)
+    );
+    const place = (array: FrozenArray, grads?: Tensor) => {
+      for (const { parameter: { name, shape }, start } of array.members) {
+        const value = array.values.view(shape, { offset: start, requiresGrad: grads !== undefined });
+        const grad = grads?.view(shape, { offset: start });
+        value.grad = grad;
+        this.#byName.get(name)!.memory = { value, grad };
+      }
+    };
+    this.#frozenArrays = this.#layOut(gpu, frozen!);
+    for (const array of this.#frozenArrays) place(array);
+    this.#arrays = this.#layOut(gpu, learned!).map((array) => {
+      const grads = Tensor.empty(gpu, array.values.shape);
+      fill(grads, 0);
+      place(array, grads);
+      return { ...array, grads };
+    });
+    for (const { name, shape, initializer } of this.#declarations) {
+      if (isLoaded(name)) continue;
+      const values = new Float32Array(sizeOf(shape)); // one at a time: the host never holds a second model
+      initializer(values, shape, `${seed}/${name}`);
+      this.write(name, values);
+    }
+  }
+
+  /** Flat arrays of zeros, as few as the adapter's binding limit allows. */
+  #layOut(gpu: Gpu, declarations: readonly Declaration[]): FrozenArray[] {
     const limit = Math.floor(gpu.limits.maxStorageBufferBindingSize / 4);
     const arrays: { size: number; members: { declaration: Declaration; start: number }[] }[] = [];
-    for (const declaration of this.#declarations) {
+    for (const declaration of declarations) {
       const size = Math.ceil(sizeOf(declaration.shape) / ALIGNMENT) * ALIGNMENT;
       let array = arrays.at(-1);
       // A parameter beyond the limit gets an array of its own; kernels bind it window by window.
@@ -124,27 +191,18 @@ export class Parameters {
       array.members.push({ declaration, start: array.size });
       array.size += size;
     }
-    for (const { size, members } of arrays) {
-      const first = new Float32Array(size);
-      for (const { declaration: { name, shape, initializer }, start } of members) {
-        initializer(first.subarray(start, start + sizeOf(shape)), shape, `${seed}/${name}`);
-      }
-      const values = Tensor.from(gpu, first, [size]);
-      const grads = Tensor.empty(gpu, [size]);
-      fillArray(grads, 0);
-      this.#arrays.push({
+    return arrays.map(({ size, members }) => {
+      const values = Tensor.empty(gpu, [size]);
+      fill(values, 0);
+      return {
         values,
-        grads,
-        members: members.map(({ declaration: { name, shape }, start }) => {
-          const parameter = this.#byName.get(name)!;
-          const value = values.view(shape, { offset: start, requiresGrad: true });
-          const grad = grads.view(shape, { offset: start });
-          value.grad = grad;
-          parameter.tensors = { value, grad };
-          return { parameter, start };
-        }),
-      });
-    }
+        members: members.map(({ declaration: { name }, start }) => ({ parameter: this.get(name), start })),
+      };
+    });
+  }
+
+  get #isAllocated(): boolean {
+    return this.#arrays.length + this.#frozenArrays.length > 0;
   }
 
   /** Every parameter, in the order declared. */
@@ -158,26 +216,31 @@ export class Parameters {
     return parameter;
   }
 
-  /** The number of learned values. */
+  /** The number of values, frozen ones included. */
   get count(): number {
     return this.#declarations.reduce((total, { shape }) => total + sizeOf(shape), 0);
   }
 
-  /** The flat arrays; none before `allocate`. */
+  /** The flat arrays of what is learned; none before `allocate`. */
   get arrays(): readonly ParameterArray[] {
     return this.#arrays;
   }
 
+  /** The flat arrays of what is not. */
+  get frozenArrays(): readonly FrozenArray[] {
+    return this.#frozenArrays;
+  }
+
   /** Sets every gradient to zero. */
   zeroGrad(): void {
-    for (const { grads } of this.#arrays) fillArray(grads, 0);
+    for (const { grads } of this.#arrays) fill(grads, 0);
   }
 
   /** Reads every parameter back, by name. */
   async read(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     const parameters = [...this];
-    const arrays = await readTensors(parameters.map(({ value }) => value));
-    return new Map(parameters.map(({ name }, i) => [name, arrays[i] as Float32Array<ArrayBuffer>]));
+    const arrays = await readArrays(parameters.map(({ value }) => value));
+    return new Map(parameters.map(({ name }, i) => [name, arrays[i]!]));
   }
 
   /** Overwrites one parameter. Throws TypeError where the sizes differ. */
@@ -193,18 +256,16 @@ export class Parameters {
 
   /** Frees the memory. */
   dispose(): void {
-    for (const parameter of this.#byName.values()) {
-      parameter.tensors?.value.dispose();
-      parameter.tensors?.grad.dispose();
+    for (const { memory } of this.#byName.values()) {
+      memory?.value.dispose();
+      memory?.grad?.dispose();
     }
-    for (const { values, grads } of this.#arrays) {
-      values.dispose();
-      grads.dispose();
-    }
+    for (const { values } of [...this.#arrays, ...this.#frozenArrays]) values.dispose();
+    for (const { grads } of this.#arrays) grads.dispose();
   }
 }
 
-function allocated<T>(tensors: T | undefined, name: string): T {
-  if (!tensors) throw new Error(`Cannot use parameter "${name}": its memory is not allocated yet`);
-  return tensors;
+function memoryOf({ name, memory }: { readonly name: string; readonly memory?: Memory }): Memory {
+  if (!memory) throw new Error(`Cannot use parameter "${name}": its memory is not allocated yet`);
+  return memory;
 }

@@ -4,6 +4,7 @@ import { add } from "../ops/pointwise.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkpoint } from "./checkpoint.ts";
 import { type Context, drop } from "./context.ts";
 import { type Initializer, normal, xavierNormal } from "./initializers.ts";
 import { LayerNorm } from "./layer_norm.ts";
@@ -127,6 +128,17 @@ export class TransformerLayer {
   }
 }
 
+function runLayer(
+  layer: TransformerLayer,
+  x: Tensor,
+  mask: Tensor | undefined,
+  context: Context,
+  onlyFirst: boolean,
+): Tensor {
+  const run = (x: Tensor, context: Context) => layer.forward(x, mask, context, onlyFirst);
+  return context.checkpointing ? checkpoint(run, x, mask ? [mask] : [], context) : run(x, context);
+}
+
 /** A stack of layers; declares `layer.N.…`. */
 export class TransformerEncoder {
   readonly #layers: readonly TransformerLayer[];
@@ -142,7 +154,7 @@ export class TransformerEncoder {
   /** Hidden states [batch, tokens, width]: x, then those after each layer. */
   hiddenStates(x: Tensor, mask: Tensor | undefined, context: Context): Tensor[] {
     const states = [x];
-    for (const layer of this.#layers) states.push(layer.forward(states.at(-1)!, mask, context));
+    for (const layer of this.#layers) states.push(runLayer(layer, states.at(-1)!, mask, context, false));
     return states;
   }
 
@@ -151,7 +163,7 @@ export class TransformerEncoder {
     return scope(() => {
       let y = x;
       for (const [i, layer] of this.#layers.entries()) {
-        y = layer.forward(y, mask, context, i === this.#layers.length - 1);
+        y = runLayer(layer, y, mask, context, i === this.#layers.length - 1);
       }
       return reshape(y, [x.shape[0]!, -1]);
     });

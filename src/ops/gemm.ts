@@ -73,6 +73,8 @@ export interface Gemm {
   readonly bias?: Tensor;
   /** Where `bias_gelu_saved` leaves the argument of gelu. */
   readonly h?: Tensor;
+  /** The products are added to it, in place, and it is the result. */
+  readonly into?: Tensor | undefined;
 }
 
 /** True when the rows of the operands as stored, and of the result, are whole vec4s. */
@@ -91,9 +93,10 @@ function splitsFor(gpu: Gpu, groups: number, { k, epilogue }: Gemm): number {
   return Math.max(forLength, forDevice, 1);
 }
 
-/** epilogue(a · b) as [batch, m, n]. Outside the tape. */
+/** epilogue(a · b) as [batch, m, n], or `into` with it added. Outside the tape. */
 export function gemm(a: Tensor, b: Tensor, plan: Gemm): Tensor {
   const { gpu } = a;
+  const { into } = plan;
   const { m, n, k, batch = 1, transposeA = false, transposeB = false, epilogue = "none" } = plan;
   const software = gpu.adapterClass === "software";
   const vec4 = takesVec4(plan);
@@ -110,13 +113,15 @@ export function gemm(a: Tensor, b: Tensor, plan: Gemm): Tensor {
   const splits = splitsFor(gpu, groupsM * groupsN * batch, plan);
   const depth = Math.ceil(k / splits / 16) * 16;
 
-  const c = Tensor.empty(gpu, [batch, splits, m, n]);
+  const target = splits === 1 ? into : undefined;
+  const c = target ?? Tensor.empty(gpu, [batch, splits, m, n]);
   const buffers = { a, b, c, ...(plan.bias && { bias: plan.bias }), ...(plan.h && { h: plan.h }) };
   const constants = {
     TRANSPOSED_A: transposeA,
     TRANSPOSED_B: transposeB,
     ...(vec4 && { WHOLE_K: k % 4 === 0 }),
     ...(software && { COLS: columns }),
+    ...(target && { ADDED: true }),
   };
   const params = {
     m,
@@ -137,5 +142,7 @@ export function gemm(a: Tensor, b: Tensor, plan: Gemm): Tensor {
       gpu.dispatch(kernel, "forward", buffers, { ...params, m0: y0 * tileM, z0 }, grid, constants);
     }
   }
-  return splits === 1 ? c.view([batch, m, n]) : reduceAxes(sumKernel, c, [1], 1).view([batch, m, n]);
+  if (target) return target;
+  const product = splits === 1 ? c : reduceAxes(sumKernel, c, [1], 1, into);
+  return into ?? product.view([batch, m, n]);
 }

@@ -8,6 +8,7 @@ import { cellConstants, cellGroups, cellOf, mustBeWords } from "./cells.ts";
 import { mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
+import { rowWindows } from "./windows.ts";
 import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
 import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -38,7 +39,7 @@ export function gatherRows(x: Tensor, ids: Indices): Tensor {
     const buffers = { ids: part(ids, ids.starts.ids, sizeOf(ids.shape)), x: range, y };
     gpu.dispatch(gatherKernel, "forward", buffers, params, cellGroups(count), constants);
   }
-  return record(y, [x], [ids.packed], (dy) => {
+  return record(y, [x], [ids.packed], (dy, _, [sink]) => {
     const sums = Tensor.empty(gpu, [ids.chunks, width!]);
     const inChunks = ids.chunks * cells;
     const chunkBuffers = {
@@ -49,13 +50,16 @@ export function gatherRows(x: Tensor, ids: Indices): Tensor {
     };
     const params = { count: inChunks, width: cells, first: 0, end: 0 };
     gpu.dispatch(gatherKernel, "sum_chunks", chunkBuffers, params, cellGroups(inChunks), constants);
-    const dx = Tensor.empty(gpu, x.shape);
+    const dx = sink ?? Tensor.empty(gpu, x.shape);
     for (const { first, end, range } of rowWindows(dx)) {
       const inWindow = (end - first) * cells;
       const params = { count: inWindow, width: cells, first, end };
       const row_starts = part(ids, ids.starts.rowStarts, ids.rows + 1);
       const buffers = { row_starts, chunk_sums: sums, dx: range };
-      gpu.dispatch(gatherKernel, "sum_rows", buffers, params, cellGroups(inWindow), constants);
+      gpu.dispatch(gatherKernel, "sum_rows", buffers, params, cellGroups(inWindow), {
+        ...constants,
+        ...(sink && { ADDED: true }),
+      });
     }
     return [dx];
   });
@@ -66,30 +70,6 @@ export const embedding = gatherRows;
 
 function part({ packed }: Indices, start: number, length: number): BufferRange {
   return { buffer: packed.buffer, offset: packed.offset + 4 * start, bytes: 4 * length };
-}
-
-/** The rows of a matrix, cut into ranges that fit a binding; they start at multiples of 256 bytes, as bindings must. */
-function rowWindows(matrix: Tensor): { first: number; end: number; range: BufferRange }[] {
-  const [rows, width] = matrix.shape as [number, number];
-  const limit = matrix.gpu.limits.maxStorageBufferBindingSize;
-  if (matrix.bytes <= limit) return [{ first: 0, end: rows, range: matrix }];
-  const rowBytes = 4 * width;
-  const windowRows = Math.floor(limit / (64 * rowBytes)) * 64;
-  if (windowRows === 0) {
-    throw new RangeError(
-      `Cannot bind 64 rows of ${showShape(matrix.shape)}: the adapter's binding limit is ${limit} bytes`,
-    );
-  }
-  return Array.from({ length: Math.ceil(rows / windowRows) }, (_, i) => {
-    const first = i * windowRows;
-    const end = Math.min(first + windowRows, rows);
-    const range = {
-      buffer: matrix.buffer,
-      offset: matrix.offset + first * rowBytes,
-      bytes: (end - first) * rowBytes,
-    };
-    return { first, end, range };
-  });
 }
 
 const selectKernel = defineKernel("selectRows", [select_, grid]);

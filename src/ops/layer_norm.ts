@@ -4,7 +4,7 @@ import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
 import { MAX_ITERATIONS } from "./plan.ts";
-import { reduceAxes, sumKernel } from "./reduction.ts";
+import { sumTo } from "./reduction.ts";
 import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
 import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
 
@@ -39,17 +39,16 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
   const y = Tensor.empty(gpu, x.shape, "f32", needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
   gpu.dispatch(plan.variant(kernel), "forward", { x, gamma, beta, y, moments }, params, groups, constants);
-  return record(y, [x, gamma, beta], [x, gamma, moments], (dy) => {
+  return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
     const dx = Tensor.empty(gpu, x.shape);
     const dgamma = Tensor.empty(gpu, [groups, cols]);
     const dbeta = Tensor.empty(gpu, [groups, cols]);
     const buffers = { x, gamma, moments_saved: moments, dy, dx, dgamma, dbeta };
     gpu.dispatch(plan.variant(kernel), "backward", buffers, params, groups, constants);
-    return [dx, sumGroups(dgamma), sumGroups(dbeta)];
+    return [
+      dx,
+      needed[1] ? sumTo(dgamma, [cols], sinks[1]) : undefined,
+      needed[2] ? sumTo(dbeta, [cols], sinks[2]) : undefined,
+    ];
   });
-}
-
-/** [groups, cols] to [cols]. */
-function sumGroups(parts: Tensor): Tensor {
-  return reduceAxes(sumKernel, parts, [0], 1).view(parts.shape.slice(1));
 }

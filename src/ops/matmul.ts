@@ -1,11 +1,11 @@
 /** Matrix products, and the linear layer with its activation fused into the product. */
-import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
+import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
 import { gemm, takesVec4 } from "./gemm.ts";
 import { gelu, geluGrad, reluGrad } from "./pointwise.ts";
-import { sumTo } from "./reduction.ts";
+import { sumTo, viewAs } from "./reduction.ts";
 
 export interface MatmulOptions {
   /** Use the last two dimensions of a the other way round. */
@@ -112,14 +112,17 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation: Act
   const y = gemm(x, weight, { ...plan, epilogue, ...(bias && { bias }), ...(h && { h }) })
     .view(shape, { requiresGrad: differentiate });
   const saved = activation === "relu" ? [y] : h ? [h] : [];
-  return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight, ...saved], (dy, needed) => {
+  return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight, ...saved], (dy, needed, sinks) => {
     const dh = activation === "relu" ? reluGrad(y, dy) : h ? geluGrad(h, dy) : dy;
     return [
       needed[0] ? gemm(dh, weight, { m, n: inputs!, k: outputs! }).view(x.shape) : undefined,
       needed[1]
-        ? gemm(dh, x, { m: outputs!, n: inputs!, k: m, transposeA: true }).view(weight.shape)
+        ? viewAs(
+          gemm(dh, x, { m: outputs!, n: inputs!, k: m, transposeA: true, into: sinks[1] }),
+          weight.shape,
+        )
         : undefined,
-      needed[2] ? sumTo(dh.view([m, outputs!]), [outputs!]) : undefined,
+      needed[2] ? sumTo(dh.view([m, outputs!]), [outputs!], sinks[2]) : undefined,
     ];
   });
 }

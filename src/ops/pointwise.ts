@@ -7,6 +7,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { collapse } from "./broadcast.ts";
 import { mustBe } from "./check.ts";
 import { sumTo } from "./reduction.ts";
+import { windows } from "./windows.ts";
 import add_ from "../../wgsl/pointwise/add.wgsl" with { type: "text" };
 import affine_ from "../../wgsl/pointwise/affine.wgsl" with { type: "text" };
 import binary_ from "../../wgsl/pointwise/binary.wgsl" with { type: "text" };
@@ -30,8 +31,8 @@ import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
 const WG = 64;
 
 /** Workgroups for a kernel that handles four words an invocation. */
-function vectorGroups(tensor: Tensor): number {
-  return Math.ceil(tensor.bytes / (16 * WG));
+function vectorGroups({ bytes }: { readonly bytes: number }): number {
+  return Math.ceil(bytes / (16 * WG));
 }
 
 const unaryKernel = (name: string, ...files: readonly string[]) =>
@@ -149,9 +150,9 @@ function binary(
     const params = { count: y.size, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 };
     a.gpu.dispatch(kernel, "broadcast", { a, b, y }, params, Math.ceil(y.size / WG));
   }
-  return record(y, [a, b], saved, (dy, needed) => [
-    needed[0] ? sumTo(grads[0]!(dy), a.shape) : undefined,
-    needed[1] ? sumTo(grads[1]!(dy), b.shape) : undefined,
+  return record(y, [a, b], saved, (dy, needed, sinks) => [
+    needed[0] ? sumTo(grads[0]!(dy), a.shape, sinks[0]) : undefined,
+    needed[1] ? sumTo(grads[1]!(dy), b.shape, sinks[1]) : undefined,
   ]);
 }
 
@@ -200,32 +201,35 @@ export function full(gpu: Gpu, shape: Shape, value: number, dtype: "f32" | "u32"
   return tensor;
 }
 
-/** Overwrites every element in place: for buffers that outlive a step, such as gradients. */
+/** Overwrites every element in place, however many: for buffers that outlive a step, such as gradients. */
 export function fill(tensor: Tensor, value: number): void {
   const word = tensor.dtype === "f32" ? new Uint32Array(new Float32Array([value]).buffer)[0]! : value;
-  const params = { vectors: Math.ceil(tensor.size / 4), word };
-  tensor.gpu.dispatch(fillKernel, "fill", { y: tensor }, params, vectorGroups(tensor));
+  for (const y of windows(tensor)) {
+    const params = { vectors: Math.ceil(y.bytes / 16), word };
+    tensor.gpu.dispatch(fillKernel, "fill", { y }, params, vectorGroups(y));
+  }
 }
 
-/** The same values in memory of their own, outside the tape. */
-export function copy(x: Tensor): Tensor {
-  const y = Tensor.empty(x.gpu, x.shape, x.dtype);
-  x.gpu.dispatch(
-    fillKernel,
-    "copy",
-    { x, y },
-    { vectors: Math.ceil(x.bytes / 16), word: 0 },
-    vectorGroups(x),
-  );
-  return y;
+/** The same values, however many, in memory of their own, outside the tape. */
+export function copy(from: Tensor): Tensor {
+  const to = Tensor.empty(from.gpu, from.shape, from.dtype);
+  const targets = windows(to);
+  for (const [i, x] of windows(from).entries()) {
+    const params = { vectors: Math.ceil(x.bytes / 16), word: 0 };
+    from.gpu.dispatch(fillKernel, "copy", { x, y: targets[i]! }, params, vectorGroups(x));
+  }
+  return to;
 }
 
-/** into += addend, in place, outside the tape. */
+/** into += addend, in place, however large, outside the tape. */
 export function accumulate(into: Tensor, addend: Tensor): void {
   mustBe("f32", "accumulate", into, addend);
   if (into.size !== addend.size) {
     throw new TypeError(`Cannot add ${showShape(addend.shape)} into ${showShape(into.shape)}: sizes differ`);
   }
-  const params = { count: into.size, ...NO_STRIDES };
-  into.gpu.dispatch(addKernel, "accumulate", { sum4: into, b4: addend }, params, vectorGroups(into));
+  const addends = windows(addend);
+  for (const [i, sum4] of windows(into).entries()) {
+    const params = { count: sum4.bytes / 4, ...NO_STRIDES };
+    into.gpu.dispatch(addKernel, "accumulate", { sum4, b4: addends[i]! }, params, vectorGroups(sum4));
+  }
 }

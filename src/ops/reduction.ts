@@ -16,7 +16,10 @@ export const maxKernel = defineKernel("max", [reduce_, max_, workgroup, grid]);
 const COLUMN_CHUNK = 256;
 const ROW_CHUNK = 16384;
 
-/** x [outer, n, inner] to [outer, inner]; in stages where n is long, so that no loop is. Outside the tape. */
+/**
+ * x [outer, n, inner] to [outer, inner]; in stages where n is long, so that no loop is. With `into`, the result is added
+ * to what that holds. Outside the tape.
+ */
 function reduceMiddle(
   kernel: KernelSource,
   x: Tensor,
@@ -24,6 +27,7 @@ function reduceMiddle(
   n: number,
   inner: number,
   factor: number,
+  into?: Tensor,
 ): Tensor {
   const { gpu } = x;
   const byRow = inner === 1;
@@ -31,17 +35,28 @@ function reduceMiddle(
   const chunk = n <= 2 * limit ? n : limit;
   const chunks = Math.ceil(n / chunk);
   const count = outer * chunks * inner;
-  const y = Tensor.empty(gpu, [outer, chunks, inner]);
+  const target = chunks === 1 ? into : undefined;
+  const y = target ?? Tensor.empty(gpu, [outer, chunks, inner]);
   const WG = rowWorkgroup(gpu);
   const params = { n, inner, chunk, chunks, count, factor: chunks === 1 ? factor : 1 };
   gpu.dispatch(kernel, byRow ? "rows" : "columns", { x, y }, params, byRow ? count : Math.ceil(count / WG), {
     WG,
+    ...(target && { ADDED: true }),
   });
-  return chunks === 1 ? y : reduceMiddle(kernel, y, outer, chunks, inner, factor);
+  return chunks === 1 ? y : reduceMiddle(kernel, y, outer, chunks, inner, factor, into);
 }
 
-/** Reduces runs of neighbouring axes one after the other; gives the result the shape with the axes kept as ones. */
-export function reduceAxes(kernel: KernelSource, x: Tensor, axes: readonly number[], factor: number): Tensor {
+/**
+ * Reduces runs of neighbouring axes one after the other; gives the result the shape with the axes kept as ones. With
+ * `into`, of the result's size, the result is added to what that holds.
+ */
+export function reduceAxes(
+  kernel: KernelSource,
+  x: Tensor,
+  axes: readonly number[],
+  factor: number,
+  into?: Tensor,
+): Tensor {
   const shape = [...x.shape];
   let y = x;
   for (let end = shape.length - 1; end >= 0; end--) {
@@ -51,19 +66,28 @@ export function reduceAxes(kernel: KernelSource, x: Tensor, axes: readonly numbe
     const outer = sizeOf(shape.slice(0, start));
     const n = sizeOf(shape.slice(start, end + 1));
     const inner = sizeOf(shape.slice(end + 1));
-    y = reduceMiddle(kernel, y, outer, n, inner, start === Math.min(...axes) ? factor : 1);
+    const isLast = start === Math.min(...axes);
+    y = reduceMiddle(kernel, y, outer, n, inner, isLast ? factor : 1, isLast ? into : undefined);
     shape.fill(1, start, end + 1);
     end = start;
   }
-  return y.view(shape);
+  return into ?? y.view(shape);
 }
 
-/** The sum of a gradient over the dimensions its tensor was repeated along; the inverse of broadcasting. */
-export function sumTo(x: Tensor, shape: Shape): Tensor {
+/**
+ * The sum of a gradient over the dimensions its tensor was repeated along; the inverse of broadcasting. With `into`, it
+ * may have been added there: then that is the result.
+ */
+export function sumTo(x: Tensor, shape: Shape, into?: Tensor): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const missing = x.shape.length - shape.length;
   const axes = x.shape.flatMap((size, axis) =>
     axis < missing || (shape[axis - missing] === 1 && size !== 1) ? [axis] : []
   );
-  return axes.length === 0 ? x.view(shape) : reduceAxes(sumKernel, x, axes, 1).view(shape);
+  return axes.length === 0 ? x.view(shape) : viewAs(reduceAxes(sumKernel, x, axes, 1, into), shape);
+}
+
+/** x itself where it has the shape, else a view of it. */
+export function viewAs(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) ? x : x.view(shape);
 }

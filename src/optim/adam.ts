@@ -1,10 +1,11 @@
 /** Adam and AdamW over flat arrays: one dispatch an array, whatever the number of parameters. */
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { fillArray, type Parameter, type Parameters, windowsOf } from "../nn/parameters.ts";
+import { type Parameter, type Parameters, readArrays, windowsOf } from "../nn/parameters.ts";
+import { fill } from "../ops/pointwise.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { readTensors, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { gradientNorm } from "./gradient_norm.ts";
 import { openWindows, type Window } from "./windows.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
@@ -85,7 +86,7 @@ export class Adam {
     this.#moments = parameters.arrays.map(({ values }) => {
       const [first, second] = [0, 0].map(() => {
         const moments = Tensor.empty(this.#gpu, [values.size]);
-        fillArray(moments, 0);
+        fill(moments, 0);
         return moments;
       }) as [Tensor, Tensor];
       const seconds = windowsOf(second);
@@ -171,12 +172,12 @@ export class Adam {
 
   /** Reads what a checkpoint must hold to go on from here. */
   async read(): Promise<AdamState> {
-    const names = [...this.#parameters].map(({ name }) => name);
+    const names = this.#learned.map(({ name }) => name);
     const [first, second] = scope(() => [this.#views("first"), this.#views("second")]) as [
       Tensor[],
       Tensor[],
     ];
-    const arrays = await readTensors([...first, ...second]) as Float32Array<ArrayBuffer>[];
+    const arrays = await readArrays([...first, ...second]);
     for (const view of [...first, ...second]) view.dispose();
     const named = (part: Float32Array<ArrayBuffer>[]) => new Map(part.map((array, i) => [names[i]!, array]));
     return {
@@ -189,7 +190,7 @@ export class Adam {
 
   /** Goes on from a state that was read. Throws RangeError where a parameter's moments are missing or of another size. */
   write({ step, learningRates, first, second }: AdamState): void {
-    for (const { name, shape } of this.#parameters) {
+    for (const { name, shape } of this.#learned) {
       for (const moments of [first.get(name), second.get(name)]) {
         if (moments?.length !== sizeOf(shape)) {
           throw new RangeError(
@@ -200,7 +201,7 @@ export class Adam {
         }
       }
     }
-    const names = [...this.#parameters].map(({ name }) => name);
+    const names = this.#learned.map(({ name }) => name);
     scope(() => {
       for (const [part, values] of [["first", first], ["second", second]] as const) {
         for (const [i, view] of this.#views(part).entries()) this.#gpu.write(view, values.get(names[i]!)!);
@@ -224,7 +225,12 @@ export class Adam {
     this.#groups.dispose();
   }
 
-  /** The moments of every parameter, in the order of the parameters, as views. */
+  /** All that is not frozen. */
+  get #learned(): Parameter[] {
+    return this.#parameters.arrays.flatMap(({ members }) => members.map(({ parameter }) => parameter));
+  }
+
+  /** The moments of every parameter that is not frozen, in their order, as views. */
   #views(part: "first" | "second"): Tensor[] {
     return this.#parameters.arrays.flatMap(({ members }, i) =>
       members.map(({ parameter, start }) => this.#moments[i]![part].view(parameter.shape, { offset: start }))

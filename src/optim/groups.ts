@@ -6,22 +6,25 @@ export type PartOptions = {
   /** Learning rates by part, which is how names begin: `image`, `text`, `heads`. */
   readonly rates: Readonly<Record<string, number>>;
   readonly weightDecay: number;
+  /** Weight decays of single parts. */
+  readonly weightDecays?: Readonly<Record<string, number>>;
   /** True: biases and norms decay too. False if not given. */
   readonly decayVectors?: boolean;
 };
 
-const UNDECAYED = " (no decay)";
+/** Ends the names of groups that do not decay. */
+export const UNDECAYED = ".vectors";
 
 /**
- * Two groups a part, `<part>` and `<part> (no decay)`; the second has the parameters of one dimension, biases and norms,
+ * Two groups a part, `<part>` and `<part>.vectors`; the second has the parameters of one dimension, biases and norms,
  * unless `decayVectors`. A part without a rate makes Adam throw.
  */
 export function groupByPart(
-  { rates, weightDecay, decayVectors = false }: PartOptions,
+  { rates, weightDecay, weightDecays = {}, decayVectors = false }: PartOptions,
 ): Pick<AdamOptions, "groups" | "groupOf"> {
   const groups: Record<string, AdamGroup> = {};
   for (const [part, learningRate] of Object.entries(rates)) {
-    groups[part] = { learningRate, weightDecay };
+    groups[part] = { learningRate, weightDecay: weightDecays[part] ?? weightDecay };
     groups[part + UNDECAYED] = { learningRate, weightDecay: 0 };
   }
   const groupOf = ({ name, shape }: Parameter) => {

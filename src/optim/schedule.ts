@@ -11,3 +11,11 @@ export function cosineAfterWarmup(step: number, warmup: number, total: number): 
   const share = Math.min(1, (step - warmup) / Math.max(1, total - warmup));
   return (1 + Math.cos(Math.PI * share)) / 2;
 }
+
+/** What becomes of the rates after warm-up; where they fall on a plateau, `ReduceOnPlateau` sees to it. */
+export type Schedule = "plateau" | "cosine" | "constant";
+
+/** The factor of a schedule at a step of a run of `total` steps. */
+export function rateFactor(schedule: Schedule, step: number, warmup: number, total: number): number {
+  return schedule === "cosine" ? cosineAfterWarmup(step, warmup, total) : linearWarmup(step, warmup);
+}

@@ -5,9 +5,14 @@ import type { Tensor } from "./tensor.ts";
 
 /**
  * From the gradient of an op's output to those of its inputs, in order; `undefined` for an input that gets none.
- * `needed[i]` is false where nobody wants the gradient of input i.
+ * `needed[i]` is false where nobody wants the gradient of input i. `sinks[i]` is there where input i is a leaf with a
+ * gradient to add to: the closure may do so itself, and then gives back the sink.
  */
-export type Backward = (dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | undefined)[];
+export type Backward = (
+  dy: Tensor,
+  needed: readonly boolean[],
+  sinks: readonly (Tensor | undefined)[],
+) => readonly (Tensor | undefined)[];
 
 interface Entry {
   readonly output: Tensor;
@@ -49,12 +54,38 @@ export function refuseGrad(op: string, ...inputs: readonly Tensor[]): void {
 
 /** Runs `body` without recording. */
 export function noGrad<T>(body: () => T): T {
+  return withRecording(false, body);
+}
+
+/** Runs `body` with recording, even within `noGrad`, where the closures of ops run. */
+export function enableGrad<T>(body: () => T): T {
+  return withRecording(true, body);
+}
+
+function withRecording<T>(on: boolean, body: () => T): T {
   const before = recording;
-  recording = false;
+  recording = on;
   try {
     return body();
   } finally {
     recording = before;
+  }
+}
+
+/**
+ * Runs `body` on a tape of its own. What it leaves recorded is dropped at the end, and so are the
+ * activations that were saved for it: only what `body` differentiates itself is of use.
+ */
+export function withOwnTape<T>(body: () => T): T {
+  const outer = tape;
+  const own: Entry[] = tape = [];
+  try {
+    return body();
+  } finally {
+    for (const { saved } of own) {
+      for (const tensor of saved) tensor.dispose();
+    }
+    tape = outer;
   }
 }
 
@@ -78,8 +109,7 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
       `Cannot differentiate ${showShape(output.shape)}: its seed is ${showShape(seed.shape)}`,
     );
   }
-  const entries = tape;
-  tape = [];
+  const entries = tape.splice(0);
   const made = new Set(entries.map((entry) => entry.output));
   const grads = new Map<Tensor, Tensor>([[output, seed.retain()]]);
 
@@ -113,10 +143,11 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
       if (dy) {
         grads.delete(entry.output);
         const needed = inputs.map((input) => input.requiresGrad);
-        const inputGrads = capture(() => backward(dy, needed));
+        const sinks = inputs.map((input) => made.has(input) ? undefined : input.grad);
+        const inputGrads = capture(() => backward(dy, needed, sinks));
         dy.dispose();
         for (const [i, dx] of inputGrads.entries()) {
-          if (dx && needed[i]) add(inputs[i]!, dx);
+          if (dx && needed[i] && dx !== sinks[i]) add(inputs[i]!, dx);
           else dx?.dispose();
         }
       }

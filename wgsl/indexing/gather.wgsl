@@ -1,11 +1,13 @@
 // forward      y[p] = x[ids[p]]
 // sum_chunks   sums[c] = sum of dy[order[k]], k in chunk c: positions of one row, in their order
 // sum_rows     dx[r] = sum of chunk_sums[c], c in the chunks of row r; none, and the row is zero
+//              ADDED: dx[r] += it
 // x and dx are bound as rows `first` up to `end`.   One invocation one cell of the result.
 // Needs: lib/grid.wgsl
 alias Elem = f32;
 alias Cell = Elem; // or vec4<Elem>
 alias Sum = f32; // or vec4f
+const ADDED: bool = false;
 const WG: u32 = 64u;
 
 // width: cells of a row
@@ -55,5 +57,5 @@ fn sum_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let last = row_starts[row + 1u];
   var total = Sum();
   for (var c = row_starts[row]; c < last; c++) { total += chunk_sums[c * params.width + column]; }
-  dx[i] = Cell(total);
+  if (ADDED) { dx[i] += Cell(total); } else { dx[i] = Cell(total); }
 }

@@ -2,6 +2,7 @@
 alias Elem = f32;
 const TRANSPOSED_A: bool = false;
 const TRANSPOSED_B: bool = false;
+const ADDED: bool = false; // the result is added to what c holds
 
 @group(0) @binding(1) var<storage, read> a: array<Elem>;
 @group(0) @binding(2) var<storage, read> b: array<Elem>;
@@ -29,14 +30,17 @@ fn block_b(start: u32, k: u32, n: u32) -> mat4x4f {
   return mat4x4f(row_b(start, k, n), row_b(start, k + 1u, n), row_b(start, k + 2u, n), row_b(start, k + 3u, n));
 }
 
+fn put(i: u32, value: f32) {
+  if (ADDED) { c[i] += Elem(value); } else { c[i] = Elem(value); }
+}
 fn store_row(z: u32, m: u32, n: u32, value: vec4f) {
   if (m >= params.m) { return; }
   let i = (z * params.m + m) * params.n + n;
   let result = epilogue(value, n / 4u, 0u);
-  c[i] = Elem(result.x);
-  if (n + 1u < params.n) { c[i + 1u] = Elem(result.y); }
-  if (n + 2u < params.n) { c[i + 2u] = Elem(result.z); }
-  if (n + 3u < params.n) { c[i + 3u] = Elem(result.w); }
+  put(i, result.x);
+  if (n + 1u < params.n) { put(i + 1u, result.y); }
+  if (n + 2u < params.n) { put(i + 2u, result.z); }
+  if (n + 3u < params.n) { put(i + 3u, result.w); }
 }
 fn store(z: u32, m: u32, n: u32, block: mat4x4f) {
   if (n >= params.n) { return; }

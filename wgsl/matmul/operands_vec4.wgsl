@@ -4,6 +4,7 @@
 alias Elem = f32;
 const TRANSPOSED_A: bool = false;
 const TRANSPOSED_B: bool = false;
+const ADDED: bool = false; // the result is added to what c holds
 const WHOLE_K: bool = false; // k is a multiple of four
 
 @group(0) @binding(3) var<storage, read_write> c: array<vec4<Elem>>;
@@ -51,7 +52,8 @@ fn block_b(start: u32, k: u32, n: u32) -> mat4x4f {
 fn store_row(z: u32, m: u32, n: u32, value: vec4f) {
   if (m >= params.m) { return; }
   let i = ((z * params.m + m) * params.n + n) / 4u;
-  c[i] = vec4<Elem>(epilogue(value, n / 4u, i));
+  let result = vec4<Elem>(epilogue(value, n / 4u, i));
+  if (ADDED) { c[i] += result; } else { c[i] = result; }
 }
 fn store(z: u32, m: u32, n: u32, block: mat4x4f) {
   if (n >= params.n) { return; }

@@ -1,0 +1,97 @@
+/** Gradients of leaves that have one already: ops add to it in place what would otherwise be added afterwards. */
+import assert from "node:assert/strict";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { backward } from "../../src/ops/backward.ts";
+import { indices } from "../../src/ops/indices.ts";
+import { gatherRows } from "../../src/ops/indexing.ts";
+import { layerNorm } from "../../src/ops/layer_norm.ts";
+import { linear } from "../../src/ops/matmul.ts";
+import { accumulate, add, sub } from "../../src/ops/pointwise.ts";
+import { scope } from "../../src/tensor/scope.ts";
+import { type Shape, sizeOf } from "../../src/tensor/shape.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { generator } from "./table.ts";
+
+interface Case {
+  readonly shapes: readonly Shape[];
+  readonly run: (gpu: Gpu, ...leaves: Tensor[]) => Tensor;
+  /** Dispatches spared where the leaves have gradients: one to add to each, and one to copy where it would share memory. */
+  readonly spared: number;
+}
+
+const CASES: Record<string, Case> = {
+  "linear": { shapes: [[5, 3, 16], [24, 16], [24]], run: (_, x, w, b) => linear(x!, w!, b), spared: 2 },
+  "linear without a bias": { shapes: [[9, 8], [4, 8]], run: (_, x, w) => linear(x!, w!), spared: 1 },
+  "linear and relu, odd": {
+    shapes: [[33, 7], [5, 7], [5]],
+    run: (_, x, w, b) => linear(x!, w!, b, "relu"),
+    spared: 2,
+  },
+  "linear and gelu": {
+    shapes: [[40, 12], [36, 12], [36]],
+    run: (_, x, w, b) => linear(x!, w!, b, "gelu"),
+    spared: 2,
+  },
+  "linear of so many rows that a GPU cuts the sums": {
+    shapes: [[1100, 4], [4, 4], [4]],
+    run: (_, x, w, b) => linear(x!, w!, b),
+    spared: 2,
+  },
+  "layerNorm": {
+    shapes: [[70, 20], [20], [20]],
+    run: (_, x, gamma, beta) => layerNorm(x!, gamma!, beta!, 1e-5),
+    spared: 2,
+  },
+  "add, broadcast": { shapes: [[6, 5, 4], [1, 5, 4]], run: (_, a, b) => add(a!, b!), spared: 2 },
+  "sub, broadcast": { shapes: [[6, 5], [6, 1]], run: (_, a, b) => sub(a!, b!), spared: 2 },
+  "gatherRows": {
+    shapes: [[9, 12]],
+    run: (gpu, x) =>
+      gatherRows(x!, indices(gpu, Uint32Array.of(3, 3, 0, 8, 3, 1), [2, 3], { rows: 9, ignore: 1 })),
+    spared: 1,
+  },
+};
+
+const random = generator(11);
+const draw = (size: number) => Float32Array.from({ length: size }, () => 2 * random() - 1);
+
+/** Differentiates a case, weighing its results by numbers of their own in every pass; gives the dispatches it took. */
+function differentiate({ run }: Case, gpu: Gpu, leaves: readonly Tensor[], pass: number): number {
+  const before = gpu.dispatches;
+  scope(() => {
+    const y = run(gpu, ...leaves);
+    const seed = Float32Array.from({ length: y.size }, (_, i) => Math.sin(i * pass) + pass);
+    backward(y, Tensor.from(gpu, seed, y.shape));
+    return leaves.map(({ grad }) => grad); // for the scope to keep
+  });
+  return gpu.dispatches - before;
+}
+
+const PLANS = { "its own": await openTestGpu(), "a GPU's": await Gpu.open("auto", { adapterClass: "gpu" }) };
+
+for (const [plan, gpu] of Object.entries(PLANS)) {
+  for (const [name, one] of Object.entries(CASES)) {
+    Deno.test(`${name} adds to gradients in place, bit for bit what adding afterwards gives (by ${plan} plans)`, async () => {
+      const inputs = one.shapes.map((shape) => draw(sizeOf(shape)));
+      const [both, first, second] = [1, 2, 3].map(() =>
+        inputs.map((data, i) => Tensor.from(gpu, data, one.shapes[i]!, true))
+      ) as [Tensor[], Tensor[], Tensor[]];
+      const fresh = differentiate(one, gpu, first, 1);
+      differentiate(one, gpu, second, 2);
+      differentiate(one, gpu, both, 1);
+      const again = differentiate(one, gpu, both, 2);
+      assert.equal(again, fresh + one.shapes.length - one.spared);
+      for (const [i, { grad }] of both.entries()) {
+        accumulate(first[i]!.grad!, second[i]!.grad!);
+        const expected = await first[i]!.grad!.read();
+        assert.ok(expected.some((x) => x !== 0));
+        assert.deepEqual(await grad!.read(), expected, `input ${i}`);
+      }
+      for (const leaf of [...both, ...first, ...second]) {
+        leaf.grad!.dispose();
+        leaf.dispose();
+      }
+    });
+  }
+}
