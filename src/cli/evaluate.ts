@@ -19,7 +19,7 @@ export interface EvaluateFlags {
 export async function evaluate(folder: string, { split, device }: EvaluateFlags): Promise<void> {
   const run = RunFolder.open(folder);
   const gpu = await openDevice(device);
-  const data = await loadData(run.config, console.warn);
+  const data = await loadData(run.config, (modality) => run.encoderFolder(modality), console.warn);
   const learner = new Learner(gpu, run.config, data);
   using stop = new Stop(() => {});
   try {

@@ -4,6 +4,7 @@ import { PRESETS } from "../train/presets.ts";
 import { VERSION } from "../train/version.ts";
 import { describeError, EXIT } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
+import type { ExportFlags } from "./export.ts";
 import type { TrainFlags } from "./train.ts";
 
 /** Runs a command line, such as `["train", "--epochs", "3"]`, and gives the exit status. */
@@ -33,6 +34,11 @@ function program(): Command {
         "emoji",
       ),
     )
+    .option(
+      "--image-encoder <model>",
+      "pretrained ViT: a folder, or an id of the Hugging Face hub (id@revision)",
+    )
+    .option("--text-encoder <model>", "pretrained BERT or RoBERTa: a folder or an id, as above")
     .addOption(new Option("--method <name>", "what to learn from").choices(["unis-mmc", "agg-mm"]))
     .option("--seed <number>", "of weights, order, augmentation and dropout", wholeNumber(0))
     .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1))
@@ -60,6 +66,16 @@ function program(): Command {
     .action(async (folder: string, flags: EvaluateFlags) => {
       const { evaluate } = await import("./evaluate.ts");
       await evaluate(folder, flags);
+    });
+
+  unis.command("export")
+    .description("write the encoders of a run as transformers loads them, and its heads")
+    .argument("<run>", "folder of the run")
+    .requiredOption("--to <folder>", "folder to write into, new or empty")
+    .option("--debug", "show the trace of an error")
+    .action(async (folder: string, flags: ExportFlags) => {
+      const { exportCommand } = await import("./export.ts");
+      await exportCommand(folder, flags);
     });
   return unis;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { UserError } from "../io/user_error.ts";
 import { ConsoleObserver, evaluationLines } from "../report/console.ts";
+import { DownloadBar } from "../report/download_bar.ts";
 import { loadData } from "../train/assembly.ts";
 import { type Method, type RunConfig, withSettings } from "../train/config.ts";
 import { predictionsCsv } from "../train/evaluation.ts";
@@ -10,6 +11,13 @@ import { exists } from "../train/files.ts";
 import { Interrupted } from "../train/interrupt.ts";
 import { Learner } from "../train/learner.ts";
 import { type PresetName, PRESETS } from "../train/presets.ts";
+import {
+  choosePretrained,
+  findPretrained,
+  keepEncoderFiles,
+  loadPretrained,
+  type Wanted,
+} from "../train/pretrained.ts";
 import { nameOfRun, RunFolder, type Session } from "../train/run_folder.ts";
 import { evaluateBest, train as trainRun } from "../train/trainer.ts";
 import { openDevice } from "./device.ts";
@@ -17,6 +25,8 @@ import { Stop } from "./stop.ts";
 
 export interface TrainFlags {
   preset: PresetName;
+  imageEncoder?: string;
+  textEncoder?: string;
   method?: Method;
   seed?: number;
   epochs?: number;
@@ -27,22 +37,34 @@ export interface TrainFlags {
 }
 
 /** Flags that a resumed run takes from its configuration. */
-const FIXED = ["preset", "method", "seed", "out", "set"];
+const FIXED = ["preset", "imageEncoder", "textEncoder", "method", "seed", "out", "set"];
 
 /** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */
 export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : openForResuming(flags.resume, flags.epochs, given);
-  const config = resumed?.config ?? configOf(flags);
+  const observer = new ConsoleObserver();
+  const downloads = new DownloadBar((message) => observer.note(message));
+  const chosen = resumed === undefined
+    ? await choosePretrained(PRESETS[flags.preset], wantedEncoders(flags), downloads)
+    : undefined;
+  const config = resumed?.config ?? configOf(chosen!.config, flags);
   const out = resumed?.path ?? flags.out ?? nameOfRun(flags.preset, config);
   if (resumed === undefined) RunFolder.mustBeFree(out);
 
   const session: Session = { started: new Date().toISOString(), adapter: "", adapter_class: "", seconds: 0 };
   const begin = performance.now();
   const gpu = await openDevice(flags.device);
-  const observer = new ConsoleObserver();
-  const data = await loadData(config, (message) => observer.note(message));
+  const note = (message: string) => observer.note(message);
+  const filesOf = (modality: string) => chosen?.folders.get(modality) ?? resumed!.encoderFolder(modality);
+  const data = await loadData(config, filesOf, note);
   const learner = new Learner(gpu, config, data);
-  const run = resumed ?? RunFolder.create(out, config);
+  // A run that was cut before it saved anything begins anew, from the pretrained weights where it has some.
+  const isNew = resumed?.checkpoints.lastState() === undefined;
+  const folders = chosen?.folders ??
+    (isNew ? await findPretrained(config, downloads) : new Map<string, string>());
+  await loadPretrained(learner, folders, note);
+  const run = resumed ?? RunFolder.create(out, learner.config);
+  if (chosen) keepEncoderFiles(run, chosen.folders);
   const writeSession = () =>
     run.writeSession({ ...session, seconds: Math.round((performance.now() - begin) / 100) / 10 });
   session.adapter = gpu.name;
@@ -69,20 +91,28 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
   }
 }
 
-function configOf({ preset, method, seed, epochs, set = [] }: TrainFlags): RunConfig {
+function wantedEncoders({ imageEncoder, textEncoder }: TrainFlags): Wanted {
+  return {
+    ...(imageEncoder !== undefined && { image: imageEncoder }),
+    ...(textEncoder !== undefined && { text: textEncoder }),
+  };
+}
+
+function configOf(preset: RunConfig, { method, seed, epochs, set = [] }: TrainFlags): RunConfig {
   const flags = [
     method === undefined ? [] : [`method=${method}`],
     seed === undefined ? [] : [`seed=${seed}`],
     epochs === undefined ? [] : [`training.epochs=${epochs}`],
   ].flat();
-  return withSettings(PRESETS[preset], [...flags, ...set]);
+  return withSettings(preset, [...flags, ...set]);
 }
 
 /** The run to go on with. Throws a UserError where there is nothing left to do, or a flag would change what was begun. */
 function openForResuming(path: string, epochs: number | undefined, given: readonly string[]): RunFolder {
   const wrong = given.find((flag) => FIXED.includes(flag));
   if (wrong !== undefined) {
-    throw new UserError(`--${wrong} cannot be used with --resume: the run keeps its settings`);
+    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UserError(`--${flag} cannot be used with --resume: the run keeps its settings`);
   }
   const run = RunFolder.open(path);
   const { training } = run.config;

@@ -119,6 +119,11 @@ export class Bert implements Encoder {
     return scope(() => this.#encoder.hiddenStates(this.#embed(input, context), input.mask, context));
   }
 
+  /** What the last layer makes of every token, [batch, tokens, hidden]; padding holds nothing of meaning. */
+  lastHiddenState(input: ModalityInput, context: Context): Tensor {
+    return scope(() => this.hiddenStates(input, context).at(-1)!);
+  }
+
   #embed({ ids, positions }: TextInput, context: Context): Tensor {
     if (this.config.model_type === "roberta" && !positions) {
       throw new TypeError("Cannot encode text by a RoBERTa without its position ids");

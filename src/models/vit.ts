@@ -22,6 +22,7 @@ import { checkHeads, readConfig } from "./config.ts";
 import { type Encoder, type HostInput, type ModalityInput, mustBeKind, unshared } from "./encoder.ts";
 
 export type VitConfig = TransformerConfig & {
+  readonly model_type: "vit";
   readonly image_size: number;
   readonly patch_size: number;
   readonly num_channels: number;
@@ -29,7 +30,7 @@ export type VitConfig = TransformerConfig & {
 };
 
 /** ViT-base/16. */
-const VIT_DEFAULTS: VitConfig = {
+const VIT_DEFAULTS: Omit<VitConfig, "model_type"> = {
   hidden_size: 768,
   num_hidden_layers: 12,
   num_attention_heads: 12,
@@ -61,7 +62,7 @@ export function vitConfig(given: object = {}): VitConfig {
       `Cannot use num_channels = ${num_channels} for a ViT: images are red, green and blue`,
     );
   }
-  return config;
+  return { ...config, model_type: "vit" };
 }
 
 /** Bytes become (byte / 255 - mean) / std, by channel. */
@@ -124,6 +125,11 @@ export class Vit implements Encoder {
   /** Embeddings and what each layer makes of them, before the final norm: [batch, 1 + patches, hidden] each. */
   hiddenStates(input: ModalityInput, context: Context): Tensor[] {
     return scope(() => this.#encoder.hiddenStates(this.#embed(input, context), undefined, context));
+  }
+
+  /** What the last layer makes of every token, normalised: [batch, 1 + patches, hidden]. */
+  lastHiddenState(input: ModalityInput, context: Context): Tensor {
+    return scope(() => this.#norm.forward(this.hiddenStates(input, context).at(-1)!));
   }
 
   #embed(input: ModalityInput, context: Context): Tensor {

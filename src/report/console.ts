@@ -1,5 +1,5 @@
 /** What a run shows on the console. */
-import type { EpochRecord, Evaluation, MemoryPlan, Observer, Progress, RunPlan } from "../train/records.ts";
+import type { EpochRecord, Evaluation, Observer, Progress, RunPlan } from "../train/records.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, formatShare } from "./units.ts";
@@ -13,7 +13,7 @@ export class ConsoleObserver implements Observer {
     this.#bar = new ProgressBar(isTerminal, print);
   }
 
-  planned({ adapter, adapter_class, parameters, samples, classes }: RunPlan): void {
+  planned({ adapter, adapter_class, parameters, frozen, memory, samples, classes }: RunPlan): void {
     this.#print(`Adapter     ${adapter} (${adapter_class})`);
     this.#print(
       `Samples     ${formatCount(samples.train)} training, ${formatCount(samples.validation)} validation, ` +
@@ -21,22 +21,25 @@ export class ConsoleObserver implements Observer {
     );
     const parts = Object.entries(parameters).map(([part, count]) => `${part} ${formatCount(count)}`);
     const all = Object.values(parameters).reduce((sum, count) => sum + count, 0);
-    this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}`);
+    const ofThese = frozen === 0 ? "" : `; ${formatCount(frozen)} of them frozen`;
+    this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}${ofThese}`);
+    const { weights, gradients, moments, activations } = memory;
+    const kinds = { weights, gradients, moments, activations };
+    const sizes = Object.entries(kinds).map(([kind, bytes]) => `${kind} ${formatBytes(bytes)}`);
+    const sum = Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0);
+    this.#print(
+      `Memory      ${formatBytes(sum)}: ${
+        sizes.join(", ")
+      } (planned, micro-batch of ${memory.micro_batch}); ` +
+        `largest buffer ${formatBytes(memory.largest_buffer)}, bindings of at most ${
+          formatBytes(memory.binding_limit)
+        }`,
+    );
   }
 
-  measured(memory: MemoryPlan): void {
-    const { weights, gradients, moments, activations } = memory;
+  measured(activations: number): void {
     this.#bar.clear();
-    this.#print(
-      `Memory      ${formatBytes(weights + gradients + moments + activations)}: weights ${
-        formatBytes(weights)
-      }, ` +
-        `gradients ${formatBytes(gradients)}, moments ${formatBytes(moments)}, activations ` +
-        `${formatBytes(activations)} (measured); largest array ${
-          formatBytes(memory.largest_array)
-        } of at most ` +
-        formatBytes(memory.binding_limit),
-    );
+    this.#print(`Measured    activations ${formatBytes(activations)} at most in the first step`);
   }
 
   progressed(progress: Progress): void {

@@ -1,6 +1,7 @@
 /** Builds what a configuration describes: the data set and the model. */
 import type { DataSet, ModalitySpec } from "../data/data_set.ts";
 import { loadEmoji } from "../data/emoji/emoji.ts";
+import { loadTokenizer } from "../data/load_tokenizer.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert, bertConfig, robertaConfig } from "../models/bert.ts";
 import type { Encoder } from "../models/encoder.ts";
@@ -11,12 +12,23 @@ import type { Scope } from "../nn/parameters.ts";
 import type { EncoderConfig, RunConfig } from "./config.ts";
 import { nearest } from "./nearest.ts";
 
-/** Loads the data set of a configuration; `note` is told what is worth knowing. */
-export function loadData({ data }: RunConfig, note: (message: string) => void): Promise<DataSet> {
+/**
+ * Loads the data set of a configuration; `filesOf` names the folder with the tokenizer of a modality's pretrained encoder;
+ * `note` is told what is worth knowing.
+ */
+export async function loadData(
+  { data, model }: RunConfig,
+  filesOf: (modality: string) => string,
+  note: (message: string) => void,
+): Promise<DataSet> {
   const { flip, shift, scale, brightness, contrast, saturation } = data;
+  const { text } = model.encoders;
+  const isPretrained = text !== undefined && "pretrained" in text && text.pretrained !== undefined;
   return loadEmoji({
     labels: data.labels,
     imageSize: data.image_size,
+    normalisation: { mean: data.image_mean, std: data.image_std },
+    ...(isPretrained && { tokenizer: await loadTokenizer(filesOf("text")) }),
     maxTokens: data.max_tokens,
     augmentation: { flip, shift, scale, brightness, contrast, saturation },
     wordDropout: data.word_dropout,
@@ -29,7 +41,9 @@ export function buildModel(at: Scope, config: RunConfig, data: DataSet): UnisMmc
   const { encoders, head, contrast_weight, contrast_temperature } = config.model;
   const names = data.modalities.map(({ name }) => name);
   mustBeModalities("model.encoders", Object.keys(encoders), names, data);
-  mustBeModalities("optimizer.learning_rates", Object.keys(config.optimizer.learning_rates), names, data);
+  const { learning_rates, weight_decays } = config.optimizer;
+  mustBeModalities("optimizer.learning_rates", Object.keys(learning_rates), names, data);
+  mustBeModalities("optimizer.weight_decays", Object.keys(weight_decays), [...names, "heads"], data);
   const builders = data.modalities.map((spec) => {
     const own = encoders[spec.name];
     if (own === undefined) {
@@ -76,12 +90,12 @@ function buildEncoder(at: Scope, config: EncoderConfig, spec: ModalitySpec): Enc
     if (config.model_type === "bert") {
       return new Bert(
         at,
-        bertConfig({ ...config, vocab_size, pad_token_id, max_position_embeddings: maxTokens }),
+        bertConfig({ vocab_size, pad_token_id, max_position_embeddings: maxTokens, ...config }),
       );
     }
     // RoBERTa counts positions from the one after padding.
     const max_position_embeddings = maxTokens + pad_token_id + 1;
-    return new Bert(at, robertaConfig({ ...config, vocab_size, pad_token_id, max_position_embeddings }));
+    return new Bert(at, robertaConfig({ vocab_size, pad_token_id, max_position_embeddings, ...config }));
   }
   if (config.model_type === "mlp" && spec.kind === "features") {
     return new MlpEncoder(at, mlpConfig({ ...config, input_size: spec.width }));

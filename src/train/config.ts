@@ -7,6 +7,12 @@ const whole = z.int();
 const count = whole.min(1);
 const share = z.number().min(0).max(1);
 const rate = z.number().positive();
+const decay = z.number().min(0);
+
+/** Keys with a default came later: configurations written before remain valid. */
+const frozen = z.union([z.boolean(), whole.min(1)], { error: "true, false or a number of layers" }).default(
+  false,
+);
 
 /** What all transformers have; names are those of Hugging Face's config.json. */
 const transformer = {
@@ -21,17 +27,42 @@ const transformer = {
   /** Standard deviation of the first values of embeddings, and of dense layers that begin "normal". */
   initializer_range: rate,
   dense_initializer: z.enum(["normal", "xavier_normal"]),
+  /** What is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
+  frozen,
+};
+
+/** Where the first weights come from; without it, they are drawn. */
+const pretrained = z.strictObject({
+  source: z.string(),
+  /** Of the hub, where it came from there. */
+  commit: z.string().nullable(),
+}).optional();
+
+/** Sizes that follow from the data set, unless the encoder is pretrained. */
+const text = {
+  vocab_size: count.optional(),
+  max_position_embeddings: count.optional(),
+  type_vocab_size: count.optional(),
+  pad_token_id: whole.min(0).optional(),
+  pretrained,
 };
 
 const encoderSchema = z.discriminatedUnion("model_type", [
-  z.strictObject({ model_type: z.literal("vit"), ...transformer, patch_size: count }),
-  z.strictObject({ model_type: z.literal("bert"), ...transformer }),
-  z.strictObject({ model_type: z.literal("roberta"), ...transformer }),
+  z.strictObject({
+    model_type: z.literal("vit"),
+    ...transformer,
+    patch_size: count,
+    qkv_bias: z.boolean().optional(),
+    pretrained,
+  }),
+  z.strictObject({ model_type: z.literal("bert"), ...transformer, ...text }),
+  z.strictObject({ model_type: z.literal("roberta"), ...transformer, ...text }),
   z.strictObject({
     model_type: z.literal("mlp"),
     hidden_size: count,
     num_hidden_layers: count,
     hidden_dropout_prob: share.lt(1),
+    frozen,
   }),
 ]);
 
@@ -43,6 +74,9 @@ const configSchema = z.strictObject({
     name: z.enum(["emoji"]),
     labels: z.enum(["group", "subgroup"]),
     image_size: count,
+    /** Bytes become (byte / 255 - mean) / std, by channel. */
+    image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.5, 0.5, 0.5]),
+    image_std: z.tuple([rate, rate, rate]).default([0.5, 0.5, 0.5]),
     max_tokens: whole.min(3),
     /** How strongly training samples are varied; see `Augmentation`. */
     flip: share,
@@ -60,6 +94,8 @@ const configSchema = z.strictObject({
     /** λ and τ of the loss. */
     contrast_weight: z.number().min(0),
     contrast_temperature: rate,
+    /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
+    checkpointing: z.boolean().default(false),
   }),
   optimizer: z.strictObject({
     encoder_learning_rate: rate,
@@ -67,14 +103,20 @@ const configSchema = z.strictObject({
     /** Rates of single encoders, by the name of the modality. */
     learning_rates: z.record(z.string(), rate),
     /** L2, as in torch's Adam; none for biases and norms. */
-    weight_decay: z.number().min(0),
+    weight_decay: decay,
+    /** That of single parts: an encoder, by the name of its modality, or "heads". */
+    weight_decays: z.record(z.string(), decay).default({}),
     beta1: share.lt(1),
     beta2: share.lt(1),
     epsilon: rate,
     /** Optimizer steps over which the rates rise to their values; 0 for none. */
     warmup_steps: whole.min(0),
+    /** After that: lower on a plateau (see there), down to 0 along half a cosine at the last step, or constant. */
+    schedule: z.enum(["plateau", "cosine", "constant"]).default("plateau"),
+    /** A step's gradient that is longer, over all parameters together, is shortened to it; null for never. */
+    max_gradient_norm: rate.nullable().default(null),
   }),
-  /** Reduces the learning rates when the validation accuracy has not risen for more than `patience` epochs. */
+  /** For schedule "plateau": reduces the learning rates when the validation accuracy has not risen for more than `patience` epochs. */
   plateau: z.strictObject({
     factor: z.number().gt(0).lt(1),
     patience: whole.min(0),
@@ -85,8 +127,10 @@ const configSchema = z.strictObject({
   }),
   training: z.strictObject({
     epochs: count,
-    /** Samples that go through the model at once; their gradients are averaged over a batch. */
-    micro_batch: count,
+    /** Samples that go through the model at once; their gradients are averaged over a batch. "auto": what memory allows. */
+    micro_batch: z.union([count, z.literal("auto")], { error: 'a whole number, at least 1, or "auto"' }),
+    /** Bytes that "auto" may use in all; null for a default by adapter, see memory_plan.ts. */
+    memory_limit: count.nullable().default(null),
     batch: count,
     evaluation_batch: count,
     /** Epochs without a better validation accuracy after which training ends. */
@@ -95,6 +139,8 @@ const configSchema = z.strictObject({
 });
 
 export type RunConfig = z.infer<typeof configSchema>;
+/** With the micro-batch settled. */
+export type SettledConfig = RunConfig & { readonly training: { readonly micro_batch: number } };
 export type EncoderConfig = z.infer<typeof encoderSchema>;
 export type Method = RunConfig["method"];
 
@@ -182,6 +228,7 @@ function expectation(issue: z.core.$ZodIssue): string {
       int: "a whole number",
       number: "a number",
       string: "text",
+      boolean: "true or false",
       object: "a group of keys",
       record: "a group of keys",
     };
@@ -224,7 +271,7 @@ function keysAt(value: unknown, path: readonly string[]): string[] {
 /** What no key can be blamed for alone. */
 function checkTogether({ data, model, training }: RunConfig, source: string): void {
   const fail = (message: string) => new UserError(`${source}: ${message}`);
-  if (training.batch % training.micro_batch !== 0) {
+  if (training.micro_batch !== "auto" && training.batch % training.micro_batch !== 0) {
     throw fail(
       `"training.batch" must be a multiple of "training.micro_batch", got ${training.batch} and ${training.micro_batch}`,
     );
@@ -235,6 +282,12 @@ function checkTogether({ data, model, training }: RunConfig, source: string): vo
       throw fail(
         `"${at}.hidden_size" must be a multiple of "${at}.num_attention_heads", got ${encoder.hidden_size} and ` +
           `${encoder.num_attention_heads}`,
+      );
+    }
+    if (typeof encoder.frozen === "number" && encoder.frozen > encoder.num_hidden_layers) {
+      throw fail(
+        `"${at}.frozen" must be at most "${at}.num_hidden_layers", got ${encoder.frozen} and ` +
+          `${encoder.num_hidden_layers}; true freezes all of the encoder`,
       );
     }
     if (encoder.model_type === "vit" && data.image_size % encoder.patch_size !== 0) {

@@ -2,32 +2,35 @@
 import type { Batch } from "../data/batch.ts";
 import type { DataSet } from "../data/data_set.ts";
 import type { Gpu } from "../gpu/gpu.ts";
+import { loadEncoderWeights } from "../io/hf_encoder.ts";
+import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../io/user_error.ts";
+import { Bert } from "../models/bert.ts";
 import type { UnisMmc } from "../models/unis_mmc.ts";
+import { Vit } from "../models/vit.ts";
 import { EVALUATION } from "../nn/context.ts";
-import { type Parameter, Parameters } from "../nn/parameters.ts";
-import { backward } from "../ops/backward.ts";
+import { Parameters } from "../nn/parameters.ts";
 import { countEqual } from "../ops/contrast.ts";
 import { full } from "../ops/pointwise.ts";
 import { Adam } from "../optim/adam.ts";
+import { groupByPart, UNDECAYED } from "../optim/groups.ts";
 import { ReduceOnPlateau } from "../optim/plateau.ts";
-import { linearWarmup } from "../optim/schedule.ts";
-import { RandomKeys } from "../tensor/random.ts";
+import { rateFactor } from "../optim/schedule.ts";
 import { scope } from "../tensor/scope.ts";
 import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "./assembly.ts";
 import type { Arrays } from "./checkpoints.ts";
-import type { RunConfig } from "./config.ts";
+import type { RunConfig, SettledConfig } from "./config.ts";
+import { differentiate, freezeParameters, trainingContext } from "./learning.ts";
+import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { pairShares } from "./metrics.ts";
-import type { EpochRecord, MemoryPlan, RunPlan } from "./records.ts";
+import type { EpochRecord, RunPlan } from "./records.ts";
 import { Tally } from "./tally.ts";
 
 /** The head on all modalities together; it comes last. */
 export const FUSION = "fusion";
 const HEADS = "heads";
-/** Ends the names of groups of parameters that do not decay: biases, gains of norms. */
-const UNDECAYED = ".vectors";
 
 /** What of a learner, beside the weights, going on from a checkpoint takes. */
 export interface OptimizerState {
@@ -37,7 +40,8 @@ export interface OptimizerState {
 
 export class Learner {
   readonly gpu: Gpu;
-  readonly config: RunConfig;
+  /** That given, with its micro-batch settled. */
+  readonly config: SettledConfig;
   readonly classes: number;
   /** The modalities, then "fusion". */
   readonly heads: readonly string[];
@@ -47,16 +51,26 @@ export class Learner {
   readonly #parameters = new Parameters();
   readonly #optimizer: Adam;
   readonly #tally: Tally;
+  /** Optimizer steps from the first to the last epoch. */
+  readonly #steps: number;
   /** Bytes in use before the first step. */
   readonly #standing: number;
 
   /** Throws a UserError where the configuration does not fit the data. */
   constructor(gpu: Gpu, config: RunConfig, data: DataSet) {
-    const { optimizer, plateau } = config;
+    const { optimizer, plateau, training } = config;
     this.gpu = gpu;
-    this.config = config;
+    this.#steps = training.epochs * Math.ceil(data.count("train") / training.batch);
+    if (optimizer.schedule === "cosine" && optimizer.warmup_steps >= this.#steps) {
+      throw new UserError(
+        `"optimizer.warmup_steps" must be below the ${this.#steps} steps of all epochs where "optimizer.schedule" is ` +
+          `cosine, got ${optimizer.warmup_steps}`,
+      );
+    }
+    this.config = settleMicroBatch(gpu, config, data);
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
+    freezeParameters(this.#parameters, config);
     this.#parameters.allocate(gpu, config.seed);
     const modalities = this.#model.modalities;
     this.heads = [...modalities, FUSION];
@@ -65,13 +79,13 @@ export class Learner {
       part === HEADS
         ? optimizer.head_learning_rate
         : optimizer.learning_rates[part] ?? optimizer.encoder_learning_rate;
-    const groups = [...modalities, HEADS].flatMap((part) => [
-      [part, { learningRate: rateOf(part), weightDecay: optimizer.weight_decay }] as const,
-      [part + UNDECAYED, { learningRate: rateOf(part), weightDecay: 0 }] as const,
-    ]);
+    const learned = new Set([...this.#parameters].filter(({ frozen }) => !frozen).map(partOf));
     this.#optimizer = new Adam(this.#parameters, {
-      groups: Object.fromEntries(groups),
-      groupOf: (parameter) => partOf(parameter) + (parameter.shape.length > 1 ? "" : UNDECAYED),
+      ...groupByPart({
+        rates: Object.fromEntries(Array.from(learned, (part) => [part, rateOf(part)])),
+        weightDecay: optimizer.weight_decay,
+        weightDecays: optimizer.weight_decays,
+      }),
       betas: [optimizer.beta1, optimizer.beta2],
       epsilon: optimizer.epsilon,
     });
@@ -91,6 +105,19 @@ export class Learner {
     this.#standing = gpu.memory.live;
   }
 
+  /** Gives the encoder of a modality the weights of a checkpoint; throws a UserError where they do not fit. */
+  async loadEncoder(
+    modality: string,
+    checkpoint: TensorFile,
+    warn: (message: string) => void,
+  ): Promise<void> {
+    const encoder = this.#model.encoders[modality];
+    if (!(encoder instanceof Vit || encoder instanceof Bert)) {
+      throw new TypeError(`Cannot load weights into "${modality}": it has no transformer`);
+    }
+    await loadEncoderWeights(this.#parameters, modality, checkpoint, encoder.config, { warn });
+  }
+
   /** Logits of every head, [batch, classes], without dropout. */
   logits(batch: Batch): Record<string, Tensor> {
     return scope(() => {
@@ -104,12 +131,8 @@ export class Learner {
    * `number` counts all micro-batches of the run and picks the random numbers of dropout.
    */
   accumulate(batch: Batch, weight: number, number: number): void {
-    const { config: { seed }, gpu } = this;
-    scope(() => {
-      const labels = Tensor.from(gpu, batch.labels.slice(), [batch.size]);
-      const inputs = this.#model.upload(gpu, batch.modalities);
-      const outputs = this.#model.forward(inputs, { keys: new RandomKeys(seed, number) });
-      const losses = this.#model.losses(outputs, labels);
+    const { config, gpu } = this;
+    differentiate(gpu, this.#model, batch, trainingContext(config, number), weight, (losses, labels) => {
       const addLoss = (name: string, loss: Tensor) => this.#tally.add(`loss.${name}`, loss, batch.size);
       this.#tally.add("samples", full(gpu, [1], batch.size));
       addLoss("total", losses.total);
@@ -121,19 +144,19 @@ export class Learner {
         this.#tally.add(`right.${name}`, countEqual(losses.predictions[name]!, labels));
       }
       for (const { a, b, counts } of losses.pairs) this.#tally.add(nameOf([a, b]), counts);
-      backward(losses.objective, full(gpu, [], weight));
     });
   }
 
   /** Moves the parameters by the gradients, which then start again from zero; `step` counts from 0. */
   step(step: number): void {
-    this.#optimizer.step({ rateFactor: this.#warmup(step) });
+    const { max_gradient_norm: maxNorm } = this.config.optimizer;
+    this.#optimizer.step({ rateFactor: this.#rateFactor(step), ...(maxNorm !== null && { maxNorm }) });
     this.#parameters.zeroGrad();
   }
 
   /** Learning rates by part as they are in a step. */
   learningRates(step: number): Record<string, number> {
-    const factor = this.#warmup(step);
+    const factor = this.#rateFactor(step);
     const rates = Object.entries(this.#optimizer.learningRates).filter(([group]) =>
       !group.endsWith(UNDECAYED)
     );
@@ -174,23 +197,16 @@ export class Learner {
       adapter: this.gpu.name,
       adapter_class: this.gpu.adapterClass,
       parameters,
+      frozen: sum([...this.#parameters].map(({ frozen, shape }) => frozen ? sizeOf(shape) : 0)),
+      memory: planMemory(this.gpu, this.config, data),
       samples: { train: train!, validation: validation!, test: test! },
       classes: this.classes,
     };
   }
 
-  /** Means something after the first step and before any evaluation. */
-  memoryPlan(): MemoryPlan {
-    const sizes = this.#parameters.arrays.map(({ values }) => values.bytes);
-    const weights = sizes.reduce((sum, bytes) => sum + bytes, 0);
-    return {
-      weights,
-      gradients: weights,
-      moments: 2 * weights,
-      activations: this.gpu.memory.peakLive - this.#standing,
-      largest_array: Math.max(...sizes),
-      binding_limit: this.gpu.limits.maxStorageBufferBindingSize,
-    };
+  /** Bytes of activations at the peak; of training as long as nothing has been evaluated. */
+  get peakActivations(): number {
+    return this.gpu.memory.peakLive - this.#standing;
   }
 
   async readWeights(): Promise<Arrays> {
@@ -225,10 +241,9 @@ export class Learner {
 
   /** Goes on from what `readOptimizer` gave. Throws a UserError, naming `source`, where it is not of this model. */
   writeOptimizer(arrays: Arrays, { step, learning_rates }: OptimizerState, source: string): void {
+    const learned = [...this.#parameters].filter(({ frozen }) => !frozen);
     const moments = (part: string) =>
-      new Map(
-        [...this.#parameters].map(({ name }) => [name, this.#dataOf(arrays, `${part}.${name}`, source)]),
-      );
+      new Map(learned.map(({ name }) => [name, this.#dataOf(arrays, `${part}.${name}`, source)]));
     const sums = this.#dataOf(arrays, "sums", source);
     try {
       this.#optimizer.write({
@@ -251,8 +266,9 @@ export class Learner {
     this.#parameters.dispose();
   }
 
-  #warmup(step: number): number {
-    return linearWarmup(step, this.config.optimizer.warmup_steps);
+  #rateFactor(step: number): number {
+    const { schedule, warmup_steps } = this.config.optimizer;
+    return rateFactor(schedule, step, warmup_steps, this.#steps);
   }
 
   #shaped(values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): Arrays {
@@ -268,8 +284,12 @@ export class Learner {
   }
 }
 
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 /** The modality, or "heads". */
-function partOf({ name }: Parameter): string {
+function partOf({ name }: { readonly name: string }): string {
   return name.slice(0, name.indexOf("."));
 }
 

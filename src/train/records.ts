@@ -36,15 +36,21 @@ export interface Evaluation {
   pairs: Record<string, PairShares>;
 }
 
+/** What training takes of the device's memory, in bytes. */
 export interface MemoryPlan {
+  /** Samples that go through the model at once. */
+  micro_batch: number;
   weights: number;
+  /** Of what is not frozen, like the moments. */
   gradients: number;
   /** Both moments of the optimizer. */
   moments: number;
-  /** The most that was in use beyond these during the first step: activations and their gradients. */
+  /** The most that is in use beyond these while a micro-batch is differentiated: activations and their gradients. */
   activations: number;
-  /** The largest single array of parameters, which must fit a binding of the adapter. */
-  largest_array: number;
+  /** All of it, with the buffers that wait for reuse. */
+  held: number;
+  /** The largest buffer. Beyond the binding limit, which only tables of embeddings may be, it is bound in parts. */
+  largest_buffer: number;
   binding_limit: number;
 }
 
@@ -54,6 +60,9 @@ export interface RunPlan {
   adapter_class: string;
   /** Learned values of each part: encoders, then heads. */
   parameters: Record<string, number>;
+  /** Of these, so many are frozen. */
+  frozen: number;
+  memory: MemoryPlan;
   samples: { train: number; validation: number; test: number };
   classes: number;
 }
@@ -75,8 +84,8 @@ export interface Progress {
 /** Told what happens, in this order. */
 export interface Observer {
   planned(plan: RunPlan): void;
-  /** After the first step. */
-  measured(memory: MemoryPlan): void;
+  /** After the first step: bytes of activations at the peak, as `MemoryPlan` has them. */
+  measured(activations: number): void;
   progressed(progress: Progress): void;
   epochEnded(record: EpochRecord, isBest: boolean): void;
   note(message: string): void;

@@ -68,6 +68,11 @@ export class RunFolder {
     return new RunFolder(this.path, config);
   }
 
+  /** Where the files of a modality's pretrained encoder are kept. */
+  encoderFolder(modality: string): string {
+    return join(this.path, "encoders", modality);
+  }
+
   appendRecord(record: EpochRecord): void {
     try {
       Deno.writeTextFileSync(join(this.path, "metrics.jsonl"), JSON.stringify(record) + "\n", {

@@ -120,7 +120,7 @@ class Trainer {
       const isStep = index % perStep === 0 || index === microBatches;
       if (!isStep) continue;
       this.#learner.step(this.state.step);
-      if (!this.#isMeasured) observer.measured(this.#learner.memoryPlan());
+      if (!this.#isMeasured) observer.measured(this.#learner.peakActivations);
       this.#isMeasured = true;
       this.state.step++;
       this.state.batch = index;
@@ -163,7 +163,7 @@ class Trainer {
       seconds: Number(this.state.epoch_seconds.toFixed(2)),
     };
     const isBest = score > (this.state.best?.accuracy ?? -Infinity);
-    learner.plateau.step(score);
+    if (learner.config.optimizer.schedule === "plateau") learner.plateau.step(score);
     learner.resetMeans();
     this.state.epoch++;
     this.state.batch = 0;

@@ -68,6 +68,26 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ["=3", "--set takes key=value"],
     ["__proto__.x=1", '"__proto__.x" is no key'],
     ["optimizer..x=1", '"optimizer..x" is no key'],
+    ["model.encoders.text.frozen=0", '"model.encoders.text.frozen" must be at least 1, got 0'],
+    ["model.encoders.text.frozen=all", 'must be true, false or a number of layers, got "all"'],
+    [
+      "model.encoders.text.frozen=2",
+      '"model.encoders.text.frozen" must be at most',
+      "got 2 and 1; true freezes",
+    ],
+    ["model.encoders.text.froze=1", 'did you mean "model.encoders.text.frozen"?'],
+    ["model.checkpointing=1", '"model.checkpointing" must be true or false, got 1'],
+    ["optimizer.schedule=cosin", "one of plateau, cosine, constant", 'did you mean "cosine"?'],
+    ["optimizer.max_gradient_norm=0", '"optimizer.max_gradient_norm" must be more than 0, got 0'],
+    ["optimizer.max_gradient_norm=big", '"optimizer.max_gradient_norm" must be a number, got "big"'],
+    ["optimizer.weight_decays.text=-1", '"optimizer.weight_decays.text" must be at least 0, got -1'],
+    ["optimizer.weight_decays=1", '"optimizer.weight_decays" must be a group of keys, got 1'],
+    [
+      "training.micro_batch=all",
+      '"training.micro_batch" must be a whole number, at least 1, or "auto", got "all"',
+    ],
+    ["training.micro_batch=0", "at least 1"],
+    ["training.memory_limit=4GiB", '"training.memory_limit" must be a number, got "4GiB"'],
     ["training.batch=100", '"training.batch" must be a multiple of "training.micro_batch", got 100 and 32'],
     ["model.encoders.text.hidden_size=63", "a multiple of", "got 63 and 4"],
     [
@@ -82,6 +102,37 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
       return true;
     }, setting);
   }
+});
+
+Deno.test("configurations written before fine-tuning had controls are those without", () => {
+  const old = structuredClone(PRESETS.emoji) as unknown as Record<string, Record<string, unknown>>;
+  for (
+    const [group, key] of [
+      ["model", "checkpointing"],
+      ["optimizer", "weight_decays"],
+      ["optimizer", "schedule"],
+      ["optimizer", "max_gradient_norm"],
+      ["training", "memory_limit"],
+    ] as const
+  ) delete old[group]![key];
+  for (const encoder of Object.values(old.model!.encoders as object)) delete encoder.frozen;
+  assert.deepEqual(parseConfig(old, "config.json"), PRESETS.emoji);
+});
+
+Deno.test("settings of fine-tuning are read", () => {
+  const { model, optimizer, training } = withSettings(PRESETS.emoji, [
+    "model.encoders.image.frozen=2",
+    "model.encoders.text.frozen=true",
+    "training.micro_batch=auto",
+    "optimizer.max_gradient_norm=1",
+    "optimizer.max_gradient_norm=null",
+    "optimizer.weight_decays.heads=0",
+  ]);
+  assert.equal(model.encoders.image!.frozen, 2);
+  assert.equal(model.encoders.text!.frozen, true);
+  assert.equal(training.micro_batch, "auto");
+  assert.equal(optimizer.max_gradient_norm, null);
+  assert.deepEqual(optimizer.weight_decays, { heads: 0 });
 });
 
 Deno.test("parseConfig() names the file and the key that is missing", () => {

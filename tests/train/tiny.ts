@@ -5,7 +5,8 @@ import { type DataSet, type EpochKey, type Sample, SampleSet } from "../../src/d
 import { ImageModality, TextModality } from "../../src/data/modalities.ts";
 import { Random } from "../../src/data/random.ts";
 import { TextTokenizer } from "../../src/data/tokenizer.ts";
-import { numbered, wordPieceJson } from "../../src/data/word_piece.ts";
+import { wordPieceJson } from "../../src/data/tokenizer_json.ts";
+import { numbered } from "../../src/data/word_piece.ts";
 import { type RunConfig, withSettings } from "../../src/train/config.ts";
 import { PRESETS } from "../../src/train/presets.ts";
 import type { EpochRecord, Observer } from "../../src/train/records.ts";

@@ -1,0 +1,148 @@
+/** What training takes of the device's memory, found out before it begins; and the micro-batch that fits. */
+import type { Batch, ModalityBatch } from "../data/batch.ts";
+import type { DataSet, ModalitySpec } from "../data/data_set.ts";
+import { CountingGpu } from "../gpu/counting_gpu.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { UserError } from "../io/user_error.ts";
+import type { UnisMmc } from "../models/unis_mmc.ts";
+import { type FrozenArray, type Parameter, Parameters } from "../nn/parameters.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { withOwnTape } from "../tensor/tape.ts";
+import { buildModel } from "./assembly.ts";
+import type { RunConfig, SettledConfig } from "./config.ts";
+import { differentiate, freezeParameters, trainingContext } from "./learning.ts";
+import type { MemoryPlan } from "./records.ts";
+
+const GIB = 2 ** 30;
+
+/** The share of the limit that "auto" plans with. What is not planned takes the rest: driver, operand textures, reads. */
+const USABLE = 0.8;
+
+/** Names and shapes as they will be; their first values are never drawn. */
+class UndrawnParameters extends Parameters {
+  override declare(name: string, shape: Shape): Parameter {
+    return super.declare(name, shape, () => {});
+  }
+}
+
+/** Runs micro-batches of a configuration, as full as samples can be, on a device that only counts. */
+class Planner {
+  readonly #counting: CountingGpu;
+  readonly #config: RunConfig;
+  readonly #data: DataSet;
+  readonly #model: UnisMmc;
+  readonly #parameters = new UndrawnParameters();
+  readonly #standing: number;
+
+  constructor(gpu: Gpu, config: RunConfig, data: DataSet) {
+    this.#counting = new CountingGpu(gpu);
+    this.#config = config;
+    this.#data = data;
+    this.#model = buildModel(this.#parameters.root, config, data);
+    freezeParameters(this.#parameters, config);
+    this.#parameters.allocate(this.#counting.gpu, 0);
+    this.#standing = this.#counting.memory.live;
+  }
+
+  /** Peaks only rise, so ask for small micro-batches first. Throws RangeError for one beyond the adapter's limits. */
+  plan(microBatch: number): MemoryPlan {
+    const { gpu } = this.#counting;
+    gpu.trim();
+    const batch = fullBatch(this.#data, microBatch);
+    const context = trainingContext(this.#config, 0);
+    // On a tape of its own, so that nothing is left recorded where the limits end it halfway.
+    withOwnTape(() => differentiate(gpu, this.#model, batch, context, 1));
+    const learned = bytesOf(this.#parameters.arrays);
+    const moments = 2 * learned;
+    return {
+      micro_batch: microBatch,
+      weights: learned + bytesOf(this.#parameters.frozenArrays),
+      gradients: learned,
+      moments,
+      activations: gpu.memory.peakLive - this.#standing,
+      held: gpu.memory.peakHeld + moments,
+      largest_buffer: this.#counting.largest,
+      binding_limit: gpu.limits.maxStorageBufferBindingSize,
+    };
+  }
+}
+
+/** The plan of a configuration. Throws a UserError for a micro-batch beyond the adapter's limits. */
+export function planMemory(gpu: Gpu, config: SettledConfig, data: DataSet): MemoryPlan {
+  const { micro_batch } = config.training;
+  try {
+    return new Planner(gpu, config, data).plan(micro_batch);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(
+      `"training.micro_batch" of ${micro_batch} is too much for the adapter: ${error.message}; use a smaller one, or auto`,
+    );
+  }
+}
+
+/**
+ * Settles a micro-batch of "auto": the largest part of the batch whose plan fits the memory limit and the adapter's
+ * limits. The batch stays as it is. Throws a UserError where a single sample does not fit.
+ */
+export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: DataSet): SettledConfig {
+  const settled = (micro_batch: number) => ({ ...config, training: { ...config.training, micro_batch } });
+  const { micro_batch, batch } = config.training;
+  if (micro_batch !== "auto") return settled(micro_batch);
+  const limit = config.training.memory_limit ?? defaultLimit(gpu);
+  const planner = new Planner(gpu, config, data);
+  let best: number | undefined;
+  let reason = "";
+  for (let size = 1; size <= batch; size++) {
+    if (batch % size !== 0) continue;
+    try {
+      const { held } = planner.plan(size);
+      if (held > USABLE * limit) {
+        reason = `it takes ${held} bytes, and ${USABLE} of "training.memory_limit", ${limit}, may be used`;
+        break;
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      reason = error.message;
+      break;
+    }
+    best = size;
+  }
+  if (best === undefined) {
+    throw new UserError(
+      `Not even one sample at a time fits: ${reason}; try model.checkpointing=true, or freeze layers`,
+    );
+  }
+  return settled(best);
+}
+
+/**
+ * What "auto" may use where the configuration does not say, in bytes: WebGPU tells no adapter's memory. 4 GiB of a
+ * processor's; of a GPU's, as much as its largest buffer, but 4 to 8 GiB.
+ */
+function defaultLimit({ adapterClass, limits }: Gpu): number {
+  return adapterClass === "software" ? 4 * GIB : Math.min(Math.max(limits.maxBufferSize, 4 * GIB), 8 * GIB);
+}
+
+/** A batch of the longest samples there may be, with nothing in them. */
+function fullBatch(data: DataSet, size: number): Batch {
+  const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, fullModality(spec, size)]));
+  return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), modalities };
+}
+
+function fullModality(spec: ModalitySpec, size: number): ModalityBatch {
+  if (spec.kind === "image") {
+    const { kind, height, width } = spec;
+    return { kind, height, width, pixels: new Uint8Array(size * height * width * 3) };
+  }
+  if (spec.kind === "features") {
+    return { kind: spec.kind, width: spec.width, values: new Float32Array(size * spec.width) };
+  }
+  const { kind, maxTokens: tokens, vocabularySize, padId } = spec;
+  // As many different words as there are: each takes a row of its own in the gradient.
+  const ids = Uint32Array.from({ length: size * tokens }, (_, i) => (padId + 1 + i) % vocabularySize);
+  return { kind, tokens, ids, mask: new Uint32Array(size * tokens).fill(1) };
+}
+
+function bytesOf(arrays: readonly FrozenArray[]): number {
+  return arrays.reduce((sum, { values }) => sum + values.bytes, 0);
+}

@@ -1,0 +1,149 @@
+/** The memory plan against what training takes, and the micro-batch found from it. */
+import assert from "node:assert/strict";
+import type { Batch } from "../../src/data/batch.ts";
+import type { DataSet, ModalitySpec } from "../../src/data/data_set.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { type RunConfig, withSettings } from "../../src/train/config.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { planMemory, settleMicroBatch } from "../../src/train/memory_plan.ts";
+import { PRESETS } from "../../src/train/presets.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { generator } from "../ops/table.ts";
+import { TINY_MODEL } from "./tiny.ts";
+
+/** Random samples of a configuration's sizes, texts of full length. */
+function randomData({ data }: RunConfig): DataSet {
+  const side = data.image_size, tokens = data.max_tokens, words = 900;
+  const half = [0.5, 0.5, 0.5] as const;
+  const modalities: ModalitySpec[] = [
+    { name: "image", kind: "image", height: side, width: side, mean: half, std: half },
+    { name: "text", kind: "text", vocabularySize: words, maxTokens: tokens, padId: 0 },
+  ];
+  const random = generator(1);
+  const whole = (below: number) => Math.floor(random() * below);
+  const batch = (_: unknown, rows: Uint32Array): Promise<Batch> =>
+    Promise.resolve({
+      size: rows.length,
+      rows,
+      labels: rows.map((row) => row % 9),
+      modalities: {
+        image: {
+          kind: "image",
+          pixels: Uint8Array.from({ length: rows.length * side * side * 3 }, () => whole(256)),
+          height: side,
+          width: side,
+        },
+        text: {
+          kind: "text",
+          ids: Uint32Array.from({ length: rows.length * tokens }, () => 1 + whole(words - 1)),
+          mask: new Uint32Array(rows.length * tokens).fill(1),
+          tokens,
+        },
+      },
+    });
+  return {
+    name: "random",
+    classes: Array.from({ length: 9 }, (_, i) => `class ${i}`),
+    modalities,
+    count: () => 1000,
+    id: (_, row) => String(row),
+    label: (_, row) => row % 9,
+    text: () => "",
+    batch,
+  };
+}
+
+const emoji = (...settings: string[]) => withSettings(PRESETS.emoji, settings);
+const deeper = [
+  "model.encoders.image.num_hidden_layers=4",
+  "model.encoders.text.num_hidden_layers=4",
+  "training.micro_batch=8",
+];
+
+const CASES: Record<string, RunConfig> = {
+  "a tiny model": emoji(...TINY_MODEL, "training.micro_batch=8"),
+  "a tiny model, sample by sample": emoji(...TINY_MODEL, "training.micro_batch=1"),
+  "the emoji preset": emoji(),
+  "deeper encoders with checkpointing": emoji(...deeper, "model.checkpointing=true"),
+  "frozen layers": emoji(...deeper, "model.encoders.image.frozen=2", "model.encoders.text.frozen=true"),
+};
+
+for (const [name, config] of Object.entries(CASES)) {
+  Deno.test(`the plan of ${name} foretells the peak of its activations`, async () => {
+    const gpu = await Gpu.open(); // peaks are of a device's whole life
+    const data = randomData(config);
+    const learner = new Learner(gpu, config, data);
+    const plan = planMemory(gpu, learner.config, data);
+    const { micro_batch } = learner.config.training;
+    const batch = await data.batch("train", Uint32Array.from({ length: micro_batch }, (_, i) => i));
+    for (const number of [0, 1]) learner.accumulate(batch, 0.5, number);
+    const measured = learner.peakActivations;
+    learner.step(0);
+    await gpu.finish();
+    const ratio = plan.activations / measured;
+    assert.ok(Math.abs(ratio - 1) < 0.05, `${plan.activations} planned, ${measured} measured`);
+    // What stands: weights, gradients, moments, and little beside.
+    const { weights, gradients, moments } = plan;
+    const standing = weights + gradients + moments;
+    const { live, peakHeld } = gpu.memory;
+    assert.ok(live >= standing && live < 1.1 * standing + 2 ** 14, `${live} for ${standing}`);
+    assert.ok(Math.abs(plan.held / peakHeld - 1) < 0.1, `${plan.held} planned, ${peakHeld} held`);
+    learner.dispose();
+    assert.equal(gpu.memory.live, 0);
+    gpu.destroy();
+  });
+}
+
+const shared = await openTestGpu();
+const auto = (...settings: string[]) =>
+  emoji(...TINY_MODEL, "training.batch=48", "training.micro_batch=auto", ...settings);
+const data = randomData(auto());
+
+function settled(config: RunConfig, gpu: Gpu = shared): number {
+  const { training } = settleMicroBatch(gpu, config, data);
+  assert.equal(training.batch, config.training.batch);
+  return training.micro_batch;
+}
+
+Deno.test("micro_batch auto is the largest part of the batch that the memory limit allows", () => {
+  assert.equal(settled(auto()), 48);
+  for (const size of [1, 3, 8, 24]) {
+    const config = auto(`training.micro_batch=${size}`);
+    const { held } = planMemory(shared, settleMicroBatch(shared, config, data), data);
+    assert.equal(settled(auto(`training.memory_limit=${Math.ceil(held / 0.8)}`)), size);
+    if (size > 1) assert.ok(settled(auto(`training.memory_limit=${Math.floor(held / 0.8) - 1}`)) < size);
+  }
+  assert.throws(
+    () => settled(auto("training.memory_limit=100000")),
+    /UserError: Not even one sample at a time fits.*"training.memory_limit", 100000.*checkpointing/,
+  );
+});
+
+Deno.test("micro_batch auto takes more samples with checkpointing, and plans take no device memory", () => {
+  const live = shared.memory.live;
+  const settings = ["training.memory_limit=3000000", ...deeper, "training.micro_batch=auto"];
+  const [plain, checkpointed] = [false, true].map((on) =>
+    settled(auto(...settings, `model.checkpointing=${on}`))
+  );
+  assert.ok(checkpointed! > plain!, `${checkpointed} and ${plain}`);
+  assert.equal(shared.memory.live, live);
+});
+
+Deno.test("micro_batch auto keeps to the adapter's binding limit; a fixed one beyond it is refused", async () => {
+  const gpu = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 2 ** 16 } });
+  const size = settled(auto(), gpu);
+  assert.ok(size > 1 && size < 48, `${size}`);
+  const fixed = (micro_batch: number) =>
+    planMemory(gpu, settleMicroBatch(gpu, auto(`training.micro_batch=${micro_batch}`), data), data);
+  assert.equal(fixed(size).micro_batch, size);
+  assert.throws(
+    () => fixed(48),
+    /UserError: "training.micro_batch" of 48 is too much.*binding limit of 65536/,
+  );
+  const learner = new Learner(gpu, auto(), data);
+  assert.equal(learner.config.training.micro_batch, size);
+  learner.accumulate(await data.batch("train", new Uint32Array(size)), 1, 0); // binds what was planned
+  await gpu.finish();
+  learner.dispose();
+  gpu.destroy();
+});
