@@ -1,4 +1,4 @@
-import createDecoder from "npm:@jsquash/jpeg@1.6.0/codec/dec/mozjpeg_dec.js";
+import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import { exifOrientation } from "./exif.ts";
 import { packagePath } from "./package_file.ts";
 
@@ -84,7 +84,7 @@ async function startDecoder(): Promise<Decoder> {
   // The package would fetch the module; it is read from the package's folder instead.
   compiled ??= Deno.readFile(
     packagePath(
-      "npm:@jsquash/jpeg@1.6.0/codec/dec/mozjpeg_dec.wasm",
+      "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm",
       (specifier) => import.meta.resolve(specifier),
     ),
   ).then((code) => WebAssembly.compile(code));

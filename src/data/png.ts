@@ -1,4 +1,4 @@
-import { decode, type DecodedPng } from "npm:fast-png@8.0.0";
+import { decode, type DecodedPng } from "fast-png";
 import { exifOrientation } from "./exif.ts";
 import type { RgbaImage } from "./jpeg.ts";
 
