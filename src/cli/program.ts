@@ -43,6 +43,11 @@ function program(): Command {
     .option("--seed <number>", "of weights, order, augmentation and dropout", wholeNumber(0))
     .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1))
     .addOption(device())
+    .option(
+      "--micro-batch <number|auto>",
+      "samples that go through the model at once; auto: what memory allows",
+    )
+    .option("--checkpointing", "compute activations twice, and keep few of them")
     .option("--out <folder>", "folder of the run (default: runs/<preset>-<method>-<seed>-<time>)")
     .option("--set <key=value...>", "change single settings, such as optimizer.weight_decay=0")
     .option("--resume <run>", "go on with a run from its last checkpoint")

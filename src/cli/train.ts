@@ -28,6 +28,8 @@ export interface TrainFlags {
   imageEncoder?: string;
   textEncoder?: string;
   method?: Method;
+  microBatch?: string;
+  checkpointing?: boolean;
   seed?: number;
   epochs?: number;
   device: DeviceKind;
@@ -37,7 +39,17 @@ export interface TrainFlags {
 }
 
 /** Flags that a resumed run takes from its configuration. */
-const FIXED = ["preset", "imageEncoder", "textEncoder", "method", "seed", "out", "set"];
+const FIXED = [
+  "preset",
+  "imageEncoder",
+  "textEncoder",
+  "method",
+  "microBatch",
+  "checkpointing",
+  "seed",
+  "out",
+  "set",
+];
 
 /** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */
 export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
@@ -98,13 +110,16 @@ function wantedEncoders({ imageEncoder, textEncoder }: TrainFlags): Wanted {
   };
 }
 
-function configOf(preset: RunConfig, { method, seed, epochs, set = [] }: TrainFlags): RunConfig {
-  const flags = [
-    method === undefined ? [] : [`method=${method}`],
-    seed === undefined ? [] : [`seed=${seed}`],
-    epochs === undefined ? [] : [`training.epochs=${epochs}`],
-  ].flat();
-  return withSettings(preset, [...flags, ...set]);
+function configOf(preset: RunConfig, flags: TrainFlags): RunConfig {
+  const { method, seed, epochs, microBatch, checkpointing, set = [] } = flags;
+  const settings = Object.entries({
+    "method": method,
+    "seed": seed,
+    "training.epochs": epochs,
+    "training.micro_batch": microBatch,
+    "model.checkpointing": checkpointing,
+  }).flatMap(([key, value]) => value === undefined ? [] : [`${key}=${value}`]);
+  return withSettings(preset, [...settings, ...set]);
 }
 
 /** The run to go on with. Throws a UserError where there is nothing left to do, or a flag would change what was begun. */

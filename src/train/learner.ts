@@ -22,7 +22,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "./assembly.ts";
 import type { Arrays } from "./checkpoints.ts";
 import type { RunConfig, SettledConfig } from "./config.ts";
-import { differentiate, freezeParameters, trainingContext } from "./learning.ts";
+import { differentiate, freezeParameters, isPretrained, trainingContext } from "./learning.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { pairShares } from "./metrics.ts";
 import type { EpochRecord, RunPlan } from "./records.ts";
@@ -56,7 +56,10 @@ export class Learner {
   /** Bytes in use before the first step. */
   readonly #standing: number;
 
-  /** Throws a UserError where the configuration does not fit the data. */
+  /**
+   * Throws a UserError where the configuration does not fit the data. Pretrained encoders have weights of zero until
+   * `loadEncoder` or `writeWeights` gives them some.
+   */
   constructor(gpu: Gpu, config: RunConfig, data: DataSet) {
     const { optimizer, plateau, training } = config;
     this.gpu = gpu;
@@ -71,7 +74,7 @@ export class Learner {
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
-    this.#parameters.allocate(gpu, config.seed);
+    this.#parameters.allocate(gpu, config.seed, (name) => isPretrained(config, name));
     const modalities = this.#model.modalities;
     this.heads = [...modalities, FUSION];
     this.pairs = modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
