@@ -28,6 +28,7 @@ export async function evaluate(folder: string, { split, device }: EvaluateFlags)
   } catch (error) {
     throw error instanceof Interrupted ? new Interrupted("stopped") : error;
   } finally {
+    data.close?.();
     learner.dispose();
     gpu.destroy();
   }

@@ -98,6 +98,7 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
     throw new Interrupted(`stopped, and all is saved; go on by: unis train --resume ${run.path}`);
   } finally {
     writeSession();
+    data.close?.();
     learner.dispose();
     gpu.destroy();
   }

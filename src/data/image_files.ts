@@ -4,7 +4,7 @@ import { DecodePool } from "./decode_pool.ts";
 import type { RgbImage } from "./image.ts";
 import { type ImageSlots, MemorySlots, openDiskSlots } from "./image_slots.ts";
 import type { ImageSource } from "./modalities.ts";
-import type { Preprocessor } from "./preprocessor.ts";
+import type { ImagePreparation } from "./prepare_image.ts";
 
 export interface ImageFilesOptions {
   /** Start of the cache file's name. */
@@ -30,7 +30,12 @@ export class ImageFiles implements ImageSource {
   readonly #underWay = new Map<number, Promise<RgbImage>>();
   #note: ((message: string) => void) | undefined;
 
-  constructor(paths: readonly string[], { spec, preparation }: Preprocessor, options: ImageFilesOptions) {
+  /** `preparation` are the steps that lead to the size in `spec`. */
+  constructor(
+    paths: readonly string[],
+    { spec, preparation }: { spec: { height: number; width: number }; preparation: ImagePreparation },
+    options: ImageFilesOptions,
+  ) {
     const { height, width } = spec;
     const { directory, name, note, workers } = options;
     this.#paths = paths;

@@ -2,6 +2,8 @@
 import type { DataSet, ModalitySpec } from "../data/data_set.ts";
 import { loadEmoji } from "../data/emoji/emoji.ts";
 import { loadTokenizer } from "../data/load_tokenizer.ts";
+import type { ImagePreparation } from "../data/prepare_image.ts";
+import { loadPreprocessor } from "../data/preprocessor.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert, bertConfig, robertaConfig } from "../models/bert.ts";
 import type { Encoder } from "../models/encoder.ts";
@@ -9,31 +11,40 @@ import { mlpConfig, MlpEncoder } from "../models/mlp_encoder.ts";
 import { UnisMmc } from "../models/unis_mmc.ts";
 import { Vit, vitConfig } from "../models/vit.ts";
 import type { Scope } from "../nn/parameters.ts";
-import type { EncoderConfig, RunConfig } from "./config.ts";
+import { type EncoderConfig, isPretrained, type RunConfig } from "./config.ts";
 import { nearest } from "./nearest.ts";
 
 /**
- * Loads the data set of a configuration; `filesOf` names the folder with the tokenizer of a modality's pretrained encoder;
+ * Loads the data set of a configuration; `filesOf` names the folder with the tokenizer or preprocessor of a modality's
+ * pretrained encoder;
  * `note` is told what is worth knowing.
  */
 export async function loadData(
-  { data, model }: RunConfig,
+  config: RunConfig,
   filesOf: (modality: string) => string,
   note: (message: string) => void,
 ): Promise<DataSet> {
+  const { data } = config;
   const { flip, shift, scale, brightness, contrast, saturation } = data;
-  const { text } = model.encoders;
-  const isPretrained = text !== undefined && "pretrained" in text && text.pretrained !== undefined;
   return loadEmoji({
     labels: data.labels,
     imageSize: data.image_size,
     normalisation: { mean: data.image_mean, std: data.image_std },
-    ...(isPretrained && { tokenizer: await loadTokenizer(filesOf("text")) }),
+    ...(isPretrained(config, "image") &&
+      { preparation: await preparationFor(data.image_size, filesOf("image")) }),
+    ...(isPretrained(config, "text") && { tokenizer: await loadTokenizer(filesOf("text")) }),
     maxTokens: data.max_tokens,
     augmentation: { flip, shift, scale, brightness, contrast, saturation },
     wordDropout: data.word_dropout,
     note,
   });
+}
+
+/** The steps of a folder's preprocessor; where its images have another size than wanted, one resize to that. */
+async function preparationFor(size: number, folder: string): Promise<ImagePreparation> {
+  const { spec, preparation } = await loadPreprocessor(folder);
+  if (spec.height === size && spec.width === size) return preparation;
+  return { filter: preparation.filter, resize: { height: size, width: size } };
 }
 
 /** Declares the model below `at`. Throws a UserError where the configuration does not fit the data. */

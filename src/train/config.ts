@@ -144,6 +144,12 @@ export type SettledConfig = RunConfig & { readonly training: { readonly micro_ba
 export type EncoderConfig = z.infer<typeof encoderSchema>;
 export type Method = RunConfig["method"];
 
+/** True where the first weights of a modality's encoder are loaded, not drawn. */
+export function isPretrained({ model }: RunConfig, modality: string): boolean {
+  const encoder = model.encoders[modality];
+  return encoder !== undefined && "pretrained" in encoder && encoder.pretrained !== undefined;
+}
+
 /** Checks a configuration, e.g. one read from a file. Throws a UserError naming `source`, the key and what is expected. */
 export function parseConfig(value: unknown, source: string): RunConfig {
   const result = configSchema.safeParse(value);

@@ -21,8 +21,8 @@ import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "./assembly.ts";
 import type { Arrays } from "./checkpoints.ts";
-import type { RunConfig, SettledConfig } from "./config.ts";
-import { differentiate, freezeParameters, isPretrained, trainingContext } from "./learning.ts";
+import { isPretrained, type RunConfig, type SettledConfig } from "./config.ts";
+import { differentiate, freezeParameters, trainingContext } from "./learning.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { pairShares } from "./metrics.ts";
 import type { EpochRecord, RunPlan } from "./records.ts";
@@ -74,7 +74,11 @@ export class Learner {
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
-    this.#parameters.allocate(gpu, config.seed, (name) => isPretrained(config, name));
+    this.#parameters.allocate(
+      gpu,
+      config.seed,
+      (name) => isPretrained(config, name.slice(0, name.indexOf("."))),
+    );
     const modalities = this.#model.modalities;
     this.heads = [...modalities, FUSION];
     this.pairs = modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));

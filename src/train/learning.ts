@@ -22,12 +22,6 @@ export function freezeParameters(parameters: Parameters, { model }: RunConfig): 
   });
 }
 
-/** True for a parameter of an encoder whose first weights are loaded and need not be drawn. */
-export function isPretrained({ model }: RunConfig, name: string): boolean {
-  const encoder = model.encoders[name.slice(0, name.indexOf("."))];
-  return encoder !== undefined && "pretrained" in encoder && encoder.pretrained !== undefined;
-}
-
 /** `number` counts all micro-batches of the run and picks the random numbers of dropout. */
 export function trainingContext({ seed, model }: RunConfig, number: number): Context {
   return { keys: new RandomKeys(seed, number), checkpointing: model.checkpointing };

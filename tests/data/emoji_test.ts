@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { prepareImage } from "../../src/data/prepare_image.ts";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -173,6 +174,22 @@ Deno.test("loadEmoji() batches are images and texts of the sizes promised", asyn
   }
   assert.equal(seen, 538);
   assert.equal(unknown, 0, "unseen words are left out");
+});
+
+Deno.test("loadEmoji() prepares images as a pretrained encoder wants them", async () => {
+  const preparation = { filter: "bicubic", resize: { height: 48, width: 48 } } as const;
+  const prepared = await load({ imageSize: 48, preparation });
+  const plain = await load({ imageSize: 64 });
+  const rows = Uint32Array.of(0, 100, 537);
+  const { pixels } = image(await prepared.batch("test", rows));
+  const { pixels: drawings } = image(await plain.batch("test", rows));
+  rows.forEach((_, i) => {
+    const size = 64 * 64 * 3;
+    const drawing = { pixels: drawings.subarray(i * size, (i + 1) * size), height: 64, width: 64 };
+    const expected = prepareImage(drawing, preparation).pixels;
+    assert.deepEqual(pixels.subarray(i * expected.length, (i + 1) * expected.length), expected);
+  });
+  prepared.close();
 });
 
 Deno.test("loadEmoji() draws on white and never mirrors a flag", async () => {

@@ -1,8 +1,10 @@
 import { type Augmentation, LIGHT_AUGMENTATION } from "../augmentation.ts";
 import { type ImageSpec, type Sample, SampleSet } from "../data_set.ts";
+import { ImageFiles } from "../image_files.ts";
 import { cachedImages, defaultCacheDirectory } from "../image_store.ts";
-import { ImageModality, TextModality } from "../modalities.ts";
+import { ImageModality, type ImageSource, TextModality } from "../modalities.ts";
 import type { Resolve } from "../package_file.ts";
+import type { ImagePreparation } from "../prepare_image.ts";
 import type { TextTokenizer } from "../tokenizer.ts";
 import { compactWordPiece, readBertVocabulary } from "../word_piece.ts";
 import { type Emoji, readCatalogue } from "./catalogue.ts";
@@ -19,6 +21,8 @@ export interface EmojiOptions {
   imageSize?: number;
   /** (byte / 255 - mean) / std, by channel; 0.5 each if not given. */
   normalisation?: Pick<ImageSpec, "mean" | "std">;
+  /** How a pretrained encoder wants its images; they are then decoded in workers and kept as it wants them. */
+  preparation?: ImagePreparation;
   maxTokens?: number;
   /** That of a pretrained encoder; one made for the training texts if not given. */
   tokenizer?: TextTokenizer;
@@ -49,21 +53,22 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
   const drawings = drawn.flatMap((emoji) =>
     styles.map(({ style, paths }) => ({ emoji, id: `${style}/${emoji.code}`, path: paths.get(emoji.code)! }))
   );
-  const store = await cachedImages({ count: drawings.length, height: IMAGE_SIZE, width: IMAGE_SIZE }, {
-    directory: options.cacheDirectory === false
-      ? undefined
-      : options.cacheDirectory ?? defaultCacheDirectory(),
-    name: "emoji",
-    content: [...styles.map(({ source }) => source), ...drawings.map(({ id }) => id)],
-    note,
-  }, () => decodeImages(drawings.map(({ path }) => path)));
-
   const classes = labels === "group" ? distinct(drawn, "group") : largeSubgroups(drawn);
   const classNumber = new Map(classes.map((name, number) => [name, number]));
   const kept = drawings.flatMap((drawing, image) => {
     const label = classNumber.get(drawing.emoji[labels]);
     return label === undefined ? [] : [{ ...drawing, image, label }];
   });
+  const directory = options.cacheDirectory === false
+    ? undefined
+    : options.cacheDirectory ?? defaultCacheDirectory();
+  const source = options.preparation === undefined
+    ? await decodedImages(drawings, styles.map(({ source }) => source), kept, { directory, note })
+    : new ImageFiles(
+      kept.map(({ path }) => path),
+      { spec: { height: imageSize, width: imageSize }, preparation: options.preparation },
+      { name: "emoji-prepared", directory, note },
+    );
   const texts = kept.map(({ emoji }) => emoji.text);
   const tokenizer = options.tokenizer ?? compactWordPiece(
     new Set(kept.filter(({ emoji }) => emoji.split === "train").map(({ emoji }) => emoji.text)),
@@ -83,7 +88,7 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
           mean: options.normalisation?.mean ?? [0.5, 0.5, 0.5],
           std: options.normalisation?.std ?? [0.5, 0.5, 0.5],
         },
-        { image: (sample) => store.image(kept[sample]!.image) },
+        source,
         {
           augmentation: { ...LIGHT_AUGMENTATION, ...options.augmentation },
           flippable: (sample) => kept[sample]!.emoji.flippable,
@@ -98,6 +103,22 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
       }),
     ],
   });
+}
+
+/** All drawings as they are, decoded at once; `kept` says which of them each sample is. */
+async function decodedImages(
+  drawings: readonly { id: string; path: string }[],
+  sources: readonly string[],
+  kept: readonly { image: number }[],
+  { directory, note }: { directory: string | undefined; note: (message: string) => void },
+): Promise<ImageSource> {
+  const store = await cachedImages({ count: drawings.length, height: IMAGE_SIZE, width: IMAGE_SIZE }, {
+    directory,
+    name: "emoji",
+    content: [...sources, ...drawings.map(({ id }) => id)],
+    note,
+  }, () => decodeImages(drawings.map(({ path }) => path)));
+  return { image: (sample) => store.image(kept[sample]!.image) };
 }
 
 function distinct(emoji: readonly Emoji[], key: "group" | "subgroup"): string[] {
