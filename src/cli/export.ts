@@ -6,6 +6,7 @@ import { loadPreprocessor } from "../data/preprocessor.ts";
 import type { TextTokenizer } from "../data/tokenizer.ts";
 import { exportEncoder, exportTensors, makeFolder, preprocessorConfig } from "../io/hf_export.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
+import { TOKENIZER_FILES } from "../io/hub_files.ts";
 import { openSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert } from "../models/bert.ts";
@@ -19,14 +20,6 @@ import { RunFolder } from "../train/run_folder.ts";
 import { VERSION } from "../train/version.ts";
 
 const PREPROCESSOR = "preprocessor_config.json";
-const TOKENIZER_FILES = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "vocab.txt",
-  "vocab.json",
-  "merges.txt",
-];
 
 export interface ExportFlags {
   to: string;

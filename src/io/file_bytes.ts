@@ -23,6 +23,27 @@ export function readFully(path: string, file: Deno.FsFile, position: number, int
   }
 }
 
+/** Writes a text file whole or not at all. Throws a UserError where it cannot be written. */
+export function writeTextFile(path: string, text: string): void {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  try {
+    {
+      using file = Deno.openSync(temporary, { write: true, createNew: true });
+      const bytes = new TextEncoder().encode(text);
+      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+      file.syncSync();
+    } // closed before it is renamed, as Windows wants it
+    Deno.renameSync(temporary, path);
+  } catch (error) {
+    try {
+      Deno.removeSync(temporary);
+    } catch {
+      // It was never created, or went with its folder.
+    }
+    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
+  }
+}
+
 /** The bytes behind a typed array, not copied. */
 export function asBytes(view: ArrayBufferView<ArrayBufferLike>): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -9,7 +9,8 @@ export type FileKind = "weights" | "tokenizer" | "preprocessor";
 export const WEIGHTS = "model.safetensors";
 export const WEIGHTS_INDEX = "model.safetensors.index.json";
 const CONFIG = "config.json";
-const TOKENIZER = [
+/** What may say how texts become the ids a model knows. */
+export const TOKENIZER_FILES = [
   "tokenizer.json",
   "tokenizer_config.json",
   "vocab.txt",
@@ -30,7 +31,7 @@ export function candidates(kinds: readonly FileKind[]): string[] {
   return [
     CONFIG,
     ...kinds.includes("weights") ? [WEIGHTS, WEIGHTS_INDEX] : [],
-    ...kinds.includes("tokenizer") ? TOKENIZER : [],
+    ...kinds.includes("tokenizer") ? TOKENIZER_FILES : [],
     ...kinds.includes("preprocessor") ? [PREPROCESSOR] : [],
   ];
 }

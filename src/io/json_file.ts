@@ -1,13 +1,13 @@
 /** JSON files: read strictly, written whole or not at all. */
-import { openRegularFile, readFully, reason } from "./file_bytes.ts";
+import { openRegularFile, readFully, writeTextFile } from "./file_bytes.ts";
 import { isJsonObject, parseStrictJson } from "./strict_json.ts";
 import { UserError } from "./user_error.ts";
 
 const MAX_BYTES = 100_000_000;
 const LIMITS = { depth: 32, keys: 1_000_000 };
 
-/** Reads a file that holds a JSON object. Throws a UserError where there is none, or it breaks a rule. */
-export function readJsonObject(path: string): Record<string, unknown> {
+/** Reads a JSON file within limits. Throws a UserError where there is none, or it breaks a rule. */
+export function readJsonFile(path: string, limits: { depth: number; keys: number } = LIMITS): unknown {
   using file = openRegularFile(path);
   const { size } = file.statSync();
   if (size > MAX_BYTES) {
@@ -16,28 +16,22 @@ export function readJsonObject(path: string): Record<string, unknown> {
   const bytes = new Uint8Array(size);
   readFully(path, file, 0, bytes);
   try {
-    const value = parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), LIMITS);
-    if (isJsonObject(value)) return value;
+    return parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), limits);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserError(`Cannot read ${path}: it ${error.message}`);
     if (error instanceof TypeError) throw new UserError(`Cannot read ${path}: it is not valid UTF-8`);
     throw error;
   }
+}
+
+/** As `readJsonFile`, for a file that holds an object. */
+export function readJsonObject(path: string): Record<string, unknown> {
+  const value = readJsonFile(path);
+  if (isJsonObject(value)) return value;
   throw new UserError(`Cannot read ${path}: it is not a JSON object`);
 }
 
-/** Writes a value as indented JSON. Throws a UserError where the file cannot be written. */
+/** Writes a value as indented JSON, whole or not at all. Throws a UserError where the file cannot be written. */
 export function writeJsonFile(path: string, value: unknown): void {
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    Deno.writeTextFileSync(temporary, JSON.stringify(value, null, 2) + "\n", { createNew: true });
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    try {
-      Deno.removeSync(temporary);
-    } catch {
-      // It was never created.
-    }
-    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
-  }
+  writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
 }

@@ -1,12 +1,11 @@
 // A checkpoint as Hugging Face stores it: one safetensors file, or several with an index that says which holds what.
-import { openRegularFile, readFully } from "./file_bytes.ts";
+import { readJsonFile } from "./json_file.ts";
 import { openSafetensors, type StoredArray, type StoredTensor, type TensorFile } from "./safetensors.ts";
-import { isJsonObject, parseStrictJson, shortQuote } from "./strict_json.ts";
+import { isJsonObject, shortQuote } from "./strict_json.ts";
 import { UserError } from "./user_error.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
-const MAX_INDEX_BYTES = 100_000_000;
 const MAX_TENSORS = 100_000;
 /** Each shard keeps a file open. */
 const MAX_SHARDS = 512;
@@ -98,7 +97,7 @@ class ShardedFile implements TensorFile {
 /** The index's `weight_map`, from tensor to file name, and those of its metadata that are strings or numbers. */
 function readIndex(path: string): { weightMap: Map<string, string>; metadata: Map<string, string> } {
   const fail = (rule: string) => new UserError(`Cannot read ${path}: ${rule}`);
-  const root = readJson(path);
+  const root = readJsonFile(path, { depth: 8, keys: MAX_TENSORS });
   if (!isJsonObject(root) || !isJsonObject(root.weight_map)) throw fail(`it has no "weight_map" object`);
   const weightMap = new Map<string, string>();
   for (const [name, file] of Object.entries(root.weight_map)) {
@@ -114,24 +113,6 @@ function readIndex(path: string): { weightMap: Map<string, string>; metadata: Ma
     if (typeof value === "string" || typeof value === "number") metadata.set(key, String(value));
   }
   return { weightMap, metadata };
-}
-
-function readJson(path: string): unknown {
-  using file = openRegularFile(path);
-  const { size } = file.statSync();
-  if (size > MAX_INDEX_BYTES) {
-    throw new UserError(`Cannot read ${path}: it is over the limit of ${MAX_INDEX_BYTES} bytes`);
-  }
-  const bytes = new Uint8Array(size);
-  readFully(path, file, 0, bytes);
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return parseStrictJson(text, { depth: 8, keys: MAX_TENSORS });
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new UserError(`Cannot read ${path}: it ${error.message}`);
-    if (error instanceof TypeError) throw new UserError(`Cannot read ${path}: it is not valid UTF-8`);
-    throw error;
-  }
 }
 
 function isFolder(path: string): boolean {

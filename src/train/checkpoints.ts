@@ -1,9 +1,10 @@
 /** Checkpoints: the weights of the best epoch, and everything that going on from the last save takes. */
 import { join } from "node:path";
+import { writeJsonFile } from "../io/json_file.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../io/user_error.ts";
 import * as z from "zod";
-import { exists, readJson, remove, writeJson } from "./files.ts";
+import { exists, readJson, remove } from "./files.ts";
 
 /** Arrays by name, as they stand in a file. */
 export type Arrays = ReadonlyMap<
@@ -81,7 +82,7 @@ export class Checkpoints {
     this.#settle();
     writeSafetensors(this.#next(WEIGHTS), toStore(weights), { step: String(state.step) });
     writeSafetensors(this.#next(OPTIMIZER), toStore(optimizer), { step: String(state.step) });
-    writeJson(this.#next(STATE), state);
+    writeJsonFile(this.#next(STATE), state);
     this.#settle();
   }
 

@@ -1,27 +1,6 @@
-/** Small files that appear whole or not at all. */
+/** Small files of a run. */
 import { openRegularFile, readFully, reason } from "../io/file_bytes.ts";
 import { UserError } from "../io/user_error.ts";
-
-/** Writes a text file in one step. Throws a UserError where it cannot be written. */
-export function writeText(path: string, text: string): void {
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    {
-      using file = Deno.openSync(temporary, { write: true, createNew: true });
-      const bytes = new TextEncoder().encode(text);
-      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
-      file.syncSync();
-    } // closed before it is renamed, as Windows wants it
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    remove(temporary);
-    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
-  }
-}
-
-export function writeJson(path: string, value: unknown): void {
-  writeText(path, JSON.stringify(value, null, 2) + "\n");
-}
 
 /** Throws a UserError where there is no such file. */
 export function readText(path: string): string {

@@ -4,6 +4,7 @@ import { loadPreprocessor } from "../data/preprocessor.ts";
 import { loadTokenizer } from "../data/load_tokenizer.ts";
 import { type EncoderConfig as HubConfig, readEncoderConfig } from "../io/hf_config.ts";
 import { type DownloadProgress, resolveModel } from "../io/hub.ts";
+import { candidates } from "../io/hub_files.ts";
 import { openCheckpoint } from "../io/open_checkpoint.ts";
 import { UserError } from "../io/user_error.ts";
 import type { RunConfig } from "./config.ts";
@@ -26,18 +27,6 @@ const TYPES: Readonly<Record<Reads, readonly string[]>> = { image: ["vit"], text
 
 /** Fine-tuning wants smaller steps than training from scratch; these are those of the paper's published configuration. */
 const FINE_TUNING_RATE = 5e-5;
-
-/** What a run keeps of a model, of these what there is: how its input is made, and what it was. */
-const KEPT_FILES = [
-  "config.json",
-  "preprocessor_config.json",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "vocab.txt",
-  "vocab.json",
-  "merges.txt",
-];
 
 /**
  * A preset with the encoders of the modalities replaced by pretrained ones: their architecture, image size and
@@ -152,7 +141,7 @@ export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, st
   for (const [modality, folder] of folders) {
     const target = run.encoderFolder(modality);
     Deno.mkdirSync(target, { recursive: true });
-    for (const name of KEPT_FILES) {
+    for (const name of candidates(["tokenizer", "preprocessor"])) {
       try {
         Deno.copyFileSync(join(folder, name), join(target, name));
       } catch (error) {

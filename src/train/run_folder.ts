@@ -1,10 +1,11 @@
 /** The folder of a run: its configuration, metrics, checkpoints and results. */
 import { join } from "node:path";
-import { reason } from "../io/file_bytes.ts";
+import { reason, writeTextFile } from "../io/file_bytes.ts";
+import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../io/user_error.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { parseConfig, type RunConfig } from "./config.ts";
-import { exists, readJson, readText, writeJson, writeText } from "./files.ts";
+import { exists, readJson, readText } from "./files.ts";
 import type { EpochRecord, Evaluation } from "./records.ts";
 import { VERSION } from "./version.ts";
 
@@ -35,7 +36,7 @@ export class RunFolder {
     } catch (error) {
       throw new UserError(`Cannot make ${path}: ${reason(error)}`);
     }
-    writeJson(join(path, "config.json"), config);
+    writeJsonFile(join(path, "config.json"), config);
     return new RunFolder(path, config);
   }
 
@@ -64,7 +65,7 @@ export class RunFolder {
 
   /** The same run with another configuration, which is written down: for going on beyond the epochs first planned. */
   withConfig(config: RunConfig): RunFolder {
-    writeJson(join(this.path, "config.json"), config);
+    writeJsonFile(join(this.path, "config.json"), config);
     return new RunFolder(this.path, config);
   }
 
@@ -88,7 +89,7 @@ export class RunFolder {
     const file = join(this.path, "metrics.jsonl");
     if (!exists(file)) return;
     const lines = readText(file).split("\n").slice(0, epochs);
-    writeText(file, lines.map((line) => line + "\n").join(""));
+    writeTextFile(file, lines.map((line) => line + "\n").join(""));
   }
 
   /** The records of all epochs, in order. */
@@ -106,8 +107,8 @@ export class RunFolder {
 
   /** Writes test.json and predictions.csv. */
   writeResults(evaluation: Evaluation, predictions: string): void {
-    writeText(join(this.path, "predictions.csv"), predictions);
-    writeJson(join(this.path, "test.json"), evaluation);
+    writeTextFile(join(this.path, "predictions.csv"), predictions);
+    writeJsonFile(join(this.path, "test.json"), evaluation);
   }
 
   /** Adds a session to environment.json; with the same start, the later one replaces the earlier. */
@@ -116,7 +117,7 @@ export class RunFolder {
     const before = exists(file) ? (readJson(file) as { sessions?: Session[] }).sessions ?? [] : [];
     const others = before.filter(({ started }) => started !== session.started);
     const { os, arch } = Deno.build;
-    writeJson(file, {
+    writeJsonFile(file, {
       unis: VERSION,
       deno: Deno.version.deno,
       system: `${os} ${arch}`,
