@@ -11,7 +11,8 @@ import { mlpConfig, MlpEncoder } from "../models/mlp_encoder.ts";
 import { UnisMmc } from "../models/unis_mmc.ts";
 import { Vit, vitConfig } from "../models/vit.ts";
 import type { Scope } from "../nn/parameters.ts";
-import { type EncoderConfig, isPretrained, type RunConfig } from "./config.ts";
+import { isPretrained, type RunConfig } from "./config.ts";
+import type { EncoderConfig } from "./encoder_config.ts";
 import { nearest } from "./nearest.ts";
 
 /**

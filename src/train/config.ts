@@ -1,92 +1,16 @@
-/** The configuration of a run: its schema, presets with overrides, and messages that help. */
+/** The configuration of a run: its schema, and presets with overrides. */
 import * as z from "zod";
 import { UserError } from "../io/user_error.ts";
-import { nearest } from "./nearest.ts";
-
-const whole = z.int();
-const count = whole.min(1);
-const share = z.number().min(0).max(1);
-const rate = z.number().positive();
-const decay = z.number().min(0);
-
-/** Keys with a default came later: configurations written before remain valid. */
-const frozen = z.union([z.boolean(), whole.min(1)], { error: "true, false or a number of layers" }).default(
-  false,
-);
-
-/** What all transformers have; names are those of Hugging Face's config.json. */
-const transformer = {
-  hidden_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  intermediate_size: count,
-  hidden_dropout_prob: share.lt(1),
-  attention_probs_dropout_prob: share.lt(1),
-  layer_norm_eps: rate,
-  hidden_act: z.enum(["gelu", "relu"]),
-  /** Standard deviation of the first values of embeddings, and of dense layers that begin "normal". */
-  initializer_range: rate,
-  dense_initializer: z.enum(["normal", "xavier_normal"]),
-  /** What is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
-  frozen,
-};
-
-/** Where the first weights come from; without it, they are drawn. */
-const pretrained = z.strictObject({
-  source: z.string(),
-  /** Of the hub, where it came from there. */
-  commit: z.string().nullable(),
-}).optional();
-
-/** Sizes that follow from the data set, unless the encoder is pretrained. */
-const text = {
-  vocab_size: count.optional(),
-  max_position_embeddings: count.optional(),
-  type_vocab_size: count.optional(),
-  pad_token_id: whole.min(0).optional(),
-  pretrained,
-};
-
-const encoderSchema = z.discriminatedUnion("model_type", [
-  z.strictObject({
-    model_type: z.literal("vit"),
-    ...transformer,
-    patch_size: count,
-    qkv_bias: z.boolean().optional(),
-    pretrained,
-  }),
-  z.strictObject({ model_type: z.literal("bert"), ...transformer, ...text }),
-  z.strictObject({ model_type: z.literal("roberta"), ...transformer, ...text }),
-  z.strictObject({
-    model_type: z.literal("mlp"),
-    hidden_size: count,
-    num_hidden_layers: count,
-    hidden_dropout_prob: share.lt(1),
-    frozen,
-  }),
-]);
+import { allowedAt, explain } from "./config_errors.ts";
+import { count, decay, rate, share, whole } from "./config_values.ts";
+import { dataSchema } from "./data_config.ts";
+import { encoderSchema } from "./encoder_config.ts";
 
 const configSchema = z.strictObject({
   /** Of weights, order, augmentation and dropout. */
   seed: whole.min(0),
   method: z.enum(["unis-mmc", "agg-mm"]),
-  data: z.strictObject({
-    name: z.enum(["emoji"]),
-    labels: z.enum(["group", "subgroup"]),
-    image_size: count,
-    /** Bytes become (byte / 255 - mean) / std, by channel. */
-    image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.5, 0.5, 0.5]),
-    image_std: z.tuple([rate, rate, rate]).default([0.5, 0.5, 0.5]),
-    max_tokens: whole.min(3),
-    /** How strongly training samples are varied; see `Augmentation`. */
-    flip: share,
-    shift: share,
-    scale: z.number().min(0),
-    brightness: share,
-    contrast: share,
-    saturation: share,
-    word_dropout: share.lt(1),
-  }),
+  data: dataSchema,
   model: z.strictObject({
     /** By the name of the modality. */
     encoders: z.record(z.string(), encoderSchema),
@@ -141,7 +65,6 @@ const configSchema = z.strictObject({
 export type RunConfig = z.infer<typeof configSchema>;
 /** With the micro-batch settled. */
 export type SettledConfig = RunConfig & { readonly training: { readonly micro_batch: number } };
-export type EncoderConfig = z.infer<typeof encoderSchema>;
 export type Method = RunConfig["method"];
 
 /** True where the first weights of a modality's encoder are loaded, not drawn. */
@@ -153,7 +76,9 @@ export function isPretrained({ model }: RunConfig, modality: string): boolean {
 /** Checks a configuration, e.g. one read from a file. Throws a UserError naming `source`, the key and what is expected. */
 export function parseConfig(value: unknown, source: string): RunConfig {
   const result = configSchema.safeParse(value);
-  if (!result.success) throw new UserError(`${source}: ${explain(result.error.issues[0]!, value)}`);
+  if (!result.success) {
+    throw new UserError(`${source}: ${explain(configSchema, result.error.issues[0]!, value)}`);
+  }
   checkTogether(result.data, source);
   return result.data;
 }
@@ -185,7 +110,7 @@ function setKey(config: object, path: string, value: unknown): void {
   let group = config as Record<string, unknown>;
   for (const [depth, key] of keys.entries()) {
     if (!/^[a-z][\w-]*$/i.test(key)) {
-      throw new UserError(`--set: "${path}" is no key; ${allowedAt(config, [])}`);
+      throw new UserError(`--set: "${path}" is no key; ${allowedAt(configSchema, config, [])}`);
     }
     if (depth === keys.length - 1) {
       group[key] = value;
@@ -198,80 +123,6 @@ function setKey(config: object, path: string, value: unknown): void {
     }
     group = next as Record<string, unknown>;
   }
-}
-
-/** One sentence about the first thing that is wrong. */
-function explain(issue: z.core.$ZodIssue, value: unknown): string {
-  const path = issue.path.map(String);
-  const name = path.join(".");
-  if (issue.code === "unrecognized_keys") {
-    const wrong = issue.keys[0]!;
-    const meant = nearest(wrong, keysAt(value, path));
-    const full = [...path, wrong].join(".");
-    const hint = meant === undefined ? "" : `did you mean "${[...path, meant].join(".")}"? `;
-    return `unknown key "${full}": ${hint}${allowedAt(value, path)}`;
-  }
-  const got = valueAt(value, path);
-  if (path.length === 0) return `must be ${expectation(issue)}, got ${show(got)}`;
-  if (got === undefined) return `key "${name}" is missing`;
-  const options = issue.code === "invalid_value"
-    ? issue.values.map(String)
-    : issue.code === "invalid_union" && "options" in issue
-    ? (issue.options as unknown[]).map(String)
-    : undefined;
-  if (options !== undefined) {
-    const meant = typeof got === "string" ? nearest(got, options) : undefined;
-    const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
-    const expected = options.length === 1 ? `"${options[0]}"` : `one of ${options.join(", ")}`;
-    return `"${name}" must be ${expected}, got ${show(got)}${hint}`;
-  }
-  return `"${name}" must be ${expectation(issue)}, got ${show(got)}`;
-}
-
-function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type") {
-    const names: Record<string, string> = {
-      int: "a whole number",
-      number: "a number",
-      string: "text",
-      boolean: "true or false",
-      object: "a group of keys",
-      record: "a group of keys",
-    };
-    return names[issue.expected] ?? issue.expected;
-  }
-  if (issue.code === "too_small") return `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
-  if (issue.code === "too_big") return `${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
-  return issue.message;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  return path.reduce((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);
-}
-
-function allowedAt(value: unknown, path: readonly string[]): string {
-  return `allowed: ${keysAt(value, path).join(", ")}`;
-}
-
-/** The keys the schema knows at a path; `value` decides between the kinds of encoder. */
-function keysAt(value: unknown, path: readonly string[]): string[] {
-  let schema: z.core.$ZodType = configSchema;
-  for (const [depth, key] of path.entries()) {
-    if (schema instanceof z.ZodRecord) schema = schema.valueType;
-    else if (schema instanceof z.ZodObject) schema = schema.shape[key];
-    if (schema instanceof z.ZodDiscriminatedUnion) {
-      const kind = valueAt(value, [...path.slice(0, depth + 1), schema.def.discriminator]);
-      schema = schema.options.find((option) =>
-        option instanceof z.ZodObject && option.shape.model_type.safeParse(kind).success
-      )!;
-    }
-  }
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 /** What no key can be blamed for alone. */
