@@ -47,9 +47,10 @@ export interface DataSet {
   text(split: Split, row: number): string;
   /**
    * Samples ready for the device. With `augment`, allowed on the training split only, they are varied by (seed, epoch,
-   * sample) alone: neither the order nor the company of a sample matters.
+   * sample) alone: neither the order nor the company of a sample matters. `only` names the modalities that are wanted;
+   * all of them if not given.
    */
-  batch(split: Split, rows: Uint32Array, augment?: EpochKey): Promise<Batch>;
+  batch(split: Split, rows: Uint32Array, augment?: EpochKey, only?: readonly string[]): Promise<Batch>;
   /** Ends workers and closes files; batches cannot be had afterwards. */
   close?(): void;
 }
@@ -125,13 +126,19 @@ export class SampleSet implements DataSet {
     return this.parts.find((part) => part.text !== undefined)?.text?.(number) ?? "";
   }
 
-  async batch(split: Split, rows: Uint32Array, augment?: EpochKey): Promise<Batch> {
+  async batch(
+    split: Split,
+    rows: Uint32Array,
+    augment?: EpochKey,
+    only?: readonly string[],
+  ): Promise<Batch> {
     if (augment !== undefined && split !== "train") {
       throw new RangeError(`Only the training split may be augmented, not ${split}`);
     }
     const samples = Uint32Array.from(rows, (row) => this.#number(split, row));
     const modalities: Record<string, ModalityBatch> = {};
     for (const [index, part] of this.parts.entries()) {
+      if (only?.includes(part.spec.name) === false) continue;
       const random = augment &&
         ((sample: number) => new Random(keyOf(augment.seed, augment.epoch, sample, index)));
       modalities[part.spec.name] = await part.batch(samples, random);

@@ -5,21 +5,59 @@ import { keyOf, Random } from "./random.ts";
 /** So many batches are under way while one is used: enough for the workers that decode images to be ahead of the device. */
 const AHEAD = 2;
 
+/** How samples are visited; where nothing is given, the usual way. The first two are the published code's. */
+export interface Visit {
+  /** True: training samples come in the order of the data set, the same in every epoch. */
+  unshuffled?: boolean;
+  /** True: a last batch that is not full is left out, in training and in evaluation. */
+  incompleteDropped?: boolean;
+  /** The modalities that are wanted; all of them if not given. */
+  only?: readonly string[];
+}
+
+/** Of so many samples, those that batches of a size visit: all of them, unless the incomplete batch is left out. */
+export function visitedSamples(samples: number, size: number, { incompleteDropped = false }: Visit): number {
+  return incompleteDropped ? samples - samples % size : samples;
+}
+
 /** The order in which an epoch visits the rows of the training split. */
 export function shuffledRows(count: number, { seed, epoch }: EpochKey): Uint32Array {
-  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  const rows = inOrder(count);
   new Random(keyOf(seed, epoch)).shuffle(rows);
   return rows;
 }
 
 /** One epoch of training: every sample once, shuffled and augmented by (seed, epoch); the last batch may be smaller. */
-export function trainingBatches(data: DataSet, size: number, key: EpochKey): AsyncGenerator<Batch> {
-  return batches(data, "train", shuffledRows(data.count("train"), key), size, key);
+export function trainingBatches(
+  data: DataSet,
+  size: number,
+  key: EpochKey,
+  visit: Visit = {},
+): AsyncGenerator<Batch> {
+  const samples = data.count("train");
+  const rows = visit.unshuffled ? inOrder(samples) : shuffledRows(samples, key);
+  return batches(
+    data,
+    "train",
+    rows.subarray(0, visitedSamples(samples, size, visit)),
+    size,
+    visit.only,
+    key,
+  );
 }
 
 /** Every sample of a split once, in order and as it is; the last batch may be smaller. */
-export function evaluationBatches(data: DataSet, split: Split, size: number): AsyncGenerator<Batch> {
-  return batches(data, split, Uint32Array.from({ length: data.count(split) }, (_, row) => row), size);
+export function evaluationBatches(
+  data: DataSet,
+  split: Split,
+  size: number,
+  visit: Visit = {},
+): AsyncGenerator<Batch> {
+  return batches(data, split, inOrder(visitedSamples(data.count(split), size, visit)), size, visit.only);
+}
+
+function inOrder(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, row) => row);
 }
 
 async function* batches(
@@ -27,13 +65,14 @@ async function* batches(
   split: Split,
   rows: Uint32Array,
   size: number,
+  only?: readonly string[],
   key?: EpochKey,
 ): AsyncGenerator<Batch> {
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`The batch size must be at least 1, got ${size}`);
   }
   const make = (start: number) => {
-    const batch = data.batch(split, rows.subarray(start, start + size), key);
+    const batch = data.batch(split, rows.subarray(start, start + size), key, only);
     // A consumer may leave before it awaits the batch made ahead; the error is thrown where it is awaited.
     batch.catch(() => {});
     return batch;

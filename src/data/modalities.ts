@@ -105,9 +105,11 @@ export class TextModality implements Modality {
   /** The ids of each word of a text, with the white space before it; of all words together where none is ever varied. */
   #encode(text: string): number[][] {
     const { wordDropout = 0, shuffleWords = false, dropUnknown = false } = this.#options;
-    const words = wordDropout > 0 || shuffleWords ? text.match(/\s*\S+/gu) ?? [] : [text];
     const isKept = (id: number) => !dropUnknown || id !== this.tokenizer.unknownId;
-    return words.map((word) => this.tokenizer.ids(word).filter(isKept));
+    const idsOf = (part: string) => this.tokenizer.ids(part).filter(isKept);
+    // What is never varied is kept only as far as it is read.
+    if (wordDropout === 0 && !shuffleWords) return [idsOf(text).slice(0, this.spec.maxTokens)];
+    return (text.match(/\s*\S+/gu) ?? []).map(idsOf);
   }
 
   #vary(words: readonly (readonly number[])[], random: Random): readonly (readonly number[])[] {

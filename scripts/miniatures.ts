@@ -1,0 +1,171 @@
+/**
+ * Small folders of exactly the layouts of UPMC-Food-101 and N24News, to try what the real ones are too large for:
+ *
+ *     deno run -A scripts/miniatures.ts FOLDER [--classes N] [--per-class N] [--seed N]
+ *
+ * writes food101, food101-titles and n24news below FOLDER. Images are JPEG files in the colours of their class, texts
+ * are words of their class among others, so that there is something to learn. The same seed writes the same files.
+ */
+import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
+import { defaultOptions } from "@jsquash/jpeg/meta.js";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { csvCell } from "../src/data/csv.ts";
+import { packagePath } from "../src/data/package_file.ts";
+import { keyOf, Random } from "../src/data/random.ts";
+import { FOOD_CLASSES } from "../src/data/readers/food_classes.ts";
+import { SECTIONS } from "../src/data/readers/n24news.ts";
+
+export interface MiniatureOptions {
+  /** So many of the classes, from the first. */
+  readonly classes?: number;
+  /** Training samples of a class; a third of it, at least 1, in other splits. */
+  readonly perClass?: number;
+  readonly seed?: number;
+}
+
+const WORDS = "the of and with fresh local city people new story great simple plate table season".split(" ");
+const HEIGHT = 40, WIDTH = 48;
+
+let encoder: Promise<
+  { encode(data: BufferSource, width: number, height: number, options: object): Uint8Array }
+>;
+
+/** A JPEG file of coloured noise; classes differ in hue, samples in brightness and noise. */
+export async function jpegOf(label: number, random: Random): Promise<Uint8Array> {
+  const wasm = packagePath("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
+  encoder ??= Promise.resolve(
+    createEncoder({ wasmBinary: Deno.readFileSync(wasm).buffer, noInitialRun: true }),
+  );
+  const colour = [0, 1, 2].map((c) => 128 + 100 * Math.sin(label * 2.4 + c * 2.1));
+  const light = random.between(0.7, 1.1);
+  const pixels = new Uint8ClampedArray(HEIGHT * WIDTH * 4).fill(255);
+  for (let y = 0; y < HEIGHT; y += 4) {
+    for (let x = 0; x < WIDTH; x += 4) {
+      const grain = random.between(-40, 40);
+      for (let i = 0; i < 16; i++) {
+        const at = ((y + (i >> 2)) * WIDTH + x + (i & 3)) * 4;
+        for (let c = 0; c < 3; c++) pixels[at + c] = colour[c]! * light + grain;
+      }
+    }
+  }
+  return (await encoder).encode(pixels, WIDTH, HEIGHT, { ...defaultOptions, quality: 60 }).slice();
+}
+
+/** Some words, those of the class among them. */
+function textOf(name: string, random: Random): string {
+  const words = [name.replaceAll("_", " "), ...WORDS.filter(() => random.uniform() < 0.4)];
+  random.shuffle(words);
+  return words.join(" ");
+}
+
+interface Part {
+  readonly label: number;
+  readonly name: string;
+  /** Within the class and over all splits. */
+  readonly number: number;
+  readonly split: string;
+  readonly random: Random;
+}
+
+/** The samples of all classes; the first split is that of training. */
+function* partsOf(
+  names: readonly string[],
+  splits: readonly string[],
+  { classes = names.length, perClass = 6, seed = 1 }: MiniatureOptions,
+): Generator<Part> {
+  for (const [label, name] of names.slice(0, classes).entries()) {
+    let number = 0;
+    for (const [index, split] of splits.entries()) {
+      const count = index === 0 ? perClass : Math.max(1, Math.round(perClass / 3));
+      for (let i = 0; i < count; i++, number++) {
+        yield { label, name, number, split, random: new Random(keyOf(seed, label, number)) };
+      }
+    }
+  }
+}
+
+async function write(path: string, content: string | Uint8Array): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  if (typeof content === "string") await Deno.writeTextFile(path, content);
+  else await Deno.writeFile(path, content);
+}
+
+const csv = (rows: readonly (readonly string[])[]) =>
+  rows.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
+
+/** UPMC-Food-101 with the published split, or as it is re-packaged with titles only. */
+export async function writeFood101(
+  folder: string,
+  layout: "published" | "titles",
+  options: MiniatureOptions = {},
+): Promise<void> {
+  const rows: Record<string, string[][]> = { train: [], test: [] };
+  for (const { label, name, number, split, random } of partsOf(FOOD_CLASSES, ["train", "test"], options)) {
+    const id = `${name}_${number}.jpg`;
+    const text = textOf(name, random);
+    const title = `${text[0]!.toUpperCase()}${text.slice(1)}, "easy" | Recipe ${number}`;
+    await write(join(folder, "images", split, name, id), await jpegOf(label, random));
+    if (layout === "titles") {
+      rows[split]!.push([id, title, name]);
+      continue;
+    }
+    const page = `${title}\n\n<b>Ingredients</b>: ${textOf(name, random)};\n${
+      textOf(name, random)
+    } (2 cups)\n`;
+    await write(join(folder, "texts_txt", name, `${name}_${number}.txt`), page);
+    rows[split]!.push([id, title, name, String(label)]);
+  }
+  for (const [split, lines] of Object.entries(rows)) {
+    const [file, header] = layout === "titles"
+      ? [`texts/${split}_titles.csv`, []]
+      : [`${split}.csv`, [["id", "text", "annotation", "label"]]];
+    await write(join(folder, file), csv([...header, ...lines]));
+  }
+}
+
+/** N24News as its authors distribute it. */
+export async function writeN24News(folder: string, options: MiniatureOptions = {}): Promise<void> {
+  const lists: Record<string, object[]> = { train: [], dev: [], test: [] };
+  for (const { label, name, number, split, random } of partsOf(SECTIONS, ["train", "dev", "test"], options)) {
+    const image_id = `${100_000 + label * 1000 + number}`;
+    await write(join(folder, "imgs", `${image_id}.jpg`), await jpegOf(label, random));
+    const text = () => textOf(name, random);
+    lists[split]!.push({
+      section: name,
+      headline: text(),
+      article_url: `https://www.nytimes.com/${image_id}.html`,
+      article: `${text()}. ${text()}; ${text()}.`,
+      abstract: text(),
+      article_id: image_id,
+      image_id,
+      caption: text(),
+    });
+  }
+  for (const [split, list] of Object.entries(lists)) {
+    await write(join(folder, "news", `nytimes_${split}.json`), JSON.stringify(list));
+  }
+}
+
+if (import.meta.main) {
+  const { values, positionals: [folder] } = parseArgs({
+    allowPositionals: true,
+    options: {
+      "classes": { type: "string" },
+      "per-class": { type: "string", default: "6" },
+      "seed": { type: "string", default: "1" },
+    },
+  });
+  if (folder === undefined) {
+    console.error("usage: deno run -A scripts/miniatures.ts FOLDER [--classes N] [--per-class N] [--seed N]");
+    Deno.exit(2);
+  }
+  const options = {
+    ...(values.classes !== undefined && { classes: Number(values.classes) }),
+    perClass: Number(values["per-class"]),
+    seed: Number(values.seed),
+  };
+  await writeFood101(join(folder, "food101"), "published", options);
+  await writeFood101(join(folder, "food101-titles"), "titles", options);
+  await writeN24News(join(folder, "n24news"), options);
+}

@@ -1,0 +1,73 @@
+/** `unis data verify` */
+import type { Fault } from "../data/listing.ts";
+import { isSound, type Verification, verificationLines, verifyListing } from "../data/verify.ts";
+import { UserError } from "../io/user_error.ts";
+import { formatTable } from "../report/table.ts";
+import { formatCount } from "../report/units.ts";
+import { type RunConfig, withSettings } from "../train/config.ts";
+import { listSamples } from "../train/data_listing.ts";
+import { dataPreset, parseDataChoice } from "../train/data_presets.ts";
+import { CheckFailed } from "./errors.ts";
+
+export interface VerifyFlags {
+  data: string;
+  set?: string[];
+  partial?: boolean;
+  json?: boolean;
+}
+
+/** Milliseconds between two lines that tell how far it is. */
+const TELL = 10_000;
+
+/** Verifies a data set and prints what was found. Throws `CheckFailed` where something is wrong. */
+export async function verify({ data, set = [], partial = false, json = false }: VerifyFlags): Promise<void> {
+  const config = withSettings(dataPreset(parseDataChoice(data), set), set);
+  const found = await verification(config, !partial, console.warn);
+  console.log(json ? JSON.stringify(found, null, 2) : summaryOf(found).join("\n"));
+  if (isSound(found)) return;
+  throw new CheckFailed(`${formatCount(verificationLines(found).length)} things are wrong with ${data}`);
+}
+
+/** The faults of the data set of a configuration, whatever its counts. */
+export async function findFaults(
+  config: RunConfig,
+  note: (message: string) => void,
+): Promise<readonly Fault[]> {
+  return (await verification(config, false, note)).faults;
+}
+
+function verification(
+  { data, model }: RunConfig,
+  compare: boolean,
+  note: (message: string) => void,
+): Promise<Verification> {
+  if (data.name === "emoji") {
+    throw new UserError("The emoji come with the program: there is nothing to verify");
+  }
+  let told = performance.now();
+  return verifyListing(listSamples(data, model), {
+    compare,
+    progress(done, total) {
+      if (performance.now() - told < TELL) return;
+      told = performance.now();
+      note(`Verified    ${formatCount(done)} of ${formatCount(total)} images`);
+    },
+  });
+}
+
+/** A table of the counts, then a line for everything that is wrong. */
+function summaryOf(found: Verification): string[] {
+  const { classes, counts, expected } = found;
+  const row = (name: string, { train, validation, test }: Verification["counts"]) => [
+    name,
+    ...[train, validation, test].map(formatCount),
+  ];
+  const table = formatTable([
+    ["class", "train", "validation", "test"],
+    ...classes.map(({ name, counts }) => row(name, counts)),
+    row("all", counts),
+    ...(expected === null ? [] : [row("expected", expected)]),
+  ]);
+  const lines = verificationLines(found);
+  return [...table, "", ...(lines.length === 0 ? ["Nothing is wrong"] : lines)];
+}

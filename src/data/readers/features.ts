@@ -1,0 +1,86 @@
+/** Numeric matrices, one for each modality, in the layout of MOGONET. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../io/user_error.ts";
+import { type CsvRow, readCsv } from "../csv.ts";
+import { holdBack, labelOf, Lister, numbersOf } from "../lister.ts";
+import type { Input, Listing } from "../listing.ts";
+import { featuresOf } from "../numbers.ts";
+
+export interface FeaturesOptions {
+  readonly root: string;
+  /**
+   * The share of the training samples that is held back, drawn from every class alike by `splitSeed`. With 0 all are
+   * learned from, and what is measured in validation is measured on them.
+   */
+  readonly validationShare: number;
+  readonly splitSeed: number;
+}
+
+const SUFFIX = { train: "tr", test: "te" } as const;
+
+/** The names of the modalities of a folder: `view1` for `1_tr.csv`, and so on. Throws a UserError where there is none. */
+export function featureViews(root: string): string[] {
+  const views: string[] = [];
+  while (existsSync(join(root, `${views.length + 1}_tr.csv`))) views.push(`view${views.length + 1}`);
+  if (views.length > 0) return views;
+  throw new UserError(`${root} is no folder of feature matrices: it has no 1_tr.csv`);
+}
+
+/**
+ * Lists the rows of `{1..M}_{tr,te}.csv`, numbers without a header, with those of `labels_{tr,te}.csv`. Throws a
+ * UserError where a matrix has more or fewer rows than there are labels.
+ */
+export function listFeatures({ root, validationShare, splitSeed }: FeaturesOptions): Listing {
+  const views = featureViews(root);
+  const files = (split: keyof typeof SUFFIX) => ({
+    split,
+    labels: { file: `labels_${SUFFIX[split]}.csv`, rows: readCsv(join(root, `labels_${SUFFIX[split]}.csv`)) },
+    matrices: views.map((_, view) => {
+      const file = `${view + 1}_${SUFFIX[split]}.csv`;
+      return { file, rows: readCsv(join(root, file)) };
+    }),
+  });
+  const parts = [files("train"), files("test")];
+  const widths = parts[0]!.matrices.map(({ rows }) => rows[0]?.cells.length ?? 0);
+  const classes = [...new Set(parts[0]!.labels.rows.map(className))].sort((a, b) =>
+    Number(a) - Number(b) || (a < b ? -1 : 1)
+  );
+  const numbers = numbersOf(classes);
+  const lister = new Lister();
+  for (const { split, labels, matrices } of parts) {
+    for (const { file, rows } of matrices) {
+      if (rows.length === labels.rows.length) continue;
+      throw new UserError(
+        `${join(root, file)} has ${rows.length} rows, but ${labels.file} has ${labels.rows.length}`,
+      );
+    }
+    for (const [index, row] of labels.rows.entries()) {
+      lister.row({ file: labels.file, row: row.line }, `${split}/${index + 1}`, () => ({
+        label: labelOf(className(row), numbers),
+        split,
+        inputs: Object.fromEntries(matrices.map(({ file, rows }, view): [string, Input] => {
+          const { line, cells } = rows[index]!;
+          return [views[view]!, featuresOf(cells, widths[view]!, { file, row: line })];
+        })),
+      }));
+    }
+  }
+  const training = lister.samples.filter(({ split }) => split === "train").length;
+  const count = Math.round(validationShare * training);
+  holdBack(lister, "validation", { count, seed: splitSeed, key: "data.validation_share" });
+  return {
+    name: "features",
+    classes,
+    modalities: views.map((name, view) => ({ name, kind: "features", width: widths[view]! })),
+    samples: lister.samples,
+    faults: lister.faults,
+    validatesOnTraining: validationShare === 0,
+  };
+}
+
+/** Labels may be words, or numbers in any notation. */
+function className({ cells }: CsvRow): string {
+  const text = cells.length === 1 ? cells[0]!.trim() : "";
+  return text === "" || Number.isNaN(Number(text)) ? text : String(Number(text));
+}

@@ -1,0 +1,124 @@
+/** UPMC-Food-101: photographs of dishes with the page or the title they were found with. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../io/user_error.ts";
+import { cleanText, firstWords } from "../clean_text.ts";
+import { type CsvRow, readCsv } from "../csv.ts";
+import { InnerPaths } from "../inner_path.ts";
+import { BadRow, holdBack, labelOf, Lister, numbersOf, pathOf } from "../lister.ts";
+import type { Listing } from "../listing.ts";
+import { readAnyText } from "../text_file.ts";
+import { FOOD_CLASSES } from "./food_classes.ts";
+
+export interface Food101Options {
+  readonly root: string;
+  /**
+   * "published": `train.csv` and `test.csv` with the columns id, text, annotation and label, and pages in
+   * `texts_txt/<class>/<id>.txt`; "titles": `texts/{train,test}_titles.csv` of image, title and class, without a header.
+   * Images are `images/{train,test}/<class>/<id>` in both. "auto" looks which files are there.
+   */
+  readonly layout: "auto" | "published" | "titles";
+  /** The page, as the published code reads it, or the title; "auto" is the page where the layout has pages. */
+  readonly text: "auto" | "page" | "title";
+  /** So many of the training samples are held back, drawn from every class alike by `splitSeed`. */
+  readonly validationSamples: number;
+  readonly splitSeed: number;
+  /** Of each text. */
+  readonly maxWords: number;
+}
+
+interface Row {
+  readonly id: string;
+  readonly title: string;
+  readonly annotation: string;
+  /** The number of the class as the file has it. */
+  readonly label?: string;
+}
+
+const PUBLISHED = { train: "train.csv", test: "test.csv" } as const;
+const TITLES = { train: "texts/train_titles.csv", test: "texts/test_titles.csv" } as const;
+const COLUMNS = ["id", "text", "annotation", "label"] as const;
+
+/** Lists the samples; texts are cleaned as published. Throws a UserError where the folder has neither layout. */
+export function listFood101(options: Food101Options): Listing {
+  const { root, validationSamples, splitSeed, maxWords } = options;
+  const layout = options.layout === "auto" ? layoutOf(root) : options.layout;
+  const text = options.text === "auto" ? (layout === "published" ? "page" : "title") : options.text;
+  if (text === "page" && layout === "titles") {
+    throw new UserError(`"data.text" is page, but the layout titles of ${root} has titles only`);
+  }
+  const numbers = numbersOf(FOOD_CLASSES);
+  const pages = new InnerPaths(join(root, "texts_txt"));
+  const lister = new Lister();
+  const labels = new Map<string, string>();
+  for (const split of ["train", "test"] as const) {
+    const file = (layout === "published" ? PUBLISHED : TITLES)[split];
+    const images = new InnerPaths(join(root, "images", split));
+    const rows = readCsv(join(root, file));
+    for (const { line, cells } of layout === "published" ? withoutHeader(rows, join(root, file)) : rows) {
+      lister.row({ file, row: line }, cells[0] ?? "", () => {
+        const { id, title, annotation, label } = layout === "published" ? published(cells) : titled(cells);
+        const number = labelOf(annotation, numbers);
+        if (label !== undefined) mustAgree(label, annotation, labels);
+        const image = pathOf("image", images, `${annotation}/${id}`);
+        const raw = text === "title"
+          ? title
+          : readAnyText(pathOf("text", pages, `${annotation}/${id.replace(/\.jpg$/, "")}.txt`));
+        return { label: number, split, inputs: { image, text: firstWords(cleanText(raw), maxWords) } };
+      });
+    }
+  }
+  holdBack(lister, "validation", {
+    count: validationSamples,
+    seed: splitSeed,
+    key: "data.validation_samples",
+  });
+  return {
+    name: "food101",
+    classes: FOOD_CLASSES,
+    modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
+    samples: lister.samples,
+    faults: lister.faults,
+    expected: { train: 60_085, validation: 5_000, test: 21_683 },
+  };
+}
+
+function layoutOf(root: string): "published" | "titles" {
+  if (existsSync(join(root, PUBLISHED.train))) return "published";
+  if (existsSync(join(root, TITLES.train))) return "titles";
+  throw new UserError(
+    `${root} is no folder of UPMC-Food-101: it has neither ${PUBLISHED.train} nor ${TITLES.train}`,
+  );
+}
+
+function withoutHeader([header, ...rows]: readonly CsvRow[], path: string): readonly CsvRow[] {
+  if (COLUMNS.some((name, at) => header?.cells[at] !== name)) {
+    throw new UserError(
+      `${path} must begin with the columns ${COLUMNS.join(", ")}, got ${header?.cells.join(", ")}`,
+    );
+  }
+  return rows;
+}
+
+function published(cells: readonly string[]): Row {
+  const [id, title, annotation, label] = cells;
+  if (cells.length !== COLUMNS.length) {
+    throw new BadRow("row", `has ${cells.length} cells, not ${COLUMNS.length}`);
+  }
+  return { id: id!, title: title!, annotation: annotation!, label: label! };
+}
+
+function titled(cells: readonly string[]): Row {
+  const [id, title, annotation] = cells;
+  if (cells.length !== 3) throw new BadRow("row", `has ${cells.length} cells, not 3: image, title, class`);
+  return { id: id!, title: title!, annotation: annotation! };
+}
+
+/** Throws where a number stood for another class before. */
+function mustAgree(label: string, annotation: string, seen: Map<string, string>): void {
+  const before = seen.get(label) ?? annotation;
+  seen.set(label, before);
+  if (before !== annotation) {
+    throw new BadRow("label", `label ${label} is ${annotation} here and ${before} in an earlier row`);
+  }
+}

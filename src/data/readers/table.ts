@@ -1,0 +1,164 @@
+/** A table of one's own: each modality is a column, or several. */
+import { basename, dirname } from "node:path";
+import { UserError } from "../../io/user_error.ts";
+import type { Split } from "../batch.ts";
+import { firstWords } from "../clean_text.ts";
+import { InnerPaths } from "../inner_path.ts";
+import { BadRow, holdBack, labelOf, Lister, numbersOf, pathOf } from "../lister.ts";
+import type { Input, ListedModality, Listing } from "../listing.ts";
+import { featuresOf } from "../numbers.ts";
+import { keyOf } from "../random.ts";
+import { readTable, type TableRow, type TableRows } from "./table_rows.ts";
+
+/** Where a modality stands: a column of paths or texts, a column of lists of numbers (JSONL), or columns of numbers. */
+export type TableModality =
+  | { readonly image: string }
+  | { readonly text: string }
+  | { readonly features: string | readonly string[] };
+
+export interface TableOptions {
+  readonly file: string;
+  /** By name. */
+  readonly modalities: Readonly<Record<string, TableModality>>;
+  /** The column of the class. */
+  readonly label: string;
+  /** The column that says train, validation or test; null to draw all splits. */
+  readonly split: string | null;
+  /** The column that names samples; null to number them by line. */
+  readonly id: string | null;
+  /** Null for those of the training samples, sorted. */
+  readonly classes: readonly string[] | null;
+  /** Shares of all rows that are drawn from every class alike by `splitSeed`, where the table does not say. */
+  readonly validationShare: number;
+  readonly testShare: number;
+  readonly splitSeed: number;
+  /** Of each text. */
+  readonly maxWords: number;
+}
+
+const SPLITS: Readonly<Record<string, Split>> = {
+  train: "train",
+  training: "train",
+  validation: "validation",
+  valid: "validation",
+  val: "validation",
+  dev: "validation",
+  test: "test",
+};
+
+/**
+ * Lists the rows of a CSV (with a header) or JSONL file. Images are paths relative to the file, below its folder.
+ * Throws a UserError for a column that is not there. A validation or test split that the table lacks is drawn.
+ */
+export function listTable(options: TableOptions): Listing {
+  const table = readTable(options.file);
+  checkColumns(options, table);
+  const file = basename(options.file);
+  const images = new InnerPaths(dirname(options.file));
+  const modalities = Object.entries(options.modalities).map(([name, source]) =>
+    describe(name, source, table)
+  );
+  const classes = options.classes ?? classesOf(table.rows, options);
+  const numbers = numbersOf(classes);
+  const lister = new Lister();
+  for (const row of table.rows) {
+    const origin = { file, row: row.line };
+    lister.row(origin, idOf(row, options.id), () => ({
+      label: labelOf(plain(row.cell(options.label)), numbers),
+      split: splitOf(row, options.split),
+      inputs: Object.fromEntries(modalities.map(({ name, ...rest }): [string, Input] => {
+        const source = options.modalities[name]!;
+        if ("image" in source) return [name, pathOf("image", images, plain(row.cell(source.image)))];
+        if ("text" in source) return [name, firstWords(plain(row.cell(source.text)), options.maxWords)];
+        return [name, featuresOf(numbersIn(row, source.features), "width" in rest ? rest.width : 0)];
+      })),
+    }));
+  }
+  drawMissing(lister, options);
+  return { name: "table", classes, modalities, samples: lister.samples, faults: lister.faults };
+}
+
+function checkColumns({ file, modalities, label, split, id }: TableOptions, { columns }: TableRows): void {
+  const named = Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
+    const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
+    return [own].flat().map((column) => [`the modality "${name}"`, column]);
+  });
+  const all: [string, string | null][] = [...named, ['"data.label"', label], ['"data.split"', split], [
+    '"data.id"',
+    id,
+  ]];
+  for (const [what, column] of all) {
+    if (column === null || columns.includes(column)) continue;
+    throw new UserError(`${file} has no column "${column}" for ${what}; it has ${columns.join(", ")}`);
+  }
+}
+
+function describe(name: string, source: TableModality, { rows }: TableRows): ListedModality {
+  if ("image" in source) return { name, kind: "image" };
+  if ("text" in source) return { name, kind: "text" };
+  const { features } = source;
+  if (typeof features !== "string") return { name, kind: "features", width: features.length };
+  return { name, kind: "features", width: first(rows, (row) => numbersIn(row, features).length) ?? 1 };
+}
+
+/** What `read` gives for the first row that has it. */
+function first<T>(rows: readonly TableRow[], read: (row: TableRow) => T): T | undefined {
+  for (const row of rows) {
+    const value = orUndefined(() => read(row));
+    if (value !== undefined) return value;
+  }
+}
+
+function numbersIn(row: TableRow, features: string | readonly string[]): readonly unknown[] {
+  if (typeof features !== "string") return features.map((column) => row.cell(column));
+  const cell = row.cell(features);
+  return Array.isArray(cell) ? cell : [cell];
+}
+
+/** The labels of the rows that are for training, sorted. */
+function classesOf(rows: readonly TableRow[], { label, split }: TableOptions): string[] {
+  const names = rows.flatMap((row) =>
+    orUndefined(() => splitOf(row, split) === "train" ? [plain(row.cell(label))] : []) ?? []
+  );
+  return [...new Set(names.filter((name) => name !== ""))].sort();
+}
+
+/** Undefined where `read` finds a row broken, which is told when the row is listed. */
+function orUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BadRow) return undefined;
+    throw error;
+  }
+}
+
+function idOf(row: TableRow, column: string | null): string {
+  return column === null ? String(row.line) : orUndefined(() => plain(row.cell(column))) ?? "";
+}
+
+function splitOf(row: TableRow, column: string | null): Split {
+  if (column === null) return "train";
+  const given = plain(row.cell(column)).trim().toLowerCase();
+  if (Object.hasOwn(SPLITS, given)) return SPLITS[given]!;
+  throw new BadRow("row", `"${column}" must be train, validation or test, got "${given}"`);
+}
+
+function plain(cell: unknown): string {
+  if (cell === null || cell === undefined) return "";
+  if (typeof cell === "object") {
+    throw new BadRow("row", `holds ${JSON.stringify(cell)} where a text should be`);
+  }
+  return String(cell);
+}
+
+/** Draws the test split, then the validation split, where no row is in it. */
+function drawMissing(lister: Lister, { testShare, validationShare, splitSeed }: TableOptions): void {
+  const whole = lister.samples.length;
+  const shares = [["test", testShare], ["validation", validationShare]] as const;
+  const missing = shares.filter(([split]) => !lister.samples.some((sample) => sample.split === split));
+  for (const [split, share] of missing) {
+    const seed = keyOf(splitSeed, split === "test" ? 1 : 0);
+    holdBack(lister, split, { count: Math.round(share * whole), seed, key: `data.${split}_share` });
+  }
+}

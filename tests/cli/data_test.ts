@@ -1,0 +1,168 @@
+// Data of one's own on the command line: verified, trained on, evaluated, on miniatures with tiny models.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { run } from "../../src/cli/program.ts";
+import { readCsv } from "../../src/data/csv.ts";
+import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { writeEncoders } from "../train/tiny_encoders.ts";
+
+/** Runs a command line in this process; gives its status and all it printed. */
+async function unis(
+  cache: string,
+  ...args: string[]
+): Promise<{ status: number; output: string; errors: string }> {
+  const { log, warn, error } = console;
+  const output: string[] = [], errors: string[] = [];
+  console.log = (...parts: unknown[]) => output.push(parts.join(" "));
+  console.warn = console.error = (...parts: unknown[]) => errors.push(parts.join(" "));
+  Deno.env.set("UNIS_CACHE_DIR", cache);
+  try {
+    return { status: await run(args), output: output.join("\n"), errors: errors.join("\n") };
+  } finally {
+    Object.assign(console, { log, warn, error });
+    Deno.env.delete("UNIS_CACHE_DIR");
+  }
+}
+
+const SHORT = ["training.epochs=1", "training.micro_batch=8", "training.batch=8", "model.head.hidden_size=8"];
+
+Deno.test("unis data verify gives 0 for sound data, 1 for faults, and all of it as JSON", async () => {
+  using folder = temporaryFolder();
+  const root = join(folder.path, "n24news");
+  await writeN24News(root, { classes: 2, perClass: 3 });
+  const verify = (...args: string[]) =>
+    unis(folder.path, "data", "verify", "--data", `n24news:${root}`, ...args);
+  const sound = await verify("--partial");
+  assert.equal(sound.status, 0, sound.errors);
+  assert.match(sound.output, /^Books +3 +1 +1$/m);
+  assert.match(sound.output, /Nothing is wrong/);
+
+  const whole = await verify();
+  assert.equal(whole.status, 1);
+  assert.match(whole.output, /^expected +48,988 +6,123 +6,124$/m);
+  assert.match(whole.output, /train split has 6 samples, not 48988/);
+
+  Deno.removeSync(join(root, "imgs/100000.jpg"));
+  const broken = await verify("--partial", "--json");
+  assert.equal(broken.status, 1);
+  assert.match(broken.errors, /1 things? (is|are) wrong with n24news/);
+  const { faults, counts } = JSON.parse(broken.output);
+  assert.deepEqual(counts, { train: 5, validation: 2, test: 2 });
+  assert.equal(faults.length, 1);
+  assert.deepEqual([faults[0].file, faults[0].row, faults[0].kind], ["news/nytimes_train.json", 1, "image"]);
+});
+
+Deno.test("--data says what is wrong with it", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x.csv");
+  Deno.writeTextFileSync(file, "path,title,label\na.jpg,one,x\n");
+  const cases: [args: string[], ...parts: string[]][] = [
+    [["--data", "food"], '"food"', "food101"],
+    [["--data", "food101"], "needs a path"],
+    [["--data", "emoji:x"], "takes no path"],
+    [["--data", `food101:${folder.path}`], "neither train.csv nor texts/train_titles.csv"],
+    [["--data", `food101:${folder.path}`, "--preset", "emoji-large"], "--preset"],
+    [["--data", `n24news:${folder.path}`], "nytimes_train.json"],
+    [["--data", `features:${folder.path}`], "1_tr.csv"],
+    [["--data", `table:${file}`], "data.image=path"],
+    [["--data", `table:${file}`, "--set", "data.text=titel"], 'no column "titel"', "path, title, label"],
+    [
+      ["--data", `table:${file}`, "--set", "data.modalities.x.sound=title"],
+      "data.modalities.x",
+      '{"image": COLUMN}',
+    ],
+    [["--data", `table:${file}`, "--set", "data.modalities.heads.text=title"], '"data.modalities.heads"'],
+    [["--data", `table:${file}.txt`, "--set", "data.text=title"], ".csv or a .jsonl"],
+  ];
+  for (const [args, ...parts] of cases) {
+    const { status, errors } = await unis(folder.path, "train", ...args, "--out", join(folder.path, "run"));
+    assert.equal(status, 2, `${args.join(" ")}: ${errors}`);
+    for (const part of parts) assert.ok(errors.includes(part), `${args.join(" ")}: ${errors}\nlacks ${part}`);
+  }
+  const { status, errors } = await unis(folder.path, "data", "verify", "--data", "emoji");
+  assert.equal(status, 2);
+  assert.match(errors, /nothing to verify/);
+});
+
+Deno.test("unis train fine-tunes on Food-101 without its faulty samples, and evaluates without them", async () => {
+  using folder = temporaryFolder();
+  const root = join(folder.path, "food101");
+  await writeFood101(root, "published", { classes: 3, perClass: 6 });
+  await writeEncoders(await openTestGpu(), folder.path, ["apple", "pie", "baby", "back", "ribs"]);
+  Deno.removeSync(join(root, "images/train/apple_pie/apple_pie_0.jpg"));
+  Deno.writeTextFileSync(join(root, "texts_txt/baklava/baklava_6.txt"), " ");
+  const out = join(folder.path, "run");
+  const args = [
+    ...["train", "--data", `food101:${root}`, "--out", out],
+    ...["--image-encoder", join(folder.path, "image"), "--text-encoder", join(folder.path, "text")],
+    ...["--set", "data.validation_samples=3", ...SHORT],
+  ];
+  const refused = await unis(folder.path, ...args);
+  assert.equal(refused.status, 2);
+  assert.match(refused.errors, /train\.csv, row 2: .*apple_pie_0\.jpg is missing.*--skip-bad/);
+
+  const trained = await unis(folder.path, ...args, "--skip-bad");
+  assert.equal(trained.status, 0, trained.errors);
+  assert.match(trained.output, /Skipped +2 samples or rows.*skipped\.csv/);
+  assert.match(trained.output, /14 training, 3 validation, 5 test; 101 classes/);
+  const skipped = readCsv(join(out, "skipped.csv")).map(({ cells }) => cells.slice(0, 4));
+  assert.deepEqual(skipped, [
+    ["file", "row", "id", "kind"],
+    ["train.csv", "2", "apple_pie_0.jpg", "image"],
+    ["test.csv", "6", "baklava_6.jpg", "empty text"],
+  ]);
+  const ids = readCsv(join(out, "predictions.csv")).slice(1).map(({ cells }) => cells[0]);
+  assert.deepEqual(ids, [
+    "apple_pie_6.jpg",
+    "apple_pie_7.jpg",
+    "baby_back_ribs_6.jpg",
+    "baby_back_ribs_7.jpg",
+    "baklava_7.jpg",
+  ]);
+  const evaluated = await unis(folder.path, "evaluate", out);
+  assert.equal(evaluated.status, 0, evaluated.errors);
+  assert.match(evaluated.output, /test split, 5 samples/);
+});
+
+Deno.test("unis train learns from a table of images, texts and numbers from nothing", async () => {
+  using folder = temporaryFolder();
+  await writeFood101(folder.path, "titles", { classes: 2, perClass: 8 });
+  const rows = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((i) =>
+    ["apple_pie", "baby_back_ribs"].map((name) => ({
+      key: `${name}-${i}`,
+      photo: `images/train/${name}/${name}_${i}.jpg`,
+      words: `some ${name}`,
+      numbers: [i, name.length],
+      kind: name,
+    }))
+  );
+  const file = join(folder.path, "items.jsonl");
+  Deno.writeTextFileSync(file, rows.map((row) => JSON.stringify(row) + "\n").join(""));
+  const tiny = ["photo", "text"].flatMap((name) => [
+    `model.encoders.${name}.hidden_size=8`,
+    `model.encoders.${name}.num_hidden_layers=1`,
+    `model.encoders.${name}.num_attention_heads=2`,
+    `model.encoders.${name}.intermediate_size=16`,
+  ]);
+  const out = join(folder.path, "run");
+  const { status, output, errors } = await unis(
+    folder.path,
+    ...["train", "--data", `table:${file}`, "--out", out, "--set"],
+    ...['data.modalities={"photo":{"image":"photo"},"lab":{"features":"numbers"}}', "data.text=words"],
+    ...[
+      "data.label=kind",
+      "data.id=key",
+      "data.image_size=24",
+      ...tiny,
+      "model.encoders.lab.hidden_size=8",
+      ...SHORT,
+    ],
+  );
+  assert.equal(status, 0, errors);
+  assert.match(output, /12 training, 2 validation, 2 test; 2 classes/);
+  const [header, ...lines] = readCsv(join(out, "predictions.csv")).map(({ cells }) => cells);
+  assert.deepEqual(header!.slice(0, 6), ["id", "label", "text", "photo", "lab", "fusion"]);
+  for (const [id, label] of lines) assert.equal(id!.replace(/-\d$/, ""), label);
+});

@@ -1,0 +1,47 @@
+/** Pretrained encoders small enough for tests, in folders of Hugging Face's. */
+import { join } from "node:path";
+import { wordPieceJson } from "../../src/data/tokenizer_json.ts";
+import { numbered } from "../../src/data/word_piece.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { exportEncoder, preprocessorConfig } from "../../src/io/hf_export.ts";
+import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
+import { Bert, bertConfig } from "../../src/models/bert.ts";
+import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
+
+const SMALL = { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 24 };
+const NORMALISATION = { mean: [0.5, 0.4, 0.5], std: [0.5, 0.5, 0.6] } as const;
+const TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue", "dot", "line"];
+
+/** Writes a ViT to `image` and a BERT to `text` below `to`; gives their weights by modality and name. */
+export async function writeEncoders(gpu: Gpu, to: string, words: readonly string[] = []) {
+  const tokens = [...TOKENS, ...words];
+  const models = {
+    image: {
+      config: vitConfig({ ...SMALL, image_size: 8, patch_size: 4 }),
+      companions: { "preprocessor_config.json": preprocessorConfig(8, NORMALISATION) },
+    },
+    text: {
+      config: bertConfig({ ...SMALL, vocab_size: tokens.length, max_position_embeddings: 12 }),
+      companions: { "tokenizer.json": wordPieceJson(numbered(tokens)) },
+    },
+  };
+  const weights: Record<string, Map<string, Float32Array>> = {};
+  for (const [name, { config, companions }] of Object.entries(models)) {
+    const parameters = new Parameters();
+    if (config.model_type === "vit") new Vit(parameters.root, config, NORMALISATION);
+    else new Bert(parameters.root, config);
+    parameters.allocate(gpu, 5);
+    const values = weights[name] = await parameters.read();
+    const tensors: Record<string, TensorToStore> = {};
+    for (const { name, shape } of parameters) {
+      tensors[name] = { dtype: "F32", shape, data: values.get(name)! as Float32Array<ArrayBuffer> };
+    }
+    parameters.dispose();
+    const file = join(to, `${name}.safetensors`);
+    writeSafetensors(file, tensors);
+    using stored = openSafetensors(file);
+    exportEncoder(join(to, name), { config, weights: stored, prefix: "", companions: { ...companions } });
+  }
+  return weights;
+}
