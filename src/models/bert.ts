@@ -5,6 +5,7 @@ import { Embedding } from "../nn/embedding.ts";
 import { LayerNorm } from "../nn/layer_norm.ts";
 import type { Scope } from "../nn/parameters.ts";
 import { BERT_STYLE, type TransformerConfig, TransformerEncoder } from "../nn/transformer.ts";
+import { cast } from "../ops/cast.ts";
 import { indices } from "../ops/indices.ts";
 import { add } from "../ops/pointwise.ts";
 import { scope } from "../tensor/scope.ts";
@@ -110,7 +111,7 @@ export class Bert implements Encoder {
   /** The last hidden state of the first token, [CLS] or <s>. */
   represent(input: ModalityInput, context: Context): Tensor {
     mustBeKind("text", input);
-    return scope(() => this.#encoder.first(this.#embed(input, context), input.mask, context));
+    return scope(() => cast(this.#encoder.first(this.#embed(input, context), input.mask, context), "f32"));
   }
 
   /** Embeddings and what each layer makes of them, [batch, tokens, hidden] each; padding holds nothing of meaning. */
@@ -128,12 +129,13 @@ export class Bert implements Encoder {
     if (this.config.model_type === "roberta" && !positions) {
       throw new TypeError("Cannot encode text by a RoBERTa without its position ids");
     }
+    const { precision = "f32" } = context;
     return scope(() => {
       const type = this.#types.first(1); // single texts are of type 0
       const places = positions
-        ? add(this.#positions.forward(positions), type) // [batch, tokens, hidden]
+        ? add(this.#positions.forward(positions, precision), type) // [batch, tokens, hidden]
         : add(this.#positions.first(ids.shape[1]!), type); // [tokens, hidden]
-      const sum = add(this.#words.forward(ids), places);
+      const sum = add(this.#words.forward(ids, precision), places);
       return drop(this.#norm.forward(sum), this.config.hidden_dropout_prob, context);
     });
   }

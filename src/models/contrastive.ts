@@ -1,9 +1,10 @@
 /** The unimodality-supervised contrast between modalities (section 3.2.3 of the UniS-MMC paper). */
 import { countKinds, isKind, PairKind, pairKinds, unimodalContrast } from "../ops/contrast.ts";
 import { selectRows } from "../ops/indexing.ts";
-import { cosineSimilarity } from "../ops/normalize.ts";
+import { matmul } from "../ops/matmul.ts";
+import { cosineSimilarity, l2Normalize } from "../ops/normalize.ts";
 import { add } from "../ops/pointwise.ts";
-import { detach } from "../ops/shape.ts";
+import { detach, reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -18,6 +19,24 @@ export type ModalityPair = {
   readonly kinds: Tensor;
   /** u32 [4]: samples of each kind. P is the first, S the second and third together, N the last. */
   readonly counts: Tensor;
+};
+
+/** How representations are contrasted. What is not given is as in the paper. */
+export type ContrastOptions = {
+  /** τ. */
+  readonly temperature: number;
+  /** `unisContrast`: false takes semi-positive pairs out of the numerator. */
+  readonly semiPositive?: boolean;
+  /** `unisContrast`: false takes negative pairs out of the denominator. */
+  readonly negative?: boolean;
+  /** The contrasts of a batch: from b to a as well as from a to b. */
+  readonly symmetric?: boolean;
+  /** `unisContrast` as published: see `firstRow`. */
+  readonly firstRowOnly?: boolean;
+  /** `unsupervisedContrast` as published: see `batchContrast`. */
+  readonly unsupervisedPositivesOnly?: boolean;
+  /** `supervisedContrast` as published: see `batchContrast`. */
+  readonly supervisedPositivesOnly?: boolean;
 };
 
 /** Every pair of modalities a < b in their order; `predictions` u32 [batch] of each, `labels` u32 [batch]. */
@@ -35,19 +54,41 @@ export function modalityPairs(predictions: ByModality<Tensor>, labels: Tensor): 
 export function unisContrast(
   representations: ByModality<Tensor>,
   pairs: readonly ModalityPair[],
-  temperature: number,
+  options: ContrastOptions,
 ): Tensor {
-  return scope(() => sumOf(pairs.map((pair) => pairContrast(representations, pair, temperature))));
+  return scope(() => sumOf(pairs.map((pair) => pairContrast(representations, pair, options))));
 }
 
 /** Equation 2 for one pair. */
-function pairContrast(representations: ByModality<Tensor>, pair: ModalityPair, temperature: number): Tensor {
-  const { a, b, kinds } = pair;
-  const similarity = cosineSimilarity(
+function pairContrast(
+  representations: ByModality<Tensor>,
+  { a, b, kinds }: ModalityPair,
+  { temperature, semiPositive = true, negative = true, firstRowOnly = false }: ContrastOptions,
+): Tensor {
+  const compare = firstRowOnly ? firstRow : cosineSimilarity;
+  const similarity = compare(
     withoutGradient(representations[a]!, isKind(kinds, PairKind.onlyARight)),
     withoutGradient(representations[b]!, isKind(kinds, PairKind.onlyBRight)),
   );
-  return unimodalContrast(similarity, kinds, temperature);
+  return unimodalContrast(similarity, kinds, temperature, { semiPositive, negative, divided: firstRowOnly });
+}
+
+/**
+ * As the published code has it, the contrast reads row 0 of the a × b matrix of similarities, not its diagonal, and
+ * divides by |P∪S| inside the logarithm:
+ *   L = −log( Σ_{n∈P∪S} exp(cos(a₀, bₙ)/τ) / Σ_n exp(cos(a₀, bₙ)/τ) / |P∪S| ),
+ * where kinds, and what is detached, are still those of the sample n (of sample 0 for a₀). Without anything in P∪S it is
+ * the logarithm of the batch's size, without gradient. (There a is the text; here it is the data set's first modality.)
+ * Gives cos(a₀, bₙ): [batch].
+ */
+function firstRow(a: Tensor, b: Tensor): Tensor {
+  const first = slice(unit(a), 0, 0, 1);
+  return reshape(matmul(first, unit(b), { transposeB: true }), [-1]);
+}
+
+/** Rows of norm 1; the bound on norms is that of `cosineSimilarity`. */
+export function unit(x: Tensor): Tensor {
+  return l2Normalize(x, 1e-8);
 }
 
 /** x, detached in the rows of a mask: where only one modality is right, it is the other that shall move. */

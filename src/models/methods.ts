@@ -1,11 +1,19 @@
 /** Methods of multimodal classification: which losses a model learns from. */
 import { argmax } from "../ops/indexing.ts";
 import { crossEntropy } from "../ops/losses.ts";
-import { add, scale } from "../ops/pointwise.ts";
+import { scale } from "../ops/pointwise.ts";
 import { scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type ByModality, type ModalityPair, modalityPairs, sumOf, unisContrast } from "./contrastive.ts";
+import { supervisedContrast, unsupervisedContrast } from "./batch_contrast.ts";
+import {
+  type ByModality,
+  type ContrastOptions,
+  type ModalityPair,
+  modalityPairs,
+  sumOf,
+  unisContrast,
+} from "./contrastive.ts";
 
 export type Method = {
   /**
@@ -17,24 +25,34 @@ export type Method = {
   readonly contrast?: (
     representations: ByModality<Tensor>,
     pairs: readonly ModalityPair[],
-    temperature: number,
+    options: ContrastOptions,
+    labels: Tensor,
   ) => Tensor;
 };
 
-export const METHODS = {
+/** By name; beside these, the name of a modality stands for the model of that modality alone. */
+export const METHODS: Readonly<Record<string, Method>> = {
   /** Equation 5 of the paper. */
   "unis-mmc": { unimodalHeadsAreProbes: false, contrast: unisContrast },
   /** The paper's baseline AggMM: the fused loss only. */
   "agg-mm": { unimodalHeadsAreProbes: true },
-} as const satisfies Readonly<Record<string, Method>>;
+  /** MT-MML: fused and unimodal losses, AggMM + L_uni in the paper's Table 4. */
+  "mt-mml": { unimodalHeadsAreProbes: false },
+  /** UnSupMMC: the fused loss and, weighted by λ, the contrast of paired modalities within a batch. */
+  "unsup-mmc": { unimodalHeadsAreProbes: true, contrast: unsupervisedContrast },
+  /** SupMMC: the fused loss and, weighted by λ, the contrast of labels within a batch. */
+  "sup-mmc": { unimodalHeadsAreProbes: true, contrast: supervisedContrast },
+};
 
-export type MethodName = keyof typeof METHODS;
+/** One encoder and its head, learning from its own loss: there is nothing to fuse. */
+export const SINGLE: Method = { unimodalHeadsAreProbes: false };
 
 /** What a model makes of a batch. */
 export type Outputs = {
   readonly representations: ByModality<Tensor>; // [batch, width]
   readonly unimodalLogits: ByModality<Tensor>; // [batch, classes]
-  readonly fusedLogits: Tensor; // [batch, classes]
+  /** Not of a single modality. */
+  readonly fusedLogits?: Tensor; // [batch, classes]
 };
 
 /** Losses are [], f32; predictions u32 [batch]. All of it stays on the device. */
@@ -46,17 +64,16 @@ export type Losses = {
   /** The sum of `unimodalOf`: equation 1. */
   readonly unimodal: Tensor;
   readonly unimodalOf: ByModality<Tensor>;
-  /** Equation 4. */
-  readonly multimodal: Tensor;
-  /** Equation 3, not yet weighted; only where the method has one. */
+  /** Equation 4; only where modalities are fused. */
+  readonly multimodal?: Tensor;
+  /** Equation 3, or what the method has in its place, not yet weighted; only where the method has one. */
   readonly contrastive?: Tensor;
   readonly pairs: readonly ModalityPair[];
   readonly predictions: ByModality<Tensor>;
-  readonly fusedPrediction: Tensor;
+  readonly fusedPrediction?: Tensor;
 };
 
-export type LossOptions = {
-  readonly temperature: number;
+export type LossOptions = ContrastOptions & {
   /** λ, the weight of the contrastive loss. */
   readonly contrastiveWeight: number;
 };
@@ -66,7 +83,7 @@ export function computeLosses(
   method: Method,
   outputs: Outputs,
   labels: Tensor,
-  options: LossOptions,
+  { contrastiveWeight, ...options }: LossOptions,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
   return scope(() => {
@@ -74,21 +91,23 @@ export function computeLosses(
     const pairs = modalityPairs(predictions, labels);
     const unimodalOf = mapModalities(unimodalLogits, (logits) => crossEntropy(logits, labels));
     const unimodal = sumOf(Object.values(unimodalOf));
-    const multimodal = crossEntropy(fusedLogits, labels);
-    const contrastive = method.contrast?.(representations, pairs, options.temperature);
-    const all = add(unimodal, multimodal);
-    const fromHeads = method.unimodalHeadsAreProbes ? multimodal : all;
-    const weighted = contrastive && scale(contrastive, options.contrastiveWeight);
+    const multimodal = fusedLogits && crossEntropy(fusedLogits, labels);
+    const contrastive = method.contrast?.(representations, pairs, options, labels);
+    const shared = [
+      ...(multimodal ? [multimodal] : []),
+      ...(contrastive ? [scale(contrastive, contrastiveWeight)] : []),
+    ];
+    const objective = sumOf([unimodal, ...shared]);
     return {
-      objective: weighted ? add(all, weighted) : all,
-      total: weighted ? add(fromHeads, weighted) : fromHeads,
+      objective,
+      total: method.unimodalHeadsAreProbes ? sumOf(shared) : objective,
       unimodal,
       unimodalOf,
-      multimodal,
+      ...(multimodal && { multimodal }),
       ...(contrastive && { contrastive }),
       pairs,
       predictions,
-      fusedPrediction: predict(fusedLogits),
+      ...(fusedLogits && { fusedPrediction: predict(fusedLogits) }),
     };
   });
 }

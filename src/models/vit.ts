@@ -12,6 +12,7 @@ import {
   VIT_STYLE,
 } from "../nn/transformer.ts";
 import { normaliseImages, patchify, type Rgb } from "../ops/image.ts";
+import { cast } from "../ops/cast.ts";
 import { linear } from "../ops/matmul.ts";
 import { add, expand } from "../ops/pointwise.ts";
 import { concat, reshape } from "../ops/shape.ts";
@@ -98,6 +99,7 @@ export class Vit implements Encoder {
       "weight",
       [width, num_channels, patch, patch],
       denseInitializer(config),
+      { isOperand: true },
     );
     this.#projectionBias = projection.parameter("bias", [width], zeros);
     this.#encoder = new TransformerEncoder(at.at("encoder"), config, VIT_STYLE, config.qkv_bias);
@@ -117,9 +119,10 @@ export class Vit implements Encoder {
 
   /** The last hidden state of the class token, normalised. */
   represent(input: ModalityInput, context: Context): Tensor {
-    return scope(() =>
-      this.#norm.forward(this.#encoder.first(this.#embed(input, context), undefined, context))
-    );
+    return scope(() => {
+      const first = this.#encoder.first(this.#embed(input, context), undefined, context);
+      return cast(this.#norm.forward(first), "f32");
+    });
   }
 
   /** Embeddings and what each layer makes of them, before the final norm: [batch, 1 + patches, hidden] each. */
@@ -133,6 +136,7 @@ export class Vit implements Encoder {
   }
 
   #embed(input: ModalityInput, context: Context): Tensor {
+    const { precision = "f32" } = context;
     mustBeKind("image", input);
     const { hidden_size: width, image_size: side, patch_size: patch, hidden_dropout_prob } = this.config;
     const { pixels } = input;
@@ -142,10 +146,10 @@ export class Vit implements Encoder {
     }
     return scope(() => {
       const { mean, std } = this.normalisation;
-      const rows = patchify(normaliseImages(pixels, mean, std), patch);
-      const weight = reshape(this.#projection.value, [width, -1]);
-      const patches = linear(rows, weight, this.#projectionBias.value);
-      const classToken = expand(this.#classToken.value, [batch!, 1, width]);
+      const rows = patchify(normaliseImages(pixels, mean, std, precision), patch);
+      const projection = precision === "f16" ? this.#projection.half : this.#projection.value;
+      const patches = linear(rows, reshape(projection, [width, -1]), this.#projectionBias.value);
+      const classToken = expand(this.#classToken.value, [batch!, 1, width], precision);
       const tokens = add(concat([classToken, patches], 1), this.#positions.value);
       return drop(tokens, hidden_dropout_prob, context);
     });

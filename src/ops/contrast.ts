@@ -20,9 +20,15 @@ export type PairKind = typeof PairKind[keyof typeof PairKind];
 
 const setOf = (...kinds: readonly PairKind[]) => kinds.reduce<number>((set, kind) => set | 1 << kind, 0);
 
-/** Equation 2: positive and semi-positive pairs make the numerator; negative pairs are only in the denominator. */
-const ATTRACTED = setOf(PairKind.bothRight, PairKind.onlyARight, PairKind.onlyBRight);
-const REPELLED = setOf(PairKind.bothWrong);
+/** Equation 2 as it is, if nothing is given, or with parts of it left out or added. */
+export interface ContrastParts {
+  /** False: pairs of which one is right leave the numerator; they are only in the denominator. */
+  readonly semiPositive?: boolean;
+  /** False: pairs that are both wrong leave the denominator. */
+  readonly negative?: boolean;
+  /** True: the fraction is divided by |P∪S|, or by the number of samples where that is 0. */
+  readonly divided?: boolean;
+}
 
 /** Checks that tensors are all [rows]; gives rows. */
 function rowsOf(op: string, ...tensors: readonly Tensor[]): number {
@@ -79,6 +85,19 @@ export function countKinds(kinds: Tensor): Tensor {
   return counts;
 }
 
+/** 1 where two samples have the same label, else 0: labels u32 [rows] give f32 [rows, rows]. */
+export function sameLabel(labels: Tensor): Tensor {
+  mustBe("u32", "sameLabel", labels);
+  const rows = rowsOf("sameLabel", labels);
+  const { gpu } = labels;
+  const same = Tensor.empty(gpu, [rows, rows]);
+  const WG = rowWorkgroup(gpu);
+  gpu.dispatch(kindsKernel, "same_label", { labels, same }, { rows, kind: 0 }, Math.ceil(rows * rows / WG), {
+    WG,
+  });
+  return same;
+}
+
 /** In how many places a and b agree: u32 [rows] each give u32 [1]. Throws RangeError beyond 262,144 rows. */
 export function countEqual(a: Tensor, b: Tensor): Tensor {
   mustBe("u32", "countEqual", a, b);
@@ -92,10 +111,16 @@ export function countEqual(a: Tensor, b: Tensor): Tensor {
 
 /**
  * L = −log(Σ_{n∈P∪S} exp(sₙ/τ) / Σ_n exp(sₙ/τ)), equation 2 of the paper, from the similarities s [rows] of paired
- * representations, their kinds u32 [rows] and τ > 0; gives []. With nothing in P∪S, or nothing in N, both loss and
- * gradient are exactly 0. Throws RangeError beyond 262,144 rows or for another τ.
+ * representations, their kinds u32 [rows] and τ > 0; gives []. With nothing in the numerator, or nothing in the
+ * denominator alone, both loss and gradient are exactly 0. `parts` leaves parts of the equation out. Throws RangeError
+ * beyond 262,144 rows or for another τ.
  */
-export function unimodalContrast(similarity: Tensor, kinds: Tensor, temperature: number): Tensor {
+export function unimodalContrast(
+  similarity: Tensor,
+  kinds: Tensor,
+  temperature: number,
+  { semiPositive = true, negative = true, divided = false }: ContrastParts = {},
+): Tensor {
   mustBe("f32", "unimodalContrast", similarity);
   mustBe("u32", "unimodalContrast with kinds", kinds);
   const rows = rowsOf("unimodalContrast", similarity, kinds);
@@ -104,7 +129,14 @@ export function unimodalContrast(similarity: Tensor, kinds: Tensor, temperature:
   }
   const { gpu } = similarity;
   const WG = mustFitWorkgroup("unimodalContrast", gpu, rows);
-  const params = { rows, attracted: ATTRACTED, repelled: REPELLED, inverse_temperature: 1 / temperature };
+  const semi = [PairKind.onlyARight, PairKind.onlyBRight];
+  const params = {
+    rows,
+    attracted: setOf(PairKind.bothRight, ...(semiPositive ? semi : [])),
+    repelled: setOf(...(semiPositive ? [] : semi), ...(negative ? [PairKind.bothWrong] : [])),
+    divided: Number(divided),
+    inverse_temperature: 1 / temperature,
+  };
   const loss = Tensor.empty(gpu, [], "f32", needsGrad(similarity));
   const found = Tensor.empty(gpu, [4]);
   gpu.dispatch(contrastKernel, "forward", { s: similarity, kinds, loss, found }, params, 1, { WG });

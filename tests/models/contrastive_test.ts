@@ -25,7 +25,7 @@ for (const [name, { modalities, loss: expectedLoss, counts }] of Object.entries(
       const labels = fixture.words(`${name}.labels`);
       const predictions = named((m) => predict(load(`${name}.logits.${m}`)));
       const pairs = modalityPairs(predictions, Tensor.from(gpu, labels, [labels.length]));
-      const loss = unisContrast(representations, pairs, temperature);
+      const loss = unisContrast(representations, pairs, { temperature });
       backward(loss);
       const grads = Object.values(representations).map((r) => r.grad!);
       return { loss, grads, counts: pairs.map((pair) => pair.counts) };

@@ -17,6 +17,10 @@ export class Fixture {
     this.#file = openSafetensors(`${folder}${name}.safetensors`);
   }
 
+  has(name: string): boolean {
+    return this.#file.tensors.has(name);
+  }
+
   floats(name: string): Float32Array<ArrayBuffer> {
     return this.#file.readFloat32(name);
   }

@@ -29,7 +29,7 @@ function build(fixture: Fixture) {
   }, {
     method: "unis-mmc",
     classifier: { classes: heads.classes, hidden_size: heads.hidden_size },
-    temperature,
+    contrast: { temperature },
     contrastiveWeight: contrastive_weight,
   });
   parameters.allocate(gpu, 0);
@@ -69,11 +69,17 @@ Deno.test("UniS-MMC agrees with PyTorch in class tokens, logits, losses, counts 
     "cls.text": representations.text!,
     "logits.image": unimodalLogits.image!,
     "logits.text": unimodalLogits.text!,
-    "logits.fusion": fusedLogits,
+    "logits.fusion": fusedLogits!,
   });
   for (const [name, values] of Object.entries(read)) assertClose(name, values, fixture.floats(`out.${name}`));
   const { unimodal, multimodal, contrastive, total, objective, pairs } = found;
-  const scalars = await readAll({ unimodal, multimodal, contrastive: contrastive!, total, objective });
+  const scalars = await readAll({
+    unimodal,
+    multimodal: multimodal!,
+    contrastive: contrastive!,
+    total,
+    objective,
+  });
   for (const [name, value] of Object.entries({ ...losses, objective: losses.total })) {
     assertClose(`the ${name} loss`, scalars[name as keyof typeof scalars], [value]);
   }
@@ -124,7 +130,7 @@ Deno.test("the losses and counts of ten Adam steps agree with PyTorch", async ()
       const found = model.losses(model.forward(inputs, EVALUATION), labels);
       backward(found.objective);
       const { unimodal, multimodal, contrastive, total, pairs } = found;
-      for (const [i, loss] of [unimodal, multimodal, contrastive!, total].entries()) {
+      for (const [i, loss] of [unimodal, multimodal!, contrastive!, total].entries()) {
         tally(sums, width * step + i, loss);
       }
       tally(sums, width * step + 4, pairs[0]!.counts);

@@ -3,11 +3,12 @@
 // and 0 where A or R is empty. As softplus of d, L keeps its digits however small R's share is; so does the gradient,
 // in which softmax over A + R and softmax over A do not cancel but share the factor sigmoid(d) = R's share:
 //   dL/ds_n = sigmoid(d) / t * (-exp(s_n / t - lse_A) in A, +exp(s_n / t - lse_R) in R, 0 elsewhere)
+// With `divided`, the published code's log |A| is added to L, log(rows) where A is empty; the gradient knows nothing of it.
 // Forward: one workgroup, each lane every WG-th sample.   Backward: one invocation one sample.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
 
 // attracted, repelled: sets of kinds, bit k standing for kind k.
-struct Params { rows: u32, attracted: u32, repelled: u32, inverse_temperature: f32 }
+struct Params { rows: u32, attracted: u32, repelled: u32, divided: u32, inverse_temperature: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> s: array<f32>;
 @group(0) @binding(2) var<storage, read> kinds: array<u32>;
@@ -37,6 +38,13 @@ fn statistics(lane: u32, kinds_of_set: u32) -> vec2f {
   return vec2f(top, workgroup_sum(lane, sum));
 }
 
+// The number of samples of a set of kinds.
+fn size_of(lane: u32, kinds_of_set: u32) -> f32 {
+  var own = 0.0;
+  for (var n = lane; n < params.rows; n += WG) { own += f32(is_in(kinds[n], kinds_of_set)); }
+  return workgroup_sum(lane, own);
+}
+
 // log(1 + e) for 0 <= e <= 1 as 2 atanh(e / (2 + e)): 1 + e would lose the digits of a small e.
 fn log1p(e: f32) -> f32 {
   let z = e / (2.0 + e);
@@ -56,6 +64,11 @@ fn difference(sets: vec4f) -> f32 {
 fn forward(@builtin(local_invocation_index) lane: u32) {
   let attracted = statistics(lane, params.attracted);
   let repelled = statistics(lane, params.repelled);
+  var divisor = 1.0;
+  if (params.divided != 0u) {
+    let size = size_of(lane, params.attracted);
+    divisor = select(size, f32(params.rows), size == 0.0);
+  }
   if (lane != 0u) { return; }
   found[0] = vec4f(attracted, repelled);
   loss[0] = 0.0;
@@ -63,6 +76,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
     let d = difference(vec4f(attracted, repelled));
     loss[0] = max(d, 0.0) + log1p(decay(-abs(d)));
   }
+  if (params.divided != 0u) { loss[0] += log(divisor); }
 }
 
 @group(0) @binding(3) var<storage, read> found_saved: array<vec4f>;

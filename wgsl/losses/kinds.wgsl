@@ -1,5 +1,5 @@
 // Kinds of a pair of predictions: 0 both right, 1 only a right, 2 only b right, 3 both wrong (the paper's Table 1).
-// `pair_kinds`, `is_kind`: one invocation one row.   `count_kinds`, `count_equal`: one workgroup, each lane every WG-th
+// `pair_kinds`, `is_kind`: one invocation one row.   `same_label`: one invocation one pair of rows.   `count_kinds`, `count_equal`: one workgroup, each lane every WG-th
 // row; the counts are whole numbers below 2^24, which f32 adds exactly.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
 struct Params { rows: u32, kind: u32 }
@@ -22,6 +22,14 @@ fn pair_kinds(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
 fn is_kind(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = flat_group(group, groups) * WG + lane;
   if (row < params.rows) { mask[row] = u32(kinds_given[row] == params.kind); }
+}
+
+@group(0) @binding(4) var<storage, read_write> same: array<f32>;
+
+@compute @workgroup_size(WG)
+fn same_label(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (i < params.rows * params.rows) { same[i] = f32(labels[i / params.rows] == labels[i % params.rows]); }
 }
 
 @group(0) @binding(4) var<storage, read_write> counts: array<u32>;

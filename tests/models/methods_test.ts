@@ -1,0 +1,115 @@
+/** Every method, ablation and published quirk of the losses against PyTorch (scripts/fixtures/methods.py). */
+import assert from "node:assert/strict";
+import type { ByModality, ContrastOptions } from "../../src/models/contrastive.ts";
+import { computeLosses, type Method, METHODS, SINGLE } from "../../src/models/methods.ts";
+import { methodOf } from "../../src/models/unis_mmc.ts";
+import { backward } from "../../src/ops/backward.ts";
+import { full } from "../../src/ops/pointwise.ts";
+import { scope } from "../../src/tensor/scope.ts";
+import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
+import { microBatchWeight } from "../../src/train/learning.ts";
+import { SEMANTICS } from "../../src/train/semantics.ts";
+import methods from "../fixtures/methods.json" with { type: "json" };
+import { openTestGpu } from "../open_gpu.ts";
+import { assertClose, Fixture, largest } from "./fixtures.ts";
+
+const gpu = await openTestGpu();
+const fixture = new Fixture("methods");
+
+interface Case {
+  method: string;
+  options: Partial<ContrastOptions> & { summed?: boolean };
+  modalities: number;
+  total: number;
+  contrast?: number;
+  micro_batches?: number[];
+  none_right?: boolean;
+}
+
+/** Rows start to end of a stored matrix, or of the labels, as a leaf. */
+function leaf(name: string, start: number, end: number): Tensor {
+  const [rows, width = 1] = fixture.shape(name);
+  assert.ok(end <= rows!);
+  if (name === "labels") {
+    return Tensor.from(gpu, fixture.words(name).slice(start, end), [end - start]);
+  }
+  return Tensor.from(gpu, fixture.floats(name).slice(start * width, end * width), [end - start, width], true);
+}
+
+/** Losses of some rows of a case, and the gradient of `weight` times the total by every leaf, zeros where none comes. */
+async function differentiated(method: Method, given: Case, start: number, end: number, weight: number) {
+  const { modalities, options: { summed: _, ...options } } = given;
+  const logits = given.none_right ? "none.u" : "u";
+  const names = Array.from({ length: modalities }, (_, m) => `m${m}`);
+  const load = (name: string): ByModality<Tensor> =>
+    Object.fromEntries(names.map((key, m) => [key, leaf(`${name}.${m}`, start, end)]));
+  const live = gpu.memory.live;
+  const out = scope(() => {
+    const [representations, unimodalLogits, fused] = [load("r"), load(logits), leaf("f", start, end)];
+    const outputs = { representations, unimodalLogits, ...(method !== SINGLE && { fusedLogits: fused }) };
+    const losses = computeLosses(method, outputs, leaf("labels", start, end), {
+      temperature: methods.temperature,
+      contrastiveWeight: methods.contrastive_weight,
+      ...options,
+    });
+    backward(losses.total, full(gpu, [], weight));
+    const leaves = { dr: representations, du: unimodalLogits };
+    const named = Object.entries(leaves).flatMap(([key, own]) =>
+      Object.values(own).map((x, m) => ({ name: `${key}.${m}`, x }))
+    );
+    const grads = [...named, { name: "df", x: fused }].map(({ name, x }) => ({
+      name,
+      grad: x.grad ?? full(gpu, x.shape, 0),
+    }));
+    return { total: losses.total, contrast: losses.contrastive ?? full(gpu, [], 0), grads };
+  });
+  const tensors = [out.total, out.contrast, ...out.grads.map(({ grad }) => grad)];
+  const [total, contrast, ...grads] = await readTensors(tensors);
+  for (const tensor of tensors) tensor.dispose();
+  assert.equal(gpu.memory.live, live, "bytes left behind");
+  return {
+    total: total![0]!,
+    contrast: contrast![0]!,
+    grads: new Map(out.grads.map(({ name }, i) => [name, grads[i]!])),
+  };
+}
+
+for (const [name, given] of Object.entries(methods.cases as Record<string, Case>)) {
+  Deno.test(`losses and gradients agree with PyTorch: ${name}`, async () => {
+    const { summed = false } = given.options;
+    const names = Array.from({ length: given.modalities }, (_, m) => `m${m}`);
+    const method = given.method === "single" ? SINGLE : methodOf(given.method, names);
+    const semantics = { ...SEMANTICS.paper, summed_accumulation: summed };
+    const all = fixture.shape("labels")[0]!;
+    let total = 0, start = 0;
+    const found = new Map<string, number[]>();
+    for (const size of given.micro_batches ?? [all]) {
+      const weight = microBatchWeight(size, all, { semantics });
+      const part = await differentiated(method, given, start, start + size, weight);
+      total += weight * part.total;
+      for (const [key, grad] of part.grads) found.set(key, [...found.get(key) ?? [], ...grad]);
+      if (given.contrast !== undefined) {
+        const error = Math.abs(part.contrast - given.contrast);
+        assert.ok(error <= 1e-4 * given.contrast, `contrast ${part.contrast}, not ${given.contrast}`);
+      }
+      start += size;
+    }
+    assert.ok(Math.abs(total - given.total) <= 1e-4 * given.total, `total ${total}, not ${given.total}`);
+    let compared = 0;
+    for (const [key, grad] of found) {
+      const stored = fixture.has(`${name}.${key}`);
+      // What has no gradient at all has exactly none; a contrast that is 0 leaves no more than rounding.
+      if (!stored) assert.ok(largest(grad) <= 1e-6, `gradient ${key} is ${largest(grad)}, not 0`);
+      else {
+        assertClose(`gradient ${key}`, grad, fixture.floats(`${name}.${key}`));
+        compared++;
+      }
+    }
+    assert.ok(compared > 0);
+  });
+}
+
+Deno.test("the fixture has every method", () => {
+  const covered = new Set(Object.values(methods.cases).map(({ method }) => method));
+  assert.deepEqual(covered, new Set([...Object.keys(METHODS), "single"]));
+});
