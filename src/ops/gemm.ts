@@ -1,148 +1,105 @@
-/** Matrix products on the device, outside the tape: which kernel, which plan. */
-import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
-import type { Gpu } from "../gpu/gpu.ts";
+/** Matrix products on the device, outside the tape: plans carried out. */
 import { Tensor } from "../tensor/tensor.ts";
-import { MAX_ITERATIONS } from "./plan.ts";
-import { reduceAxes, sumKernel } from "./reduction.ts";
-import epilogueBias from "../../wgsl/matmul/epilogue_bias.wgsl" with { type: "text" };
-import epilogueGelu from "../../wgsl/matmul/epilogue_bias_gelu.wgsl" with { type: "text" };
-import epilogueGeluSaved from "../../wgsl/matmul/epilogue_bias_gelu_saved.wgsl" with { type: "text" };
-import epilogueNone from "../../wgsl/matmul/epilogue_none.wgsl" with { type: "text" };
-import epilogueRelu from "../../wgsl/matmul/epilogue_bias_relu.wgsl" with { type: "text" };
-import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
-import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
-import loadStorage from "../../wgsl/matmul/load_storage.wgsl" with { type: "text" };
-import loadTexture from "../../wgsl/matmul/load_texture.wgsl" with { type: "text" };
-import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
-import operandsScalar from "../../wgsl/matmul/operands_scalar.wgsl" with { type: "text" };
-import operandsVec4 from "../../wgsl/matmul/operands_vec4.wgsl" with { type: "text" };
-import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
-import tiles from "../../wgsl/matmul/tiles.wgsl" with { type: "text" };
+import { floatOf } from "./check.ts";
+import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
+import { type GemmPlan, type GemmShape, nameOfShape, planFor, tileOf } from "./gemm_plan.ts";
+import { sumTo } from "./reduction.ts";
 
-/** What becomes of a product before it is stored. */
-export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
-
-const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
-  none: [epilogueNone],
-  bias: [epilogueBias],
-  bias_relu: [epilogueRelu],
-  bias_gelu: [epilogueGelu, geluLibrary],
-  bias_gelu_saved: [epilogueGeluSaved, geluLibrary],
-};
-
-/** Four elements a load from textures or storage, or one at a time. */
-const OPERANDS = {
-  texture: [operandsVec4, loadTexture],
-  storage: [operandsVec4, loadStorage],
-  scalar: [operandsScalar],
-};
-
-const FORMS = { lanes, tiles };
-
-const kernels = new Map<string, KernelSource>();
-
-function kernelFor(
-  form: keyof typeof FORMS,
-  operands: keyof typeof OPERANDS,
-  epilogue: Epilogue,
-): KernelSource {
-  const label = `matmul_${form}_${operands}_${epilogue}`;
-  let kernel = kernels.get(label);
-  if (!kernel) {
-    const files = [FORMS[form], paramsFile, multiplyAdd, ...OPERANDS[operands], ...EPILOGUES[epilogue]];
-    kernels.set(label, kernel = defineKernel(label, files));
-  }
-  return kernel;
-}
-
-export interface Gemm {
-  /** Rows and columns of one product, and the dimension summed over. */
+/** A product as it is asked for: what is not given is 1, false or "none"; the result is of the operands' type. */
+export interface Gemm extends Partial<GemmShape> {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** Number of products. */
-  readonly batch?: number;
-  /** Each a is stored as [k, m]. */
-  readonly transposeA?: boolean;
-  /** Each b is stored as [n, k]. */
-  readonly transposeB?: boolean;
-  /** One a, or one b, serves the whole batch. */
-  readonly sharedA?: boolean;
-  readonly sharedB?: boolean;
-  readonly epilogue?: Epilogue;
+  /** f32 [n]. */
   readonly bias?: Tensor;
-  /** Where `bias_gelu_saved` leaves the argument of gelu. */
+  /** Where `bias_gelu_saved` leaves the argument of gelu; of the type of the result. */
   readonly h?: Tensor;
-  /** The products are added to it, in place, and it is the result. */
+  /** The products are added to it, in place, and it is the result; its type is that of the result. */
   readonly into?: Tensor | undefined;
+  /** f32 [m]: the sums of the rows of a are added to it. For one product, with a stored as [k, m]. */
+  readonly rowSums?: Tensor | undefined;
 }
 
-/** True when the rows of the operands as stored, and of the result, are whole vec4s. */
-export function takesVec4({ m, n, k, transposeA, transposeB }: Gemm): boolean {
-  return n % 4 === 0 && (transposeA ? m : k) % 4 === 0 && (transposeB ? k : n) % 4 === 0;
+/** epilogue(a · b) as [batch, m, n], or `into` with it added; a and b are both f32 or both f16. Outside the tape. */
+export function gemm(a: Tensor, b: Tensor, options: Gemm): Tensor {
+  const shape = shapeOf(a, b, options);
+  return gemmBy(planFor(a.gpu, shape), a, b, options);
+}
+
+function shapeOf(a: Tensor, b: Tensor, options: Gemm): GemmShape {
+  const dtype = floatOf("multiply", a, b);
+  const { m, n, k, batch = 1, epilogue = "none", into, result = dtype } = options;
+  const { transposeA = false, transposeB = false, sharedA = false, sharedB = false } = options;
+  const stored = into ? floatOf("add a product to", into) : result;
+  return { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result: stored };
 }
 
 const MAX_GRID = 65535;
 
-/** Parts to cut k into: enough that no loop is too long, and on a GPU that a small result still fills the device. */
-function splitsFor(gpu: Gpu, groups: number, { k, epilogue }: Gemm): number {
-  if (epilogue !== undefined && epilogue !== "none") return 1;
-  const forLength = Math.ceil(k / (4 * MAX_ITERATIONS));
-  if (gpu.adapterClass === "software") return forLength;
-  const forDevice = Math.min(Math.ceil(256 / groups), Math.floor(k / 256));
-  return Math.max(forLength, forDevice, 1);
-}
-
-/** epilogue(a · b) as [batch, m, n], or `into` with it added. Outside the tape. */
-export function gemm(a: Tensor, b: Tensor, plan: Gemm): Tensor {
+/** As `gemm`, by a plan of the caller's: one of `candidatePlans` for the shape. */
+export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Tensor {
   const { gpu } = a;
-  const { into } = plan;
-  const { m, n, k, batch = 1, transposeA = false, transposeB = false, epilogue = "none" } = plan;
-  const software = gpu.adapterClass === "software";
-  const vec4 = takesVec4(plan);
-  const texture = software && vec4 && gpu.fitsTexture(a.bytes) && gpu.fitsTexture(b.bytes);
-  const kernel = kernelFor(
-    software ? "lanes" : "tiles",
-    texture ? "texture" : vec4 ? "storage" : "scalar",
-    epilogue,
-  );
-  // Blocks of four columns an invocation of `lanes` takes: no more than the result has for all eight lanes.
-  const columns = n <= 32 ? 1 : n <= 64 ? 2 : 4;
-  const [tileM, tileN] = software ? [16, 32 * columns] : [64, 64];
-  const [groupsM, groupsN] = [Math.ceil(m / tileM), Math.ceil(n / tileN)];
-  const splits = splitsFor(gpu, groupsM * groupsN * batch, plan);
+  const shape = shapeOf(a, b, options);
+  const { m, n, k, batch, epilogue, dtype, result } = shape;
+  const { splits } = plan;
+  const { into, bias, h, rowSums } = options;
+  const isWhole = splits === 1;
   const depth = Math.ceil(k / splits / 16) * 16;
-
-  const target = splits === 1 ? into : undefined;
-  const c = target ?? Tensor.empty(gpu, [batch, splits, m, n]);
-  const buffers = { a, b, c, ...(plan.bias && { bias: plan.bias }), ...(plan.h && { h: plan.h }) };
-  const constants = {
-    TRANSPOSED_A: transposeA,
-    TRANSPOSED_B: transposeB,
-    ...(vec4 && { WHOLE_K: k % 4 === 0 }),
-    ...(software && { COLS: columns }),
-    ...(target && { ADDED: true }),
-  };
   const params = {
     m,
     n,
     k,
+    batch,
     splits,
     depth,
-    stride_a: plan.sharedA ? 0 : m * k,
-    stride_b: plan.sharedB ? 0 : k * n,
+    stride_a: shape.sharedA ? 0 : m * k,
+    stride_b: shape.sharedB ? 0 : k * n,
   };
+  const [tileM, tileN] = tileOf(plan);
+  const [groupsM, groupsN] = [Math.ceil(m / tileM), Math.ceil(n / tileN)];
+  const extras = { ...(bias && { bias }), ...(h && { h }) };
+  const c = into ?? Tensor.empty(gpu, [batch, m, n], result);
+  const target = isWhole ? c : Tensor.empty(gpu, [batch, splits, m, n]);
+  const ending = { ...(result === "f16" && { Result: "f16" }), ...(into && { ADDED: true }) };
+  const constants = {
+    ...constantsOf(plan),
+    TRANSPOSED_A: shape.transposeA,
+    TRANSPOSED_B: shape.transposeB,
+    WHOLE_K: k % 4 === 0,
+    ...(dtype === "f16" && { Elem: "f16" }),
+    ...(isWhole && ending),
+  };
+  const sumsRows = rowSums !== undefined && sumsRowsOfA(plan);
+  if (rowSums && !sumsRows) sumTo(a.view([k, m]), [m], rowSums, "f32");
+  const kernel = productKernel(plan, shape, isWhole ? epilogue : "none", sumsRows ? "rows" : "none");
+  const buffers = { a, b, c: target, ...(isWhole && extras), ...(sumsRows && { row_sums: rowSums }) };
   for (let z0 = 0; z0 < batch * splits; z0 += MAX_GRID) {
+    const layers = Math.min(batch * splits - z0, MAX_GRID);
     for (let y0 = 0; y0 < groupsM; y0 += MAX_GRID) {
-      const grid = [
-        groupsN,
-        Math.min(groupsM - y0, MAX_GRID),
-        Math.min(batch * splits - z0, MAX_GRID),
-      ] as const;
-      gpu.dispatch(kernel, "forward", buffers, { ...params, m0: y0 * tileM, z0 }, grid, constants);
+      const rows = Math.min(groupsM - y0, MAX_GRID);
+      const at = { ...params, m0: y0 * tileM, z0 };
+      gpu.dispatch(kernel, "forward", buffers, at, [groupsN, rows, layers], constants, () => ({
+        operations: 2 * Math.min(m, rows * tileM) * n * k * layers / splits,
+        shape: nameOfShape(shape),
+      }));
     }
   }
-  if (target) return target;
-  const product = splits === 1 ? c : reduceAxes(sumKernel, c, [1], 1, into);
-  return into ?? product.view([batch, m, n]);
+  if (isWhole) return c;
+
+  const groups = Math.ceil(batch * m * Math.ceil(n / 4) / 64);
+  gpu.dispatch(
+    joinKernel(shape),
+    "join",
+    { parts: target, c, ...extras },
+    { ...params, m0: 0, z0: 0 },
+    groups,
+    ending,
+  );
+  return c;
+}
+
+function constantsOf(plan: GemmPlan): Record<string, number> {
+  const blocks = { ROWS: plan.rows, COLS: plan.columns };
+  if (plan.form === "lanes") return blocks;
+  return { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
 }

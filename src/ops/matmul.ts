@@ -2,8 +2,9 @@
 import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { mustBe } from "./check.ts";
-import { gemm, takesVec4 } from "./gemm.ts";
+import { cast } from "./cast.ts";
+import { type Float, floatOf, mustBe } from "./check.ts";
+import { gemm } from "./gemm.ts";
 import { gelu, geluGrad, reluGrad } from "./pointwise.ts";
 import { sumTo, viewAs } from "./reduction.ts";
 
@@ -11,10 +12,11 @@ export interface MatmulOptions {
   /** Use the last two dimensions of a the other way round. */
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
+  /** Element type of the result; that of a and b if not given. */
+  readonly result?: Float;
 }
 
 function dimensions(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions) {
-  mustBe("f32", "multiply", a, b);
   if (a.rank < 2 || b.rank < 2) {
     throw new TypeError(
       `Cannot multiply ${showShape(a.shape)} by ${showShape(b.shape)}: both need two dimensions`,
@@ -44,19 +46,21 @@ function dimensions(a: Tensor, b: Tensor, { transposeA = false, transposeB = fal
 
 /**
  * a · b over the last two dimensions: [.., m, k] by [.., k, n] gives [.., m, n]. The leading dimensions are equal, or b
- * has none and serves all.
+ * has none and serves all. Both are f32 or both f16; sums are f32.
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transposeA = false, transposeB = false } = options;
+  const dtype = floatOf("multiply", a, b);
+  const { transposeA = false, transposeB = false, result = dtype } = options;
   const { m: rows, n, k, leading } = dimensions(a, b, options);
   // One b for many a that lie row by row is one tall product.
   const tall = b.rank === 2 && !transposeA;
   const m = tall ? rows * sizeOf(leading) : rows;
   const batch = tall ? 1 : sizeOf(leading);
   const sharedB = b.rank === 2;
-  const product = gemm(a, b, { m, n, k, batch, transposeA, transposeB, sharedB });
+  const product = gemm(a, b, { m, n, k, batch, transposeA, transposeB, sharedB, result });
   const c = product.view([...leading, rows, n], { requiresGrad: needsGrad(a, b) });
-  return record(c, [a, b], [a, b], (dc, needed) => {
+  return record(c, [a, b], [a, b], (dy, needed) => {
+    const dc = cast(dy, dtype);
     const da = needed[0] &&
       (transposeA
         ? gemm(b, dc, { m: k, n: m, k: n, batch, sharedA: sharedB, transposeA: transposeB, transposeB: true })
@@ -76,10 +80,18 @@ export type Activation = "none" | "relu" | "gelu";
 
 /**
  * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. Bias and
- * activation happen inside the product.
+ * activation happen inside the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x
+ * if none is given, the gradients of weight and bias are f32.
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation: Activation = "none"): Tensor {
-  mustBe("f32", "apply a linear layer to", x, weight, ...(bias ? [bias] : []));
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  activation: Activation = "none",
+  { result }: { readonly result?: Float } = {},
+): Tensor {
+  const dtype = floatOf("apply a linear layer to", x, weight);
+  if (bias) mustBe("f32", "add a bias of", bias);
   const [outputs, inputs] = weight.shape;
   if (weight.rank !== 2 || x.shape.at(-1) !== inputs) {
     throw new TypeError(
@@ -94,14 +106,14 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation: Act
     throw new TypeError(`Cannot fuse ${activation} into a linear layer without a bias: apply it separately`);
   }
   const m = x.size / inputs!;
-  const plan = { m, n: outputs!, k: inputs!, transposeB: true };
+  const size = { m, n: outputs!, k: inputs!, transposeB: true, result: result ?? dtype };
   const shape = [...x.shape.slice(0, -1), outputs!];
   const differentiate = needsGrad(x, weight, bias);
   const keepsInput = activation === "gelu" && differentiate;
-  // The kernel for odd sizes cannot keep the argument of gelu, so there the activation is an op of its own.
-  if (keepsInput && !takesVec4(plan)) return gelu(linear(x, weight, bias));
+  // Results whose rows are no whole vec4s cannot keep the argument of gelu, so there the activation is an op of its own.
+  if (keepsInput && outputs! % 4 !== 0) return gelu(linear(x, weight, bias, "none", size));
 
-  const h = keepsInput ? Tensor.empty(x.gpu, [m, outputs!]) : undefined;
+  const h = keepsInput ? Tensor.empty(x.gpu, [m, outputs!], size.result) : undefined;
   const epilogue = !bias
     ? "none"
     : activation === "none"
@@ -109,20 +121,32 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation: Act
     : keepsInput
     ? "bias_gelu_saved"
     : `bias_${activation}` as const;
-  const y = gemm(x, weight, { ...plan, epilogue, ...(bias && { bias }), ...(h && { h }) })
+  const y = gemm(x, weight, { ...size, epilogue, ...(bias && { bias }), ...(h && { h }) })
     .view(shape, { requiresGrad: differentiate });
   const saved = activation === "relu" ? [y] : h ? [h] : [];
   return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight, ...saved], (dy, needed, sinks) => {
     const dh = activation === "relu" ? reluGrad(y, dy) : h ? geluGrad(h, dy) : dy;
+    const operand = cast(dh, dtype);
+    // Where the gradient of the bias is there to be added to, the product for that of the weight does so on the way.
+    const rowSums = needed[1] && needed[2] && dh === operand ? sinks[2] : undefined;
     return [
-      needed[0] ? gemm(dh, weight, { m, n: inputs!, k: outputs! }).view(x.shape) : undefined,
-      needed[1]
-        ? viewAs(
-          gemm(dh, x, { m: outputs!, n: inputs!, k: m, transposeA: true, into: sinks[1] }),
-          weight.shape,
-        )
+      needed[0]
+        ? viewAs(gemm(operand, weight, { m, n: inputs!, k: outputs!, into: sinks[0] }), x.shape)
         : undefined,
-      needed[2] ? sumTo(dh.view([m, outputs!]), [outputs!], sinks[2]) : undefined,
+      needed[1] ? viewAs(gradientOfWeight(operand, x, weight, sinks[1], rowSums), weight.shape) : undefined,
+      needed[2] ? rowSums ?? sumTo(dh.view([m, outputs!]), [outputs!], sinks[2], "f32") : undefined,
     ];
   });
+}
+
+/** dhᵀ · x, f32, added to `into` where there is one; the sums of dh over its rows are added to `rowSums`. */
+function gradientOfWeight(
+  dh: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  into: Tensor | undefined,
+  rowSums: Tensor | undefined,
+): Tensor {
+  const [m, n] = weight.shape as [number, number];
+  return gemm(dh, x, { m, n, k: x.size / n, transposeA: true, result: "f32", into, rowSums });
 }

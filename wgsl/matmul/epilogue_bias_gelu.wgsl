@@ -1,4 +1,4 @@
 // c = gelu(a · b + bias)
 // Needs: lib/gelu.wgsl
-@group(0) @binding(4) var<storage, read> bias: array<vec4<Elem>>;
-fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return gelu(value + vec4f(bias[column])); }
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;
+fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return gelu(value + bias[column]); }

@@ -1,3 +1,3 @@
 // c = max(a · b + bias, 0)
-@group(0) @binding(4) var<storage, read> bias: array<vec4<Elem>>;
-fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return max(value + vec4f(bias[column]), vec4f(0.0)); }
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;
+fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return max(value + bias[column], vec4f(0.0)); }

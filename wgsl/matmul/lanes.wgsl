@@ -1,12 +1,25 @@
-// c[z] = epilogue(a[z] · b[z]) for processors: one invocation 16 rows × 4 COLS columns of c, accumulators in registers,
+// c[z] = epilogue(a[z] · b[z]) for processors: one invocation 4 ROWS rows × 4 COLS columns of c, accumulators in registers,
 // eight invocations side by side along the columns, no workgroup memory (slow there).
-// Needs: params.wgsl, multiply_add.wgsl, an operands_*.wgsl with its load_*.wgsl, an epilogue_*.wgsl
+// Needs: params.wgsl, multiply_add.wgsl; for a and b an _vec4.wgsl with its _storage or _texture, or a _scalar.wgsl; for c an
+// _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a sums_*.wgsl
 const LANES: u32 = 8u;
-const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns an invocation, LANES blocks apart
+const ROWS: u32 = 4u; // 2, 4 or 6 blocks of four rows an invocation
+const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, LANES blocks apart
+
+fn store_column(part: u32, m: u32, n: u32, c0: mat4x4f, c1: mat4x4f, c2: mat4x4f, c3: mat4x4f, c4: mat4x4f, c5: mat4x4f) {
+  store(part, m, n, c0); store(part, m + 4u, n, c1);
+  if (ROWS > 2u) { store(part, m + 8u, n, c2); store(part, m + 12u, n, c3); }
+  if (ROWS > 4u) { store(part, m + 16u, n, c4); store(part, m + 20u, n, c5); }
+}
+
+fn sums_of(x: mat4x4f) -> vec4f {
+  let columns = transpose(x);
+  return columns[0] + columns[1] + columns[2] + columns[3];
+}
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let m = params.m0 + group.y * 16u;
+  let m = params.m0 + group.y * 4u * ROWS;
   let n = (group.x * LANES * COLS + lane) * 4u;
   let part = params.z0 + group.z;
   let z = part / params.splits;
@@ -19,45 +32,49 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   var c10 = mat4x4f(); var c11 = mat4x4f(); var c12 = mat4x4f(); var c13 = mat4x4f();
   var c20 = mat4x4f(); var c21 = mat4x4f(); var c22 = mat4x4f(); var c23 = mat4x4f();
   var c30 = mat4x4f(); var c31 = mat4x4f(); var c32 = mat4x4f(); var c33 = mat4x4f();
+  var c40 = mat4x4f(); var c41 = mat4x4f(); var c42 = mat4x4f(); var c43 = mat4x4f();
+  var c50 = mat4x4f(); var c51 = mat4x4f(); var c52 = mat4x4f(); var c53 = mat4x4f();
+  var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f(); var s4 = vec4f(); var s5 = vec4f();
+  let sums_rows = SUMMED && group.x == 0u;
   for (var k = first; k < last; k += 4u) {
     let x0 = block_a(a0, m, k);
     let x1 = block_a(a0, m + 4u, k);
-    let x2 = block_a(a0, m + 8u, k);
-    let x3 = block_a(a0, m + 12u, k);
+    var x2 = mat4x4f(); var x3 = mat4x4f(); var x4 = mat4x4f(); var x5 = mat4x4f();
+    if (ROWS > 2u) { x2 = block_a(a0, m + 8u, k); x3 = block_a(a0, m + 12u, k); }
+    if (ROWS > 4u) { x4 = block_a(a0, m + 16u, k); x5 = block_a(a0, m + 20u, k); }
+    if (sums_rows) {
+      s0 += sums_of(x0); s1 += sums_of(x1);
+      if (ROWS > 2u) { s2 += sums_of(x2); s3 += sums_of(x3); }
+      if (ROWS > 4u) { s4 += sums_of(x4); s5 += sums_of(x5); }
+    }
     let y0 = block_b(b0, k, n);
-    c00 = multiply_add(c00, x0, y0);
-    c10 = multiply_add(c10, x1, y0);
-    c20 = multiply_add(c20, x2, y0);
-    c30 = multiply_add(c30, x3, y0);
+    c00 = multiply_add(c00, x0, y0); c10 = multiply_add(c10, x1, y0);
+    if (ROWS > 2u) { c20 = multiply_add(c20, x2, y0); c30 = multiply_add(c30, x3, y0); }
+    if (ROWS > 4u) { c40 = multiply_add(c40, x4, y0); c50 = multiply_add(c50, x5, y0); }
     if (COLS > 1u) {
       let y1 = block_b(b0, k, n + 4u * LANES);
-      c01 = multiply_add(c01, x0, y1);
-      c11 = multiply_add(c11, x1, y1);
-      c21 = multiply_add(c21, x2, y1);
-      c31 = multiply_add(c31, x3, y1);
+      c01 = multiply_add(c01, x0, y1); c11 = multiply_add(c11, x1, y1);
+      if (ROWS > 2u) { c21 = multiply_add(c21, x2, y1); c31 = multiply_add(c31, x3, y1); }
+      if (ROWS > 4u) { c41 = multiply_add(c41, x4, y1); c51 = multiply_add(c51, x5, y1); }
     }
     if (COLS > 2u) {
       let y2 = block_b(b0, k, n + 8u * LANES);
       let y3 = block_b(b0, k, n + 12u * LANES);
-      c02 = multiply_add(c02, x0, y2);
-      c12 = multiply_add(c12, x1, y2);
-      c22 = multiply_add(c22, x2, y2);
-      c32 = multiply_add(c32, x3, y2);
-      c03 = multiply_add(c03, x0, y3);
-      c13 = multiply_add(c13, x1, y3);
-      c23 = multiply_add(c23, x2, y3);
-      c33 = multiply_add(c33, x3, y3);
+      c02 = multiply_add(c02, x0, y2); c12 = multiply_add(c12, x1, y2);
+      if (ROWS > 2u) { c22 = multiply_add(c22, x2, y2); c32 = multiply_add(c32, x3, y2); }
+      if (ROWS > 4u) { c42 = multiply_add(c42, x4, y2); c52 = multiply_add(c52, x5, y2); }
+      c03 = multiply_add(c03, x0, y3); c13 = multiply_add(c13, x1, y3);
+      if (ROWS > 2u) { c23 = multiply_add(c23, x2, y3); c33 = multiply_add(c33, x3, y3); }
+      if (ROWS > 4u) { c43 = multiply_add(c43, x4, y3); c53 = multiply_add(c53, x5, y3); }
     }
   }
-  store(part, m, n, c00); store(part, m + 4u, n, c10); store(part, m + 8u, n, c20); store(part, m + 12u, n, c30);
-  if (COLS > 1u) {
-    let n1 = n + 4u * LANES;
-    store(part, m, n1, c01); store(part, m + 4u, n1, c11); store(part, m + 8u, n1, c21); store(part, m + 12u, n1, c31);
+  if (sums_rows && lane == 0u) {
+    add_sums(m, s0); add_sums(m + 4u, s1);
+    if (ROWS > 2u) { add_sums(m + 8u, s2); add_sums(m + 12u, s3); }
+    if (ROWS > 4u) { add_sums(m + 16u, s4); add_sums(m + 20u, s5); }
   }
-  if (COLS > 2u) {
-    let n2 = n + 8u * LANES;
-    store(part, m, n2, c02); store(part, m + 4u, n2, c12); store(part, m + 8u, n2, c22); store(part, m + 12u, n2, c32);
-    let n3 = n + 12u * LANES;
-    store(part, m, n3, c03); store(part, m + 4u, n3, c13); store(part, m + 8u, n3, c23); store(part, m + 12u, n3, c33);
-  }
+  store_column(part, m, n, c00, c10, c20, c30, c40, c50);
+  if (COLS > 1u) { store_column(part, m, n + 4u * LANES, c01, c11, c21, c31, c41, c51); }
+  if (COLS > 2u) { store_column(part, m, n + 8u * LANES, c02, c12, c22, c32, c42, c52); }
+  if (COLS > 2u) { store_column(part, m, n + 12u * LANES, c03, c13, c23, c33, c43, c53); }
 }

@@ -1,4 +1,17 @@
-// One product of a batch is [m, k] · [k, n]. The grid starts at row m0 and matrix z0; the inner dimension is cut into
-// `splits` parts of `depth`, and part s of matrix z is written to c[z · splits + s]. Strides are in elements.
-struct Params { m: u32, n: u32, k: u32, m0: u32, z0: u32, splits: u32, depth: u32, stride_a: u32, stride_b: u32 }
+// What every piece of a product shares. One product of a batch is [m, k] · [k, n]. The grid starts at row m0 and matrix z0;
+// the inner dimension is cut into `splits` parts of `depth`, and part s of matrix z is written to c[z · splits + s]. Strides
+// are in elements. Operands are read, and the result is written, in blocks of 4×4: by vec4s where the stored rows are whole
+// vec4s, else one element at a time. What lies beyond the end along k counts as 0.
+alias Elem = f32; // of a and b
+alias Result = f32; // of c
+const WHOLE_K: bool = false; // k is a multiple of four
+
+struct Params { m: u32, n: u32, k: u32, batch: u32, m0: u32, z0: u32, splits: u32, depth: u32, stride_a: u32, stride_b: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
+
+// Of four rows from k on, those that there are.
+fn rows_along_k(k: u32, block: mat4x4f) -> mat4x4f {
+  if (WHOLE_K) { return block; }
+  let zero = vec4f();
+  return mat4x4f(block[0], select(zero, block[1], k + 1u < params.k), select(zero, block[2], k + 2u < params.k), select(zero, block[3], k + 3u < params.k));
+}

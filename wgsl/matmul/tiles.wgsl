@@ -1,50 +1,148 @@
-// c[z] = epilogue(a[z] · b[z]) for GPUs: one workgroup a 64×64 tile of c, 8×8 invocations of 8×8 elements each. A step
-// brings 16 of k into workgroup memory, one 4×4 block of a and one of b an invocation.
-// Needs: params.wgsl, multiply_add.wgsl, an operands_*.wgsl with its load_*.wgsl, an epilogue_*.wgsl
-var<workgroup> tile_a: array<mat4x4f, 64>; // [4 blocks of k][16 blocks of rows]
-var<workgroup> tile_b: array<mat4x4f, 64>; // [4 blocks of k][16 blocks of columns]
+// c[z] = epilogue(a[z] · b[z]) for GPUs: one workgroup a tile of c, TILE_M × TILE_N, as a sum over steps along k of
+//   tile += a[TILE_M, STEP] · b[STEP, TILE_N],
+// the two slices being brought into workgroup memory once and read by every invocation. There they lie k by k in vec4s
+// along m and n, so that an invocation reads for one k a few vec4s and adds their outer products, 4·ROWS × 4·COLS elements
+// of c, in registers. While it does, the next slices are on their way: they are loaded into registers before, and written
+// to workgroup memory after it. With two buffers that is other memory than is read meanwhile, and one barrier a step is enough.
+//
+// Invocation (x, y) of X × Y owns blocks of 4×4 at rows 4(y + rY) and columns 4(x + sX): neighbours read neighbouring vec4s,
+// which lie in different banks. 32 invocations in a row are 8 wide and 4 high: together they read the fewest vec4s.
+// A slice comes as blocks of 4×4, at most two an invocation, in the order of the operand in memory. Where that is along k,
+// neighbours write vec4s a whole number of banks apart: `place` moves them to different ones.
+// The dimensions of the arrays are such that what varies is one index (it costs a clamp) and the rest are constants.
+// Needs: params.wgsl; for a and b an _vec4.wgsl with its _storage or _texture, or a _scalar.wgsl; for c an _vec4.wgsl or
+// _scalar.wgsl; an epilogue_*.wgsl
+const TILE_M: u32 = 64u;
+const TILE_N: u32 = 64u;
+const ROWS: u32 = 2u; // 1 or 2 blocks of four rows an invocation
+const COLS: u32 = 2u; // 1 or 2 blocks of four columns
+const STEP: u32 = 16u; // 8 or 16
+const BUFFERS: u32 = 2u; // 1 or 2
 
-@compute @workgroup_size(64)
+const X: u32 = TILE_N / (4u * COLS);
+const Y: u32 = TILE_M / (4u * ROWS);
+const WG: u32 = X * Y;
+const SLABS: u32 = STEP / 4u; // blocks of a slice along k
+const BLOCKS_A: u32 = SLABS * TILE_M / 4u;
+const BLOCKS: u32 = BLOCKS_A + SLABS * TILE_N / 4u;
+
+var<workgroup> slice_a: array<array<array<array<array<vec4f, Y>, ROWS>, 4>, SLABS>, BUFFERS>;
+var<workgroup> slice_b: array<array<array<array<array<vec4f, X>, COLS>, 4>, SLABS>, BUFFERS>;
+
+fn place(at: u32, slab: u32, width: u32) -> u32 { return at ^ (slab * (8u / SLABS) % width); }
+
+// Which block of a slice, along k and along m or n, has number i in the order of the operand in memory.
+fn block_of(i: u32, length: u32, along_k: bool) -> vec2u {
+  return select(vec2u(i / length, i % length), vec2u(i % SLABS, i / SLABS), along_k);
+}
+
+// Block i of both slices from k on: four rows along k, of four elements along m or n.
+fn fetch(i: u32, a0: u32, b0: u32, m: u32, n: u32, k: u32, last: u32) -> mat4x4f {
+  if (i < BLOCKS_A) {
+    let block = block_of(i, TILE_M / 4u, !TRANSPOSED_A);
+    if (k + 4u * block.x < last) { return transpose(block_a(a0, m + 4u * block.y, k + 4u * block.x)); }
+  } else if (i < BLOCKS) {
+    let block = block_of(i - BLOCKS_A, TILE_N / 4u, TRANSPOSED_B);
+    if (k + 4u * block.x < last) { return block_b(b0, k + 4u * block.x, n + 4u * block.y); }
+  }
+  return mat4x4f();
+}
+
+fn keep(i: u32, buffer: u32, value: mat4x4f) {
+  if (i < BLOCKS_A) {
+    let block = block_of(i, TILE_M / 4u, !TRANSPOSED_A);
+    let r = block.y / Y;
+    let y = place(block.y % Y, block.x, Y);
+    slice_a[buffer][block.x][0][r][y] = value[0];
+    slice_a[buffer][block.x][1][r][y] = value[1];
+    slice_a[buffer][block.x][2][r][y] = value[2];
+    slice_a[buffer][block.x][3][r][y] = value[3];
+  } else if (i < BLOCKS) {
+    let block = block_of(i - BLOCKS_A, TILE_N / 4u, TRANSPOSED_B);
+    let s = block.y / X;
+    let x = place(block.y % X, block.x, X);
+    slice_b[buffer][block.x][0][s][x] = value[0];
+    slice_b[buffer][block.x][1][s][x] = value[1];
+    slice_b[buffer][block.x][2][s][x] = value[2];
+    slice_b[buffer][block.x][3][s][x] = value[3];
+  }
+}
+
+// The blocks of one invocation: c01 is X blocks to the right of c00, c10 and c11 are Y blocks below.
+struct Sums { c00: mat4x4f, c01: mat4x4f, c10: mat4x4f, c11: mat4x4f }
+
+fn add_outer(c: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(fma(vec4f(a.x), b, c[0]), fma(vec4f(a.y), b, c[1]), fma(vec4f(a.z), b, c[2]), fma(vec4f(a.w), b, c[3]));
+}
+
+fn add_products(before: Sums, buffer: u32, slab: u32, k: u32, x: u32, y: u32) -> Sums {
+  var sums = before;
+  let a0 = slice_a[buffer][slab][k][0][y];
+  let b0 = slice_b[buffer][slab][k][0][x];
+  sums.c00 = add_outer(sums.c00, a0, b0);
+  if (COLS > 1u) {
+    let b1 = slice_b[buffer][slab][k][COLS - 1u][x];
+    sums.c01 = add_outer(sums.c01, a0, b1);
+  }
+  if (ROWS > 1u) {
+    let a1 = slice_a[buffer][slab][k][ROWS - 1u][y];
+    sums.c10 = add_outer(sums.c10, a1, b0);
+    if (COLS > 1u) { sums.c11 = add_outer(sums.c11, a1, slice_b[buffer][slab][k][COLS - 1u][x]); }
+  }
+  return sums;
+}
+
+@compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let m = params.m0 + group.y * 64u;
-  let n = group.x * 64u;
+  let m = params.m0 + group.y * TILE_M;
+  let n = group.x * TILE_N;
   let part = params.z0 + group.z;
   let z = part / params.splits;
   let first = part % params.splits * params.depth;
   let last = min(first + params.depth, params.k);
   let a0 = z * params.stride_a;
   let b0 = z * params.stride_b;
-  // This invocation's 4×4 blocks of the tile: rows y and y + 8, columns x and x + 8.
-  let x = lane % 8u;
-  let y = lane / 8u;
+  let wide = min(X, 8u);
+  let x = lane % wide + lane / (4u * wide) % (X / wide) * wide;
+  let y = lane / wide % 4u + lane / (4u * X) * 4u;
 
-  var c00 = mat4x4f(); var c01 = mat4x4f();
-  var c10 = mat4x4f(); var c11 = mat4x4f();
-  for (var k0 = first; k0 < last; k0 += 16u) {
-    let k = k0 + lane / 16u * 4u;
-    var block_of_a = mat4x4f();
-    var block_of_b = mat4x4f();
-    if (k < last) {
-      block_of_a = block_a(a0, m + lane % 16u * 4u, k);
-      block_of_b = block_b(b0, k, n + lane % 16u * 4u);
+  var sums = Sums();
+  var p = fetch(lane, a0, b0, m, n, first, last);
+  var q = mat4x4f();
+  keep(lane, 0u, p);
+  if (BLOCKS > WG) {
+    q = fetch(lane + WG, a0, b0, m, n, first, last);
+    keep(lane + WG, 0u, q);
+  }
+  workgroupBarrier();
+  var buffer = 0u;
+  for (var k = first; k < last; k += STEP) {
+    let goes_on = k + STEP < last;
+    if (goes_on) {
+      p = fetch(lane, a0, b0, m, n, k + STEP, last);
+      if (BLOCKS > WG) { q = fetch(lane + WG, a0, b0, m, n, k + STEP, last); }
     }
-    tile_a[lane] = block_of_a;
-    tile_b[lane] = block_of_b;
-    workgroupBarrier();
-    for (var q = 0u; q < 64u; q += 16u) {
-      let a_0 = tile_a[q + y];
-      let a_1 = tile_a[q + y + 8u];
-      let b_0 = tile_b[q + x];
-      let b_1 = tile_b[q + x + 8u];
-      c00 = multiply_add(c00, a_0, b_0);
-      c01 = multiply_add(c01, a_0, b_1);
-      c10 = multiply_add(c10, a_1, b_0);
-      c11 = multiply_add(c11, a_1, b_1);
+    for (var slab = 0u; slab < SLABS; slab++) {
+      let at_x = place(x, slab, X);
+      let at_y = place(y, slab, Y);
+      sums = add_products(sums, buffer, slab, 0u, at_x, at_y);
+      sums = add_products(sums, buffer, slab, 1u, at_x, at_y);
+      sums = add_products(sums, buffer, slab, 2u, at_x, at_y);
+      sums = add_products(sums, buffer, slab, 3u, at_x, at_y);
+    }
+    if (BUFFERS == 1u) { workgroupBarrier(); }
+    if (goes_on) {
+      buffer = (buffer + 1u) % BUFFERS;
+      keep(lane, buffer, p);
+      if (BLOCKS > WG) { keep(lane + WG, buffer, q); }
     }
     workgroupBarrier();
   }
-  store(part, m + y * 4u, n + x * 4u, c00);
-  store(part, m + y * 4u, n + x * 4u + 32u, c01);
-  store(part, m + y * 4u + 32u, n + x * 4u, c10);
-  store(part, m + y * 4u + 32u, n + x * 4u + 32u, c11);
+
+  store(part, m + 4u * y, n + 4u * x, sums.c00);
+  if (COLS > 1u) { store(part, m + 4u * y, n + 4u * (x + X), sums.c01); }
+  if (ROWS > 1u) {
+    store(part, m + 4u * (y + Y), n + 4u * x, sums.c10);
+    if (COLS > 1u) { store(part, m + 4u * (y + Y), n + 4u * (x + X), sums.c11); }
+  }
 }

@@ -1,0 +1,107 @@
+/** `unis tune` */
+import { defaultCacheDirectory } from "../data/image_store.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { UserError } from "../io/user_error.ts";
+import { nameOfShape, recordShapes } from "../ops/gemm_plan.ts";
+import { type Tuned, tuneShape } from "../ops/gemm_tuning.ts";
+import { DownloadBar } from "../report/download_bar.ts";
+import { formatTable } from "../report/table.ts";
+import { loadData } from "../train/assembly.ts";
+import type { RunConfig } from "../train/config.ts";
+import { Interrupted } from "../train/interrupt.ts";
+import { planMemory, settleMicroBatch } from "../train/memory_plan.ts";
+import { savePlans } from "../train/plan_cache.ts";
+import { openDevice } from "./device.ts";
+import { Stop } from "./stop.ts";
+import { chooseConfig, type ConfigFlags } from "./train.ts";
+
+/** Measures the plans of all products of a configuration's training step, prints them, and keeps the best. */
+export async function tune(flags: ConfigFlags, given: readonly string[]): Promise<void> {
+  const note = (message: string) => console.log(message);
+  const { config, folders } = await chooseConfig(flags, given, new DownloadBar(note));
+  const gpu = await openDevice(flags.device, note);
+  using stop = new Stop(note);
+  try {
+    if (!gpu.features.has("timestamp-query")) {
+      throw new UserError(`Cannot tune for "${gpu.name}": it has no timestamp queries`);
+    }
+    const work = await stepShapes(gpu, config, (modality) => folders.get(modality)!, note);
+    note(`Adapter ${gpu.name} (${gpu.adapterClass}); products of ${work.length} shapes in a micro-batch`);
+    const tuned: Tuned[] = [];
+    for (const [i, { shape }] of work.entries()) {
+      if (stop.signal.aborted) break;
+      note(`${i + 1}/${work.length} ${nameOfShape(shape)}`);
+      const result = await tuneShape(gpu, shape);
+      tuned.push(result);
+      for (const plan of result.wrong) {
+        note(`left out, since the adapter computes it wrongly: ${JSON.stringify(plan)}`);
+      }
+    }
+    const calls = work.slice(0, tuned.length).map(({ calls }) => calls);
+    note(["", ...tuningLines(tuned, calls)].join("\n"));
+    note(`\nKept in ${savePlans(defaultCacheDirectory(), gpu, tuned, note)}`);
+    if (stop.signal.aborted) {
+      throw new Interrupted(`stopped; ${tuned.length} of ${work.length} shapes are kept`);
+    }
+  } finally {
+    gpu.destroy();
+  }
+}
+
+/** The shapes of the products of one micro-batch, forward and backward, and how often each comes. */
+async function stepShapes(
+  gpu: Gpu,
+  config: RunConfig,
+  filesOf: (modality: string) => string,
+  note: (message: string) => void,
+) {
+  const data = await loadData(config, filesOf, note);
+  try {
+    const settled = settleMicroBatch(gpu, config, data);
+    return recordShapes(() => void planMemory(gpu, settled, data));
+  } finally {
+    data.close?.();
+  }
+}
+
+/** A table of what was found, and what a micro-batch gains; `calls` says how often each shape comes in it. */
+export function tuningLines(tuned: readonly Tuned[], calls: readonly number[]): string[] {
+  const rows = tuned.map(({ shape, milliseconds, defaultMilliseconds, candidates, plan }, i) => {
+    const { m, n, k, batch } = shape;
+    return [
+      nameOfShape(shape),
+      String(calls[i]),
+      String(candidates),
+      defaultMilliseconds.toFixed(3),
+      milliseconds.toFixed(3),
+      (2 * m * n * k * batch / milliseconds / 1e6).toFixed(1),
+      gain(defaultMilliseconds, milliseconds),
+      describePlan(plan),
+    ];
+  });
+  const total = (of: (result: Tuned) => number) =>
+    tuned.reduce((sum, result, i) => sum + calls[i]! * of(result), 0);
+  const before = total((result) => result.defaultMilliseconds);
+  const after = total((result) => result.milliseconds);
+  return [
+    ...formatTable([
+      ["m×k×n", "calls", "plans", "default ms", "best ms", "GFLOP/s", "gain", "plan"],
+      ...rows,
+    ]),
+    `all products of a micro-batch: ${before.toFixed(1)} ms by default plans, ${after.toFixed(1)} ms tuned ` +
+    `(${gain(before, after)})`,
+  ];
+}
+
+function gain(before: number, after: number): string {
+  return after < before ? `${(before / after).toFixed(2)}×` : "-";
+}
+
+function describePlan({ form, operands, splits, ...plan }: Tuned["plan"]): string {
+  const tile = "tileM" in plan
+    ? `${plan.tileM}×${plan.tileN}, ${4 * plan.rows}×${
+      4 * plan.columns
+    } each, k by ${plan.step}, ${plan.buffers} buf`
+    : `${4 * plan.rows} rows × ${4 * plan.columns} columns`;
+  return `${form} ${tile}, ${operands}${splits > 1 ? `, k in ${splits}` : ""}`;
+}

@@ -1,0 +1,89 @@
+/** The kernels of matrix products, linked from their files. */
+import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
+import { type Epilogue, type GemmPlan, type GemmShape, takesVec4 } from "./gemm_plan.ts";
+import aScalar from "../../wgsl/matmul/a_scalar.wgsl" with { type: "text" };
+import aStorage from "../../wgsl/matmul/a_storage.wgsl" with { type: "text" };
+import aTexture from "../../wgsl/matmul/a_texture.wgsl" with { type: "text" };
+import aVec4 from "../../wgsl/matmul/a_vec4.wgsl" with { type: "text" };
+import bScalar from "../../wgsl/matmul/b_scalar.wgsl" with { type: "text" };
+import bStorage from "../../wgsl/matmul/b_storage.wgsl" with { type: "text" };
+import bTexture from "../../wgsl/matmul/b_texture.wgsl" with { type: "text" };
+import bVec4 from "../../wgsl/matmul/b_vec4.wgsl" with { type: "text" };
+import cScalar from "../../wgsl/matmul/c_scalar.wgsl" with { type: "text" };
+import cVec4 from "../../wgsl/matmul/c_vec4.wgsl" with { type: "text" };
+import epilogueBias from "../../wgsl/matmul/epilogue_bias.wgsl" with { type: "text" };
+import epilogueGelu from "../../wgsl/matmul/epilogue_bias_gelu.wgsl" with { type: "text" };
+import epilogueGeluSaved from "../../wgsl/matmul/epilogue_bias_gelu_saved.wgsl" with { type: "text" };
+import epilogueNone from "../../wgsl/matmul/epilogue_none.wgsl" with { type: "text" };
+import epilogueRelu from "../../wgsl/matmul/epilogue_bias_relu.wgsl" with { type: "text" };
+import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import join from "../../wgsl/matmul/join.wgsl" with { type: "text" };
+import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
+import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
+import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
+import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
+import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
+import tiles from "../../wgsl/matmul/tiles.wgsl" with { type: "text" };
+
+const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
+  none: [epilogueNone],
+  bias: [epilogueBias],
+  bias_relu: [epilogueRelu],
+  bias_gelu: [epilogueGelu, geluLibrary],
+  bias_gelu_saved: [epilogueGeluSaved, geluLibrary],
+};
+
+/** How a, b and c are reached. */
+const A = { texture: [aVec4, aTexture], storage: [aVec4, aStorage], scalar: [aScalar] };
+const B = { texture: [bVec4, bTexture], storage: [bVec4, bStorage], scalar: [bScalar] };
+const C = { vec4: cVec4, scalar: cScalar };
+
+const FORMS = { lanes: [lanes, multiplyAdd], tiles: [tiles] };
+const SUMS = { lanes: { none: [sumsNone], rows: [sumsRows] }, tiles: { none: [], rows: [] } };
+
+/** All the text that results and speed of matrix products depend on. */
+export const GEMM_SOURCES: readonly string[] = [
+  ...[FORMS, A, B, EPILOGUES].flatMap((files) => Object.values(files).flat()),
+  ...Object.values(C),
+  sumsNone,
+  sumsRows,
+  paramsFile,
+  join,
+];
+
+const kernels = new Map<string, KernelSource>();
+
+function kernelFor(label: string, files: readonly string[]): KernelSource {
+  let kernel = kernels.get(label);
+  if (!kernel) kernels.set(label, kernel = defineKernel(label, files));
+  return kernel;
+}
+
+/** True when the kernel of a plan can add up the rows of a on the way. */
+export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
+  return form === "lanes" && splits === 1;
+}
+
+/** The kernel that computes products, or parts of products, by a plan; it adds up the rows of a, or not. */
+export function productKernel(
+  { form, operands }: GemmPlan,
+  shape: GemmShape,
+  epilogue: Epilogue,
+  sums: "none" | "rows" = "none",
+): KernelSource {
+  const whole = takesVec4(shape);
+  const [a, b] = [whole.a ? operands : "scalar", whole.b ? operands : "scalar"] as const;
+  const c = whole.c ? "vec4" : "scalar";
+  return kernelFor(
+    `matmul_${form}_${a === b ? a : `${a}_${b}`}_${c}_${epilogue}${sums === "rows" ? "_sums" : ""}`,
+    [...FORMS[form], ...SUMS[form][sums], paramsFile, ...A[a], ...B[b], C[c], ...EPILOGUES[epilogue]],
+  );
+}
+
+/** The kernel that makes results of the parts of products. */
+export function joinKernel(shape: GemmShape): KernelSource {
+  const c = takesVec4(shape).c ? "vec4" : "scalar";
+  const { epilogue } = shape;
+  return kernelFor(`matmul_join_${c}_${epilogue}`, [join, grid, paramsFile, C[c], ...EPILOGUES[epilogue]]);
+}

@@ -1,0 +1,280 @@
+/**
+ * How a matrix product is computed: a plan is data, chosen by the shape of the product and the class of the adapter, or
+ * taken from the device's table of plans that were measured to be better (see gemm_tuning.ts).
+ */
+import type { Gpu } from "../gpu/gpu.ts";
+import type { Float } from "./check.ts";
+import { MAX_ITERATIONS } from "./plan.ts";
+
+/** What becomes of a product before it is stored. */
+export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
+
+/** All of a product that the choice of its plan may depend on. */
+export interface GemmShape {
+  /** Rows and columns of one product, and the dimension summed over. */
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Number of products. */
+  readonly batch: number;
+  /** a is stored as [k, m], b as [n, k]. */
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** One a, or one b, serves the whole batch. */
+  readonly sharedA: boolean;
+  readonly sharedB: boolean;
+  readonly epilogue: Epilogue;
+  /** Of the operands, and of the result. */
+  readonly dtype: Float;
+  readonly result: Float;
+}
+
+interface Common {
+  /** Where operands are read from whose stored rows are whole vec4s; others always from storage, one element at a time. */
+  readonly operands: "texture" | "storage";
+  /** Parts the inner dimension is cut into. */
+  readonly splits: number;
+}
+
+/** By lanes.wgsl, for processors: blocks of four rows and of four columns an invocation; eight of them side by side. */
+export interface LanesPlan extends Common {
+  readonly form: "lanes";
+  readonly rows: 2 | 4 | 6;
+  readonly columns: 1 | 2 | 4;
+}
+
+/** By tiles.wgsl, for GPUs. */
+export interface TilesPlan extends Common {
+  readonly form: "tiles";
+  /** Rows and columns a workgroup computes. */
+  readonly tileM: number;
+  readonly tileN: number;
+  /** Blocks of four rows and of four columns an invocation computes. */
+  readonly rows: 1 | 2;
+  readonly columns: 1 | 2;
+  /** Of the inner dimension, so much is brought into workgroup memory at a time, into one of so many buffers. */
+  readonly step: 8 | 16;
+  readonly buffers: 1 | 2;
+}
+
+export type GemmPlan = LanesPlan | TilesPlan;
+
+/** What plans depend on of a device. */
+export type PlanDevice = Pick<Gpu, "adapterClass" | "limits" | "fitsTexture" | "plans">;
+
+/** One name for one shape: `1576×768×3072 NT bias_gelu`, batch and element types where they are not 1 and f32. */
+export function nameOfShape(shape: GemmShape): string {
+  const { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result } = shape;
+  let name = `${m}×${k}×${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
+  if (batch !== 1) name = `${batch}${sharedA ? " shared A" : ""}${sharedB ? " shared B" : ""} · ${name}`;
+  if (epilogue !== "none") name += ` ${epilogue}`;
+  return dtype === "f32" ? name : `${name} f16${result === "f32" ? " to f32" : ""}`;
+}
+
+let recorder: Map<string, { shape: GemmShape; calls: number }> | undefined;
+
+/** The distinct shapes of the products that `body` asks for, on any device, in order of appearance. */
+export function recordShapes(body: () => void): { shape: GemmShape; calls: number }[] {
+  const outer = recorder;
+  const recorded = recorder = new Map();
+  try {
+    body();
+  } finally {
+    recorder = outer;
+  }
+  return [...recorded.values()];
+}
+
+/** The plan for a product: that of the device's table, else the default. */
+export function planFor(gpu: PlanDevice, shape: GemmShape): GemmPlan {
+  if (recorder) {
+    const name = nameOfShape(shape);
+    const known = recorder.get(name);
+    if (known) known.calls++;
+    else recorder.set(name, { shape, calls: 1 });
+  }
+  const tuned = gpu.plans.size > 0 ? gpu.plans.get(nameOfShape(shape)) : undefined;
+  return tuned as GemmPlan | undefined ?? defaultPlan(gpu, shape);
+}
+
+/** The plan for a product where nothing has been measured. */
+export function defaultPlan(gpu: PlanDevice, shape: GemmShape): GemmPlan {
+  return gpu.adapterClass === "software" ? defaultLanes(gpu, shape) : defaultTiles(gpu, shape);
+}
+
+/** Every plan worth measuring for a product; the default is the first. All give the same but for rounding. */
+export function candidatePlans(gpu: PlanDevice, shape: GemmShape): GemmPlan[] {
+  const all = [
+    defaultPlan(gpu, shape),
+    ...(gpu.adapterClass === "software" ? lanesPlans(gpu, shape) : tilesPlans(gpu, shape)),
+  ];
+  const distinct = new Map(all.map((plan) => [JSON.stringify(Object.entries(plan).sort()), plan]));
+  return [...distinct.values()];
+}
+
+/** Rows and columns of the result that a workgroup computes. */
+export function tileOf(plan: GemmPlan): readonly [rows: number, columns: number] {
+  return plan.form === "lanes" ? [4 * plan.rows, 32 * plan.columns] : [plan.tileM, plan.tileN];
+}
+
+/** Which of a, b and c have rows, as stored, of whole vec4s. */
+export function takesVec4(
+  { m, n, k, transposeA, transposeB }: GemmShape,
+): { readonly a: boolean; readonly b: boolean; readonly c: boolean } {
+  return { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, c: n % 4 === 0 };
+}
+
+function workgroups({ m, n, batch }: GemmShape, [tileM, tileN]: readonly [number, number]): number {
+  return Math.ceil(m / tileM) * Math.ceil(n / tileN) * batch;
+}
+
+/** So many parts the inner dimension must be cut into, whatever the adapter: no loop may be too long. */
+function leastSplits({ k }: GemmShape): number {
+  return Math.max(1, Math.ceil(k / (4 * MAX_ITERATIONS)));
+}
+
+// ---- lanes
+
+/** Sixteen rows by what of 128 columns the result has for all eight lanes. */
+function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
+  const columns = shape.n <= 32 ? 1 : shape.n <= 64 ? 2 : 4;
+  return { form: "lanes", rows: 4, columns, operands: lanesOperands(gpu, shape), splits: leastSplits(shape) };
+}
+
+/** Textures where all that has whole vec4s fits. */
+function lanesOperands(gpu: PlanDevice, shape: GemmShape): Common["operands"] {
+  const { m, n, k, batch, sharedA, sharedB, dtype } = shape;
+  const isHalf = dtype === "f16";
+  const fits = (elements: number) => gpu.fitsTexture({ bytes: elements * (isHalf ? 2 : 4), isHalf });
+  const { a, b } = takesVec4(shape);
+  const fit = (!a || fits((sharedA ? 1 : batch) * m * k)) && (!b || fits((sharedB ? 1 : batch) * k * n));
+  return (a || b) && fit ? "texture" : "storage";
+}
+
+/** Below so many multiplications the copy to a texture may cost more than it saves. */
+const SMALL_PRODUCT = 2 ** 21;
+/** Fewer workgroups than these may leave a core of a processor idle. */
+const FEW_WORKGROUPS = 8;
+/** Parts of the inner dimension are no shorter. */
+const LEAST_DEPTH = { software: 64, gpu: 256 } as const;
+
+function* lanesPlans(gpu: PlanDevice, shape: GemmShape): Generator<LanesPlan> {
+  const { m, n, k, batch } = shape;
+  const best = lanesOperands(gpu, shape);
+  const isSmall = batch * m * n * k <= SMALL_PRODUCT;
+  const least = leastSplits(shape);
+  for (const rows of [4, 6, 2] as const) {
+    if (rows > 2 && 4 * (rows - 2) >= m) continue; // as good as empty below
+    for (const columns of [4, 2, 1] as const) {
+      if (columns > 1 && 16 * columns >= n) continue;
+      for (const operands of best === "texture" && isSmall ? [best, "storage" as const] : [best]) {
+        const plan: LanesPlan = { form: "lanes", rows, columns, operands, splits: least };
+        yield plan;
+        const isFew = workgroups(shape, tileOf(plan)) < FEW_WORKGROUPS;
+        for (const factor of isFew ? [2, 4] : []) {
+          if (k / (least * factor) >= LEAST_DEPTH.software) yield { ...plan, splits: least * factor };
+        }
+      }
+    }
+  }
+}
+
+// ---- tiles
+
+/** From the largest: more elements a load, but fewer workgroups. */
+const TILES = [
+  { tileM: 128, tileN: 128, rows: 2, columns: 2 },
+  { tileM: 128, tileN: 64, rows: 2, columns: 2 },
+  { tileM: 64, tileN: 128, rows: 2, columns: 2 },
+  { tileM: 64, tileN: 64, rows: 2, columns: 2 },
+  { tileM: 64, tileN: 64, rows: 2, columns: 1 },
+  { tileM: 64, tileN: 32, rows: 2, columns: 1 },
+  { tileM: 32, tileN: 32, rows: 1, columns: 1 },
+  { tileM: 16, tileN: 16, rows: 1, columns: 1 },
+] as const;
+
+type Tile = (typeof TILES)[number];
+
+/** From the most there is to do between two barriers. */
+const SLICES = [
+  { step: 16, buffers: 2 },
+  { step: 8, buffers: 2 },
+  { step: 16, buffers: 1 },
+  { step: 8, buffers: 1 },
+] as const;
+
+type Slices = (typeof SLICES)[number];
+
+/** So many workgroups keep the cores of most GPUs busy. */
+const ENOUGH_WORKGROUPS = 256;
+/** Those of a split product, where the parts are small: less is left over in the last round of workgroups. */
+const SPLIT_WORKGROUPS = 512;
+
+/** Bytes of workgroup memory; its slices are f32 whatever the operands are. */
+function slicesBytes({ tileM, tileN }: Tile, { step, buffers }: Slices): number {
+  return 4 * buffers * step * (tileM + tileN);
+}
+
+/** The ways to slice the inner dimension that fit `bytes` of workgroup memory; none where nothing fits. */
+function slicesFor(bytes: number, { k }: GemmShape, tile: Tile): readonly Slices[] {
+  const fitting = SLICES.filter((slices) => slicesBytes(tile, slices) <= bytes);
+  // No deeper than there is, and no second buffer where one slice is all.
+  const useful = fitting.filter(({ step, buffers }) => k > (buffers === 1 ? step / 2 : step));
+  // A single short slice is for where nothing else will do.
+  const good = useful.filter((slices) => slices !== SLICES.at(-1));
+  return good.length > 0 ? good : fitting.slice(-1);
+}
+
+/** The deepest that take at most half of what a workgroup may have, so that two fit a core at once. */
+function defaultSlices({ limits }: PlanDevice, shape: GemmShape, tile: Tile): Slices {
+  const bytes = limits.maxComputeWorkgroupStorageSize;
+  return slicesFor(bytes / 2, shape, tile)[0] ?? slicesFor(bytes, shape, tile)[0]!;
+}
+
+/** True where the tile is not as good as empty, and the device has what it takes. */
+function suits({ limits }: PlanDevice, shape: GemmShape, tile: Tile): boolean {
+  const { tileM, tileN, rows, columns } = tile;
+  if (tile === TILES.at(-1)) return true;
+  return tileM < 2 * shape.m && tileN < 2 * shape.n &&
+    tileM * tileN / (16 * rows * columns) <= limits.maxComputeInvocationsPerWorkgroup &&
+    slicesFor(limits.maxComputeWorkgroupStorageSize, shape, tile).length > 0;
+}
+
+/** Parts to cut the inner dimension into, so that even a small result, with a long sum, fills the device. */
+function tilesSplits(shape: GemmShape, tile: Tile): number {
+  const groups = workgroups(shape, [tile.tileM, tile.tileN]);
+  const least = leastSplits(shape);
+  if (groups >= ENOUGH_WORKGROUPS) return least;
+  const most = Math.floor(shape.k / LEAST_DEPTH.gpu);
+  return Math.max(least, Math.min(Math.ceil(SPLIT_WORKGROUPS / groups), most));
+}
+
+/** The largest tile of which there are enough workgroups; where no tile has enough, the one of 32×32 or what is left. */
+function defaultTiles(gpu: PlanDevice, shape: GemmShape): TilesPlan {
+  const suitable = TILES.filter((tile) => suits(gpu, shape, tile));
+  const tile =
+    suitable.find((tile) =>
+      workgroups(shape, [tile.tileM, tile.tileN]) * tilesSplits(shape, tile) >= ENOUGH_WORKGROUPS
+    ) ?? suitable.find(({ tileM }) => tileM === 32) ?? suitable.at(-1)!;
+  return tilesPlan(shape, tile, defaultSlices(gpu, shape, tile), tilesSplits(shape, tile));
+}
+
+function tilesPlan(
+  shape: GemmShape,
+  tile: Tile,
+  slices: Slices,
+  splits: number,
+): TilesPlan {
+  return { form: "tiles", ...tile, ...slices, operands: "storage", splits };
+}
+
+function* tilesPlans(gpu: PlanDevice, shape: GemmShape): Generator<TilesPlan> {
+  for (const tile of TILES) {
+    if (!suits(gpu, shape, tile)) continue;
+    for (const slices of slicesFor(gpu.limits.maxComputeWorkgroupStorageSize, shape, tile)) {
+      for (const splits of new Set([leastSplits(shape), tilesSplits(shape, tile)])) {
+        yield tilesPlan(shape, tile, slices, splits);
+      }
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// As c_vec4.wgsl, one element at a time, for rows of any length. Epilogues get no place in c.
+// Needs: params.wgsl, an epilogue_*.wgsl
+const ADDED: bool = false; // the result is added to what c holds
+@group(0) @binding(3) var<storage, read_write> c: array<Result>;
+@group(0) @binding(6) var<storage, read> parts: array<f32>;
+
+fn load_part(i: u32) -> vec4f { return vec4f(parts[i], parts[i + 1u], parts[i + 2u], parts[i + 3u]); }
+
+fn put(i: u32, value: f32) {
+  if (ADDED) { c[i] += Result(value); } else { c[i] = Result(value); }
+}
+fn store_row(z: u32, m: u32, n: u32, value: vec4f) {
+  if (m >= params.m) { return; }
+  let i = (z * params.m + m) * params.n + n;
+  let result = epilogue(value, n / 4u, 0u);
+  put(i, result.x);
+  if (n + 1u < params.n) { put(i + 1u, result.y); }
+  if (n + 2u < params.n) { put(i + 2u, result.z); }
+  if (n + 3u < params.n) { put(i + 3u, result.w); }
+}
+fn store(z: u32, m: u32, n: u32, block: mat4x4f) {
+  if (n >= params.n) { return; }
+  store_row(z, m, n, block[0]);
+  store_row(z, m + 1u, n, block[1]);
+  store_row(z, m + 2u, n, block[2]);
+  store_row(z, m + 3u, n, block[3]);
+}

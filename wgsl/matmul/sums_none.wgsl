@@ -1,0 +1,2 @@
+const SUMMED: bool = false;
+fn add_sums(m: u32, sums: vec4f) {}
