@@ -1,4 +1,5 @@
 /** What a forward pass needs beside its input. */
+import type { Float } from "../ops/check.ts";
 import { dropout } from "../ops/dropout.ts";
 import type { RandomKeys } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -8,9 +9,14 @@ export interface Context {
   readonly keys?: RandomKeys;
   /** True: transformer layers keep their input alone for the gradient, and compute the rest a second time. */
   readonly checkpointing?: boolean;
+  /**
+   * Of the activations of transformers; f32 if not given. Representations are f32 in any case, and f16 takes parameters
+   * allocated with halves.
+   */
+  readonly precision?: Float;
 }
 
-/** Nothing is random: evaluation. */
+/** Nothing is random: evaluation, in f32. */
 export const EVALUATION: Context = {};
 
 /** Dropout with `probability` in training; x itself in evaluation. */

@@ -1,4 +1,5 @@
 /** A table of learned rows. */
+import type { Float } from "../ops/check.ts";
 import { gatherRows } from "../ops/indexing.ts";
 import type { Indices } from "../ops/indices.ts";
 import { slice } from "../ops/shape.ts";
@@ -25,11 +26,11 @@ export class Embedding {
   }
 
   /** The rows of these numbers: [...ids.shape, width]. */
-  forward(ids: Indices): Tensor {
-    return gatherRows(this.weight.value, ids);
+  forward(ids: Indices, dtype?: Float): Tensor {
+    return gatherRows(this.weight.value, ids, dtype);
   }
 
-  /** Rows 0 to `count` - 1, [count, width]: cheaper than asking for each by its number. */
+  /** Rows 0 to `count` - 1, [count, width]: f32; cheaper than asking for each by its number. */
   first(count: number): Tensor {
     return slice(this.weight.value, 0, 0, count);
   }

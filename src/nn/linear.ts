@@ -6,6 +6,8 @@ import type { Parameter, Scope } from "./parameters.ts";
 
 export interface LinearOptions {
   readonly initializer: Initializer;
+  /** True: inputs may be f16, and then so are the weight that is read and the result. False if not given. */
+  readonly takesHalves?: boolean;
   /** True if not given; a bias starts at zero. */
   readonly bias?: boolean;
 }
@@ -15,13 +17,15 @@ export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
-  constructor(at: Scope, inputs: number, outputs: number, { initializer, bias = true }: LinearOptions) {
-    this.weight = at.parameter("weight", [outputs, inputs], initializer);
+  constructor(at: Scope, inputs: number, outputs: number, options: LinearOptions) {
+    const { initializer, takesHalves: isOperand = false, bias = true } = options;
+    this.weight = at.parameter("weight", [outputs, inputs], initializer, { isOperand });
     this.bias = bias ? at.parameter("bias", [outputs], zeros) : undefined;
   }
 
   /** [.., inputs] to [.., outputs]; the activation runs in the same kernel. */
   forward(x: Tensor, activation: Activation = "none"): Tensor {
-    return linear(x, this.weight.value, this.bias?.value, activation);
+    const weight = x.dtype === "f16" ? this.weight.half : this.weight.value;
+    return linear(x, weight, this.bias?.value, activation);
   }
 }

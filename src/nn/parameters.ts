@@ -1,8 +1,10 @@
 /** Parameters: what is learned, by name, in a few flat device arrays. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
-import { readTensors, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { fill } from "../ops/pointwise.ts";
+import { ALIGNMENT, HALF_ALIGNMENT, readArrays } from "./arrays.ts";
+import { Halves } from "./halves.ts";
 import type { Initializer } from "./initializers.ts";
 
 /**
@@ -15,26 +17,37 @@ export interface Parameter {
   readonly frozen: boolean;
   readonly value: Tensor;
   readonly grad: Tensor;
+  /**
+   * The value in f16, as it is now: of operands of matrix products, where `allocate` was asked for halves. A leaf as well,
+   * whose gradient is `grad`, in f32.
+   */
+  readonly half: Tensor;
+}
+
+export interface ParameterOptions {
+  /** True for weights that matrix products read: they may be wanted in f16. */
+  readonly isOperand?: boolean;
 }
 
 /** What a parameter has once memory is allocated. */
 interface Memory {
   readonly value: Tensor;
   readonly grad: Tensor | undefined;
+  readonly half: Tensor | undefined;
 }
 
 interface Declaration {
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: Initializer;
+  readonly isOperand: boolean;
 }
-
-/** Parameters start at multiples of this many elements, so that each can be bound by itself (256 bytes). */
-export const ALIGNMENT = 64;
 
 /** A flat device array of parameters. Between parameters stands anything. */
 export interface FrozenArray {
   readonly values: Tensor;
+  /** The same in f16, where it is wanted. */
+  readonly halves?: Tensor;
   /** Who lies where, from which element on (a multiple of ALIGNMENT), in order. */
   readonly members: readonly { readonly parameter: Parameter; readonly start: number }[];
 }
@@ -42,41 +55,6 @@ export interface FrozenArray {
 /** One of parameters that are learned; `grads` has the layout of `values`. */
 export interface ParameterArray extends FrozenArray {
   readonly grads: Tensor;
-}
-
-/** Elements of an array that one window holds: of blocks of ALIGNMENT elements, a multiple of ALIGNMENT. */
-function windowSize({ limits }: Gpu): number {
-  const step = ALIGNMENT * ALIGNMENT;
-  return Math.max(step, Math.floor(limits.maxStorageBufferBindingSize / 4 / step) * step);
-}
-
-/** Views of a flat array, one after the other, each within the adapter's binding limit. */
-export function windowsOf(array: Tensor): Tensor[] {
-  const size = windowSize(array.gpu);
-  return Array.from(
-    { length: Math.ceil(array.size / size) },
-    (_, i) => array.view([Math.min(size, array.size - i * size)], { offset: i * size }),
-  );
-}
-
-/** Bytes read back through one wait: what is read stands in one buffer first, whose size is limited. */
-const READ_BYTES = 256 * 2 ** 20;
-
-/** Reads f32 tensors back, however many: in parts. */
-export async function readArrays(tensors: readonly Tensor[]): Promise<Float32Array<ArrayBuffer>[]> {
-  const parts: Tensor[][] = [];
-  let bytes = Infinity;
-  for (const tensor of tensors) {
-    bytes += tensor.bytes;
-    if (bytes <= READ_BYTES) parts.at(-1)!.push(tensor);
-    else {
-      parts.push([tensor]);
-      bytes = tensor.bytes;
-    }
-  }
-  const arrays: Float32Array<ArrayBuffer>[] = [];
-  for (const part of parts) arrays.push(...await readTensors(part) as Float32Array<ArrayBuffer>[]);
-  return arrays;
 }
 
 /** A module's place in the tree of names: `at("encoder").at("layer.0")` prefixes what is declared below it. */
@@ -94,8 +72,8 @@ export class Scope {
   }
 
   /** Declares a parameter; its memory exists once `Parameters.allocate` has run. */
-  parameter(name: string, shape: Shape, initializer: Initializer): Parameter {
-    return this.#parameters.declare(this.#prefix + name, shape, initializer);
+  parameter(name: string, shape: Shape, initializer: Initializer, options?: ParameterOptions): Parameter {
+    return this.#parameters.declare(this.#prefix + name, shape, initializer, options);
   }
 }
 
@@ -109,17 +87,24 @@ export class Parameters {
   readonly #byName = new Map<string, Parameter & { frozen: boolean; memory?: Memory }>();
   #arrays: ParameterArray[] = [];
   #frozenArrays: FrozenArray[] = [];
+  readonly #halves = new Halves();
 
   /** The root of the tree of names. */
   get root(): Scope {
     return new Scope(this);
   }
 
-  declare(name: string, shape: Shape, initializer: Initializer): Parameter {
+  declare(
+    name: string,
+    shape: Shape,
+    initializer: Initializer,
+    { isOperand = false }: ParameterOptions = {},
+  ): Parameter {
     if (this.#byName.has(name)) throw new RangeError(`Cannot declare parameter "${name}": it exists`);
     if (this.#isAllocated) {
       throw new Error(`Cannot declare parameter "${name}": memory is allocated already`);
     }
+    const halves = this.#halves;
     const parameter = {
       name,
       shape,
@@ -132,8 +117,14 @@ export class Parameters {
         if (!grad) throw new Error(`Cannot use the gradient of parameter "${name}": it is frozen`);
         return grad;
       },
+      get half(): Tensor {
+        const { half } = memoryOf(this);
+        if (!half) throw new Error(`Cannot use parameter "${name}" in f16: it is kept in f32 alone`);
+        halves.refresh();
+        return half;
+      },
     };
-    this.#declarations.push({ name, shape, initializer });
+    this.#declarations.push({ name, shape, initializer, isOperand });
     this.#byName.set(name, parameter);
     return parameter;
   }
@@ -146,24 +137,32 @@ export class Parameters {
 
   /**
    * Lays the declared parameters out and fills them by their initialisers, reproducibly from the seed; those that
-   * `isLoaded` names are zero, for the caller to write.
+   * `isLoaded` names are zero, for the caller to write. With `withHalves`, operands have a copy in f16.
    */
-  allocate(gpu: Gpu, seed: number, isLoaded: (name: string) => boolean = () => false): void {
+  allocate(
+    gpu: Gpu,
+    seed: number,
+    isLoaded: (name: string) => boolean = () => false,
+    withHalves = false,
+  ): void {
     if (this.#isAllocated) throw new Error("Cannot allocate parameters twice");
     const [frozen, learned] = [true, false].map((frozen) =>
       this.#declarations.filter(({ name }) => this.get(name).frozen === frozen)
     );
     const place = (array: FrozenArray, grads?: Tensor) => {
       for (const { parameter: { name, shape }, start } of array.members) {
-        const value = array.values.view(shape, { offset: start, requiresGrad: grads !== undefined });
+        const place = { offset: start, requiresGrad: grads !== undefined };
+        const value = array.values.view(shape, place);
+        const half = array.halves?.view(shape, place);
         const grad = grads?.view(shape, { offset: start });
         value.grad = grad;
-        this.#byName.get(name)!.memory = { value, grad };
+        if (half) half.grad = grad;
+        this.#byName.get(name)!.memory = { value, grad, half };
       }
     };
-    this.#frozenArrays = this.#layOut(gpu, frozen!);
+    this.#frozenArrays = this.#layOutAll(gpu, frozen!, withHalves);
     for (const array of this.#frozenArrays) place(array);
-    this.#arrays = this.#layOut(gpu, learned!).map((array) => {
+    this.#arrays = this.#layOutAll(gpu, learned!, withHalves).map((array) => {
       const grads = Tensor.empty(gpu, array.values.shape);
       fill(grads, 0);
       place(array, grads);
@@ -177,12 +176,22 @@ export class Parameters {
     }
   }
 
+  /** With halves, operands stand apart from the rest, which has none. */
+  #layOutAll(gpu: Gpu, declarations: readonly Declaration[], withHalves: boolean): FrozenArray[] {
+    if (!withHalves) return this.#layOut(gpu, declarations, ALIGNMENT);
+    const operands = this.#layOut(gpu, declarations.filter(({ isOperand }) => isOperand), HALF_ALIGNMENT);
+    return [
+      ...operands.map((array) => ({ ...array, halves: this.#halves.copyOf(array.values) })),
+      ...this.#layOut(gpu, declarations.filter(({ isOperand }) => !isOperand), ALIGNMENT),
+    ];
+  }
+
   /** Flat arrays of zeros, as few as the adapter's binding limit allows. */
-  #layOut(gpu: Gpu, declarations: readonly Declaration[]): FrozenArray[] {
+  #layOut(gpu: Gpu, declarations: readonly Declaration[], alignment: number): FrozenArray[] {
     const limit = Math.floor(gpu.limits.maxStorageBufferBindingSize / 4);
     const arrays: { size: number; members: { declaration: Declaration; start: number }[] }[] = [];
     for (const declaration of declarations) {
-      const size = Math.ceil(sizeOf(declaration.shape) / ALIGNMENT) * ALIGNMENT;
+      const size = Math.ceil(sizeOf(declaration.shape) / alignment) * alignment;
       let array = arrays.at(-1);
       // A parameter beyond the limit gets an array of its own; kernels bind it window by window.
       if (!array || (array.size > 0 && array.size + size > limit)) {
@@ -252,6 +261,12 @@ export class Parameters {
       );
     }
     value.gpu.write(value, values);
+    this.#halves.valuesChanged();
+  }
+
+  /** To be told when the values have been changed on the device, as by an optimizer's step. */
+  valuesChanged(): void {
+    this.#halves.valuesChanged();
   }
 
   /** Frees the memory. */
@@ -259,7 +274,9 @@ export class Parameters {
     for (const { memory } of this.#byName.values()) {
       memory?.value.dispose();
       memory?.grad?.dispose();
+      memory?.half?.dispose();
     }
+    this.#halves.dispose();
     for (const { values } of [...this.#arrays, ...this.#frozenArrays]) values.dispose();
     for (const { grads } of this.#arrays) grads.dispose();
   }

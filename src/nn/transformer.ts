@@ -65,17 +65,20 @@ class SelfAttention {
 
   constructor(at: Scope, config: TransformerConfig, bias: boolean) {
     const width = config.hidden_size;
-    const options = { initializer: denseInitializer(config), bias };
+    const options = { initializer: denseInitializer(config), takesHalves: true, bias };
     this.#query = new Linear(at.at("query"), width, width, options);
     this.#key = new Linear(at.at("key"), width, width, options);
     this.#value = new Linear(at.at("value"), width, width, options);
     this.#config = config;
   }
 
-  /** x [batch, tokens, width]; mask u32 [batch, tokens], 1 for a token that may be attended to. */
-  forward(x: Tensor, mask: Tensor | undefined, { keys }: Context): Tensor {
+  /**
+   * What the tokens of `queries` [batch, queries, width] gather from those of x [batch, tokens, width]; mask u32
+   * [batch, tokens], 1 for a token that may be attended to.
+   */
+  forward(queries: Tensor, x: Tensor, mask: Tensor | undefined, { keys }: Context): Tensor {
     const probability = this.#config.attention_probs_dropout_prob;
-    return attention(this.#query.forward(x), this.#key.forward(x), this.#value.forward(x), {
+    return attention(this.#query.forward(queries), this.#key.forward(x), this.#value.forward(x), {
       heads: this.#config.num_attention_heads,
       ...(mask && { mask }),
       ...(keys && probability > 0 && { dropout: { probability, key: keys.next() } }),
@@ -98,7 +101,7 @@ export class TransformerLayer {
 
   constructor(at: Scope, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
     const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = config;
-    const options = { initializer: denseInitializer(config) };
+    const options = { initializer: denseInitializer(config), takesHalves: true };
     this.#attention = new SelfAttention(at.at(style.attention), config, attentionBias);
     this.#attentionOutput = new Linear(at.at("attention.output.dense"), width, width, options);
     this.#attentionNorm = new LayerNorm(at.at(style.attentionNorm), width, epsilon);
@@ -111,7 +114,7 @@ export class TransformerLayer {
 
   /**
    * x [batch, tokens, width] to the same shape, or to [batch, 1, width] with `onlyFirst`: whoever needs the first token
-   * alone saves the work that each token does for itself, everything after the attention.
+   * alone saves the work that each token does for itself, all but its key and value.
    */
   forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst = false): Tensor {
     const dropped = (y: Tensor) => drop(y, this.#config.hidden_dropout_prob, context);
@@ -119,7 +122,8 @@ export class TransformerLayer {
     const after = (norm: LayerNorm, y: Tensor) => this.#preNorm ? y : norm.forward(y);
     const wanted = onlyFirst ? firstToken : (y: Tensor) => y;
     return scope(() => {
-      const attended = wanted(this.#attention.forward(before(this.#attentionNorm, x), mask, context));
+      const normed = before(this.#attentionNorm, x);
+      const attended = this.#attention.forward(wanted(normed), normed, mask, context);
       const projected = dropped(this.#attentionOutput.forward(attended));
       const y = after(this.#attentionNorm, add(projected, wanted(x)));
       const inner = this.#intermediate.forward(before(this.#outputNorm, y), this.#config.hidden_act);

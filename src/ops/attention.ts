@@ -1,10 +1,10 @@
-/** Scaled-dot-product attention, fused: the tokens × tokens probabilities are never stored. */
+/** Scaled-dot-product attention, fused: the queries × keys probabilities are never stored. */
 import { defineKernel } from "../gpu/kernel.ts";
 import type { RandomKey } from "../tensor/random.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { mustBe } from "./check.ts";
+import { floatOf, mustBe } from "./check.ts";
 import { dropoutParams } from "./dropout.ts";
 import accessScalar from "../../wgsl/attention/access_scalar.wgsl" with { type: "text" };
 import accessVec4 from "../../wgsl/attention/access_vec4.wgsl" with { type: "text" };
@@ -25,7 +25,7 @@ const kernels = {
 
 export interface AttentionOptions {
   readonly heads: number;
-  /** u32 [batch, tokens]: 0 for keys to leave out, such as padding. A query with no key left attends to nothing: 0. */
+  /** u32 [batch, keys]: 0 for keys to leave out, such as padding. A query with no key left attends to nothing: 0. */
   readonly mask?: Tensor;
   /** Dropout of the probabilities, and the key it draws by. */
   readonly dropout?: { readonly probability: number; readonly key: RandomKey };
@@ -34,25 +34,29 @@ export interface AttentionOptions {
 const NO_DROPOUT = { probability: 0, key: { key0: 0, key1: 0, layer: 0, step: 0 } };
 
 /**
- * softmax(q kᵀ / √dim) v for each head: q, k, v and the result are [batch, tokens, heads · dim].
- * Kept for the gradient: q, k, v, the result, and two numbers a query and head.
+ * softmax(q kᵀ / √dim) v for each head: q and the result are [batch, queries, heads · dim], k and v
+ * [batch, keys, heads · dim], all f32 or all f16. Kept for the gradient: q, k, v, the result, and two f32 numbers a query and head.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const { heads, mask, dropout = NO_DROPOUT } = options;
-  mustBe("f32", "attend to", q, k, v);
-  const [batch, tokens, hidden] = q.shape;
-  if (q.rank !== 3 || !sameShape(q.shape, k.shape) || !sameShape(q.shape, v.shape)) {
+  const dtype = floatOf("attend to", q, k, v);
+  const [batch, queries, hidden] = q.shape;
+  const keys = k.shape[1];
+  if (q.rank !== 3 || !sameShape(k.shape, [batch!, keys!, hidden!]) || !sameShape(k.shape, v.shape)) {
     const shapes = [q, k, v].map(({ shape }) => showShape(shape)).join(", ");
-    throw new TypeError(`Cannot attend with q, k, v of ${shapes}: each must be [batch, tokens, heads · dim]`);
+    throw new TypeError(
+      `Cannot attend with q, k, v of ${shapes}: they must be [batch, queries, heads · dim] and, k and v alike, ` +
+        "[batch, keys, heads · dim]",
+    );
   }
   if (hidden! % heads !== 0) {
     throw new RangeError(`Cannot attend: a width of ${hidden} is not divisible by ${heads} heads`);
   }
   if (mask) {
     mustBe("u32", "mask keys by", mask);
-    if (!sameShape(mask.shape, [batch!, tokens!])) {
+    if (!sameShape(mask.shape, [batch!, keys!])) {
       throw new TypeError(
-        `Cannot mask keys of ${showShape(q.shape)} by ${showShape(mask.shape)}: needs [batch, tokens]`,
+        `Cannot mask keys of ${showShape(k.shape)} by ${showShape(mask.shape)}: needs [batch, keys]`,
       );
     }
   }
@@ -61,39 +65,64 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   const software = gpu.adapterClass === "software";
   const kernel = dim % 4 !== 0
     ? kernels.scalar
-    : software && gpu.fitsTexture(q.bytes)
+    : software && gpu.fitsTexture(q) && gpu.fitsTexture(k)
     ? kernels.texture
     : kernels.storage;
-  const blocks = Math.ceil(tokens! / 4);
-  const count = batch! * heads * blocks;
   const WG = software ? 8 : 64;
   const constants = {
+    Elem: dtype,
     WG,
     DIM4: Math.ceil(dim / 4),
     MASKED: mask !== undefined,
     DROPOUT: dropout.probability > 0,
   };
   const params = {
-    count,
     heads,
-    tokens: tokens!,
+    queries: queries!,
+    keys: keys!,
     dim,
-    blocks,
     scale: 1 / Math.sqrt(dim),
     ...dropoutParams(dropout.probability, dropout.key),
   };
-  const groups = Math.ceil(count / WG);
+  // An invocation has four queries, or four keys.
+  const inFours = (tokens: number) => {
+    const blocks = Math.ceil(tokens / 4);
+    const count = batch! * heads * blocks;
+    return { params: { ...params, blocks, count }, groups: Math.ceil(count / WG) };
+  };
+  const byQuery = inFours(queries!);
+  const byKey = inFours(keys!);
   // Every entry names the mask; where there is none it is bound to something and never read.
   const operands = { q, k, v, mask: mask ?? q };
 
-  const o = Tensor.empty(gpu, q.shape, "f32", needsGrad(q, k, v));
-  const stats = Tensor.empty(gpu, [2, count, 4]);
-  gpu.dispatch(kernel, "forward", { ...operands, y4: o, stats }, params, groups, constants);
+  const o = Tensor.empty(gpu, q.shape, dtype, needsGrad(q, k, v));
+  const stats = Tensor.empty(gpu, [byQuery.params.count, 2, 4]);
+  // Each product of queries × keys × dim: forward has two; the gradient of q three, of k and v four.
+  const work = (products: number) => () => ({
+    operations: 2 * products * batch! * queries! * keys! * hidden!,
+    shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,
+  });
+  const run = (
+    entry: string,
+    buffers: Record<string, Tensor>,
+    { params, groups }: typeof byQuery,
+    products: number,
+  ) =>
+    gpu.dispatch(
+      kernel,
+      entry,
+      { ...operands, ...buffers, stats },
+      params,
+      groups,
+      constants,
+      work(products),
+    );
+  run("forward", { y4: o }, byQuery, 2);
   return record(o, [q, k, v], [q, k, v, o, stats, ...(mask ? [mask] : [])], (dy) => {
-    const [dq, dk, dv] = [Tensor.empty(gpu, q.shape), Tensor.empty(gpu, q.shape), Tensor.empty(gpu, q.shape)];
+    const [dq, dk, dv] = [q, k, v].map(({ shape }) => Tensor.empty(gpu, shape, dtype));
     // grad_q leaves Σ dy o of each query in stats, where grad_kv reads it.
-    gpu.dispatch(kernel, "grad_q", { ...operands, dy, o, y4: dq, stats }, params, groups, constants);
-    gpu.dispatch(kernel, "grad_kv", { ...operands, dy, y4: dk, dv, stats }, params, groups, constants);
+    run("grad_q", { dy, o, y4: dq! }, byQuery, 3);
+    run("grad_kv", { dy, y4: dk!, dv: dv! }, byKey, 4);
     return [dq, dk, dv];
   });
 }

@@ -1,6 +1,7 @@
 /** Where a gradient starts. */
 import { backwardFrom } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { floatOf } from "./check.ts";
 import { accumulate, copy, full } from "./pointwise.ts";
 
 /**
@@ -8,5 +9,6 @@ import { accumulate, copy, full } from "./pointwise.ts";
  * elements of output; ones if not given. What was recorded is used up.
  */
 export function backward(output: Tensor, seed?: Tensor): void {
-  backwardFrom(output, seed ?? full(output.gpu, output.shape, 1), { accumulate, copy });
+  const { gpu, shape } = output;
+  backwardFrom(output, seed ?? full(gpu, shape, 1, floatOf("differentiate", output)), { accumulate, copy });
 }

@@ -23,7 +23,7 @@ export function cellConstants(x: Tensor, cell: 1 | 4): { Elem: string; Cell: str
 /** Throws TypeError for bytes, whose cells are not words. */
 export function mustBeWords(op: string, ...tensors: readonly Tensor[]): void {
   for (const { dtype, shape } of tensors) {
-    if (dtype === "u8") throw new TypeError(`Cannot ${op} u8 ${showShape(shape)}: it takes f32 or u32`);
+    if (dtype === "u8") throw new TypeError(`Cannot ${op} u8 ${showShape(shape)}: it takes f32, f16 or u32`);
   }
 }
 

@@ -2,6 +2,9 @@
 import { showShape } from "../tensor/shape.ts";
 import type { DType, Tensor } from "../tensor/tensor.ts";
 
+/** Element types of activations. */
+export type Float = "f32" | "f16";
+
 /** Throws TypeError where a tensor is not of the type an op takes. */
 export function mustBe(dtype: DType, op: string, ...tensors: readonly Tensor[]): void {
   for (const tensor of tensors) {
@@ -9,4 +12,22 @@ export function mustBe(dtype: DType, op: string, ...tensors: readonly Tensor[]):
       throw new TypeError(`Cannot ${op} ${tensor.dtype} ${showShape(tensor.shape)}: it takes ${dtype}`);
     }
   }
+}
+
+/** The type that all these tensors are of, f32 or f16. Throws TypeError for any other, and where two differ. */
+export function floatOf(op: string, first: Tensor, ...others: readonly Tensor[]): Float {
+  const { dtype } = first;
+  if (dtype !== "f32" && dtype !== "f16") {
+    throw new TypeError(`Cannot ${op} ${dtype} ${showShape(first.shape)}: it takes f32 or f16`);
+  }
+  const other = others.find((tensor) => tensor.dtype !== dtype);
+  if (other) {
+    throw new TypeError(
+      `Cannot ${op} ${dtype} ${showShape(first.shape)} and ${other.dtype} ${
+        showShape(other.shape)
+      } together: ` +
+        "cast one to the type of the other",
+    );
+  }
+  return dtype;
 }

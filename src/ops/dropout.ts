@@ -4,7 +4,7 @@ import type { RandomKey } from "../tensor/random.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { cellGroups } from "./cells.ts";
-import { mustBe } from "./check.ts";
+import { floatOf } from "./check.ts";
 import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
@@ -27,17 +27,19 @@ export function dropoutParams(probability: number, key: RandomKey): DropoutParam
 const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox]);
 
 /**
- * x with every element set to zero with `probability`, the others divided by 1 - probability; x itself for 0.
+ * x, f32 or f16, with every element set to zero with `probability`, the others divided by 1 - probability; x itself for 0.
  * Equal keys drop equal elements. Throws RangeError for a probability outside [0, 1).
  */
 export function dropout(x: Tensor, probability: number, key: RandomKey): Tensor {
-  mustBe("f32", "drop elements of", x);
+  const dtype = floatOf("drop elements of", x);
   const params = dropoutParams(probability, key);
   if (probability === 0) return x;
   const drop = (x: Tensor, requiresGrad: boolean) => {
-    const y = Tensor.empty(x.gpu, x.shape, "f32", requiresGrad);
+    const y = Tensor.empty(x.gpu, x.shape, dtype, requiresGrad);
     const vectors = Math.ceil(x.size / 4);
-    x.gpu.dispatch(dropoutKernel, "dropout", { x, y }, { vectors, ...params }, cellGroups(vectors));
+    x.gpu.dispatch(dropoutKernel, "dropout", { x, y }, { vectors, ...params }, cellGroups(vectors), {
+      Elem: dtype,
+    });
     return y;
   };
   return record(drop(x, needsGrad(x)), [x], [], (dy) => [drop(dy, false)]);

@@ -4,7 +4,7 @@ import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { cellConstants, cellGroups, cellOf } from "./cells.ts";
-import { mustBe } from "./check.ts";
+import { type Float, floatOf, mustBe } from "./check.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import normalise_ from "../../wgsl/image/normalise.wgsl" with { type: "text" };
 import patches_ from "../../wgsl/image/patches.wgsl" with { type: "text" };
@@ -14,8 +14,8 @@ export type Rgb = readonly [number, number, number];
 
 const normaliseKernel = defineKernel("normaliseImages", [normalise_, grid]);
 
-/** (byte / 255 - mean) / std by channel: u8 [batch, height, width, 3] to f32 [batch, 3, height, width]. */
-export function normaliseImages(pixels: Tensor, mean: Rgb, std: Rgb): Tensor {
+/** (byte / 255 - mean) / std by channel: u8 [batch, height, width, 3] to f32 or f16 [batch, 3, height, width]. */
+export function normaliseImages(pixels: Tensor, mean: Rgb, std: Rgb, dtype: Float = "f32"): Tensor {
   mustBe("u8", "normalise images of", pixels);
   const [batch, height, width, channels] = pixels.shape;
   if (pixels.rank !== 4 || channels !== 3) {
@@ -26,12 +26,14 @@ export function normaliseImages(pixels: Tensor, mean: Rgb, std: Rgb): Tensor {
   if (!std.every((value) => value > 0)) {
     throw new RangeError(`Cannot normalise images by std ${showShape(std)}: it must be above 0`);
   }
-  const y = Tensor.empty(pixels.gpu, [batch!, 3, height!, width!]);
+  const y = Tensor.empty(pixels.gpu, [batch!, 3, height!, width!], dtype);
   const count = pixels.size / 3;
   const [mean0, mean1, mean2] = mean;
   const [std0, std1, std2] = std;
   const params = { count, area: height! * width!, mean0, mean1, mean2, std0, std1, std2 };
-  pixels.gpu.dispatch(normaliseKernel, "normalise", { pixels, y }, params, cellGroups(count));
+  pixels.gpu.dispatch(normaliseKernel, "normalise", { pixels, y }, params, cellGroups(count), {
+    Elem: dtype,
+  });
   return y;
 }
 
@@ -44,7 +46,7 @@ const patchKernel = defineKernel("patchify", [patches_, grid]);
  * @throws RangeError where height or width is not a multiple of `patch`
  */
 export function patchify(x: Tensor, patch: number): Tensor {
-  mustBe("f32", "patchify", x);
+  const dtype = floatOf("patchify", x);
   if (x.rank !== 4) {
     throw new TypeError(`Cannot patchify ${showShape(x.shape)}: it takes [batch, channels, height, width]`);
   }
@@ -58,10 +60,10 @@ export function patchify(x: Tensor, patch: number): Tensor {
   const run = (entry: string, buffers: Readonly<Record<string, Tensor>>) =>
     x.gpu.dispatch(patchKernel, entry, buffers, params, cellGroups(count), cellConstants(x, cell));
   const patches = height / patch * (width / patch);
-  const y = Tensor.empty(x.gpu, [batch, patches, channels * patch * patch], "f32", needsGrad(x));
+  const y = Tensor.empty(x.gpu, [batch, patches, channels * patch * patch], dtype, needsGrad(x));
   run("forward", { x, y });
   return record(y, [x], [], (dy) => {
-    const dx = Tensor.empty(dy.gpu, x.shape);
+    const dx = Tensor.empty(dy.gpu, x.shape, dtype);
     run("backward", { dy, dx });
     return [dx];
   });

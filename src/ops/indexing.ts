@@ -5,7 +5,7 @@ import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { cellConstants, cellGroups, cellOf, mustBeWords } from "./cells.ts";
-import { mustBe } from "./check.ts";
+import { type Float, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
 import { rowWindows } from "./windows.ts";
@@ -19,8 +19,9 @@ const gatherKernel = defineKernel("gatherRows", [gather_, grid]);
 /**
  * Rows of x by number: [rows, width] to [...ids.shape, width]. The gradient of x is whole, zero in rows not taken, and
  * sums each row's positions in a fixed order. x may exceed the adapter's binding limit: it is bound window by window.
+ * The result of an f32 table may be asked for in f16; the gradient of the table is f32 all the same.
  */
-export function gatherRows(x: Tensor, ids: Indices): Tensor {
+export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   const [rows, width] = x.shape;
   if (x.rank !== 2 || rows !== ids.rows) {
     throw new TypeError(
@@ -31,13 +32,19 @@ export function gatherRows(x: Tensor, ids: Indices): Tensor {
   const { gpu } = x;
   const cell = cellOf(width!);
   const cells = width! / cell;
-  const y = Tensor.empty(gpu, [...ids.shape, width!], x.dtype, needsGrad(x));
+  if (dtype !== undefined && dtype !== x.dtype) mustBe("f32", `gather ${dtype} rows of`, x);
+  const y = Tensor.empty(gpu, [...ids.shape, width!], dtype ?? x.dtype, needsGrad(x));
   const count = y.size / cell;
-  const constants = { ...cellConstants(x, cell), Sum: cell === 4 ? "vec4f" : "f32" };
+  const constants = {
+    ...cellConstants(y, cell),
+    Row: cell === 4 ? `vec4<${x.dtype}>` : x.dtype,
+    Sum: cell === 4 ? "vec4f" : "f32",
+  };
   for (const { first, end, range } of rowWindows(x)) {
     const params = { count, width: cells, first, end };
     const buffers = { ids: part(ids, ids.starts.ids, sizeOf(ids.shape)), x: range, y };
-    gpu.dispatch(gatherKernel, "forward", buffers, params, cellGroups(count), constants);
+    const work = () => ({ bytes: 2 * y.bytes }); // of x, only the rows taken
+    gpu.dispatch(gatherKernel, "forward", buffers, params, cellGroups(count), constants, work);
   }
   return record(y, [x], [ids.packed], (dy, _, [sink]) => {
     const sums = Tensor.empty(gpu, [ids.chunks, width!]);
@@ -50,7 +57,7 @@ export function gatherRows(x: Tensor, ids: Indices): Tensor {
     };
     const params = { count: inChunks, width: cells, first: 0, end: 0 };
     gpu.dispatch(gatherKernel, "sum_chunks", chunkBuffers, params, cellGroups(inChunks), constants);
-    const dx = sink ?? Tensor.empty(gpu, x.shape);
+    const dx = sink ?? Tensor.empty(gpu, x.shape, x.dtype);
     for (const { first, end, range } of rowWindows(dx)) {
       const inWindow = (end - first) * cells;
       const params = { count: inWindow, width: cells, first, end };

@@ -2,7 +2,7 @@
 import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { mustBe } from "./check.ts";
+import { floatOf, mustBe } from "./check.ts";
 import { MAX_ITERATIONS } from "./plan.ts";
 import { sumTo } from "./reduction.ts";
 import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
@@ -20,12 +20,14 @@ function rowsEach({ gpu }: Tensor, { rows, steps }: RowPlan): number {
 
 /**
  * gamma · (x − mean) / √(variance + epsilon) + beta, mean and (biased) variance over the last axis of x [.., cols];
- * gamma and beta are [cols]. Throws TypeError where they are not.
+ * gamma and beta are [cols] and f32, x is f32 or f16. Throws TypeError where they are not.
  */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
-  mustBe("f32", "layerNorm", x, gamma, beta);
+  const dtype = floatOf("layerNorm", x);
+  mustBe("f32", "layerNorm by", gamma, beta);
   const plan = planRows("layerNorm", x);
-  const { rows, cols, constants } = plan;
+  const { rows, cols } = plan;
+  const constants = { ...plan.constants, Elem: dtype };
   for (const tensor of [gamma, beta]) {
     if (tensor.rank !== 1 || tensor.size !== cols) {
       throw new TypeError(
@@ -36,15 +38,17 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
   const { gpu } = x;
   const params = { rows, rows_each: rowsEach(x, plan), epsilon };
   const groups = Math.ceil(rows / params.rows_each);
-  const y = Tensor.empty(gpu, x.shape, "f32", needsGrad(x, gamma, beta));
+  const y = Tensor.empty(gpu, x.shape, dtype, needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
   gpu.dispatch(plan.variant(kernel), "forward", { x, gamma, beta, y, moments }, params, groups, constants);
   return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
-    const dx = Tensor.empty(gpu, x.shape);
+    const sink = sinks[0]?.dtype === dtype ? sinks[0] : undefined;
+    const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
     const dgamma = Tensor.empty(gpu, [groups, cols]);
     const dbeta = Tensor.empty(gpu, [groups, cols]);
     const buffers = { x, gamma, moments_saved: moments, dy, dx, dgamma, dbeta };
-    gpu.dispatch(plan.variant(kernel), "backward", buffers, params, groups, constants);
+    const added = { ...constants, ADDED: sink !== undefined };
+    gpu.dispatch(plan.variant(kernel), "backward", buffers, params, groups, added);
     return [
       dx,
       needed[1] ? sumTo(dgamma, [cols], sinks[1]) : undefined,

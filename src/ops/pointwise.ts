@@ -3,9 +3,10 @@ import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { broadcastShapes, sameShape, type Shape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { type DType, Tensor } from "../tensor/tensor.ts";
 import { collapse } from "./broadcast.ts";
-import { mustBe } from "./check.ts";
+import { cast } from "./cast.ts";
+import { type Float, floatOf, mustBe } from "./check.ts";
 import { sumTo } from "./reduction.ts";
 import { windows } from "./windows.ts";
 import add_ from "../../wgsl/pointwise/add.wgsl" with { type: "text" };
@@ -30,37 +31,30 @@ import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
 /** Invocations a workgroup of the kernels here: each handles four elements, or one where it broadcasts. */
 const WG = 64;
 
-/** Workgroups for a kernel that handles four words an invocation. */
-function vectorGroups({ bytes }: { readonly bytes: number }): number {
-  return Math.ceil(bytes / (16 * WG));
-}
+/** Groups of four elements. */
+const vectorsOf = ({ size }: Tensor) => Math.ceil(size / 4);
+
+/** Workgroups for so many invocations. */
+const groupsOf = (invocations: number) => Math.ceil(invocations / WG);
 
 const unaryKernel = (name: string, ...files: readonly string[]) =>
   defineKernel(name, [unary_, grid, ...files]);
 
 function mapUnary(kernel: KernelSource, x: Tensor, constants = { a: 0, b: 0 }): Tensor {
-  mustBe("f32", kernel.label, x);
-  const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
-  x.gpu.dispatch(
-    kernel,
-    "forward",
-    { x, y },
-    { vectors: Math.ceil(x.size / 4), ...constants },
-    vectorGroups(x),
-  );
+  const dtype = floatOf(kernel.label, x);
+  const y = Tensor.empty(x.gpu, x.shape, dtype, needsGrad(x));
+  const vectors = vectorsOf(x);
+  x.gpu.dispatch(kernel, "forward", { x, y }, { vectors, ...constants }, groupsOf(vectors), { Elem: dtype });
   return y;
 }
 
 /** dx of a unary op from its argument and dy, outside the tape. */
 function unaryGrad(kernel: KernelSource, x: Tensor, dy: Tensor): Tensor {
-  const dx = Tensor.empty(x.gpu, x.shape);
-  x.gpu.dispatch(
-    kernel,
-    "backward",
-    { x, dy, dx },
-    { vectors: Math.ceil(x.size / 4), a: 0, b: 0 },
-    vectorGroups(x),
-  );
+  const dtype = floatOf(`differentiate ${kernel.label} of`, x, dy);
+  const dx = Tensor.empty(x.gpu, x.shape, dtype);
+  const vectors = vectorsOf(x);
+  const params = { vectors, a: 0, b: 0 };
+  x.gpu.dispatch(kernel, "backward", { x, dy, dx }, params, groupsOf(vectors), { Elem: dtype });
   return dx;
 }
 
@@ -116,8 +110,9 @@ export function neg(x: Tensor): Tensor {
 export function doubleHalves(x: Tensor): Tensor {
   mustBe("u32", "double the halves of", x);
   const y = Tensor.empty(x.gpu, x.shape, "u32");
-  const params = { vectors: Math.ceil(x.size / 2), a: 2, b: 0 };
-  x.gpu.dispatch(affineKernel, "forward", { x, y }, params, vectorGroups(x), { Elem: "f16" });
+  const vectors = Math.ceil(x.size / 2);
+  const params = { vectors, a: 2, b: 0 };
+  x.gpu.dispatch(affineKernel, "forward", { x, y }, params, groupsOf(vectors), { Elem: "f16" });
   return y;
 }
 
@@ -129,36 +124,42 @@ const divKernel = binaryKernel("div", div_);
 
 const NO_STRIDES = { d1: 0, d2: 0, d3: 0, sa0: 0, sa1: 0, sa2: 0, sa3: 0, sb0: 0, sb1: 0, sb2: 0, sb3: 0 };
 
-/** The values of `op(a, b)`; `grads` gives those of the gradients before they are summed to the inputs' shapes. */
+/**
+ * The values of `op(a, b)`; `grads` gives those of the gradients before they are summed to the inputs' shapes. `mixed`
+ * allows an f32 b beside an f16 a: the result is f16, the gradient of b f32.
+ */
 function binary(
   kernel: KernelSource,
   a: Tensor,
   b: Tensor,
   saved: readonly Tensor[],
   grads: readonly ((dy: Tensor) => Tensor)[],
+  mixed = false,
 ): Tensor {
-  mustBe("f32", kernel.label, a, b);
+  const isMixed = mixed && a.dtype === "f16" && b.dtype === "f32";
+  const dtype = isMixed ? "f16" : floatOf(kernel.label, a, b);
   const shape = broadcastShapes(a.shape, b.shape);
-  const y = Tensor.empty(a.gpu, shape, "f32", needsGrad(a, b));
+  const y = Tensor.empty(a.gpu, shape, dtype, needsGrad(a, b));
+  const constants = { Elem: dtype, ElemB: b.dtype };
   if (sameShape(a.shape, b.shape)) {
-    const buffers = { a4: a, b4: b, y4: y };
-    a.gpu.dispatch(kernel, "same", buffers, { count: y.size, ...NO_STRIDES }, vectorGroups(y));
+    const params = { count: y.size, ...NO_STRIDES };
+    a.gpu.dispatch(kernel, "same", { a4: a, b4: b, y4: y }, params, groupsOf(vectorsOf(y)), constants);
   } else {
     const { dims: [, d1, d2, d3], strides: [sa, sb] } = collapse(shape, [a.shape, b.shape]);
     const [sa0, sa1, sa2, sa3] = sa!;
     const [sb0, sb1, sb2, sb3] = sb!;
     const params = { count: y.size, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 };
-    a.gpu.dispatch(kernel, "broadcast", { a, b, y }, params, Math.ceil(y.size / WG));
+    a.gpu.dispatch(kernel, "broadcast", { a, b, y }, params, groupsOf(y.size), constants);
   }
   return record(y, [a, b], saved, (dy, needed, sinks) => [
     needed[0] ? sumTo(grads[0]!(dy), a.shape, sinks[0]) : undefined,
-    needed[1] ? sumTo(grads[1]!(dy), b.shape, sinks[1]) : undefined,
+    needed[1] ? sumTo(grads[1]!(dy), b.shape, sinks[1], isMixed ? "f32" : dtype) : undefined,
   ]);
 }
 
-/** a + b, broadcast. */
+/** a + b, broadcast. To an f16 a an f32 b may be added, as learned positions are: the result is f16. */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return binary(addKernel, a, b, [], [(dy) => dy, (dy) => dy]);
+  return binary(addKernel, a, b, [], [(dy) => dy, (dy) => dy], true);
 }
 
 /** a − b, broadcast. */
@@ -187,15 +188,15 @@ export function equal(a: Tensor, b: Tensor): Tensor {
   return binary(equalKernel, a, b, [], []);
 }
 
-/** x repeated to a shape it broadcasts to. */
-export function expand(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) ? x : add(full(x.gpu, shape, 0), x);
+/** x repeated to a shape it broadcasts to; f32 may become f16 on the way. */
+export function expand(x: Tensor, shape: Shape, dtype: Float = floatOf("expand", x)): Tensor {
+  return sameShape(x.shape, shape) ? cast(x, dtype) : add(full(x.gpu, shape, 0, dtype), x);
 }
 
 const fillKernel = defineKernel("fill", [fill_, grid]);
 
 /** A tensor of one value. */
-export function full(gpu: Gpu, shape: Shape, value: number, dtype: "f32" | "u32" = "f32"): Tensor {
+export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32" = "f32"): Tensor {
   const tensor = Tensor.empty(gpu, shape, dtype);
   fill(tensor, value);
   return tensor;
@@ -203,11 +204,17 @@ export function full(gpu: Gpu, shape: Shape, value: number, dtype: "f32" | "u32"
 
 /** Overwrites every element in place, however many: for buffers that outlive a step, such as gradients. */
 export function fill(tensor: Tensor, value: number): void {
-  const word = tensor.dtype === "f32" ? new Uint32Array(new Float32Array([value]).buffer)[0]! : value;
+  const word = wordOf(tensor.dtype, value);
   for (const y of windows(tensor)) {
-    const params = { vectors: Math.ceil(y.bytes / 16), word };
-    tensor.gpu.dispatch(fillKernel, "fill", { y }, params, vectorGroups(y));
+    const vectors = Math.ceil(y.bytes / 16);
+    tensor.gpu.dispatch(fillKernel, "fill", { y }, { vectors, word }, groupsOf(vectors));
   }
+}
+
+/** The word that a value fills, alone or as two halves. */
+function wordOf(dtype: DType, value: number): number {
+  if (dtype === "f32") return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  return dtype === "f16" ? new Uint32Array(Float16Array.of(value, value).buffer)[0]! : value;
 }
 
 /** The same values, however many, in memory of their own, outside the tape. */
@@ -215,21 +222,32 @@ export function copy(from: Tensor): Tensor {
   const to = Tensor.empty(from.gpu, from.shape, from.dtype);
   const targets = windows(to);
   for (const [i, x] of windows(from).entries()) {
-    const params = { vectors: Math.ceil(x.bytes / 16), word: 0 };
-    from.gpu.dispatch(fillKernel, "copy", { x, y: targets[i]! }, params, vectorGroups(x));
+    const vectors = Math.ceil(x.bytes / 16);
+    from.gpu.dispatch(fillKernel, "copy", { x, y: targets[i]! }, { vectors, word: 0 }, groupsOf(vectors));
   }
   return to;
 }
 
 /** into += addend, in place, however large, outside the tape. */
 export function accumulate(into: Tensor, addend: Tensor): void {
-  mustBe("f32", "accumulate", into, addend);
+  const dtype = floatOf("accumulate", into, addend);
   if (into.size !== addend.size) {
     throw new TypeError(`Cannot add ${showShape(addend.shape)} into ${showShape(into.shape)}: sizes differ`);
   }
   const addends = windows(addend);
   for (const [i, sum4] of windows(into).entries()) {
-    const params = { count: sum4.bytes / 4, ...NO_STRIDES };
-    into.gpu.dispatch(addKernel, "accumulate", { sum4, b4: addends[i]! }, params, vectorGroups(sum4));
+    const count = sum4.bytes / into.bytes * into.size;
+    const params = { count, ...NO_STRIDES };
+    const constants = { Elem: dtype, ElemB: dtype };
+    const work = () => ({ bytes: 3 * sum4.bytes });
+    into.gpu.dispatch(
+      addKernel,
+      "accumulate",
+      { sum4, b4: addends[i]! },
+      params,
+      groupsOf(count / 4),
+      constants,
+      work,
+    );
   }
 }

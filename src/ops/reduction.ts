@@ -2,6 +2,8 @@
 import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
 import { sameShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { cast } from "./cast.ts";
+import { type Float, floatOf } from "./check.ts";
 import { rowWorkgroup } from "./plan.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import max_ from "../../wgsl/reduce/max.wgsl" with { type: "text" };
@@ -17,8 +19,8 @@ const COLUMN_CHUNK = 256;
 const ROW_CHUNK = 16384;
 
 /**
- * x [outer, n, inner] to [outer, inner]; in stages where n is long, so that no loop is. With `into`, the result is added
- * to what that holds. Outside the tape.
+ * x [outer, n, inner] to [outer, inner] of `dtype`; in stages where n is long, so that no loop is, with f32 in between.
+ * With `into`, which is of that type, the result is added to what that holds. Outside the tape.
  */
 function reduceMiddle(
   kernel: KernelSource,
@@ -27,6 +29,7 @@ function reduceMiddle(
   n: number,
   inner: number,
   factor: number,
+  dtype: Float,
   into?: Tensor,
 ): Tensor {
   const { gpu } = x;
@@ -36,19 +39,21 @@ function reduceMiddle(
   const chunks = Math.ceil(n / chunk);
   const count = outer * chunks * inner;
   const target = chunks === 1 ? into : undefined;
-  const y = target ?? Tensor.empty(gpu, [outer, chunks, inner]);
+  const y = target ?? Tensor.empty(gpu, [outer, chunks, inner], chunks === 1 ? dtype : "f32");
   const WG = rowWorkgroup(gpu);
   const params = { n, inner, chunk, chunks, count, factor: chunks === 1 ? factor : 1 };
   gpu.dispatch(kernel, byRow ? "rows" : "columns", { x, y }, params, byRow ? count : Math.ceil(count / WG), {
     WG,
+    Elem: floatOf("reduce", x),
+    Out: floatOf("reduce to", y),
     ...(target && { ADDED: true }),
   });
-  return chunks === 1 ? y : reduceMiddle(kernel, y, outer, chunks, inner, factor, into);
+  return chunks === 1 ? y : reduceMiddle(kernel, y, outer, chunks, inner, factor, dtype, into);
 }
 
 /**
- * Reduces runs of neighbouring axes one after the other; gives the result the shape with the axes kept as ones. With
- * `into`, of the result's size, the result is added to what that holds.
+ * Reduces runs of neighbouring axes one after the other; gives the result the shape with the axes kept as ones, and the
+ * type of x if none is given. With `into`, of the result's size, the result is added to what that holds.
  */
 export function reduceAxes(
   kernel: KernelSource,
@@ -56,6 +61,7 @@ export function reduceAxes(
   axes: readonly number[],
   factor: number,
   into?: Tensor,
+  dtype: Float = floatOf("reduce", into ?? x),
 ): Tensor {
   const shape = [...x.shape];
   let y = x;
@@ -67,7 +73,9 @@ export function reduceAxes(
     const n = sizeOf(shape.slice(start, end + 1));
     const inner = sizeOf(shape.slice(end + 1));
     const isLast = start === Math.min(...axes);
-    y = reduceMiddle(kernel, y, outer, n, inner, isLast ? factor : 1, isLast ? into : undefined);
+    y = isLast
+      ? reduceMiddle(kernel, y, outer, n, inner, factor, dtype, into)
+      : reduceMiddle(kernel, y, outer, n, inner, 1, "f32");
     shape.fill(1, start, end + 1);
     end = start;
   }
@@ -76,15 +84,23 @@ export function reduceAxes(
 
 /**
  * The sum of a gradient over the dimensions its tensor was repeated along; the inverse of broadcasting. With `into`, it
- * may have been added there: then that is the result.
+ * may have been added there: then that is the result. Without, the result is of `dtype`, that of x if not given; sums
+ * are f32 until then.
  */
-export function sumTo(x: Tensor, shape: Shape, into?: Tensor): Tensor {
-  if (sameShape(x.shape, shape)) return x;
+export function sumTo(
+  x: Tensor,
+  shape: Shape,
+  into?: Tensor,
+  dtype: Float = floatOf("sum", into ?? x),
+): Tensor {
+  if (sameShape(x.shape, shape)) return cast(x, dtype);
   const missing = x.shape.length - shape.length;
   const axes = x.shape.flatMap((size, axis) =>
     axis < missing || (shape[axis - missing] === 1 && size !== 1) ? [axis] : []
   );
-  return axes.length === 0 ? x.view(shape) : viewAs(reduceAxes(sumKernel, x, axes, 1, into), shape);
+  return axes.length === 0
+    ? cast(x, dtype).view(shape)
+    : viewAs(reduceAxes(sumKernel, x, axes, 1, into, dtype), shape);
 }
 
 /** x itself where it has the shape, else a view of it. */

@@ -1,4 +1,4 @@
-/** Ops that only arrange elements: reshape, permute, slice, concat, detach. f32 with gradients, u32 without. */
+/** Ops that only arrange elements: reshape, permute, slice, concat, detach. Floats with gradients, u32 without. */
 import { defineKernel } from "../gpu/kernel.ts";
 import { axisOf, type Shape, showShape, sizeOf, stridesOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
@@ -88,7 +88,8 @@ function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part):
   const [whole, part, start] = [at.whole / cell, at.part / cell, at.start / cell];
   const count = at.outer * (entry === "place" ? whole : part);
   const params = { count, whole, part, start };
-  x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), cellConstants(x, cell));
+  const work = () => ({ bytes: entry === "place" ? x.bytes + y.bytes : 2 * Math.min(x.bytes, y.bytes) });
+  x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), cellConstants(x, cell), work);
   return y;
 }
 
@@ -114,7 +115,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
   const part = partOf(x.shape, along, start, stop - start);
   const y = Tensor.empty(x.gpu, x.shape.with(along, stop - start), x.dtype, needsGrad(x));
   return record(move("cut", x, y, part), [x], [], (dy) => [
-    move("place", dy, Tensor.empty(dy.gpu, x.shape), part),
+    move("place", dy, Tensor.empty(dy.gpu, x.shape, dy.dtype), part),
   ]);
 }
 
@@ -150,7 +151,7 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
     [],
     (dy, needed) =>
       tensors.map((x, i) =>
-        needed[i] ? move("cut", dy, Tensor.empty(dy.gpu, x.shape), parts[i]!) : undefined
+        needed[i] ? move("cut", dy, Tensor.empty(dy.gpu, x.shape, dy.dtype), parts[i]!) : undefined
       ),
   );
 }

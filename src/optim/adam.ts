@@ -1,18 +1,24 @@
 /** Adam and AdamW over flat arrays: one dispatch an array, whatever the number of parameters. */
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { type Parameter, type Parameters, readArrays, windowsOf } from "../nn/parameters.ts";
+import { readArrays, windowsOf } from "../nn/arrays.ts";
+import type { Parameter, Parameters } from "../nn/parameters.ts";
 import { fill } from "../ops/pointwise.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { gradientNorm } from "./gradient_norm.ts";
+import type { LossScale } from "./loss_scale.ts";
 import { openWindows, type Window } from "./windows.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import lossScaled from "../../wgsl/optim/loss_scaled.wgsl" with { type: "text" };
+import lossScaleState from "../../wgsl/optim/loss_scale_state.wgsl" with { type: "text" };
+import unscaled from "../../wgsl/optim/unscaled.wgsl" with { type: "text" };
 
-const kernel = defineKernel("adam", [adam_, blocks, grid]);
+const kernel = defineKernel("adam", [adam_, unscaled, blocks, grid]);
+const scaledKernel = defineKernel("adam", [adam_, lossScaled, lossScaleState, blocks, grid]);
 /** Lanes of a workgroup, each with four elements, as in wgsl/optim/adam.wgsl. */
 const WG = 64;
 
@@ -37,6 +43,11 @@ export type StepOptions = {
   readonly rateFactor?: number;
   /** Gradients, once scaled, whose norm over all parameters is larger are shortened to it. */
   readonly maxNorm?: number;
+  /**
+   * What the losses were scaled by: gradients are divided by it before all else. Where one has overflowed, parameters and
+   * moments stay as they are, as if there had been no step.
+   */
+  readonly lossScale?: LossScale;
 };
 
 /** Moments by the parameter's name, in the parameter's layout. */
@@ -116,7 +127,7 @@ export class Adam {
     this.#groupsAreCurrent = false;
   }
 
-  /** Steps taken. */
+  /** Calls of `step`, those skipped by a loss scale included. */
   get steps(): number {
     return this.#step;
   }
@@ -131,10 +142,12 @@ export class Adam {
   }
 
   /** Moves every parameter by its gradient. Gradients stay: `Parameters.zeroGrad` ends them. */
-  step({ gradientScale = 1, rateFactor = 1, maxNorm }: StepOptions = {}): void {
-    const { betas: [beta1, beta2], epsilon, decoupled } = this.#options;
+  step({ gradientScale = 1, rateFactor = 1, maxNorm, lossScale }: StepOptions = {}): void {
+    const { betas, epsilon, decoupled } = this.#options;
+    const [beta1, beta2] = betas;
     this.#uploadGroups();
     this.#step++;
+    lossScale?.decide(this.#windows, betas);
     const params = {
       beta1,
       rest1: 1 - beta1,
@@ -157,17 +170,20 @@ export class Adam {
         first_moments: first,
         second_moments: second,
         ...(norm && { norm }),
+        ...(lossScale && { scaling: lossScale.state }),
       };
       this.#gpu.dispatch(
-        kernel,
+        lossScale ? scaledKernel : kernel,
         norm ? "clipped" : "plain",
         buffers,
         { vectors, ...params },
         Math.ceil(vectors / WG),
         { DECOUPLED: decoupled },
+        () => ({ bytes: 7 * grads.bytes }), // four arrays are read, three of them written back
       );
     }
     norm?.dispose();
+    this.#parameters.valuesChanged();
   }
 
   /** Reads what a checkpoint must hold to go on from here. */

@@ -1,5 +1,6 @@
 /** How optimizers walk parameters: flat arrays in windows that fit a binding, in blocks that belong to a group. */
-import { ALIGNMENT, type Parameter, type Parameters, windowsOf } from "../nn/parameters.ts";
+import { ALIGNMENT, windowsOf } from "../nn/arrays.ts";
+import type { Parameter, Parameters } from "../nn/parameters.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

@@ -5,8 +5,8 @@ import type { Tensor } from "./tensor.ts";
 
 /**
  * From the gradient of an op's output to those of its inputs, in order; `undefined` for an input that gets none.
- * `needed[i]` is false where nobody wants the gradient of input i. `sinks[i]` is there where input i is a leaf with a
- * gradient to add to: the closure may do so itself, and then gives back the sink.
+ * `needed[i]` is false where nobody wants the gradient of input i. `sinks[i]` is there where input i has a gradient
+ * already, in memory of its own: the closure may add to it itself, and then gives back the sink.
  */
 export type Backward = (
   dy: Tensor,
@@ -136,6 +136,12 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
     addend.dispose();
   };
 
+  const sinkOf = (input: Tensor) => {
+    if (!made.has(input)) return input.grad;
+    const sum = grads.get(input);
+    return sum?.isUnique ? sum : undefined;
+  };
+
   noGrad(() => {
     for (let entry = entries.pop(); entry; entry = entries.pop()) {
       const { inputs, saved, backward } = entry;
@@ -143,7 +149,7 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
       if (dy) {
         grads.delete(entry.output);
         const needed = inputs.map((input) => input.requiresGrad);
-        const sinks = inputs.map((input) => made.has(input) ? undefined : input.grad);
+        const sinks = inputs.map(sinkOf);
         const inputGrads = capture(() => backward(dy, needed, sinks));
         dy.dispose();
         for (const [i, dx] of inputGrads.entries()) {

@@ -4,10 +4,10 @@ import type { DeviceBuffer } from "../gpu/pool.ts";
 import { track } from "./scope.ts";
 import { type Shape, showShape, sizeOf } from "./shape.ts";
 
-/** `u8` tensors are bytes, four to a word, as images travel. */
-export type DType = "f32" | "u32" | "u8";
+/** `f16` tensors exist on the device alone; `u8` tensors are bytes, four to a word, as images travel. */
+export type DType = "f32" | "f16" | "u32" | "u8";
 
-const BYTES: Readonly<Record<DType, number>> = { f32: 4, u32: 4, u8: 1 };
+const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, u32: 4, u8: 1 };
 
 /** A buffer shared by the tensors that view it; it returns to the pool with the last of them. */
 class Storage {
@@ -103,6 +103,11 @@ export class Tensor {
     return this.size * BYTES[this.dtype];
   }
 
+  /** As a range of a buffer tells it: what copies into textures go by. */
+  get isHalf(): boolean {
+    return this.dtype === "f16";
+  }
+
   get rank(): number {
     return this.shape.length;
   }
@@ -124,7 +129,7 @@ export class Tensor {
     if (--this.#holders === 0) this.#storage.release();
   }
 
-  /** Reads the elements back; waits for the device. Several at once: `readTensors`. */
+  /** Reads the elements back, f16 widened to f32; waits for the device. Several at once: `readTensors`. */
   async read(): Promise<Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>> {
     return (await readTensors([this]))[0]!;
   }
@@ -136,7 +141,7 @@ export class Tensor {
   }
 }
 
-/** Reads several tensors of one device through a single wait. */
+/** Reads several tensors of one device through a single wait; f16 comes back widened to f32. */
 export async function readTensors(
   tensors: readonly Tensor[],
 ): Promise<(Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>)[]> {
@@ -145,6 +150,7 @@ export async function readTensors(
   return copies.map((copy, i) => {
     const { dtype, size } = tensors[i]!;
     if (dtype === "f32") return new Float32Array(copy, 0, size);
+    if (dtype === "f16") return Float32Array.from(new Float16Array(copy, 0, size));
     return dtype === "u32" ? new Uint32Array(copy, 0, size) : new Uint8Array(copy, 0, size);
   });
 }

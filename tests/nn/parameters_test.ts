@@ -4,10 +4,14 @@ import { Embedding } from "../../src/nn/embedding.ts";
 import { normal, ones, xavierNormal, zeros } from "../../src/nn/initializers.ts";
 import { LayerNorm } from "../../src/nn/layer_norm.ts";
 import { Linear } from "../../src/nn/linear.ts";
-import { ALIGNMENT, Parameters } from "../../src/nn/parameters.ts";
+import { ALIGNMENT } from "../../src/nn/arrays.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
+import { Adam } from "../../src/optim/adam.ts";
 import { backward } from "../../src/ops/backward.ts";
+import { cast } from "../../src/ops/cast.ts";
 import { indices } from "../../src/ops/indices.ts";
-import { mul } from "../../src/ops/pointwise.ts";
+import { linear } from "../../src/ops/matmul.ts";
+import { full, mul } from "../../src/ops/pointwise.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -151,4 +155,51 @@ Deno.test("an embedding gathers rows, and gives the first ones without numbers",
   assert.deepEqual(gathered.shape, [2, 2, 4]);
   assert.deepEqual([...a.subarray(0, 12)], [...b]);
   assert.deepEqual([...a.subarray(12)], [...b.subarray(4, 8)]);
+});
+
+Deno.test({
+  name: "operands have a copy in f16 that follows their values, and one gradient in f32",
+  ignore: !gpu.features.has("shader-f16"),
+  async fn() {
+    const live = gpu.memory.live;
+    const parameters = new Parameters();
+    const names = ["a", "b", "c", "frozen"] as const;
+    for (const name of names) {
+      parameters.root.parameter(name, [13, 13], normal(1), { isOperand: name !== "c" });
+    }
+    parameters.freeze((name) => name === "frozen");
+    parameters.allocate(gpu, 0, undefined, true);
+    const agree = async () => {
+      for (const name of ["a", "b", "frozen"]) {
+        const { value, half } = parameters.get(name);
+        const [values, halves] = [await value.read(), await half.read()];
+        assert.equal(half.dtype, "f16");
+        assert.ok(halves.every((x, i) => x === Math.f16round(values[i]!)), name);
+      }
+    };
+    await agree();
+    const before = await parameters.get("a").half.read();
+    parameters.write("b", new Float32Array(169).fill(1 / 3));
+    parameters.write("frozen", new Float32Array(169).fill(-1 / 3));
+    await agree();
+
+    const { value, half, grad } = parameters.get("a");
+    assert.equal(half.grad, grad);
+    assert.equal(grad.dtype, "f32");
+    for (const [dtype, weight] of [["f16", half], ["f32", value]] as const) {
+      scope(() => backward(sum(cast(linear(full(gpu, [4, 13], 0.5, dtype), weight), "f32"))));
+    }
+    assert.ok((await grad.read()).every((g) => g === 4)); // 4 · 0.5 by either
+    const groups = { all: { learningRate: 0.1, weightDecay: 0 } };
+    const optimizer = new Adam(parameters, { groups, groupOf: () => "all" });
+    optimizer.step();
+    await agree();
+    const after = await parameters.get("a").half.read();
+    assert.ok(after.every((x, i) => x !== before[i]));
+
+    assert.throws(() => parameters.get("c").half, /"c" in f16: it is kept in f32 alone/);
+    optimizer.dispose();
+    parameters.dispose();
+    assert.ok(gpu.memory.live <= live); // less where backward dropped what tests before had left recorded
+  },
 });

@@ -7,6 +7,7 @@ import {
   isKind,
   PairKind,
   pairKinds,
+  sameLabel,
   unimodalContrast,
 } from "../../src/ops/contrast.ts";
 import { cosineSimilarity } from "../../src/ops/normalize.ts";
@@ -79,6 +80,40 @@ Deno.test("pairKinds() and isKind() go beyond 65,535 workgroups", async () => {
   );
   const wrong = mask!.findIndex((value, i) => value !== Number(i % 3 !== 0));
   assert.equal(wrong, -1, `row ${wrong}`);
+});
+
+for (const rows of [1, 5, 900]) { // 900: more than 65,535 workgroups of eight
+  Deno.test(`sameLabel() compares ${rows} labels with each other`, async () => {
+    const random = generator(rows);
+    const labels = Uint32Array.from({ length: rows }, () => Math.floor(random() * 3));
+    const [same] = await run(() => [sameLabel(words(labels))]);
+    const wrong = same!.findIndex((value, i) =>
+      value !== Number(labels[Math.floor(i / rows)] === labels[i % rows])
+    );
+    assert.deepEqual([same!.length, wrong], [rows * rows, -1]);
+  });
+}
+
+Deno.test("unimodalContrast() leaves parts of equation 2 out, and divides where asked", async () => {
+  const similarity = [0.1, 0.2, 0.3, 0.15, -0.2], kinds = [0, 1, 2, 3, 0];
+  const weight = (...rows: number[]) => rows.reduce((sum, n) => sum + Math.exp(similarity[n]! / 0.07), 0);
+  const cases = [
+    [{}, weight(0, 1, 2, 4) / weight(0, 1, 2, 3, 4)],
+    [{ semiPositive: false }, weight(0, 4) / weight(0, 1, 2, 3, 4)],
+    [{ negative: false }, 1],
+    [{ semiPositive: false, negative: false }, weight(0, 4) / weight(0, 1, 2, 4)],
+    [{ divided: true }, weight(0, 1, 2, 4) / weight(0, 1, 2, 3, 4) / 4],
+    [{ divided: true, semiPositive: false }, weight(0, 4) / weight(0, 1, 2, 3, 4) / 2],
+  ] as const;
+  for (const [parts, share] of cases) {
+    const [loss] = await run(() => [unimodalContrast(floats(similarity, false), words(kinds), 0.07, parts)]);
+    const error = Math.abs(loss![0]! + Math.log(share));
+    assert.ok(error <= 1e-5, `${JSON.stringify(parts)}: ${loss![0]}, not ${-Math.log(share)}`);
+  }
+  const [none] = await run(() => [
+    unimodalContrast(floats([0.5, 0.1, 0], false), words([3, 3, 3]), 0.07, { divided: true }),
+  ]);
+  assert.ok(Math.abs(none![0]! - Math.log(3)) < 1e-6, `nothing attracted: ${none![0]}`);
 });
 
 for (

@@ -33,5 +33,15 @@ for (const adapterClass of ["software", "gpu"] as const) {
       for (const row of cases) await t.step(row.name, () => checkCase(gpu, row));
       gpu.destroy();
     });
+
+    const inHalves = cases.filter(({ halves }) => halves !== undefined);
+    if (inHalves.length === 0) continue;
+    Deno.test(`${family} ops in f16 match the oracle, as planned for ${adapterClass}`, async (t) => {
+      const gpu = await Gpu.open("auto", { adapterClass });
+      if (gpu.features.has("shader-f16")) {
+        for (const row of inHalves) await t.step(row.name, () => checkCase(gpu, row, "f16"));
+      }
+      gpu.destroy();
+    });
   }
 }

@@ -1,5 +1,5 @@
-// o = dropout(softmax(scale · q kᵀ + mask)) v for every head, q, k, v and o being [batch, tokens, heads, dim].
-// The tokens × tokens matrix is never stored: forward keeps a running maximum and sum for each query (online softmax) and
+// o = dropout(softmax(scale · q kᵀ + mask)) v for every head, q and o being [batch, queries, heads, dim], k and v
+// [batch, keys, heads, dim]. The queries × keys matrix is never stored: forward keeps a running maximum and sum for each query (online softmax) and
 // leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
 //   p = exp(s - lse),  p' = dropout(p),   dv = p'ᵀ do,   dp = dropout'(do vᵀ),   ds = p (dp - Σ do o),
 //   dq = scale · ds k,   dk = scale · dsᵀ q
@@ -13,38 +13,46 @@ const MASKED: bool = false;
 const DROPOUT: bool = false;
 const LOWEST: f32 = -3.4028234e38;
 
-struct Params { count: u32, heads: u32, tokens: u32, dim: u32, blocks: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+// `count` invocations: `blocks` of four queries, or of four keys, a head of a sample.
+struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, dim: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
-@group(0) @binding(5) var<storage, read> mask: array<u32>; // [batch, tokens], 0 for keys to leave out
-// Of each block of four queries lse, then, from params.count on, Σ do o.
-@group(0) @binding(6) var<storage, read_write> stats: array<vec4f>; // [2, batch, heads, blocks]
+@group(0) @binding(5) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out
+// Of each block of four queries lse and Σ do o.
+@group(0) @binding(6) var<storage, read_write> stats: array<vec4f>; // [batch, heads, blocks, 2]
 
-// What an invocation works on.
-struct Place { batch: u32, head: u32, first: u32, block: u32 }
+// What an invocation works on: four queries or keys of a head of a sample, from `first` on.
+struct Place { batch: u32, head: u32, first: u32 }
 fn place_of(id: u32) -> Place {
   let pair = id / params.blocks;
-  return Place(pair / params.heads, pair % params.heads, id % params.blocks * 4u, id);
+  return Place(pair / params.heads, pair % params.heads, id % params.blocks * 4u);
 }
-// Row of [batch, tokens, heads] of a token; tokens beyond the end repeat the last.
-fn row_of(at: Place, token: u32) -> u32 {
-  return (at.batch * params.tokens + min(token, params.tokens - 1u)) * params.heads + at.head;
+// Rows of [batch, queries, heads] and of [batch, keys, heads]; those beyond the end repeat the last.
+fn query_row(at: Place, query: u32) -> u32 {
+  return (at.batch * params.queries + min(query, params.queries - 1u)) * params.heads + at.head;
+}
+fn key_row(at: Place, key: u32) -> u32 {
+  return (at.batch * params.keys + min(key, params.keys - 1u)) * params.heads + at.head;
+}
+// Where the numbers of the four queries from `query` on stand in stats.
+fn stats_of(at: Place, query: u32) -> u32 {
+  return 2u * ((at.batch * params.heads + at.head) * ((params.queries + 3u) / 4u) + query / 4u);
 }
 
 // Which of four keys take part.
 fn kept_keys(at: Place, key: u32) -> vec4<bool> {
   let keys = vec4u(key, key + 1u, key + 2u, key + 3u);
-  let inside = keys < vec4u(params.tokens);
+  let inside = keys < vec4u(params.keys);
   if (!MASKED) { return inside; }
-  let i = at.batch * params.tokens + min(keys, vec4u(params.tokens - 1u));
+  let i = at.batch * params.keys + min(keys, vec4u(params.keys - 1u));
   return inside & (vec4u(mask[i.x], mask[i.y], mask[i.z], mask[i.w]) != vec4u(0u));
 }
 
 // The factor of dropout for four keys of one query: 0, or 1 / (1 - probability).
 fn drop_factor(at: Place, query: u32, key: u32) -> vec4f {
   if (!DROPOUT) { return vec4f(1.0); }
-  let row = (at.batch * params.heads + at.head) * params.tokens + query;
-  let kept = keep4(row * params.blocks + key / 4u, vec4u(params.key0, params.key1, params.layer, params.step), params.threshold);
+  let row = (at.batch * params.heads + at.head) * params.queries + query;
+  let kept = keep4(row * ((params.keys + 3u) / 4u) + key / 4u, vec4u(params.key0, params.key1, params.layer, params.step), params.threshold);
   return select(vec4f(0.0), vec4f(params.factor), kept);
 }
 fn drop_factors(at: Place, query: u32, key: u32) -> mat4x4f {
@@ -56,17 +64,17 @@ fn scale_rows(a: mat4x4f, by: vec4f) -> mat4x4f { return mat4x4f(a[0] * by.x, a[
 fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
 fn max4(v: vec4f) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 
-fn block_q(at: Place, token: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_q(row_of(at, token), d), load_q(row_of(at, token + 1u), d), load_q(row_of(at, token + 2u), d), load_q(row_of(at, token + 3u), d));
+fn block_q(at: Place, query: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_q(query_row(at, query), d), load_q(query_row(at, query + 1u), d), load_q(query_row(at, query + 2u), d), load_q(query_row(at, query + 3u), d));
 }
-fn block_k(at: Place, token: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_k(row_of(at, token), d), load_k(row_of(at, token + 1u), d), load_k(row_of(at, token + 2u), d), load_k(row_of(at, token + 3u), d));
+fn block_k(at: Place, key: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_k(key_row(at, key), d), load_k(key_row(at, key + 1u), d), load_k(key_row(at, key + 2u), d), load_k(key_row(at, key + 3u), d));
 }
-fn block_v(at: Place, token: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_v(row_of(at, token), d), load_v(row_of(at, token + 1u), d), load_v(row_of(at, token + 2u), d), load_v(row_of(at, token + 3u), d));
+fn block_v(at: Place, key: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_v(key_row(at, key), d), load_v(key_row(at, key + 1u), d), load_v(key_row(at, key + 2u), d), load_v(key_row(at, key + 3u), d));
 }
-fn block_dy(at: Place, token: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_dy(row_of(at, token), d), load_dy(row_of(at, token + 1u), d), load_dy(row_of(at, token + 2u), d), load_dy(row_of(at, token + 3u), d));
+fn block_dy(at: Place, query: u32, d: u32) -> mat4x4f {
+  return mat4x4f(load_dy(query_row(at, query), d), load_dy(query_row(at, query + 1u), d), load_dy(query_row(at, query + 2u), d), load_dy(query_row(at, query + 3u), d));
 }
 
 // Scores of four queries (rows) with four keys.
@@ -82,9 +90,9 @@ fn probabilities(at: Place, query: u32, key: u32, lse_of_queries: vec4f) -> mat4
   let zero = vec4f(0.0);
   return mat4x4f(
     select(zero, exp(s[0] - lse_of_queries.x), kept),
-    select(zero, exp(s[1] - lse_of_queries.y), kept & vec4<bool>(query + 1u < params.tokens)),
-    select(zero, exp(s[2] - lse_of_queries.z), kept & vec4<bool>(query + 2u < params.tokens)),
-    select(zero, exp(s[3] - lse_of_queries.w), kept & vec4<bool>(query + 3u < params.tokens)));
+    select(zero, exp(s[1] - lse_of_queries.y), kept & vec4<bool>(query + 1u < params.queries)),
+    select(zero, exp(s[2] - lse_of_queries.z), kept & vec4<bool>(query + 2u < params.queries)),
+    select(zero, exp(s[3] - lse_of_queries.w), kept & vec4<bool>(query + 3u < params.queries)));
 }
 // Gradients of the scores, before the scale.
 fn score_grads(at: Place, query: u32, key: u32, p: mat4x4f, factors: mat4x4f, delta_of_queries: vec4f) -> mat4x4f {
@@ -94,18 +102,24 @@ fn score_grads(at: Place, query: u32, key: u32, p: mat4x4f, factors: mat4x4f, de
   return each(p, mat4x4f(dp[0] - delta_of_queries.x, dp[1] - delta_of_queries.y, dp[2] - delta_of_queries.z, dp[3] - delta_of_queries.w));
 }
 
-// Four tokens of an output, those beyond the end left out.
-fn store_block(at: Place, d: u32, block: mat4x4f) {
-  store_row(row_of(at, at.first), d, block[0]);
-  if (at.first + 1u < params.tokens) { store_row(row_of(at, at.first + 1u), d, block[1]); }
-  if (at.first + 2u < params.tokens) { store_row(row_of(at, at.first + 2u), d, block[2]); }
-  if (at.first + 3u < params.tokens) { store_row(row_of(at, at.first + 3u), d, block[3]); }
+// Four queries or keys of an output, those beyond the end left out.
+fn store_queries(at: Place, d: u32, block: mat4x4f) {
+  store_row(query_row(at, at.first), d, block[0]);
+  if (at.first + 1u < params.queries) { store_row(query_row(at, at.first + 1u), d, block[1]); }
+  if (at.first + 2u < params.queries) { store_row(query_row(at, at.first + 2u), d, block[2]); }
+  if (at.first + 3u < params.queries) { store_row(query_row(at, at.first + 3u), d, block[3]); }
 }
-fn store_block_dv(at: Place, d: u32, block: mat4x4f) {
-  store_row_dv(row_of(at, at.first), d, block[0]);
-  if (at.first + 1u < params.tokens) { store_row_dv(row_of(at, at.first + 1u), d, block[1]); }
-  if (at.first + 2u < params.tokens) { store_row_dv(row_of(at, at.first + 2u), d, block[2]); }
-  if (at.first + 3u < params.tokens) { store_row_dv(row_of(at, at.first + 3u), d, block[3]); }
+fn store_keys(at: Place, d: u32, block: mat4x4f) {
+  store_row(key_row(at, at.first), d, block[0]);
+  if (at.first + 1u < params.keys) { store_row(key_row(at, at.first + 1u), d, block[1]); }
+  if (at.first + 2u < params.keys) { store_row(key_row(at, at.first + 2u), d, block[2]); }
+  if (at.first + 3u < params.keys) { store_row(key_row(at, at.first + 3u), d, block[3]); }
+}
+fn store_keys_dv(at: Place, d: u32, block: mat4x4f) {
+  store_row_dv(key_row(at, at.first), d, block[0]);
+  if (at.first + 1u < params.keys) { store_row_dv(key_row(at, at.first + 1u), d, block[1]); }
+  if (at.first + 2u < params.keys) { store_row_dv(key_row(at, at.first + 2u), d, block[2]); }
+  if (at.first + 3u < params.keys) { store_row_dv(key_row(at, at.first + 3u), d, block[3]); }
 }
 
 @compute @workgroup_size(WG)
@@ -116,7 +130,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   var top = vec4f(LOWEST);
   var total = vec4f(0.0);
   var y: array<mat4x4f, DIM4>;
-  for (var key = 0u; key < params.tokens; key += 4u) {
+  for (var key = 0u; key < params.keys; key += 4u) {
     let s = scores(at, at.first, key);
     let kept = kept_keys(at, key);
     let low = vec4f(LOWEST);
@@ -134,8 +148,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   // A query none of whose keys take part attends to nothing: its output is 0, and so are its probabilities.
   let none = total == vec4f(0.0);
   let inverse = select(1.0 / total, vec4f(0.0), none);
-  for (var d = 0u; d < DIM4; d++) { store_block(at, d, scale_rows(y[d], inverse)); }
-  stats[at.block] = select(top + log(total), vec4f(-LOWEST), none);
+  for (var d = 0u; d < DIM4; d++) { store_queries(at, d, scale_rows(y[d], inverse)); }
+  stats[stats_of(at, at.first)] = select(top + log(total), vec4f(-LOWEST), none);
 }
 
 fn delta_of(row: u32) -> f32 {
@@ -150,17 +164,18 @@ fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   if (id >= params.count) { return; }
   let at = place_of(id);
   let delta_of_queries = vec4f(
-    delta_of(row_of(at, at.first)), delta_of(row_of(at, at.first + 1u)),
-    delta_of(row_of(at, at.first + 2u)), delta_of(row_of(at, at.first + 3u)));
-  stats[params.count + at.block] = delta_of_queries;
-  let lse_of_queries = stats[at.block];
+    delta_of(query_row(at, at.first)), delta_of(query_row(at, at.first + 1u)),
+    delta_of(query_row(at, at.first + 2u)), delta_of(query_row(at, at.first + 3u)));
+  let place = stats_of(at, at.first);
+  let lse_of_queries = stats[place];
+  stats[place + 1u] = delta_of_queries;
   var dq: array<mat4x4f, DIM4>;
-  for (var key = 0u; key < params.tokens; key += 4u) {
+  for (var key = 0u; key < params.keys; key += 4u) {
     let p = probabilities(at, at.first, key, lse_of_queries);
     let ds = score_grads(at, at.first, key, p, drop_factors(at, at.first, key), delta_of_queries);
     for (var d = 0u; d < DIM4; d++) { dq[d] = multiply_add(dq[d], ds, block_k(at, key, d)); }
   }
-  for (var d = 0u; d < DIM4; d++) { store_block(at, d, dq[d] * params.scale); }
+  for (var d = 0u; d < DIM4; d++) { store_queries(at, d, dq[d] * params.scale); }
 }
 
 @compute @workgroup_size(WG)
@@ -168,12 +183,11 @@ fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let id = flat_group(group, groups) * WG + lane;
   if (id >= params.count) { return; }
   let at = place_of(id);
-  let first_block = at.block - at.first / 4u;
   var dk: array<mat4x4f, DIM4>;
   var dv: array<mat4x4f, DIM4>;
-  for (var query = 0u; query < params.tokens; query += 4u) {
-    let lse_of_queries = stats[first_block + query / 4u];
-    let delta_of_queries = stats[params.count + first_block + query / 4u];
+  for (var query = 0u; query < params.queries; query += 4u) {
+    let lse_of_queries = stats[stats_of(at, query)];
+    let delta_of_queries = stats[stats_of(at, query) + 1u];
     let p = probabilities(at, query, at.first, lse_of_queries);
     let factors = drop_factors(at, query, at.first);
     let ds = transpose(score_grads(at, query, at.first, p, factors, delta_of_queries));
@@ -183,5 +197,5 @@ fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       dv[d] = multiply_add(dv[d], dropped, block_dy(at, query, d));
     }
   }
-  for (var d = 0u; d < DIM4; d++) { store_block(at, d, dk[d] * params.scale); store_block_dv(at, d, dv[d]); }
+  for (var d = 0u; d < DIM4; d++) { store_keys(at, d, dk[d] * params.scale); store_keys_dv(at, d, dv[d]); }
 }

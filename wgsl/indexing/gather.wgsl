@@ -5,7 +5,8 @@
 // x and dx are bound as rows `first` up to `end`.   One invocation one cell of the result.
 // Needs: lib/grid.wgsl
 alias Elem = f32;
-alias Cell = Elem; // or vec4<Elem>
+alias Cell = Elem; // or vec4<Elem>: of y
+alias Row = f32; // or vec4<f32>, u32, ..: a cell of x
 alias Sum = f32; // or vec4f
 const ADDED: bool = false;
 const WG: u32 = 64u;
@@ -14,7 +15,7 @@ const WG: u32 = 64u;
 struct Params { count: u32, width: u32, first: u32, end: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
-@group(0) @binding(2) var<storage, read> x: array<Cell>;
+@group(0) @binding(2) var<storage, read> x: array<Row>;
 @group(0) @binding(3) var<storage, read_write> y: array<Cell>;
 
 @compute @workgroup_size(WG)
@@ -23,7 +24,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   if (i >= params.count) { return; }
   let row = ids[i / params.width];
   if (row >= params.first && row < params.end) {
-    y[i] = x[(row - params.first) * params.width + i % params.width];
+    y[i] = Cell(x[(row - params.first) * params.width + i % params.width]);
   }
 }
 
@@ -46,7 +47,7 @@ fn sum_chunks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
 
 @group(0) @binding(1) var<storage, read> row_starts: array<u32>;
 @group(0) @binding(2) var<storage, read> chunk_sums: array<Sum>;
-@group(0) @binding(3) var<storage, read_write> dx: array<Cell>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Row>;
 
 @compute @workgroup_size(WG)
 fn sum_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -57,5 +58,5 @@ fn sum_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let last = row_starts[row + 1u];
   var total = Sum();
   for (var c = row_starts[row]; c < last; c++) { total += chunk_sums[c * params.width + column]; }
-  if (ADDED) { dx[i] += Cell(total); } else { dx[i] = Cell(total); }
+  if (ADDED) { dx[i] += Row(total); } else { dx[i] = Row(total); }
 }

@@ -4,7 +4,8 @@
 //   v = beta2 v + (1 - beta2) g^2
 //   p -= rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 // `clipped` scales by min(1, max_norm / (norm + 1e-6)) too, as torch's clip_grad_norm_.
-// One invocation four elements.   Needs: optim/blocks.wgsl, lib/grid.wgsl
+// One invocation four elements.   Needs: optim/unscaled.wgsl, or optim/loss_scaled.wgsl and what it needs;
+// optim/blocks.wgsl, lib/grid.wgsl
 const DECOUPLED: bool = false;
 const WG: u32 = 64u;
 
@@ -19,7 +20,7 @@ struct Params { vectors: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, ep
 @group(0) @binding(7) var<storage, read> norm: array<f32>; // of the unscaled gradient
 
 fn update(i: u32, scale: f32) {
-  if (i >= params.vectors) { return; }
+  if (i >= params.vectors || is_skipped()) { return; }
   let block = blocks[i / 16u];
   if (learned(i, block) == 0u) { return; }
   let group = groups_given[block >> 8u];
@@ -31,17 +32,17 @@ fn update(i: u32, scale: f32) {
   let v = params.beta2 * second_moments[i] + params.rest2 * g * g;
   first_moments[i] = m;
   second_moments[i] = v;
-  values[i] = p - rate * params.correction1 * m / (sqrt(v) * params.correction2 + params.epsilon);
+  values[i] = p - rate * correction1() * m / (sqrt(v) * correction2() + params.epsilon);
 }
 
 @compute @workgroup_size(WG)
 fn plain(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  update(flat_group(group, groups) * WG + lane, params.gradient_scale);
+  update(flat_group(group, groups) * WG + lane, gradient_factor());
 }
 
 @compute @workgroup_size(WG)
 fn clipped(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let length = params.gradient_scale * norm[0];
-  let scale = params.gradient_scale * min(1.0, params.max_norm / (length + 1e-6));
+  let length = gradient_factor() * norm[0];
+  let scale = gradient_factor() * min(1.0, params.max_norm / (length + 1e-6));
   update(flat_group(group, groups) * WG + lane, scale);
 }

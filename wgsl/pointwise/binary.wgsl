@@ -2,6 +2,7 @@
 // b are read through strides that are 0 along the dimensions they are repeated over.
 // Needs: a file that declares `op`; lib/grid.wgsl, lib/strided.wgsl
 alias Elem = f32;
+alias ElemB = f32; // of b; f32 where it is a parameter and a is f16
 const WG: u32 = 64u;
 
 // The broadcast shape is [.., d1, d2, d3]; sa and sb are the strides of a and b in elements.
@@ -9,7 +10,7 @@ struct Params { count: u32, d1: u32, d2: u32, d3: u32, sa0: u32, sa1: u32, sa2: 
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(1) var<storage, read> a4: array<vec4<Elem>>;
-@group(0) @binding(2) var<storage, read> b4: array<vec4<Elem>>;
+@group(0) @binding(2) var<storage, read> b4: array<vec4<ElemB>>;
 @group(0) @binding(3) var<storage, read_write> y4: array<vec4<Elem>>;
 
 @compute @workgroup_size(WG)
@@ -19,7 +20,7 @@ fn same(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 }
 
 @group(0) @binding(1) var<storage, read> a: array<Elem>;
-@group(0) @binding(2) var<storage, read> b: array<Elem>;
+@group(0) @binding(2) var<storage, read> b: array<ElemB>;
 @group(0) @binding(3) var<storage, read_write> y: array<Elem>;
 
 @compute @workgroup_size(WG)

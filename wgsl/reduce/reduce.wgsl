@@ -2,16 +2,17 @@
 // `columns`: one invocation one (o, c, i).   `rows`: inner = 1, one workgroup one (o, c), tree over its lanes.
 // ADDED: the result is added to what y holds.
 // Needs: a file that declares START, `combine` and `workgroup_combine`; lib/grid.wgsl, lib/workgroup.wgsl
-alias Elem = f32;
+alias Elem = f32; // of x
+alias Out = f32; // of y
 const ADDED: bool = false;
 
 struct Params { n: u32, inner: u32, chunk: u32, chunks: u32, count: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
-@group(0) @binding(2) var<storage, read_write> y: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> y: array<Out>;
 
 fn put(i: u32, total: f32) {
-  let result = Elem(total * params.factor);
+  let result = Out(total * params.factor);
   if (ADDED) { y[i] += result; } else { y[i] = result; }
 }
 

@@ -3,12 +3,13 @@
 // One workgroup `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share of
 // dgamma and dbeta gathers in registers. Variance by a second pass over the held row. Means are taken relative to the
 // row's first element, and saved so: a large common offset then costs no digits.
+// x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
 // Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
 struct Params { rows: u32, rows_each: u32, epsilon: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
-@group(0) @binding(2) var<storage, read> gamma: array<Pack>;
-@group(0) @binding(3) var<storage, read> beta: array<Pack>;
+@group(0) @binding(2) var<storage, read> gamma: array<Wide>;
+@group(0) @binding(3) var<storage, read> beta: array<Wide>;
 @group(0) @binding(4) var<storage, read_write> y: array<Pack>;
 @group(0) @binding(5) var<storage, read_write> moments: array<vec2f>; // mean - x[first], r
 
@@ -25,8 +26,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
     if (inside(pack)) {
-      held_gamma[step] = Wide(gamma[pack]);
-      held_beta[step] = Wide(beta[pack]);
+      held_gamma[step] = gamma[pack];
+      held_beta[step] = beta[pack];
     }
   }
   for (var row = first; row < last; row++) {
@@ -56,11 +57,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
 }
 
+const ADDED: bool = false; // to what dx holds
 @group(0) @binding(3) var<storage, read> moments_saved: array<vec2f>;
 @group(0) @binding(4) var<storage, read> dy: array<Pack>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Pack>;
-@group(0) @binding(6) var<storage, read_write> dgamma: array<Pack>; // [workgroups, cols]
-@group(0) @binding(7) var<storage, read_write> dbeta: array<Pack>; // [workgroups, cols]
+@group(0) @binding(6) var<storage, read_write> dgamma: array<Wide>; // [workgroups, cols]
+@group(0) @binding(7) var<storage, read_write> dbeta: array<Wide>; // [workgroups, cols]
 var<private> held_dy: array<Wide, STEPS>;
 var<private> sum_gamma: array<Wide, STEPS>;
 var<private> sum_beta: array<Wide, STEPS>;
@@ -73,7 +75,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
-    if (inside(pack)) { held_gamma[step] = Wide(gamma[pack]); }
+    if (inside(pack)) { held_gamma[step] = gamma[pack]; }
     sum_gamma[step] = Wide(0.0);
     sum_beta[step] = Wide(0.0);
   }
@@ -99,14 +101,18 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let mean_gh = workgroup_sum(lane, total(projection)) / COLS;
     for (var step = 0u; step < STEPS; step++) {
       let pack = lane + step * WG;
-      if (inside(pack)) { dx[row * PACKS + pack] = Pack(r * (held_dy[step] - mean_g - held[step] * mean_gh)); }
+      if (inside(pack)) {
+        let at = row * PACKS + pack;
+        let gradient = r * (held_dy[step] - mean_g - held[step] * mean_gh);
+        if (ADDED) { dx[at] = Pack(Wide(dx[at]) + gradient); } else { dx[at] = Pack(gradient); }
+      }
     }
   }
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
     if (inside(pack)) {
-      dgamma[share * PACKS + pack] = Pack(sum_gamma[step]);
-      dbeta[share * PACKS + pack] = Pack(sum_beta[step]);
+      dgamma[share * PACKS + pack] = sum_gamma[step];
+      dbeta[share * PACKS + pack] = sum_beta[step];
     }
   }
 }

@@ -3,11 +3,13 @@ import { RandomKeys } from "../../../src/tensor/random.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { Value } from "../oracle.ts";
 import { keepMask } from "../philox.ts";
-import type { Case } from "../table.ts";
+import { type Case, withHalves } from "../table.ts";
 
 interface Size {
   readonly batch: number;
+  /** Keys, and queries where those are not given. */
   readonly tokens: number;
+  readonly queries?: number;
   readonly heads: number;
   readonly dim: number;
   /** How many keys of each sample take part; all if not given. */
@@ -26,6 +28,8 @@ const sizes: readonly Size[] = [
   { batch: 2, tokens: 6, heads: 2, dim: 4, lengths: [0, 6] },
   { batch: 1, tokens: 37, heads: 2, dim: 32 },
   { batch: 2, tokens: 10, heads: 2, dim: 8, lengths: [10, 6], dropout: 0.3 },
+  { batch: 2, tokens: 9, queries: 1, heads: 2, dim: 8, lengths: [9, 4], dropout: 0.3 },
+  { batch: 2, tokens: 3, queries: 6, heads: 2, dim: 5 },
   { batch: 1, tokens: 4, heads: 1, dim: 4, range: [-30, 30] }, // one key takes nearly all
 ];
 
@@ -36,7 +40,7 @@ const split = (x: Value, heads: number) => {
 };
 
 function oracle(
-  { batch, tokens, heads, dim, lengths, dropout = 0 }: Size,
+  { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0 }: Size,
   q: Value,
   k: Value,
   v: Value,
@@ -49,39 +53,42 @@ function oracle(
     ),
   );
   const scores = split(q, heads).matmul(split(k, heads).transpose()).affine(1 / Math.sqrt(dim));
-  const shifted = scores.sub(Value.of([batch, heads, tokens, 1], scores.max(-1).data));
+  const shifted = scores.sub(Value.of([batch, heads, queries, 1], scores.max(-1).data));
   const weights = shifted.exp().mul(keep);
   // A sample with no key gives 0 / 0; its numerator is 0, so any denominator will do.
   const total = weights.sum(-1).map((x) => x === 0 ? 1 : x, (x) => x === 0 ? 0 : 1);
   const probabilities = weights.div(total);
   const blocks = Math.ceil(tokens / 4);
-  const rows = batch * heads * tokens;
+  const rows = batch * heads * queries;
   const kept = keepMask(rows * blocks * 4, dropout, key);
   const mask = Value.of(
-    [batch, heads, tokens, tokens],
+    [batch, heads, queries, tokens],
     Array.from(
       { length: rows * tokens },
       (_, i) => Number(kept[Math.floor(i / tokens) * blocks * 4 + i % tokens]!),
     ),
   );
   return probabilities.mul(mask.affine(1 / (1 - dropout))).matmul(split(v, heads))
-    .permute(0, 2, 1, 3).reshape([batch, tokens, heads * dim]);
+    .permute(0, 2, 1, 3).reshape([batch, queries, heads * dim]);
 }
 
 const key = new RandomKeys(5, 2).next();
 
-export const attentionCases: readonly Case[] = sizes.map((size): Case => {
-  const { batch, tokens, heads, dim, lengths, dropout = 0, range } = size;
-  const shape = [batch, tokens, heads * dim];
-  const input = range ? { shape, range } : { shape };
+export const attentionCases: readonly Case[] = withHalves(sizes.map((size): Case => {
+  const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, range } = size;
+  const input = (tokens: number) => {
+    const shape = [batch, tokens, heads * dim];
+    return range ? { shape, range } : { shape };
+  };
   const labels = [
+    queries !== tokens && `${queries} queries`,
     lengths && `lengths ${lengths}`,
     dropout && `dropout ${dropout}`,
     range && `within ${range}`,
   ];
   return {
-    name: ["attention", `[${shape}]`, `${heads} heads`, ...labels.filter(Boolean)].join(", "),
-    inputs: [input, input, input],
+    name: ["attention", `[${input(tokens).shape}]`, `${heads} heads`, ...labels.filter(Boolean)].join(", "),
+    inputs: [input(queries), input(tokens), input(tokens)],
     op: (q, k, v) => {
       const mask = lengths && Tensor.from(
         q.gpu,
@@ -95,4 +102,4 @@ export const attentionCases: readonly Case[] = sizes.map((size): Case => {
     },
     oracle: (q, k, v) => oracle(size, q, k, v),
   };
-});
+}));

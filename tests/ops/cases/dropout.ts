@@ -3,7 +3,7 @@ import { add } from "../../../src/ops/pointwise.ts";
 import { RandomKeys } from "../../../src/tensor/random.ts";
 import { product, Value } from "../oracle.ts";
 import { keepMask } from "../philox.ts";
-import type { Case } from "../table.ts";
+import { type Case, withHalves } from "../table.ts";
 
 const rows: readonly { shape: readonly number[]; probability: number; seed: number }[] = [
   { shape: [1], probability: 0.5, seed: 0 },
@@ -12,7 +12,7 @@ const rows: readonly { shape: readonly number[]; probability: number; seed: numb
   { shape: [70, 33], probability: 0.25, seed: 2 ** 32 },
 ];
 
-export const dropoutCases: readonly Case[] = [
+export const dropoutCases: readonly Case[] = withHalves([
   ...rows.map(({ shape, probability, seed }): Case => {
     const key = new RandomKeys(seed, 3).next();
     const kept = Value.of(shape, keepMask(product(shape), probability, key));
@@ -29,4 +29,4 @@ export const dropoutCases: readonly Case[] = [
     op: (x) => add(dropout(x, 0, new RandomKeys(1, 1).next()), x),
     oracle: (x) => x.affine(2),
   },
-];
+]);

@@ -1,7 +1,7 @@
 import { normaliseImages, patchify } from "../../../src/ops/image.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { product, Value } from "../oracle.ts";
-import type { Case } from "../table.ts";
+import { type Case, withHalves } from "../table.ts";
 
 const images: readonly (readonly [batch: number, height: number, width: number])[] = [
   [1, 1, 1],
@@ -21,6 +21,11 @@ const patches: readonly { shape: readonly [number, number, number, number]; patc
   { shape: [3, 2, 4, 8], patch: 2 },
 ];
 
+const normalised = (x: Value) =>
+  x.permute(0, 3, 1, 2).affine(1 / 255).sub(Value.of([3, 1, 1], mean)).div(Value.of([3, 1, 1], std));
+
+const BYTES = Uint8Array.from({ length: 90 }, (_, i) => 255 - i * 37 % 256);
+
 export const imageCases: readonly Case[] = [
   ...images.map(([batch, height, width]): Case => {
     const shape = [batch, height, width, 3];
@@ -29,12 +34,19 @@ export const imageCases: readonly Case[] = [
       name: `normaliseImages [${shape}]`,
       inputs: [{ shape, values: bytes }],
       op: (x) => normaliseImages(Tensor.from(x.gpu, bytes, shape), mean, std),
-      oracle: (x) =>
-        x.permute(0, 3, 1, 2).affine(1 / 255).sub(Value.of([3, 1, 1], mean)).div(Value.of([3, 1, 1], std)),
+      oracle: normalised,
       forwardOnly: true,
     };
   }),
-  ...patches.map(({ shape, patch }): Case => {
+  {
+    name: "normaliseImages to f16",
+    inputs: [{ shape: [2, 3, 5, 3], values: BYTES }],
+    op: (x) => normaliseImages(Tensor.from(x.gpu, BYTES, x.shape), mean, std, "f16"),
+    oracle: normalised,
+    tolerance: { forward: 1e-3 },
+    forwardOnly: true,
+  },
+  ...withHalves(patches.map(({ shape, patch }): Case => {
     const [batch, channels, height, width] = shape;
     const [down, across] = [height / patch, width / patch];
     return {
@@ -45,5 +57,5 @@ export const imageCases: readonly Case[] = [
         x.reshape([batch, channels, down, patch, across, patch]).permute(0, 2, 4, 1, 3, 5)
           .reshape([batch, down * across, channels * patch * patch]),
     };
-  }),
+  })),
 ];

@@ -1,3 +1,4 @@
+import { cast } from "../../../src/ops/cast.ts";
 import { argmax, gatherRows, selectRows } from "../../../src/ops/indexing.ts";
 import { indices } from "../../../src/ops/indices.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
@@ -55,20 +56,29 @@ function argmaxOf(x: Value): Value {
   return new Value(shape, places);
 }
 
+const gatherCases = gathers.flatMap(({ name, rows, width, shape, row }): Case[] => {
+  const ids = Uint32Array.from({ length: product(shape) }, (_, position) => row(position));
+  const index = Array.from(
+    { length: ids.length * width },
+    (_, i) => ids[Math.floor(i / width)]! * width + i % width,
+  );
+  const gather = (x: Tensor, dtype?: "f16") => gatherRows(x, indices(x.gpu, ids, shape, { rows }), dtype);
+  const inputs = [{ shape: [rows, width] }];
+  const oracle = (x: Value) => x.gather([...shape, width], index);
+  return [
+    { name: `gatherRows ${name} [${rows}, ${width}] [${shape}]`, inputs, op: (x) => gather(x), oracle },
+    {
+      name: `gatherRows to f16 ${name} [${rows}, ${width}] [${shape}]`,
+      inputs,
+      op: (x) => cast(gather(x, "f16"), "f32"),
+      oracle,
+      tolerance: { forward: 5e-4, gradient: 1e-3 },
+    },
+  ];
+});
+
 export const indexingCases: readonly Case[] = [
-  ...gathers.map(({ name, rows, width, shape, row }): Case => {
-    const ids = Uint32Array.from({ length: product(shape) }, (_, position) => row(position));
-    const index = Array.from(
-      { length: ids.length * width },
-      (_, i) => ids[Math.floor(i / width)]! * width + i % width,
-    );
-    return {
-      name: `gatherRows ${name} [${rows}, ${width}] [${shape}]`,
-      inputs: [{ shape: [rows, width] }],
-      op: (x) => gatherRows(x, indices(x.gpu, ids, shape, { rows })),
-      oracle: (x) => x.gather([...shape, width], index),
-    };
-  }),
+  ...gatherCases,
   ...selects.map(({ shape, chosen }): Case => {
     const mask = Uint32Array.from({ length: shape[0]! }, (_, row) => chosen(row));
     const width = product(shape.slice(1));

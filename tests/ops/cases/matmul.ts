@@ -1,6 +1,6 @@
 import { linear, matmul } from "../../../src/ops/matmul.ts";
 import { normalCdf, product, Value } from "../oracle.ts";
-import type { Case } from "../table.ts";
+import { type Case, withHalves } from "../table.ts";
 
 interface Size {
   readonly batch?: readonly number[];
@@ -55,7 +55,10 @@ const layers: readonly Case[] = [[1, 1, 1], [3, 5, 9], [34, 16, 20], [65, 36, 13
 ) =>
   (["none", "relu", "gelu"] as const).map((activation): Case => ({
     name: `linear [${rows}, ${inputs}] to ${outputs}, ${activation}`,
-    inputs: [{ shape: [rows!, inputs!] }, { shape: [outputs!, inputs!] }, { shape: [outputs!] }],
+    inputs: [{ shape: [rows!, inputs!] }, { shape: [outputs!, inputs!] }, {
+      shape: [outputs!],
+      single: true,
+    }],
     op: (x, weight, bias) => linear(x, weight, bias, activation),
     oracle: (x, weight, bias) => {
       const h = x.matmul(weight.transpose()).add(bias);
@@ -65,14 +68,16 @@ const layers: readonly Case[] = [[1, 1, 1], [3, 5, 9], [34, 16, 20], [65, 36, 13
 );
 
 export const matmulCases: readonly Case[] = [
-  ...products,
-  ...layers,
-  {
-    name: "linear without a bias, on three dimensions",
-    inputs: [{ shape: [2, 3, 8] }, { shape: [12, 8] }],
-    op: (x, weight) => linear(x, weight),
-    oracle: (x, weight) => x.reshape([6, 8]).matmul(weight.transpose()).reshape([2, 3, 12]),
-  },
+  ...withHalves([
+    ...products,
+    ...layers,
+    {
+      name: "linear without a bias, on three dimensions",
+      inputs: [{ shape: [2, 3, 8] }, { shape: [12, 8] }],
+      op: (x, weight) => linear(x, weight),
+      oracle: (x, weight) => x.reshape([6, 8]).matmul(weight.transpose()).reshape([2, 3, 12]),
+    },
+  ]),
   {
     // Longer than one loop may be on any adapter: the inner dimension is split.
     name: "matmul with an inner dimension of 140,000",

@@ -1,6 +1,7 @@
 import * as ops from "../../../src/ops/pointwise.ts";
-import { normalCdf, type Value } from "../oracle.ts";
-import type { Case, Input } from "../table.ts";
+import { normalCdf, Value } from "../oracle.ts";
+import { cast } from "../../../src/ops/cast.ts";
+import { type Case, type Input, withHalves } from "../table.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 
 interface Unary {
@@ -62,29 +63,43 @@ const input = (shape: readonly number[], range?: readonly [number, number]): Inp
   range ? { shape, range } : { shape };
 
 export const pointwiseCases: readonly Case[] = [
-  ...Object.entries(unary).flatMap(([name, { op, oracle, range }]) =>
-    shapes.map((shape): Case => ({ name: `${name} [${shape}]`, inputs: [input(shape, range)], op, oracle }))
-  ),
-  ...Object.entries(binary).flatMap(([name, { op, oracle, range }]) =>
-    broadcasts.map(([a, b]): Case => ({
-      name: `${name} [${a}] [${b}]`,
-      inputs: [input(a, range), input(b, range)],
-      op,
-      oracle,
-    }))
-  ),
-  {
-    name: "add of a tensor to itself",
-    inputs: [{ shape: [9] }],
-    op: (x) => ops.add(x, x),
-    oracle: (x) => x.add(x),
-  },
-  {
-    name: "mul used twice",
-    inputs: [{ shape: [9] }, { shape: [9] }],
-    op: (a, b) => ops.add(ops.mul(a, b), ops.add(a, b)),
-    oracle: (a, b) => a.mul(b).add(a).add(b),
-  },
+  ...withHalves([
+    ...Object.entries(unary).flatMap(([name, { op, oracle, range }]) =>
+      shapes.map((shape): Case => ({ name: `${name} [${shape}]`, inputs: [input(shape, range)], op, oracle }))
+    ),
+    ...Object.entries(binary).flatMap(([name, { op, oracle, range }]) =>
+      broadcasts.map(([a, b]): Case => ({
+        name: `${name} [${a}] [${b}]`,
+        inputs: [input(a, range), input(b, range)],
+        op,
+        oracle,
+      }))
+    ),
+    {
+      name: "add of a tensor to itself",
+      inputs: [{ shape: [9] }],
+      op: (x) => ops.add(x, x),
+      oracle: (x) => x.add(x),
+    },
+    {
+      name: "mul used twice",
+      inputs: [{ shape: [9] }, { shape: [9] }],
+      op: (a, b) => ops.add(ops.mul(a, b), ops.add(a, b)),
+      oracle: (a, b) => a.mul(b).add(a).add(b),
+    },
+    {
+      name: "add of a parameter",
+      inputs: [{ shape: [3, 5, 8] }, { shape: [5, 8], single: true }],
+      op: ops.add,
+      oracle: (a, b) => a.add(b),
+    },
+    {
+      name: "add of a parameter of the same shape",
+      inputs: [{ shape: [3, 7] }, { shape: [3, 7], single: true }],
+      op: ops.add,
+      oracle: (a, b) => a.add(b),
+    },
+  ]),
   {
     name: "equal",
     inputs: [{ shape: [6], values: [1, 2, 3, 1, 2, 3] }, { shape: [6], values: [1, 2, 2, 0, 2, 3] }],
@@ -98,5 +113,26 @@ export const pointwiseCases: readonly Case[] = [
     inputs: [{ shape: [2100, 2000] }, { shape: [2000] }],
     op: ops.add,
     oracle: (a, b) => a.add(b),
+  },
+  {
+    name: "cast to f16 and back",
+    inputs: [{ shape: [3, 37] }],
+    op: (x) => cast(cast(x, "f16"), "f32"),
+    oracle: (x) => x.affine(1),
+    tolerance: { forward: 5e-4, gradient: 5e-4 },
+  },
+  {
+    name: "expand of a parameter to f16",
+    inputs: [{ shape: [1, 1, 12] }],
+    op: (x) => cast(ops.expand(x, [5, 1, 12], "f16"), "f32"),
+    oracle: (x) => x.add(Value.of([5, 1, 12], new Float64Array(60))),
+    tolerance: { forward: 5e-4, gradient: 1e-3 },
+  },
+  {
+    name: "expand of a parameter to f16, of the same shape",
+    inputs: [{ shape: [1, 1, 12] }],
+    op: (x) => cast(ops.expand(x, [1, 1, 12], "f16"), "f32"),
+    oracle: (x) => x.affine(1),
+    tolerance: { forward: 5e-4, gradient: 5e-4 },
   },
 ];

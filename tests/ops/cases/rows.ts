@@ -3,7 +3,7 @@ import { cosineSimilarity, l2Normalize } from "../../../src/ops/normalize.ts";
 import { logsumexp, maskedSoftmax, softmax } from "../../../src/ops/softmax.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { product, Value } from "../oracle.ts";
-import { type Case, generator, type Input } from "../table.ts";
+import { type Case, generator, type Input, type Tolerance } from "../table.ts";
 
 type Range = readonly [number, number];
 
@@ -69,9 +69,12 @@ interface RowOp {
   readonly op: (...inputs: Tensor[]) => Tensor;
   readonly oracle: (...inputs: Value[]) => Value;
   readonly inputs: (shape: readonly number[], range?: Range) => Input[];
+  readonly halves?: Tolerance;
 }
 
 const x = (shape: readonly number[], range?: Range): Input => range ? { shape, range } : { shape };
+
+const parameter = (shape: readonly number[]): Input => ({ shape: [shape.at(-1)!], single: true });
 
 const rowOps: Readonly<Record<string, RowOp>> = {
   softmax: { op: softmax, oracle: (x) => softmaxOf(x), inputs: (shape, range) => [x(shape, range)] },
@@ -83,7 +86,8 @@ const rowOps: Readonly<Record<string, RowOp>> = {
   layerNorm: {
     op: (x, gamma, beta) => layerNorm(x, gamma, beta, 1e-5),
     oracle: (x, gamma, beta) => layerNormOf(x, gamma, beta, 1e-5),
-    inputs: (shape, range) => [x(shape, range), x([shape.at(-1)!]), x([shape.at(-1)!])],
+    inputs: (shape, range) => [x(shape, range), parameter(shape), parameter(shape)],
+    halves: {},
   },
   l2Normalize: {
     op: (x) => l2Normalize(x),
@@ -127,11 +131,17 @@ function maskValue({ shape, mask }: Mask, words: ArrayLike<number>): Value {
 const outlier = (i: number) => i % 37 === 0 ? 1e4 : i * 7919 % 100 / 50 - 1;
 
 export const rowCases: readonly Case[] = [
-  ...Object.entries(rowOps).flatMap(([name, { op, oracle, inputs }]) => [
-    ...shapes.map((shape): Case => ({ name: `${name} [${shape}]`, inputs: inputs(shape), op, oracle })),
+  ...Object.entries(rowOps).flatMap(([name, { op, oracle, inputs, ...more }]) => [
+    ...shapes.map((shape): Case => ({
+      name: `${name} [${shape}]`,
+      inputs: inputs(shape),
+      op,
+      oracle,
+      ...more,
+    })),
     ...Object.entries(ranges).flatMap(([where, range]) =>
       [[6, 37], [6, 64]].map((shape): Case => (
-        { name: `${name} [${shape}] ${where}`, inputs: inputs(shape, range), op, oracle }
+        { name: `${name} [${shape}] ${where}`, inputs: inputs(shape, range), op, oracle, ...more }
       ))
     ),
   ]),

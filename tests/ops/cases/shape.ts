@@ -1,6 +1,6 @@
 import { concat, permute, reshape, slice, transpose } from "../../../src/ops/shape.ts";
 import { concatValues, product, type Value } from "../oracle.ts";
-import type { Case } from "../table.ts";
+import { type Case, withHalves } from "../table.ts";
 
 function sliceValue(x: Value, axis: number, start: number, end: number): Value {
   const inner = product(x.shape.slice(axis + 1));
@@ -53,7 +53,7 @@ const concats: readonly { shapes: readonly (readonly number[])[]; axis: number }
   { shapes: [[2, 3, 4], [2, 3, 8]], axis: 2 },
 ];
 
-export const shapeCases: readonly Case[] = [
+export const shapeCases: readonly Case[] = withHalves([
   ...reshapes.map(([from, to]): Case => ({
     name: `reshape [${from}] to [${to}]`,
     inputs: [{ shape: from }],
@@ -102,4 +102,4 @@ export const shapeCases: readonly Case[] = [
     op: (a, b) => concat([b, a], 1),
     oracle: (a, b) => concatValues([b, a], 1),
   },
-];
+]);

@@ -1,0 +1,30 @@
+/** Between f32 and f16. */
+import { defineKernel } from "../gpu/kernel.ts";
+import { showShape } from "../tensor/shape.ts";
+import { needsGrad, record } from "../tensor/tape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { cellGroups } from "./cells.ts";
+import { type Float, floatOf } from "./check.ts";
+import cast_ from "../../wgsl/pointwise/cast.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+
+const castKernel = defineKernel("cast", [cast_, grid]);
+
+/** The values of x, f32 or f16, as the other type; x itself where it has it. The gradient is cast back. */
+export function cast(x: Tensor, dtype: Float): Tensor {
+  if (x.dtype === dtype) return x;
+  const from = floatOf("cast", x);
+  const y = Tensor.empty(x.gpu, x.shape, dtype, needsGrad(x));
+  castInto(x, y);
+  return record(y, [x], [], (dy) => [cast(dy, from)]);
+}
+
+/** Overwrites y, of as many elements, by the values of x in y's type; outside the tape. */
+export function castInto(x: Tensor, y: Tensor): void {
+  const constants = { From: floatOf("cast", x), To: floatOf("cast to", y) };
+  if (x.size !== y.size) {
+    throw new TypeError(`Cannot cast ${showShape(x.shape)} into ${showShape(y.shape)}: sizes differ`);
+  }
+  const vectors = Math.ceil(x.size / 4);
+  x.gpu.dispatch(castKernel, "convert", { x, y }, { vectors }, cellGroups(vectors), constants);
+}

@@ -1,0 +1,100 @@
+/** Dynamic loss scaling: keeps gradients within the range of f16, and skips the steps where that fails. */
+import { defineKernel } from "../gpu/kernel.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { fill } from "../ops/pointwise.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Window } from "./windows.ts";
+import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import lossScale_ from "../../wgsl/optim/loss_scale.wgsl" with { type: "text" };
+import state_ from "../../wgsl/optim/loss_scale_state.wgsl" with { type: "text" };
+
+const kernel = defineKernel("lossScale", [lossScale_, state_, blocks, grid]);
+
+/** As in wgsl/optim/loss_scale.wgsl. */
+const WG = 64;
+/** As in wgsl/optim/loss_scale_state.wgsl. */
+const STATE = { size: 7, scale: 0, skipped: 2 };
+
+export type LossScaleOptions = {
+  /** 2^16 if not given. */
+  readonly initial?: number;
+  /** After a step that overflowed the scale is multiplied by it; 0.5 if not given. */
+  readonly backoff?: number;
+  /** After `interval` steps that did not, by this one; 2 if not given. */
+  readonly growth?: number;
+  /** 2000 if not given. */
+  readonly interval?: number;
+};
+
+/** Defaults and rule are those of torch.cuda.amp.GradScaler. All of it stays on the device: nothing is read in a step. */
+export class LossScale {
+  /** f32 [7], as wgsl/optim/loss_scale_state.wgsl has it: what a checkpoint must hold to go on from here. */
+  readonly state: Tensor;
+  readonly #gpu: Gpu;
+  readonly #rule: { readonly backoff: number; readonly growth: number; readonly interval: number };
+  readonly #overflow: Tensor;
+
+  constructor(gpu: Gpu, options: LossScaleOptions = {}) {
+    const { initial = 2 ** 16, backoff = 0.5, growth = 2, interval = 2000 } = options;
+    const values = new Float32Array(STATE.size);
+    values[STATE.scale] = initial;
+    this.state = Tensor.from(gpu, values, [STATE.size]);
+    this.#gpu = gpu;
+    this.#rule = { backoff, growth, interval };
+    this.#overflow = Tensor.empty(gpu, [1], "u32");
+    fill(this.#overflow, 0);
+  }
+
+  /** Where the gradient of a loss starts: `weight` times the scale, f32 []. */
+  seed(weight: number): Tensor {
+    const gradient = Tensor.empty(this.#gpu, []);
+    this.#dispatch("seed", { state: this.state, gradient }, { weight });
+    return gradient;
+  }
+
+  /**
+   * Looks for overflow in gradients and decides about the step they are for: Adam reads in `state` whether to take it,
+   * and how. Counts it, and sets the scale for the next. The betas are those of the moments.
+   */
+  decide(windows: readonly Window[], [beta1, beta2]: readonly [number, number]): void {
+    const overflow = this.#overflow;
+    for (const { grads, blocks, vectors } of windows) {
+      this.#dispatch("inspect", { blocks, grads, overflow }, { vectors }, Math.ceil(vectors / WG));
+    }
+    const betas = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2 };
+    this.#dispatch("decide", { state: this.state, overflow }, { ...betas, ...this.#rule });
+  }
+
+  /** The scale as it is now, and the steps skipped since the first; waits for the device. */
+  async read(): Promise<{ scale: number; skipped: number }> {
+    const values = await this.state.read();
+    return { scale: values[STATE.scale]!, skipped: values[STATE.skipped]! };
+  }
+
+  dispose(): void {
+    this.state.dispose();
+    this.#overflow.dispose();
+  }
+
+  #dispatch(
+    entry: string,
+    buffers: Readonly<Record<string, Tensor>>,
+    params: Readonly<Record<string, number>>,
+    workgroups = 1,
+  ): void {
+    this.#gpu.dispatch(kernel, entry, buffers, { ...NO_PARAMS, ...params }, workgroups);
+  }
+}
+
+const NO_PARAMS = {
+  weight: 0,
+  vectors: 0,
+  beta1: 0,
+  rest1: 0,
+  beta2: 0,
+  rest2: 0,
+  backoff: 0,
+  growth: 0,
+  interval: 0,
+};

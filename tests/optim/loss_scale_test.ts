@@ -1,0 +1,129 @@
+/** Dynamic loss scaling: steps that overflow are skipped, the others are those without a scale. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { normal } from "../../src/nn/initializers.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
+import { Adam } from "../../src/optim/adam.ts";
+import { LossScale, type LossScaleOptions } from "../../src/optim/loss_scale.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { generator, relativeError } from "../ops/table.ts";
+
+const gpu = await openTestGpu();
+
+/** Sizes that are not whole vec4s or blocks, and one of several workgroups. */
+const SHAPES = { a: [3, 23], b: [130], c: [65, 33] };
+const NAMES = Object.keys(SHAPES);
+
+class Training {
+  readonly parameters = new Parameters();
+  readonly optimizer: Adam;
+  readonly lossScale: LossScale | undefined;
+
+  constructor(options: LossScaleOptions | undefined) {
+    for (const [name, shape] of Object.entries(SHAPES)) {
+      this.parameters.root.parameter(name, shape, normal(1));
+    }
+    this.parameters.allocate(gpu, 7);
+    const groups = { all: { learningRate: 1e-2, weightDecay: 0.1 } };
+    this.optimizer = new Adam(this.parameters, { groups, groupOf: () => "all" });
+    this.lossScale = options && new LossScale(gpu, options);
+  }
+
+  /** A step by gradients drawn for `number`, times `scale`; `spoil` puts something in their place. */
+  step(number: number, scale: number, maxNorm?: number, spoil?: { name: string; at: number; value: number }) {
+    const random = generator(100 + number);
+    for (const { name, grad } of this.parameters) {
+      const values = Float32Array.from({ length: grad.size }, () => scale * (4 * random() - 2));
+      if (spoil?.name === name) values[spoil.at] = spoil.value;
+      gpu.write(grad, values);
+    }
+    const { lossScale } = this;
+    this.optimizer.step({ ...(lossScale && { lossScale }), ...(maxNorm !== undefined && { maxNorm }) });
+  }
+
+  /** Parameters and both moments, one array. */
+  async state(): Promise<Float32Array> {
+    const values = await this.parameters.read();
+    const { first, second } = await this.optimizer.read();
+    const arrays = [values, first, second].flatMap((part) => NAMES.map((name) => [...part.get(name)!]));
+    return Float32Array.from(arrays.flat());
+  }
+
+  async scale(): Promise<{ scale: number; skipped: number }> {
+    return await this.lossScale!.read();
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+    this.parameters.dispose();
+    this.lossScale?.dispose();
+  }
+}
+
+for (const maxNorm of [undefined, 0.5]) {
+  Deno.test(`steps by scaled gradients are those by gradients, clipped to ${maxNorm}`, async () => {
+    const live = gpu.memory.live;
+    const [plain, scaled] = [new Training(undefined), new Training({ initial: 2 ** 12 })];
+    for (let number = 0; number < 12; number++) {
+      plain.step(number, 1, maxNorm);
+      scaled.step(number, 2 ** 12, maxNorm);
+    }
+    assert.ok(relativeError(await scaled.state(), await plain.state()) < 1e-5);
+    assert.deepEqual(await scaled.scale(), { scale: 2 ** 12, skipped: 0 });
+    plain.dispose();
+    scaled.dispose();
+    assert.equal(gpu.memory.live, live);
+  });
+}
+
+for (const value of [Infinity, -Infinity, NaN]) {
+  Deno.test(`a step with a gradient of ${value} is skipped, and the scale halved`, async () => {
+    const [plain, scaled] = [new Training(undefined), new Training({ initial: 8 })];
+    plain.step(0, 1);
+    scaled.step(0, 8);
+    const before = await scaled.state();
+    // The last element of a parameter, beyond the last whole vec4.
+    scaled.step(9, 8, 0.5, { name: "b", at: 129, value });
+    assert.ok(Buffer.from(before.buffer).equals(Buffer.from((await scaled.state()).buffer)));
+    assert.deepEqual(await scaled.scale(), { scale: 4, skipped: 1 });
+    // The step after it is the second that is taken: skipped ones do not count for the corrections of the moments.
+    plain.step(1, 1);
+    scaled.step(1, 4);
+    assert.ok(relativeError(await scaled.state(), await plain.state()) < 1e-5);
+    assert.deepEqual(await scaled.scale(), { scale: 4, skipped: 1 });
+    plain.dispose();
+    scaled.dispose();
+  });
+}
+
+Deno.test("what lies between parameters, or is larger than any f16, is no overflow", async () => {
+  const training = new Training({ initial: 1 });
+  const [array] = training.parameters.arrays;
+  training.step(0, 1e30);
+  const values = await array!.grads.read() as Float32Array<ArrayBuffer>;
+  values[70] = NaN; // "a" has 69 elements, and "b" starts at 128
+  gpu.write(array!.grads, values);
+  training.optimizer.step({ lossScale: training.lossScale! });
+  assert.deepEqual(await training.scale(), { scale: 1, skipped: 0 });
+  training.dispose();
+});
+
+Deno.test("the scale grows after so many steps in a row without overflow", async () => {
+  const training = new Training({ initial: 4, interval: 3 });
+  const spoil = { name: "a", at: 0, value: Infinity };
+  const scales: number[] = [];
+  for (const isSpoilt of [false, false, true, false, false, false, false, false, false, true]) {
+    training.step(0, 1, undefined, isSpoilt ? spoil : undefined);
+    scales.push((await training.scale()).scale);
+  }
+  assert.deepEqual(scales, [4, 4, 2, 2, 2, 4, 4, 4, 8, 4]);
+  training.dispose();
+});
+
+Deno.test("the gradient of a loss starts at the weight times the scale", async () => {
+  const lossScale = new LossScale(gpu);
+  const seed = lossScale.seed(0.25);
+  assert.deepEqual([...await seed.read()], [2 ** 14]);
+  seed.dispose();
+  lossScale.dispose();
+});

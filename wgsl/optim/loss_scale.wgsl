@@ -1,0 +1,51 @@
+// Dynamic loss scaling (Micikevicius et al., 2018; rule and numbers of torch.cuda.amp.GradScaler):
+//   seed      gradient of a loss = weight * scale
+//   inspect   overflow = some gradient is infinite or not a number.   One invocation four elements.
+//   decide    overflow: the step is skipped, scale *= backoff
+//             else:     a step is taken; after `interval` of them in a row, scale *= growth
+// Needs: optim/loss_scale_state.wgsl, optim/blocks.wgsl, lib/grid.wgsl
+const WG: u32 = 64u;
+
+struct Params { weight: f32, vectors: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, backoff: f32, growth: f32, interval: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read_write> state: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+@compute @workgroup_size(1)
+fn seed() {
+  gradient[0] = params.weight * state[SCALE];
+}
+
+@group(0) @binding(4) var<storage, read> grads: array<vec4u>; // the bits: kernels may take floats to be finite
+@group(0) @binding(5) var<storage, read_write> overflow: atomic<u32>;
+
+@compute @workgroup_size(WG)
+fn inspect(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (i >= params.vectors) { return; }
+  let is_learned = vec4u(0u, 1u, 2u, 3u) < vec4u(learned(i, blocks[i / 16u]));
+  let exponents = grads[i] & vec4u(0x7f800000u);
+  if (any(is_learned & (exponents == vec4u(0x7f800000u)))) { atomicStore(&overflow, 1u); }
+}
+
+@compute @workgroup_size(1)
+fn decide() {
+  let scale = state[SCALE];
+  state[UNSCALE] = 1.0 / scale;
+  if (atomicLoad(&overflow) != 0u) {
+    atomicStore(&overflow, 0u);
+    state[SKIP] = 1.0;
+    state[SKIPPED] += 1.0;
+    state[SCALE] = scale * params.backoff;
+    state[GOOD] = 0.0;
+    return;
+  }
+  state[SKIP] = 0.0;
+  state[WEIGHT1] = params.beta1 * state[WEIGHT1] + params.rest1;
+  state[WEIGHT2] = params.beta2 * state[WEIGHT2] + params.rest2;
+  state[GOOD] += 1.0;
+  if (state[GOOD] >= params.interval) {
+    state[SCALE] = min(scale * params.growth, 1e38);
+    state[GOOD] = 0.0;
+  }
+}

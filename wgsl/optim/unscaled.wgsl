@@ -1,0 +1,5 @@
+// What Adam's kernel asks of the step where losses are not scaled: all of it the host knows.
+fn is_skipped() -> bool { return false; }
+fn gradient_factor() -> f32 { return params.gradient_scale; }
+fn correction1() -> f32 { return params.correction1; }
+fn correction2() -> f32 { return params.correction2; }
