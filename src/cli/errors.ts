@@ -4,6 +4,11 @@ import { AdapterError } from "../gpu/adapter.ts";
 import { UserError } from "../io/user_error.ts";
 import { Interrupted } from "../train/interrupt.ts";
 
+/** A check that found something: no mistake in the command, so the status is 1. */
+export class CheckFailed extends Error {
+  override name = "CheckFailed";
+}
+
 export const EXIT = { ok: 0, unexpected: 1, usage: 2, interrupted: 130 } as const;
 
 /** The line to show, if any, and the exit status: 2 for what the user can mend, 130 when interrupted, else 1. */
@@ -17,6 +22,7 @@ export function describeError(error: unknown): { line: string | undefined; statu
   if (error instanceof UserError || error instanceof AdapterError) {
     return { line: oneLine(error.message), status: EXIT.usage };
   }
+  if (error instanceof CheckFailed) return { line: oneLine(error.message), status: EXIT.unexpected };
   if (error instanceof Interrupted) return { line: oneLine(error.message), status: EXIT.interrupted };
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { line: `${oneLine(message)} (unexpected; --debug shows the trace)`, status: EXIT.unexpected };

@@ -2,9 +2,10 @@
 import type { Split } from "../data/batch.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { evaluationLines } from "../report/console.ts";
-import { loadData } from "../train/assembly.ts";
+import { loadRunData } from "../train/assembly.ts";
 import { Interrupted } from "../train/interrupt.ts";
 import { Learner } from "../train/learner.ts";
+import { withPossiblePrecision } from "../train/precision.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { evaluateBest } from "../train/trainer.ts";
 import { openDevice } from "./device.ts";
@@ -19,8 +20,8 @@ export interface EvaluateFlags {
 export async function evaluate(folder: string, { split, device }: EvaluateFlags): Promise<void> {
   const run = RunFolder.open(folder);
   const gpu = await openDevice(device);
-  const data = await loadData(run.config, (modality) => run.encoderFolder(modality), console.warn);
-  const learner = new Learner(gpu, run.config, data);
+  const data = await loadRunData(run, console.warn);
+  const learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), data);
   using stop = new Stop(() => {});
   try {
     const { evaluation } = await evaluateBest({ learner, data, run, signal: stop.signal }, split);

@@ -14,7 +14,7 @@ import { MlpEncoder } from "../models/mlp_encoder.ts";
 import { Vit } from "../models/vit.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
-import { buildModel, loadData } from "../train/assembly.ts";
+import { buildModel, loadRunData } from "../train/assembly.ts";
 import { exists } from "../train/files.ts";
 import { RunFolder } from "../train/run_folder.ts";
 import { VERSION } from "../train/version.ts";
@@ -45,7 +45,7 @@ export async function exportRun(
   const { best } = run.checkpoints;
   if (!exists(best)) throw new UserError(`There is no ${best}: the run has not finished an epoch yet`);
   mustBeFree(to);
-  const data = await loadData(run.config, (modality) => run.encoderFolder(modality), note);
+  const data = await loadRunData(run, note);
   return await exportModel(run, data, to);
 }
 

@@ -2,10 +2,15 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PRESETS } from "../train/presets.ts";
 import { VERSION } from "../train/version.ts";
+import type { VerifyFlags } from "./data.ts";
 import { describeError, EXIT } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
+import type { ExperimentFlags } from "./experiment.ts";
 import type { ExportFlags } from "./export.ts";
-import type { TrainFlags } from "./train.ts";
+import type { ReportFlags } from "./report.ts";
+import type { ConfigFlags, TrainFlags } from "./train.ts";
+
+const DATA = "emoji, or food101:, n24news:, features: or table: with the path of the folder or file";
 
 /** Runs a command line, such as `["train", "--epochs", "3"]`, and gives the exit status. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -27,35 +32,60 @@ function program(): Command {
   // Commands inherit both, so they come first; what is wrong is told by `run`, in one line.
   unis.exitOverride().configureOutput({ outputError: () => {} });
 
-  unis.command("train")
-    .description("train a model, then test it")
-    .addOption(
-      new Option("--preset <name>", "hyper-parameters to begin with").choices(Object.keys(PRESETS)).default(
-        "emoji",
-      ),
-    )
-    .option(
-      "--image-encoder <model>",
-      "pretrained ViT: a folder, or an id of the Hugging Face hub (id@revision)",
-    )
-    .option("--text-encoder <model>", "pretrained BERT or RoBERTa: a folder or an id, as above")
-    .addOption(new Option("--method <name>", "what to learn from").choices(["unis-mmc", "agg-mm"]))
+  withConfigFlags(unis.command("train").description("train a model, then test it"))
+    .option("--skip-bad", "verify the data first, and train without faulty samples")
     .option("--seed <number>", "of weights, order, augmentation and dropout", wholeNumber(0))
     .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1))
-    .addOption(device())
-    .option(
-      "--micro-batch <number|auto>",
-      "samples that go through the model at once; auto: what memory allows",
-    )
-    .option("--checkpointing", "compute activations twice, and keep few of them")
     .option("--out <folder>", "folder of the run (default: runs/<preset>-<method>-<seed>-<time>)")
-    .option("--set <key=value...>", "change single settings, such as optimizer.weight_decay=0")
     .option("--resume <run>", "go on with a run from its last checkpoint")
+    .option(
+      "--profile [steps]",
+      "instead of training, time every kernel over some steps (5 if not said), print the table, write profile.json and end",
+      wholeNumber(1),
+    )
     .option("--debug", "show the trace of an error")
     .action(async (flags: TrainFlags, command: Command) => {
-      const given = Object.keys(flags).filter((name) => command.getOptionValueSource(name) === "cli");
       const { train } = await import("./train.ts"); // takes a moment to load, which help should not wait for
-      await train(flags, given);
+      await train(flags, typed(flags, command));
+    });
+
+  withConfigFlags(
+    unis.command("tune").description(
+      "measure the ways to compute a training step, and keep the best for this adapter",
+    ),
+  )
+    .option("--debug", "show the trace of an error")
+    .action(async (flags: ConfigFlags, command: Command) => {
+      const { tune } = await import("./tune.ts");
+      await tune(flags, typed(flags, command));
+    });
+
+  unis.command("data").description("look after data sets").command("verify")
+    .description("look for faults: counts, missing and unreadable images, empty texts, labels, ids, leakage")
+    .requiredOption("--data <name:path>", DATA)
+    .option("--set <key=value...>", "settings of the data, as for train")
+    .option("--partial", "do not compare with the counts of the published data set")
+    .option("--json", "print all of it as JSON")
+    .option("--debug", "show the trace of an error")
+    .action(async (flags: VerifyFlags) => {
+      const { verify } = await import("./data.ts");
+      await verify(flags);
+    });
+
+  unis.command("experiment")
+    .description("make all runs of a file, skipping what is done, and the tables of their results")
+    .argument("<file>", "YAML or JSON, such as those in scripts/experiments")
+    .option("--dry-run", "try all runs on a few samples, in a folder that is removed")
+    .option("--out <folder>", "folder of the experiment (default: runs/<name of the file>)")
+    .addOption(device())
+    .option("--data <name[:path]>", "instead of the data of the file, as for train")
+    .option("--image-encoder <model>", "instead of those of the file, as for train")
+    .option("--text-encoder <model>", "instead of those of the file, as for train")
+    .option("--set <key=value...>", "change settings of all runs, as for train")
+    .option("--debug", "show the traces of errors")
+    .action(async (file: string, flags: ExperimentFlags) => {
+      const { experiment } = await import("./experiment.ts");
+      await experiment(file, flags);
     });
 
   unis.command("evaluate")
@@ -73,6 +103,19 @@ function program(): Command {
       await evaluate(folder, flags);
     });
 
+  unis.command("report")
+    .description("write a run, or an experiment, as one HTML page of curves, maps and samples")
+    .argument("<run|experiment>", "folder of the run or experiment")
+    .option("--out <file>", "the page (default: report.html in the folder)")
+    .option("--points <number>", "of a map, at most (default: 500, in experiments 300)", wholeNumber(4))
+    .option("--figures <folder>", "also write every figure as SVG and its data as CSV")
+    .addOption(device())
+    .option("--debug", "show the trace of an error")
+    .action(async (folder: string, flags: ReportFlags) => {
+      const { report } = await import("./report.ts");
+      await report(folder, flags);
+    });
+
   unis.command("export")
     .description("write the encoders of a run as transformers loads them, and its heads")
     .argument("<run>", "folder of the run")
@@ -83,6 +126,52 @@ function program(): Command {
       await exportCommand(folder, flags);
     });
   return unis;
+}
+
+/** The names of the flags that were typed. */
+function typed(flags: object, command: Command): string[] {
+  return Object.keys(flags).filter((name) => command.getOptionValueSource(name) === "cli");
+}
+
+/** Adds the flags that say what is trained. */
+function withConfigFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--preset <name>", "hyper-parameters to begin with").choices(Object.keys(PRESETS)).default(
+        "emoji",
+      ),
+    )
+    .option("--data <name[:path]>", DATA)
+    .option(
+      "--image-encoder <model>",
+      "pretrained ViT: a folder, or an id of the Hugging Face hub (id@revision)",
+    )
+    .option("--text-encoder <model>", "pretrained BERT or RoBERTa: a folder or an id, as above")
+    .option(
+      "--method <name>",
+      "unis-mmc, agg-mm, mt-mml, unsup-mmc or sup-mmc; or the name of a modality, to learn from that alone",
+    )
+    .option("--no-semi", "unis-mmc without semi-positive pairs in the numerator")
+    .option("--no-negative", "unis-mmc without negative pairs in the denominator")
+    .option("--symmetric", "unsup-mmc, sup-mmc: contrast both ways")
+    .addOption(
+      new Option("--semantics <name>", "losses and training as in the paper, or as in its authors' code")
+        .choices([
+          "paper",
+          "authors",
+        ]),
+    )
+    .addOption(device())
+    .option(
+      "--micro-batch <number|auto>",
+      "samples that go through the model at once; auto: what memory allows",
+    )
+    .addOption(
+      new Option("--precision <type>", "of activations and matrix products; f16 takes half the memory")
+        .choices(["f32", "f16"]),
+    )
+    .option("--checkpointing", "compute activations twice, and keep few of them")
+    .option("--set <key=value...>", "change single settings, such as optimizer.weight_decay=0");
 }
 
 function device(): Option {

@@ -1,123 +1,151 @@
 /** `unis train` */
 import { join } from "node:path";
 import type { DeviceKind } from "../gpu/adapter.ts";
+import type { DownloadProgress } from "../io/hub.ts";
 import { UserError } from "../io/user_error.ts";
 import { ConsoleObserver, evaluationLines } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
-import { loadData } from "../train/assembly.ts";
-import { type Method, type RunConfig, withSettings } from "../train/config.ts";
-import { predictionsCsv } from "../train/evaluation.ts";
+import { profileLines } from "../report/profile.ts";
+import { type RunConfig, withSettings } from "../train/config.ts";
 import { exists } from "../train/files.ts";
 import { Interrupted } from "../train/interrupt.ts";
-import { Learner } from "../train/learner.ts";
-import { type PresetName, PRESETS } from "../train/presets.ts";
-import {
-  choosePretrained,
-  findPretrained,
-  keepEncoderFiles,
-  loadPretrained,
-  type Wanted,
-} from "../train/pretrained.ts";
-import { nameOfRun, RunFolder, type Session } from "../train/run_folder.ts";
-import { evaluateBest, train as trainRun } from "../train/trainer.ts";
-import { openDevice } from "./device.ts";
+import type { PresetName } from "../train/presets.ts";
+import { choosePretrained, type Chosen, type Wanted } from "../train/pretrained.ts";
+import { profileTraining } from "../train/profile.ts";
+import { nameOfRun, RunFolder } from "../train/run_folder.ts";
+import { SEMANTICS } from "../train/semantics.ts";
+import { findFaults } from "./data.ts";
+import { StartUp } from "./start_up.ts";
 import { Stop } from "./stop.ts";
+import { beginningOf, Work } from "./work.ts";
 
-export interface TrainFlags {
+/** Flags that say what is trained. */
+export interface ConfigFlags {
   preset: PresetName;
+  data?: string;
   imageEncoder?: string;
   textEncoder?: string;
-  method?: Method;
+  method?: string;
+  semantics?: keyof typeof SEMANTICS;
+  /** False by --no-semi and --no-negative. */
+  semi: boolean;
+  negative: boolean;
+  symmetric?: boolean;
   microBatch?: string;
+  precision?: "f32" | "f16";
   checkpointing?: boolean;
+  device: DeviceKind;
+  set?: string[];
+}
+
+export interface TrainFlags extends ConfigFlags {
+  skipBad?: boolean;
   seed?: number;
   epochs?: number;
-  device: DeviceKind;
   out?: string;
-  set?: string[];
   resume?: string;
+  /** Steps, or true where it is for us to say how many. */
+  profile?: number | true;
 }
+
+const PROFILED_STEPS = 5;
 
 /** Flags that a resumed run takes from its configuration. */
 const FIXED = [
   "preset",
+  "data",
+  "skipBad",
   "imageEncoder",
   "textEncoder",
   "method",
+  "semantics",
+  "semi",
+  "negative",
+  "symmetric",
   "microBatch",
+  "precision",
   "checkpointing",
   "seed",
   "out",
   "set",
 ];
 
+/** Of these, those that are typed as --no-<name>. */
+const NEGATED = ["semi", "negative"];
+
 /** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */
 export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : openForResuming(flags.resume, flags.epochs, given);
+  const startUp = new StartUp();
+  startUp.lap("program");
   const observer = new ConsoleObserver();
   const downloads = new DownloadBar((message) => observer.note(message));
-  const chosen = resumed === undefined
-    ? await choosePretrained(PRESETS[flags.preset], wantedEncoders(flags), downloads)
-    : undefined;
-  const config = resumed?.config ?? configOf(chosen!.config, flags);
-  const out = resumed?.path ?? flags.out ?? nameOfRun(flags.preset, config);
-  if (resumed === undefined) RunFolder.mustBeFree(out);
-
-  const session: Session = { started: new Date().toISOString(), adapter: "", adapter_class: "", seconds: 0 };
-  const begin = performance.now();
-  const gpu = await openDevice(flags.device);
   const note = (message: string) => observer.note(message);
-  const filesOf = (modality: string) => chosen?.folders.get(modality) ?? resumed!.encoderFolder(modality);
-  const data = await loadData(config, filesOf, note);
-  const learner = new Learner(gpu, config, data);
-  // A run that was cut before it saved anything begins anew, from the pretrained weights where it has some.
-  const isNew = resumed?.checkpoints.lastState() === undefined;
-  const folders = chosen?.folders ??
-    (isNew ? await findPretrained(config, downloads) : new Map<string, string>());
-  await loadPretrained(learner, folders, note);
-  const run = resumed ?? RunFolder.create(out, learner.config);
-  if (chosen) keepEncoderFiles(run, chosen.folders);
-  const writeSession = () =>
-    run.writeSession({ ...session, seconds: Math.round((performance.now() - begin) / 100) / 10 });
-  session.adapter = gpu.name;
-  session.adapter_class = gpu.adapterClass;
-  writeSession();
-  observer.note(`Run         ${run.path}${resumed === undefined ? "" : " (resumed)"}`);
-  observer.planned(learner.plan(data));
-
-  using stop = new Stop((message) => observer.note(message));
-  const { signal } = stop;
+  const chosen = resumed === undefined ? await chooseConfig(flags, given, downloads) : undefined;
+  const out = resumed?.path ?? flags.out ?? nameOfRun(chosen!.name, chosen!.config);
+  if (resumed === undefined) {
+    RunFolder.mustBeFree(out);
+    startUp.lap("encoders");
+  }
+  using work = await Work.begin(resumed ?? { ...chosen!, out }, {
+    device: flags.device,
+    observer,
+    downloads,
+    startUp,
+    ...(flags.skipBad && { findFaults }),
+  });
+  const { run, learner, data } = work;
+  using stop = new Stop(note);
   try {
-    const { epoch, ended, best } = await trainRun({ learner, data, run, observer, signal });
-    observer.note(`Training ended after ${epoch} epochs (${ended}); the best was epoch ${best!.epoch}`);
-    const { evaluation, predictions } = await evaluateBest({ learner, data, run, signal }, "test");
-    run.writeResults(evaluation, predictionsCsv(predictions, data));
-    observer.note(["", ...evaluationLines(evaluation)].join("\n"));
+    if (flags.profile !== undefined) {
+      const steps = flags.profile === true ? PROFILED_STEPS : flags.profile;
+      const profile = await profileTraining(learner, data, steps);
+      run.writeProfile(profile);
+      note(["", ...profileLines(profile)].join("\n"));
+      return;
+    }
+    const evaluation = await work.trainAndTest(stop.signal);
+    note(["", ...evaluationLines(evaluation)].join("\n"));
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     throw new Interrupted(`stopped, and all is saved; go on by: unis train --resume ${run.path}`);
-  } finally {
-    writeSession();
-    data.close?.();
-    learner.dispose();
-    gpu.destroy();
   }
 }
 
-function wantedEncoders({ imageEncoder, textEncoder }: TrainFlags): Wanted {
+/**
+ * The configuration that flags describe, the name of what it began with, and where the files of pretrained encoders are.
+ * `given` names the flags that were typed.
+ */
+export async function chooseConfig(
+  flags: ConfigFlags,
+  given: readonly string[],
+  downloads: DownloadProgress,
+): Promise<Chosen & { readonly name: string }> {
+  const preset = given.includes("preset") ? flags.preset : undefined;
+  const { name, config } = beginningOf(preset, flags.data, flags.set ?? []);
+  const { folders, ...chosen } = await choosePretrained(config, wantedEncoders(flags), downloads);
+  return { name, folders, config: configOf(chosen.config, flags) };
+}
+
+function wantedEncoders({ imageEncoder, textEncoder }: ConfigFlags): Wanted {
   return {
     ...(imageEncoder !== undefined && { image: imageEncoder }),
     ...(textEncoder !== undefined && { text: textEncoder }),
   };
 }
 
-function configOf(preset: RunConfig, flags: TrainFlags): RunConfig {
-  const { method, seed, epochs, microBatch, checkpointing, set = [] } = flags;
+function configOf(preset: RunConfig, flags: ConfigFlags & Partial<TrainFlags>): RunConfig {
+  const { method, semantics, seed, epochs, microBatch, precision, checkpointing, set = [] } = flags;
   const settings = Object.entries({
     "method": method,
+    "semantics": semantics && JSON.stringify(SEMANTICS[semantics]),
+    "model.semi_positive": flags.semi ? undefined : false,
+    "model.negative": flags.negative ? undefined : false,
+    "model.symmetric": flags.symmetric,
     "seed": seed,
     "training.epochs": epochs,
     "training.micro_batch": microBatch,
+    "training.precision": precision,
     "model.checkpointing": checkpointing,
   }).flatMap(([key, value]) => value === undefined ? [] : [`${key}=${value}`]);
   return withSettings(preset, [...settings, ...set]);
@@ -127,7 +155,8 @@ function configOf(preset: RunConfig, flags: TrainFlags): RunConfig {
 function openForResuming(path: string, epochs: number | undefined, given: readonly string[]): RunFolder {
   const wrong = given.find((flag) => FIXED.includes(flag));
   if (wrong !== undefined) {
-    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const name = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const flag = NEGATED.includes(name) ? `no-${name}` : name;
     throw new UserError(`--${flag} cannot be used with --resume: the run keeps its settings`);
   }
   const run = RunFolder.open(path);

@@ -13,6 +13,8 @@ export type AdapterClass = "gpu" | "software";
 export interface OpenAdapter {
   readonly device: GPUDevice;
   readonly name: string;
+  /** All that WebGPU tells of the adapter and its driver. */
+  readonly identity: string;
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
 }
@@ -62,7 +64,7 @@ export async function openAdapter(
     forceFallbackAdapter: kind === "cpu",
   });
   if (!adapter) throw new AdapterError(NO_ADAPTER);
-  const { description, vendor, architecture } = adapter.info;
+  const { description, vendor, architecture, device: model } = adapter.info;
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
   const software = adapter.info.isFallbackAdapter || SOFTWARE.test(name);
   if (kind === "gpu" && software) {
@@ -81,7 +83,8 @@ export async function openAdapter(
     requiredLimits: { ...allLimits(adapter.limits) },
   });
   const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
-  return { device, name, adapterClass, limits: allLimits(device.limits, options.limits) };
+  const identity = [vendor, architecture, model, description].join(" | ");
+  return { device, name, identity, adapterClass, limits: allLimits(device.limits, options.limits) };
 }
 
 /** Without asking, a device has the specification's default limits, whatever the adapter could do. */

@@ -27,7 +27,7 @@ export class BindGroups {
       const range = buffers[name];
       if (!range) throw new TypeError(`Cannot dispatch ${pipeline.label}: no buffer given for "${name}"`);
       key += type === "texture"
-        ? `,t${this.#textures.textureFor(index, range.bytes).id}`
+        ? `,t${this.#textures.textureFor(index, range).id}`
         : `,${range.buffer.id}+${range.offset}:${range.bytes}`;
     }
     const kept = this.#groups.get(key);
@@ -47,10 +47,11 @@ export class BindGroups {
     const unknown = Object.keys(buffers).find((name) => !known.has(name));
     if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
     const entries = pipeline.buffers.map(({ name, index, type }): GPUBindGroupEntry => {
-      const { buffer, offset, bytes } = buffers[name]!;
+      const range = buffers[name]!;
       if (type === "texture") {
-        return { binding: index, resource: this.#textures.textureFor(index, bytes).view };
+        return { binding: index, resource: this.#textures.textureFor(index, range).view };
       }
+      const { buffer, offset, bytes } = range;
       // Whole vec4s are bound, so that a kernel may walk any array four elements at a time.
       const size = Math.max(16, Math.ceil(bytes / 16) * 16);
       if (size > this.#limit) {

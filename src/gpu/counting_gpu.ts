@@ -7,6 +7,8 @@ import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from 
 /** Its buffers exist by their sizes alone: writes do nothing, dispatches but check the binding limit, reads throw. */
 export class CountingGpu implements Pick<Gpu, keyof Gpu> {
   readonly name: string;
+  readonly identity: string;
+  readonly plans: ReadonlyMap<string, object>;
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
@@ -19,6 +21,8 @@ export class CountingGpu implements Pick<Gpu, keyof Gpu> {
   /** Takes memory as `like` would, through the same pool. */
   constructor(like: Gpu) {
     this.name = like.name;
+    this.identity = like.identity;
+    this.plans = like.plans;
     this.adapterClass = like.adapterClass;
     this.limits = like.limits;
     this.features = like.features;
@@ -54,8 +58,8 @@ export class CountingGpu implements Pick<Gpu, keyof Gpu> {
     this.#pool.trim();
   }
 
-  fitsTexture(bytes: number): boolean {
-    return this.#like.fitsTexture(bytes);
+  fitsTexture(range: Pick<BufferRange, "bytes" | "isHalf">): boolean {
+    return this.#like.fitsTexture(range);
   }
 
   /** Throws RangeError for a buffer that is beyond the adapter's binding limit. */
@@ -81,6 +85,14 @@ export class CountingGpu implements Pick<Gpu, keyof Gpu> {
 
   finish(): Promise<void> {
     return Promise.resolve();
+  }
+
+  startProfiling(): never {
+    throw new Error("Cannot profile a device that only counts memory");
+  }
+
+  stopProfiling(): Promise<never> {
+    return Promise.reject(new Error("Cannot profile a device that only counts memory"));
   }
 
   destroy(): void {}

@@ -11,6 +11,7 @@ import { BindGroups } from "./bind_groups.ts";
 import type { Constants, KernelSource } from "./kernel.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
+import { type DispatchTime, Profiler, type Work } from "./profiler.ts";
 import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
 
@@ -30,6 +31,10 @@ export function foldWorkgroups(count: number): readonly [number, number, number]
 
 export class Gpu {
   readonly name: string;
+  /** All that WebGPU tells of the adapter and its driver. */
+  readonly identity: string;
+  /** Plans for kernels, by the work they are for, that go before the default ones; their kinds are the ops' affair. */
+  plans: ReadonlyMap<string, object> = new Map();
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
@@ -39,6 +44,7 @@ export class Gpu {
   readonly #textures: TextureCopies;
   readonly #pipelines: Pipelines;
   readonly #bindGroups: BindGroups;
+  #profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pending = 0;
@@ -46,9 +52,10 @@ export class Gpu {
   #lastLabel = "";
   #error: string | undefined;
 
-  private constructor({ device, name, adapterClass, limits }: OpenAdapter) {
+  private constructor({ device, name, identity, adapterClass, limits }: OpenAdapter) {
     this.#device = device;
     this.name = name;
+    this.identity = identity;
     this.adapterClass = adapterClass;
     this.limits = limits;
     this.features = device.features;
@@ -102,7 +109,7 @@ export class Gpu {
 
   /**
    * Encodes one dispatch. Buffers and parameters are passed by their WGSL names; one too few or too many throws.
-   * The work runs at the next flush or read, or when enough has gathered.
+   * The work runs at the next flush or read, or when enough has gathered. `work` is asked for while profiling only.
    */
   dispatch(
     kernel: KernelSource,
@@ -111,37 +118,39 @@ export class Gpu {
     params: Readonly<Record<string, number>>,
     workgroups: Workgroups,
     constants: Constants = {},
+    work: () => Work = () => ({}),
   ): void {
     const pipeline = this.#pipelines.get(kernel, entry, constants);
     const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
-    if (Math.min(...grid) < 1) return;
+    if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
     const bindGroup = this.#bindGroups.get(pipeline, buffers);
     const offset = pipeline.params && this.#uniforms.append(pipeline.label, pipeline.params.fields, params);
     this.#encoder ??= this.#device.createCommandEncoder();
     if (pipeline.readsTextures) this.#copyToTextures(this.#encoder, pipeline, buffers);
-    this.#pass ??= this.#encoder.beginComputePass();
+    if (this.#profiler) this.#endPass();
+    this.#pass ??= this.#encoder.beginComputePass(this.#profiler?.pass(pipeline, buffers, work()));
     this.#pass.setPipeline(pipeline.handle);
     this.#pass.setBindGroup(0, bindGroup, offset === undefined ? [] : [offset]);
-    this.#pass.dispatchWorkgroups(...grid);
+    this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     this.#lastLabel = pipeline.label;
     this.#dispatches++;
     if (++this.#pending >= DISPATCHES_PER_SUBMIT) this.flush();
   }
 
   /** True when a kernel may read a range of this size through a texture. */
-  fitsTexture(bytes: number): boolean {
-    return this.#textures.fits(bytes);
+  fitsTexture(range: Pick<BufferRange, "bytes" | "isHalf">): boolean {
+    return this.#textures.fits(range);
   }
 
   /** Submits what has been encoded. Does not wait. */
   flush(): void {
     if (!this.#encoder) return;
-    this.#pass?.end();
+    this.#endPass();
+    this.#profiler?.resolve(this.#encoder);
     // Queue order makes this safe: the write lands after all submitted work and before what is submitted next.
     this.#uniforms.upload();
     this.#device.queue.submit([this.#encoder.finish()]);
     this.#encoder = undefined;
-    this.#pass = undefined;
     this.#pending = 0;
   }
 
@@ -178,8 +187,7 @@ export class Gpu {
       size: Math.max(total, 4),
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
-    this.#pass?.end();
-    this.#pass = undefined;
+    this.#endPass();
     this.#encoder ??= this.#device.createCommandEncoder();
     for (const [i, { buffer, offset, bytes }] of ranges.entries()) {
       const size = Math.ceil(bytes / 4) * 4;
@@ -204,9 +212,37 @@ export class Gpu {
     this.#throwError();
   }
 
+  /**
+   * From here to `stopProfiling` each dispatch is timed, which takes a pass for each. Throws an Error where the adapter
+   * has no timestamps.
+   */
+  startProfiling(): void {
+    if (!this.features.has("timestamp-query")) {
+      throw new Error(`Cannot profile "${this.name}": the adapter has no timestamp queries`);
+    }
+    this.flush();
+    this.#profiler = new Profiler(this.#device, DISPATCHES_PER_SUBMIT);
+  }
+
+  /** The time of every dispatch since `startProfiling`, in order; waits for the device. */
+  async stopProfiling(): Promise<DispatchTime[]> {
+    this.flush();
+    const profiler = this.#profiler;
+    this.#profiler = undefined;
+    const times = await profiler?.read() ?? [];
+    profiler?.destroy();
+    this.#throwError();
+    return times;
+  }
+
   /** Ends the device and all its memory. */
   destroy(): void {
     this.#device.destroy();
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
   }
 
   #throwError(): void {
@@ -222,8 +258,8 @@ export class Gpu {
     pipeline: Pipeline,
     buffers: Readonly<Record<string, BufferRange>>,
   ): void {
-    this.#pass?.end();
-    this.#pass = undefined;
+    this.#endPass();
+    this.#profiler?.beforeCopies(encoder);
     for (const { name, index, type } of pipeline.buffers) {
       if (type === "texture") this.#textures.encode(encoder, index, buffers[name]!);
     }

@@ -14,6 +14,8 @@ export interface BufferRange {
   readonly offset: number;
   /** In bytes. */
   readonly bytes: number;
+  /** True where its elements are f16; copies into textures have texels of that. False if not given. */
+  readonly isHalf?: boolean;
 }
 
 export interface MemoryUse {
@@ -29,9 +31,13 @@ export interface MemoryUse {
 
 const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
-/** Waiting buffers beyond this share of the live bytes are given back to the device. */
-const SPARE_SHARE = 0.1;
-const SPARE_MINIMUM = 32 * 2 ** 20;
+/**
+ * Held may be this much more than was ever in use at once. Less would destroy in every step what the next one makes
+ * again: a step needs more of each size than it needs of all sizes at any moment.
+ */
+const HELD_SHARE = 1.08;
+/** ... or this many bytes more, which are worth less than the time it takes to do with less. */
+const SPARE = 8 * 2 ** 20;
 
 let nextId = 1;
 
@@ -42,12 +48,14 @@ export function sizeClass(bytes: number): number {
 }
 
 /**
- * Hands out storage buffers. Reuse is last-in first-out within a class, so that a training step meets the buffers
- * (and with them the bind groups) of the step before. `beforeDestroy` must submit any work that names a buffer.
+ * Hands out storage buffers. Of those waiting in a class the first made is reused: which it is depends on what waits, not
+ * on the order in which it came back, so that a training step meets the buffers (and with them the bind groups) of the
+ * step before. `beforeDestroy` must submit any work that names a buffer.
  */
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #beforeDestroy: () => void;
+  /** By class; the first made comes last. */
   readonly #waiting = new Map<number, DeviceBuffer[]>();
   #waitingBytes = 0;
   #live = 0;
@@ -76,7 +84,9 @@ export class BufferPool {
     if (buffer) {
       this.#waitingBytes -= size;
     } else {
-      this.#trimTo(Math.max(SPARE_MINIMUM, SPARE_SHARE * this.#live));
+      const needed = Math.max(this.#peakLive, this.#live + size);
+      const allowed = Math.max(HELD_SHARE * needed, needed + SPARE);
+      this.#trimTo(this.#waitingBytes - (this.#held + size - allowed));
       buffer = { id: nextId++, handle: this.#device.createBuffer({ size, usage: USAGE }), bytes: size };
       this.#held += size;
       this.#peakHeld = Math.max(this.#peakHeld, this.#held);
@@ -89,7 +99,7 @@ export class BufferPool {
   /** Takes a buffer back. Work already encoded may still name it: later work is ordered behind it. */
   give(buffer: DeviceBuffer): void {
     const waiting = this.#waiting.get(buffer.bytes);
-    if (waiting) waiting.push(buffer);
+    if (waiting) waiting.splice(placeOf(buffer, waiting), 0, buffer);
     else this.#waiting.set(buffer.bytes, [buffer]);
     this.#waitingBytes += buffer.bytes;
     this.#live -= buffer.bytes;
@@ -102,16 +112,27 @@ export class BufferPool {
 
   /** Destroys waiting buffers, the largest classes first, until at most `spare` bytes wait. */
   #trimTo(spare: number): void {
-    if (this.#waitingBytes <= spare) return;
+    if (this.#waitingBytes <= Math.max(0, spare)) return;
     this.#beforeDestroy();
     for (const size of [...this.#waiting.keys()].sort((a, b) => b - a)) {
       const waiting = this.#waiting.get(size)!;
       while (waiting.length > 0 && this.#waitingBytes > spare) {
-        // The one that has waited longest; the newest is the likeliest to be wanted again.
+        // The last made, which is reused the least.
         waiting.shift()!.handle.destroy();
         this.#waitingBytes -= size;
         this.#held -= size;
       }
     }
   }
+}
+
+/** Where a buffer stands among others, of which the first made comes last. */
+function placeOf({ id }: DeviceBuffer, others: readonly DeviceBuffer[]): number {
+  let [low, high] = [0, others.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (others[middle]!.id > id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

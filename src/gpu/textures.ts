@@ -1,13 +1,15 @@
 /**
  * Buffers seen as textures. On a processor a texel is fetched an order of magnitude faster than four elements of a
- * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel,
- * TEXELS_PER_ROW texels a row.
+ * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel, f32 or
+ * f16, TEXELS_PER_ROW texels a row.
  */
 import type { BufferRange } from "./pool.ts";
 
 const TEXELS_PER_ROW = 4096;
-const TEXEL_BYTES = 16;
-const ROW_BYTES = TEXELS_PER_ROW * TEXEL_BYTES;
+
+type Sized = Pick<BufferRange, "bytes" | "isHalf">;
+const texelBytes = ({ isHalf }: Sized) => isHalf ? 8 : 16;
+const rowBytes = (range: Sized) => TEXELS_PER_ROW * texelBytes(range);
 
 export interface TextureCopy {
   readonly id: number;
@@ -16,8 +18,8 @@ export interface TextureCopy {
 }
 
 /**
- * Copies for one dispatch at a time: a binding index and a height have one texture, overwritten at the next use. The
- * device runs copies and dispatches in order, so that is safe.
+ * Copies for one dispatch at a time: a binding index, a height and a format have one texture, overwritten at the next use.
+ * The device runs copies and dispatches in order, so that is safe.
  */
 export class TextureCopies {
   readonly #device: GPUDevice;
@@ -35,38 +37,41 @@ export class TextureCopies {
   }
 
   /** True when a range of this size fits a texture of the device. */
-  fits(bytes: number): boolean {
-    return rowsFor(bytes) <= this.#device.limits.maxTextureDimension2D;
+  fits(range: Sized): boolean {
+    return rowsFor(range) <= this.#device.limits.maxTextureDimension2D;
   }
 
-  /** The texture that binding `index` reads a range of `bytes` from. */
-  textureFor(index: number, bytes: number): TextureCopy {
+  /** The texture that binding `index` reads a range of this size from. */
+  textureFor(index: number, range: Sized): TextureCopy {
     // Heights are powers of two: few textures, and few bind groups.
-    const height = 2 ** Math.ceil(Math.log2(rowsFor(bytes)));
-    const key = `${index}:${height}`;
+    const height = 2 ** Math.ceil(Math.log2(rowsFor(range)));
+    const format = range.isHalf ? "rgba16float" : "rgba32float";
+    const key = `${index}:${height}:${format}`;
     let copy = this.#textures.get(key);
     if (!copy) {
       const texture = this.#device.createTexture({
         label: `operand ${key}`,
         size: [TEXELS_PER_ROW, height],
-        format: "rgba32float",
+        format,
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       });
       this.#textures.set(key, copy = { id: this.#nextId++, texture, view: texture.createView() });
-      this.#bytes += height * ROW_BYTES;
+      this.#bytes += height * rowBytes(range);
     }
     return copy;
   }
 
   /** Encodes the copy of a range into its texture. Must stand outside a pass. */
-  encode(encoder: GPUCommandEncoder, index: number, { buffer, offset, bytes }: BufferRange): void {
-    const { texture } = this.textureFor(index, bytes);
-    const rows = Math.floor(bytes / ROW_BYTES);
-    const rest = Math.ceil((bytes % ROW_BYTES) / TEXEL_BYTES);
+  encode(encoder: GPUCommandEncoder, index: number, range: BufferRange): void {
+    const { buffer, offset, bytes } = range;
+    const { texture } = this.textureFor(index, range);
+    const bytesPerRow = rowBytes(range);
+    const rows = Math.floor(bytes / bytesPerRow);
+    const rest = Math.ceil((bytes % bytesPerRow) / texelBytes(range));
     const source = (row: number) => ({
       buffer: buffer.handle,
-      offset: offset + row * ROW_BYTES,
-      bytesPerRow: ROW_BYTES,
+      offset: offset + row * bytesPerRow,
+      bytesPerRow,
     });
     if (rows > 0) encoder.copyBufferToTexture(source(0), { texture }, [TEXELS_PER_ROW, rows]);
     if (rest > 0) encoder.copyBufferToTexture(source(rows), { texture, origin: [0, rows] }, [rest, 1]);
@@ -80,6 +85,6 @@ export class TextureCopies {
   }
 }
 
-function rowsFor(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / ROW_BYTES));
+function rowsFor(range: Sized): number {
+  return Math.max(1, Math.ceil(range.bytes / rowBytes(range)));
 }

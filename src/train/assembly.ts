@@ -1,9 +1,5 @@
-/** Builds what a configuration describes: the data set and the model. */
+/** Builds the model that a configuration describes. */
 import type { DataSet, ModalitySpec } from "../data/data_set.ts";
-import { loadEmoji } from "../data/emoji/emoji.ts";
-import { loadTokenizer } from "../data/load_tokenizer.ts";
-import type { ImagePreparation } from "../data/prepare_image.ts";
-import { loadPreprocessor } from "../data/preprocessor.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert, bertConfig, robertaConfig } from "../models/bert.ts";
 import type { Encoder } from "../models/encoder.ts";
@@ -11,52 +7,24 @@ import { mlpConfig, MlpEncoder } from "../models/mlp_encoder.ts";
 import { UnisMmc } from "../models/unis_mmc.ts";
 import { Vit, vitConfig } from "../models/vit.ts";
 import type { Scope } from "../nn/parameters.ts";
-import { isPretrained, type RunConfig } from "./config.ts";
+import type { RunConfig } from "./config.ts";
 import type { EncoderConfig } from "./encoder_config.ts";
 import { nearest } from "./nearest.ts";
 
-/**
- * Loads the data set of a configuration; `filesOf` names the folder with the tokenizer or preprocessor of a modality's
- * pretrained encoder;
- * `note` is told what is worth knowing.
- */
-export async function loadData(
-  config: RunConfig,
-  filesOf: (modality: string) => string,
-  note: (message: string) => void,
-): Promise<DataSet> {
-  const { data } = config;
-  const { flip, shift, scale, brightness, contrast, saturation } = data;
-  return loadEmoji({
-    labels: data.labels,
-    imageSize: data.image_size,
-    normalisation: { mean: data.image_mean, std: data.image_std },
-    ...(isPretrained(config, "image") &&
-      { preparation: await preparationFor(data.image_size, filesOf("image")) }),
-    ...(isPretrained(config, "text") && { tokenizer: await loadTokenizer(filesOf("text")) }),
-    maxTokens: data.max_tokens,
-    augmentation: { flip, shift, scale, brightness, contrast, saturation },
-    wordDropout: data.word_dropout,
-    note,
-  });
-}
-
-/** The steps of a folder's preprocessor; where its images have another size than wanted, one resize to that. */
-async function preparationFor(size: number, folder: string): Promise<ImagePreparation> {
-  const { spec, preparation } = await loadPreprocessor(folder);
-  if (spec.height === size && spec.width === size) return preparation;
-  return { filter: preparation.filter, resize: { height: size, width: size } };
-}
+export { loadData, loadRunData } from "./load_data.ts";
 
 /** Declares the model below `at`. Throws a UserError where the configuration does not fit the data. */
 export function buildModel(at: Scope, config: RunConfig, data: DataSet): UnisMmc {
-  const { encoders, head, contrast_weight, contrast_temperature } = config.model;
+  const { encoders, head, contrast_weight, contrast_temperature, semi_positive, negative, symmetric } =
+    config.model;
+  const { semantics } = config;
   const names = data.modalities.map(({ name }) => name);
   mustBeModalities("model.encoders", Object.keys(encoders), names, data);
   const { learning_rates, weight_decays } = config.optimizer;
   mustBeModalities("optimizer.learning_rates", Object.keys(learning_rates), names, data);
   mustBeModalities("optimizer.weight_decays", Object.keys(weight_decays), [...names, "heads"], data);
-  const builders = data.modalities.map((spec) => {
+  const isUsed = ({ name }: ModalitySpec) => config.method === name || !names.includes(config.method);
+  const builders = data.modalities.filter(isUsed).map((spec) => {
     const own = encoders[spec.name];
     if (own === undefined) {
       throw new UserError(
@@ -68,8 +36,16 @@ export function buildModel(at: Scope, config: RunConfig, data: DataSet): UnisMmc
   return new UnisMmc(at, Object.fromEntries(builders), {
     method: config.method,
     classifier: { classes: data.classes.length, ...head },
-    temperature: contrast_temperature,
     contrastiveWeight: contrast_weight,
+    contrast: {
+      temperature: contrast_temperature,
+      semiPositive: semi_positive,
+      negative,
+      symmetric,
+      firstRowOnly: semantics.first_row_only,
+      unsupervisedPositivesOnly: semantics.unsupervised_positives_only,
+      supervisedPositivesOnly: semantics.supervised_positives_only,
+    },
   });
 }
 

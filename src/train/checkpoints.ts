@@ -29,6 +29,8 @@ const stateSchema = z.strictObject({
   /** Of training in all, and of the epoch under way. */
   seconds: z.number(),
   epoch_seconds: z.number(),
+  /** Of the epoch under way, what was spent waiting for batches. */
+  epoch_input_wait: z.number().default(0),
 });
 
 export type TrainingState = z.infer<typeof stateSchema>;

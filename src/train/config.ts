@@ -1,15 +1,20 @@
 /** The configuration of a run: its schema, and presets with overrides. */
 import * as z from "zod";
 import { UserError } from "../io/user_error.ts";
+import { METHODS } from "../models/methods.ts";
 import { allowedAt, explain } from "./config_errors.ts";
 import { count, decay, rate, share, whole } from "./config_values.ts";
-import { dataSchema } from "./data_config.ts";
+import { dataSchema, hasInputs } from "./data_config.ts";
 import { encoderSchema } from "./encoder_config.ts";
+import { nearest } from "./nearest.ts";
+import { semanticsSchema } from "./semantics.ts";
 
 const configSchema = z.strictObject({
   /** Of weights, order, augmentation and dropout. */
   seed: whole.min(0),
-  method: z.enum(["unis-mmc", "agg-mm"]),
+  /** One of `METHODS`, or the name of a modality, which is then all that is learned from. */
+  method: z.string(),
+  semantics: semanticsSchema.prefault({}),
   data: dataSchema,
   model: z.strictObject({
     /** By the name of the modality. */
@@ -18,6 +23,12 @@ const configSchema = z.strictObject({
     /** λ and τ of the loss. */
     contrast_weight: z.number().min(0),
     contrast_temperature: rate,
+    /** Of unis-mmc: false takes semi-positive pairs out of the numerator; they stay in the denominator. */
+    semi_positive: z.boolean().default(true),
+    /** Of unis-mmc: false takes negative pairs out of the denominator. */
+    negative: z.boolean().default(true),
+    /** Of unsup-mmc and sup-mmc: the mean of the contrasts both ways between two modalities, not of the first's alone. */
+    symmetric: z.boolean().default(false),
     /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
     checkpointing: z.boolean().default(false),
   }),
@@ -57,15 +68,25 @@ const configSchema = z.strictObject({
     memory_limit: count.nullable().default(null),
     batch: count,
     evaluation_batch: count,
+    /** Of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
+    precision: z.enum(["f32", "f16"]).default("f32"),
     /** Epochs without a better validation accuracy after which training ends. */
     early_stopping: count,
+    /** Which weights are tested: of the epoch best in validation, or of the last, which then none ends early. */
+    keep: z.enum(["best", "last"]).default("best"),
   }),
 });
 
 export type RunConfig = z.infer<typeof configSchema>;
 /** With the micro-batch settled. */
 export type SettledConfig = RunConfig & { readonly training: { readonly micro_batch: number } };
-export type Method = RunConfig["method"];
+
+/** Settings of the model that some methods alone heed, and their values that do nothing. */
+const HEEDED = {
+  semi_positive: { idle: true, by: ["unis-mmc"] },
+  negative: { idle: true, by: ["unis-mmc"] },
+  symmetric: { idle: false, by: ["unsup-mmc", "sup-mmc"] },
+} as const;
 
 /** True where the first weights of a modality's encoder are loaded, not drawn. */
 export function isPretrained({ model }: RunConfig, modality: string): boolean {
@@ -85,16 +106,16 @@ export function parseConfig(value: unknown, source: string): RunConfig {
 
 /**
  * A preset with settings changed by dotted keys, `optimizer.weight_decay=0`; later ones win. Values are read as JSON
- * where they are JSON, else as text. Throws a UserError for what is no setting.
+ * where they are JSON, else as text. Throws a UserError for what is no setting, naming `source`.
  */
-export function withSettings(preset: RunConfig, settings: readonly string[]): RunConfig {
+export function withSettings(preset: RunConfig, settings: readonly string[], source = "--set"): RunConfig {
   const config = structuredClone(preset);
   for (const setting of settings) {
     const at = setting.indexOf("=");
     if (at < 1) throw new UserError(`--set takes key=value, such as training.epochs=5, got "${setting}"`);
-    setKey(config, setting.slice(0, at), parseValue(setting.slice(at + 1)));
+    setKey(config, setting.slice(0, at), parseValue(setting.slice(at + 1)), source);
   }
-  return parseConfig(config, "--set");
+  return parseConfig(config, source);
 }
 
 function parseValue(text: string): unknown {
@@ -105,12 +126,12 @@ function parseValue(text: string): unknown {
   }
 }
 
-function setKey(config: object, path: string, value: unknown): void {
+function setKey(config: object, path: string, value: unknown, source: string): void {
   const keys = path.split(".");
   let group = config as Record<string, unknown>;
   for (const [depth, key] of keys.entries()) {
     if (!/^[a-z][\w-]*$/i.test(key)) {
-      throw new UserError(`--set: "${path}" is no key; ${allowedAt(configSchema, config, [])}`);
+      throw new UserError(`${source}: "${path}" is no key; ${allowedAt(configSchema, config, [])}`);
     }
     if (depth === keys.length - 1) {
       group[key] = value;
@@ -119,19 +140,43 @@ function setKey(config: object, path: string, value: unknown): void {
     const next = Object.hasOwn(group, key) ? group[key] : group[key] = {};
     if (typeof next !== "object" || next === null || Array.isArray(next)) {
       const own = keys.slice(0, depth + 1).join(".");
-      throw new UserError(`--set: "${own}" is a setting itself and has no "${keys[depth + 1]}"`);
+      throw new UserError(`${source}: "${own}" is a setting itself and has no "${keys[depth + 1]}"`);
     }
     group = next as Record<string, unknown>;
   }
 }
 
 /** What no key can be blamed for alone. */
-function checkTogether({ data, model, training }: RunConfig, source: string): void {
+function checkTogether({ data, method, model, optimizer, training }: RunConfig, source: string): void {
   const fail = (message: string) => new UserError(`${source}: ${message}`);
+  const methods = [...Object.keys(METHODS), ...Object.keys(model.encoders)];
+  if (!methods.includes(method)) {
+    const meant = nearest(method, methods);
+    const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+    throw fail(`"method" must be one of ${methods.join(", ")}, got "${method}"${hint}`);
+  }
+  for (const [key, { idle, by }] of Object.entries(HEEDED)) {
+    if (model[key as keyof typeof HEEDED] !== idle && !(by as readonly string[]).includes(method)) {
+      throw fail(`"model.${key}" must be ${idle} where "method" is ${method}: it is for ${by.join(" and ")}`);
+    }
+  }
   if (training.micro_batch !== "auto" && training.batch % training.micro_batch !== 0) {
     throw fail(
       `"training.batch" must be a multiple of "training.micro_batch", got ${training.batch} and ${training.micro_batch}`,
     );
+  }
+  if (data.name === "features" && data.validation_share === 0) {
+    const { schedule } = optimizer;
+    if (training.keep === "best") {
+      throw fail(
+        '"training.keep" must be last where "data.validation_share" is 0: nothing tells which epoch is best',
+      );
+    }
+    if (schedule === "plateau") {
+      throw fail(
+        '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but cosine or constant',
+      );
+    }
   }
   for (const [name, encoder] of Object.entries(model.encoders)) {
     const at = `model.encoders.${name}`;
@@ -147,7 +192,7 @@ function checkTogether({ data, model, training }: RunConfig, source: string): vo
           `${encoder.num_hidden_layers}; true freezes all of the encoder`,
       );
     }
-    if (encoder.model_type === "vit" && data.image_size % encoder.patch_size !== 0) {
+    if (encoder.model_type === "vit" && hasInputs(data) && data.image_size % encoder.patch_size !== 0) {
       throw fail(
         `"data.image_size" must be a multiple of "${at}.patch_size", got ${data.image_size} and ${encoder.patch_size}`,
       );

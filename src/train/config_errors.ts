@@ -39,6 +39,7 @@ function expectation(issue: z.core.$ZodIssue): string {
       boolean: "true or false",
       object: "a group of keys",
       record: "a group of keys",
+      array: "a list",
     };
     return names[issue.expected] ?? issue.expected;
   }
@@ -61,16 +62,23 @@ export function allowedAt(schema: z.core.$ZodType, value: unknown, path: readonl
   return `allowed: ${keysAt(schema, value, path).join(", ")}`;
 }
 
-/** The keys the schema knows at a path; `value` decides between the kinds of encoder. */
+/** The keys the schema knows at a path; `value` decides between the kinds of encoder or data. */
 function keysAt(whole: z.core.$ZodType, value: unknown, path: readonly string[]): string[] {
   let schema = whole;
   for (const [depth, key] of path.entries()) {
     if (schema instanceof z.ZodRecord) schema = schema.valueType;
     else if (schema instanceof z.ZodObject) schema = schema.shape[key];
+    else if (schema instanceof z.ZodArray) schema = schema.element;
+    while (
+      schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional
+    ) {
+      schema = schema.unwrap();
+    }
     if (schema instanceof z.ZodDiscriminatedUnion) {
-      const kind = valueAt(value, [...path.slice(0, depth + 1), schema.def.discriminator]);
+      const { discriminator } = schema.def;
+      const kind = valueAt(value, [...path.slice(0, depth + 1), discriminator]);
       schema = schema.options.find((option) =>
-        option instanceof z.ZodObject && option.shape.model_type.safeParse(kind).success
+        option instanceof z.ZodObject && option.shape[discriminator].safeParse(kind).success
       )!;
     }
   }

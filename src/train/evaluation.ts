@@ -1,13 +1,28 @@
 /** What a model says of a split, and how good that is. */
 import type { Split } from "../data/batch.ts";
+import { csvCell } from "../data/csv.ts";
 import type { DataSet } from "../data/data_set.ts";
-import { evaluationBatches } from "../data/epoch.ts";
+import { evaluationBatches, visitedSamples } from "../data/epoch.ts";
+import { mirrorAtRandom } from "../data/mirror.ts";
+import { UserError } from "../io/user_error.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { capture } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Learner } from "./learner.ts";
-import { accuracy, argmaxRows, macroF1, meanCrossEntropy, pairSharesOf, softmaxRows } from "./metrics.ts";
+import {
+  accuracy,
+  argmaxRows,
+  auc,
+  classScores,
+  macroF1,
+  meanCrossEntropy,
+  pairSharesOf,
+  softmaxRows,
+  topAccuracy,
+  weightedF1,
+} from "./metrics.ts";
 import { pause, throwIfInterrupted } from "./interrupt.ts";
+import { visitOf } from "./learning.ts";
 import type { Evaluation } from "./records.ts";
 
 /** What every head predicts for the samples of a split, in order. */
@@ -31,7 +46,16 @@ export async function predict(
   signal?: AbortSignal,
 ): Promise<Predictions> {
   const { heads, classes } = learner;
-  const samples = data.count(split);
+  const { seed, semantics, training, data: settings } = learner.config;
+  const flip = "flip" in settings ? settings.flip : 0;
+  const visit = visitOf(learner.config);
+  const samples = visitedSamples(data.count(split), training.evaluation_batch, visit);
+  if (samples === 0 && data.count(split) > 0) {
+    throw new UserError(
+      `Nothing is left of the ${split} split: "semantics.incomplete_dropped" leaves out batches of fewer than ` +
+        `"training.evaluation_batch", ${training.evaluation_batch}, and it has ${data.count(split)} samples`,
+    );
+  }
   const labels = new Uint32Array(samples);
   const logits = new Map(heads.map((head) => [head, new Float32Array(samples * classes)]));
   let waiting: { head: string; start: number; logits: Tensor }[] = [];
@@ -45,7 +69,8 @@ export async function predict(
   };
   let start = 0;
   try {
-    for await (const batch of evaluationBatches(data, split, learner.config.training.evaluation_batch)) {
+    for await (const each of evaluationBatches(data, split, training.evaluation_batch, visit)) {
+      const batch = semantics.mirrored_evaluation ? mirrorAtRandom(each, flip, seed) : each;
       await pause();
       throwIfInterrupted(signal);
       const outputs = capture<Record<string, Tensor>>(() => noGrad(() => learner.logits(batch)));
@@ -73,22 +98,30 @@ export function evaluate(
   epoch: number,
   pairs: readonly (readonly [string, string])[],
 ): Evaluation {
-  const byHead = (measure: (predicted: Uint32Array, head: string) => number) =>
-    Object.fromEntries(Array.from(predicted, ([head, own]) => [head, measure(own, head)]));
+  const byHead = (measure: (predicted: Uint32Array, probabilities: Float64Array) => number) =>
+    Object.fromEntries(
+      Array.from(predicted, ([head, own]) => [head, measure(own, probabilities.get(head)!)]),
+    );
+  const top = (k: number) => byHead((_, scores) => topAccuracy(labels, scores, classes, k));
+  const hasAuc = classes === 2 && labels.includes(0) && labels.includes(1);
   return {
     split,
     samples: labels.length,
     epoch,
     accuracy: byHead((own) => accuracy(labels, own)),
-    macro_f1: byHead((own) => macroF1(labels, own)),
-    loss: byHead((_, head) => meanCrossEntropy(labels, probabilities.get(head)!, classes)),
+    ...(classes > 2 && { top_2: top(2) }),
+    ...(classes > 5 && { top_5: top(5) }),
+    macro_f1: byHead((own) => macroF1(classScores(labels, own, classes))),
+    weighted_f1: byHead((own) => weightedF1(classScores(labels, own, classes))),
+    ...(hasAuc && { auc: byHead((_, scores) => auc(labels, scores)!) }),
+    loss: byHead((_, scores) => meanCrossEntropy(labels, scores, classes)),
     pairs: Object.fromEntries(
       pairs.map(([a, b]) => [`${a}-${b}`, pairSharesOf(labels, predicted.get(a)!, predicted.get(b)!)]),
     ),
   };
 }
 
-/** predictions.csv: sample, label, the prediction of every head, and the fused probability of every class. */
+/** predictions.csv: sample, label, the prediction of every head, and the probability of every class by the last. */
 export function predictionsCsv(predictions: Predictions, data: DataSet): string {
   const { split, labels, classes, predicted, probabilities } = predictions;
   const heads = [...predicted.keys()];
@@ -101,9 +134,4 @@ export function predictionsCsv(predictions: Predictions, data: DataSet): string 
     ...Array.from(fused.subarray(row * classes, (row + 1) * classes), (p) => p.toPrecision(6)),
   ]);
   return [header, ...lines].map((cells) => cells.map(csvCell).join(",") + "\n").join("");
-}
-
-/** Quoted where it must be (RFC 4180). */
-function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,12 +1,14 @@
 /** A model with all that training it takes: parameters, optimizer, schedule, running sums. */
 import type { Batch } from "../data/batch.ts";
 import type { DataSet } from "../data/data_set.ts";
+import { visitedSamples } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { loadEncoderWeights } from "../io/hf_encoder.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert } from "../models/bert.ts";
-import type { UnisMmc } from "../models/unis_mmc.ts";
+import type { Outputs } from "../models/methods.ts";
+import { FUSION, type UnisMmc } from "../models/unis_mmc.ts";
 import { Vit } from "../models/vit.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
@@ -14,42 +16,50 @@ import { countEqual } from "../ops/contrast.ts";
 import { full } from "../ops/pointwise.ts";
 import { Adam } from "../optim/adam.ts";
 import { groupByPart, UNDECAYED } from "../optim/groups.ts";
+import { LossScale } from "../optim/loss_scale.ts";
 import { ReduceOnPlateau } from "../optim/plateau.ts";
 import { rateFactor } from "../optim/schedule.ts";
 import { scope } from "../tensor/scope.ts";
-import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
+import { sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "./assembly.ts";
 import type { Arrays } from "./checkpoints.ts";
 import { isPretrained, type RunConfig, type SettledConfig } from "./config.ts";
-import { differentiate, freezeParameters, trainingContext } from "./learning.ts";
+import { differentiate, freezeParameters, trainingContext, visitOf } from "./learning.ts";
+import {
+  type LearnerParts,
+  type OptimizerState,
+  readOptimizer,
+  readWeights,
+  writeOptimizer,
+  writeWeights,
+} from "./learner_state.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { pairShares } from "./metrics.ts";
+import { mustHavePrecision } from "./precision.ts";
 import type { EpochRecord, RunPlan } from "./records.ts";
 import { Tally } from "./tally.ts";
 
-/** The head on all modalities together; it comes last. */
-export const FUSION = "fusion";
 const HEADS = "heads";
-
-/** What of a learner, beside the weights, going on from a checkpoint takes. */
-export interface OptimizerState {
-  readonly step: number;
-  readonly learning_rates: Readonly<Record<string, number>>;
-}
 
 export class Learner {
   readonly gpu: Gpu;
   /** That given, with its micro-batch settled. */
   readonly config: SettledConfig;
   readonly classes: number;
-  /** The modalities, then "fusion". */
+  /** The modalities, then "fusion"; or the single modality. */
   readonly heads: readonly string[];
+  /** The last of `heads`: what it gets right decides which epoch is best. */
+  readonly mainHead: string;
+  /** Samples of an epoch. */
+  readonly trainingSamples: number;
   readonly pairs: readonly (readonly [string, string])[];
   readonly plateau: ReduceOnPlateau;
   readonly #model: UnisMmc;
   readonly #parameters = new Parameters();
   readonly #optimizer: Adam;
+  /** With precision f16. */
+  readonly #lossScale: LossScale | undefined;
   readonly #tally: Tally;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
@@ -62,15 +72,24 @@ export class Learner {
    */
   constructor(gpu: Gpu, config: RunConfig, data: DataSet) {
     const { optimizer, plateau, training } = config;
+    mustHavePrecision(gpu, config);
     this.gpu = gpu;
-    this.#steps = training.epochs * Math.ceil(data.count("train") / training.batch);
+    this.config = settleMicroBatch(gpu, config, data);
+    const { micro_batch } = this.config.training;
+    this.trainingSamples = visitedSamples(data.count("train"), micro_batch, visitOf(config));
+    if (this.trainingSamples === 0) {
+      throw new UserError(
+        `Nothing is left to train on: "semantics.incomplete_dropped" leaves out micro-batches of fewer than ` +
+          `${micro_batch}, and there are ${data.count("train")} training samples`,
+      );
+    }
+    this.#steps = training.epochs * Math.ceil(this.trainingSamples / training.batch);
     if (optimizer.schedule === "cosine" && optimizer.warmup_steps >= this.#steps) {
       throw new UserError(
         `"optimizer.warmup_steps" must be below the ${this.#steps} steps of all epochs where "optimizer.schedule" is ` +
           `cosine, got ${optimizer.warmup_steps}`,
       );
     }
-    this.config = settleMicroBatch(gpu, config, data);
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
@@ -78,9 +97,11 @@ export class Learner {
       gpu,
       config.seed,
       (name) => isPretrained(config, name.slice(0, name.indexOf("."))),
+      training.precision === "f16",
     );
     const modalities = this.#model.modalities;
-    this.heads = [...modalities, FUSION];
+    this.heads = this.#model.heads;
+    this.mainHead = this.heads.at(-1)!;
     this.pairs = modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
     const rateOf = (part: string) =>
       part === HEADS
@@ -96,6 +117,7 @@ export class Learner {
       betas: [optimizer.beta1, optimizer.beta2],
       epsilon: optimizer.epsilon,
     });
+    this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     this.plateau = new ReduceOnPlateau(this.#optimizer, {
       factor: plateau.factor,
       patience: plateau.patience,
@@ -128,37 +150,63 @@ export class Learner {
   /** Logits of every head, [batch, classes], without dropout. */
   logits(batch: Batch): Record<string, Tensor> {
     return scope(() => {
-      const outputs = this.#model.forward(this.#model.upload(this.gpu, batch.modalities), EVALUATION);
-      return { ...outputs.unimodalLogits, [FUSION]: outputs.fusedLogits };
+      const { unimodalLogits, fusedLogits } = this.#forward(batch);
+      return { ...unimodalLogits, ...(fusedLogits && { [FUSION]: fusedLogits }) };
     });
+  }
+
+  /** Representations of every modality, [batch, width], without dropout. */
+  representations(batch: Batch): Record<string, Tensor> {
+    return scope(() => ({ ...this.#forward(batch).representations }));
+  }
+
+  #forward(batch: Batch): Outputs {
+    const { precision } = this.config.training;
+    const inputs = this.#model.upload(this.gpu, batch.modalities);
+    return this.#model.forward(inputs, { ...EVALUATION, precision });
   }
 
   /**
    * Adds `weight` times the gradient of a micro-batch's mean loss to the gradients, and its measures to the sums.
    * `number` counts all micro-batches of the run and picks the random numbers of dropout.
    */
-  accumulate(batch: Batch, weight: number, number: number): void {
+  accumulate(batch: Batch, weight: number, number: number, withDropout = true): void {
     const { config, gpu } = this;
-    differentiate(gpu, this.#model, batch, trainingContext(config, number), weight, (losses, labels) => {
+    const context = trainingContext(config, number, withDropout);
+    differentiate(gpu, this.#model, batch, context, weight, (losses, labels) => {
       const addLoss = (name: string, loss: Tensor) => this.#tally.add(`loss.${name}`, loss, batch.size);
       this.#tally.add("samples", full(gpu, [1], batch.size));
       addLoss("total", losses.total);
       if (losses.contrastive) addLoss("contrast", losses.contrastive);
-      addLoss(FUSION, losses.multimodal);
-      this.#tally.add(`right.${FUSION}`, countEqual(losses.fusedPrediction, labels));
+      if (losses.multimodal) addLoss(FUSION, losses.multimodal);
+      if (losses.fusedPrediction) {
+        this.#tally.add(`right.${FUSION}`, countEqual(losses.fusedPrediction, labels));
+      }
       for (const name of this.#model.modalities) {
         addLoss(name, losses.unimodalOf[name]!);
         this.#tally.add(`right.${name}`, countEqual(losses.predictions[name]!, labels));
       }
       for (const { a, b, counts } of losses.pairs) this.#tally.add(nameOf([a, b]), counts);
-    });
+    }, this.#lossScale);
   }
 
   /** Moves the parameters by the gradients, which then start again from zero; `step` counts from 0. */
   step(step: number): void {
     const { max_gradient_norm: maxNorm } = this.config.optimizer;
-    this.#optimizer.step({ rateFactor: this.#rateFactor(step), ...(maxNorm !== null && { maxNorm }) });
+    const lossScale = this.#lossScale;
+    this.#optimizer.step({
+      rateFactor: this.#rateFactor(step),
+      ...(maxNorm !== null && { maxNorm }),
+      ...(lossScale && { lossScale }),
+    });
     this.#parameters.zeroGrad();
+  }
+
+  /** What a record says of the loss scale; nothing where there is none. Waits for the device. */
+  async lossScale(): Promise<Pick<EpochRecord, "loss_scale" | "skipped_steps">> {
+    if (!this.#lossScale) return {};
+    const { scale, skipped } = await this.#lossScale.read();
+    return { loss_scale: scale, skipped_steps: skipped };
   }
 
   /** Learning rates by part as they are in a step. */
@@ -174,8 +222,7 @@ export class Learner {
   async means(): Promise<Pick<EpochRecord, "training_loss" | "training_accuracy" | "pairs">> {
     const sum = await this.#tally.read();
     const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
-    const hasContrast = this.config.method === "unis-mmc";
-    const losses = ["total", ...this.heads, ...(hasContrast ? ["contrast"] : [])];
+    const losses = ["total", ...this.heads, ...(this.#model.hasContrast ? ["contrast"] : [])];
     return {
       training_loss: Object.fromEntries(losses.map((name) => [name, mean(`loss.${name}`)])),
       training_accuracy: Object.fromEntries(this.heads.map((head) => [head, mean(`right.${head}`)])),
@@ -211,65 +258,39 @@ export class Learner {
     };
   }
 
+  get modalities(): readonly string[] {
+    return this.#model.modalities;
+  }
+
   /** Bytes of activations at the peak; of training as long as nothing has been evaluated. */
   get peakActivations(): number {
     return this.gpu.memory.peakLive - this.#standing;
   }
 
-  async readWeights(): Promise<Arrays> {
-    return this.#shaped(await this.#parameters.read());
+  readWeights(): Promise<Arrays> {
+    return readWeights(this.#parameters);
   }
 
   /** Overwrites all weights. Throws a UserError, naming `source`, where they are not those of this model. */
   writeWeights(weights: Arrays, source: string): void {
-    for (const { name, shape } of this.#parameters) {
-      const own = weights.get(name);
-      if (own === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
-      if (!sameShape(own.shape, shape)) {
-        throw new UserError(
-          `${source} holds "${name}" as ${showShape(own.shape)}, the model takes ${showShape(shape)}`,
-        );
-      }
-    }
-    for (const [name, { data }] of weights) this.#parameters.write(name, data);
+    writeWeights(this.#parameters, weights, source);
   }
 
-  /** Moments and running sums, as a checkpoint holds them, and the numbers that go with them. */
-  async readOptimizer(): Promise<{ arrays: Arrays; state: OptimizerState }> {
-    const { step, learningRates, first, second } = await this.#optimizer.read();
-    const arrays = new Map([
-      ...prefixed("first.", this.#shaped(first)),
-      ...prefixed("second.", this.#shaped(second)),
-    ]);
-    const { sums } = this.#tally;
-    arrays.set("sums", { shape: sums.shape, data: await sums.read() as Float32Array<ArrayBuffer> });
-    return { arrays, state: { step, learning_rates: learningRates } };
+  /** All else that a checkpoint holds, and the numbers that go with it. */
+  readOptimizer(): Promise<{ arrays: Arrays; state: OptimizerState }> {
+    return readOptimizer(this.#parts);
   }
 
   /** Goes on from what `readOptimizer` gave. Throws a UserError, naming `source`, where it is not of this model. */
-  writeOptimizer(arrays: Arrays, { step, learning_rates }: OptimizerState, source: string): void {
-    const learned = [...this.#parameters].filter(({ frozen }) => !frozen);
-    const moments = (part: string) =>
-      new Map(learned.map(({ name }) => [name, this.#dataOf(arrays, `${part}.${name}`, source)]));
-    const sums = this.#dataOf(arrays, "sums", source);
-    try {
-      this.#optimizer.write({
-        step,
-        learningRates: learning_rates,
-        first: moments("first"),
-        second: moments("second"),
-      });
-      this.gpu.write(this.#tally.sums, sums);
-    } catch (error) {
-      if (error instanceof RangeError) throw new UserError(`${source}: ${error.message}`);
-      throw error;
-    }
+  writeOptimizer(arrays: Arrays, state: OptimizerState, source: string): void {
+    writeOptimizer(this.#parts, arrays, state, source);
   }
 
   /** Frees the device memory. */
   dispose(): void {
     this.#tally.dispose();
     this.#optimizer.dispose();
+    this.#lossScale?.dispose();
     this.#parameters.dispose();
   }
 
@@ -278,16 +299,13 @@ export class Learner {
     return rateFactor(schedule, step, warmup_steps, this.#steps);
   }
 
-  #shaped(values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): Arrays {
-    return new Map(
-      Array.from(values, ([name, data]) => [name, { shape: this.#parameters.get(name).shape, data }]),
-    );
-  }
-
-  #dataOf(arrays: Arrays, name: string, source: string): Float32Array<ArrayBuffer> {
-    const found = arrays.get(name);
-    if (found === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
-    return found.data;
+  get #parts(): LearnerParts {
+    return {
+      parameters: this.#parameters,
+      optimizer: this.#optimizer,
+      sums: this.#tally.sums,
+      lossScale: this.#lossScale,
+    };
   }
 }
 
@@ -302,11 +320,4 @@ function partOf({ name }: { readonly name: string }): string {
 
 function nameOf([a, b]: readonly [string, string]): string {
   return `${a}-${b}`;
-}
-
-function* prefixed(
-  prefix: string,
-  arrays: Arrays,
-): Generator<[string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }]> {
-  for (const [name, array] of arrays) yield [prefix + name, array];
 }

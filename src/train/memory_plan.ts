@@ -5,7 +5,8 @@ import { CountingGpu } from "../gpu/counting_gpu.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../io/user_error.ts";
 import type { UnisMmc } from "../models/unis_mmc.ts";
-import { type FrozenArray, type Parameter, Parameters } from "../nn/parameters.ts";
+import type { Initializer } from "../nn/initializers.ts";
+import { type FrozenArray, type Parameter, type ParameterOptions, Parameters } from "../nn/parameters.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { withOwnTape } from "../tensor/tape.ts";
 import { buildModel } from "./assembly.ts";
@@ -20,8 +21,8 @@ const USABLE = 0.8;
 
 /** Names and shapes as they will be; their first values are never drawn. */
 class UndrawnParameters extends Parameters {
-  override declare(name: string, shape: Shape): Parameter {
-    return super.declare(name, shape, () => {});
+  override declare(name: string, shape: Shape, _: Initializer, options?: ParameterOptions): Parameter {
+    return super.declare(name, shape, () => {}, options);
   }
 }
 
@@ -40,7 +41,7 @@ class Planner {
     this.#data = data;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
-    this.#parameters.allocate(this.#counting.gpu, 0);
+    this.#parameters.allocate(this.#counting.gpu, 0, undefined, config.training.precision === "f16");
     this.#standing = this.#counting.memory.live;
   }
 
@@ -52,11 +53,12 @@ class Planner {
     const context = trainingContext(this.#config, 0);
     // On a tape of its own, so that nothing is left recorded where the limits end it halfway.
     withOwnTape(() => differentiate(gpu, this.#model, batch, context, 1));
-    const learned = bytesOf(this.#parameters.arrays);
+    const { arrays, frozenArrays } = this.#parameters;
+    const learned = bytesOf(arrays);
     const moments = 2 * learned;
     return {
       micro_batch: microBatch,
-      weights: learned + bytesOf(this.#parameters.frozenArrays),
+      weights: learned + bytesOf(frozenArrays) + bytesOfHalves([...arrays, ...frozenArrays]),
       gradients: learned,
       moments,
       activations: gpu.memory.peakLive - this.#standing,
@@ -145,4 +147,8 @@ function fullModality(spec: ModalitySpec, size: number): ModalityBatch {
 
 function bytesOf(arrays: readonly FrozenArray[]): number {
   return arrays.reduce((sum, { values }) => sum + values.bytes, 0);
+}
+
+function bytesOfHalves(arrays: readonly FrozenArray[]): number {
+  return arrays.reduce((sum, { halves }) => sum + (halves?.bytes ?? 0), 0);
 }

@@ -1,10 +1,15 @@
 /** The hyper-parameters of the runs that have a name. */
 import type { RunConfig } from "./config.ts";
+import type { DataConfig } from "./data_config.ts";
+import { SEMANTICS } from "./semantics.ts";
+
+type EmojiConfig = RunConfig & { readonly data: Extract<DataConfig, { readonly name: "emoji" }> };
 
 /** Small enough to be trained in minutes on two processor cores. */
-const emoji: RunConfig = {
+const emoji: EmojiConfig = {
   seed: 1,
   method: "unis-mmc",
+  semantics: SEMANTICS.paper,
   data: {
     name: "emoji",
     labels: "group",
@@ -55,6 +60,9 @@ const emoji: RunConfig = {
     head: { hidden_size: 256, dropout: 0.3 },
     contrast_weight: 0.1,
     contrast_temperature: 0.07,
+    semi_positive: true,
+    negative: true,
+    symmetric: false,
     checkpointing: false,
   },
   optimizer: {
@@ -75,14 +83,16 @@ const emoji: RunConfig = {
     epochs: 28,
     micro_batch: 32,
     memory_limit: null,
+    precision: "f32",
     batch: 128,
     evaluation_batch: 128,
     early_stopping: 12,
+    keep: "best",
   },
 };
 
 /** For a GPU: the whole 64 pixels, wider and deeper encoders. */
-const emojiLarge: RunConfig = {
+const emojiLarge: EmojiConfig = {
   ...emoji,
   data: { ...emoji.data, image_size: 64, max_tokens: 32 },
   model: {

@@ -8,6 +8,7 @@ import { candidates } from "../io/hub_files.ts";
 import { openCheckpoint } from "../io/open_checkpoint.ts";
 import { UserError } from "../io/user_error.ts";
 import type { RunConfig } from "./config.ts";
+import { hasInputs } from "./data_config.ts";
 import type { Learner } from "./learner.ts";
 import type { RunFolder } from "./run_folder.ts";
 
@@ -25,7 +26,10 @@ export interface Chosen {
 
 const TYPES: Readonly<Record<Reads, readonly string[]>> = { image: ["vit"], text: ["bert", "roberta"] };
 
-/** Fine-tuning wants smaller steps than training from scratch; these are those of the paper's published configuration. */
+/**
+ * Fine-tuning wants smaller steps than training from scratch; these are those of the paper's published configuration. A
+ * preset made for fine-tuning has smaller ones still.
+ */
 const FINE_TUNING_RATE = 5e-5;
 
 /**
@@ -41,7 +45,7 @@ export async function choosePretrained(
   const config = structuredClone(preset);
   const folders = new Map<string, string>();
   for (const [reads, source] of Object.entries(wanted) as [Reads, string][]) {
-    const modality = modalityThatReads(reads, config);
+    const modalities = modalitiesThatRead(reads, config);
     const [id, revision] = splitRevision(source);
     const kinds = ["weights", reads === "image" ? "preprocessor" : "tokenizer"] as const;
     const { folder, commit } = await resolveModel(id, { kinds, revision, progress });
@@ -56,23 +60,29 @@ export async function choosePretrained(
       );
     }
     const { image_size: _, num_channels: __, ...fields } = { image_size: 0, num_channels: 0, ...encoder };
-    config.model.encoders[modality] = {
-      ...fields,
-      frozen: false,
-      pretrained: { source: id, commit: commit ?? null },
-    } as RunConfig["model"]["encoders"][string];
-    config.optimizer.learning_rates[modality] = FINE_TUNING_RATE;
-    folders.set(modality, folder);
+    for (const modality of modalities) {
+      config.model.encoders[modality] = {
+        ...fields,
+        frozen: false,
+        pretrained: { source: id, commit: commit ?? null },
+      } as RunConfig["model"]["encoders"][string];
+      const { encoder_learning_rate } = config.optimizer;
+      config.optimizer.learning_rates[modality] = Math.min(FINE_TUNING_RATE, encoder_learning_rate);
+      folders.set(modality, folder);
+    }
   }
   return { config, folders };
 }
 
-function modalityThatReads(reads: Reads, { model }: RunConfig): string {
-  const found = Object.entries(model.encoders).find(([, { model_type }]) =>
+/** Modalities of one kind each begin with a copy of the pretrained weights. */
+function modalitiesThatRead(reads: Reads, { model }: RunConfig): string[] {
+  const found = Object.entries(model.encoders).filter(([, { model_type }]) =>
     TYPES[reads].includes(model_type)
   );
-  if (!found) throw new UserError(`Cannot use --${reads}-encoder: no modality of the preset is ${reads}`);
-  return found[0];
+  if (found.length === 0) {
+    throw new UserError(`Cannot use --${reads}-encoder: no modality of the preset is ${reads}`);
+  }
+  return found.map(([name]) => name);
 }
 
 /** `id@revision`; a folder's name may hold an @ too. */
@@ -95,9 +105,11 @@ async function imageEncoder(folder: string, { data }: RunConfig): Promise<HubCon
   if (height !== width) {
     throw new UserError(`${folder} expects images of ${height} x ${width}: only square ones are supported`);
   }
-  data.image_size = height;
-  data.image_mean = [...mean];
-  data.image_std = [...std];
+  if (hasInputs(data)) {
+    data.image_size = height;
+    data.image_mean = [...mean];
+    data.image_std = [...std];
+  }
   return readEncoderConfig(folder, { image_size: height });
 }
 
@@ -113,18 +125,21 @@ async function textEncoder(folder: string, { data }: RunConfig): Promise<HubConf
   // RoBERTa counts positions from the one after padding.
   const positions = encoder.max_position_embeddings -
     (encoder.model_type === "roberta" ? encoder.pad_token_id + 1 : 0);
-  data.max_tokens = Math.min(data.max_tokens, positions, maxTokens);
+  if (hasInputs(data) && data.max_tokens !== null) {
+    data.max_tokens = Math.min(data.max_tokens, positions, maxTokens);
+  }
   return encoder;
 }
 
-/** The folders of the encoders that a configuration names, found again: for a run that was cut before it saved any weights. */
+/** The folders of the encoders that a configuration names and learns from, found again: for a run that was cut before it saved any weights. */
 export async function findPretrained(
-  { model }: RunConfig,
+  { method, model }: RunConfig,
   progress: DownloadProgress,
 ): Promise<Map<string, string>> {
   const folders = new Map<string, string>();
   for (const [modality, encoder] of Object.entries(model.encoders)) {
     if (!("pretrained" in encoder) || encoder.pretrained === undefined) continue;
+    if (method in model.encoders && method !== modality) continue;
     const { source, commit } = encoder.pretrained;
     const { folder } = await resolveModel(source, {
       kinds: ["weights"],
@@ -151,13 +166,14 @@ export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, st
   }
 }
 
-/** Overwrites the first weights of the encoders by the pretrained ones. */
+/** Overwrites the first weights of the encoders that the learner has by the pretrained ones. */
 export async function loadPretrained(
   learner: Learner,
   folders: ReadonlyMap<string, string>,
   warn: (message: string) => void,
 ): Promise<void> {
   for (const [modality, folder] of folders) {
+    if (!learner.modalities.includes(modality)) continue;
     using checkpoint = openCheckpoint(folder);
     await learner.loadEncoder(modality, checkpoint, warn);
   }

@@ -1,7 +1,7 @@
 /** What a run tells while it goes and writes down when it ends. */
 import type { PairShares } from "./metrics.ts";
 
-/** One value for each head by its name: the modalities, then "fusion". */
+/** One value for each head by its name: the modalities, then "fusion"; of a single modality that alone. */
 export type ByHead = Record<string, number>;
 
 /** One line of metrics.jsonl. */
@@ -18,9 +18,16 @@ export interface EpochRecord {
   validation_accuracy: ByHead;
   /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
   pairs: Record<string, PairShares>;
+  /** The same among the validation samples (the paper's Figure 6). Older files may be without. */
+  validation_pairs?: Record<string, PairShares>;
   /** Of each part, at the end of the epoch. */
   learning_rates: Record<string, number>;
+  /** With precision f16, at the end of the epoch: the scale, and the steps skipped since the run began. */
+  loss_scale?: number;
+  skipped_steps?: number;
   seconds: number;
+  /** Of these, for how long training waited for batches. Older files may be without. */
+  input_wait_seconds?: number;
 }
 
 /** test.json, and what `evaluate` gives for any split. */
@@ -30,7 +37,14 @@ export interface Evaluation {
   /** The epoch whose weights were evaluated. */
   epoch: number;
   accuracy: ByHead;
+  /** The share of samples whose label is among the two, or five, likeliest classes; where there are more classes. */
+  top_2?: ByHead;
+  top_5?: ByHead;
   macro_f1: ByHead;
+  /** Weighted by the samples of each class. Older files may be without. */
+  weighted_f1?: ByHead;
+  /** The area under the ROC curve; of two classes that both occur. */
+  auc?: ByHead;
   /** Cross entropy. */
   loss: ByHead;
   pairs: Record<string, PairShares>;
@@ -40,6 +54,7 @@ export interface Evaluation {
 export interface MemoryPlan {
   /** Samples that go through the model at once. */
   micro_batch: number;
+  /** With precision f16, their copies in f16 as well. */
   weights: number;
   /** Of what is not frozen, like the moments. */
   gradients: number;

@@ -6,7 +6,9 @@ import { UserError } from "../io/user_error.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { parseConfig, type RunConfig } from "./config.ts";
 import { exists, readJson, readText } from "./files.ts";
+import type { Profile } from "./profile.ts";
 import type { EpochRecord, Evaluation } from "./records.ts";
+import { writeTensorBoard } from "./tensorboard.ts";
 import { VERSION } from "./version.ts";
 
 /** One stretch of work on a run, from start or resumption to its end. */
@@ -15,6 +17,18 @@ export interface Session {
   adapter: string;
   adapter_class: string;
   seconds: number;
+  /** From starting the program to the end of the first step. */
+  startup_seconds?: number;
+  /** Where products went by plans of `unis tune`: of how many shapes it knows, and a digest of all. */
+  tuned_plans?: { shapes: number; sha256: string };
+}
+
+/** environment.json. */
+export interface Environment {
+  unis: string;
+  deno: string;
+  system: string;
+  sessions: Session[];
 }
 
 export class RunFolder {
@@ -82,6 +96,7 @@ export class RunFolder {
     } catch (error) {
       throw new UserError(`Cannot write ${join(this.path, "metrics.jsonl")}: ${reason(error)}`);
     }
+    this.#writeTensorBoard();
   }
 
   /** Drops what was written of epochs after the last checkpoint, half a line included: they are trained again. */
@@ -90,6 +105,11 @@ export class RunFolder {
     if (!exists(file)) return;
     const lines = readText(file).split("\n").slice(0, epochs);
     writeTextFile(file, lines.map((line) => line + "\n").join(""));
+    this.#writeTensorBoard();
+  }
+
+  #writeTensorBoard(): void {
+    writeTensorBoard(join(this.path, "tensorboard"), this.records());
   }
 
   /** The records of all epochs, in order. */
@@ -111,10 +131,26 @@ export class RunFolder {
     writeJsonFile(join(this.path, "test.json"), evaluation);
   }
 
+  /** test.json; undefined as long as the run has not been tested. */
+  evaluation(): Evaluation | undefined {
+    const file = join(this.path, "test.json");
+    return exists(file) ? readJson(file) as Evaluation : undefined;
+  }
+
+  environment(): Environment | undefined {
+    const file = join(this.path, "environment.json");
+    return exists(file) ? readJson(file) as Environment : undefined;
+  }
+
+  /** Writes profile.json. */
+  writeProfile(profile: Profile): void {
+    writeJsonFile(join(this.path, "profile.json"), profile);
+  }
+
   /** Adds a session to environment.json; with the same start, the later one replaces the earlier. */
   writeSession(session: Session): void {
     const file = join(this.path, "environment.json");
-    const before = exists(file) ? (readJson(file) as { sessions?: Session[] }).sessions ?? [] : [];
+    const before = this.environment()?.sessions ?? [];
     const others = before.filter(({ started }) => started !== session.started);
     const { os, arch } = Deno.build;
     writeJsonFile(file, {

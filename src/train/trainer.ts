@@ -1,10 +1,10 @@
 /** The training loop. */
 import type { DataSet } from "../data/data_set.ts";
-import { trainingBatches } from "../data/epoch.ts";
 import { evaluate, predict, type Predictions } from "./evaluation.ts";
 import type { TrainingState } from "./checkpoints.ts";
 import { Interrupted, pause } from "./interrupt.ts";
 import type { Learner } from "./learner.ts";
+import { microBatches } from "./micro_batches.ts";
 import type { EpochRecord, Evaluation, Observer } from "./records.ts";
 import type { RunFolder } from "./run_folder.ts";
 
@@ -15,6 +15,8 @@ export interface TrainOptions {
   readonly observer: Observer;
   /** When raised, the run is saved after the step under way, and `Interrupted` is thrown. */
   readonly signal?: AbortSignal;
+  /** Called when the first step has run to its end. */
+  readonly started?: () => void;
 }
 
 /** The progress is read about this often, in seconds, but never more often than once a step. */
@@ -67,6 +69,7 @@ class Trainer {
       ended: null,
       seconds: 0,
       epoch_seconds: 0,
+      epoch_input_wait: 0,
     };
   }
 
@@ -98,44 +101,42 @@ class Trainer {
 
   /** What is left of the training part of an epoch. */
   async #trainEpoch(): Promise<void> {
-    const { data, signal, observer } = this.#options;
-    const { seed, training: { micro_batch, batch } } = this.#learner.config;
-    const samples = data.count("train");
-    const microBatches = Math.ceil(samples / micro_batch);
-    const perStep = batch / micro_batch;
+    const { data, signal } = this.#options;
+    const learner = this.#learner;
+    const { config, trainingSamples: samples } = learner;
+    const perStep = config.training.batch / config.training.micro_batch;
     const skipped = this.state.batch;
-    let index = 0;
     let stepsUntilRead = 1;
     let readAt = { batch: skipped, time: performance.now() };
-    for await (const microBatch of trainingBatches(data, micro_batch, { seed, epoch: this.state.epoch })) {
-      if (index++ < skipped) continue;
-      const stepStart = Math.floor((index - 1) / perStep) * batch;
-      const inStep = Math.min(batch, samples - stepStart);
-      // Weighing by size makes the step's loss the mean over its samples, the last, shorter one included.
-      this.#learner.accumulate(
-        microBatch,
-        microBatch.size / inStep,
-        this.state.epoch * microBatches + index - 1,
-      );
-      const isStep = index % perStep === 0 || index === microBatches;
-      if (!isStep) continue;
-      this.#learner.step(this.state.step);
-      if (!this.#isMeasured) observer.measured(this.#learner.peakActivations);
-      this.#isMeasured = true;
+    for await (const microBatch of microBatches(data, config, samples, this.state.epoch, skipped)) {
+      this.state.epoch_input_wait += microBatch.waited;
+      learner.accumulate(microBatch.batch, microBatch.weight, microBatch.number, microBatch.withDropout);
+      if (!microBatch.endsStep) continue;
+      learner.step(this.state.step);
+      // The device works on this step while the next batch is made.
+      learner.gpu.flush();
+      if (!this.#isMeasured) await this.#endFirstStep();
       this.state.step++;
-      this.state.batch = index;
+      this.state.batch = microBatch.done;
       if (--stepsUntilRead <= 0) {
-        const seconds = await this.#report(index, samples, readAt);
-        const steps = Math.max(1, (index - readAt.batch) / perStep);
+        const seconds = await this.#report(microBatch.done, samples, readAt);
+        const steps = Math.max(1, (microBatch.done - readAt.batch) / perStep);
         stepsUntilRead = Math.min(
           MOST_STEPS_PER_READ,
           Math.max(1, Math.round(SECONDS_PER_READ * steps / seconds)),
         );
-        readAt = { batch: index, time: performance.now() };
+        readAt = { batch: microBatch.done, time: performance.now() };
       }
       await pause();
       if (signal?.aborted) await this.#interrupt();
     }
+  }
+
+  async #endFirstStep(): Promise<void> {
+    this.#isMeasured = true;
+    await this.#learner.gpu.finish();
+    this.#options.started?.();
+    this.#options.observer.measured(this.#learner.peakActivations);
   }
 
   /** Validates, writes the record, lowers the rates, saves, and decides whether training is over. */
@@ -150,7 +151,7 @@ class Trainer {
       if (error instanceof Interrupted) await this.#interrupt();
       throw error;
     }
-    const score = validation.accuracy.fusion!;
+    const score = validation.accuracy[learner.mainHead]!;
     const means = await learner.means();
     this.#takeTime();
     const record: EpochRecord = {
@@ -159,17 +160,24 @@ class Trainer {
       ...means,
       validation_loss: validation.loss,
       validation_accuracy: validation.accuracy,
+      validation_pairs: validation.pairs,
       learning_rates: learner.learningRates(this.state.step - 1),
+      ...await learner.lossScale(),
       seconds: Number(this.state.epoch_seconds.toFixed(2)),
+      input_wait_seconds: Number(this.state.epoch_input_wait.toFixed(2)),
     };
-    const isBest = score > (this.state.best?.accuracy ?? -Infinity);
-    if (learner.config.optimizer.schedule === "plateau") learner.plateau.step(score);
+    const { optimizer, semantics, training } = learner.config;
+    const isBest = training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity);
+    // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
+    const watched = semantics.plateau_on_training ? means.training_accuracy[learner.mainHead]! : score;
+    if (optimizer.schedule === "plateau") learner.plateau.step(watched);
     learner.resetMeans();
     this.state.epoch++;
     this.state.batch = 0;
     this.state.epoch_seconds = 0;
+    this.state.epoch_input_wait = 0;
     if (isBest) this.state.best = { epoch: this.state.epoch, accuracy: score };
-    const { epochs, early_stopping } = learner.config.training;
+    const { epochs, early_stopping } = training;
     if (this.state.epoch >= epochs) this.state.ended = "all epochs";
     else if (this.state.epoch - this.state.best!.epoch >= early_stopping) this.state.ended = "early stopping";
     // In this order a crash in between costs an epoch, which then comes out the same, but no file.
@@ -210,7 +218,7 @@ class Trainer {
       done,
       total: samples,
       loss: training_loss.total!,
-      accuracy: training_accuracy.fusion!,
+      accuracy: training_accuracy[this.#learner.mainHead]!,
       samplesPerSecond: (done - last.batch * micro_batch) / seconds,
       remaining: (now - start) / 1000 * (1 - fractionDone) / Math.max(1e-9, fractionDone - fraction),
     });
@@ -219,7 +227,7 @@ class Trainer {
 
   #fractionDone(): number {
     const { epochs, micro_batch } = this.#learner.config.training;
-    const microBatches = Math.ceil(this.#options.data.count("train") / micro_batch);
+    const microBatches = Math.ceil(this.#learner.trainingSamples / micro_batch);
     return (this.state.epoch + this.state.batch / microBatches) / epochs;
   }
 

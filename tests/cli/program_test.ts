@@ -28,11 +28,15 @@ Deno.test("run() names what is wrong in one line and gives status 2", async () =
   const cases: [args: string[], ...parts: string[]][] = [
     [["train", "--epochz", "3"], "--epochz", "--epochs"],
     [["train", "--preset", "emojii"], "emojii", "emoji, emoji-large"],
-    [["train", "--method", "mmc"], "mmc", "unis-mmc, agg-mm"],
+    [["train", "--method", "mmc"], '"mmc"', "unis-mmc, agg-mm, mt-mml, unsup-mmc, sup-mmc, image, text"],
+    [["train", "--method", "agg-mm", "--no-semi"], '"model.semi_positive"', "agg-mm", "unis-mmc"],
+    [["train", "--symmetric"], '"model.symmetric"', "unsup-mmc and sup-mmc"],
+    [["train", "--semantics", "author"], "author", "paper, authors"],
     [["train", "--device", "tpu"], "tpu", "auto, gpu, cpu"],
     [["train", "--seed", "x"], "--seed", "'x'", "whole number from 0"],
     [["train", "--epochs", "0"], "--epochs", "'0'", "whole number from 1"],
     [["train", "--epochs"], "--epochs", "missing"],
+    [["train", "--profile", "0"], "--profile", "'0'", "whole number from 1"],
     [["train", "--set", "optimizer.weight_decai=1"], "optimizer.weight_decai", "optimizer.weight_decay"],
     [["train", "--set", "seed=1", "method=x", "--epochs", "1"], '"method"', "unis-mmc"],
     [["train", "more"], "too many arguments", "more"],
@@ -43,6 +47,8 @@ Deno.test("run() names what is wrong in one line and gives status 2", async () =
     [["train", "--out", taken], taken, "holds a run", "--resume"],
     [["train", "--resume", join(folder, "none")], "none", "no folder of a run"],
     [["train", "--resume", taken, "--seed", "3"], "--seed", "--resume"],
+    [["train", "--resume", taken, "--precision", "f16"], "--precision", "--resume"],
+    [["train", "--resume", taken, "--no-semi"], "--no-semi", "--resume"],
     [["train", "--resume", taken, "--set", "seed=3"], "--set", "--resume"],
   ];
   for (const [args, ...parts] of cases) {

@@ -99,7 +99,7 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
   assert.equal(resumed.code, 0, resumed.errors);
   assert.match(resumed.output, new RegExp(`^epoch ${epochs}\\*? \\| loss .*P/S/N .*lr `, "m"));
   const table = /^test split, [\s\S]*$/m.exec(resumed.output)![0];
-  assert.match(table, /^fusion +\.\d{3} +\.\d{3}$/m);
+  assert.match(table, /^fusion( +\.\d{3}){5}$/m);
   assert.match(table, /^image-text +[.\d]+ +[.\d]+ +[.\d]+$/m);
 
   const files = Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
@@ -109,6 +109,7 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
     "environment.json",
     "metrics.jsonl",
     "predictions.csv",
+    "tensorboard",
     "test.json",
   ]);
   assert.equal(run.records().length, Number(epochs));
@@ -126,5 +127,15 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
   const evaluated = await new Unis(["evaluate", path]).result();
   assert.equal(evaluated.code, 0, evaluated.errors);
   assert.equal(/^test split, [\s\S]*$/m.exec(evaluated.output)![0], table);
+
+  const [page, figures] = [join(folder, "page.html"), join(folder, "figures")];
+  const reported = await new Unis(["report", path, "--out", page, "--figures", figures, "--points", "20"])
+    .result();
+  assert.equal(reported.code, 0, reported.errors);
+  assert.match(reported.output, /^Report +.*page\.html \([\d.]+ [KM]iB\)$/m);
+  const html = Deno.readTextFileSync(page);
+  assert.equal(html.match(/<figure /g)?.length, 8);
+  assert.ok(html.includes("data-sample=") && html.includes("data:image/png"), "no maps");
+  assert.equal([...Deno.readDirSync(figures)].length, 16);
   Deno.removeSync(folder, { recursive: true });
 });

@@ -114,6 +114,35 @@ Deno.test("the pool reuses memory, counts it, and gives it back", () =>
     return Promise.resolve();
   }));
 
+Deno.test("the order in which buffers come back does not matter for which are handed out", () =>
+  withGpu((gpu) => {
+    const buffers = Array.from({ length: 6 }, () => gpu.take(1000));
+    const orders = [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [2, 5, 4, 0, 3, 1]];
+    for (const order of orders) {
+      for (const i of order) gpu.give(buffers[i]!);
+      for (const [i, buffer] of buffers.entries()) assert.equal(gpu.take(1000), buffer, `${order}: ${i}`);
+    }
+    return Promise.resolve();
+  }));
+
+Deno.test("the pool holds little more than was in use at once, and makes nothing again that the next step needs", () =>
+  withGpu((gpu) => {
+    const mebi = 2 ** 20;
+    const run = (sizes: readonly number[]) => {
+      const taken = sizes.map((size) => gpu.take(size * mebi));
+      taken.forEach((buffer) => gpu.give(buffer));
+      return taken.map(({ id }) => id);
+    };
+    const step = () => [...run([20, 20, 30, 30, 4]), ...run([20, 30, 30, 24])];
+    const first = step();
+    assert.deepEqual(step(), first, "a step met other buffers than the one before");
+    // Of sizes that do not return, only so many stay.
+    for (let size = 40; size < 60; size++) run([size, size]);
+    const { peakLive, peakHeld } = gpu.memory;
+    assert.ok(peakHeld <= 1.1 * peakLive, `${peakHeld} held, ${peakLive} in use`);
+    return Promise.resolve();
+  }));
+
 Deno.test("sizeClass() wastes at most a sixteenth beyond small sizes, and is a multiple of 256", () => {
   for (let bytes = 1; bytes < 2 ** 31; bytes = Math.ceil(bytes * 1.37)) {
     const size = sizeClass(bytes);

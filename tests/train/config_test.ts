@@ -57,8 +57,32 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ["plateau.factor=1", '"plateau.factor" must be less than 1, got 1'],
     ["optimizer.epsilon=0", '"optimizer.epsilon" must be more than 0, got 0'],
     ["data.flip=2", '"data.flip" must be at most 1, got 2'],
-    ["method=unis", '"method" must be one of unis-mmc, agg-mm, got "unis"', 'did you mean "unis-mmc"?'],
-    ["data.name=emojis", '"data.name" must be "emoji", got "emojis"'],
+    [
+      "method=unis",
+      '"method" must be one of unis-mmc, agg-mm, mt-mml, unsup-mmc, sup-mmc, image, text, got "unis"',
+      'did you mean "unis-mmc"?',
+    ],
+    ["method=texts", 'did you mean "text"?'],
+    ["method=constructor", '"method" must be one of'],
+    ["method=3", '"method" must be text, got 3'],
+    ["semantics=authors", '"semantics" must be a group of keys, got "authors"'],
+    [
+      "semantics.unshufled=true",
+      'unknown key "semantics.unshufled"',
+      'did you mean "semantics.unshuffled"?',
+      "allowed: first_row_only, ",
+    ],
+    ["semantics.unshuffled=1", '"semantics.unshuffled" must be true or false, got 1'],
+    [
+      "model.symmetric=true",
+      '"model.symmetric" must be false where "method" is unis-mmc',
+      "unsup-mmc and sup-mmc",
+    ],
+    [
+      "data.name=emojis",
+      '"data.name" must be one of emoji, food101, n24news, features, table, got "emojis"; did you mean "emoji"?',
+    ],
+    ["data.root=x", 'unknown key "data.root": allowed: name, labels, image_size'],
     ["model.encoders.image.model_type=bart", "one of vit, bert, roberta, mlp", 'did you mean "bert"?'],
     ["model.encoders.audio={}", 'key "model.encoders.audio.model_type" is missing'],
     ["model.encoders.photo=3", '"model.encoders.photo" must be a group of keys, got 3'],
@@ -113,8 +137,13 @@ Deno.test("configurations written before fine-tuning had controls are those with
       ["optimizer", "schedule"],
       ["optimizer", "max_gradient_norm"],
       ["training", "memory_limit"],
+      ["training", "keep"],
+      ["model", "semi_positive"],
+      ["model", "negative"],
+      ["model", "symmetric"],
     ] as const
   ) delete old[group]![key];
+  delete old.semantics;
   for (const encoder of Object.values(old.model!.encoders as object)) delete encoder.frozen;
   assert.deepEqual(parseConfig(old, "config.json"), PRESETS.emoji);
 });

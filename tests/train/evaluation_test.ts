@@ -30,6 +30,28 @@ Deno.test("evaluate() measures every head and pair", () => {
   assert.deepEqual(pairs, { "image-text": { positive: 0.25, semi_positive: 0.5, negative: 0.25 } });
 });
 
+Deno.test("evaluate() gives the measures that the number of classes allows", () => {
+  const keysOf = (classes: number, labels: number[]) => {
+    const probabilities = new Float64Array(labels.length * classes).fill(1 / classes);
+    const evaluation = evaluate(
+      {
+        split: "test",
+        labels: Uint32Array.from(labels),
+        classes,
+        predicted: new Map([["fusion", new Uint32Array(labels.length)]]),
+        probabilities: new Map([["fusion", probabilities]]),
+      },
+      1,
+      [],
+    );
+    return ["top_2", "top_5", "weighted_f1", "auc"].filter((key) => key in evaluation);
+  };
+  assert.deepEqual(keysOf(2, [0, 1]), ["weighted_f1", "auc"]);
+  assert.deepEqual(keysOf(2, [1, 1]), ["weighted_f1"]);
+  assert.deepEqual(keysOf(3, [0, 1]), ["top_2", "weighted_f1"]);
+  assert.deepEqual(keysOf(6, [0, 1]), ["top_2", "top_5", "weighted_f1"]);
+});
+
 Deno.test("predictionsCsv() quotes names and gives the fused probabilities", () => {
   const lines = predictionsCsv(predictions, data).split("\n");
   assert.equal(lines[0], 'id,label,image,text,fusion,p(warm),"p(fresh, green)",p(cold)');

@@ -13,6 +13,7 @@ import { TINY_MODEL } from "./tiny.ts";
 
 /** Random samples of a configuration's sizes, texts of full length. */
 function randomData({ data }: RunConfig): DataSet {
+  assert.ok(data.name === "emoji");
   const side = data.image_size, tokens = data.max_tokens, words = 900;
   const half = [0.5, 0.5, 0.5] as const;
   const modalities: ModalitySpec[] = [
@@ -64,6 +65,7 @@ const CASES: Record<string, RunConfig> = {
   "a tiny model": emoji(...TINY_MODEL, "training.micro_batch=8"),
   "a tiny model, sample by sample": emoji(...TINY_MODEL, "training.micro_batch=1"),
   "the emoji preset": emoji(),
+  "the emoji preset in f16": emoji("training.precision=f16"),
   "deeper encoders with checkpointing": emoji(...deeper, "model.checkpointing=true"),
   "frozen layers": emoji(...deeper, "model.encoders.image.frozen=2", "model.encoders.text.frozen=true"),
 };
@@ -95,6 +97,19 @@ for (const [name, config] of Object.entries(CASES)) {
 }
 
 const shared = await openTestGpu();
+
+Deno.test("the plan of f16 has little more than half of the activations of f32, and a copy of the operands", () => {
+  const [single, half] = ["f32", "f16"].map((precision) => {
+    const config = emoji(`training.precision=${precision}`);
+    const data = randomData(config);
+    return planMemory(shared, settleMicroBatch(shared, config, data), data);
+  });
+  const share = half!.activations / single!.activations;
+  assert.ok(share > 0.5 && share < 0.6, `${share} of the activations`);
+  const more = half!.weights / single!.weights;
+  assert.ok(more > 1.05 && more < 1.5, `${more} of the weights`);
+});
+
 const auto = (...settings: string[]) =>
   emoji(...TINY_MODEL, "training.batch=48", "training.micro_batch=auto", ...settings);
 const data = randomData(auto());

@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import {
   accuracy,
   argmaxRows,
+  auc,
+  classScores,
+  confusionMatrix,
   macroF1,
   meanCrossEntropy,
   pairSharesOf,
   softmaxRows,
+  topAccuracy,
+  weightedF1,
 } from "../../src/train/metrics.ts";
 
 const near = (actual: number, expected: number) =>
@@ -26,7 +31,51 @@ Deno.test("accuracy() and macroF1() follow scikit-learn's definitions", () => {
   ];
   for (const [labels, predicted, right, f1] of cases) {
     near(accuracy(Uint32Array.from(labels), Uint32Array.from(predicted)), right);
-    near(macroF1(Uint32Array.from(labels), Uint32Array.from(predicted)), f1);
+    near(macroF1(classScores(Uint32Array.from(labels), Uint32Array.from(predicted), 6)), f1);
+  }
+});
+
+Deno.test("every measure equals scikit-learn's", () => {
+  const file = new URL("../fixtures/metrics.json", import.meta.url);
+  for (const { classes, labels, probabilities, expected } of JSON.parse(Deno.readTextFileSync(file))) {
+    const truth = Uint32Array.from(labels), scores = Float64Array.from(probabilities);
+    const predicted = argmaxRows(scores, classes);
+    const byClass = classScores(truth, predicted, classes);
+    near(accuracy(truth, predicted), expected.accuracy);
+    near(macroF1(byClass), expected.macro_f1);
+    near(weightedF1(byClass), expected.weighted_f1);
+    near(meanCrossEntropy(truth, scores, classes), expected.loss);
+    for (const [k, { f1, precision, recall }] of byClass.entries()) {
+      near(f1, expected.f1[k]);
+      near(precision, expected.precision[k]);
+      near(recall, expected.recall[k]);
+    }
+    assert.deepEqual([...confusionMatrix(truth, predicted, classes)], expected.confusion);
+    if (classes > 2) near(topAccuracy(truth, scores, classes, 2), expected.top_2);
+    if (classes > 5) near(topAccuracy(truth, scores, classes, 5), expected.top_5);
+    if (classes === 2) near(auc(truth, scores)!, expected.auc);
+  }
+});
+
+Deno.test("topAccuracy() of one class is accuracy(), of all classes 1, ties as in argmaxRows()", () => {
+  const labels = Uint32Array.of(0, 1, 2, 1), scores = Float64Array.of(1, 1, 0, 2, 1, 2, 0, 0, 0, 0, 3, 1);
+  assert.equal(topAccuracy(labels, scores, 3, 1), accuracy(labels, argmaxRows(scores, 3)));
+  assert.deepEqual([1, 2, 3].map((k) => topAccuracy(labels, scores, 3, k)), [0.5, 0.5, 1]);
+  assert.equal(topAccuracy(new Uint32Array(), new Float64Array(), 3, 2), 0);
+});
+
+Deno.test("auc() counts ties as halves and needs both classes", () => {
+  const twoClasses = (p: number[]) => Float64Array.from(p.flatMap((one) => [1 - one, one]));
+  const cases: [number[], number[], number | undefined][] = [
+    [[0, 1], [0.2, 0.7], 1],
+    [[0, 1], [0.7, 0.2], 0],
+    [[0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], 0.5],
+    [[0, 0, 1, 1], [0.1, 0.5, 0.5, 0.9], 3.5 / 4],
+    [[1, 1], [0.1, 0.5], undefined],
+    [[], [], undefined],
+  ];
+  for (const [labels, p, expected] of cases) {
+    assert.equal(auc(Uint32Array.from(labels), twoClasses(p)), expected);
   }
 });
 

@@ -5,6 +5,7 @@ import type { DataSet } from "../../src/data/data_set.ts";
 import { predictionsCsv } from "../../src/train/evaluation.ts";
 import { Interrupted } from "../../src/train/interrupt.ts";
 import { Learner } from "../../src/train/learner.ts";
+import type { EpochRecord } from "../../src/train/records.ts";
 import { RunFolder } from "../../src/train/run_folder.ts";
 import { evaluateBest, train } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -13,23 +14,27 @@ import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 // 42 samples in micro-batches of 8: five whole ones and one of two; batches of 16, 16 and 10. With the validation of
 // 20 in batches of 16, an epoch makes 6 + 2 batches.
 const data = tinyData({ train: 42, validation: 20, test: 9 });
-const config = tinyConfig(
+const settings = [
   "training.epochs=4",
   "training.early_stopping=4",
   "plateau.patience=0",
   "optimizer.encoder_learning_rate=0.03",
   "optimizer.head_learning_rate=0.03",
-);
+];
+const config = tinyConfig(...settings);
 const BATCHES_PER_EPOCH = 8;
 
-/** Trains what is left of a run, and tests; `interruptAt` is the number of the batch that is made when Ctrl-C comes. */
-async function work(folder: string, interruptAt?: number): Promise<void> {
+/**
+ * Trains what is left of a run, and tests; `interruptAt` is the number of the batch that is made when Ctrl-C comes, `first`
+ * the configuration of a new run.
+ */
+async function work(folder: string, interruptAt?: number, first = config): Promise<void> {
   const controller = new AbortController();
   const seen: DataSet = watched(data, (made) => {
     if (made === interruptAt) controller.abort();
   });
   const isNew = !Array.from(Deno.readDirSync(folder)).some(({ name }) => name === "config.json");
-  const run = isNew ? RunFolder.create(folder, config) : RunFolder.open(folder);
+  const run = isNew ? RunFolder.create(folder, first) : RunFolder.open(folder);
   const learner = new Learner(await openTestGpu(), run.config, seen);
   const { signal } = controller;
   try {
@@ -45,10 +50,11 @@ const FILES = ["best.safetensors", "last.safetensors", "last.optimizer.safetenso
 
 /** Everything a run leaves behind but for times. */
 function contents(folder: string): Record<string, unknown> {
-  const { seconds: _, epoch_seconds: __, ...state } = JSON.parse(
+  const { seconds: _, epoch_seconds: __, epoch_input_wait: ___, ...state } = JSON.parse(
     Deno.readTextFileSync(join(folder, "checkpoints", "last.json")),
   );
-  const records = RunFolder.open(folder).records().map(({ seconds: _, ...record }) => record);
+  const records = RunFolder.open(folder).records()
+    .map(({ seconds: _, input_wait_seconds: __, ...record }) => record);
   // As digests: a comparison of long arrays that fails takes all memory to show how.
   const digest = (name: string) =>
     createHash("sha256").update(Deno.readFileSync(join(folder, "checkpoints", name))).digest("hex");
@@ -74,6 +80,21 @@ Deno.test("a run that was interrupted anywhere ends as one that was not, bit for
     Deno.removeSync(folder, { recursive: true });
   }
   Deno.removeSync(reference, { recursive: true });
+});
+
+Deno.test("a run in f16 that was interrupted ends as one that was not, bit for bit, its loss scale included", async () => {
+  if (!(await openTestGpu()).features.has("shader-f16")) return;
+  const inHalves = tinyConfig(...settings, "training.epochs=2", "training.precision=f16");
+  const [reference, interrupted] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
+  await work(reference, undefined, inHalves);
+  const expected = contents(reference);
+  for (const { loss_scale, skipped_steps } of expected.records as EpochRecord[]) {
+    assert.ok(loss_scale! > 0 && skipped_steps! >= 0);
+  }
+  for (const place of [4, 7]) await assert.rejects(work(interrupted, place, inHalves), Interrupted);
+  await work(interrupted);
+  assert.deepEqual(contents(interrupted), expected);
+  for (const folder of [reference, interrupted]) Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("a run that was killed between its last checkpoint and now ends the same", async () => {

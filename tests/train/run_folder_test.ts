@@ -100,6 +100,7 @@ const state = (step: number): TrainingState => ({
   ended: null,
   seconds: 1.5,
   epoch_seconds: 0.5,
+  epoch_input_wait: 0.25,
 });
 const arrays = (value: number): Arrays =>
   new Map([["a.b", { shape: [2, 1], data: Float32Array.of(value, -value) }]]);

@@ -1,36 +1,8 @@
 import assert from "node:assert/strict";
-import type { DataSet } from "../../src/data/data_set.ts";
-import type { RunConfig } from "../../src/train/config.ts";
-import { Learner } from "../../src/train/learner.ts";
-import type { EpochRecord, Observer } from "../../src/train/records.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
-import { train } from "../../src/train/trainer.ts";
+import type { EpochRecord } from "../../src/train/records.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData } from "./tiny.ts";
-
-/** Trains in a new folder; gives the records, the final state and the weights after the last step. */
-async function trained(config: RunConfig, data: DataSet, observer: Observer = silent()) {
-  const folder = Deno.makeTempDirSync();
-  const learner = new Learner(await openTestGpu(), config, data);
-  try {
-    const run = RunFolder.create(folder, config);
-    const state = await train({ learner, data, run, observer });
-    return { state, records: run.records(), weights: run.checkpoints.loadLast()!.weights };
-  } finally {
-    learner.dispose();
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
-type Weights = Awaited<ReturnType<typeof trained>>["weights"];
-
-function largestDifference(a: Weights, b: Weights): number {
-  let largest = 0;
-  for (const [name, { data }] of a) {
-    data.forEach((value, i) => largest = Math.max(largest, Math.abs(value - b.get(name)!.data[i]!)));
-  }
-  return largest;
-}
+import { largestDifference, trained } from "./trained.ts";
 
 /** Nothing random, and an epsilon so large that a step grows with the gradient: Adam itself ignores its size. */
 const PLAIN = [
@@ -162,4 +134,45 @@ Deno.test("without progress the rates fall and training stops early", async () =
   // After epochs 2 and 3 without an improvement the rates fall by half, which shows in epochs 4 and 5.
   assert.deepEqual(records.map(({ learning_rates }) => learning_rates.heads), [1e-6, 1e-6, 1e-6, 5e-7, 5e-7]);
   assert.equal(records[4]!.learning_rates.image, 5e-8);
+});
+
+Deno.test('training.keep says whether the best weights are kept or the last, which "early_stopping" then spares', async () => {
+  const data = tinyData({ train: 16, validation: 6, test: 3 });
+  // Steps so small that no accuracy changes: the first epoch stays the best.
+  const still = ["optimizer.encoder_learning_rate=1e-12", "optimizer.head_learning_rate=1e-12"];
+  const kept = async (keep: string) => {
+    const { state } = await trained(
+      tinyConfig(...still, "training.epochs=4", "training.early_stopping=2", `training.keep=${keep}`),
+      data,
+    );
+    return [state.best?.epoch, state.epoch, state.ended];
+  };
+  assert.deepEqual(await kept("best"), [1, 3, "early stopping"]);
+  assert.deepEqual(await kept("last"), [4, 4, "all epochs"]);
+});
+
+Deno.test("no step reads from the device: reads are few, however many steps there are", async () => {
+  const gpu = await openTestGpu();
+  const { read } = gpu;
+  let reads = 0;
+  gpu.read = (ranges) => {
+    reads++;
+    return read.call(gpu, ranges);
+  };
+  try {
+    const start = performance.now();
+    const data = tinyData({ train: 64, validation: 4, test: 3 });
+    const { state, records } = await trained(
+      tinyConfig("training.epochs=1", "training.batch=1", "training.micro_batch=1"),
+      data,
+    );
+    assert.equal(state.step, 64);
+    // Two of progress in the first steps, then one in two seconds; validation, means, and four for what is saved.
+    const most = 12 + (performance.now() - start) / 1000;
+    assert.ok(reads > 0 && reads <= most, `${reads} reads in 64 steps`);
+    const { input_wait_seconds: waited, seconds } = records[0]!;
+    assert.ok(waited! >= 0 && waited! <= seconds, `waited ${waited} of ${seconds} s`);
+  } finally {
+    gpu.read = read;
+  }
 });

@@ -1,0 +1,20 @@
+#!/bin/sh
+# The speed of this machine's GPU in one go and one table: products, kernels that move bytes, and the training step of
+# ViT-base and BERT-base, beside PyTorch where there is one.
+#   sh scripts/bench/gpu.sh            on a machine with a GPU (some 10 GiB of its memory)
+#   sh scripts/bench/gpu.sh --small    tiny sizes, anywhere: does it run?
+# Needs Deno 2.9 or later (DENO names another than that on the PATH), and for the comparison a Python with torch (PYTHON).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+deno=${DENO:-deno}
+python=${PYTHON:-python3}
+command -v "$deno" >/dev/null || {
+  echo "gpu.sh: no Deno found; DENO=/path/to/deno names one" >&2
+  exit 2
+}
+if command -v nvidia-smi >/dev/null; then
+  nvidia-smi --query-gpu=name,driver_version,power.limit,clocks.max.sm --format=csv,noheader || :
+fi
+if "$python" -c 'import torch' >/dev/null 2>&1; then set -- "$@" --python "$python"; fi
+# Without the configuration, no package is wanted and none is looked for.
+exec "$deno" run -A --no-config --no-lock --no-check "$here/gpu.ts" "$@"

@@ -1,0 +1,142 @@
+/** `unis report` */
+import { basename, join, resolve } from "node:path";
+import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { reason, writeTextFile } from "../io/file_bytes.ts";
+import { UserError } from "../io/user_error.ts";
+import { readRuns, RESULTS } from "../report/html/experiment_report.ts";
+import { svgFile, toCsv } from "../report/html/figure.ts";
+import { Gallery } from "../report/html/gallery.ts";
+import { type Page, reportPage } from "../report/html/page.ts";
+import {
+  type LookOptions,
+  reportRun,
+  type RunReport,
+  type RunView,
+  viewRun,
+} from "../report/html/run_report.ts";
+import { formatBytes } from "../report/units.ts";
+import { loadRunData } from "../train/assembly.ts";
+import { exists } from "../train/files.ts";
+import { Interrupted } from "../train/interrupt.ts";
+import { Learner } from "../train/learner.ts";
+import { openDevice } from "./device.ts";
+import { Stop } from "./stop.ts";
+
+export interface ReportFlags {
+  device: DeviceKind;
+  points?: number;
+  out?: string;
+  figures?: string;
+}
+
+/** Points of a map in the report of one run, and in that of several, where each method has its maps. */
+const POINTS = { one: 500, several: 300 };
+/** Draws the samples of maps: the same in every report. */
+const SEED = 1;
+
+/** Writes the report of a run or an experiment as one HTML file, and its figures as files where a folder is named. */
+export async function report(folder: string, { device, points, out, figures }: ReportFlags): Promise<void> {
+  const isExperiment = exists(join(folder, RESULTS));
+  const notes: string[] = [];
+  const listed = isExperiment ? viewRuns(folder, notes) : [{ group: "", view: viewRun(folder, "run-1") }];
+  using stop = new Stop(() => {});
+  const gallery = new Gallery();
+  const most = points ?? (isExperiment ? POINTS.several : POINTS.one);
+  const opener = new LazyDevice(device);
+  const runs: { group: string; view: RunReport }[] = [];
+  try {
+    for (const { group, view } of listed) {
+      const isFirst = !runs.some((run) => run.group === group && run.view.table !== undefined);
+      const options = { gallery, most, seed: SEED, signal: stop.signal };
+      runs.push({
+        group,
+        view: isFirst ? await withModel(view, opener, options) : await withoutModel(view, options),
+      });
+    }
+  } catch (error) {
+    throw error instanceof Interrupted ? new Interrupted("stopped; no report was written") : error;
+  } finally {
+    opener.close();
+  }
+  const page = reportPage(basename(resolve(folder)), runs, gallery, { isExperiment, notes });
+  const file = out ?? join(folder, "report.html");
+  writeTextFile(file, page.html);
+  for (const note of notes) console.warn(note);
+  for (const { view } of runs) for (const note of view.notes) console.warn(`${view.title}: ${note}`);
+  console.log(`Report      ${file} (${formatBytes(new TextEncoder().encode(page.html).length)})`);
+  if (figures !== undefined) writeFigures(page, figures);
+}
+
+/** The runs of an experiment that can be read; `notes` learns of the others. */
+function viewRuns(folder: string, notes: string[]): { group: string; view: RunView }[] {
+  const runs = readRuns(folder).flatMap(({ name, path, group }, i) => {
+    try {
+      return [{ group, view: viewRun(path, `run-${i + 1}`, name) }];
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      notes.push(`${name} is left out: ${error.message}`);
+      return [];
+    }
+  });
+  if (runs.length === 0) throw new UserError([`${folder} has no runs to report on yet`, ...notes].join("; "));
+  return runs;
+}
+
+/** A device that is opened when it is first asked for, once for all runs. */
+class LazyDevice {
+  readonly #kind: DeviceKind;
+  #gpu: Gpu | undefined;
+
+  constructor(kind: DeviceKind) {
+    this.#kind = kind;
+  }
+
+  async open(): Promise<Gpu> {
+    return this.#gpu ??= await openDevice(this.#kind);
+  }
+
+  close(): void {
+    this.#gpu?.destroy();
+  }
+}
+
+/** The report of a run with all that needs its model; where model or data cannot be had, it says so and has the rest. */
+async function withModel(view: RunView, device: LazyDevice, options: LookOptions): Promise<RunReport> {
+  if (view.table === undefined) {
+    return await reportRun(view, { missing: "the run has not been tested" }, options);
+  }
+  const { run } = view;
+  let data: Awaited<ReturnType<typeof loadRunData>> | undefined;
+  let learner: Learner | undefined;
+  try {
+    const gpu = await device.open();
+    data = await loadRunData(run, console.warn);
+    learner = new Learner(gpu, run.config, data);
+    return await reportRun(view, { learner, data }, options);
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof AdapterError)) throw error;
+    return await reportRun(view, { missing: error.message }, options);
+  } finally {
+    data?.close?.();
+    learner?.dispose();
+  }
+}
+
+function withoutModel(view: RunView, options: LookOptions): Promise<RunReport> {
+  return reportRun(view, { missing: "they are shown of the first run of each method" }, options);
+}
+
+/** Each figure as <name>.svg and <name>.csv. */
+function writeFigures({ figures }: Page, folder: string): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new UserError(`Cannot make ${folder}: ${reason(error)}`);
+  }
+  for (const figure of figures) {
+    writeTextFile(join(folder, `${figure.name}.svg`), svgFile(figure));
+    writeTextFile(join(folder, `${figure.name}.csv`), toCsv(figure.rows));
+  }
+  console.log(`Figures     ${folder} (${figures.length}, each as SVG and CSV)`);
+}

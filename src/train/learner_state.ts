@@ -1,0 +1,96 @@
+/** What of a learner a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
+import { UserError } from "../io/user_error.ts";
+import type { Parameters } from "../nn/parameters.ts";
+import type { Adam } from "../optim/adam.ts";
+import type { LossScale } from "../optim/loss_scale.ts";
+import { sameShape, showShape } from "../tensor/shape.ts";
+import { readTensors, type Tensor } from "../tensor/tensor.ts";
+import type { Arrays } from "./checkpoints.ts";
+
+/** What of a learner, beside arrays, going on from a checkpoint takes. */
+export interface OptimizerState {
+  readonly step: number;
+  readonly learning_rates: Readonly<Record<string, number>>;
+}
+
+/** What changes while a learner learns. */
+export interface LearnerParts {
+  readonly parameters: Parameters;
+  readonly optimizer: Adam;
+  readonly sums: Tensor;
+  /** With precision f16. */
+  readonly lossScale: LossScale | undefined;
+}
+
+type Values = Float32Array<ArrayBuffer>;
+
+export async function readWeights(parameters: Parameters): Promise<Arrays> {
+  return shaped(parameters, await parameters.read());
+}
+
+/** Overwrites all weights. Throws a UserError, naming `source`, where they are not those of this model. */
+export function writeWeights(parameters: Parameters, weights: Arrays, source: string): void {
+  for (const { name, shape } of parameters) {
+    const own = weights.get(name);
+    if (own === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
+    if (!sameShape(own.shape, shape)) {
+      throw new UserError(
+        `${source} holds "${name}" as ${showShape(own.shape)}, the model takes ${showShape(shape)}`,
+      );
+    }
+  }
+  for (const [name, { data }] of weights) parameters.write(name, data);
+}
+
+/** Moments, running sums and the loss scale, as a checkpoint holds them, and the numbers that go with them. */
+export async function readOptimizer(
+  { parameters, optimizer, ...parts }: LearnerParts,
+): Promise<{ arrays: Arrays; state: OptimizerState }> {
+  const { step, learningRates, first, second } = await optimizer.read();
+  const single = singleTensors(parts);
+  const values = await readTensors(single.map(([, tensor]) => tensor)) as Values[];
+  const arrays = new Map([
+    ...prefixed("first.", shaped(parameters, first)),
+    ...prefixed("second.", shaped(parameters, second)),
+    ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
+  ]);
+  return { arrays, state: { step, learning_rates: learningRates } };
+}
+
+/** Goes on from what `readOptimizer` gave. Throws a UserError, naming `source`, where it is not of this model. */
+export function writeOptimizer(
+  { parameters, optimizer, ...parts }: LearnerParts,
+  arrays: Arrays,
+  { step, learning_rates }: OptimizerState,
+  source: string,
+): void {
+  const dataOf = (name: string): Values => {
+    const found = arrays.get(name);
+    if (found === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
+    return found.data;
+  };
+  const learned = [...parameters].filter(({ frozen }) => !frozen);
+  const moments = (part: string) => new Map(learned.map(({ name }) => [name, dataOf(`${part}.${name}`)]));
+  try {
+    const [first, second] = [moments("first"), moments("second")];
+    const single = singleTensors(parts).map(([name, tensor]) => [tensor, dataOf(name)] as const);
+    optimizer.write({ step, learningRates: learning_rates, first, second });
+    for (const [tensor, data] of single) tensor.gpu.write(tensor, data);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(`${source}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Tensors that stand in a checkpoint as they are. */
+function singleTensors({ sums, lossScale }: Pick<LearnerParts, "sums" | "lossScale">): [string, Tensor][] {
+  return [["sums", sums], ...(lossScale ? [["loss_scale", lossScale.state] as [string, Tensor]] : [])];
+}
+
+function shaped(parameters: Parameters, values: ReadonlyMap<string, Values>): Arrays {
+  return new Map(Array.from(values, ([name, data]) => [name, { shape: parameters.get(name).shape, data }]));
+}
+
+function prefixed(prefix: string, arrays: Arrays) {
+  return Array.from(arrays, ([name, array]) => [prefix + name, array] as const);
+}

@@ -1,0 +1,57 @@
+/** The micro-batches of an epoch, and how they make steps. */
+import type { Batch } from "../data/batch.ts";
+import type { DataSet } from "../data/data_set.ts";
+import { trainingBatches } from "../data/epoch.ts";
+import type { SettledConfig } from "./config.ts";
+import { microBatchWeight, visitOf } from "./learning.ts";
+
+export interface MicroBatch {
+  readonly batch: Batch;
+  /** Of its gradient in that of its step. */
+  readonly weight: number;
+  /** Counts all micro-batches of the run; it picks the random numbers of dropout. */
+  readonly number: number;
+  readonly withDropout: boolean;
+  /** Micro-batches of the epoch up to this one. */
+  readonly done: number;
+  readonly endsStep: boolean;
+  /** Seconds for which it was waited for. */
+  readonly waited: number;
+}
+
+/** What of an epoch, which has `samples`, comes after the first `skipped` micro-batches. */
+export async function* microBatches(
+  data: DataSet,
+  config: SettledConfig,
+  samples: number,
+  epoch: number,
+  skipped = 0,
+): AsyncGenerator<MicroBatch> {
+  const { seed, semantics, training: { micro_batch: size, batch: stepSize } } = config;
+  const total = Math.ceil(samples / size);
+  const perStep = stepSize / size;
+  // As published, validation switches dropout off and nothing switches it on again.
+  const withDropout = !(semantics.dropout_until_validation && epoch > 0);
+  const batches = trainingBatches(data, size, { seed, epoch }, visitOf(config));
+  let done = 0;
+  try {
+    while (true) {
+      const asked = performance.now();
+      const { value: batch, done: isOver } = await batches.next();
+      if (isOver) return;
+      if (done++ < skipped) continue;
+      const stepStart = Math.floor((done - 1) / perStep) * stepSize;
+      yield {
+        batch,
+        weight: microBatchWeight(batch.size, Math.min(stepSize, samples - stepStart), config),
+        number: epoch * total + done - 1,
+        withDropout,
+        done,
+        endsStep: done % perStep === 0 || done === total,
+        waited: (performance.now() - asked) / 1000,
+      };
+    }
+  } finally {
+    await batches.return(undefined);
+  }
+}

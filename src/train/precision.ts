@@ -1,0 +1,22 @@
+/** What precision an adapter can do. */
+import type { Gpu } from "../gpu/gpu.ts";
+import { UserError } from "../io/user_error.ts";
+import type { RunConfig } from "./config.ts";
+
+/** True where kernels may compute in a precision. */
+function has({ features }: Gpu, { training }: RunConfig): boolean {
+  return training.precision === "f32" || features.has("shader-f16");
+}
+
+/** Throws a UserError where the adapter cannot do the precision of a configuration. */
+export function mustHavePrecision(gpu: Gpu, config: RunConfig): void {
+  if (has(gpu, config)) return;
+  throw new UserError(
+    `"training.precision" is f16, which the adapter "${gpu.name}" cannot do (it has no shader-f16): use --precision f32`,
+  );
+}
+
+/** For evaluation, which may as well be done in f32: the configuration with a precision that the adapter can do. */
+export function withPossiblePrecision(gpu: Gpu, config: RunConfig): RunConfig {
+  return has(gpu, config) ? config : { ...config, training: { ...config.training, precision: "f32" } };
+}

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { matmul } from "../../src/ops/matmul.ts";
+import { full } from "../../src/ops/pointwise.ts";
+import { measureCeilings } from "../../src/ops/ceilings.ts";
+import { softmax } from "../../src/ops/softmax.ts";
+import { scope } from "../../src/tensor/scope.ts";
+import { openTestGpu } from "../open_gpu.ts";
+
+/** Counts the passes that `body` begins. */
+async function passesOf(body: () => Promise<void>): Promise<number> {
+  const { beginComputePass } = GPUCommandEncoder.prototype;
+  let passes = 0;
+  GPUCommandEncoder.prototype.beginComputePass = function (descriptor) {
+    passes++;
+    return beginComputePass.call(this, descriptor);
+  };
+  try {
+    await body();
+  } finally {
+    GPUCommandEncoder.prototype.beginComputePass = beginComputePass;
+  }
+  return passes;
+}
+
+Deno.test("every dispatch is timed, across submissions, and their sum is the time that passes", async () => {
+  const gpu = await openTestGpu();
+  const x = full(gpu, [64, 48], 0.5);
+  const w = full(gpu, [48, 80], 0.25);
+  const body = () => scope(() => void softmax(matmul(x, w)));
+  body();
+  await gpu.finish();
+  gpu.startProfiling();
+  const [start, before] = [performance.now(), gpu.dispatches];
+  for (let i = 0; i < 150; i++) body();
+  await gpu.finish();
+  const wall = performance.now() - start;
+  const times = await gpu.stopProfiling();
+  assert.equal(times.length, 300);
+  assert.equal(gpu.dispatches - before, 300);
+  for (const [i, { label, shape, milliseconds, copying, operations, bytes }] of times.entries()) {
+    const isProduct = i % 2 === 0;
+    assert.match(label, isProduct ? /^matmul.*\.forward$/ : /^softmax\.forward$/);
+    assert.ok(milliseconds > 0 && milliseconds < wall, `${label} took ${milliseconds} of ${wall} ms`);
+    assert.ok(copying >= 0 && (isProduct || copying === 0));
+    assert.equal(operations, isProduct ? 2 * 64 * 80 * 48 : 0);
+    assert.equal(bytes, 4 * (isProduct ? 64 * 48 + 48 * 80 + 64 * 80 : 2 * 64 * 80));
+    if (isProduct) assert.match(shape, /^64×.* NN/);
+  }
+  const sum = times.reduce((total, { milliseconds, copying }) => total + milliseconds + copying, 0);
+  assert.ok(sum > 0.1 * wall && sum < 1.05 * wall, `${sum} ms in all, ${wall} ms passed`);
+  for (const tensor of [x, w]) tensor.dispose();
+});
+
+Deno.test("profiling changes no result, and a device that is not profiled works in few passes", async () => {
+  const gpu = await openTestGpu();
+  const x = full(gpu, [5, 12], 0.5);
+  await gpu.finish();
+  const run = () => scope(() => softmax(softmax(softmax(x)))).read();
+  const results: unknown[] = [];
+  const plain = await passesOf(async () => void results.push(await run()));
+  gpu.startProfiling();
+  const timed = await passesOf(async () => void results.push(await run()));
+  assert.equal((await gpu.stopProfiling()).length, 3);
+  const again = await passesOf(async () => void results.push(await run()));
+  assert.deepEqual([plain, timed, again], [1, 3, 1]);
+  assert.deepEqual(results[1], results[0]);
+  assert.deepEqual(results[2], results[0]);
+  x.dispose();
+});
+
+Deno.test("stopProfiling() without a start tells nothing", async () => {
+  assert.deepEqual(await (await openTestGpu()).stopProfiling(), []);
+});
+
+Deno.test("measureCeilings() finds rates that adapters have", async () => {
+  const gpu = await Gpu.open();
+  const { f32, f16, bytes } = await measureCeilings(gpu);
+  for (const rate of [f32, bytes, ...(gpu.features.has("shader-f16") ? [f16!] : [])]) {
+    assert.ok(rate > 1e7 && rate < 1e15, `${rate} a second`);
+  }
+  gpu.destroy();
+});
