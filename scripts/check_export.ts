@@ -17,7 +17,7 @@ import { Parameters } from "../src/nn/parameters.ts";
 import { noGrad } from "../src/tensor/tape.ts";
 import { scope } from "../src/tensor/scope.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
-import { buildModel, loadData } from "../src/train/assembly.ts";
+import { buildModel, loadRunData } from "../src/train/assembly.ts";
 import { RunFolder } from "../src/train/run_folder.ts";
 import { pythonWith, runProgram } from "./python.ts";
 
@@ -26,7 +26,7 @@ const SAMPLES = 24;
 /** Inputs, last hidden states and logits of the first test samples, as check_export.py wants them, and their texts. */
 async function computeExpected(run: RunFolder) {
   const gpu = await Gpu.open();
-  const data = await loadData(run.config, (modality) => run.encoderFolder(modality), console.warn);
+  const data = await loadRunData(run, console.warn);
   const parameters = new Parameters();
   const model = buildModel(parameters.root, run.config, data);
   parameters.allocate(gpu, 0, () => true);
@@ -40,7 +40,7 @@ async function computeExpected(run: RunFolder) {
     noGrad(() => {
       const inputs = model.upload(gpu, batch.modalities);
       const { unimodalLogits, fusedLogits } = model.forward(inputs, EVALUATION);
-      const outputs: Record<string, Tensor> = { "logits.fusion": fusedLogits };
+      const outputs: Record<string, Tensor> = { "logits.fusion": fusedLogits! };
       for (const [name, encoder] of Object.entries(model.encoders)) {
         if (!(encoder instanceof Vit || encoder instanceof Bert)) {
           throw new Error(`${name} is no encoder that transformers could load`);

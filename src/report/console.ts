@@ -59,7 +59,8 @@ export class ConsoleObserver implements Observer {
 
 /**
  * One line an epoch: mean training losses, accuracy in training/validation of every head, shares of P/S/N among the
- * training pairs, the learning rate of each part, seconds; `*` marks the best epoch so far.
+ * training pairs, the learning rate of each part, the loss scale where there is one, seconds; `*` marks the best epoch so
+ * far.
  */
 export function epochLine(record: EpochRecord, isBest: boolean): string {
   const { training_loss, training_accuracy, validation_accuracy, learning_rates } = record;
@@ -82,20 +83,42 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
     `accuracy ${heads.join(", ")}`,
     ...pairs,
     `lr ${[...rates].join(", ")}`,
-    formatSeconds(record.seconds),
+    ...(record.loss_scale === undefined
+      ? []
+      : [`loss scale ${formatCount(record.loss_scale)}, ${record.skipped_steps} steps skipped`]),
+    formatSeconds(record.seconds) + waitedShare(record),
   ].join(" | ");
 }
 
+/** The measures of an evaluation as they are shown, and their names. */
+export const MEASURES = [
+  ["accuracy", "accuracy"],
+  ["top_2", "top-2"],
+  ["top_5", "top-5"],
+  ["macro_f1", "macro F1"],
+  ["weighted_f1", "weighted F1"],
+  ["auc", "AUC"],
+] as const;
+
+/** Waiting for batches is worth a word where it takes more of the time than this. */
+const WORTH_TELLING = 0.05;
+
+function waitedShare({ seconds, input_wait_seconds: waited = 0 }: EpochRecord): string {
+  const share = waited / Math.max(seconds, 1e-9);
+  return share > WORTH_TELLING ? ` (${Math.round(100 * share)} % waiting for data)` : "";
+}
+
 /** The lines shown for an evaluation: a row for every head, then the shares of P/S/N. */
-export function evaluationLines({ split, samples, epoch, accuracy, macro_f1, pairs }: Evaluation): string[] {
+export function evaluationLines(evaluation: Evaluation): string[] {
+  const { split, samples, epoch, accuracy, pairs } = evaluation;
+  const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
   const rows = Object.keys(accuracy).map((head) => [
     head,
-    formatShare(accuracy[head]),
-    formatShare(macro_f1[head]),
+    ...measures.map(([key]) => formatShare(evaluation[key]![head])),
   ]);
   const lines = [
     `${split} split, ${formatCount(samples)} samples, weights of epoch ${epoch}`,
-    ...formatTable([["", "accuracy", "macro F1"], ...rows]),
+    ...formatTable([["", ...measures.map(([, name]) => name)], ...rows]),
   ];
   const pairRows = Object.entries(pairs).map(([pair, { positive, semi_positive, negative }]) => [
     pair,

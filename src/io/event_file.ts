@@ -1,0 +1,66 @@
+/** Event files, as TensorBoard reads them: TFRecords of `Event` messages that hold scalars. */
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import CRC32C from "crc-32/crc32c.js";
+
+export interface Scalars {
+  readonly step: number;
+  /** Seconds since 1970. */
+  readonly time: number;
+  /** By tag, such as "loss/validation/fusion". */
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** The first record of a file says what it is. */
+const FILE_VERSION = "brain.Event:2";
+
+/** The bytes of an event file; `begun` is when, in seconds since 1970. */
+export function eventFile(begun: number, scalars: readonly Scalars[]): Uint8Array<ArrayBuffer> {
+  const records = [versionEvent(begun), ...scalars.map(scalarsEvent)].map(frame);
+  const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const record of records) {
+    bytes.set(record, at);
+    at += record.length;
+  }
+  return bytes;
+}
+
+/** A TFRecord: length (u64), its check sum, the data, their check sum; all little-endian. */
+export function frame(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const record = new Uint8Array(data.length + 16);
+  const view = new DataView(record.buffer);
+  view.setBigUint64(0, BigInt(data.length), true);
+  view.setUint32(8, maskedCrc(record.subarray(0, 8)), true);
+  record.set(data, 12);
+  view.setUint32(12 + data.length, maskedCrc(data), true);
+  return record;
+}
+
+/** TensorFlow's mask of a CRC-32C: of data that hold check sums themselves, the plain one would be weak. */
+export function maskedCrc(bytes: Uint8Array): number {
+  const crc = CRC32C.buf(bytes) >>> 0;
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
+
+// The numbers are those of the fields in tensorflow/core/util/event.proto and framework/summary.proto.
+
+function versionEvent(time: number): Uint8Array {
+  return new BinaryWriter()
+    .tag(1, WireType.Bit64).double(time)
+    .tag(3, WireType.LengthDelimited).string(FILE_VERSION)
+    .finish();
+}
+
+function scalarsEvent({ step, time, values }: Scalars): Uint8Array {
+  const event = new BinaryWriter()
+    .tag(1, WireType.Bit64).double(time)
+    .tag(2, WireType.Varint).int64(step)
+    .tag(5, WireType.LengthDelimited).fork(); // Summary
+  for (const [tag, value] of Object.entries(values)) {
+    event.tag(1, WireType.LengthDelimited).fork() // Summary.Value
+      .tag(1, WireType.LengthDelimited).string(tag)
+      .tag(2, WireType.Bit32).float(value)
+      .join();
+  }
+  return event.join().finish();
+}

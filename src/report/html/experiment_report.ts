@@ -1,0 +1,175 @@
+/** What a report says of several runs together. */
+import * as Plot from "@observablehq/plot";
+import { resolve } from "node:path";
+import * as z from "zod";
+import { readJsonFile } from "../../io/json_file.ts";
+import { UserError } from "../../io/user_error.ts";
+import { consistency, type CurvePoint, curves, KINDS } from "./curves.ts";
+import { draw, type Figure } from "./figure.ts";
+import { colour } from "./palette.ts";
+import type { RunView } from "./run_report.ts";
+
+/** The file by which a folder is an experiment; it may say more. */
+export const RESULTS = "results.json";
+
+const resultsSchema = z.looseObject({
+  runs: z.array(z.looseObject({
+    name: z.string(),
+    /** Relative to the folder. */
+    path: z.string(),
+    method: z.string(),
+    seed: z.int(),
+    /** What its figures are averaged under: runs that differ in their seeds alone; the method if not given. */
+    group: z.string().optional(),
+  })),
+});
+
+export interface RunReference {
+  readonly name: string;
+  readonly path: string;
+  readonly method: string;
+  readonly seed: number;
+  readonly group: string;
+}
+
+/** The runs of an experiment, with their paths from here. Throws a UserError where its list is damaged. */
+export function readRuns(folder: string): RunReference[] {
+  const file = resolve(folder, RESULTS);
+  const results = resultsSchema.safeParse(readJsonFile(file));
+  if (!results.success) {
+    const { path, message } = results.error.issues[0]!;
+    throw new UserError(`${file} is not the list of an experiment: ${path.join(".")}: ${message}`);
+  }
+  return results.data.runs.map(({ name, path, method, seed, group = method }) => ({
+    name,
+    path: resolve(folder, path),
+    method,
+    seed,
+    group,
+  }));
+}
+
+/** A run and the group it is compared in. */
+export interface GroupedRun {
+  readonly group: string;
+  readonly view: RunView;
+}
+
+/** Mean and sample standard deviation; that of one value is undefined. */
+export interface Spread {
+  readonly mean: number;
+  readonly deviation: number | undefined;
+  readonly count: number;
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return {
+    mean,
+    deviation: values.length < 2 ? undefined : Math.sqrt(squares / (values.length - 1)),
+    count: values.length,
+  };
+}
+
+/** The values by group, in the order in which groups first come. */
+export function byGroup<T>(
+  runs: readonly GroupedRun[],
+  valueOf: (view: RunView) => T | undefined,
+): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const { group, view } of runs) {
+    const value = valueOf(view);
+    if (value !== undefined) groups.set(group, [...groups.get(group) ?? [], value]);
+  }
+  return groups;
+}
+
+/** The shares of pairs by method: over training (Figure 6) and in the test (Figure 7). */
+export function experimentFigures(runs: readonly GroupedRun[]): Figure[] {
+  const pairs = new Set(runs.flatMap(({ view }) => Object.keys(view.evaluation?.pairs ?? {})));
+  return [...pairs].flatMap((pair) => [testShares(runs, pair), ...sharesOverTraining(runs, pair)]);
+}
+
+function testShares(runs: readonly GroupedRun[], pair: string): Figure {
+  const shares = byGroup(runs, (view) => view.evaluation?.pairs[pair]);
+  const rows = Array.from(
+    shares,
+    ([method, all]) =>
+      KINDS.map(([key, kind]) => ({
+        method,
+        kind,
+        share: spreadOf(all.map((one) => one[key])).mean,
+        runs: all.length,
+      })),
+  ).flat();
+  const title = `Consistency of ${pair} by method`;
+  const caption =
+    "Share of test samples that both modalities get right, one of them (opposite), or neither; means over " +
+    "the runs; the paper's Figure 7.";
+  const kinds = KINDS.map(([, name]) => name);
+  const svg = draw({
+    width: 380,
+    height: 60 + 30 * shares.size,
+    marginLeft: 20 + 6.2 * Math.max(...Array.from(shares.keys(), (name) => name.length)),
+    x: { domain: [0, 1], label: "share" },
+    y: { domain: [...shares.keys()], label: null, tickSize: 0 },
+    color: { domain: kinds, range: kinds.map((_, i) => colour(i)) },
+    marks: [
+      Plot.barX(rows, {
+        x: "share",
+        y: "method",
+        fill: "kind",
+        insetRight: 1,
+        title: (row) => `${row.method}, ${row.kind}: ${row.share.toFixed(3)}`,
+      }),
+      Plot.textX(
+        rows,
+        Plot.stackX({
+          x: "share",
+          y: "method",
+          text: (row: { share: number }) => row.share < 0.1 ? "" : row.share.toFixed(3).replace(/^0/, ""),
+          fill: "var(--page)",
+          fontWeight: "bold",
+        }),
+      ),
+    ],
+  }, `${title}: ${caption}`);
+  return {
+    name: `methods-${pair}`,
+    title,
+    caption,
+    svg,
+    rows,
+    legend: kinds.map((name, i) => ({ name, colour: colour(i) })),
+  };
+}
+
+function sharesOverTraining(runs: readonly GroupedRun[], pair: string): Figure[] {
+  // Older runs have no shares of validation.
+  const all = runs.flatMap(({ view }) => consistency(view.records, pair));
+  const split = all.some((p) => p.split === "validation") ? "validation" : "training";
+  const points = byGroup(runs, ({ records }) => consistency(records, pair).filter((p) => p.split === split));
+  const methods = [...points.keys()];
+  return KINDS.flatMap(([key, kind]) => {
+    const means = methods.flatMap((method) => {
+      const own = points.get(method)!.flat().filter(({ series }) => series === kind);
+      const epochs = [...new Set(own.map(({ epoch }) => epoch))].sort((a, b) => a - b);
+      return epochs.map((epoch) => ({
+        epoch,
+        series: method,
+        split: split as CurvePoint["split"],
+        value: spreadOf(own.filter((p) => p.epoch === epoch).map(({ value }) => value)).mean,
+      }));
+    });
+    if (means.length === 0) return [];
+    return [curves({
+      name: `methods-${pair}-${key.replace("_", "-")}`,
+      title: `${pair}: ${kind}`,
+      caption: `Share of ${split} samples by epoch, mean over the runs of a method; the paper's Figure 6.`,
+      points: means,
+      order: methods,
+      y: { label: "share", grid: true },
+    })];
+  });
+}

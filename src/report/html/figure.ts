@@ -1,0 +1,107 @@
+/** Figures: a drawing, and the rows it shows. */
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import { csvCell } from "../../data/csv.ts";
+import { escapeHtml } from "./markup.ts";
+import { LIGHT, withColours } from "./palette.ts";
+
+export type Row = Readonly<Record<string, string | number>>;
+
+export interface LegendEntry {
+  readonly name: string;
+  readonly colour: string;
+  /** A `stroke-dasharray`, for lines. */
+  readonly dash?: string;
+}
+
+export interface Figure {
+  /** Of its files and its anchor; unique in a report. */
+  readonly name: string;
+  readonly title: string;
+  readonly caption: string;
+  /** Coloured by the variables of `palette.ts`. */
+  readonly svg: string;
+  /** What is drawn; all rows have the same keys. */
+  readonly rows: readonly Row[];
+  readonly legend: readonly LegendEntry[];
+  /** Wider than a phone: it is scrolled, not shrunk. */
+  readonly isWide?: boolean;
+  /** For points that stand for samples: which of the report's runs, the data of `gallery.ts`. */
+  readonly run?: string;
+}
+
+/** The part of a drawn element that is used here. */
+export interface Drawn {
+  readonly outerHTML: string;
+  readonly children: Iterable<Drawn>;
+  setAttribute(name: string, value: string): void;
+  removeAttribute(name: string): void;
+  querySelectorAll(selector: string): Iterable<Drawn>;
+}
+
+/** Plot draws into a document; this one needs no browser. */
+const { document } = parseHTML("<!doctype html><html></html>") as unknown as {
+  readonly document: NonNullable<Plot.PlotOptions["document"]>;
+};
+
+/**
+ * Draws a plot as SVG that says `label` to those who cannot see it. `change` may alter its elements before they are
+ * written out.
+ */
+export function draw(
+  options: Plot.PlotOptions,
+  label: string,
+  change: (svg: Drawn) => void = () => {},
+): string {
+  const svg = Plot.plot({
+    ...options,
+    document,
+    style: { background: "transparent" },
+  }) as unknown as Drawn;
+  change(svg);
+  // The drawing is one image: names of its parts would not be read.
+  for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  return svg.outerHTML.replaceAll(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2))));
+}
+
+/** The rows as CSV, with a header. */
+export function toCsv(rows: readonly Row[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  const lines = [names, ...rows.map((row) => names.map((name) => String(row[name] ?? "")))];
+  return lines.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
+}
+
+const CHARACTER = 6.2, ENTRY = 26, LINE = 18;
+
+/** The drawing as a file of its own: light, with title and legend. */
+export function svgFile({ svg, title, legend }: Figure): string {
+  const [, , width, height] = /viewBox="(\S+) (\S+) (\S+) (\S+)"/.exec(svg)!.slice(1).map(Number);
+  let [x, y] = [10, height! + LINE];
+  const entries = legend.map(({ name, colour, dash }) => {
+    const taken = ENTRY + CHARACTER * name.length;
+    if (x > 10 && x + taken > width!) [x, y] = [10, y + LINE];
+    const stroke = dash === undefined ? "" : ` stroke-dasharray="${dash}"`;
+    const entry =
+      `<line x1="${x}" x2="${x + 14}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3"${stroke}/>` +
+      `<text x="${x + 18}" y="${y}" dy="0.32em">${escapeHtml(name)}</text>`;
+    x += taken;
+    return entry;
+  });
+  const end = (legend.length > 0 ? y + LINE : height!) + LINE;
+  const body = svg.replace(
+    /^<svg ([^>]*)>/,
+    (_, attributes: string) =>
+      `<svg y="${LINE}" ${attributes.replaceAll(/(role|aria-label|xmlns)="[^"]*"/g, "")}>`,
+  );
+  return withColours(
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${end}" width="${width}" height="${end}" ` +
+      `font-family="system-ui, sans-serif" font-size="11" fill="var(--text)" color="var(--text)">` +
+      `<title>${escapeHtml(title)}</title><rect width="100%" height="100%" fill="var(--page)"/>` +
+      `<text x="10" y="${LINE / 2}" dy="0.32em" font-weight="bold">${escapeHtml(title)}</text>${body}` +
+      `<g transform="translate(0,${LINE})">${entries.join("")}</g></svg>\n`,
+    LIGHT,
+  );
+}

@@ -1,0 +1,134 @@
+/** A report as one HTML file that needs nothing else. */
+import type { Evaluation } from "../../train/records.ts";
+import { MEASURES } from "../console.ts";
+import { formatShare } from "../units.ts";
+import { byGroup, experimentFigures, type GroupedRun, spreadOf } from "./experiment_report.ts";
+import type { Figure } from "./figure.ts";
+import type { Gallery } from "./gallery.ts";
+import { html, Markup } from "./markup.ts";
+import styles from "./page.css" with { type: "text" };
+import script from "./page.js" with { type: "text" };
+import { DARK, declarations, LIGHT } from "./palette.ts";
+import { figuresMarkup, notesMarkup, table } from "./parts.ts";
+import type { RunReport } from "./run_report.ts";
+import { runSection } from "./run_section.ts";
+
+export interface Page {
+  readonly html: string;
+  /** All figures in it, for those who want them as files. */
+  readonly figures: readonly Figure[];
+}
+
+/**
+ * The report of one run, or of several in groups; `gallery` has the samples that figures point to, `notes` say what of
+ * an experiment is left out.
+ */
+export function reportPage(
+  title: string,
+  runs: readonly { readonly group: string; readonly view: RunReport }[],
+  gallery: Gallery,
+  { isExperiment = false, notes = [], now = new Date() }: {
+    isExperiment?: boolean;
+    notes?: readonly string[];
+    now?: Date;
+  } = {},
+): Page {
+  const shared = isExperiment ? experimentFigures(runs) : [];
+  const sections = runs.map(({ view }) => runSection(view, gallery, isExperiment));
+  const body = html`
+    <header>
+      <h1>${title}</h1>
+      <p class="muted">Made by unis on ${now.toISOString().slice(0, 16).replace("T", " ")} UTC.</p>
+    </header>
+    <main>${notesMarkup(notes)}${isExperiment && comparison(runs, shared)}${sections}</main>
+    <div id="card" class="sample" role="status" hidden></div>
+  `;
+  return {
+    html: document(title, body, pageData(runs, gallery)),
+    figures: [...shared, ...runs.flatMap(({ view }) => view.figures)],
+  };
+}
+
+/** Nothing may be fetched: the policy makes browsers hold to it. */
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+function document(title: string, body: Markup, data: unknown): string {
+  const json = JSON.stringify(data).replaceAll("<", "\\u003c");
+  const themes = `:root{${declarations(LIGHT)}}@media (prefers-color-scheme:dark){:root{${
+    declarations(DARK)
+  }}}`;
+  return html`
+    <!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta http-equiv="Content-Security-Policy" content="${POLICY}">
+        <title>${title}</title>
+        <style>${new Markup(themes)}
+    ${new Markup(styles)}</style>
+      </head>
+      <body>
+    ${body}
+    <script type="application/json" id="data">${new Markup(json)}</script>
+    <script type="module">
+    ${new Markup(script)}</script>
+      </body>
+    </html>
+  `.text;
+}
+
+/** What the script needs: samples, and what the heads of each run answered for them. */
+function pageData(runs: readonly { readonly view: RunReport }[], gallery: Gallery): unknown {
+  const answersOf = ({ table, source }: RunReport) =>
+    Object.fromEntries((table?.ids ?? []).flatMap((id, row) => {
+      const number = gallery.find(source, id);
+      if (number === undefined) return [];
+      return [[number, table!.heads.map((head) => table!.classes[table!.predicted.get(head)![row]!]!)]];
+    }));
+  return {
+    samples: gallery.samples,
+    runs: Object.fromEntries(
+      runs.map(({ view }) => [view.key, { heads: view.table?.heads ?? [], answers: answersOf(view) }]),
+    ),
+  };
+}
+
+/** Mean ± standard deviation by method, links to the runs, and the figures of all together. */
+function comparison(runs: readonly GroupedRun[], figures: readonly Figure[]): Markup {
+  const evaluations = byGroup(runs, (view) => view.evaluation);
+  const all = [...evaluations.values()].flat();
+  const measures = MEASURES.filter(([key]) => all.some((one) => one[key] !== undefined));
+  const heads = [...new Set(all.flatMap(({ accuracy }) => Object.keys(accuracy)))];
+  const cell = (values: readonly (number | undefined)[]) => {
+    const known = values.filter((value) => value !== undefined);
+    if (known.length === 0) return "-";
+    const { mean, deviation } = spreadOf(known);
+    return deviation === undefined ? formatShare(mean) : `${formatShare(mean)} ± ${formatShare(deviation)}`;
+  };
+  const last = ({ accuracy }: Evaluation) => Object.keys(accuracy).at(-1)!;
+  return html`<section aria-labelledby="comparison"><h2 id="comparison">Comparison</h2>
+${
+    table(
+      "Test measures of the fused head (of a single modality, its own), mean ± standard deviation over the runs",
+      ["method", "runs", ...measures.map(([, name]) => name)],
+      Array.from(evaluations, ([group, own]) => [
+        group,
+        String(own.length),
+        ...measures.map(([key]) => cell(own.map((one) => one[key]?.[last(one)]))),
+      ]),
+    )
+  }
+${
+    table(
+      "Test accuracy of every head",
+      ["method", ...heads],
+      Array.from(evaluations, ([group, own]) => [
+        group,
+        ...heads.map((head) => cell(own.map((one) => one.accuracy[head]))),
+      ]),
+    )
+  }
+<p>Runs: ${runs.map(({ view }, i) => html`${i > 0 && ", "}<a href="#${view.key}">${view.title}</a>`)}</p>
+${figuresMarkup(figures)}</section>`;
+}

@@ -1,0 +1,129 @@
+/** What a report says of one run. */
+import { basename, join, resolve } from "node:path";
+import type { DataSet } from "../../data/data_set.ts";
+import { exists } from "../../train/files.ts";
+import type { Learner } from "../../train/learner.ts";
+import { type PredictionTable, readPredictions } from "../../train/prediction_table.ts";
+import type { EpochRecord, Evaluation } from "../../train/records.ts";
+import { represent } from "../../train/representations.ts";
+import { type Environment, RunFolder } from "../../train/run_folder.ts";
+import { classFigure, confusionFigure, findTurns, type Turns } from "./answers.ts";
+import { curveFigures } from "./curves.ts";
+import type { Figure } from "./figure.ts";
+import type { Gallery } from "./gallery.ts";
+import { drawRows, mapFigures } from "./maps.ts";
+
+/** A run as its folder tells of it. */
+export interface RunView {
+  /** Of its section and its figures: "run-1". */
+  readonly key: string;
+  readonly title: string;
+  readonly run: RunFolder;
+  readonly records: readonly EpochRecord[];
+  readonly environment: Environment | undefined;
+  /** Of the test split; undefined as long as it has not been tested. */
+  readonly evaluation: Evaluation | undefined;
+  readonly table: PredictionTable | undefined;
+  /** Names its data in the gallery: runs of the same data share their samples. */
+  readonly source: string;
+}
+
+export interface RunReport extends RunView {
+  readonly figures: readonly Figure[];
+  readonly turns: Turns;
+  /** What is left out, and why. */
+  readonly notes: readonly string[];
+}
+
+/** The model and the data of a run, or why they cannot be had. */
+export type Source = { readonly learner: Learner; readonly data: DataSet } | { readonly missing: string };
+
+export interface LookOptions {
+  readonly gallery: Gallery;
+  /** Points of a map, at most. */
+  readonly most: number;
+  /** Draws the samples of maps. */
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+}
+
+/** So many samples that fusion rescues, and as many that it ruins, are shown. */
+export const SHOWN_TURNS = 12;
+
+/** Reads the folder of a run. Throws a UserError where it is none or a file of it is damaged. */
+export function viewRun(path: string, key: string, title = basename(resolve(path))): RunView {
+  const run = RunFolder.open(path);
+  const predictions = join(path, "predictions.csv");
+  return {
+    key,
+    title,
+    run,
+    records: run.records(),
+    environment: run.environment(),
+    evaluation: run.evaluation(),
+    table: exists(predictions) ? readPredictions(predictions) : undefined,
+    source: JSON.stringify(run.config.data),
+  };
+}
+
+/** Draws the figures of a run; those that need its model and data only where `source` has them. */
+export async function reportRun(view: RunView, source: Source, options: LookOptions): Promise<RunReport> {
+  const { records, table, key } = view;
+  const prefix = `${key}-`;
+  const notes: string[] = [];
+  const figures = curveFigures(records, prefix);
+  if (records.length === 0) notes.push("No epoch has been finished yet.");
+  if (table === undefined) {
+    notes.push("The run has not been tested yet: figures of its answers are left out.");
+    return { ...view, figures, turns: { rescued: [], ruined: [] }, notes };
+  }
+  figures.push(classFigure(table, prefix), confusionFigure(table, prefix));
+  const turns = findTurns(table);
+  const reason = "missing" in source ? source.missing : differs(table, source.data);
+  if (reason !== undefined || "missing" in source) {
+    notes.push(`Maps of representations, pictures and texts are left out: ${reason}.`);
+  } else {
+    figures.push(...await maps(view, table, turns, source, options));
+  }
+  return { ...view, figures, turns, notes };
+}
+
+async function maps(
+  { key, run, source }: RunView,
+  table: PredictionTable,
+  { rescued, ruined }: Turns,
+  { learner, data }: { learner: Learner; data: DataSet },
+  { gallery, most, seed, signal }: LookOptions,
+): Promise<Figure[]> {
+  const { weights } = run.checkpoints.loadBest();
+  learner.writeWeights(weights, run.checkpoints.best);
+  const rows = drawRows(table, most, seed);
+  const representations = await represent(learner, data, "test", rows, signal);
+  await gallery.add(source, data, "test", [
+    ...rows,
+    ...rescued.slice(0, SHOWN_TURNS),
+    ...ruined.slice(0, SHOWN_TURNS),
+  ]);
+  return await mapFigures({
+    table,
+    rows,
+    representations,
+    numberOf: (id) => gallery.find(source, id),
+    prefix: `${key}-`,
+    run: key,
+    seed,
+    most,
+    ...(signal && { signal }),
+  });
+}
+
+/** How the data at hand are not those that were tested, if so. */
+function differs({ ids, labels, classes }: PredictionTable, data: DataSet): string | undefined {
+  if (data.count("test") !== ids.length) {
+    return `the data set has ${data.count("test")} test samples now, ${ids.length} were tested`;
+  }
+  const row = ids.findIndex((id, row) =>
+    id !== data.id("test", row) || classes[labels[row]!] !== data.classes[data.label("test", row)]
+  );
+  return row < 0 ? undefined : `test sample ${row + 1} was ${ids[row]}, the data set has another now`;
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Gallery } from "../../src/report/html/gallery.ts";
+import { reportPage } from "../../src/report/html/page.ts";
+import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
+import { tinyData } from "../train/tiny.ts";
+import { data, exampleRun, inFolder } from "./example.ts";
+
+const NAMES = ["accuracy", "loss", "consistency-image-text", "learning-rate", "f1", "confusion-fusion"];
+const MAPS = ["map-image-text", "map-fusion"];
+
+Deno.test("a report has every figure of a run, and its maps lead to samples with pictures, texts and answers", () =>
+  inFolder(async (folder) => {
+    const { path, learner } = await exampleRun(folder, "one");
+    const gallery = new Gallery();
+    const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 20, seed: 1 });
+    learner.dispose();
+    const { html, figures } = reportPage("<one>", [{ group: "", view }], gallery, { now: new Date(0) });
+    assert.deepEqual(figures.map(({ name }) => name), [...NAMES, ...MAPS].map((name) => `run-1-${name}`));
+    assert.deepEqual(view.notes, []);
+
+    const { samples, runs } = JSON.parse(
+      /<script type="application\/json"[^>]*>(.*)<\/script>/.exec(html)![1]!,
+    );
+    const { heads, answers } = runs["run-1"];
+    assert.deepEqual(heads, ["image", "text", "fusion"]);
+    for (const map of figures.filter(({ run }) => run !== undefined)) {
+      const points = [...map.svg.matchAll(/<[^>]*data-sample=[^>]*>/g)].map(([tag]) =>
+        ["sample", "class", "modality"].map((name) => new RegExp(`data-${name}="(\\w+)"`).exec(tag)![1]!)
+      );
+      assert.equal(points.length, 20, map.name);
+      for (const [i, [sample, label, modality]] of points.entries()) {
+        const row = map.rows[i]!, { id, text, image, label: name } = samples[Number(sample)];
+        assert.deepEqual([id, name, modality], [row.id, row.label, row.modality]);
+        assert.equal(name, data.classes[Number(label)]);
+        assert.ok(text.length > 0 && image.startsWith("data:image/png;base64,iVBOR"));
+        assert.deepEqual(answers[sample!], heads.map((head: string) => row[`${head} answers`]));
+      }
+      const spread = new Set(map.rows.map(({ x, y }) => `${x},${y}`));
+      assert.ok(spread.size > 10, "points lie on one another");
+    }
+    const { rows } = figures.find(({ name }) => name === "run-1-confusion-fusion")!;
+    assert.equal(rows.reduce((sum, { count }) => sum + Number(count), 0), data.count("test"));
+
+    assert.match(html, /<title>&lt;one&gt;<\/title>/);
+    assert.match(html, /x &lt;b&gt; \(software\)/);
+    assert.ok(!/(src|href)="(?!data:|#)/.test(html), "the page fetches something");
+    for (const heading of ["Rescued by fusion", "Ruined by fusion", "Configuration"]) {
+      assert.ok(html.includes(heading));
+    }
+  }));
+
+Deno.test("a report without model or data says what it leaves out", () =>
+  inFolder(async (folder) => {
+    const { path, learner } = await exampleRun(folder, "one");
+    const options = () => ({ gallery: new Gallery(), most: 20, seed: 1 });
+    const moved = await reportRun(viewRun(path, "run-1"), { missing: "images/ is gone" }, options());
+    assert.deepEqual(moved.figures.map(({ name }) => name), NAMES.map((name) => `run-1-${name}`));
+    assert.match(moved.notes[0]!, /left out: images\/ is gone/);
+    assert.match(reportPage("x", [{ group: "", view: moved }], new Gallery()).html, /images\/ is gone/);
+
+    const other = tinyData({ train: 16, validation: 4, test: 31 });
+    const { notes, figures } = await reportRun(viewRun(path, "run-1"), { learner, data: other }, options());
+    assert.match(notes[0]!, /31 test samples now, 30 were tested/);
+    assert.equal(figures.length, NAMES.length);
+    learner.dispose();
+
+    Deno.removeSync(join(path, "predictions.csv"));
+    const untested = await reportRun(viewRun(path, "run-1"), { missing: "" }, options());
+    assert.match(untested.notes[0]!, /not been tested/);
+    assert.equal(untested.figures.length, 4);
+    Deno.removeSync(join(path, "metrics.jsonl"));
+    const unborn = await reportRun(viewRun(path, "run-1"), { missing: "" }, options());
+    assert.deepEqual(unborn.figures, []);
+    assert.match(
+      reportPage("x", [{ group: "", view: unborn }], new Gallery()).html,
+      /No epoch has been finished/,
+    );
+  }));
+
+Deno.test("the report of a single modality has its map and no word of fusion", () =>
+  inFolder(async (folder) => {
+    const { path, learner } = await exampleRun(folder, "one", { settings: ["method=image"] });
+    const gallery = new Gallery();
+    const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 9, seed: 1 });
+    learner.dispose();
+    assert.deepEqual(view.figures.slice(-3).map(({ name, rows }) => [name, rows.length]), [
+      ["run-1-f1", 3],
+      ["run-1-confusion-image", 9],
+      ["run-1-map-image", 9],
+    ]);
+    assert.ok(!reportPage("x", [{ group: "", view }], gallery).html.includes("by fusion"));
+  }));
+
+Deno.test("the same run gives the same report", () =>
+  inFolder(async (folder) => {
+    const { path, learner } = await exampleRun(folder, "one");
+    const make = async () => {
+      const gallery = new Gallery();
+      const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 12, seed: 1 });
+      return reportPage("x", [{ group: "", view }], gallery, { now: new Date(0) }).html;
+    };
+    assert.equal(await make() === await make(), true);
+    learner.dispose();
+  }));
