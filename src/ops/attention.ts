@@ -73,7 +73,6 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     Elem: dtype,
     WG,
     DIM4: Math.ceil(dim / 4),
-    MASKED: mask !== undefined,
     DROPOUT: dropout.probability > 0,
   };
   const params = {
@@ -81,6 +80,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     queries: queries!,
     keys: keys!,
     dim,
+    masked: Number(mask !== undefined),
     scale: 1 / Math.sqrt(dim),
     ...dropoutParams(dropout.probability, dropout.key),
   };

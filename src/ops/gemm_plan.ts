@@ -135,10 +135,19 @@ function leastSplits({ k }: GemmShape): number {
 
 // ---- lanes
 
-/** Sixteen rows by what of 128 columns the result has for all eight lanes. */
+/** Results of fewer columns are cut into narrow tiles: those of 128 would be wasted in part, or too few for the cores. */
+const WIDE_RESULT = 256;
+
+/**
+ * Sixteen rows by 128 columns where the result is wide, else by 64 or 32: few kinds, for each is a kernel to compile. Eight
+ * rows where elements are reached one at a time: that is long code, and takes a software adapter seconds to compile.
+ */
 function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
-  const columns = shape.n <= 32 ? 1 : shape.n <= 64 ? 2 : 4;
-  return { form: "lanes", rows: 4, columns, operands: lanesOperands(gpu, shape), splits: leastSplits(shape) };
+  const { a, b, c } = takesVec4(shape);
+  const rows = a && b && c ? 4 : 2;
+  const isWide = rows === 4 && shape.n >= WIDE_RESULT && workgroups(shape, [16, 128]) >= FEW_WORKGROUPS;
+  const columns = isWide ? 4 : shape.n > 32 ? 2 : 1;
+  return { form: "lanes", rows, columns, operands: lanesOperands(gpu, shape), splits: leastSplits(shape) };
 }
 
 /** Textures where all that has whole vec4s fits. */
@@ -256,15 +265,10 @@ function defaultTiles(gpu: PlanDevice, shape: GemmShape): TilesPlan {
     suitable.find((tile) =>
       workgroups(shape, [tile.tileM, tile.tileN]) * tilesSplits(shape, tile) >= ENOUGH_WORKGROUPS
     ) ?? suitable.find(({ tileM }) => tileM === 32) ?? suitable.at(-1)!;
-  return tilesPlan(shape, tile, defaultSlices(gpu, shape, tile), tilesSplits(shape, tile));
+  return tilesPlan(tile, defaultSlices(gpu, shape, tile), tilesSplits(shape, tile));
 }
 
-function tilesPlan(
-  shape: GemmShape,
-  tile: Tile,
-  slices: Slices,
-  splits: number,
-): TilesPlan {
+function tilesPlan(tile: Tile, slices: Slices, splits: number): TilesPlan {
   return { form: "tiles", ...tile, ...slices, operands: "storage", splits };
 }
 
@@ -273,7 +277,7 @@ function* tilesPlans(gpu: PlanDevice, shape: GemmShape): Generator<TilesPlan> {
     if (!suits(gpu, shape, tile)) continue;
     for (const slices of slicesFor(gpu.limits.maxComputeWorkgroupStorageSize, shape, tile)) {
       for (const splits of new Set([leastSplits(shape), tilesSplits(shape, tile)])) {
-        yield tilesPlan(shape, tile, slices, splits);
+        yield tilesPlan(tile, slices, splits);
       }
     }
   }

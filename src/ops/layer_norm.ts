@@ -8,14 +8,28 @@ import { sumTo } from "./reduction.ts";
 import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
 import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("layerNorm", [layerNorm_]);
+const byWorkgroup = defineRowKernel("layerNorm", [layerNorm_]);
+const byLane = defineRowKernel("layerNorm_lane", [layerNorm_], "lane");
 
-/** Workgroups that keep an adapter busy; rows beyond are taken one after the other. */
-const WORKGROUPS = { software: 64, gpu: 1024 };
+/** Teams that keep an adapter busy; rows beyond are taken one after the other. */
+const TEAMS = { software: 64, gpu: 1024 };
+/** On a processor a lane holds a row of so many packs alone. */
+const PACKS_OF_LANE = 32;
+const LANE_TEAMS = 128;
 
-function rowsEach({ gpu }: Tensor, { rows, steps }: RowPlan): number {
-  const loopsOfOneRow = 4 * steps + 32; // four walks of the row, the lanes' sums
-  return Math.min(Math.ceil(rows / WORKGROUPS[gpu.adapterClass]), Math.floor(MAX_ITERATIONS / loopsOfOneRow));
+/** Who takes how many rows. */
+function planTeams({ gpu }: Tensor, { rows, steps, constants, variant }: RowPlan) {
+  const isAlone = gpu.adapterClass === "software" && constants.PACKS <= PACKS_OF_LANE;
+  const loopsOfOneRow = 4 * (isAlone ? constants.PACKS : steps) + 32; // four walks of the row, the lanes' sums
+  const teams = isAlone ? LANE_TEAMS : TEAMS[gpu.adapterClass];
+  const rowsEach = Math.min(Math.ceil(rows / teams), Math.floor(MAX_ITERATIONS / loopsOfOneRow));
+  const shares = Math.ceil(rows / rowsEach);
+  return {
+    kernel: variant(isAlone ? byLane : byWorkgroup),
+    rowsEach,
+    shares,
+    groups: isAlone ? Math.ceil(shares / constants.WG) : shares,
+  };
 }
 
 /**
@@ -36,19 +50,19 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
     }
   }
   const { gpu } = x;
-  const params = { rows, rows_each: rowsEach(x, plan), epsilon };
-  const groups = Math.ceil(rows / params.rows_each);
+  const { kernel, rowsEach, shares, groups } = planTeams(x, plan);
+  const params = { rows, rows_each: rowsEach, epsilon, added: 0 };
   const y = Tensor.empty(gpu, x.shape, dtype, needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
-  gpu.dispatch(plan.variant(kernel), "forward", { x, gamma, beta, y, moments }, params, groups, constants);
+  gpu.dispatch(kernel, "forward", { x, gamma, beta, y, moments }, params, groups, constants);
   return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
     const sink = sinks[0]?.dtype === dtype ? sinks[0] : undefined;
     const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
-    const dgamma = Tensor.empty(gpu, [groups, cols]);
-    const dbeta = Tensor.empty(gpu, [groups, cols]);
+    const dgamma = Tensor.empty(gpu, [shares, cols]);
+    const dbeta = Tensor.empty(gpu, [shares, cols]);
     const buffers = { x, gamma, moments_saved: moments, dy, dx, dgamma, dbeta };
-    const added = { ...constants, ADDED: sink !== undefined };
-    gpu.dispatch(plan.variant(kernel), "backward", buffers, params, groups, added);
+    const added = { ...params, added: Number(sink !== undefined) };
+    gpu.dispatch(kernel, "backward", buffers, added, groups, constants);
     return [
       dx,
       needed[1] ? sumTo(dgamma, [cols], sinks[1]) : undefined,

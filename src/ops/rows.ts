@@ -8,6 +8,8 @@ import byFour from "../../wgsl/rows/by_four.wgsl" with { type: "text" };
 import byOne from "../../wgsl/rows/by_one.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import row_ from "../../wgsl/rows/row.wgsl" with { type: "text" };
+import teamLane from "../../wgsl/rows/team_lane.wgsl" with { type: "text" };
+import teamWorkgroup from "../../wgsl/rows/team_workgroup.wgsl" with { type: "text" };
 import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 /** One kernel in two variants: rows taken four elements at a time, or one where four does not divide the width. */
@@ -16,10 +18,18 @@ export interface RowKernel {
   readonly one: KernelSource;
 }
 
-export function defineRowKernel(label: string, files: readonly string[]): RowKernel {
+const TEAMS = { workgroup: teamWorkgroup, lane: teamLane };
+
+/** `team`: who works on a row together, the lanes of a workgroup or each lane alone. */
+export function defineRowKernel(
+  label: string,
+  files: readonly string[],
+  team: keyof typeof TEAMS = "workgroup",
+): RowKernel {
+  const shared = [...files, row_, TEAMS[team], workgroup, grid];
   return {
-    four: defineKernel(label, [...files, row_, byFour, workgroup, grid]),
-    one: defineKernel(label, [...files, row_, byOne, workgroup, grid]),
+    four: defineKernel(label, [...shared, byFour]),
+    one: defineKernel(label, [...shared, byOne]),
   };
 }
 

@@ -9,12 +9,11 @@
 alias Elem = f32;
 const WG: u32 = 64u;
 const DIM4: u32 = 16u; // dim / 4, rounded up
-const MASKED: bool = false;
 const DROPOUT: bool = false;
 const LOWEST: f32 = -3.4028234e38;
 
 // `count` invocations: `blocks` of four queries, or of four keys, a head of a sample.
-struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, dim: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, dim: u32, masked: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(5) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out
@@ -43,7 +42,7 @@ fn stats_of(at: Place, query: u32) -> u32 {
 fn kept_keys(at: Place, key: u32) -> vec4<bool> {
   let keys = vec4u(key, key + 1u, key + 2u, key + 3u);
   let inside = keys < vec4u(params.keys);
-  if (!MASKED) { return inside; }
+  if (params.masked == 0u) { return inside; }
   let i = at.batch * params.keys + min(keys, vec4u(params.keys - 1u));
   return inside & (vec4u(mask[i.x], mask[i.y], mask[i.z], mask[i.w]) != vec4u(0u));
 }

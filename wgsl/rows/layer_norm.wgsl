@@ -1,11 +1,11 @@
 // h = (x - mean) r,   r = 1 / sqrt(variance + epsilon),   y = gamma h + beta
 // With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma = sum over rows of dy h,   dbeta = that of dy
-// One workgroup `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share of
-// dgamma and dbeta gathers in registers. Variance by a second pass over the held row. Means are taken relative to the
+// One team of lanes `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share
+// of dgamma and dbeta gathers in registers. Variance by a second pass over the held row. Means are taken relative to the
 // row's first element, and saved so: a large common offset then costs no digits.
 // x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
-// Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
-struct Params { rows: u32, rows_each: u32, epsilon: f32 }
+// Needs: rows/row.wgsl, rows/team_*.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
+struct Params { rows: u32, rows_each: u32, epsilon: f32, added: u32 } // added: 1 where dx is added to what it holds
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
 @group(0) @binding(2) var<storage, read> gamma: array<Wide>;
@@ -20,11 +20,11 @@ var<private> held: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = flat_group(group, groups) * params.rows_each;
+  let first = (flat_group(group, groups) * WG + lane) / TEAM * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
-    let pack = lane + step * WG;
+    let pack = lane % TEAM + step * TEAM;
     if (inside(pack)) {
       held_gamma[step] = gamma[pack];
       held_beta[step] = beta[pack];
@@ -34,47 +34,46 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let origin = element(Wide(x[row * PACKS]), 0u);
     var sum = Wide(0.0);
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane + step * WG;
+      let pack = lane % TEAM + step * TEAM;
       if (inside(pack)) {
         held[step] = Wide(x[row * PACKS + pack]) - origin;
         sum += held[step];
       }
     }
-    let mean = workgroup_sum(lane, total(sum)) / COLS;
+    let mean = team_sum(lane, total(sum)) / COLS;
     var squares = Wide(0.0);
     for (var step = 0u; step < STEPS; step++) {
-      if (inside(lane + step * WG)) {
+      if (inside(lane % TEAM + step * TEAM)) {
         held[step] -= mean;
         squares += held[step] * held[step];
       }
     }
-    let r = 1.0 / sqrt(workgroup_sum(lane, total(squares)) / COLS + params.epsilon);
+    let r = 1.0 / sqrt(team_sum(lane, total(squares)) / COLS + params.epsilon);
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane + step * WG;
+      let pack = lane % TEAM + step * TEAM;
       if (inside(pack)) { y[row * PACKS + pack] = Pack(held_gamma[step] * (held[step] * r) + held_beta[step]); }
     }
-    if (lane == 0u) { moments[row] = vec2f(mean, r); }
+    if (lane % TEAM == 0u) { moments[row] = vec2f(mean, r); }
   }
 }
 
-const ADDED: bool = false; // to what dx holds
 @group(0) @binding(3) var<storage, read> moments_saved: array<vec2f>;
 @group(0) @binding(4) var<storage, read> dy: array<Pack>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Pack>;
-@group(0) @binding(6) var<storage, read_write> dgamma: array<Wide>; // [workgroups, cols]
-@group(0) @binding(7) var<storage, read_write> dbeta: array<Wide>; // [workgroups, cols]
+@group(0) @binding(6) var<storage, read_write> dgamma: array<Wide>; // [teams, cols]
+@group(0) @binding(7) var<storage, read_write> dbeta: array<Wide>; // [teams, cols]
 var<private> held_dy: array<Wide, STEPS>;
 var<private> sum_gamma: array<Wide, STEPS>;
 var<private> sum_beta: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let share = flat_group(group, groups);
+  let share = (flat_group(group, groups) * WG + lane) / TEAM;
   let first = share * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
-    let pack = lane + step * WG;
+    let pack = lane % TEAM + step * TEAM;
     if (inside(pack)) { held_gamma[step] = gamma[pack]; }
     sum_gamma[step] = Wide(0.0);
     sum_beta[step] = Wide(0.0);
@@ -86,7 +85,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     var sum = Wide(0.0);
     var projection = Wide(0.0);
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane + step * WG;
+      let pack = lane % TEAM + step * TEAM;
       if (inside(pack)) {
         held[step] = (Wide(x[row * PACKS + pack]) - origin - mean) * r;
         held_dy[step] = Wide(dy[row * PACKS + pack]);
@@ -97,19 +96,21 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         projection += held_dy[step] * held[step];
       }
     }
-    let mean_g = workgroup_sum(lane, total(sum)) / COLS;
-    let mean_gh = workgroup_sum(lane, total(projection)) / COLS;
+    let mean_g = team_sum(lane, total(sum)) / COLS;
+    let mean_gh = team_sum(lane, total(projection)) / COLS;
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane + step * WG;
+      let pack = lane % TEAM + step * TEAM;
       if (inside(pack)) {
         let at = row * PACKS + pack;
         let gradient = r * (held_dy[step] - mean_g - held[step] * mean_gh);
-        if (ADDED) { dx[at] = Pack(Wide(dx[at]) + gradient); } else { dx[at] = Pack(gradient); }
+        var before = Wide(0.0);
+        if (params.added == 1u) { before = Wide(dx[at]); }
+        dx[at] = Pack(before + gradient);
       }
     }
   }
   for (var step = 0u; step < STEPS; step++) {
-    let pack = lane + step * WG;
+    let pack = lane % TEAM + step * TEAM;
     if (inside(pack)) {
       dgamma[share * PACKS + pack] = sum_gamma[step];
       dbeta[share * PACKS + pack] = sum_beta[step];

@@ -1,0 +1,3 @@
+// Every lane of a workgroup works on a row of its own: no barriers, which on a processor cost more than a short row.
+const TEAM: u32 = 1u;
+fn team_sum(_lane: u32, value: f32) -> f32 { return value; }
