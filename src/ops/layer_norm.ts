@@ -15,7 +15,7 @@ const byLane = defineRowKernel("layerNorm_lane", [layerNorm_], "lane");
 const TEAMS = { software: 64, gpu: 1024 };
 /** On a processor a lane holds a row of so many packs alone. */
 const PACKS_OF_LANE = 32;
-const LANE_TEAMS = 128;
+const LANE_TEAMS = 64;
 
 /** Who takes how many rows. */
 function planTeams({ gpu }: Tensor, { rows, steps, constants, variant }: RowPlan) {

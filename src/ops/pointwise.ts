@@ -1,7 +1,7 @@
 /** Pointwise ops: functions of one tensor, arithmetic of two with broadcasting, fills and copies. */
 import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { broadcastShapes, sameShape, type Shape, showShape } from "../tensor/shape.ts";
+import { broadcastShapes, sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { type DType, Tensor } from "../tensor/tensor.ts";
 import { collapse } from "./broadcast.ts";
@@ -122,7 +122,26 @@ const subKernel = binaryKernel("sub", sub_);
 const mulKernel = binaryKernel("mul", mul_);
 const divKernel = binaryKernel("div", div_);
 
-const NO_STRIDES = { d1: 0, d2: 0, d3: 0, sa0: 0, sa1: 0, sa2: 0, sa3: 0, sb0: 0, sb1: 0, sb2: 0, sb3: 0 };
+const NO_STRIDES = {
+  count_b: 0,
+  d1: 0,
+  d2: 0,
+  d3: 0,
+  sa0: 0,
+  sa1: 0,
+  sa2: 0,
+  sa3: 0,
+  sb0: 0,
+  sb1: 0,
+  sb2: 0,
+  sb3: 0,
+};
+
+/** True when a tensor becomes one of `shape` by being repeated as a whole, over leading dimensions. */
+function repeatsWhole(own: Shape, shape: Shape): boolean {
+  const inner = own.slice(own.findIndex((size) => size !== 1));
+  return sizeOf(own) > 1 && sameShape(inner, shape.slice(shape.length - inner.length));
+}
 
 /**
  * The values of `op(a, b)`; `grads` gives those of the gradients before they are summed to the inputs' shapes. `mixed`
@@ -144,11 +163,14 @@ function binary(
   if (sameShape(a.shape, b.shape)) {
     const params = { count: y.size, ...NO_STRIDES };
     a.gpu.dispatch(kernel, "same", { a4: a, b4: b, y4: y }, params, groupsOf(vectorsOf(y)), constants);
+  } else if (sameShape(a.shape, shape) && repeatsWhole(b.shape, shape) && b.size % 4 === 0) {
+    const params = { count: y.size, ...NO_STRIDES, count_b: b.size };
+    a.gpu.dispatch(kernel, "repeat", { a4: a, b4: b, y4: y }, params, groupsOf(vectorsOf(y)), constants);
   } else {
     const { dims: [, d1, d2, d3], strides: [sa, sb] } = collapse(shape, [a.shape, b.shape]);
     const [sa0, sa1, sa2, sa3] = sa!;
     const [sb0, sb1, sb2, sb3] = sb!;
-    const params = { count: y.size, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 };
+    const params = { count: y.size, count_b: 0, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 };
     a.gpu.dispatch(kernel, "broadcast", { a, b, y }, params, groupsOf(y.size), constants);
   }
   return record(y, [a, b], saved, (dy, needed, sinks) => [

@@ -9,10 +9,10 @@ fn load_part(i: u32) -> vec4f { return vec4f(parts[i], parts[i + 1u], parts[i + 
 fn put(i: u32, value: f32) {
   if (ADDED) { c[i] += Result(value); } else { c[i] = Result(value); }
 }
-fn store_row(z: u32, m: u32, n: u32, value: vec4f) {
+fn store_row(z: u32, m: u32, n: u32, value: vec4f, bias4: vec4f) {
   if (m >= params.m) { return; }
   let i = (z * params.m + m) * params.n + n;
-  let result = epilogue(value, n / 4u, 0u);
+  let result = epilogue(value, bias4, 0u);
   put(i, result.x);
   if (n + 1u < params.n) { put(i + 1u, result.y); }
   if (n + 2u < params.n) { put(i + 2u, result.z); }
@@ -20,8 +20,9 @@ fn store_row(z: u32, m: u32, n: u32, value: vec4f) {
 }
 fn store(z: u32, m: u32, n: u32, block: mat4x4f) {
   if (n >= params.n) { return; }
-  store_row(z, m, n, block[0]);
-  store_row(z, m + 1u, n, block[1]);
-  store_row(z, m + 2u, n, block[2]);
-  store_row(z, m + 3u, n, block[3]);
+  let bias4 = addend(n / 4u);
+  store_row(z, m, n, block[0], bias4);
+  store_row(z, m + 1u, n, block[1], bias4);
+  store_row(z, m + 2u, n, block[2], bias4);
+  store_row(z, m + 3u, n, block[3], bias4);
 }

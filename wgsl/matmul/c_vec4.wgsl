@@ -6,16 +6,17 @@ const ADDED: bool = false; // the result is added to what c holds
 
 fn load_part(i: u32) -> vec4f { return parts[i / 4u]; }
 
-fn store_row(z: u32, m: u32, n: u32, value: vec4f) {
+fn store_row(z: u32, m: u32, n: u32, value: vec4f, bias4: vec4f) {
   if (m >= params.m) { return; }
   let i = ((z * params.m + m) * params.n + n) / 4u;
-  let result = vec4<Result>(epilogue(value, n / 4u, i));
+  let result = vec4<Result>(epilogue(value, bias4, i));
   if (ADDED) { c[i] += result; } else { c[i] = result; }
 }
 fn store(z: u32, m: u32, n: u32, block: mat4x4f) {
   if (n >= params.n) { return; }
-  store_row(z, m, n, block[0]);
-  store_row(z, m + 1u, n, block[1]);
-  store_row(z, m + 2u, n, block[2]);
-  store_row(z, m + 3u, n, block[3]);
+  let bias4 = addend(n / 4u);
+  store_row(z, m, n, block[0], bias4);
+  store_row(z, m + 1u, n, block[1], bias4);
+  store_row(z, m + 2u, n, block[2], bias4);
+  store_row(z, m + 3u, n, block[3], bias4);
 }

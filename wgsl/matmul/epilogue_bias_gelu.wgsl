@@ -1,4 +1,5 @@
 // c = gelu(a · b + bias)
 // Needs: lib/gelu.wgsl
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
-fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return gelu(value + bias[column]); }
+fn addend(column: u32) -> vec4f { return bias[column]; }
+fn epilogue(value: vec4f, bias4: vec4f, i: u32) -> vec4f { return gelu(value + bias4); }

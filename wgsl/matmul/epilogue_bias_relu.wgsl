@@ -1,3 +1,4 @@
 // c = max(a · b + bias, 0)
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
-fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return max(value + bias[column], vec4f(0.0)); }
+fn addend(column: u32) -> vec4f { return bias[column]; }
+fn epilogue(value: vec4f, bias4: vec4f, i: u32) -> vec4f { return max(value + bias4, vec4f(0.0)); }

@@ -1,2 +1,4 @@
-// c = a · b.   Epilogues get four elements of a row, their column / 4, and their place in c / 4.
-fn epilogue(value: vec4f, column: u32, i: u32) -> vec4f { return value; }
+// c = a · b.   Epilogues get four elements of a row, what `addend` gave for their column / 4 (loaded once for many rows), and
+// their place in c / 4.
+fn addend(column: u32) -> vec4f { return vec4f(); }
+fn epilogue(value: vec4f, bias4: vec4f, i: u32) -> vec4f { return value; }

@@ -13,5 +13,5 @@ fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var s = 0u; s < params.splits; s++) {
     total += load_part(((z * params.splits + s) * params.m + m) * params.n + n);
   }
-  store_row(z, m, n, total);
+  store_row(z, m, n, total, addend(n / 4u));
 }

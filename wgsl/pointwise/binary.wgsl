@@ -1,12 +1,13 @@
-// y = op(a, b).   `same`: equal shapes, one invocation four elements.   `broadcast`: one invocation one element; a and
-// b are read through strides that are 0 along the dimensions they are repeated over.
+// y = op(a, b).   `same`: equal shapes, one invocation four elements.   `repeat`: as `same`, with a b that is repeated as a
+// whole, over leading dimensions.   `broadcast`: one invocation one element; a and b are read through strides that are 0
+// along the dimensions they are repeated over.
 // Needs: a file that declares `op`; lib/grid.wgsl, lib/strided.wgsl
 alias Elem = f32;
 alias ElemB = f32; // of b; f32 where it is a parameter and a is f16
 const WG: u32 = 64u;
 
 // The broadcast shape is [.., d1, d2, d3]; sa and sb are the strides of a and b in elements.
-struct Params { count: u32, d1: u32, d2: u32, d3: u32, sa0: u32, sa1: u32, sa2: u32, sa3: u32, sb0: u32, sb1: u32, sb2: u32, sb3: u32 }
+struct Params { count: u32, count_b: u32, d1: u32, d2: u32, d3: u32, sa0: u32, sa1: u32, sa2: u32, sa3: u32, sb0: u32, sb1: u32, sb2: u32, sb3: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(1) var<storage, read> a4: array<vec4<Elem>>;
@@ -17,6 +18,12 @@ struct Params { count: u32, d1: u32, d2: u32, d3: u32, sa0: u32, sa1: u32, sa2: 
 fn same(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
   if (4u * i < params.count) { y4[i] = vec4<Elem>(op(vec4f(a4[i]), vec4f(b4[i]))); }
+}
+
+@compute @workgroup_size(WG)
+fn repeat(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (4u * i < params.count) { y4[i] = vec4<Elem>(op(vec4f(a4[i]), vec4f(b4[i % (params.count_b / 4u)]))); }
 }
 
 @group(0) @binding(1) var<storage, read> a: array<Elem>;
