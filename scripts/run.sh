@@ -145,13 +145,13 @@ if [ -z "${DENO_DIR:-}${XDG_CACHE_HOME:-}" ] && ! [ -w "${HOME:-}" ]; then
 fi
 
 if [ $# -eq 0 ]; then
-  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, evaluate, test, check, bench, compile)"
+  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, experiment, evaluate, report, export, data, tune, test, check, bench, compile)"
   exit 2
 fi
 find_deno || install_deno
 install_dependencies
 case $1 in
-  check | compile) ;; # neither computes anything
+  check | compile | data) ;; # these compute nothing
   *) need_adapter ;;
 esac
 exec "$deno" task "$@"

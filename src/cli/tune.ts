@@ -19,7 +19,7 @@ import { chooseConfig, type ConfigFlags } from "./train.ts";
 export async function tune(flags: ConfigFlags, given: readonly string[]): Promise<void> {
   const note = (message: string) => console.log(message);
   const { config, folders } = await chooseConfig(flags, given, new DownloadBar(note));
-  const gpu = await openDevice(flags.device, note);
+  const gpu = await openDevice(flags.device, () => {}); // a cache that cannot be used is told of when it is replaced
   using stop = new Stop(note);
   try {
     if (!gpu.features.has("timestamp-query")) {
