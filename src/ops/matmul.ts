@@ -5,7 +5,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { gemm } from "./gemm.ts";
-import { gelu, geluGrad, reluGrad } from "./pointwise.ts";
+import { full, gelu, geluGrad, reluGrad } from "./pointwise.ts";
 import { sumTo, viewAs } from "./reduction.ts";
 
 export interface MatmulOptions {
@@ -127,8 +127,10 @@ export function linear(
   return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight, ...saved], (dy, needed, sinks) => {
     const dh = activation === "relu" ? reluGrad(y, dy) : h ? geluGrad(h, dy) : dy;
     const operand = cast(dh, dtype);
-    // Where the gradient of the bias is there to be added to, the product for that of the weight does so on the way.
-    const rowSums = needed[1] && needed[2] && dh === operand ? sinks[2] : undefined;
+    // The product for the gradient of the weight reads what that of the bias is the sum of, and adds it up on the way.
+    const rowSums = needed[1] && needed[2] && dh === operand
+      ? sinks[2] ?? full(x.gpu, [outputs!], 0)
+      : undefined;
     return [
       needed[0]
         ? viewAs(gemm(operand, weight, { m, n: inputs!, k: outputs!, into: sinks[0] }), x.shape)

@@ -136,7 +136,7 @@ Deno.test("micro_batch auto is the largest part of the batch that the memory lim
 
 Deno.test("micro_batch auto takes more samples with checkpointing, and plans take no device memory", () => {
   const live = shared.memory.live;
-  const settings = ["training.memory_limit=3000000", ...deeper, "training.micro_batch=auto"];
+  const settings = ["training.memory_limit=2500000", ...deeper, "training.micro_batch=auto"];
   const [plain, checkpointed] = [false, true].map((on) =>
     settled(auto(...settings, `model.checkpointing=${on}`))
   );

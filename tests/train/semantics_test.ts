@@ -39,7 +39,7 @@ const range = (start: number, end: number) => Array.from({ length: end - start }
 Deno.test("--semantics authors turns every switch on, each can be set alone, and none is on by default", () => {
   const { emoji } = PRESETS;
   const names = Object.keys(SEMANTICS.authors);
-  assert.equal(names.length, 10);
+  assert.equal(names.length, 9);
   assert.ok(Object.values(SEMANTICS.authors).every((on) => on));
   assert.ok(Object.values(emoji.semantics).every((on) => !on));
   for (const name of names) {
