@@ -151,7 +151,7 @@ fi
 find_deno || install_deno
 install_dependencies
 case $1 in
-  check | compile | data) ;; # these compute nothing
+  check | compile | data | export) ;; # these need no device
   *) need_adapter ;;
 esac
 exec "$deno" task "$@"

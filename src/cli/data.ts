@@ -25,7 +25,10 @@ export async function verify({ data, set = [], partial = false, json = false }: 
   const found = await verification(config, !partial, console.warn);
   console.log(json ? JSON.stringify(found, null, 2) : summaryOf(found).join("\n"));
   if (isSound(found)) return;
-  throw new CheckFailed(`${formatCount(verificationLines(found).length)} things are wrong with ${data}`);
+  const { length } = verificationLines(found);
+  throw new CheckFailed(
+    `${length === 1 ? "1 thing is" : `${formatCount(length)} things are`} wrong with ${data}`,
+  );
 }
 
 /** The faults of the data set of a configuration, whatever its counts. */

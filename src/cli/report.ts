@@ -20,6 +20,7 @@ import { loadRunData } from "../train/assembly.ts";
 import { exists } from "../train/files.ts";
 import { Interrupted } from "../train/interrupt.ts";
 import { Learner } from "../train/learner.ts";
+import { withPossiblePrecision } from "../train/precision.ts";
 import { openDevice } from "./device.ts";
 import { Stop } from "./stop.ts";
 
@@ -112,7 +113,7 @@ async function withModel(view: RunView, device: LazyDevice, options: LookOptions
   try {
     const gpu = await device.open();
     data = await loadRunData(run, console.warn);
-    learner = new Learner(gpu, run.config, data);
+    learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), data);
     return await reportRun(view, { learner, data }, options);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof AdapterError)) throw error;

@@ -42,7 +42,7 @@ export function isSound({ faults, counts, expected }: Verification): boolean {
     SPLITS.every((split) => expected === null || counts[split] === expected[split]);
 }
 
-/** Verifies a data set. Of samples that share an id or an image, all but one are faulty. */
+/** Verifies a data set. Of samples that share an id, all but one are faulty; of those of several splits that share an image, those of one split alone are not. */
 export async function verifyListing(listing: Listing, options: VerifyOptions): Promise<Verification> {
   const { samples, classes, modalities } = listing;
   const found = new Map<Listed, Fault>();

@@ -56,7 +56,12 @@ export class UnisMmc {
     this.#method = methodOf(config.method, names);
     const isSingle = this.#method === SINGLE;
     if (!isSingle && names.length < 2) {
-      throw new UserError(`Cannot fuse ${names.length} modalities (${names.join(", ")}): give at least two`);
+      throw new UserError(
+        `Cannot fuse ${names.length} modalities (${
+          names.join(", ")
+        }): give at least two, or as "method" the name of the ` +
+          "one to learn from",
+      );
     }
     for (const name of names) {
       if (RESERVED.includes(name) || !/^[\w-]+$/.test(name)) {

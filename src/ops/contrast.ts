@@ -112,8 +112,8 @@ export function countEqual(a: Tensor, b: Tensor): Tensor {
 /**
  * L = −log(Σ_{n∈P∪S} exp(sₙ/τ) / Σ_n exp(sₙ/τ)), equation 2 of the paper, from the similarities s [rows] of paired
  * representations, their kinds u32 [rows] and τ > 0; gives []. With nothing in the numerator, or nothing in the
- * denominator alone, both loss and gradient are exactly 0. `parts` leaves parts of the equation out. Throws RangeError
- * beyond 262,144 rows or for another τ.
+ * denominator alone, both loss and gradient are exactly 0, but for what `divided` adds to the loss. `parts` changes parts
+ * of the equation. Throws RangeError beyond 262,144 rows or for another τ.
  */
 export function unimodalContrast(
   similarity: Tensor,

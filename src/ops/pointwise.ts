@@ -258,7 +258,7 @@ export function accumulate(into: Tensor, addend: Tensor): void {
   }
   const addends = windows(addend);
   for (const [i, sum4] of windows(into).entries()) {
-    const count = sum4.bytes / into.bytes * into.size;
+    const count = sum4.bytes / (dtype === "f32" ? 4 : 2);
     const params = { count, ...NO_STRIDES };
     const constants = { Elem: dtype, ElemB: dtype };
     const work = () => ({ bytes: 3 * sum4.bytes });

@@ -1,4 +1,4 @@
-/** What kernels share that work on rows: along the last axis, the lanes of one workgroup together on one row. */
+/** What kernels share that work on rows: along the last axis, a team of lanes together on one row. */
 import type { Constants, KernelSource } from "../gpu/kernel.ts";
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Tensor } from "../tensor/tensor.ts";

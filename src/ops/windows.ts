@@ -26,13 +26,14 @@ export interface RowWindow {
   readonly range: BufferRange;
 }
 
-/** As `windows`, in whole rows of a matrix of four-byte elements. Throws RangeError where 64 rows do not fit a binding. */
+/** As `windows`, in whole rows of a matrix. Throws RangeError where 64 rows (128 of f16) do not fit a binding. */
 export function rowWindows(matrix: Tensor): readonly RowWindow[] {
   const [rows, width] = matrix.shape as [number, number];
   const limit = matrix.gpu.limits.maxStorageBufferBindingSize;
   if (matrix.bytes <= limit) return [{ first: 0, end: rows, range: matrix }];
-  const rowBytes = 4 * width;
-  const step = ALIGNMENT / 4; // so many rows end at a place where a binding may start, whatever their width
+  const elementBytes = matrix.bytes / matrix.size;
+  const rowBytes = elementBytes * width;
+  const step = ALIGNMENT / elementBytes; // so many rows end where a binding may start, whatever their width
   const windowRows = Math.floor(limit / (step * rowBytes)) * step;
   if (windowRows === 0) {
     throw new RangeError(

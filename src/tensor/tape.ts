@@ -139,7 +139,7 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
   const sinkOf = (input: Tensor) => {
     if (!made.has(input)) return input.grad;
     const sum = grads.get(input);
-    return sum?.isUnique ? sum : undefined;
+    return sum?.isUnique && sameShape(sum.shape, input.shape) ? sum : undefined;
   };
 
   noGrad(() => {

@@ -12,6 +12,9 @@ type TableConfig = Extract<DataConfig, { readonly name: "table" }>;
 /** A data set of files, which may have faults. */
 export type ListedConfig = Exclude<DataConfig, { readonly name: "emoji" }>;
 
+/** What stands beside modalities among parameters, predictions and losses. */
+const RESERVED: readonly string[] = ["heads", "fusion", "total", "contrast"];
+
 /** Reads the lists of a data set, opening no image. Throws a UserError where they cannot be read at all. */
 export function listSamples(data: ListedConfig, model: RunConfig["model"]): Listing {
   if (data.name === "features") {
@@ -64,9 +67,9 @@ export function tableModalities(data: TableConfig): Record<string, TableModality
     ...(features !== undefined && { features: { features } }),
   };
   for (const name of Object.keys(data.modalities)) {
-    if (!/^[A-Za-z]\w*$/.test(name) || name === "heads" || name === "fusion") {
+    if (!/^[A-Za-z]\w*$/.test(name) || RESERVED.includes(name)) {
       throw new UserError(
-        `"data.modalities.${name}": a name is of letters, digits and _, and neither heads nor fusion`,
+        `"data.modalities.${name}": a name is of letters, digits and _, and none of ${RESERVED.join(", ")}`,
       );
     }
     if (name in short) throw new UserError(`"data.modalities.${name}" and "data.${name}" are both given`);

@@ -10,11 +10,11 @@ export function readText(path: string): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** Throws a UserError where there is no such file or it is no JSON. */
-export function readJson(path: string): unknown {
+/** `revive` is that of `JSON.parse`. Throws a UserError where there is no such file or it is no JSON. */
+export function readJson(path: string, revive?: (key: string, value: unknown) => unknown): unknown {
   const text = readText(path);
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, revive);
   } catch {
     throw new UserError(`Cannot read ${path}: it is not valid JSON`);
   }

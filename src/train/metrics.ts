@@ -65,7 +65,9 @@ export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: 
     let above = 0;
     for (let other = 0; other < classes; other++) {
       const score = scores[row * classes + other]!;
-      if (score > own || (score === own && other < label)) above++;
+      // Where one of them is no number, as of a model that diverged, the label is not the better one.
+      const isBelow = score < own || (score === own && other > label);
+      if (other !== label && !isBelow) above++;
     }
     if (above < k) right++;
   }
@@ -85,7 +87,8 @@ export function auc(labels: Uint32Array, scores: Float64Array): number | undefin
   // Mann and Whitney's U: the sum of the ranks of class 1, equal scores sharing their mean rank.
   let ranks = 0;
   for (let start = 0, end = 0; start < rows.length; start = end) {
-    while (end < rows.length && score(rows[end]!) === score(rows[start]!)) end++;
+    // Where scores are no numbers, of a model that diverged, none is above another, nor equal to itself.
+    while (end < rows.length && !(score(rows[end]!) > score(rows[start]!))) end++;
     const mean = (start + 1 + end) / 2;
     for (let i = start; i < end; i++) if (labels[rows[i]!] === 1) ranks += mean;
   }

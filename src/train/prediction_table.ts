@@ -19,7 +19,7 @@ export interface PredictionTable {
 export function readPredictions(path: string): PredictionTable {
   const [header, ...rows] = readCsv(path);
   const names = header?.cells ?? [];
-  const firstClass = names.findIndex((name) => /^p\(.*\)$/.test(name));
+  const firstClass = names.findIndex((name) => /^p\(.*\)$/s.test(name));
   if (names[0] !== "id" || names[1] !== "label" || firstClass < 3) {
     throw new UserError(`Cannot read ${path}: its first line is not that of a table of predictions`);
   }

@@ -80,7 +80,7 @@ const emoji: EmojiConfig = {
   },
   plateau: { factor: 0.5, patience: 3, threshold: 1e-4, minimum_learning_rate: 1e-6 },
   training: {
-    epochs: 28,
+    epochs: 20,
     micro_batch: 32,
     memory_limit: null,
     precision: "f32",

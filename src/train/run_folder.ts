@@ -118,7 +118,7 @@ export class RunFolder {
     if (!exists(file)) return [];
     return readText(file).split("\n").filter((line) => line !== "").map((line, i) => {
       try {
-        return JSON.parse(line);
+        return JSON.parse(line, toNumber);
       } catch {
         throw new UserError(`Cannot read line ${i + 1} of ${file}: it is not valid JSON`);
       }
@@ -134,7 +134,7 @@ export class RunFolder {
   /** test.json; undefined as long as the run has not been tested. */
   evaluation(): Evaluation | undefined {
     const file = join(this.path, "test.json");
-    return exists(file) ? readJson(file) as Evaluation : undefined;
+    return exists(file) ? readJson(file, toNumber) as Evaluation : undefined;
   }
 
   environment(): Environment | undefined {
@@ -160,6 +160,11 @@ export class RunFolder {
       sessions: [...others, session],
     });
   }
+}
+
+/** JSON has no NaN and no infinity, as a run that diverges has them: null stands for both. */
+function toNumber(_: string, value: unknown): unknown {
+  return value === null ? NaN : value;
 }
 
 /** `runs/<preset>-<method>-<seed>-<time>`, time being local and to the second. */

@@ -288,6 +288,16 @@ Deno.test("listTable() names line and fault of every row that is none", async ()
     assert.equal(faults[at]!.file, "items.jsonl");
     assert.match(faults[at]!.message, message);
   });
+  const lists = write(
+    join(root, "lists.jsonl"),
+    ["[]", "[1, 2]", "[]", "[3, 4]"]
+      .map((numbers) => `{"numbers": ${numbers}, "label": "x"}\n`).join(""),
+  );
+  const lab = { lab: { features: "numbers" } };
+  assert.deepEqual(
+    faultsOf(listTable({ ...TABLE, file: lists, modalities: lab, validationShare: 0, testShare: 0 })),
+    [1, 3].map((row) => `lists.jsonl, row ${row}: has 0 numbers where others have 2`),
+  );
   const wide = write(join(root, "wide.csv"), `path,label\n${image(0)},x,more\n`);
   assert.deepEqual(
     faultsOf(listTable({ ...TABLE, file: wide, modalities, validationShare: 0, testShare: 0 })),

@@ -97,6 +97,26 @@ Deno.test("gatherRows() takes a table beyond the binding limit, window by window
   }
 });
 
+Deno.test({
+  name: "gatherRows() takes an f16 table beyond the binding limit, of rows of any width",
+  ignore: !gpu.features.has("shader-f16"),
+  async fn() {
+    const small = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 2 ** 14 } });
+    try {
+      const [rows, width] = [700, 15]; // 21 kB in windows of 512 rows
+      const values = whole(rows * width);
+      const ids = Uint32Array.of(0, 511, 512, 699);
+      const table = Tensor.empty(small, [rows, width], "f16");
+      small.write(table, Float16Array.from(values));
+      const y = scope(() => gatherRows(table, indices(small, ids, [4], { rows })));
+      const expected = Array.from(ids, (row) => [...values.subarray(row * width, (row + 1) * width)]).flat();
+      assert.deepEqual([...await y.read()], expected);
+    } finally {
+      small.destroy();
+    }
+  },
+});
+
 Deno.test("indices() take one buffer, which a scope frees or keeps", () => {
   const live = gpu.memory.live;
   const make = () => indices(gpu, Uint32Array.of(3, 1, 2), [3, 1], { rows: 4 });

@@ -1,4 +1,4 @@
-/** Gradients of leaves that have one already: ops add to it in place what would otherwise be added afterwards. */
+/** Gradients that are there already: ops add to them in place what would otherwise be added afterwards. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -6,7 +6,7 @@ import { indices } from "../../src/ops/indices.ts";
 import { gatherRows } from "../../src/ops/indexing.ts";
 import { layerNorm } from "../../src/ops/layer_norm.ts";
 import { linear } from "../../src/ops/matmul.ts";
-import { accumulate, add, sub } from "../../src/ops/pointwise.ts";
+import { accumulate, add, scale, sub } from "../../src/ops/pointwise.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { type Shape, sizeOf } from "../../src/tensor/shape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -98,3 +98,63 @@ for (const [plan, gpu] of Object.entries(PLANS)) {
     });
   }
 }
+
+/** Parameters of ops that add to the gradient of what they take. */
+const INNER: Record<
+  string,
+  { shapes: readonly Shape[]; run: (x: Tensor, ...parameters: Tensor[]) => Tensor }
+> = {
+  "linear": { shapes: [[8, 8], [8]], run: (x, w, b) => linear(x, w!, b) },
+  "layerNorm": { shapes: [[8], [8]], run: (x, gamma, beta) => layerNorm(x, gamma!, beta!, 1e-5) },
+};
+
+for (const [name, { shapes, run }] of Object.entries(INNER)) {
+  Deno.test(`${name} adds in place to gradients between ops, but not where others read the memory`, async () => {
+    const gpu = PLANS["its own"];
+    const [data, weights] = [draw(40), draw(40)];
+    const leaf = () => Tensor.from(gpu, data, [5, 8], true);
+    const parameters = shapes.map((shape) => Tensor.from(gpu, draw(sizeOf(shape)), shape));
+    const seed = Tensor.from(gpu, weights, [5, 8]);
+    /** Last recorded, first differentiated: h and `other` share a gradient when that of the op is added. */
+    const differentiate = (h: Tensor, inFirst: Tensor, inSecond: Tensor, other: Tensor) => {
+      const [first, second] = [run(inFirst, ...parameters), run(inSecond, ...parameters)];
+      const y = add(add(add(h, other), first), second);
+      const before = gpu.dispatches;
+      backward(y, seed);
+      return gpu.dispatches - before;
+    };
+    const [x, z, ...apart] = Array.from({ length: 6 }, leaf) as [Tensor, Tensor, ...Tensor[]];
+    const dispatches = scope(() => {
+      const [h, other] = [scale(x, 1), scale(z, 1)];
+      return [differentiate(h, h, h, other), x.grad, z.grad] as const;
+    })[0];
+    const dispatchesApart = scope(() => {
+      const [h, first, second, other] = apart as [Tensor, Tensor, Tensor, Tensor];
+      const count = differentiate(h, first, second, other);
+      accumulate(h.grad!, second.grad!);
+      accumulate(h.grad!, first.grad!);
+      return [count, apart.map(({ grad }) => grad)] as const;
+    })[0];
+    // Together: two scales, a copy of what is shared, one gradient added to it, the other in place. Apart: two copies.
+    assert.equal(dispatches, dispatchesApart + 2);
+    assert.deepEqual(await x.grad!.read(), await apart[0]!.grad!.read());
+    assert.deepEqual(await z.grad!.read(), weights);
+    assert.deepEqual(await seed.read(), weights);
+    for (const { grad } of [x, z, ...apart]) grad!.dispose();
+    for (const tensor of [x, z, ...apart, ...parameters, seed]) tensor.dispose();
+  });
+}
+
+Deno.test("accumulate() reaches every element of tensors beyond the binding limit", async () => {
+  const small = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 2 ** 16 } });
+  try {
+    const size = 16_637; // 253 elements in the second window, one beyond whole vec4s
+    const [into, addend] = [1, 2].map((value) =>
+      Tensor.from(small, new Float32Array(size).fill(value), [size])
+    ) as [Tensor, Tensor];
+    accumulate(into, addend);
+    assert.equal((await into.read()).findIndex((value) => value !== 3), -1);
+  } finally {
+    small.destroy();
+  }
+});

@@ -72,6 +72,18 @@ Deno.test("curveFigures() draws every loss, accuracy, share and rate of every ep
   assert.deepEqual(curveFigures([], "r-"), []);
 });
 
+Deno.test("a drawing shortens its coordinates, not what it says", () => {
+  const { svg } = curveFigures([exampleRecord(1), exampleRecord(2)], "").find(({ name }) =>
+    name === "learning-rate"
+  )!;
+  assert.match(svg, /<title>epoch 2, training, heads: 0\.001000<\/title>/);
+  assert.ok(!/(?:cx|cy|d)="[^"]*\.\d{3}/.test(svg));
+  const versions = { ...table, classes: ["v1.2345", "v1.2346", "w"] };
+  for (const name of versions.classes) {
+    assert.ok(confusionFigure(versions, "").svg.includes(`>${name}</text>`));
+  }
+});
+
 Deno.test("confusion and scores by class are those of the answers", () => {
   const { rows, svg } = confusionFigure(table, "");
   assert.equal(rows.length, 9);

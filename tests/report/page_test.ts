@@ -78,6 +78,25 @@ Deno.test("a report without model or data says what it leaves out", () =>
     );
   }));
 
+Deno.test("a report knows which samples were left out of the test, and a model that diverged", () =>
+  inFolder(async (folder) => {
+    const settings = ["semantics.incomplete_dropped=true", "training.evaluation_batch=8"];
+    const { path, learner } = await exampleRun(folder, "one", { settings });
+    const view = viewRun(path, "run-1");
+    assert.equal(view.table!.ids.length, 24);
+    const make = () => reportRun(view, { learner, data }, { gallery: new Gallery(), most: 9, seed: 1 });
+    const sound = await make();
+    assert.deepEqual([sound.notes, sound.figures.length], [[], NAMES.length + MAPS.length]);
+
+    const weights = await learner.readWeights();
+    for (const { data } of weights.values()) data.fill(NaN);
+    view.run.checkpoints.saveBest(weights, 2, 0.5);
+    const { notes, figures } = await make();
+    learner.dispose();
+    assert.match(notes[0]!, /no finite numbers/);
+    assert.equal(figures.length, NAMES.length);
+  }));
+
 Deno.test("the report of a single modality has its map and no word of fusion", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one", { settings: ["method=image"] });

@@ -41,6 +41,19 @@ Deno.test("every data set has a preset that is valid and comes through JSON unch
   }
 });
 
+Deno.test("modalities of a table have names of their own", () => {
+  for (const name of ["heads", "fusion", "total", "contrast", "a-b"]) {
+    const settings = [`data.modalities={${JSON.stringify(name)}:{"text":"a"}}`];
+    assert.throws(
+      () => dataPreset({ name: "table", path: "t.csv" }, settings),
+      { name: "UserError", message: /"data\.modalities/ },
+      name,
+    );
+  }
+  const settings = ["data.text=a", 'data.modalities={"text":{"text":"b"}}'];
+  assert.throws(() => dataPreset({ name: "table", path: "t.csv" }, settings), /"data\.text" are both given/);
+});
+
 Deno.test("all samples of a data set of features are learned from only where validation decides nothing", () => {
   using folder = temporaryFolder();
   Deno.writeTextFileSync(join(folder.path, "1_tr.csv"), "1,2\n");

@@ -64,6 +64,12 @@ Deno.test("topAccuracy() of one class is accuracy(), of all classes 1, ties as i
   assert.equal(topAccuracy(new Uint32Array(), new Float64Array(), 3, 2), 0);
 });
 
+Deno.test("of a model that diverged, no label is among the likeliest, and no class before the other", () => {
+  const labels = Uint32Array.of(0, 1, 1);
+  assert.equal(topAccuracy(labels, new Float64Array(9).fill(NaN), 3, 2), 0);
+  assert.equal(auc(labels, new Float64Array(6).fill(NaN)), 0.5);
+});
+
 Deno.test("auc() counts ties as halves and needs both classes", () => {
   const twoClasses = (p: number[]) => Float64Array.from(p.flatMap((one) => [1 - one, one]));
   const cases: [number[], number[], number | undefined][] = [

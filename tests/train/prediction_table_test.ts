@@ -38,6 +38,19 @@ Deno.test("readPredictions() reads what predictionsCsv() wrote", () => {
   assert.deepEqual([...table.confidence], [0.5, 0.5, 1, 0.75]);
 });
 
+Deno.test("readPredictions() reads back any name of a class", () => {
+  const classes = ['a\n"b"', "p(c), d", "</e>"];
+  const named = {
+    ...data,
+    classes,
+    id: (_: string, row: number) => `"${row}",\r\n`,
+  } as unknown as typeof data;
+  const table = withFile(predictionsCsv(predictions, named), readPredictions);
+  assert.deepEqual(table.classes, classes);
+  assert.deepEqual(table.ids, [0, 1, 2, 3].map((row) => `"${row}",\r\n`));
+  assert.deepEqual(table.predicted, predictions.predicted);
+});
+
 Deno.test("readPredictions() names the file and line of what is wrong", () => {
   const cases: [string, RegExp][] = [
     ["", /first line/],

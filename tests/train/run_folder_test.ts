@@ -52,6 +52,27 @@ Deno.test("RunFolder keeps configuration, records and sessions", () =>
     assert.equal(longer.config.training.epochs, 50);
   }));
 
+Deno.test("RunFolder reads back what is no finite number, and goes on", () =>
+  inFolder((parent) => {
+    const run = RunFolder.create(join(parent, "run"), tinyConfig());
+    const diverged = { ...record(1), training_loss: { total: NaN }, validation_loss: { fusion: NaN } };
+    run.appendRecord(diverged);
+    run.appendRecord(record(2));
+    assert.deepEqual(run.records(), [diverged, record(2)]);
+    const loss = { fusion: NaN }, share = { fusion: 0.5 };
+    const evaluation = {
+      split: "test",
+      samples: 2,
+      epoch: 2,
+      accuracy: share,
+      macro_f1: share,
+      loss,
+      pairs: {},
+    };
+    run.writeResults(evaluation, "");
+    assert.deepEqual(run.evaluation(), evaluation);
+  }));
+
 Deno.test("RunFolder never takes a place that is taken", () =>
   inFolder((parent) => {
     const config = tinyConfig();

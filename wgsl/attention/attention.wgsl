@@ -1,6 +1,6 @@
 // o = dropout(softmax(scale · q kᵀ + mask)) v for every head, q and o being [batch, queries, heads, dim], k and v
-// [batch, keys, heads, dim]. The queries × keys matrix is never stored: forward keeps a running maximum and sum for each query (online softmax) and
-// leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
+// [batch, keys, heads, dim]. The queries × keys matrix is never stored: forward keeps a running maximum and sum for each
+// query (online softmax) and leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
 //   p = exp(s - lse),  p' = dropout(p),   dv = p'ᵀ do,   dp = dropout'(do vᵀ),   ds = p (dp - Σ do o),
 //   dq = scale · ds k,   dk = scale · dsᵀ q
 // One invocation four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by four

@@ -1,6 +1,7 @@
 // Kinds of a pair of predictions: 0 both right, 1 only a right, 2 only b right, 3 both wrong (the paper's Table 1).
-// `pair_kinds`, `is_kind`: one invocation one row.   `same_label`: one invocation one pair of rows.   `count_kinds`, `count_equal`: one workgroup, each lane every WG-th
-// row; the counts are whole numbers below 2^24, which f32 adds exactly.
+// `pair_kinds`, `is_kind`: one invocation one row.   `same_label`: one invocation one pair of rows.
+// `count_kinds`, `count_equal`: one workgroup, each lane every WG-th row; the counts are whole numbers below 2^24, which
+// f32 adds exactly.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
 struct Params { rows: u32, kind: u32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -20,7 +20,7 @@ var<private> held: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = (flat_group(group, groups) * WG + lane) / TEAM * params.rows_each;
+  let first = team_of(flat_group(group, groups), lane) * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
@@ -68,7 +68,7 @@ var<private> sum_beta: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let share = (flat_group(group, groups) * WG + lane) / TEAM;
+  let share = team_of(flat_group(group, groups), lane);
   let first = share * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);

@@ -98,11 +98,13 @@ function describe(name: string, source: TableModality, { rows }: TableRows): Lis
   if ("text" in source) return { name, kind: "text" };
   const { features } = source;
   if (typeof features !== "string") return { name, kind: "features", width: features.length };
-  return { name, kind: "features", width: first(rows, (row) => numbersIn(row, features).length) ?? 1 };
+  // An empty list is a fault of its row, not the width of all.
+  const width = first(rows, (row) => numbersIn(row, features).length || undefined) ?? 1;
+  return { name, kind: "features", width };
 }
 
 /** What `read` gives for the first row that has it. */
-function first<T>(rows: readonly TableRow[], read: (row: TableRow) => T): T | undefined {
+function first<T>(rows: readonly TableRow[], read: (row: TableRow) => T | undefined): T | undefined {
   for (const row of rows) {
     const value = orUndefined(() => read(row));
     if (value !== undefined) return value;

@@ -64,7 +64,12 @@ export function draw(
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  return svg.outerHTML.replaceAll(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2))));
+  // In tags alone: what is written between them is meant as it is.
+  return svg.outerHTML.replaceAll(/<[^>]*>/g, (tag) => tag.replaceAll(/\d+\.\d{3,}/g, shortNumber));
+}
+
+function shortNumber(number: string): string {
+  return String(Number(Number(number).toFixed(2)));
 }
 
 /** The rows as CSV, with a header. */

@@ -1,8 +1,11 @@
 /** What a report says of one run. */
 import { basename, join, resolve } from "node:path";
 import type { DataSet } from "../../data/data_set.ts";
+import { visitedSamples } from "../../data/epoch.ts";
+import type { RunConfig } from "../../train/config.ts";
 import { exists } from "../../train/files.ts";
 import type { Learner } from "../../train/learner.ts";
+import { visitOf } from "../../train/learning.ts";
 import { type PredictionTable, readPredictions } from "../../train/prediction_table.ts";
 import type { EpochRecord, Evaluation } from "../../train/records.ts";
 import { represent } from "../../train/representations.ts";
@@ -79,11 +82,13 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
   }
   figures.push(classFigure(table, prefix), confusionFigure(table, prefix));
   const turns = findTurns(table);
-  const reason = "missing" in source ? source.missing : differs(table, source.data);
+  const reason = "missing" in source ? source.missing : differs(table, view.run.config, source.data);
   if (reason !== undefined || "missing" in source) {
     notes.push(`Maps of representations, pictures and texts are left out: ${reason}.`);
   } else {
-    figures.push(...await maps(view, table, turns, source, options));
+    const drawn = await maps(view, table, turns, source, options);
+    if (drawn !== undefined) figures.push(...drawn);
+    else notes.push("Maps of representations are left out: they are no finite numbers.");
   }
   return { ...view, figures, turns, notes };
 }
@@ -94,7 +99,7 @@ async function maps(
   { rescued, ruined }: Turns,
   { learner, data }: { learner: Learner; data: DataSet },
   { gallery, most, seed, signal }: LookOptions,
-): Promise<Figure[]> {
+): Promise<Figure[] | undefined> {
   const { weights } = run.checkpoints.loadBest();
   learner.writeWeights(weights, run.checkpoints.best);
   const rows = drawRows(table, most, seed);
@@ -104,6 +109,8 @@ async function maps(
     ...rescued.slice(0, SHOWN_TURNS),
     ...ruined.slice(0, SHOWN_TURNS),
   ]);
+  // Of a model that diverged there is nothing to draw.
+  if (![...representations.values()].flat().every((vector) => vector.every(Number.isFinite))) return;
   return await mapFigures({
     table,
     rows,
@@ -118,8 +125,13 @@ async function maps(
 }
 
 /** How the data at hand are not those that were tested, if so. */
-function differs({ ids, labels, classes }: PredictionTable, data: DataSet): string | undefined {
-  if (data.count("test") !== ids.length) {
+function differs(
+  { ids, labels, classes }: PredictionTable,
+  config: RunConfig,
+  data: DataSet,
+): string | undefined {
+  const visited = visitedSamples(data.count("test"), config.training.evaluation_batch, visitOf(config));
+  if (visited !== ids.length) {
     return `the data set has ${data.count("test")} test samples now, ${ids.length} were tested`;
   }
   const row = ids.findIndex((id, row) =>
