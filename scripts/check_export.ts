@@ -17,7 +17,8 @@ import { Parameters } from "../src/nn/parameters.ts";
 import { noGrad } from "../src/tensor/tape.ts";
 import { scope } from "../src/tensor/scope.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
-import { buildModel, loadRunData } from "../src/train/assembly.ts";
+import { buildModel } from "../src/train/assembly.ts";
+import { loadRunData } from "../src/train/load_data.ts";
 import { RunFolder } from "../src/train/run_folder.ts";
 import { pythonWith, runProgram } from "./python.ts";
 

@@ -20,7 +20,7 @@ import { Parameters } from "../src/nn/parameters.ts";
 import { ConsoleObserver } from "../src/report/console.ts";
 import { DownloadBar } from "../src/report/download_bar.ts";
 import { formatBytes } from "../src/report/units.ts";
-import { loadData } from "../src/train/assembly.ts";
+import { loadData } from "../src/train/load_data.ts";
 import { withSettings } from "../src/train/config.ts";
 import { Learner } from "../src/train/learner.ts";
 import { choosePretrained, loadPretrained } from "../src/train/pretrained.ts";

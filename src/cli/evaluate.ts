@@ -2,7 +2,7 @@
 import type { Split } from "../data/batch.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { evaluationLines } from "../report/console.ts";
-import { loadRunData } from "../train/assembly.ts";
+import { loadRunData } from "../train/load_data.ts";
 import { Interrupted } from "../train/interrupt.ts";
 import { Learner } from "../train/learner.ts";
 import { withPossiblePrecision } from "../train/precision.ts";

@@ -16,7 +16,7 @@ import {
   viewRun,
 } from "../report/html/run_report.ts";
 import { formatBytes } from "../report/units.ts";
-import { loadRunData } from "../train/assembly.ts";
+import { loadRunData } from "../train/load_data.ts";
 import { exists } from "../train/files.ts";
 import { Interrupted } from "../train/interrupt.ts";
 import { Learner } from "../train/learner.ts";

@@ -6,7 +6,7 @@ import { nameOfShape, recordShapes } from "../ops/gemm_plan.ts";
 import { type Tuned, tuneShape } from "../ops/gemm_tuning.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { formatTable } from "../report/table.ts";
-import { loadData } from "../train/assembly.ts";
+import { loadData } from "../train/load_data.ts";
 import type { RunConfig } from "../train/config.ts";
 import { Interrupted } from "../train/interrupt.ts";
 import { planMemory, settleMicroBatch } from "../train/memory_plan.ts";

@@ -7,7 +7,7 @@ import type { DeviceKind } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import type { DownloadProgress } from "../io/hub.ts";
 import { UserError } from "../io/user_error.ts";
-import { loadData } from "../train/assembly.ts";
+import { loadData } from "../train/load_data.ts";
 import type { RunConfig } from "../train/config.ts";
 import { dataPreset, parseDataChoice } from "../train/data_presets.ts";
 import { predictionsCsv } from "../train/evaluation.ts";

@@ -11,8 +11,6 @@ import type { RunConfig } from "./config.ts";
 import type { EncoderConfig } from "./encoder_config.ts";
 import { nearest } from "./nearest.ts";
 
-export { loadData, loadRunData } from "./load_data.ts";
-
 /** Declares the model below `at`. Throws a UserError where the configuration does not fit the data. */
 export function buildModel(at: Scope, config: RunConfig, data: DataSet): UnisMmc {
   const { encoders, head, contrast_weight, contrast_temperature, semi_positive, negative, symmetric } =

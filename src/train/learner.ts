@@ -168,7 +168,7 @@ export class Learner {
 
   /**
    * Adds `weight` times the gradient of a micro-batch's mean loss to the gradients, and its measures to the sums.
-   * `number` counts all micro-batches of the run and picks the random numbers of dropout.
+   * `number` counts all micro-batches of the run and picks the random numbers of dropout, where there is any.
    */
   accumulate(batch: Batch, weight: number, number: number, withDropout = true): void {
     const { config, gpu } = this;

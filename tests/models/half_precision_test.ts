@@ -1,59 +1,38 @@
 /** The parity fixture's model with activations in f16, against itself in f32 and against PyTorch's gradients. */
 import assert from "node:assert/strict";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import type { UnisMmc } from "../../src/models/unis_mmc.ts";
 import type { Context } from "../../src/nn/context.ts";
-import { Parameters } from "../../src/nn/parameters.ts";
+import type { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { groupByPart } from "../../src/optim/groups.ts";
 import { LossScale } from "../../src/optim/loss_scale.ts";
 import { scope } from "../../src/tensor/scope.ts";
-import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
+import { readTensors, type Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { Fixture, largest, readAll, summary } from "./fixtures.ts";
+import { build, upload } from "./parity_model.ts";
 
 const gpu = await openTestGpu();
-const { image, text, heads, normalisation, temperature, contrastive_weight, adam } = summary.parity;
+const { adam } = summary.parity;
 const ignore = !gpu.features.has("shader-f16");
 
 class Setting {
   readonly fixture = new Fixture("parity");
-  readonly parameters = new Parameters();
+  readonly parameters: Parameters;
   readonly model: UnisMmc;
 
   constructor() {
-    const { mean, std } = normalisation as unknown as Vit["normalisation"];
-    this.model = new UnisMmc(this.parameters.root, {
-      image: (at) => new Vit(at, vitConfig(image), { mean, std }),
-      text: (at) => new Bert(at, bertConfig(text)),
-    }, {
-      method: "unis-mmc",
-      classifier: { classes: heads.classes, hidden_size: heads.hidden_size },
-      contrast: { temperature },
-      contrastiveWeight: contrastive_weight,
-    });
-    this.parameters.allocate(gpu, 0, undefined, true);
-    this.fixture.load(this.parameters, ["image.", "text.", "heads."]);
+    const { parameters, model } = build(gpu, this.fixture, true);
+    this.parameters = parameters;
+    this.model = model;
   }
 
   /** The losses of a batch, whose gradients, times the seed, are added to the parameters'. */
   differentiate(batch: number, context: Context, seed?: () => Tensor) {
     const { fixture, model } = this;
-    const [, height, width] = fixture.shape(`batch.${batch}.pixels`) as [number, number, number];
-    const [size, tokens] = fixture.shape(`batch.${batch}.ids`) as [number, number];
     return scope(() => {
-      const inputs = model.upload(gpu, {
-        image: { kind: "image", pixels: fixture.bytes(`batch.${batch}.pixels`), height, width },
-        text: {
-          kind: "text",
-          ids: fixture.words(`batch.${batch}.ids`),
-          mask: fixture.words(`batch.${batch}.mask`),
-          tokens,
-        },
-      });
-      const labels = Tensor.from(gpu, fixture.words(`batch.${batch}.labels`), [size]);
+      const { inputs, labels } = upload(gpu, fixture, model, batch);
       const { unimodal, multimodal, contrastive, total, objective } = model.losses(
         model.forward(inputs, context),
         labels,

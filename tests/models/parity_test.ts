@@ -1,10 +1,8 @@
 /** A ViT, a BERT, three heads and the UniS-MMC loss against PyTorch: activations, losses, gradients, ten Adam steps. */
 import assert from "node:assert/strict";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import type { Bert } from "../../src/models/bert.ts";
+import type { Vit } from "../../src/models/vit.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
-import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { tally } from "../../src/ops/metrics.ts";
 import { Adam } from "../../src/optim/adam.ts";
@@ -14,50 +12,16 @@ import { noGrad } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, assertGradients, Fixture, readAll, summary } from "./fixtures.ts";
+import { build, upload } from "./parity_model.ts";
 
 const gpu = await openTestGpu();
-const { image, text, heads, normalisation, temperature, contrastive_weight, losses, counts, adam } =
-  summary.parity;
-
-/** The model with the fixture's weights. */
-function build(fixture: Fixture) {
-  const parameters = new Parameters();
-  const { mean, std } = normalisation as unknown as Vit["normalisation"];
-  const model = new UnisMmc(parameters.root, {
-    image: (at) => new Vit(at, vitConfig(image), { mean, std }),
-    text: (at) => new Bert(at, bertConfig(text)),
-  }, {
-    method: "unis-mmc",
-    classifier: { classes: heads.classes, hidden_size: heads.hidden_size },
-    contrast: { temperature },
-    contrastiveWeight: contrastive_weight,
-  });
-  parameters.allocate(gpu, 0);
-  fixture.load(parameters, ["image.", "text.", "heads."]);
-  return { parameters, model };
-}
-
-/** A batch of the fixture on the device. */
-function upload(fixture: Fixture, model: UnisMmc, batch: number) {
-  const [, height, width] = fixture.shape(`batch.${batch}.pixels`) as [number, number, number];
-  const [size, tokens] = fixture.shape(`batch.${batch}.ids`) as [number, number];
-  const inputs = model.upload(gpu, {
-    image: { kind: "image", pixels: fixture.bytes(`batch.${batch}.pixels`), height, width },
-    text: {
-      kind: "text",
-      ids: fixture.words(`batch.${batch}.ids`),
-      mask: fixture.words(`batch.${batch}.mask`),
-      tokens,
-    },
-  });
-  return { inputs, labels: Tensor.from(gpu, fixture.words(`batch.${batch}.labels`), [size]) };
-}
+const { text, losses, counts, adam } = summary.parity;
 
 Deno.test("UniS-MMC agrees with PyTorch in class tokens, logits, losses, counts and every gradient", async () => {
   const fixture = new Fixture("parity");
-  const { parameters, model } = build(fixture);
+  const { parameters, model } = build(gpu, fixture);
   const out = scope(() => {
-    const { inputs, labels } = upload(fixture, model, 0);
+    const { inputs, labels } = upload(gpu, fixture, model, 0);
     const outputs = model.forward(inputs, EVALUATION);
     const found = model.losses(outputs, labels);
     backward(found.objective);
@@ -92,8 +56,8 @@ Deno.test("UniS-MMC agrees with PyTorch in class tokens, logits, losses, counts 
 
 Deno.test("hidden states of ViT and BERT agree with PyTorch layer by layer", async () => {
   const fixture = new Fixture("parity");
-  const { model } = build(fixture);
-  const { inputs } = upload(fixture, model, 0);
+  const { model } = build(gpu, fixture);
+  const { inputs } = upload(gpu, fixture, model, 0);
   const mask = fixture.words("batch.0.mask");
   for (const name of ["image", "text"] as const) {
     const encoder = model.encoders[name] as Vit | Bert;
@@ -112,7 +76,7 @@ Deno.test("hidden states of ViT and BERT agree with PyTorch layer by layer", asy
 
 Deno.test("the losses and counts of ten Adam steps agree with PyTorch", async () => {
   const fixture = new Fixture("parity");
-  const { parameters, model } = build(fixture);
+  const { parameters, model } = build(gpu, fixture);
   const optimizer = new Adam(parameters, {
     ...groupByPart({
       rates: { image: adam.lr_encoders, text: adam.lr_encoders, heads: adam.lr_heads },
@@ -126,7 +90,7 @@ Deno.test("the losses and counts of ten Adam steps agree with PyTorch", async ()
   for (const [step, batch] of adam.batches.entries()) {
     parameters.zeroGrad();
     scope(() => {
-      const { inputs, labels } = upload(fixture, model, batch);
+      const { inputs, labels } = upload(gpu, fixture, model, batch);
       const found = model.losses(model.forward(inputs, EVALUATION), labels);
       backward(found.objective);
       const { unimodal, multimodal, contrastive, total, pairs } = found;

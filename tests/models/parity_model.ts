@@ -1,0 +1,44 @@
+/** The model and the batches that the parity fixture holds. */
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { Bert, bertConfig } from "../../src/models/bert.ts";
+import { UnisMmc } from "../../src/models/unis_mmc.ts";
+import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { type Fixture, summary } from "./fixtures.ts";
+
+const { image, text, heads, normalisation, temperature, contrastive_weight } = summary.parity;
+
+/** The model with the fixture's weights; `withHalves` for training in f16. */
+export function build(gpu: Gpu, fixture: Fixture, withHalves = false) {
+  const parameters = new Parameters();
+  const { mean, std } = normalisation as unknown as Vit["normalisation"];
+  const model = new UnisMmc(parameters.root, {
+    image: (at) => new Vit(at, vitConfig(image), { mean, std }),
+    text: (at) => new Bert(at, bertConfig(text)),
+  }, {
+    method: "unis-mmc",
+    classifier: { classes: heads.classes, hidden_size: heads.hidden_size },
+    contrast: { temperature },
+    contrastiveWeight: contrastive_weight,
+  });
+  parameters.allocate(gpu, 0, undefined, withHalves);
+  fixture.load(parameters, ["image.", "text.", "heads."]);
+  return { parameters, model };
+}
+
+/** A batch of the fixture on the device. */
+export function upload(gpu: Gpu, fixture: Fixture, model: UnisMmc, batch: number) {
+  const [, height, width] = fixture.shape(`batch.${batch}.pixels`) as [number, number, number];
+  const [size, tokens] = fixture.shape(`batch.${batch}.ids`) as [number, number];
+  const inputs = model.upload(gpu, {
+    image: { kind: "image", pixels: fixture.bytes(`batch.${batch}.pixels`), height, width },
+    text: {
+      kind: "text",
+      ids: fixture.words(`batch.${batch}.ids`),
+      mask: fixture.words(`batch.${batch}.mask`),
+      tokens,
+    },
+  });
+  return { inputs, labels: Tensor.from(gpu, fixture.words(`batch.${batch}.labels`), [size]) };
+}
