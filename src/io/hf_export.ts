@@ -1,6 +1,6 @@
 /** Writes encoders as `transformers` loads them. */
 import { join } from "node:path";
-import type { ImageNormalisation } from "../models/vit.ts";
+import type { ImageNormalisation } from "../ops/image.ts";
 import { reason } from "./file_bytes.ts";
 import type { EncoderConfig, ModelType } from "./hf_config.ts";
 import { writeJsonFile } from "./json_file.ts";

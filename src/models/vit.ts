@@ -11,7 +11,7 @@ import {
   TransformerEncoder,
   VIT_STYLE,
 } from "../nn/transformer.ts";
-import { normaliseImages, patchify, type Rgb } from "../ops/image.ts";
+import { type ImageNormalisation, patchify } from "../ops/image.ts";
 import { cast } from "../ops/cast.ts";
 import { linear } from "../ops/matmul.ts";
 import { add, expand } from "../ops/pointwise.ts";
@@ -64,12 +64,6 @@ export function vitConfig(given: object = {}): VitConfig {
     );
   }
   return { ...config, model_type: "vit" };
-}
-
-/** Bytes become (byte / 255 - mean) / std, by channel. */
-export interface ImageNormalisation {
-  readonly mean: Rgb;
-  readonly std: Rgb;
 }
 
 export class Vit implements Encoder {
@@ -145,8 +139,7 @@ export class Vit implements Encoder {
       throw new TypeError(`Cannot encode images of ${showShape(pixels.shape)}: they are ${side} x ${side}`);
     }
     return scope(() => {
-      const { mean, std } = this.normalisation;
-      const rows = patchify(normaliseImages(pixels, mean, std, precision), patch);
+      const rows = patchify(pixels, patch, this.normalisation, precision);
       const projection = precision === "f16" ? this.#projection.half : this.#projection.value;
       const patches = linear(rows, reshape(projection, [width, -1]), this.#projectionBias.value);
       const classToken = expand(this.#classToken.value, [batch!, 1, width], precision);

@@ -8,6 +8,7 @@ import { cellConstants, cellGroups, cellOf, mustBeWords } from "./cells.ts";
 import { type Float, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
+import { full } from "./pointwise.ts";
 import { rowWindows } from "./windows.ts";
 import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
 import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };
@@ -57,16 +58,15 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
     };
     const params = { count: inChunks, width: cells, first: 0, end: 0 };
     gpu.dispatch(gatherKernel, "sum_chunks", chunkBuffers, params, cellGroups(inChunks), constants);
-    const dx = sink ?? Tensor.empty(gpu, x.shape, x.dtype);
+    const dx = sink ?? full(gpu, x.shape, 0, x.dtype === "f16" ? "f16" : "f32");
+    const count = ids.rowsTaken * cells;
     for (const { first, end, range } of rowWindows(dx)) {
-      const inWindow = (end - first) * cells;
-      const params = { count: inWindow, width: cells, first, end };
-      const row_starts = part(ids, ids.starts.rowStarts, ids.rows + 1);
-      const buffers = { row_starts, chunk_sums: sums, dx: range };
-      gpu.dispatch(gatherKernel, "sum_rows", buffers, params, cellGroups(inWindow), {
-        ...constants,
-        ...(sink && { ADDED: true }),
-      });
+      const params = { count, width: cells, first, end };
+      const taken = part(ids, ids.starts.taken, ids.rowsTaken);
+      const row_starts = part(ids, ids.starts.rowStarts, ids.rowsTaken + 1);
+      const buffers = { taken, row_starts, chunk_sums: sums, dx: range };
+      const work = () => ({ bytes: sums.bytes + 2 * count * cell * 4 }); // of dx, only the rows taken
+      gpu.dispatch(gatherKernel, "add_rows", buffers, params, cellGroups(count), constants, work);
     }
     return [dx];
   });

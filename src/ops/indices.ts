@@ -15,6 +15,8 @@ export type Indices = {
   /** Positions that get a gradient: all but those of the ignored row. */
   readonly positions: number;
   readonly chunks: number;
+  /** Different rows among the positions. */
+  readonly rowsTaken: number;
   readonly packed: Tensor;
   /** Where each part of `packed` begins, in words. */
   readonly starts: {
@@ -23,8 +25,10 @@ export type Indices = {
     readonly order: number; // [positions]
     /** Where each chunk begins in `order`, and where the last ends. */
     readonly chunkStarts: number; // [chunks + 1]
-    /** Where each row's chunks begin, and where the last row's end. */
-    readonly rowStarts: number; // [rows + 1]
+    /** The rows taken, in order. */
+    readonly taken: number; // [rowsTaken]
+    /** Where the chunks of each row taken begin, and where the last row's end. */
+    readonly rowStarts: number; // [rowsTaken + 1]
   };
 };
 
@@ -57,7 +61,7 @@ export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore
     );
   }
   const plan = planOf(ids, rows, ignore);
-  const parts = [ids, plan.order, plan.chunkStarts, plan.rowStarts];
+  const parts = [ids, plan.order, plan.chunkStarts, plan.taken, plan.rowStarts];
   const starts: number[] = [];
   let length = 0;
   for (const part of parts) {
@@ -71,14 +75,22 @@ export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore
     rows,
     positions: plan.order.length,
     chunks: plan.chunkStarts.length - 1,
+    rowsTaken: plan.taken.length,
     packed: Tensor.from(gpu, words, [length]),
-    starts: { ids: starts[0]!, order: starts[1]!, chunkStarts: starts[2]!, rowStarts: starts[3]! },
+    starts: {
+      ids: starts[0]!,
+      order: starts[1]!,
+      chunkStarts: starts[2]!,
+      taken: starts[3]!,
+      rowStarts: starts[4]!,
+    },
   };
 }
 
 interface Plan {
   readonly order: Uint32Array;
   readonly chunkStarts: Uint32Array;
+  readonly taken: Uint32Array;
   readonly rowStarts: Uint32Array;
 }
 
@@ -93,20 +105,27 @@ function planOf(ids: Uint32Array, rows: number, ignore: number | undefined): Pla
   const chunk = Math.max(SHORTEST_CHUNK, Math.ceil(Math.sqrt(longest)));
 
   const next = new Uint32Array(rows); // where each row's next position goes
-  const rowStarts = new Uint32Array(rows + 1);
-  const chunkStarts: number[] = [];
+  const taken: number[] = [], rowStarts: number[] = [], chunkStarts: number[] = [];
   let positions = 0;
   for (let row = 0; row < rows; row++) {
+    if (counts[row] === 0) continue;
     next[row] = positions;
+    taken.push(row);
+    rowStarts.push(chunkStarts.length);
     const end = positions + counts[row]!;
     for (let start = positions; start < end; start += chunk) chunkStarts.push(start);
-    rowStarts[row + 1] = chunkStarts.length;
     positions = end;
   }
+  rowStarts.push(chunkStarts.length);
   chunkStarts.push(positions);
   const order = new Uint32Array(positions);
   for (const [position, row] of ids.entries()) {
     if (row !== ignore) order[next[row]!++] = position;
   }
-  return { order, chunkStarts: Uint32Array.from(chunkStarts), rowStarts };
+  return {
+    order,
+    chunkStarts: Uint32Array.from(chunkStarts),
+    taken: Uint32Array.from(taken),
+    rowStarts: Uint32Array.from(rowStarts),
+  };
 }

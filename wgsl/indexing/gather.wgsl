@@ -1,14 +1,12 @@
 // forward      y[p] = x[ids[p]]
 // sum_chunks   sums[c] = sum of dy[order[k]], k in chunk c: positions of one row, in their order
-// sum_rows     dx[r] = sum of chunk_sums[c], c in the chunks of row r; none, and the row is zero
-//              ADDED: dx[r] += it
-// x and dx are bound as rows `first` up to `end`.   One invocation one cell of the result.
+// add_rows     dx[taken[t]] += sum of chunk_sums[c], c in the chunks of row t of those taken
+// x and dx are bound as rows `first` up to `end`.   One invocation one cell of what is read or summed.
 // Needs: lib/grid.wgsl
 alias Elem = f32;
 alias Cell = Elem; // or vec4<Elem>: of y
 alias Row = f32; // or vec4<f32>, u32, ..: a cell of x
 alias Sum = f32; // or vec4f
-const ADDED: bool = false;
 const WG: u32 = 64u;
 
 // width: cells of a row
@@ -45,18 +43,21 @@ fn sum_chunks(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grou
   sums[i] = total;
 }
 
-@group(0) @binding(1) var<storage, read> row_starts: array<u32>;
-@group(0) @binding(2) var<storage, read> chunk_sums: array<Sum>;
-@group(0) @binding(3) var<storage, read_write> dx: array<Row>;
+@group(0) @binding(1) var<storage, read> taken: array<u32>;
+@group(0) @binding(2) var<storage, read> row_starts: array<u32>;
+@group(0) @binding(3) var<storage, read> chunk_sums: array<Sum>;
+@group(0) @binding(4) var<storage, read_write> dx: array<Row>;
 
 @compute @workgroup_size(WG)
-fn sum_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn add_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
   if (i >= params.count) { return; }
-  let row = params.first + i / params.width;
+  let t = i / params.width;
+  let row = taken[t];
+  if (row < params.first || row >= params.end) { return; }
   let column = i % params.width;
-  let last = row_starts[row + 1u];
+  let last = row_starts[t + 1u];
   var total = Sum();
-  for (var c = row_starts[row]; c < last; c++) { total += chunk_sums[c * params.width + column]; }
-  if (ADDED) { dx[i] += Row(total); } else { dx[i] = Row(total); }
+  for (var c = row_starts[t]; c < last; c++) { total += chunk_sums[c * params.width + column]; }
+  dx[(row - params.first) * params.width + column] += Row(total);
 }
