@@ -1,6 +1,7 @@
 /** What a forward pass needs beside its input. */
 import type { Float } from "../ops/check.ts";
 import { dropout } from "../ops/dropout.ts";
+import { add } from "../ops/pointwise.ts";
 import type { RandomKeys } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -22,4 +23,9 @@ export const EVALUATION: Context = {};
 /** Dropout with `probability` in training; x itself in evaluation. */
 export function drop(x: Tensor, probability: number, { keys }: Context): Tensor {
   return keys && probability > 0 ? dropout(x, probability, keys.next()) : x;
+}
+
+/** residual + drop(x), shapes being equal. */
+export function dropAdd(residual: Tensor, x: Tensor, probability: number, { keys }: Context): Tensor {
+  return keys && probability > 0 ? dropout(x, probability, keys.next(), residual) : add(residual, x);
 }

@@ -1,11 +1,10 @@
 /** The transformer encoder, parameters named as in Hugging Face's checkpoints of ViT and BERT. */
 import { attention } from "../ops/attention.ts";
-import { add } from "../ops/pointwise.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkpoint } from "./checkpoint.ts";
-import { type Context, drop } from "./context.ts";
+import { type Context, dropAdd } from "./context.ts";
 import { type Initializer, normal, xavierNormal } from "./initializers.ts";
 import { LayerNorm } from "./layer_norm.ts";
 import { Linear } from "./linear.ts";
@@ -117,17 +116,17 @@ export class TransformerLayer {
    * alone saves the work that each token does for itself, all but its key and value.
    */
   forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst = false): Tensor {
-    const dropped = (y: Tensor) => drop(y, this.#config.hidden_dropout_prob, context);
+    const join = (residual: Tensor, y: Tensor) =>
+      dropAdd(residual, y, this.#config.hidden_dropout_prob, context);
     const before = (norm: LayerNorm, y: Tensor) => this.#preNorm ? norm.forward(y) : y;
     const after = (norm: LayerNorm, y: Tensor) => this.#preNorm ? y : norm.forward(y);
     const wanted = onlyFirst ? firstToken : (y: Tensor) => y;
     return scope(() => {
       const normed = before(this.#attentionNorm, x);
       const attended = this.#attention.forward(wanted(normed), normed, mask, context);
-      const projected = dropped(this.#attentionOutput.forward(attended));
-      const y = after(this.#attentionNorm, add(projected, wanted(x)));
+      const y = after(this.#attentionNorm, join(wanted(x), this.#attentionOutput.forward(attended)));
       const inner = this.#intermediate.forward(before(this.#outputNorm, y), this.#config.hidden_act);
-      return after(this.#outputNorm, add(dropped(this.#output.forward(inner)), y));
+      return after(this.#outputNorm, join(y, this.#output.forward(inner)));
     });
   }
 }

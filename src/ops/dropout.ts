@@ -1,10 +1,12 @@
 /** Dropout whose mask is a function of a key: nothing is stored, the gradient draws the same numbers again. */
 import { defineKernel } from "../gpu/kernel.ts";
 import type { RandomKey } from "../tensor/random.ts";
+import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { cellGroups } from "./cells.ts";
 import { floatOf } from "./check.ts";
+import { add } from "./pointwise.ts";
 import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
@@ -28,19 +30,31 @@ const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox]);
 
 /**
  * x, f32 or f16, with every element set to zero with `probability`, the others divided by 1 - probability; x itself for 0.
- * Equal keys drop equal elements. Throws RangeError for a probability outside [0, 1).
+ * Equal keys drop equal elements. With `addend`, of the shape and type of x, it is added in the same kernel: the residual
+ * connection of a transformer. Throws RangeError for a probability outside [0, 1), TypeError where shapes differ.
  */
-export function dropout(x: Tensor, probability: number, key: RandomKey): Tensor {
-  const dtype = floatOf("drop elements of", x);
+export function dropout(x: Tensor, probability: number, key: RandomKey, addend?: Tensor): Tensor {
+  const dtype = addend ? floatOf("drop elements and add", x, addend) : floatOf("drop elements of", x);
   const params = dropoutParams(probability, key);
-  if (probability === 0) return x;
-  const drop = (x: Tensor, requiresGrad: boolean) => {
+  if (addend && !sameShape(x.shape, addend.shape)) {
+    throw new TypeError(
+      `Cannot add ${showShape(addend.shape)} to ${showShape(x.shape)} with elements dropped: shapes differ`,
+    );
+  }
+  if (probability === 0) return addend ? add(addend, x) : x;
+  const drop = (x: Tensor, addend: Tensor | undefined, requiresGrad: boolean) => {
     const y = Tensor.empty(x.gpu, x.shape, dtype, requiresGrad);
     const vectors = Math.ceil(x.size / 4);
-    x.gpu.dispatch(dropoutKernel, "dropout", { x, y }, { vectors, ...params }, cellGroups(vectors), {
+    const entry = addend ? "dropout_add" : "dropout";
+    const buffers = { x, y, ...(addend && { addend }) };
+    x.gpu.dispatch(dropoutKernel, entry, buffers, { vectors, ...params }, cellGroups(vectors), {
       Elem: dtype,
     });
     return y;
   };
-  return record(drop(x, needsGrad(x)), [x], [], (dy) => [drop(dy, false)]);
+  const y = drop(x, addend, needsGrad(x, addend));
+  return record(y, addend ? [x, addend] : [x], [], (dy, needed) => [
+    needed[0] ? drop(dy, undefined, false) : undefined,
+    dy,
+  ]);
 }

@@ -4,7 +4,7 @@ import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf, mustBe } from "./check.ts";
 import { MAX_ITERATIONS } from "./plan.ts";
-import { sumTo } from "./reduction.ts";
+import { full } from "./pointwise.ts";
 import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
 import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
 
@@ -24,11 +24,17 @@ function planTeams({ gpu }: Tensor, { rows, steps, constants, variant }: RowPlan
   const teams = isAlone ? LANE_TEAMS : TEAMS[gpu.adapterClass];
   const rowsEach = Math.min(Math.ceil(rows / teams), Math.floor(MAX_ITERATIONS / loopsOfOneRow));
   const shares = Math.ceil(rows / rowsEach);
+  const groupsFor = (teams: number, ofLanes: boolean) => ofLanes ? Math.ceil(teams / constants.WG) : teams;
+  const joinsAlone = gpu.adapterClass === "software"; // the shares are few
   return {
     kernel: variant(isAlone ? byLane : byWorkgroup),
     rowsEach,
     shares,
-    groups: isAlone ? Math.ceil(shares / constants.WG) : shares,
+    groups: groupsFor(shares, isAlone),
+    join: {
+      kernel: variant(joinsAlone ? byLane : byWorkgroup),
+      groups: groupsFor(constants.PACKS, joinsAlone),
+    },
   };
 }
 
@@ -50,7 +56,7 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
     }
   }
   const { gpu } = x;
-  const { kernel, rowsEach, shares, groups } = planTeams(x, plan);
+  const { kernel, rowsEach, shares, groups, join } = planTeams(x, plan);
   const params = { rows, rows_each: rowsEach, epsilon, added: 0 };
   const y = Tensor.empty(gpu, x.shape, dtype, needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
@@ -58,15 +64,16 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
   return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
     const sink = sinks[0]?.dtype === dtype ? sinks[0] : undefined;
     const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
-    const dgamma = Tensor.empty(gpu, [shares, cols]);
-    const dbeta = Tensor.empty(gpu, [shares, cols]);
-    const buffers = { x, gamma, moments_saved: moments, dy, dx, dgamma, dbeta };
+    const gamma_shares = Tensor.empty(gpu, [shares, cols]);
+    const beta_shares = Tensor.empty(gpu, [shares, cols]);
+    const buffers = { x, gamma, moments_saved: moments, dy, dx, gamma_shares, beta_shares };
     const added = { ...params, added: Number(sink !== undefined) };
     gpu.dispatch(kernel, "backward", buffers, added, groups, constants);
-    return [
-      dx,
-      needed[1] ? sumTo(dgamma, [cols], sinks[1]) : undefined,
-      needed[2] ? sumTo(dbeta, [cols], sinks[2]) : undefined,
-    ];
+    if (!needed[1] && !needed[2]) return [dx];
+    const dgamma = sinks[1] ?? full(gpu, [cols], 0);
+    const dbeta = sinks[2] ?? full(gpu, [cols], 0);
+    const parts = { gamma_parts: gamma_shares, beta_parts: beta_shares, dgamma, dbeta };
+    gpu.dispatch(join.kernel, "join", parts, params, join.groups, constants);
+    return [dx, dgamma, dbeta];
   });
 }

@@ -111,6 +111,7 @@ Deno.test("dropout() and RandomKeys refuse values out of range", () => {
   for (const probability of [-0.1, 1, 1.5, NaN]) {
     assert.throws(() => dropout(x, probability, key), /at least 0 and below 1/);
   }
+  assert.throws(() => dropout(x, 0.5, key, full(gpu, [1], 1)), /add \[1\] to \[3\]/);
   for (const seed of [-1, 0.5, 2 ** 53]) assert.throws(() => new RandomKeys(seed, 0), /seed/);
   for (const step of [-1, 0.5, 2 ** 32]) assert.throws(() => new RandomKeys(0, step), /step/);
 });

@@ -1,7 +1,7 @@
 // h = (x - mean) r,   r = 1 / sqrt(variance + epsilon),   y = gamma h + beta
-// With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma = sum over rows of dy h,   dbeta = that of dy
+// With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma += sum over rows of dy h,   dbeta += that of dy
 // One team of lanes `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share
-// of dgamma and dbeta gathers in registers. Variance by a second pass over the held row. Means are taken relative to the
+// of dgamma and dbeta gathers in registers; `join` adds up the shares, a pack a team. Variance by a second pass over the held row. Means are taken relative to the
 // row's first element, and saved so: a large common offset then costs no digits.
 // x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
 // Needs: rows/row.wgsl, rows/team_*.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
@@ -60,8 +60,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(3) var<storage, read> moments_saved: array<vec2f>;
 @group(0) @binding(4) var<storage, read> dy: array<Pack>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Pack>;
-@group(0) @binding(6) var<storage, read_write> dgamma: array<Wide>; // [teams, cols]
-@group(0) @binding(7) var<storage, read_write> dbeta: array<Wide>; // [teams, cols]
+@group(0) @binding(6) var<storage, read_write> gamma_shares: array<Wide>; // [shares, cols]
+@group(0) @binding(7) var<storage, read_write> beta_shares: array<Wide>; // [shares, cols]
 var<private> held_dy: array<Wide, STEPS>;
 var<private> sum_gamma: array<Wide, STEPS>;
 var<private> sum_beta: array<Wide, STEPS>;
@@ -112,8 +112,32 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane % TEAM + step * TEAM;
     if (inside(pack)) {
-      dgamma[share * PACKS + pack] = sum_gamma[step];
-      dbeta[share * PACKS + pack] = sum_beta[step];
+      gamma_shares[share * PACKS + pack] = sum_gamma[step];
+      beta_shares[share * PACKS + pack] = sum_beta[step];
     }
+  }
+}
+
+@group(0) @binding(1) var<storage, read> gamma_parts: array<Wide>; // [shares, cols]
+@group(0) @binding(2) var<storage, read> beta_parts: array<Wide>; // [shares, cols]
+@group(0) @binding(3) var<storage, read_write> dgamma: array<Wide>;
+@group(0) @binding(4) var<storage, read_write> dbeta: array<Wide>;
+
+@compute @workgroup_size(WG)
+fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let pack = team_of(flat_group(group, groups), lane);
+  if (pack >= PACKS) { return; }
+  var of_gamma = Wide(0.0);
+  var of_beta = Wide(0.0);
+  let end = (params.rows + params.rows_each - 1u) / params.rows_each * PACKS;
+  for (var at = pack + lane % TEAM * PACKS; at < end; at += TEAM * PACKS) {
+    of_gamma += gamma_parts[at];
+    of_beta += beta_parts[at];
+  }
+  of_gamma = team_sums(lane, of_gamma);
+  of_beta = team_sums(lane, of_beta);
+  if (lane % TEAM == 0u) {
+    dgamma[pack] += of_gamma;
+    dbeta[pack] += of_beta;
   }
 }

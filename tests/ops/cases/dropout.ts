@@ -13,15 +13,25 @@ const rows: readonly { shape: readonly number[]; probability: number; seed: numb
 ];
 
 export const dropoutCases: readonly Case[] = withHalves([
-  ...rows.map(({ shape, probability, seed }): Case => {
+  ...rows.flatMap(({ shape, probability, seed }): Case[] => {
     const key = new RandomKeys(seed, 3).next();
     const kept = Value.of(shape, keepMask(product(shape), probability, key));
-    return {
-      name: `dropout [${shape}] with ${probability} and seed ${seed}`,
-      inputs: [{ shape }],
-      op: (x) => dropout(x, probability, key),
-      oracle: (x) => x.mul(kept).affine(1 / (1 - probability)),
-    };
+    const dropped = (x: Value) => x.mul(kept).affine(1 / (1 - probability));
+    const name = `[${shape}] with ${probability} and seed ${seed}`;
+    return [
+      {
+        name: `dropout ${name}`,
+        inputs: [{ shape }],
+        op: (x) => dropout(x, probability, key),
+        oracle: dropped,
+      },
+      {
+        name: `dropout and add ${name}`,
+        inputs: [{ shape }, { shape }],
+        op: (x, addend) => dropout(x, probability, key, addend),
+        oracle: (x, addend) => addend!.add(dropped(x)),
+      },
+    ];
   }),
   {
     name: "dropout with 0 gives its input",
