@@ -82,14 +82,15 @@ interface Part {
   readonly start: number;
 }
 
-/** One pass over the part, or over the whole for `place`. */
-function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part): Tensor {
+/** One pass over the part, or over the whole for `place`; `added` to what y holds, but for `place`. */
+function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part, added = false): Tensor {
   const cell = cellOf(at.whole, at.part, at.start);
   const [whole, part, start] = [at.whole / cell, at.part / cell, at.start / cell];
   const count = at.outer * (entry === "place" ? whole : part);
   const params = { count, whole, part, start };
   const work = () => ({ bytes: entry === "place" ? x.bytes + y.bytes : 2 * Math.min(x.bytes, y.bytes) });
-  x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), cellConstants(x, cell), work);
+  const constants = { ...cellConstants(x, cell), ...(added && { ADDED: true }) };
+  x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), constants, work);
   return y;
 }
 
@@ -114,8 +115,10 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
   }
   const part = partOf(x.shape, along, start, stop - start);
   const y = Tensor.empty(x.gpu, x.shape.with(along, stop - start), x.dtype, needsGrad(x));
-  return record(move("cut", x, y, part), [x], [], (dy) => [
-    move("place", dy, Tensor.empty(dy.gpu, x.shape, dy.dtype), part),
+  return record(move("cut", x, y, part), [x], [], (dy, _, [sink]) => [
+    sink?.dtype === dy.dtype
+      ? move("paste", dy, sink, part, true)
+      : move("place", dy, Tensor.empty(dy.gpu, x.shape, dy.dtype), part),
   ]);
 }
 
@@ -145,13 +148,10 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
     return part;
   });
   for (const [i, x] of tensors.entries()) move("paste", x, y, parts[i]!);
-  return record(
-    y,
-    tensors,
-    [],
-    (dy, needed) =>
-      tensors.map((x, i) =>
-        needed[i] ? move("cut", dy, Tensor.empty(dy.gpu, x.shape, dy.dtype), parts[i]!) : undefined
-      ),
-  );
+  return record(y, tensors, [], (dy, needed, sinks) =>
+    tensors.map((x, i) => {
+      if (!needed[i]) return undefined;
+      const sink = sinks[i]?.dtype === dy.dtype ? sinks[i] : undefined;
+      return move("cut", dy, sink ?? Tensor.empty(dy.gpu, x.shape, dy.dtype), parts[i]!, sink !== undefined);
+    }));
 }

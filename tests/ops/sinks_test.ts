@@ -7,6 +7,7 @@ import { gatherRows } from "../../src/ops/indexing.ts";
 import { layerNorm } from "../../src/ops/layer_norm.ts";
 import { linear } from "../../src/ops/matmul.ts";
 import { accumulate, add, scale, sub } from "../../src/ops/pointwise.ts";
+import { concat, slice } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { type Shape, sizeOf } from "../../src/tensor/shape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -48,6 +49,9 @@ const CASES: Record<string, Case> = {
   },
   "add, broadcast": { shapes: [[6, 5, 4], [1, 5, 4]], run: (_, a, b) => add(a!, b!), spared: 2 },
   "sub, broadcast": { shapes: [[6, 5], [6, 1]], run: (_, a, b) => sub(a!, b!), spared: 2 },
+  "slice": { shapes: [[4, 9, 8]], run: (_, x) => slice(x!, 1, 2, 5), spared: 1 },
+  "slice, odd": { shapes: [[4, 9, 7]], run: (_, x) => slice(x!, 2, 2, 5), spared: 1 },
+  "concat": { shapes: [[4, 3, 8], [4, 1, 8]], run: (_, a, b) => concat([a!, b!], 1), spared: 2 },
   "gatherRows": {
     shapes: [[9, 12]],
     run: (gpu, x) =>
