@@ -15,7 +15,7 @@ import { type ImageNormalisation, patchify } from "../ops/image.ts";
 import { cast } from "../ops/cast.ts";
 import { linear } from "../ops/matmul.ts";
 import { add, expand } from "../ops/pointwise.ts";
-import { concat, reshape } from "../ops/shape.ts";
+import { concat } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import { showShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -141,7 +141,7 @@ export class Vit implements Encoder {
     return scope(() => {
       const rows = patchify(pixels, patch, this.normalisation, precision);
       const projection = precision === "f16" ? this.#projection.half : this.#projection.value;
-      const patches = linear(rows, reshape(projection, [width, -1]), this.#projectionBias.value);
+      const patches = linear(rows, projection, this.#projectionBias.value);
       const classToken = expand(this.#classToken.value, [batch!, 1, width], precision);
       const tokens = add(concat([classToken, patches], 1), this.#positions.value);
       return drop(tokens, hidden_dropout_prob, context);

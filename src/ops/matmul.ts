@@ -79,8 +79,9 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 export type Activation = "none" | "relu" | "gelu";
 
 /**
- * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. Bias and
- * activation happen inside the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x
+ * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. A weight of
+ * more dimensions, as that of a convolution, is taken with all but the first as one. Bias and activation happen inside
+ * the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x
  * if none is given, the gradients of weight and bias are f32.
  */
 export function linear(
@@ -92,8 +93,9 @@ export function linear(
 ): Tensor {
   const dtype = floatOf("apply a linear layer to", x, weight);
   if (bias) mustBe("f32", "add a bias of", bias);
-  const [outputs, inputs] = weight.shape;
-  if (weight.rank !== 2 || x.shape.at(-1) !== inputs) {
+  const [outputs, ...inner] = weight.shape;
+  const inputs = sizeOf(inner);
+  if (weight.rank < 2 || x.shape.at(-1) !== inputs) {
     throw new TypeError(
       `Cannot apply a linear layer of ${showShape(weight.shape)} to ${showShape(x.shape)}: ` +
         `it takes ${inputs} inputs, the last dimension is ${x.shape.at(-1)}`,
@@ -105,8 +107,8 @@ export function linear(
   if (!bias && activation !== "none") {
     throw new TypeError(`Cannot fuse ${activation} into a linear layer without a bias: apply it separately`);
   }
-  const m = x.size / inputs!;
-  const size = { m, n: outputs!, k: inputs!, transposeB: true, result: result ?? dtype };
+  const m = x.size / inputs;
+  const size = { m, n: outputs!, k: inputs, transposeB: true, result: result ?? dtype };
   const shape = [...x.shape.slice(0, -1), outputs!];
   const differentiate = needsGrad(x, weight, bias);
   const keepsInput = activation === "gelu" && differentiate;
@@ -133,7 +135,7 @@ export function linear(
       : undefined;
     return [
       needed[0]
-        ? viewAs(gemm(operand, weight, { m, n: inputs!, k: outputs!, into: sinks[0] }), x.shape)
+        ? viewAs(gemm(operand, weight, { m, n: inputs, k: outputs!, into: sinks[0] }), x.shape)
         : undefined,
       needed[1] ? viewAs(gradientOfWeight(operand, x, weight, sinks[1], rowSums), weight.shape) : undefined,
       needed[2] ? rowSums ?? sumTo(dh.view([m, outputs!]), [outputs!], sinks[2], "f32") : undefined,
@@ -149,6 +151,7 @@ function gradientOfWeight(
   into: Tensor | undefined,
   rowSums: Tensor | undefined,
 ): Tensor {
-  const [m, n] = weight.shape as [number, number];
+  const m = weight.shape[0]!;
+  const n = weight.size / m;
   return gemm(dh, x, { m, n, k: x.size / n, transposeA: true, result: "f32", into, rowSums });
 }

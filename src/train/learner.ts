@@ -61,6 +61,7 @@ export class Learner {
   /** With precision f16. */
   readonly #lossScale: LossScale | undefined;
   readonly #tally: Tally;
+  readonly #one: Tensor;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
   /** Bytes in use before the first step. */
@@ -131,6 +132,7 @@ export class Learner {
       ...Object.fromEntries(this.heads.flatMap((head) => [[`loss.${head}`, 1], [`right.${head}`, 1]])),
       ...Object.fromEntries(this.pairs.map((pair) => [nameOf(pair), 4])),
     });
+    this.#one = full(gpu, [1], 1);
     this.#standing = gpu.memory.live;
   }
 
@@ -174,19 +176,20 @@ export class Learner {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
     differentiate(gpu, this.#model, batch, context, weight, (losses, labels) => {
-      const addLoss = (name: string, loss: Tensor) => this.#tally.add(`loss.${name}`, loss, batch.size);
-      this.#tally.add("samples", full(gpu, [1], batch.size));
-      addLoss("total", losses.total);
-      if (losses.contrastive) addLoss("contrast", losses.contrastive);
-      if (losses.multimodal) addLoss(FUSION, losses.multimodal);
-      if (losses.fusedPrediction) {
-        this.#tally.add(`right.${FUSION}`, countEqual(losses.fusedPrediction, labels));
-      }
-      for (const name of this.#model.modalities) {
-        addLoss(name, losses.unimodalOf[name]!);
-        this.#tally.add(`right.${name}`, countEqual(losses.predictions[name]!, labels));
-      }
-      for (const { a, b, counts } of losses.pairs) this.#tally.add(nameOf([a, b]), counts);
+      const { predictions, unimodalOf, contrastive, multimodal, fusedPrediction } = losses;
+      const loss = (name: string, mean: Tensor) => [`loss.${name}`, mean, batch.size] as const;
+      const right = (name: string, predicted: Tensor) =>
+        [`right.${name}`, countEqual(predicted, labels)] as const;
+      this.#tally.add([
+        ["samples", this.#one, batch.size],
+        loss("total", losses.total),
+        ...(contrastive ? [loss("contrast", contrastive)] : []),
+        ...(multimodal ? [loss(FUSION, multimodal)] : []),
+        ...(fusedPrediction ? [right(FUSION, fusedPrediction)] : []),
+        ...this.#model.modalities.map((name) => loss(name, unimodalOf[name]!)),
+        ...this.#model.modalities.map((name) => right(name, predictions[name]!)),
+        ...losses.pairs.map(({ a, b, counts }) => [nameOf([a, b]), counts] as const),
+      ]);
     }, this.#lossScale);
   }
 
@@ -289,6 +292,7 @@ export class Learner {
   /** Frees the device memory. */
   dispose(): void {
     this.#tally.dispose();
+    this.#one.dispose();
     this.#optimizer.dispose();
     this.#lossScale?.dispose();
     this.#parameters.dispose();

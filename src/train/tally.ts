@@ -24,13 +24,18 @@ export class Tally {
     fill(this.sums, 0);
   }
 
-  /** Adds factor · values to the sums of a name. */
-  add(name: string, values: Tensor, factor = 1): void {
-    const { at, size } = this.#place(name);
-    if (values.size !== size) {
-      throw new TypeError(`Cannot add ${values.size} values to the ${size} of "${name}"`);
-    }
-    tally(this.sums, at, values, factor);
+  /** Adds factor · values to the sums of each name, a factor being 1 if not given; no name comes twice. */
+  add(addends: readonly (readonly [name: string, values: Tensor, factor?: number])[]): void {
+    tally(
+      this.sums,
+      addends.map(([name, values, factor = 1]) => {
+        const { at, size } = this.#place(name);
+        if (values.size !== size) {
+          throw new TypeError(`Cannot add ${values.size} values to the ${size} of "${name}"`);
+        }
+        return { at, values, factor };
+      }),
+    );
   }
 
   /** All sums by name; waits for the device. */

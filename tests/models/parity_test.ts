@@ -94,10 +94,8 @@ Deno.test("the losses and counts of ten Adam steps agree with PyTorch", async ()
       const found = model.losses(model.forward(inputs, EVALUATION), labels);
       backward(found.objective);
       const { unimodal, multimodal, contrastive, total, pairs } = found;
-      for (const [i, loss] of [unimodal, multimodal!, contrastive!, total].entries()) {
-        tally(sums, width * step + i, loss);
-      }
-      tally(sums, width * step + 4, pairs[0]!.counts);
+      const measures = [unimodal, multimodal!, contrastive!, total, pairs[0]!.counts];
+      tally(sums, measures.map((values, i) => ({ at: width * step + i, values })));
     });
     optimizer.step();
   }

@@ -77,6 +77,12 @@ export const matmulCases: readonly Case[] = [
       op: (x, weight) => linear(x, weight),
       oracle: (x, weight) => x.reshape([6, 8]).matmul(weight.transpose()).reshape([2, 3, 12]),
     },
+    {
+      name: "linear by the weight of a convolution",
+      inputs: [{ shape: [5, 12] }, { shape: [8, 3, 2, 2] }],
+      op: (x, weight) => linear(x, weight),
+      oracle: (x, weight) => x.matmul(weight.reshape([8, 12]).transpose()),
+    },
   ]),
   {
     // Longer than one loop may be on any adapter: the inner dimension is split.
