@@ -6,6 +6,7 @@ import { defaultCacheDirectory } from "./image_store.ts";
 import { type Listed, type ListedModality, type Listing, soundSamples } from "./listing.ts";
 import { FeatureModality, ImageModality, TextModality } from "./modalities.ts";
 import type { ImagePreparation } from "./prepare_image.ts";
+import { ResamplePool } from "./resample_pool.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 import { compactWordPiece, readBertVocabulary } from "./word_piece.ts";
 
@@ -75,6 +76,7 @@ function partOf(
     augmentation,
     flippable: () => true,
     background: GREY,
+    pool: new ResamplePool(),
   });
 }
 

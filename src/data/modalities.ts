@@ -3,7 +3,8 @@ import { type Augmentation, drawAugmentation } from "./augmentation.ts";
 import type { FeatureSpec, ImageSpec, Modality, TextSpec } from "./data_set.ts";
 import type { RgbImage } from "./image.ts";
 import type { Random } from "./random.ts";
-import { resample } from "./resample.ts";
+import { resampleAll, type Resampling } from "./resample.ts";
+import type { ResamplePool } from "./resample_pool.ts";
 import { padTexts, type TextTokenizer } from "./tokenizer.ts";
 
 /** Where decoded images come from: memory, a cache on disk, or workers that decode. */
@@ -19,6 +20,8 @@ export interface ImageOptions {
   flippable: (sample: number) => boolean;
   /** Byte value of what a shift uncovers. */
   background: number;
+  /** Where training images are resampled; in the thread that asks if not given. Closed with the modality. */
+  pool?: ResamplePool;
 }
 
 /** Images, resampled to the size of `spec` straight from the source, and varied in the same step for training. */
@@ -35,30 +38,32 @@ export class ImageModality implements Modality {
 
   async batch(samples: Uint32Array, random?: (sample: number) => Random): Promise<ImageBatch> {
     const { height, width } = this.spec;
-    const size = height * width * 3;
-    const pixels = new Uint8Array(samples.length * size);
     // All are asked for before any is waited for: workers decode them side by side.
-    const images = await Promise.all(Array.from(samples, async (sample) => await this.#source.image(sample)));
-    for (const [row, image] of images.entries()) {
-      const sample = samples[row]!;
-      if (random === undefined && image.height === height && image.width === width) {
-        pixels.set(image.pixels, row * size);
-        continue;
-      }
-      const how = random === undefined
-        ? { box: { left: 0, top: 0, right: image.width, bottom: image.height } }
-        : drawAugmentation(this.#options.augmentation, random(sample), {
-          height: image.height,
-          width: image.width,
-          flippable: this.#options.flippable(sample),
-          background: this.#options.background,
-        });
-      resample(image, this.spec, how, pixels, row * size);
-    }
+    const found = await Promise.all(Array.from(samples, async (sample) => await this.#source.image(sample)));
+    const images = found.map((image, row) => ({
+      image,
+      how: this.#resampling(image, samples[row]!, random),
+    }));
+    const pixels = random && this.#options.pool
+      ? await this.#options.pool.resample({ images, height, width })
+      : resampleAll({ images, height, width });
     return { kind: "image", pixels, height, width };
   }
 
+  /** What becomes of an image: varied for training, else as a whole. */
+  #resampling({ height, width }: RgbImage, sample: number, random?: (sample: number) => Random): Resampling {
+    if (random === undefined) return { box: { left: 0, top: 0, right: width, bottom: height } };
+    const { augmentation, flippable, background } = this.#options;
+    return drawAugmentation(augmentation, random(sample), {
+      height,
+      width,
+      flippable: flippable(sample),
+      background,
+    });
+  }
+
   close(): void {
+    this.#options.pool?.close();
     this.#source.close?.();
   }
 }

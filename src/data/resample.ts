@@ -1,3 +1,5 @@
+import type { RgbImage } from "./image.ts";
+
 /** A rectangle of the source in pixels; it may reach beyond the image. */
 export interface Box {
   left: number;
@@ -20,6 +22,34 @@ export interface Resampling {
   colour?: ColourMap;
 }
 
+/** Images and what becomes of each, at one size. */
+export interface Resamplings {
+  readonly images: readonly { readonly image: RgbImage; readonly how: Resampling }[];
+  readonly height: number;
+  readonly width: number;
+}
+
+/** As `resample` of every image, one after the other: [images, height, width, 3]. */
+export function resampleAll({ images, height, width }: Resamplings): Uint8Array<ArrayBuffer> {
+  const size = height * width * 3;
+  const pixels = new Uint8Array(images.length * size);
+  for (const [i, { image, how }] of images.entries()) {
+    if (isAsItIs(image, how, height, width)) pixels.set(image.pixels, i * size);
+    else resample(image, { height, width }, how, pixels, i * size);
+  }
+  return pixels;
+}
+
+function isAsItIs(
+  image: RgbImage,
+  { box, flip, colour }: Resampling,
+  height: number,
+  width: number,
+): boolean {
+  return image.height === height && image.width === width && !flip && !colour &&
+    box.left === 0 && box.top === 0 && box.right === width && box.bottom === height;
+}
+
 /** Weights of one axis: output pixel i is the sum of `count[i]` source pixels from `start[i]` on. */
 interface Axis {
   start: Int32Array;
@@ -35,7 +65,7 @@ interface Axis {
  * scale, one axis after the other, which is Pillow's bilinear `resize(size, box=box)`. Writes at `at` in `out`.
  */
 export function resample(
-  source: { pixels: Uint8Array; height: number; width: number },
+  source: RgbImage,
   target: { height: number; width: number },
   { box, flip = false, background = 255, colour }: Resampling,
   out: Uint8Array,

@@ -5,6 +5,7 @@ import { cachedImages, defaultCacheDirectory } from "../image_store.ts";
 import { ImageModality, type ImageSource, TextModality } from "../modalities.ts";
 import type { Resolve } from "../package_file.ts";
 import type { ImagePreparation } from "../prepare_image.ts";
+import { ResamplePool } from "../resample_pool.ts";
 import type { TextTokenizer } from "../tokenizer.ts";
 import { compactWordPiece, readBertVocabulary } from "../word_piece.ts";
 import { type Emoji, readCatalogue } from "./catalogue.ts";
@@ -93,6 +94,7 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
           augmentation: { ...LIGHT_AUGMENTATION, ...options.augmentation },
           flippable: (sample) => kept[sample]!.emoji.flippable,
           background: WHITE,
+          pool: new ResamplePool(),
         },
       ),
       new TextModality("text", tokenizer, texts, {
