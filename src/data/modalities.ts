@@ -3,7 +3,7 @@ import { type Augmentation, drawAugmentation } from "./augmentation.ts";
 import type { FeatureSpec, ImageSpec, Modality, TextSpec } from "./data_set.ts";
 import type { RgbImage } from "./image.ts";
 import type { Random } from "./random.ts";
-import { resampleAll, type Resampling } from "./resample.ts";
+import { resampleAll, type Resampling, staysAsItIs } from "./resample.ts";
 import type { ResamplePool } from "./resample_pool.ts";
 import { padTexts, type TextTokenizer } from "./tokenizer.ts";
 
@@ -20,7 +20,7 @@ export interface ImageOptions {
   flippable: (sample: number) => boolean;
   /** Byte value of what a shift uncovers. */
   background: number;
-  /** Where training images are resampled; in the thread that asks if not given. Closed with the modality. */
+  /** Where images are resampled; in the thread that asks if not given. Closed with the modality. */
   pool?: ResamplePool;
 }
 
@@ -44,8 +44,10 @@ export class ImageModality implements Modality {
       image,
       how: this.#resampling(image, samples[row]!, random),
     }));
-    const pixels = random && this.#options.pool
-      ? await this.#options.pool.resample({ images, height, width })
+    const { pool } = this.#options;
+    const isWork = images.some(({ image, how }) => !staysAsItIs(image, how, this.spec));
+    const pixels = pool && isWork
+      ? await pool.resample({ images, height, width })
       : resampleAll({ images, height, width });
     return { kind: "image", pixels, height, width };
   }

@@ -34,17 +34,17 @@ export function resampleAll({ images, height, width }: Resamplings): Uint8Array<
   const size = height * width * 3;
   const pixels = new Uint8Array(images.length * size);
   for (const [i, { image, how }] of images.entries()) {
-    if (isAsItIs(image, how, height, width)) pixels.set(image.pixels, i * size);
+    if (staysAsItIs(image, how, { height, width })) pixels.set(image.pixels, i * size);
     else resample(image, { height, width }, how, pixels, i * size);
   }
   return pixels;
 }
 
-function isAsItIs(
+/** True where resampling an image to a size would only copy it. */
+export function staysAsItIs(
   image: RgbImage,
   { box, flip, colour }: Resampling,
-  height: number,
-  width: number,
+  { height, width }: { height: number; width: number },
 ): boolean {
   return image.height === height && image.width === width && !flip && !colour &&
     box.left === 0 && box.top === 0 && box.right === width && box.bottom === height;

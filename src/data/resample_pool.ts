@@ -31,12 +31,23 @@ export class ResamplePool {
       );
       parts.push(part.then((made) => pixels.set(made.pixels, first * size)));
     }
-    await Promise.all(parts);
+    try {
+      await Promise.all(parts);
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new Error(`Cannot resample ${images.length} images to ${height} x ${width}: ${message}`, {
+        cause,
+      });
+    }
     return pixels;
   }
 
   /** Ends the workers; what was not done yet is rejected. */
   close(): void {
     this.#pool.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }

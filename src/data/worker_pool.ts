@@ -20,7 +20,9 @@ interface Member<Job, Result> {
 }
 
 /** The pool was closed before the job was done. */
-export class PoolClosed extends Error {}
+export class PoolClosed extends Error {
+  override name = "PoolClosed";
+}
 
 /**
  * Hands jobs to workers of one module, which answers them by `serveJobs`: first come, first served. Workers start when
@@ -61,10 +63,6 @@ export class WorkerPool<Job, Result> {
     this.#waiting = [];
     this.#endWorkers();
     for (const { reject } of open) reject(new PoolClosed("the pool was closed"));
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   /** Sees to it that workers end if nothing comes for a while. */
@@ -113,7 +111,7 @@ export class WorkerPool<Job, Result> {
       event.preventDefault();
       worker.terminate();
       this.#members = this.#members.filter((one) => one !== member);
-      for (const { reject } of member.jobs.values()) reject(new Error(`its worker failed: ${event.message}`));
+      for (const { reject } of member.jobs.values()) reject(new Error(`the worker failed: ${event.message}`));
       this.#hand();
       this.#rest();
     };

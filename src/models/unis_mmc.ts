@@ -35,8 +35,8 @@ export type UnisMmcConfig = {
 /** The head on all modalities together. */
 export const FUSION = "fusion";
 
-/** Names of methods and in the tree of parameters that no modality may have. */
-const RESERVED = ["heads", FUSION, ...Object.keys(METHODS)];
+/** Names of methods, of losses and in the tree of parameters that no modality may have. */
+const RESERVED = ["heads", FUSION, "total", "contrast", ...Object.keys(METHODS)];
 
 /** Parameters are `<modality>.…`, `heads.<modality>.…` and `heads.fusion.…`. */
 export class UnisMmc {

@@ -10,7 +10,7 @@ import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import patches_ from "../../wgsl/image/patches.wgsl" with { type: "text" };
 
 /** One value for red, green and blue, each a share of full intensity. */
-export type Rgb = readonly [number, number, number];
+type Rgb = readonly [number, number, number];
 
 /** Bytes become (byte / 255 - mean) / std, by channel. */
 export interface ImageNormalisation {

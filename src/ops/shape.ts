@@ -88,7 +88,10 @@ function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part, 
   const [whole, part, start] = [at.whole / cell, at.part / cell, at.start / cell];
   const count = at.outer * (entry === "place" ? whole : part);
   const params = { count, whole, part, start };
-  const work = () => ({ bytes: entry === "place" ? x.bytes + y.bytes : 2 * Math.min(x.bytes, y.bytes) });
+  const passes = added ? 3 : 2; // what is added to is read as well
+  const work = () => ({
+    bytes: entry === "place" ? x.bytes + y.bytes : passes * Math.min(x.bytes, y.bytes),
+  });
   const constants = { ...cellConstants(x, cell), ...(added && { ADDED: true }) };
   x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), constants, work);
   return y;

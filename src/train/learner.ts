@@ -7,13 +7,11 @@ import { loadEncoderWeights } from "../io/hf_encoder.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert } from "../models/bert.ts";
-import type { Outputs } from "../models/methods.ts";
+import type { Losses, Outputs } from "../models/methods.ts";
 import { FUSION, type UnisMmc } from "../models/unis_mmc.ts";
 import { Vit } from "../models/vit.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
-import { countEqual } from "../ops/contrast.ts";
-import { full } from "../ops/pointwise.ts";
 import { Adam } from "../optim/adam.ts";
 import { groupByPart, UNDECAYED } from "../optim/groups.ts";
 import { LossScale } from "../optim/loss_scale.ts";
@@ -34,11 +32,10 @@ import {
   writeOptimizer,
   writeWeights,
 } from "./learner_state.ts";
+import { type Means, Measures, pairsOf } from "./measures.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
-import { pairShares } from "./metrics.ts";
 import { mustHavePrecision } from "./precision.ts";
 import type { EpochRecord, RunPlan } from "./records.ts";
-import { Tally } from "./tally.ts";
 
 const HEADS = "heads";
 
@@ -60,8 +57,7 @@ export class Learner {
   readonly #optimizer: Adam;
   /** With precision f16. */
   readonly #lossScale: LossScale | undefined;
-  readonly #tally: Tally;
-  readonly #one: Tensor;
+  readonly #measures: Measures;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
   /** Bytes in use before the first step. */
@@ -100,10 +96,9 @@ export class Learner {
       (name) => isPretrained(config, name.slice(0, name.indexOf("."))),
       training.precision === "f16",
     );
-    const modalities = this.#model.modalities;
     this.heads = this.#model.heads;
     this.mainHead = this.heads.at(-1)!;
-    this.pairs = modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
+    this.pairs = pairsOf(this.#model.modalities);
     const rateOf = (part: string) =>
       part === HEADS
         ? optimizer.head_learning_rate
@@ -125,14 +120,7 @@ export class Learner {
       threshold: plateau.threshold,
       minimum: plateau.minimum_learning_rate,
     });
-    this.#tally = new Tally(gpu, {
-      samples: 1,
-      "loss.total": 1,
-      "loss.contrast": 1,
-      ...Object.fromEntries(this.heads.flatMap((head) => [[`loss.${head}`, 1], [`right.${head}`, 1]])),
-      ...Object.fromEntries(this.pairs.map((pair) => [nameOf(pair), 4])),
-    });
-    this.#one = full(gpu, [1], 1);
+    this.#measures = new Measures(gpu, this.#model);
     this.#standing = gpu.memory.live;
   }
 
@@ -175,22 +163,8 @@ export class Learner {
   accumulate(batch: Batch, weight: number, number: number, withDropout = true): void {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
-    differentiate(gpu, this.#model, batch, context, weight, (losses, labels) => {
-      const { predictions, unimodalOf, contrastive, multimodal, fusedPrediction } = losses;
-      const loss = (name: string, mean: Tensor) => [`loss.${name}`, mean, batch.size] as const;
-      const right = (name: string, predicted: Tensor) =>
-        [`right.${name}`, countEqual(predicted, labels)] as const;
-      this.#tally.add([
-        ["samples", this.#one, batch.size],
-        loss("total", losses.total),
-        ...(contrastive ? [loss("contrast", contrastive)] : []),
-        ...(multimodal ? [loss(FUSION, multimodal)] : []),
-        ...(fusedPrediction ? [right(FUSION, fusedPrediction)] : []),
-        ...this.#model.modalities.map((name) => loss(name, unimodalOf[name]!)),
-        ...this.#model.modalities.map((name) => right(name, predictions[name]!)),
-        ...losses.pairs.map(({ a, b, counts }) => [nameOf([a, b]), counts] as const),
-      ]);
-    }, this.#lossScale);
+    const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels);
+    differentiate(gpu, this.#model, batch, context, weight, measure, this.#lossScale);
   }
 
   /** Moves the parameters by the gradients, which then start again from zero; `step` counts from 0. */
@@ -222,22 +196,12 @@ export class Learner {
   }
 
   /** Means and shares since `resetMeans`; waits for the device. */
-  async means(): Promise<Pick<EpochRecord, "training_loss" | "training_accuracy" | "pairs">> {
-    const sum = await this.#tally.read();
-    const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
-    const losses = ["total", ...this.heads, ...(this.#model.hasContrast ? ["contrast"] : [])];
-    return {
-      training_loss: Object.fromEntries(losses.map((name) => [name, mean(`loss.${name}`)])),
-      training_accuracy: Object.fromEntries(this.heads.map((head) => [head, mean(`right.${head}`)])),
-      pairs: Object.fromEntries(this.pairs.map((pair) => {
-        const [both, onlyA, onlyB, none] = sum(nameOf(pair));
-        return [nameOf(pair), pairShares([both!, onlyA!, onlyB!, none!])];
-      })),
-    };
+  means(): Promise<Means> {
+    return this.#measures.means();
   }
 
   resetMeans(): void {
-    this.#tally.reset();
+    this.#measures.reset();
   }
 
   plan(data: DataSet): RunPlan {
@@ -291,8 +255,7 @@ export class Learner {
 
   /** Frees the device memory. */
   dispose(): void {
-    this.#tally.dispose();
-    this.#one.dispose();
+    this.#measures.dispose();
     this.#optimizer.dispose();
     this.#lossScale?.dispose();
     this.#parameters.dispose();
@@ -307,7 +270,7 @@ export class Learner {
     return {
       parameters: this.#parameters,
       optimizer: this.#optimizer,
-      sums: this.#tally.sums,
+      sums: this.#measures.sums,
       lossScale: this.#lossScale,
     };
   }
@@ -320,8 +283,4 @@ function sum(values: readonly number[]): number {
 /** The modality, or "heads". */
 function partOf({ name }: { readonly name: string }): string {
   return name.slice(0, name.indexOf("."));
-}
-
-function nameOf([a, b]: readonly [string, string]): string {
-  return `${a}-${b}`;
 }

@@ -162,7 +162,7 @@ export class RunFolder {
   }
 }
 
-/** JSON has no NaN and no infinity, as a run that diverges has them: null stands for both. */
+/** JSON has no NaN and no infinity, as losses in f16 may be: null stands for both. */
 function toNumber(_: string, value: unknown): unknown {
   return value === null ? NaN : value;
 }

@@ -1,7 +1,8 @@
 /** The training loop. */
 import type { DataSet } from "../data/data_set.ts";
+import { mustNotDiverge } from "./divergence.ts";
 import { evaluate, predict, type Predictions } from "./evaluation.ts";
-import type { TrainingState } from "./checkpoints.ts";
+import type { Arrays, TrainingState } from "./checkpoints.ts";
 import { Interrupted, pause } from "./interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
@@ -25,7 +26,8 @@ const MOST_STEPS_PER_READ = 50;
 
 /**
  * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over or
- * the validation accuracy has stopped rising; leaves the weights of the best epoch in the learner. A run that was
+ * the validation accuracy has stopped rising; leaves the weights of the best epoch in the learner. Throws a UserError where
+ * training diverges. A run that was
  * interrupted, anywhere, ends with the same weights and metrics as one that was not.
  */
 export async function train(options: TrainOptions): Promise<TrainingState> {
@@ -153,6 +155,11 @@ class Trainer {
     }
     const score = validation.accuracy[learner.mainHead]!;
     const means = await learner.means();
+    const validationLoss = validation.loss[learner.mainHead]!;
+    // In f16 one outlier may overflow, in validation or in training; weights that are no numbers show in both.
+    const isAstray = learner.config.training.precision === "f32" ||
+      !Number.isFinite(means.training_loss.total);
+    if (isAstray) mustNotDiverge(validationLoss, this.state.epoch);
     this.#takeTime();
     const record: EpochRecord = {
       epoch: this.state.epoch + 1,
@@ -181,23 +188,23 @@ class Trainer {
     if (this.state.epoch >= epochs) this.state.ended = "all epochs";
     else if (this.state.epoch - this.state.best!.epoch >= early_stopping) this.state.ended = "early stopping";
     // In this order a crash in between costs an epoch, which then comes out the same, but no file.
-    if (isBest) run.checkpoints.saveBest(await learner.readWeights(), this.state.epoch, score);
+    const weights = await learner.readWeights();
+    if (isBest) run.checkpoints.saveBest(weights, this.state.epoch, score);
     run.appendRecord(record);
-    await this.#save();
+    await this.#save(weights);
     observer.epochEnded(record, isBest);
   }
 
   async #interrupt(): Promise<never> {
-    await this.#save();
+    await this.#save(await this.#learner.readWeights());
     throw new Interrupted(
       `Stopped in epoch ${this.state.epoch + 1} after ${this.state.step} steps; all is saved`,
     );
   }
 
-  async #save(): Promise<void> {
+  async #save(weights: Arrays): Promise<void> {
     this.#takeTime();
     this.state.plateau = this.#learner.plateau.state;
-    const weights = await this.#learner.readWeights();
     const { arrays, state } = await this.#learner.readOptimizer();
     Object.assign(this.state, state);
     this.#options.run.checkpoints.saveLast({ weights, optimizer: arrays, state: this.state });
@@ -205,8 +212,10 @@ class Trainer {
 
   /** Reads the sums of the epoch so far and tells the observer; gives the seconds since the last time. */
   async #report(index: number, samples: number, last: { batch: number; time: number }): Promise<number> {
-    const { micro_batch, epochs } = this.#learner.config.training;
+    const { micro_batch, epochs, precision } = this.#learner.config.training;
     const { training_loss, training_accuracy } = await this.#learner.means();
+    // In f16 a loss may overflow now and then: the step is skipped, and the loss scale falls.
+    if (precision === "f32") mustNotDiverge(training_loss.total!, this.state.epoch);
     const now = performance.now();
     const seconds = (now - last.time) / 1000;
     const done = Math.min(samples, index * micro_batch);

@@ -153,7 +153,7 @@ Deno.test("loadEmoji() offers the subgroups of at least ten emoji as classes, in
 });
 
 Deno.test("loadEmoji() batches are images and texts of the sizes promised", async () => {
-  const data = await loadGroups();
+  const data = await load();
   const texts = data.parts[1];
   assert.ok(texts instanceof TextModality);
   const { spec, tokenizer } = texts;
@@ -174,6 +174,7 @@ Deno.test("loadEmoji() batches are images and texts of the sizes promised", asyn
   }
   assert.equal(seen, 538);
   assert.equal(unknown, 0, "unseen words are left out");
+  data.close();
 });
 
 Deno.test("loadEmoji() prepares images as a pretrained encoder wants them", async () => {
@@ -214,6 +215,7 @@ Deno.test("loadEmoji() draws on white and never mirrors a flag", async () => {
     }
   }
   assert.deepEqual(after.subarray(face), turned);
+  data.close();
 });
 
 /** Resolves the files of one package to a folder of its own. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { drawAugmentation, LIGHT_AUGMENTATION } from "../../src/data/augmentation.ts";
 import { Random } from "../../src/data/random.ts";
-import { resampleAll } from "../../src/data/resample.ts";
+import { resampleAll, type Resampling } from "../../src/data/resample.ts";
 import { ResamplePool } from "../../src/data/resample_pool.ts";
 
 /** Images of different sizes, all views of one buffer, each varied in its own way. */
@@ -19,21 +19,30 @@ function batch(count: number) {
 
 Deno.test("ResamplePool gives what one thread gives, by any number of workers, and leaves the images whole", async () => {
   for (const [count, workers] of [[1, 1], [5, 2], [33, 3], [2, 4]] as const) {
-    const pool = new ResamplePool(workers);
-    try {
-      const job = batch(count);
-      const first = pool.resample(job), second = pool.resample(job);
-      assert.deepEqual(await first, resampleAll(batch(count)), `${count} images, ${workers} workers`);
-      assert.deepEqual(await second, await first);
-    } finally {
-      pool.close();
-    }
+    using pool = new ResamplePool(workers);
+    const job = batch(count);
+    const first = pool.resample(job), second = pool.resample(job);
+    assert.deepEqual(await first, resampleAll(batch(count)), `${count} images, ${workers} workers`);
+    assert.deepEqual(await second, await first);
   }
 });
 
-Deno.test("ResamplePool rejects what is left when it is closed", async () => {
+Deno.test("ResamplePool says what could not be done, and goes on", async () => {
+  using pool = new ResamplePool(1);
+  const { images, height, width } = batch(3);
+  const [{ image }] = images as [typeof images[0]];
+  const withoutBox = { image, how: {} as Resampling };
+  await assert.rejects(
+    pool.resample({ images: [withoutBox], height, width }),
+    /Cannot resample 1 images to 8 x 6: .*undefined/,
+  );
+  assert.deepEqual(await pool.resample(batch(3)), resampleAll(batch(3)));
+});
+
+Deno.test("ResamplePool rejects what is left when it is closed, and everything afterwards", async () => {
   const pool = new ResamplePool(1);
   const open = pool.resample(batch(3));
   pool.close();
-  await assert.rejects(open, /closed/);
+  await assert.rejects(open, /Cannot resample 3 images to 8 x 6: the pool was closed/);
+  await assert.rejects(pool.resample(batch(3)), /the pool is closed/);
 });

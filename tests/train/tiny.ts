@@ -85,8 +85,8 @@ export function tinyConfig(...settings: string[]): RunConfig {
   ]);
 }
 
-/** The same data set; `beforeBatch` is called before each batch is made, with the number of those made before. */
-export function watched(data: DataSet, beforeBatch: (made: number) => void): DataSet {
+/** The same data set; `beforeBatch` is called before each batch is made, with the number of those made before and the split. */
+export function watched(data: DataSet, beforeBatch: (made: number, split: Split) => void): DataSet {
   let made = 0;
   return {
     name: data.name,
@@ -97,7 +97,7 @@ export function watched(data: DataSet, beforeBatch: (made: number) => void): Dat
     label: (split, row) => data.label(split, row),
     text: (split, row) => data.text(split, row),
     batch(split: Split, rows: Uint32Array, augment?: EpochKey): Promise<Batch> {
-      beforeBatch(made++);
+      beforeBatch(made++, split);
       return data.batch(split, rows, augment);
     },
   };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { UserError } from "../../src/io/user_error.ts";
 import type { EpochRecord } from "../../src/train/records.ts";
 import { openTestGpu } from "../open_gpu.ts";
-import { silent, tinyConfig, tinyData } from "./tiny.ts";
+import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 import { largestDifference, trained } from "./trained.ts";
 
 /** Nothing random, and an epsilon so large that a step grows with the gradient: Adam itself ignores its size. */
@@ -36,6 +37,24 @@ Deno.test("micro-batches make the step of the whole batch, the incomplete ones i
     const [a, b] = [whole, other].map(({ records }) => records[0]!.training_loss.total!);
     // The second step starts from weights that are equal only up to rounding.
     assert.ok(Math.abs(a! - b!) < 1e-5 * a!, `losses ${a} and ${b}`);
+  }
+});
+
+Deno.test("training that diverges ends with what to do: within the epoch, in f16 after it", async () => {
+  // After the first step weights are no numbers; sixty steps are so many that the loss is read once more before the last.
+  const rates = ["optimizer.encoder_learning_rate=1e30", "optimizer.head_learning_rate=1e30"];
+  const sizes = ["training.batch=4", "training.micro_batch=4", "optimizer.warmup_steps=0"];
+  const hasHalves = (await openTestGpu()).features.has("shader-f16");
+  for (const precision of hasHalves ? ["f32", "f16"] : ["f32"]) {
+    let validated = false;
+    const data = watched(tinyData({ train: 240, validation: 6, test: 3 }), (_, split) => {
+      validated ||= split === "validation";
+    });
+    await assert.rejects(
+      trained(tinyConfig(...rates, ...sizes, `training.precision=${precision}`), data),
+      (error) => error instanceof UserError && /diverged in epoch 1: its loss is NaN/.test(error.message),
+    );
+    assert.equal(validated, precision === "f16");
   }
 });
 

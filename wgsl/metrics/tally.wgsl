@@ -20,7 +20,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> sums: array<f32>;
 
 fn number(word: u32, s: u32) -> f32 {
-  return select(bitcast<f32>(word), f32(word), (params.wholes >> s & 1u) == 1u);
+  return select(bitcast<f32>(word), f32(word), ((params.wholes >> s) & 1u) == 1u);
 }
 
 @compute @workgroup_size(WG)
