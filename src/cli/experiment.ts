@@ -216,7 +216,9 @@ class Experiment implements Disposable {
   }
 
   #faultsOf(config: RunConfig, note: (message: string) => void): Promise<readonly Fault[]> {
-    const key = JSON.stringify(config.data);
+    // What a text is, and so whether it is empty, may depend on the kind of its encoder.
+    const kinds = Object.entries(config.model.encoders).map(([name, { model_type }]) => [name, model_type]);
+    const key = JSON.stringify([config.data, kinds]);
     const found = this.#faults.get(key) ?? findFaults(config, note);
     this.#faults.set(key, found);
     return found;
