@@ -100,6 +100,6 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
 
 function constantsOf(plan: GemmPlan): Record<string, number> {
   const blocks = { ROWS: plan.rows, COLS: plan.columns };
-  if (plan.form === "lanes") return blocks;
+  if (plan.form === "lanes") return { ...blocks, ACROSS: plan.across };
   return { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
 }

@@ -36,11 +36,12 @@ interface Common {
   readonly splits: number;
 }
 
-/** By lanes.wgsl, for processors: blocks of four rows and of four columns an invocation; eight of them side by side. */
+/** By lanes.wgsl, for processors: blocks of four rows and of four columns an invocation; of eight, `across` side by side. */
 export interface LanesPlan extends Common {
   readonly form: "lanes";
   readonly rows: 2 | 4 | 6;
   readonly columns: 1 | 2 | 4;
+  readonly across: 8 | 4;
 }
 
 /** By tiles.wgsl, for GPUs. */
@@ -114,7 +115,9 @@ export function candidatePlans(gpu: PlanDevice, shape: GemmShape): GemmPlan[] {
 
 /** Rows and columns of the result that a workgroup computes. */
 export function tileOf(plan: GemmPlan): readonly [rows: number, columns: number] {
-  return plan.form === "lanes" ? [4 * plan.rows, 32 * plan.columns] : [plan.tileM, plan.tileN];
+  return plan.form === "lanes"
+    ? [32 / plan.across * plan.rows, 4 * plan.across * plan.columns]
+    : [plan.tileM, plan.tileN];
 }
 
 /** Which of a, b and c have rows, as stored, of whole vec4s. */
@@ -147,7 +150,8 @@ function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
   const rows = a && b && c ? 4 : 2;
   const isWide = rows === 4 && shape.n >= WIDE_RESULT && workgroups(shape, [16, 128]) >= FEW_WORKGROUPS;
   const columns = isWide ? 4 : shape.n > 32 ? 2 : 1;
-  return { form: "lanes", rows, columns, operands: lanesOperands(gpu, shape), splits: leastSplits(shape) };
+  const operands = lanesOperands(gpu, shape);
+  return { form: "lanes", rows, columns, across: 8, operands, splits: leastSplits(shape) };
 }
 
 /** Textures where all that has whole vec4s fits. */
@@ -167,22 +171,30 @@ const FEW_WORKGROUPS = 8;
 /** Parts of the inner dimension are no shorter. */
 const LEAST_DEPTH = { software: 64, gpu: 256 } as const;
 
+/** The widest first: an element loaded is used as often as there are columns, or rows. */
+const LANES_BLOCKS: readonly Pick<LanesPlan, "rows" | "columns" | "across">[] = [
+  ...([4, 6] as const).map((rows) => ({ rows, columns: 4, across: 4 }) as const),
+  ...([4, 6, 2] as const).flatMap((rows) =>
+    ([4, 2, 1] as const).map((columns) => ({ rows, columns, across: 8 }) as const)
+  ),
+];
+
 function* lanesPlans(gpu: PlanDevice, shape: GemmShape): Generator<LanesPlan> {
   const { m, n, k, batch } = shape;
   const best = lanesOperands(gpu, shape);
   const isSmall = batch * m * n * k <= SMALL_PRODUCT;
   const least = leastSplits(shape);
-  for (const rows of [4, 6, 2] as const) {
-    if (rows > 2 && 4 * (rows - 2) >= m) continue; // as good as empty below
-    for (const columns of [4, 2, 1] as const) {
-      if (columns > 1 && 16 * columns >= n) continue;
-      for (const operands of best === "texture" && isSmall ? [best, "storage" as const] : [best]) {
-        const plan: LanesPlan = { form: "lanes", rows, columns, operands, splits: least };
-        yield plan;
-        const isFew = workgroups(shape, tileOf(plan)) < FEW_WORKGROUPS;
-        for (const factor of isFew ? [2, 4] : []) {
-          if (k / (least * factor) >= LEAST_DEPTH.software) yield { ...plan, splits: least * factor };
-        }
+  for (const { rows, columns, across } of LANES_BLOCKS) {
+    const tile = { rows, columns, across };
+    const [tileM, tileN] = tileOf({ form: "lanes", ...tile, operands: best, splits: least });
+    // As good as empty below, or to the right.
+    if ((rows > 2 && tileM >= 2 * m) || (columns > 1 && tileN >= 2 * n)) continue;
+    for (const operands of best === "texture" && isSmall ? [best, "storage" as const] : [best]) {
+      const plan: LanesPlan = { form: "lanes", ...tile, operands, splits: least };
+      yield plan;
+      const isFew = workgroups(shape, [tileM, tileN]) < FEW_WORKGROUPS;
+      for (const factor of isFew ? [2, 4] : []) {
+        if (k / (least * factor) >= LEAST_DEPTH.software) yield { ...plan, splits: least * factor };
       }
     }
   }

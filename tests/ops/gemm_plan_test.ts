@@ -103,6 +103,7 @@ Deno.test("the default plans are what is known to be fast", () => {
     form: "lanes",
     rows: 4,
     columns: 4,
+    across: 8,
     ...small,
   });
   const tiles = (given: Partial<GemmShape> & Pick<GemmShape, "m" | "n" | "k">) => {

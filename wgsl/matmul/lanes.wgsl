@@ -1,10 +1,11 @@
 // c[z] = epilogue(a[z] · b[z]) for processors: one invocation 4 ROWS rows × 4 COLS columns of c, accumulators in registers,
-// eight invocations side by side along the columns, no workgroup memory (slow there).
+// ACROSS of eight invocations side by side along the columns, the others along the rows, no workgroup memory (slow there).
 // Needs: params.wgsl, multiply_add.wgsl; for a and b an _vec4.wgsl with its _storage or _texture, or a _scalar.wgsl; for c an
 // _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a sums_*.wgsl
 const LANES: u32 = 8u;
+const ACROSS: u32 = 8u; // 8 or 4
 const ROWS: u32 = 4u; // 2, 4 or 6 blocks of four rows an invocation
-const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, LANES blocks apart
+const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, ACROSS blocks apart
 
 fn store_column(part: u32, m: u32, n: u32, c0: mat4x4f, c1: mat4x4f, c2: mat4x4f, c3: mat4x4f, c4: mat4x4f, c5: mat4x4f) {
   store(part, m, n, c0); store(part, m + 4u, n, c1);
@@ -19,8 +20,8 @@ fn sums_of(x: mat4x4f) -> vec4f {
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let m = params.m0 + group.y * 4u * ROWS;
-  let n = (group.x * LANES * COLS + lane) * 4u;
+  let m = params.m0 + (group.y * (LANES / ACROSS) + lane / ACROSS) * 4u * ROWS;
+  let n = (group.x * ACROSS * COLS + lane % ACROSS) * 4u;
   let part = params.z0 + group.z;
   let z = part / params.splits;
   let first = part % params.splits * params.depth;
@@ -52,14 +53,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     if (ROWS > 2u) { c20 = multiply_add(c20, x2, y0); c30 = multiply_add(c30, x3, y0); }
     if (ROWS > 4u) { c40 = multiply_add(c40, x4, y0); c50 = multiply_add(c50, x5, y0); }
     if (COLS > 1u) {
-      let y1 = block_b(b0, k, n + 4u * LANES);
+      let y1 = block_b(b0, k, n + 4u * ACROSS);
       c01 = multiply_add(c01, x0, y1); c11 = multiply_add(c11, x1, y1);
       if (ROWS > 2u) { c21 = multiply_add(c21, x2, y1); c31 = multiply_add(c31, x3, y1); }
       if (ROWS > 4u) { c41 = multiply_add(c41, x4, y1); c51 = multiply_add(c51, x5, y1); }
     }
     if (COLS > 2u) {
-      let y2 = block_b(b0, k, n + 8u * LANES);
-      let y3 = block_b(b0, k, n + 12u * LANES);
+      let y2 = block_b(b0, k, n + 8u * ACROSS);
+      let y3 = block_b(b0, k, n + 12u * ACROSS);
       c02 = multiply_add(c02, x0, y2); c12 = multiply_add(c12, x1, y2);
       if (ROWS > 2u) { c22 = multiply_add(c22, x2, y2); c32 = multiply_add(c32, x3, y2); }
       if (ROWS > 4u) { c42 = multiply_add(c42, x4, y2); c52 = multiply_add(c52, x5, y2); }
@@ -68,13 +69,13 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       if (ROWS > 4u) { c43 = multiply_add(c43, x4, y3); c53 = multiply_add(c53, x5, y3); }
     }
   }
-  if (sums_rows && lane == 0u) {
+  if (sums_rows && lane % ACROSS == 0u) {
     add_sums(m, s0); add_sums(m + 4u, s1);
     if (ROWS > 2u) { add_sums(m + 8u, s2); add_sums(m + 12u, s3); }
     if (ROWS > 4u) { add_sums(m + 16u, s4); add_sums(m + 20u, s5); }
   }
   store_column(part, m, n, c00, c10, c20, c30, c40, c50);
-  if (COLS > 1u) { store_column(part, m, n + 4u * LANES, c01, c11, c21, c31, c41, c51); }
-  if (COLS > 2u) { store_column(part, m, n + 8u * LANES, c02, c12, c22, c32, c42, c52); }
-  if (COLS > 2u) { store_column(part, m, n + 12u * LANES, c03, c13, c23, c33, c43, c53); }
+  if (COLS > 1u) { store_column(part, m, n + 4u * ACROSS, c01, c11, c21, c31, c41, c51); }
+  if (COLS > 2u) { store_column(part, m, n + 8u * ACROSS, c02, c12, c22, c32, c42, c52); }
+  if (COLS > 2u) { store_column(part, m, n + 12u * ACROSS, c03, c13, c23, c33, c43, c53); }
 }
