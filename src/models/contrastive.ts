@@ -39,15 +39,17 @@ export type ContrastOptions = {
   readonly supervisedPositivesOnly?: boolean;
 };
 
-/** Every pair of modalities a < b in their order; `predictions` u32 [batch] of each, `labels` u32 [batch]. */
+/** Every pair of modalities, a before b. */
+export function pairsOf(modalities: readonly string[]): readonly (readonly [a: string, b: string])[] {
+  return modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
+}
+
+/** Every pair of modalities, a before b, with what it holds; `predictions` u32 [batch] of each, `labels` u32 [batch]. */
 export function modalityPairs(predictions: ByModality<Tensor>, labels: Tensor): ModalityPair[] {
-  const names = Object.keys(predictions);
-  return names.flatMap((a, i) =>
-    names.slice(i + 1).map((b) => {
-      const kinds = pairKinds(predictions[a]!, predictions[b]!, labels);
-      return { a, b, kinds, counts: countKinds(kinds) };
-    })
-  );
+  return pairsOf(Object.keys(predictions)).map(([a, b]) => {
+    const kinds = pairKinds(predictions[a]!, predictions[b]!, labels);
+    return { a, b, kinds, counts: countKinds(kinds) };
+  });
 }
 
 /** Equations 2 and 3: the contrast of every pair, summed; representations are [batch, width]. Gives []. */

@@ -35,8 +35,10 @@ export type UnisMmcConfig = {
 /** The head on all modalities together. */
 export const FUSION = "fusion";
 
-/** Names of methods, of losses and in the tree of parameters that no modality may have. */
-const RESERVED = ["heads", FUSION, "total", "contrast", ...Object.keys(METHODS)];
+/** What stands beside modalities among parameters, predictions and losses: no modality may have these names. */
+export const RESERVED: readonly string[] = ["heads", FUSION, "total", "contrast"];
+/** Those of methods neither: a method may be the name of a modality. */
+const TAKEN = [...RESERVED, ...Object.keys(METHODS)];
 
 /** Parameters are `<modality>.…`, `heads.<modality>.…` and `heads.fusion.…`. */
 export class UnisMmc {
@@ -64,11 +66,9 @@ export class UnisMmc {
       );
     }
     for (const name of names) {
-      if (RESERVED.includes(name) || !/^[\w-]+$/.test(name)) {
+      if (TAKEN.includes(name) || !/^[\w-]+$/.test(name)) {
         throw new UserError(
-          `Cannot name a modality "${name}": use letters, digits, - and _, and none of ${
-            RESERVED.join(", ")
-          }`,
+          `Cannot name a modality "${name}": use letters, digits, - and _, and none of ${TAKEN.join(", ")}`,
         );
       }
     }

@@ -53,8 +53,8 @@ export function dropout(x: Tensor, probability: number, key: RandomKey, addend?:
     return y;
   };
   const y = drop(x, addend, needsGrad(x, addend));
-  return record(y, addend ? [x, addend] : [x], [], (dy, needed) => [
-    needed[0] ? drop(dy, undefined, false) : undefined,
-    dy,
-  ]);
+  return record(y, addend ? [x, addend] : [x], [], (dy, needed) => {
+    const dx = needed[0] ? drop(dy, undefined, false) : undefined;
+    return addend ? [dx, dy] : [dx];
+  });
 }

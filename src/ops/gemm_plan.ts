@@ -184,13 +184,13 @@ function* lanesPlans(gpu: PlanDevice, shape: GemmShape): Generator<LanesPlan> {
   const best = lanesOperands(gpu, shape);
   const isSmall = batch * m * n * k <= SMALL_PRODUCT;
   const least = leastSplits(shape);
-  for (const { rows, columns, across } of LANES_BLOCKS) {
-    const tile = { rows, columns, across };
-    const [tileM, tileN] = tileOf({ form: "lanes", ...tile, operands: best, splits: least });
+  for (const blocks of LANES_BLOCKS) {
+    const whole: LanesPlan = { form: "lanes", ...blocks, operands: best, splits: least };
+    const [tileM, tileN] = tileOf(whole);
     // As good as empty below, or to the right.
-    if ((rows > 2 && tileM >= 2 * m) || (columns > 1 && tileN >= 2 * n)) continue;
+    if ((blocks.rows > 2 && tileM >= 2 * m) || (blocks.columns > 1 && tileN >= 2 * n)) continue;
     for (const operands of best === "texture" && isSmall ? [best, "storage" as const] : [best]) {
-      const plan: LanesPlan = { form: "lanes", ...tile, operands, splits: least };
+      const plan = { ...whole, operands };
       yield plan;
       const isFew = workgroups(shape, [tileM, tileN]) < FEW_WORKGROUPS;
       for (const factor of isFew ? [2, 4] : []) {

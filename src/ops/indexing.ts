@@ -5,7 +5,7 @@ import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { cellConstants, cellGroups, cellOf, mustBeWords } from "./cells.ts";
-import { type Float, mustBe } from "./check.ts";
+import { type Float, floatOf, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
 import { full } from "./pointwise.ts";
@@ -58,7 +58,7 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
     };
     const params = { count: inChunks, width: cells, first: 0, end: 0 };
     gpu.dispatch(gatherKernel, "sum_chunks", chunkBuffers, params, cellGroups(inChunks), constants);
-    const dx = sink ?? full(gpu, x.shape, 0, x.dtype === "f16" ? "f16" : "f32");
+    const dx = sink ?? full(gpu, x.shape, 0, floatOf("gather the gradient of", x));
     const count = ids.rowsTaken * cells;
     for (const { first, end, range } of rowWindows(dx)) {
       const params = { count, width: cells, first, end };

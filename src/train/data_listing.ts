@@ -5,15 +5,13 @@ import { listFood101 } from "../data/readers/food101.ts";
 import { listN24News, N24_MAX_TOKENS } from "../data/readers/n24news.ts";
 import { listTable, type TableModality } from "../data/readers/table.ts";
 import { UserError } from "../io/user_error.ts";
+import { RESERVED } from "../models/unis_mmc.ts";
 import type { RunConfig } from "./config.ts";
 import type { DataConfig, InputsConfig } from "./data_config.ts";
 
 type TableConfig = Extract<DataConfig, { readonly name: "table" }>;
 /** A data set of files, which may have faults. */
 export type ListedConfig = Exclude<DataConfig, { readonly name: "emoji" }>;
-
-/** What stands beside modalities among parameters, predictions and losses. */
-const RESERVED: readonly string[] = ["heads", "fusion", "total", "contrast"];
 
 /** Reads the lists of a data set, opening no image. Throws a UserError where they cannot be read at all. */
 export function listSamples(data: ListedConfig, model: RunConfig["model"]): Listing {

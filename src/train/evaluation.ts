@@ -16,6 +16,7 @@ import {
   classScores,
   macroF1,
   meanCrossEntropy,
+  nameOfPair,
   pairSharesOf,
   softmaxRows,
   topAccuracy,
@@ -116,7 +117,10 @@ export function evaluate(
     ...(hasAuc && { auc: byHead((_, scores) => auc(labels, scores)!) }),
     loss: byHead((_, scores) => meanCrossEntropy(labels, scores, classes)),
     pairs: Object.fromEntries(
-      pairs.map(([a, b]) => [`${a}-${b}`, pairSharesOf(labels, predicted.get(a)!, predicted.get(b)!)]),
+      pairs.map(([a, b]) => [
+        nameOfPair([a, b]),
+        pairSharesOf(labels, predicted.get(a)!, predicted.get(b)!),
+      ]),
     ),
   };
 }

@@ -7,6 +7,7 @@ import { loadEncoderWeights } from "../io/hf_encoder.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../io/user_error.ts";
 import { Bert } from "../models/bert.ts";
+import { pairsOf } from "../models/contrastive.ts";
 import type { Losses, Outputs } from "../models/methods.ts";
 import { FUSION, type UnisMmc } from "../models/unis_mmc.ts";
 import { Vit } from "../models/vit.ts";
@@ -32,7 +33,7 @@ import {
   writeOptimizer,
   writeWeights,
 } from "./learner_state.ts";
-import { type Means, Measures, pairsOf } from "./measures.ts";
+import { type Means, Measures } from "./measures.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
 import type { EpochRecord, RunPlan } from "./records.ts";

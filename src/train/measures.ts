@@ -1,11 +1,12 @@
 /** What training is measured by within an epoch, summed up on the device. */
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Losses } from "../models/methods.ts";
+import { pairsOf } from "../models/contrastive.ts";
 import { FUSION, type UnisMmc } from "../models/unis_mmc.ts";
 import { countEqual } from "../ops/contrast.ts";
 import { full } from "../ops/pointwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { pairShares } from "./metrics.ts";
+import { nameOfPair, pairShares } from "./metrics.ts";
 import type { EpochRecord } from "./records.ts";
 import { Tally } from "./tally.ts";
 
@@ -23,7 +24,7 @@ export class Measures {
     this.#modalities = modalities;
     this.#heads = heads;
     this.#losses = ["total", ...heads, ...(hasContrast ? ["contrast"] : [])];
-    this.#pairs = pairsOf(modalities).map(pairName);
+    this.#pairs = pairsOf(modalities).map(nameOfPair);
     this.#tally = new Tally(gpu, {
       samples: 1,
       "loss.total": 1,
@@ -51,7 +52,7 @@ export class Measures {
       ...(fusedPrediction ? [right(FUSION, fusedPrediction)] : []),
       ...this.#modalities.map((name) => loss(name, unimodalOf[name]!)),
       ...this.#modalities.map((name) => right(name, predictions[name]!)),
-      ...pairs.map(({ a, b, counts }) => [pairName([a, b]), counts] as const),
+      ...pairs.map(({ a, b, counts }) => [nameOfPair([a, b]), counts] as const),
     ]);
   }
 
@@ -82,13 +83,4 @@ export class Measures {
     this.#tally.dispose();
     this.#one.dispose();
   }
-}
-
-/** All pairs of modalities, a before b. */
-export function pairsOf(modalities: readonly string[]): readonly (readonly [string, string])[] {
-  return modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
-}
-
-function pairName([a, b]: readonly [string, string]): string {
-  return `${a}-${b}`;
 }

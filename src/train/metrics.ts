@@ -116,6 +116,11 @@ export interface PairShares {
   negative: number;
 }
 
+/** "image-text", as records name a pair of modalities. */
+export function nameOfPair([a, b]: readonly [string, string]): string {
+  return `${a}-${b}`;
+}
+
 /** Shares from the counts of each kind of pair: both right, only a right, only b right, both wrong. */
 export function pairShares(
   [both, onlyA, onlyB, none]: readonly [number, number, number, number],

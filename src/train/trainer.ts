@@ -26,9 +26,9 @@ const MOST_STEPS_PER_READ = 50;
 
 /**
  * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over or
- * the validation accuracy has stopped rising; leaves the weights of the best epoch in the learner. Throws a UserError where
- * training diverges. A run that was
- * interrupted, anywhere, ends with the same weights and metrics as one that was not.
+ * the validation accuracy has stopped rising; leaves the weights of the best epoch in the learner. A run that was
+ * interrupted, anywhere, ends with the same weights and metrics as one that was not. Throws a UserError where training
+ * diverges.
  */
 export async function train(options: TrainOptions): Promise<TrainingState> {
   const trainer = new Trainer(options);
@@ -155,11 +155,10 @@ class Trainer {
     }
     const score = validation.accuracy[learner.mainHead]!;
     const means = await learner.means();
-    const validationLoss = validation.loss[learner.mainHead]!;
     // In f16 one outlier may overflow, in validation or in training; weights that are no numbers show in both.
-    const isAstray = learner.config.training.precision === "f32" ||
+    const isTelling = learner.config.training.precision === "f32" ||
       !Number.isFinite(means.training_loss.total);
-    if (isAstray) mustNotDiverge(validationLoss, this.state.epoch);
+    if (isTelling) mustNotDiverge(validation.loss[learner.mainHead]!, this.state.epoch);
     this.#takeTime();
     const record: EpochRecord = {
       epoch: this.state.epoch + 1,

@@ -1,8 +1,8 @@
 // h = (x - mean) r,   r = 1 / sqrt(variance + epsilon),   y = gamma h + beta
 // With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma += sum over rows of dy h,   dbeta += that of dy
 // One team of lanes `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share
-// of dgamma and dbeta gathers in registers; `join` adds up the shares, a pack a team. Variance by a second pass over the held row. Means are taken relative to the
-// row's first element, and saved so: a large common offset then costs no digits.
+// of dgamma and dbeta gathers in registers; `join` adds up the shares, a pack a team. Variance by a second pass over the
+// held row. Means are taken relative to the row's first element, and saved so: a large common offset then costs no digits.
 // x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
 // Needs: rows/row.wgsl, rows/team_*.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
 struct Params { rows: u32, rows_each: u32, epsilon: f32, added: u32 } // added: 1 where dx is added to what it holds
