@@ -81,7 +81,7 @@ const emoji: EmojiConfig = {
   plateau: { factor: 0.5, patience: 3, threshold: 1e-4, minimum_learning_rate: 1e-6 },
   training: {
     epochs: 20,
-    micro_batch: 32,
+    micro_batch: 128, // all of a batch at once: small kernels cost by the dispatch, not by the sample
     memory_limit: null,
     precision: "f32",
     batch: 128,
