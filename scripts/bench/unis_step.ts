@@ -36,7 +36,7 @@ export const BASE: StepSize = {
 export const NARROW: StepSize = {
   ...BASE,
   microBatch: 2,
-  width: 48,
+  width: 192, // whole blocks of the flat arrays, as the real widths have
   vocabulary: 1000,
   imageSize: 64,
   tokens: 16,

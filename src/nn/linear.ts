@@ -2,6 +2,7 @@
 import { type Activation, linear } from "../ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, zeros } from "./initializers.ts";
+import type { Operand } from "./joined_parameters.ts";
 import type { Parameter, Scope } from "./parameters.ts";
 
 export interface LinearOptions {
@@ -25,7 +26,40 @@ export class Linear {
 
   /** [.., inputs] to [.., outputs]; the activation runs in the same kernel. */
   forward(x: Tensor, activation: Activation = "none"): Tensor {
-    const weight = x.dtype === "f16" ? this.weight.half : this.weight.value;
-    return linear(x, weight, this.bias?.value, activation);
+    return apply(x, this.weight, this.bias, activation);
+  }
+}
+
+function apply(x: Tensor, weight: Operand, bias: Operand | undefined, activation?: Activation): Tensor {
+  return linear(x, x.dtype === "f16" ? weight.half : weight.value, bias?.value, activation);
+}
+
+/**
+ * Layers of one size that read the same input; declares `weight` and `bias` of each below its name. All weights stand
+ * side by side, then all biases, so that layers that follow each other are computed as one product.
+ */
+export class JoinedLinear {
+  readonly #at: Scope;
+  readonly #weights: readonly Parameter[];
+  readonly #biases: readonly Parameter[];
+
+  constructor(at: Scope, names: readonly string[], inputs: number, outputs: number, options: LinearOptions) {
+    const { initializer, takesHalves: isOperand = false, bias = true } = options;
+    this.#at = at;
+    this.#weights = names.map((name) =>
+      at.at(name).parameter("weight", [outputs, inputs], initializer, { isOperand })
+    );
+    this.#biases = bias ? names.map((name) => at.at(name).parameter("bias", [outputs], zeros)) : [];
+  }
+
+  /**
+   * The layers from index `first` up to `end`: [.., inputs] to [.., (end - first) · outputs], results of the first layer
+   * first. To be asked for while the model is built.
+   */
+  layers(first: number, end: number): (x: Tensor) => Tensor {
+    const [weight, bias] = [this.#weights, this.#biases].map((parts) =>
+      parts.length === 0 ? undefined : this.#at.joined(parts.slice(first, end))
+    );
+    return (x) => apply(x, weight!, bias);
   }
 }

@@ -6,6 +6,7 @@ import { fill } from "../ops/pointwise.ts";
 import { ALIGNMENT, HALF_ALIGNMENT, readArrays } from "./arrays.ts";
 import { Halves } from "./halves.ts";
 import type { Initializer } from "./initializers.ts";
+import { JoinedParameters } from "./joined_parameters.ts";
 
 /**
  * One tensor of a model. `value` is a leaf of the tape; gradients gather in `grad` until `zeroGrad`. One that is frozen
@@ -75,6 +76,11 @@ export class Scope {
   parameter(name: string, shape: Shape, initializer: Initializer, options?: ParameterOptions): Parameter {
     return this.#parameters.declare(this.#prefix + name, shape, initializer, options);
   }
+
+  /** Parameters of one shape as one, joined along their first dimension. */
+  joined(parts: readonly Parameter[]): JoinedParameters {
+    return this.#parameters.join(parts);
+  }
 }
 
 /**
@@ -88,6 +94,7 @@ export class Parameters {
   #arrays: ParameterArray[] = [];
   #frozenArrays: FrozenArray[] = [];
   readonly #halves = new Halves();
+  readonly #joined: JoinedParameters[] = [];
 
   /** The root of the tree of names. */
   get root(): Scope {
@@ -129,6 +136,13 @@ export class Parameters {
     return parameter;
   }
 
+  join(parts: readonly Parameter[]): JoinedParameters {
+    if (this.#isAllocated) throw new Error("Cannot join parameters: memory is allocated already");
+    const joined = new JoinedParameters(parts);
+    this.#joined.push(joined);
+    return joined;
+  }
+
   /** Excludes parameters from learning, by name; they then take no memory but for their values. Before `allocate`. */
   freeze(isFrozen: (name: string) => boolean): void {
     if (this.#isAllocated) throw new Error("Cannot freeze parameters: memory is allocated already");
@@ -159,6 +173,7 @@ export class Parameters {
         if (half) half.grad = grad;
         this.#byName.get(name)!.memory = { value, grad, half };
       }
+      for (const joined of this.#joined) joined.seek({ ...array, ...(grads && { grads }) });
     };
     this.#frozenArrays = this.#layOutAll(gpu, frozen!, withHalves);
     for (const array of this.#frozenArrays) place(array);
@@ -276,6 +291,7 @@ export class Parameters {
       memory?.grad?.dispose();
       memory?.half?.dispose();
     }
+    for (const joined of this.#joined) joined.dispose();
     this.#halves.dispose();
     for (const { values } of [...this.#arrays, ...this.#frozenArrays]) values.dispose();
     for (const { grads } of this.#arrays) grads.dispose();

@@ -1,5 +1,5 @@
 /** The transformer encoder, parameters named as in Hugging Face's checkpoints of ViT and BERT. */
-import { attention } from "../ops/attention.ts";
+import { attention, selfAttention } from "../ops/attention.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -7,7 +7,7 @@ import { checkpoint } from "./checkpoint.ts";
 import { type Context, dropAdd } from "./context.ts";
 import { type Initializer, normal, xavierNormal } from "./initializers.ts";
 import { LayerNorm } from "./layer_norm.ts";
-import { Linear } from "./linear.ts";
+import { JoinedLinear, Linear } from "./linear.ts";
 import type { Scope } from "./parameters.ts";
 
 /** Fields of Hugging Face's `config.json`. */
@@ -55,38 +55,42 @@ export const BERT_STYLE: TransformerStyle = {
   outputNorm: "output.LayerNorm",
 };
 
+/** The first token of every sequence: [batch, tokens, width] to [batch, 1, width]. */
+const firstToken = (x: Tensor) => slice(x, 1, 0, 1);
+
 /** Multi-head self-attention without its output projection. */
 class SelfAttention {
-  readonly #query: Linear;
-  readonly #key: Linear;
-  readonly #value: Linear;
+  readonly #query: (x: Tensor) => Tensor;
+  readonly #keyValue: (x: Tensor) => Tensor;
+  readonly #queryKeyValue: (x: Tensor) => Tensor;
   readonly #config: TransformerConfig;
 
   constructor(at: Scope, config: TransformerConfig, bias: boolean) {
     const width = config.hidden_size;
     const options = { initializer: denseInitializer(config), takesHalves: true, bias };
-    this.#query = new Linear(at.at("query"), width, width, options);
-    this.#key = new Linear(at.at("key"), width, width, options);
-    this.#value = new Linear(at.at("value"), width, width, options);
+    const projections = new JoinedLinear(at, ["query", "key", "value"], width, width, options);
+    this.#query = projections.layers(0, 1);
+    this.#keyValue = projections.layers(1, 3);
+    this.#queryKeyValue = projections.layers(0, 3);
     this.#config = config;
   }
 
   /**
-   * What the tokens of `queries` [batch, queries, width] gather from those of x [batch, tokens, width]; mask u32
-   * [batch, tokens], 1 for a token that may be attended to.
+   * What each token of x [batch, tokens, width], or with `onlyFirst` the first one alone, gathers from all of them; mask
+   * u32 [batch, tokens], 1 for a token that may be attended to.
    */
-  forward(queries: Tensor, x: Tensor, mask: Tensor | undefined, { keys }: Context): Tensor {
+  forward(x: Tensor, mask: Tensor | undefined, { keys }: Context, onlyFirst: boolean): Tensor {
     const probability = this.#config.attention_probs_dropout_prob;
-    return attention(this.#query.forward(queries), this.#key.forward(x), this.#value.forward(x), {
+    const options = {
       heads: this.#config.num_attention_heads,
       ...(mask && { mask }),
       ...(keys && probability > 0 && { dropout: { probability, key: keys.next() } }),
-    });
+    };
+    return onlyFirst
+      ? attention(this.#query(firstToken(x)), this.#keyValue(x), options)
+      : selfAttention(this.#queryKeyValue(x), options);
   }
 }
-
-/** The first token of every sequence: [batch, tokens, width] to [batch, 1, width]. */
-const firstToken = (x: Tensor) => slice(x, 1, 0, 1);
 
 export class TransformerLayer {
   readonly #attention: SelfAttention;
@@ -122,8 +126,7 @@ export class TransformerLayer {
     const after = (norm: LayerNorm, y: Tensor) => this.#preNorm ? y : norm.forward(y);
     const wanted = onlyFirst ? firstToken : (y: Tensor) => y;
     return scope(() => {
-      const normed = before(this.#attentionNorm, x);
-      const attended = this.#attention.forward(wanted(normed), normed, mask, context);
+      const attended = this.#attention.forward(before(this.#attentionNorm, x), mask, context, onlyFirst);
       const y = after(this.#attentionNorm, join(wanted(x), this.#attentionOutput.forward(attended)));
       const inner = this.#intermediate.forward(before(this.#outputNorm, y), this.#config.hidden_act);
       return after(this.#outputNorm, join(y, this.#output.forward(inner)));

@@ -4,7 +4,7 @@ import type { RandomKey } from "../tensor/random.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { floatOf, mustBe } from "./check.ts";
+import { type Float, floatOf, mustBe } from "./check.ts";
 import { dropoutParams } from "./dropout.ts";
 import accessScalar from "../../wgsl/attention/access_scalar.wgsl" with { type: "text" };
 import accessVec4 from "../../wgsl/attention/access_vec4.wgsl" with { type: "text" };
@@ -34,38 +34,56 @@ export interface AttentionOptions {
 const NO_DROPOUT = { probability: 0, key: { key0: 0, key1: 0, layer: 0, step: 0 } };
 
 /**
- * softmax(q kᵀ / √dim) v for each head: q and the result are [batch, queries, heads · dim], k and v
- * [batch, keys, heads · dim], all f32 or all f16. Kept for the gradient: q, k, v, the result, and two f32 numbers a query and head.
+ * softmax(q kᵀ / √dim) v for each head: q and the result are [batch, queries, heads · dim], kv is
+ * [batch, keys, 2 · heads · dim], of every token first k, then v; all f32 or all f16. Kept for the gradient: q, kv, the
+ * result, and two f32 numbers a query and head.
  */
-export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
-  const { heads, mask, dropout = NO_DROPOUT } = options;
-  const dtype = floatOf("attend to", q, k, v);
-  const [batch, queries, hidden] = q.shape;
-  const keys = k.shape[1];
-  if (q.rank !== 3 || !sameShape(k.shape, [batch!, keys!, hidden!]) || !sameShape(k.shape, v.shape)) {
-    const shapes = [q, k, v].map(({ shape }) => showShape(shape)).join(", ");
+export function attention(q: Tensor, kv: Tensor, options: AttentionOptions): Tensor {
+  const dtype = floatOf("attend to", q, kv);
+  const [batch, , hidden] = q.shape;
+  if (q.rank !== 3 || !sameShape(kv.shape, [batch!, kv.shape[1]!, 2 * hidden!])) {
     throw new TypeError(
-      `Cannot attend with q, k, v of ${shapes}: they must be [batch, queries, heads · dim] and, k and v alike, ` +
-        "[batch, keys, heads · dim]",
+      `Cannot attend with queries of ${showShape(q.shape)} to keys and values of ${showShape(kv.shape)}: ` +
+        "they must be [batch, queries, heads · dim] and [batch, keys, 2 · heads · dim]",
     );
   }
-  if (hidden! % heads !== 0) {
+  return attend(q, kv, dtype, hidden!, options);
+}
+
+/** The same where queries, keys and values are of the same tokens and lie in one tensor, [batch, tokens, 3 · heads · dim]. */
+export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
+  const dtype = floatOf("attend to", qkv);
+  const width = qkv.shape[2]!;
+  if (qkv.rank !== 3 || width % 3 !== 0) {
+    throw new TypeError(
+      `Cannot attend within ${showShape(qkv.shape)}: it must be [batch, tokens, 3 · heads · dim]`,
+    );
+  }
+  return attend(qkv, qkv, dtype, width / 3, options);
+}
+
+/** q and kv are two tensors, or twice the one that holds q, k and v. */
+function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: AttentionOptions): Tensor {
+  const { heads, mask, dropout = NO_DROPOUT } = options;
+  const [batch, queries] = q.shape as [number, number];
+  const keys = kv.shape[1]!;
+  if (hidden % heads !== 0) {
     throw new RangeError(`Cannot attend: a width of ${hidden} is not divisible by ${heads} heads`);
   }
   if (mask) {
     mustBe("u32", "mask keys by", mask);
-    if (!sameShape(mask.shape, [batch!, keys!])) {
+    if (!sameShape(mask.shape, [batch, keys])) {
       throw new TypeError(
-        `Cannot mask keys of ${showShape(k.shape)} by ${showShape(mask.shape)}: needs [batch, keys]`,
+        `Cannot mask ${keys} keys of ${batch} samples by ${showShape(mask.shape)}: needs [batch, keys]`,
       );
     }
   }
   const { gpu } = q;
-  const dim = hidden! / heads;
+  const dim = hidden / heads;
   const software = gpu.adapterClass === "software";
   const kernel = dim % 4 !== 0
     ? kernels.scalar
-    : software && gpu.fitsTexture(q) && gpu.fitsTexture(k)
+    : software && gpu.fitsTexture(q) && gpu.fitsTexture(kv)
     ? kernels.texture
     : kernels.storage;
   const WG = software ? 8 : 64;
@@ -77,8 +95,10 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   };
   const params = {
     heads,
-    queries: queries!,
-    keys: keys!,
+    queries,
+    keys,
+    q_parts: q.shape[2]! / hidden,
+    kv_parts: kv.shape[2]! / hidden,
     dim,
     masked: Number(mask !== undefined),
     scale: 1 / Math.sqrt(dim),
@@ -87,19 +107,19 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   // An invocation has four queries, or four keys.
   const inFours = (tokens: number) => {
     const blocks = Math.ceil(tokens / 4);
-    const count = batch! * heads * blocks;
+    const count = batch * heads * blocks;
     return { params: { ...params, blocks, count }, groups: Math.ceil(count / WG) };
   };
-  const byQuery = inFours(queries!);
-  const byKey = inFours(keys!);
+  const byQuery = inFours(queries);
+  const byKey = inFours(keys);
   // Every entry names the mask; where there is none it is bound to something and never read.
-  const operands = { q, k, v, mask: mask ?? q };
+  const operands = { q, kv, mask: mask ?? q };
 
-  const o = Tensor.empty(gpu, q.shape, dtype, needsGrad(q, k, v));
+  const o = Tensor.empty(gpu, [batch, queries, hidden], dtype, needsGrad(q, kv));
   const stats = Tensor.empty(gpu, [byQuery.params.count, 2, 4]);
   // Each product of queries × keys × dim: forward has two; the gradient of q three, of k and v four.
   const work = (products: number) => () => ({
-    operations: 2 * products * batch! * queries! * keys! * hidden!,
+    operations: 2 * products * batch * queries * keys * hidden,
     shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,
   });
   const run = (
@@ -118,11 +138,12 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
       work(products),
     );
   run("forward", { y4: o }, byQuery, 2);
-  return record(o, [q, k, v], [q, k, v, o, stats, ...(mask ? [mask] : [])], (dy) => {
-    const [dq, dk, dv] = [q, k, v].map(({ shape }) => Tensor.empty(gpu, shape, dtype));
+  const inputs = q === kv ? [q] : [q, kv];
+  return record(o, inputs, [...inputs, o, stats, ...(mask ? [mask] : [])], (dy) => {
+    const grads = inputs.map(({ shape }) => Tensor.empty(gpu, shape, dtype));
     // grad_q leaves Σ dy o of each query in stats, where grad_kv reads it.
-    run("grad_q", { dy, o, y4: dq! }, byQuery, 3);
-    run("grad_kv", { dy, y4: dk!, dv: dv! }, byKey, 4);
-    return [dq, dk, dv];
+    run("grad_q", { dy, o, y4: grads[0]! }, byQuery, 3);
+    run("grad_kv", { dy, y4: grads.at(-1)! }, byKey, 4);
+    return grads;
   });
 }

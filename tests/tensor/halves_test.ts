@@ -52,7 +52,7 @@ Deno.test("ops refuse f32 and f16 together, naming both", () => {
       () => matmul(single, half),
       () => linear(single, halfRow),
       () => linear(half, row),
-      () => attention(half, half, single, { heads: 2 }),
+      () => attention(half, single, { heads: 2 }),
       () => concat([half, single], 1),
       () => accumulate(half, single),
     ];

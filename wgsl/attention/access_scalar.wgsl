@@ -1,19 +1,16 @@
 // Operands and results where dim is not a multiple of four, one element at a time; elements beyond dim count as 0.
 @group(0) @binding(1) var<storage, read> q: array<Elem>;
-@group(0) @binding(2) var<storage, read> k: array<Elem>;
-@group(0) @binding(3) var<storage, read> v: array<Elem>;
-@group(0) @binding(4) var<storage, read> dy: array<Elem>;
-@group(0) @binding(7) var<storage, read_write> y4: array<Elem>; // o, dq or dk
-@group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
-@group(0) @binding(9) var<storage, read> o: array<Elem>;
+@group(0) @binding(2) var<storage, read> kv: array<Elem>;
+@group(0) @binding(3) var<storage, read> dy: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> y4: array<Elem>; // o, dq, or dk and dv
+@group(0) @binding(7) var<storage, read> o: array<Elem>;
 
 // Element j of the four, or the last of the row where there is none: `within` makes those 0.
 fn element(row: u32, d: u32, j: u32) -> u32 { return row * params.dim + min(4u * d + j, params.dim - 1u); }
 fn within(d: u32, value: vec4f) -> vec4f { return select(vec4f(0.0), value, 4u * d + vec4u(0u, 1u, 2u, 3u) < vec4u(params.dim)); }
 
 fn load_q(row: u32, d: u32) -> vec4f { return within(d, vec4f(f32(q[element(row, d, 0u)]), f32(q[element(row, d, 1u)]), f32(q[element(row, d, 2u)]), f32(q[element(row, d, 3u)]))); }
-fn load_k(row: u32, d: u32) -> vec4f { return within(d, vec4f(f32(k[element(row, d, 0u)]), f32(k[element(row, d, 1u)]), f32(k[element(row, d, 2u)]), f32(k[element(row, d, 3u)]))); }
-fn load_v(row: u32, d: u32) -> vec4f { return within(d, vec4f(f32(v[element(row, d, 0u)]), f32(v[element(row, d, 1u)]), f32(v[element(row, d, 2u)]), f32(v[element(row, d, 3u)]))); }
+fn load_kv(row: u32, d: u32) -> vec4f { return within(d, vec4f(f32(kv[element(row, d, 0u)]), f32(kv[element(row, d, 1u)]), f32(kv[element(row, d, 2u)]), f32(kv[element(row, d, 3u)]))); }
 fn load_dy(row: u32, d: u32) -> vec4f { return within(d, vec4f(f32(dy[element(row, d, 0u)]), f32(dy[element(row, d, 1u)]), f32(dy[element(row, d, 2u)]), f32(dy[element(row, d, 3u)]))); }
 fn load_o(row: u32, d: u32) -> vec4f { return within(d, vec4f(f32(o[element(row, d, 0u)]), f32(o[element(row, d, 1u)]), f32(o[element(row, d, 2u)]), f32(o[element(row, d, 3u)]))); }
 
@@ -22,10 +19,4 @@ fn store_row(row: u32, d: u32, value: vec4f) {
   if (4u * d + 2u < params.dim) { y4[element(row, d, 2u)] = Elem(value.z); }
   if (4u * d + 1u < params.dim) { y4[element(row, d, 1u)] = Elem(value.y); }
   y4[element(row, d, 0u)] = Elem(value.x);
-}
-fn store_row_dv(row: u32, d: u32, value: vec4f) {
-  if (4u * d + 3u < params.dim) { dv[element(row, d, 3u)] = Elem(value.w); }
-  if (4u * d + 2u < params.dim) { dv[element(row, d, 2u)] = Elem(value.z); }
-  if (4u * d + 1u < params.dim) { dv[element(row, d, 1u)] = Elem(value.y); }
-  dv[element(row, d, 0u)] = Elem(value.x);
 }

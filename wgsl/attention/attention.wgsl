@@ -1,6 +1,7 @@
-// o = dropout(softmax(scale · q kᵀ + mask)) v for every head, q and o being [batch, queries, heads, dim], k and v
-// [batch, keys, heads, dim]. The queries × keys matrix is never stored: forward keeps a running maximum and sum for each
-// query (online softmax) and leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
+// o = dropout(softmax(scale · q kᵀ + mask)) v for every head, o being [batch, queries, heads, dim]. k and v lie in one
+// tensor, [batch, keys, 2, heads, dim], and q in one like o; or all three in one, [batch, tokens, 3, heads, dim], bound
+// twice. The queries × keys matrix is never stored: forward keeps a running maximum and sum for each query (online
+// softmax) and leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
 //   p = exp(s - lse),  p' = dropout(p),   dv = p'ᵀ do,   dp = dropout'(do vᵀ),   ds = p (dp - Σ do o),
 //   dq = scale · ds k,   dk = scale · dsᵀ q
 // One invocation four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by four
@@ -12,13 +13,14 @@ const DIM4: u32 = 16u; // dim / 4, rounded up
 const DROPOUT: bool = false;
 const LOWEST: f32 = -3.4028234e38;
 
-// `count` invocations: `blocks` of four queries, or of four keys, a head of a sample.
-struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, dim: u32, masked: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+// `count` invocations: `blocks` of four queries, or of four keys, a head of a sample. A token has `q_parts` rows of heads
+// in the tensor of q, which is the first of them, and `kv_parts` in that of k and v, which are the last two.
+struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, q_parts: u32, kv_parts: u32, dim: u32, masked: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
-@group(0) @binding(5) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out
+@group(0) @binding(4) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out
 // Of each block of four queries lse and Σ do o.
-@group(0) @binding(6) var<storage, read_write> stats: array<vec4f>; // [batch, heads, blocks, 2]
+@group(0) @binding(5) var<storage, read_write> stats: array<vec4f>; // [batch, heads, blocks, 2]
 
 // What an invocation works on: four queries or keys of a head of a sample, from `first` on.
 struct Place { batch: u32, head: u32, first: u32 }
@@ -26,13 +28,13 @@ fn place_of(id: u32) -> Place {
   let pair = id / params.blocks;
   return Place(pair / params.heads, pair % params.heads, id % params.blocks * 4u);
 }
-// Rows of [batch, queries, heads] and of [batch, keys, heads]; those beyond the end repeat the last.
-fn query_row(at: Place, query: u32) -> u32 {
-  return (at.batch * params.queries + min(query, params.queries - 1u)) * params.heads + at.head;
-}
-fn key_row(at: Place, key: u32) -> u32 {
-  return (at.batch * params.keys + min(key, params.keys - 1u)) * params.heads + at.head;
-}
+// Rows of dim elements; those beyond the last query or key repeat it.
+fn query_of(at: Place, query: u32) -> u32 { return at.batch * params.queries + min(query, params.queries - 1u); }
+fn key_of(at: Place, key: u32) -> u32 { return at.batch * params.keys + min(key, params.keys - 1u); }
+fn o_row(at: Place, query: u32) -> u32 { return query_of(at, query) * params.heads + at.head; }
+fn q_row(at: Place, query: u32) -> u32 { return query_of(at, query) * params.q_parts * params.heads + at.head; }
+fn k_row(at: Place, key: u32) -> u32 { return (key_of(at, key) * params.kv_parts + params.kv_parts - 2u) * params.heads + at.head; }
+fn v_row(at: Place, key: u32) -> u32 { return k_row(at, key) + params.heads; }
 // Where the numbers of the four queries from `query` on stand in stats.
 fn stats_of(at: Place, query: u32) -> u32 {
   return 2u * ((at.batch * params.heads + at.head) * ((params.queries + 3u) / 4u) + query / 4u);
@@ -64,16 +66,16 @@ fn sum4(v: vec4f) -> f32 { return v.x + v.y + v.z + v.w; }
 fn max4(v: vec4f) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 
 fn block_q(at: Place, query: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_q(query_row(at, query), d), load_q(query_row(at, query + 1u), d), load_q(query_row(at, query + 2u), d), load_q(query_row(at, query + 3u), d));
+  return mat4x4f(load_q(q_row(at, query), d), load_q(q_row(at, query + 1u), d), load_q(q_row(at, query + 2u), d), load_q(q_row(at, query + 3u), d));
 }
 fn block_k(at: Place, key: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_k(key_row(at, key), d), load_k(key_row(at, key + 1u), d), load_k(key_row(at, key + 2u), d), load_k(key_row(at, key + 3u), d));
+  return mat4x4f(load_kv(k_row(at, key), d), load_kv(k_row(at, key + 1u), d), load_kv(k_row(at, key + 2u), d), load_kv(k_row(at, key + 3u), d));
 }
 fn block_v(at: Place, key: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_v(key_row(at, key), d), load_v(key_row(at, key + 1u), d), load_v(key_row(at, key + 2u), d), load_v(key_row(at, key + 3u), d));
+  return mat4x4f(load_kv(v_row(at, key), d), load_kv(v_row(at, key + 1u), d), load_kv(v_row(at, key + 2u), d), load_kv(v_row(at, key + 3u), d));
 }
 fn block_dy(at: Place, query: u32, d: u32) -> mat4x4f {
-  return mat4x4f(load_dy(query_row(at, query), d), load_dy(query_row(at, query + 1u), d), load_dy(query_row(at, query + 2u), d), load_dy(query_row(at, query + 3u), d));
+  return mat4x4f(load_dy(o_row(at, query), d), load_dy(o_row(at, query + 1u), d), load_dy(o_row(at, query + 2u), d), load_dy(o_row(at, query + 3u), d));
 }
 
 // Scores of four queries (rows) with four keys.
@@ -101,24 +103,12 @@ fn score_grads(at: Place, query: u32, key: u32, p: mat4x4f, factors: mat4x4f, de
   return each(p, mat4x4f(dp[0] - delta_of_queries.x, dp[1] - delta_of_queries.y, dp[2] - delta_of_queries.z, dp[3] - delta_of_queries.w));
 }
 
-// Four queries or keys of an output, those beyond the end left out.
-fn store_queries(at: Place, d: u32, block: mat4x4f) {
-  store_row(query_row(at, at.first), d, block[0]);
-  if (at.first + 1u < params.queries) { store_row(query_row(at, at.first + 1u), d, block[1]); }
-  if (at.first + 2u < params.queries) { store_row(query_row(at, at.first + 2u), d, block[2]); }
-  if (at.first + 3u < params.queries) { store_row(query_row(at, at.first + 3u), d, block[3]); }
-}
-fn store_keys(at: Place, d: u32, block: mat4x4f) {
-  store_row(key_row(at, at.first), d, block[0]);
-  if (at.first + 1u < params.keys) { store_row(key_row(at, at.first + 1u), d, block[1]); }
-  if (at.first + 2u < params.keys) { store_row(key_row(at, at.first + 2u), d, block[2]); }
-  if (at.first + 3u < params.keys) { store_row(key_row(at, at.first + 3u), d, block[3]); }
-}
-fn store_keys_dv(at: Place, d: u32, block: mat4x4f) {
-  store_row_dv(key_row(at, at.first), d, block[0]);
-  if (at.first + 1u < params.keys) { store_row_dv(key_row(at, at.first + 1u), d, block[1]); }
-  if (at.first + 2u < params.keys) { store_row_dv(key_row(at, at.first + 2u), d, block[2]); }
-  if (at.first + 3u < params.keys) { store_row_dv(key_row(at, at.first + 3u), d, block[3]); }
+// Four rows of the output, `step` apart from `first` on, of which `count` are there.
+fn store_rows(first: u32, step: u32, count: u32, d: u32, block: mat4x4f) {
+  store_row(first, d, block[0]);
+  if (count > 1u) { store_row(first + step, d, block[1]); }
+  if (count > 2u) { store_row(first + 2u * step, d, block[2]); }
+  if (count > 3u) { store_row(first + 3u * step, d, block[3]); }
 }
 
 @compute @workgroup_size(WG)
@@ -147,7 +137,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   // A query none of whose keys take part attends to nothing: its output is 0, and so are its probabilities.
   let none = total == vec4f(0.0);
   let inverse = select(1.0 / total, vec4f(0.0), none);
-  for (var d = 0u; d < DIM4; d++) { store_queries(at, d, scale_rows(y[d], inverse)); }
+  for (var d = 0u; d < DIM4; d++) { store_rows(o_row(at, at.first), params.heads, params.queries - at.first, d, scale_rows(y[d], inverse)); }
   stats[stats_of(at, at.first)] = select(top + log(total), vec4f(-LOWEST), none);
 }
 
@@ -163,8 +153,8 @@ fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   if (id >= params.count) { return; }
   let at = place_of(id);
   let delta_of_queries = vec4f(
-    delta_of(query_row(at, at.first)), delta_of(query_row(at, at.first + 1u)),
-    delta_of(query_row(at, at.first + 2u)), delta_of(query_row(at, at.first + 3u)));
+    delta_of(o_row(at, at.first)), delta_of(o_row(at, at.first + 1u)),
+    delta_of(o_row(at, at.first + 2u)), delta_of(o_row(at, at.first + 3u)));
   let place = stats_of(at, at.first);
   let lse_of_queries = stats[place];
   stats[place + 1u] = delta_of_queries;
@@ -174,7 +164,8 @@ fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let ds = score_grads(at, at.first, key, p, drop_factors(at, at.first, key), delta_of_queries);
     for (var d = 0u; d < DIM4; d++) { dq[d] = multiply_add(dq[d], ds, block_k(at, key, d)); }
   }
-  for (var d = 0u; d < DIM4; d++) { store_queries(at, d, dq[d] * params.scale); }
+  let step = params.q_parts * params.heads;
+  for (var d = 0u; d < DIM4; d++) { store_rows(q_row(at, at.first), step, params.queries - at.first, d, dq[d] * params.scale); }
 }
 
 @compute @workgroup_size(WG)
@@ -196,5 +187,9 @@ fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       dv[d] = multiply_add(dv[d], dropped, block_dy(at, query, d));
     }
   }
-  for (var d = 0u; d < DIM4; d++) { store_keys(at, d, dk[d] * params.scale); store_keys_dv(at, d, dv[d]); }
+  let step = params.kv_parts * params.heads;
+  for (var d = 0u; d < DIM4; d++) {
+    store_rows(k_row(at, at.first), step, params.keys - at.first, d, dk[d] * params.scale);
+    store_rows(v_row(at, at.first), step, params.keys - at.first, d, dv[d]);
+  }
 }

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { normal } from "../../src/nn/initializers.ts";
+import { JoinedLinear } from "../../src/nn/linear.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
+import { backward } from "../../src/ops/backward.ts";
+import { cast } from "../../src/ops/cast.ts";
+import { linear } from "../../src/ops/matmul.ts";
+import { add, mul } from "../../src/ops/pointwise.ts";
+import { sum } from "../../src/ops/reduce.ts";
+import { concat } from "../../src/ops/shape.ts";
+import { readArrays } from "../../src/nn/arrays.ts";
+import { keep, scope } from "../../src/tensor/scope.ts";
+import { noGrad } from "../../src/tensor/tape.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import { openTestGpu } from "../open_gpu.ts";
+
+const gpu = await openTestGpu();
+const ROWS = 6;
+const NAMES = ["a", "b", "c"];
+
+const waves = (shape: readonly number[], step: number) => {
+  const size = shape.reduce((product, size) => product * size, 1);
+  return Tensor.from(gpu, Float32Array.from({ length: size }, (_, i) => Math.sin(step * i + 1)), shape);
+};
+
+const cases = [
+  // Weights and biases fill whole blocks of 64 values: one product and nothing else, unless some learn and some do not.
+  { outputs: 64, inputs: 4, frozen: undefined, dispatches: 1 },
+  { outputs: 64, inputs: 4, frozen: "b.", dispatches: undefined },
+  { outputs: 64, inputs: 4, frozen: "", dispatches: 1 },
+  // Weights do, biases do not: three parts are brought together.
+  { outputs: 8, inputs: 16, frozen: undefined, dispatches: 4 },
+  { outputs: 3, inputs: 5, frozen: undefined, dispatches: 7 },
+  { outputs: 3, inputs: 5, frozen: "c.weight", dispatches: undefined },
+] as const;
+
+for (const { outputs, inputs, frozen, dispatches } of cases) {
+  for (const precision of ["f32", "f16"] as const) {
+    Deno.test({
+      name: `three joined layers of [${outputs}, ${inputs}] in ${precision}, ${
+        frozen === undefined ? "all learning" : `"${frozen}" frozen`
+      }, are the three layers`,
+      ignore: precision === "f16" && !gpu.features.has("shader-f16"),
+      async fn() {
+        const live = gpu.memory.live;
+        const parameters = new Parameters();
+        const options = { initializer: normal(1), takesHalves: true };
+        const joined = new JoinedLinear(parameters.root, NAMES, inputs, outputs, options);
+        const [all, last] = [joined.layers(0, 3), joined.layers(1, 3)];
+        const isFrozen = (name: string) => frozen !== undefined && name.startsWith(frozen);
+        parameters.freeze(isFrozen);
+        parameters.allocate(gpu, 1, undefined, precision === "f16");
+        for (const name of NAMES) {
+          parameters.write(`${name}.bias`, new Float32Array(outputs).fill(name.charCodeAt(0)));
+        }
+
+        const apart = (names: readonly string[]) => (x: Tensor) =>
+          concat(
+            names.map((name) => {
+              const weight = parameters.get(`${name}.weight`);
+              const { value: bias } = parameters.get(`${name}.bias`);
+              return linear(x, precision === "f16" ? weight.half : weight.value, bias);
+            }),
+            1,
+          );
+        const learned = [...parameters].filter(({ frozen }) => !frozen);
+        /** Two results, and the gradients of all that learns. */
+        const run = (ofAll: (x: Tensor) => Tensor, ofLast: (x: Tensor) => Tensor) => {
+          parameters.zeroGrad();
+          const results = scope(() => {
+            const x = waves([ROWS, inputs], 0.7);
+            const [y, z] = [ofAll, ofLast].map((of) =>
+              cast(of(precision === "f16" ? cast(x, "f16") : x), "f32")
+            );
+            const loss = add(
+              sum(mul(y!, waves([ROWS, 3 * outputs], 0.3))),
+              sum(mul(z!, waves([ROWS, 2 * outputs], 1.1))),
+            );
+            if (learned.length > 0) backward(loss);
+            return [keep(y!), keep(z!)];
+          });
+          const grads = learned.map(({ grad }) => grad);
+          const read = readArrays([...results, ...grads]);
+          for (const result of results) result.dispose();
+          return read;
+        };
+        const [together, separate] = [await run(all, last), await run(apart(NAMES), apart(NAMES.slice(1)))];
+        const names = ["all", "last", ...learned.map(({ name }) => name)];
+        for (const [i, name] of names.entries()) {
+          const [got, expected] = [together[i]!, separate[i]!];
+          const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+          assert.ok(scale > 0, name);
+          const error = got.reduce((most, value, j) => Math.max(most, Math.abs(value - expected[j]!)), 0) /
+            scale;
+          assert.ok(error < (precision === "f16" ? 2e-3 : 1e-5), `${name} is off by ${error}`);
+        }
+        if (dispatches !== undefined) {
+          scope(() => {
+            const x = waves([ROWS, inputs], 0.7);
+            const input = precision === "f16" ? cast(x, "f16") : x;
+            const before = gpu.dispatches;
+            noGrad(() => all(input));
+            assert.equal(
+              gpu.dispatches - before,
+              precision === "f16" && outputs * inputs % 128 ? 7 : dispatches,
+            );
+          });
+        }
+        parameters.dispose();
+        assert.equal(gpu.memory.live, live, "bytes left behind");
+      },
+    });
+  }
+}
+
+Deno.test("parameters are joined before they are allocated", () => {
+  const parameters = new Parameters();
+  const joined = new JoinedLinear(parameters.root, NAMES, 2, 2, { initializer: normal(1) });
+  parameters.allocate(gpu, 1);
+  assert.throws(() => joined.layers(0, 2), /Cannot join parameters: memory is allocated already/);
+  parameters.dispose();
+});
