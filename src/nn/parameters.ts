@@ -3,7 +3,16 @@ import type { Gpu } from "../gpu/gpu.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { fill } from "../ops/pointwise.ts";
-import { ALIGNMENT, HALF_ALIGNMENT, readArrays } from "./arrays.ts";
+import {
+  ALIGNMENT,
+  disposeMemory,
+  type FrozenArray,
+  HALF_ALIGNMENT,
+  type Memory,
+  memoryIn,
+  type ParameterArray,
+  readArrays,
+} from "./arrays.ts";
 import { Halves } from "./halves.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
@@ -30,32 +39,11 @@ export interface ParameterOptions {
   readonly isOperand?: boolean;
 }
 
-/** What a parameter has once memory is allocated. */
-interface Memory {
-  readonly value: Tensor;
-  readonly grad: Tensor | undefined;
-  readonly half: Tensor | undefined;
-}
-
 interface Declaration {
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: Initializer;
   readonly isOperand: boolean;
-}
-
-/** A flat device array of parameters. Between parameters stands anything. */
-export interface FrozenArray {
-  readonly values: Tensor;
-  /** The same in f16, where it is wanted. */
-  readonly halves?: Tensor;
-  /** Who lies where, from which element on (a multiple of ALIGNMENT), in order. */
-  readonly members: readonly { readonly parameter: Parameter; readonly start: number }[];
-}
-
-/** One of parameters that are learned; `grads` has the layout of `values`. */
-export interface ParameterArray extends FrozenArray {
-  readonly grads: Tensor;
 }
 
 /** A module's place in the tree of names: `at("encoder").at("layer.0")` prefixes what is declared below it. */
@@ -165,15 +153,9 @@ export class Parameters {
     );
     const place = (array: FrozenArray, grads?: Tensor) => {
       for (const { parameter: { name, shape }, start } of array.members) {
-        const place = { offset: start, requiresGrad: grads !== undefined };
-        const value = array.values.view(shape, place);
-        const half = array.halves?.view(shape, place);
-        const grad = grads?.view(shape, { offset: start });
-        value.grad = grad;
-        if (half) half.grad = grad;
-        this.#byName.get(name)!.memory = { value, grad, half };
+        this.#byName.get(name)!.memory = memoryIn(array, grads, shape, start);
       }
-      for (const joined of this.#joined) joined.seek({ ...array, ...(grads && { grads }) });
+      for (const joined of this.#joined) joined.seek(array, grads);
     };
     this.#frozenArrays = this.#layOutAll(gpu, frozen!, withHalves);
     for (const array of this.#frozenArrays) place(array);
@@ -287,9 +269,7 @@ export class Parameters {
   /** Frees the memory. */
   dispose(): void {
     for (const { memory } of this.#byName.values()) {
-      memory?.value.dispose();
-      memory?.grad?.dispose();
-      memory?.half?.dispose();
+      if (memory) disposeMemory(memory);
     }
     for (const joined of this.#joined) joined.dispose();
     this.#halves.dispose();
