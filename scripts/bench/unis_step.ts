@@ -36,7 +36,7 @@ export const BASE: StepSize = {
 export const NARROW: StepSize = {
   ...BASE,
   microBatch: 2,
-  width: 192, // whole blocks of the flat arrays, as the real widths have
+  width: 192, // a multiple of 64, as those of the large models: JoinedParameters
   vocabulary: 1000,
   imageSize: 64,
   tokens: 16,

@@ -3,6 +3,7 @@
  * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel, f32 or
  * f16, TEXELS_PER_ROW texels a row.
  */
+import type { BindingInfo } from "./kernel.ts";
 import type { BufferRange } from "./pool.ts";
 
 const TEXELS_PER_ROW = 4096;
@@ -15,6 +16,15 @@ export interface TextureCopy {
   readonly id: number;
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
+}
+
+/** The binding whose texture a range is read from: the first of the dispatch, where several read the same. */
+export function textureIndex(
+  bindings: readonly BindingInfo[],
+  buffers: Readonly<Record<string, BufferRange>>,
+  range: BufferRange,
+): number {
+  return bindings.find(({ name, type }) => type === "texture" && buffers[name] === range)!.index;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Parameters that are used as one. */
 import { concat } from "../ops/shape.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { disposeMemory, type FrozenArray, type Memory, memoryIn } from "./arrays.ts";
 import type { Parameter } from "./parameters.ts";
@@ -10,14 +10,24 @@ export type Operand = Pick<Parameter, "value" | "half">;
 
 /**
  * Parameters of one shape, joined along their first dimension. Where they lie side by side in a flat array, as those do
- * that are declared one after the other and fill whole blocks of it, that is a view, whose gradient is theirs; else
- * they are joined anew at every use.
+ * that are declared one after the other and whose size is a multiple of its alignment, that is a view, whose gradient
+ * is theirs; else they are joined anew at every use.
  */
 export class JoinedParameters implements Operand {
   readonly #parts: readonly Parameter[];
   #memory: Memory | undefined;
 
+  /** Throws TypeError for shapes that differ. */
   constructor(parts: readonly Parameter[]) {
+    const other = parts.find(({ shape }) => !sameShape(shape, parts[0]!.shape));
+    if (other) {
+      const [{ name, shape }] = parts as [Parameter];
+      throw new TypeError(
+        `Cannot join "${name}" of ${showShape(shape)} and "${other.name}" of ${
+          showShape(other.shape)
+        }: shapes differ`,
+      );
+    }
     this.#parts = parts;
   }
 
@@ -31,7 +41,7 @@ export class JoinedParameters implements Operand {
   }
 
   /** To be told of every flat array that has been laid out; one of parameters that are learned has `grads`. */
-  seek(array: FrozenArray, grads?: Tensor): void {
+  placeIn(array: FrozenArray, grads?: Tensor): void {
     const { members } = array;
     const first = members.findIndex(({ parameter }) => parameter === this.#parts[0]);
     if (first < 0) return;

@@ -57,9 +57,9 @@ export class JoinedLinear {
    * first. To be asked for while the model is built.
    */
   layers(first: number, end: number): (x: Tensor) => Tensor {
-    const [weight, bias] = [this.#weights, this.#biases].map((parts) =>
-      parts.length === 0 ? undefined : this.#at.joined(parts.slice(first, end))
-    );
-    return (x) => apply(x, weight!, bias);
+    const weight = this.#at.joined(this.#weights.slice(first, end));
+    const biases = this.#biases.slice(first, end);
+    const bias = biases.length > 0 ? this.#at.joined(biases) : undefined;
+    return (x) => apply(x, weight, bias);
   }
 }

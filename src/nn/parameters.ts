@@ -155,7 +155,7 @@ export class Parameters {
       for (const { parameter: { name, shape }, start } of array.members) {
         this.#byName.get(name)!.memory = memoryIn(array, grads, shape, start);
       }
-      for (const joined of this.#joined) joined.seek(array, grads);
+      for (const joined of this.#joined) joined.placeIn(array, grads);
     };
     this.#frozenArrays = this.#layOutAll(gpu, frozen!, withHalves);
     for (const array of this.#frozenArrays) place(array);

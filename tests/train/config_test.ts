@@ -112,7 +112,7 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ],
     ["training.micro_batch=0", "at least 1"],
     ["training.memory_limit=4GiB", '"training.memory_limit" must be a number, got "4GiB"'],
-    ["training.batch=100", '"training.batch" must be a multiple of "training.micro_batch", got 100 and 32'],
+    ["training.batch=100", '"training.batch" must be a multiple of "training.micro_batch", got 100 and 128'],
     ["model.encoders.text.hidden_size=63", "a multiple of", "got 63 and 4"],
     [
       "data.image_size=30",

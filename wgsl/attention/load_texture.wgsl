@@ -1,5 +1,5 @@
-// Four elements of a row of dim from copies in textures of 4096 texels a row; dim is a multiple of
-// four. On a processor a texel costs a tenth of a load from a storage buffer.
+// Four elements of a row of dim from copies in textures of 4096 texels a row; dim is a multiple of four. On a processor
+// a texel costs a tenth of a load from a storage buffer.
 @group(0) @binding(1) var q: texture_2d<f32>;
 @group(0) @binding(2) var kv: texture_2d<f32>;
 @group(0) @binding(3) var dy: texture_2d<f32>;
