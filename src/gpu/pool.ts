@@ -75,15 +75,15 @@ export class BufferPool {
   /** A buffer of at least `bytes`; its contents are undefined. Throws RangeError beyond the device's buffer limit. */
   take(bytes: number): DeviceBuffer {
     const size = sizeClass(bytes);
-    if (size > this.#device.limits.maxBufferSize) {
-      throw new RangeError(
-        `Cannot allocate ${bytes} bytes: the adapter's largest buffer is ${this.#device.limits.maxBufferSize} bytes`,
-      );
-    }
     let buffer = this.#waiting.get(size)?.pop();
     if (buffer) {
       this.#waitingBytes -= size;
     } else {
+      if (size > this.#device.limits.maxBufferSize) {
+        throw new RangeError(
+          `Cannot allocate ${bytes} bytes: the adapter's largest buffer is ${this.#device.limits.maxBufferSize} bytes`,
+        );
+      }
       const needed = Math.max(this.#peakLive, this.#live + size);
       const allowed = Math.max(HELD_SHARE * needed, needed + SPARE);
       this.#trimTo(this.#waitingBytes - (this.#held + size - allowed));

@@ -33,12 +33,14 @@ export function textureIndex(
  */
 export class TextureCopies {
   readonly #device: GPUDevice;
+  readonly #mostRows: number; // kept, for the device's own getter is slow and every product asks
   readonly #textures = new Map<string, TextureCopy>();
   #nextId = 0;
   #bytes = 0;
 
   constructor(device: GPUDevice) {
     this.#device = device;
+    this.#mostRows = device.limits.maxTextureDimension2D;
   }
 
   /** Bytes held in textures. */
@@ -48,7 +50,7 @@ export class TextureCopies {
 
   /** True when a range of this size fits a texture of the device. */
   fits(range: Sized): boolean {
-    return rowsFor(range) <= this.#device.limits.maxTextureDimension2D;
+    return rowsFor(range) <= this.#mostRows;
   }
 
   /** The texture that binding `index` reads a range of this size from. */
