@@ -148,7 +148,7 @@ const WIDE_RESULT = 256;
 function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
   const { a, b, c } = takesVec4(shape);
   const rows = a && b && c ? 4 : 2;
-  const isWide = rows === 4 && shape.n >= WIDE_RESULT && workgroups(shape, [16, 128]) >= FEW_WORKGROUPS;
+  const isWide = rows === 4 && shape.n >= WIDE_RESULT && workgroups(shape, [16, 128]) >= WIDE_WORKGROUPS;
   const columns = isWide ? 4 : shape.n > 32 ? 2 : 1;
   const operands = lanesOperands(gpu, shape);
   return { form: "lanes", rows, columns, across: 8, operands, splits: leastSplits(shape) };
@@ -168,6 +168,8 @@ function lanesOperands(gpu: PlanDevice, shape: GemmShape): Common["operands"] {
 const SMALL_PRODUCT = 2 ** 21;
 /** Fewer workgroups than these may leave a core of a processor idle. */
 const FEW_WORKGROUPS = 8;
+/** Below so many a wider tile gains less than its kernel takes to compile. */
+const WIDE_WORKGROUPS = 32;
 /** Parts of the inner dimension are no shorter. */
 const LEAST_DEPTH = { software: 64, gpu: 256 } as const;
 
