@@ -1,7 +1,7 @@
 /** Bind groups, kept: a training step meets those of the step before, and making one costs more than a dispatch. */
 import type { Pipeline } from "./pipelines.ts";
 import type { BufferRange } from "./pool.ts";
-import { type TextureCopies, type TextureCopy, textureIndex } from "./textures.ts";
+import type { TextureCopies } from "./textures.ts";
 
 const KEPT = 16384;
 
@@ -27,7 +27,7 @@ export class BindGroups {
       const range = buffers[name];
       if (!range) throw new TypeError(`Cannot dispatch ${pipeline.label}: no buffer given for "${name}"`);
       key += type === "texture"
-        ? `,t${this.#textureFor(pipeline, buffers, range).id}`
+        ? `,t${this.#textures.textureFor(pipeline.buffers, buffers, range).id}`
         : `,${range.buffer.id}+${range.offset}:${range.bytes}`;
     }
     const kept = this.#groups.get(key);
@@ -42,14 +42,6 @@ export class BindGroups {
     this.#groups.clear();
   }
 
-  #textureFor(
-    pipeline: Pipeline,
-    buffers: Readonly<Record<string, BufferRange>>,
-    range: BufferRange,
-  ): TextureCopy {
-    return this.#textures.textureFor(textureIndex(pipeline.buffers, buffers, range), range);
-  }
-
   #make(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
     const known = new Set(pipeline.buffers.map(({ name }) => name));
     const unknown = Object.keys(buffers).find((name) => !known.has(name));
@@ -57,7 +49,7 @@ export class BindGroups {
     const entries = pipeline.buffers.map(({ name, index, type }): GPUBindGroupEntry => {
       const range = buffers[name]!;
       if (type === "texture") {
-        return { binding: index, resource: this.#textureFor(pipeline, buffers, range).view };
+        return { binding: index, resource: this.#textures.textureFor(pipeline.buffers, buffers, range).view };
       }
       const { buffer, offset, bytes } = range;
       // Whole vec4s are bound, so that a kernel may walk any array four elements at a time.

@@ -12,7 +12,7 @@ import type { Constants, KernelSource } from "./kernel.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { type DispatchTime, Profiler, type Work } from "./profiler.ts";
-import { TextureCopies, textureIndex } from "./textures.ts";
+import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
 
 /** Workgroups: a count (folded into two dimensions where it exceeds the limit of one) or a grid. */
@@ -260,12 +260,6 @@ export class Gpu {
   ): void {
     this.#endPass();
     this.#profiler?.beforeCopies(encoder);
-    for (const { name, index, type } of pipeline.buffers) {
-      if (type !== "texture") continue;
-      const range = buffers[name]!;
-      if (textureIndex(pipeline.buffers, buffers, range) === index) {
-        this.#textures.encode(encoder, index, range);
-      }
-    }
+    this.#textures.encode(encoder, pipeline.buffers, buffers);
   }
 }

@@ -8,6 +8,8 @@ import type { BufferRange } from "./pool.ts";
 
 const TEXELS_PER_ROW = 4096;
 
+/** By their WGSL names. */
+type Buffers = Readonly<Record<string, BufferRange>>;
 type Sized = Pick<BufferRange, "bytes" | "isHalf">;
 const texelBytes = ({ isHalf }: Sized) => isHalf ? 8 : 16;
 const rowBytes = (range: Sized) => TEXELS_PER_ROW * texelBytes(range);
@@ -16,15 +18,6 @@ export interface TextureCopy {
   readonly id: number;
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
-}
-
-/** The binding whose texture a range is read from: the first of the dispatch, where several read the same. */
-export function textureIndex(
-  bindings: readonly BindingInfo[],
-  buffers: Readonly<Record<string, BufferRange>>,
-  range: BufferRange,
-): number {
-  return bindings.find(({ name, type }) => type === "texture" && buffers[name] === range)!.index;
 }
 
 /**
@@ -53,8 +46,21 @@ export class TextureCopies {
     return rowsFor(range) <= this.#mostRows;
   }
 
-  /** The texture that binding `index` reads a range of this size from. */
-  textureFor(index: number, range: Sized): TextureCopy {
+  /** The texture that a dispatch reads a range from: of several bindings that read the same, that of the first. */
+  textureFor(bindings: readonly BindingInfo[], buffers: Buffers, range: BufferRange): TextureCopy {
+    return this.#textureOf(firstOf(bindings, buffers, range), range);
+  }
+
+  /** Encodes the copies of all ranges that a dispatch reads through textures. Must stand outside a pass. */
+  encode(encoder: GPUCommandEncoder, bindings: readonly BindingInfo[], buffers: Buffers): void {
+    for (const { name, index, type } of bindings) {
+      if (type !== "texture") continue;
+      const range = buffers[name]!;
+      if (firstOf(bindings, buffers, range) === index) this.#encode(encoder, index, range);
+    }
+  }
+
+  #textureOf(index: number, range: Sized): TextureCopy {
     // Heights are powers of two: few textures, and few bind groups.
     const height = 2 ** Math.ceil(Math.log2(rowsFor(range)));
     const format = range.isHalf ? "rgba16float" : "rgba32float";
@@ -73,10 +79,9 @@ export class TextureCopies {
     return copy;
   }
 
-  /** Encodes the copy of a range into its texture. Must stand outside a pass. */
-  encode(encoder: GPUCommandEncoder, index: number, range: BufferRange): void {
+  #encode(encoder: GPUCommandEncoder, index: number, range: BufferRange): void {
     const { buffer, offset, bytes } = range;
-    const { texture } = this.textureFor(index, range);
+    const { texture } = this.#textureOf(index, range);
     const bytesPerRow = rowBytes(range);
     const rows = Math.floor(bytes / bytesPerRow);
     const rest = Math.ceil((bytes % bytesPerRow) / texelBytes(range));
@@ -99,4 +104,9 @@ export class TextureCopies {
 
 function rowsFor(range: Sized): number {
   return Math.max(1, Math.ceil(range.bytes / rowBytes(range)));
+}
+
+/** The index of the first binding that reads a range as a texture. */
+function firstOf(bindings: readonly BindingInfo[], buffers: Buffers, range: BufferRange): number {
+  return bindings.find(({ name, type }) => type === "texture" && buffers[name] === range)!.index;
 }

@@ -214,6 +214,18 @@ export class Value {
   }
 }
 
+/** A range along an axis. */
+export function sliceValue(x: Value, axis: number, start: number, end: number): Value {
+  const inner = product(x.shape.slice(axis + 1));
+  const [whole, part] = [x.shape[axis]! * inner, (end - start) * inner];
+  const shape = x.shape.with(axis, end - start);
+  const index = Array.from(
+    { length: product(shape) },
+    (_, i) => Math.floor(i / part) * whole + start * inner + i % part,
+  );
+  return x.gather(shape, index);
+}
+
 /** Values joined along an axis. */
 export function concatValues(values: readonly Value[], axis: number): Value {
   const shape = [...values[0]!.shape];

@@ -1,17 +1,6 @@
 import { concat, permute, reshape, slice, transpose } from "../../../src/ops/shape.ts";
-import { concatValues, product, type Value } from "../oracle.ts";
+import { concatValues, product, sliceValue } from "../oracle.ts";
 import { type Case, withHalves } from "../table.ts";
-
-function sliceValue(x: Value, axis: number, start: number, end: number): Value {
-  const inner = product(x.shape.slice(axis + 1));
-  const [whole, part] = [x.shape[axis]! * inner, (end - start) * inner];
-  const shape = x.shape.with(axis, end - start);
-  const index = Array.from(
-    { length: product(shape) },
-    (_, i) => Math.floor(i / part) * whole + start * inner + i % part,
-  );
-  return x.gather(shape, index);
-}
 
 const reshapes: readonly (readonly [from: readonly number[], to: readonly number[]])[] = [
   [[1], []],
