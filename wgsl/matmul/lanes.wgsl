@@ -7,10 +7,15 @@ const ACROSS: u32 = 8u; // 8 or 4
 const ROWS: u32 = 4u; // 2, 4 or 6 blocks of four rows an invocation
 const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, ACROSS blocks apart
 
+// Stores a column of blocks, one a turn, the others moving up. Stores are most of a kernel's code: written out for every
+// block, they compile twice as long and run no faster. The number of turns is no constant, or the loop would be unrolled.
 fn store_column(part: u32, m: u32, n: u32, c0: mat4x4f, c1: mat4x4f, c2: mat4x4f, c3: mat4x4f, c4: mat4x4f, c5: mat4x4f) {
-  store(part, m, n, c0); store(part, m + 4u, n, c1);
-  if (ROWS > 2u) { store(part, m + 8u, n, c2); store(part, m + 12u, n, c3); }
-  if (ROWS > 4u) { store(part, m + 16u, n, c4); store(part, m + 20u, n, c5); }
+  var block = c0; var next1 = c1; var next2 = c2; var next3 = c3; var next4 = c4; var next5 = c5;
+  let end = min(m + 4u * ROWS, params.m);
+  for (var row = m; row < end; row += 4u) {
+    store(part, row, n, block);
+    block = next1; next1 = next2; next2 = next3; next3 = next4; next4 = next5;
+  }
 }
 
 fn sums_of(x: mat4x4f) -> vec4f {
@@ -74,8 +79,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     if (ROWS > 2u) { add_sums(m + 8u, s2); add_sums(m + 12u, s3); }
     if (ROWS > 4u) { add_sums(m + 16u, s4); add_sums(m + 20u, s5); }
   }
-  store_column(part, m, n, c00, c10, c20, c30, c40, c50);
-  if (COLS > 1u) { store_column(part, m, n + 4u * ACROSS, c01, c11, c21, c31, c41, c51); }
-  if (COLS > 2u) { store_column(part, m, n + 8u * ACROSS, c02, c12, c22, c32, c42, c52); }
-  if (COLS > 2u) { store_column(part, m, n + 12u * ACROSS, c03, c13, c23, c33, c43, c53); }
+  let end = min(n + 4u * ACROSS * COLS, params.n);
+  for (var column = n; column < end; column += 4u * ACROSS) { // the next column of blocks becomes the first
+    store_column(part, m, column, c00, c10, c20, c30, c40, c50);
+    c00 = c01; c10 = c11; c20 = c21; c30 = c31; c40 = c41; c50 = c51;
+    c01 = c02; c11 = c12; c21 = c22; c31 = c32; c41 = c42; c51 = c52;
+    c02 = c03; c12 = c13; c22 = c23; c32 = c33; c42 = c43; c52 = c53;
+  }
 }
