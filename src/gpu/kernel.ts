@@ -1,4 +1,5 @@
-/** Turns WGSL files into kernels: link, specialise, reflect. Pure text; nothing here touches a device. */
+/** Turns WGSL files into kernels: link, read through textures, specialise, reflect. Pure text; nothing here touches a device. */
+import texelFile from "../../wgsl/lib/texel.wgsl" with { type: "text" };
 
 /** Values for the top-level `alias` and `const` declarations of a kernel. */
 export type Constants = Readonly<Record<string, string | number | boolean>>;
@@ -21,9 +22,42 @@ export interface ParamInfo {
   readonly type: "u32" | "i32" | "f32";
 }
 
-/** Joins WGSL files under one label. WGSL resolves module scope in any order, so joining is linking. */
-export function defineKernel(label: string, files: readonly string[]): KernelSource {
-  return { label, code: files.join("\n") };
+/**
+ * Joins WGSL files under one label. WGSL resolves module scope in any order, so joining is linking. Arrays named in
+ * `textures` are read through copies in textures (see `textures.ts`): each holds elements of four numbers, is read only,
+ * and a read `x[i]` gives a vec4f whatever the element's type. A name not declared so throws.
+ */
+export function defineKernel(
+  label: string,
+  files: readonly string[],
+  textures: readonly string[] = [],
+): KernelSource {
+  const code = textures.reduce((code, name) => throughTexture(label, code, name), files.join("\n"));
+  return { label, code: textures.length > 0 ? `${code}\n${texelFile}` : code };
+}
+
+function throughTexture(label: string, code: string, name: string): string {
+  const declaration = new RegExp(`var<storage, read> ${name}: array<[^;]+>;`);
+  if (!declaration.test(code)) {
+    throw new RangeError(
+      `Cannot read "${name}" through a texture: kernel ${label} declares no such array to read`,
+    );
+  }
+  return code
+    .replace(declaration, `var ${name}: texture_2d<f32>;`)
+    .replace(FUNCTIONS, (body) => uses(body, name) ? withTexels(body, name) : body);
+}
+
+/** Every `name[index]` becomes `texel(name, index)`. */
+function withTexels(body: string, name: string): string {
+  const read = new RegExp(`(?<![.\\w])${name}\\[`);
+  for (let match = read.exec(body); match; match = read.exec(body)) {
+    const from = match.index + match[0].length;
+    let end = from;
+    for (let open = 1; open > 0; end++) open += Number(body[end] === "[") - Number(body[end] === "]");
+    body = `${body.slice(0, match.index)}texel(${name}, ${body.slice(from, end - 1)})${body.slice(end)}`;
+  }
+  return body;
 }
 
 /** Rewrites the right-hand side of top-level `alias`/`const` declarations, and nothing else. An unknown name throws. */
@@ -41,10 +75,11 @@ export function specialise(kernel: KernelSource, constants: Constants): string {
   return /^alias \w+ = f16;/m.test(code) ? `enable f16;\n${code}` : code;
 }
 
+const FUNCTIONS = /^fn (\w+)\((?:[^\n]*\}$|[\s\S]*?\n\}$)/gm;
+
 /** The functions an entry point can reach, itself among them, as text. */
 function reachable(label: string, code: string, entry: string): string[] {
-  const functions = /^fn (\w+)\((?:[^\n]*\}$|[\s\S]*?\n\}$)/gm;
-  const bodies = new Map([...code.matchAll(functions)].map(([text, name]) => [name!, text]));
+  const bodies = new Map([...code.matchAll(FUNCTIONS)].map(([text, name]) => [name!, text]));
   if (!bodies.has(entry)) throw new RangeError(`Cannot find entry point "${entry}" in kernel ${label}`);
   const seen = new Set([entry]);
   for (const name of seen) {

@@ -10,16 +10,14 @@ import accessScalar from "../../wgsl/attention/access_scalar.wgsl" with { type: 
 import accessVec4 from "../../wgsl/attention/access_vec4.wgsl" with { type: "text" };
 import attentionSource from "../../wgsl/attention/attention.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
-import loadStorage from "../../wgsl/attention/load_storage.wgsl" with { type: "text" };
-import loadTexture from "../../wgsl/attention/load_texture.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
 
-const kernelOf = (name: string, ...access: readonly string[]) =>
-  defineKernel(`attention_${name}`, [attentionSource, multiplyAdd, philox, grid, ...access]);
+const kernelOf = (name: string, access: string, textures: readonly string[] = []) =>
+  defineKernel(`attention_${name}`, [attentionSource, multiplyAdd, philox, grid, access], textures);
 const kernels = {
-  texture: kernelOf("texture", accessVec4, loadTexture),
-  storage: kernelOf("storage", accessVec4, loadStorage),
+  texture: kernelOf("texture", accessVec4, ["q", "kv", "dy"]),
+  storage: kernelOf("storage", accessVec4),
   scalar: kernelOf("scalar", accessScalar),
 };
 

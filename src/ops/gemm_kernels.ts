@@ -2,12 +2,8 @@
 import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
 import { type Epilogue, type GemmPlan, type GemmShape, takesVec4 } from "./gemm_plan.ts";
 import aScalar from "../../wgsl/matmul/a_scalar.wgsl" with { type: "text" };
-import aStorage from "../../wgsl/matmul/a_storage.wgsl" with { type: "text" };
-import aTexture from "../../wgsl/matmul/a_texture.wgsl" with { type: "text" };
 import aVec4 from "../../wgsl/matmul/a_vec4.wgsl" with { type: "text" };
 import bScalar from "../../wgsl/matmul/b_scalar.wgsl" with { type: "text" };
-import bStorage from "../../wgsl/matmul/b_storage.wgsl" with { type: "text" };
-import bTexture from "../../wgsl/matmul/b_texture.wgsl" with { type: "text" };
 import bVec4 from "../../wgsl/matmul/b_vec4.wgsl" with { type: "text" };
 import cScalar from "../../wgsl/matmul/c_scalar.wgsl" with { type: "text" };
 import cVec4 from "../../wgsl/matmul/c_vec4.wgsl" with { type: "text" };
@@ -24,6 +20,7 @@ import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text
 import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
 import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
 import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
+import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
 import tiles from "../../wgsl/matmul/tiles.wgsl" with { type: "text" };
 
 const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
@@ -35,8 +32,8 @@ const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
 };
 
 /** How a, b and c are reached. */
-const A = { texture: [aVec4, aTexture], storage: [aVec4, aStorage], scalar: [aScalar] };
-const B = { texture: [bVec4, bTexture], storage: [bVec4, bStorage], scalar: [bScalar] };
+const A = { vec4: aVec4, scalar: aScalar };
+const B = { vec4: bVec4, scalar: bScalar };
 const C = { vec4: cVec4, scalar: cScalar };
 
 const FORMS = { lanes: [lanes, multiplyAdd], tiles: [tiles] };
@@ -44,21 +41,24 @@ const SUMS = { lanes: { none: [sumsNone], rows: [sumsRows] }, tiles: { none: [],
 
 /** All the text that results and speed of matrix products depend on. */
 export const GEMM_SOURCES: readonly string[] = [
-  ...[FORMS, A, B, EPILOGUES].flatMap((files) => Object.values(files).flat()),
-  ...Object.values(C),
+  ...[FORMS, EPILOGUES].flatMap((files) => Object.values(files).flat()),
+  ...[A, B, C].flatMap((files) => Object.values(files)),
   sumsNone,
   sumsRows,
   paramsFile,
   join,
+  texel,
 ];
 
 const kernels = new Map<string, KernelSource>();
 
-function kernelFor(label: string, files: readonly string[]): KernelSource {
+function kernelFor(label: string, files: readonly string[], textures: readonly string[] = []): KernelSource {
   let kernel = kernels.get(label);
-  if (!kernel) kernels.set(label, kernel = defineKernel(label, files));
+  if (!kernel) kernels.set(label, kernel = defineKernel(label, files, textures));
   return kernel;
 }
+
+const accessTo = (whole: boolean): keyof typeof A => whole ? "vec4" : "scalar";
 
 /** True when the kernel of a plan can add up the rows of a on the way. */
 export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
@@ -73,17 +73,18 @@ export function productKernel(
   sums: "none" | "rows" = "none",
 ): KernelSource {
   const whole = takesVec4(shape);
-  const [a, b] = [whole.a ? operands : "scalar", whole.b ? operands : "scalar"] as const;
-  const c = whole.c ? "vec4" : "scalar";
+  const [a, b, c] = [accessTo(whole.a), accessTo(whole.b), accessTo(whole.c)];
+  const [ofA, ofB] = [whole.a ? operands : "scalar", whole.b ? operands : "scalar"];
   return kernelFor(
-    `matmul_${form}_${a === b ? a : `${a}_${b}`}_${c}_${epilogue}${sums === "rows" ? "_sums" : ""}`,
-    [...FORMS[form], ...SUMS[form][sums], paramsFile, ...A[a], ...B[b], C[c], ...EPILOGUES[epilogue]],
+    `matmul_${form}_${ofA === ofB ? ofA : `${ofA}_${ofB}`}_${c}_${epilogue}${sums === "rows" ? "_sums" : ""}`,
+    [...FORMS[form], ...SUMS[form][sums], paramsFile, A[a], B[b], C[c], ...EPILOGUES[epilogue]],
+    operands === "texture" ? (["a", "b"] as const).filter((name) => whole[name]) : [],
   );
 }
 
 /** The kernel that makes results of the parts of products. */
 export function joinKernel(shape: GemmShape): KernelSource {
-  const c = takesVec4(shape).c ? "vec4" : "scalar";
+  const c = accessTo(takesVec4(shape).c);
   const { epilogue } = shape;
   return kernelFor(`matmul_join_${c}_${epilogue}`, [join, grid, paramsFile, C[c], ...EPILOGUES[epilogue]]);
 }

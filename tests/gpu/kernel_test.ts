@@ -59,3 +59,37 @@ Deno.test("specialise() rewrites declarations only, and enables f16 where it is 
     assert.throws(() => specialise(source, { [name]: 1 }), new RegExp(`RangeError.*"${name}"`));
   }
 });
+
+Deno.test("defineKernel() reads arrays through textures, where the name stands for the array", () => {
+  const code = `
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> places: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+fn first(x: vec4f) -> f32 { return x[0]; }
+fn load(i: u32) -> vec4f { return x[places[i]] + x[u32(x[places[i + 1u]].x)]; }
+@compute @workgroup_size(8)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  y[id.x] = load(id.x) * first(x[id.x]) + y[x_of(id.x)];
+}
+fn x_of(i: u32) -> u32 { return i; }
+`;
+  const read = defineKernel("read", [code], ["x"]);
+  assert.match(read.code, /@binding\(1\) var x: texture_2d<f32>;/);
+  assert.match(read.code, /return x\[0\]; }/);
+  assert.match(
+    read.code,
+    /return texel\(x, places\[i\]\) \+ texel\(x, u32\(texel\(x, places\[i \+ 1u\]\)\.x\)\); }/,
+  );
+  assert.match(read.code, /y\[id\.x\] = load\(id\.x\) \* first\(texel\(x, id\.x\)\) \+ y\[x_of\(id\.x\)\];/);
+  assert.deepEqual(
+    reflectBindings("read", read.code, "forward").map(({ name, type }) => [name, type]),
+    [["x", "texture"], ["places", "read-only-storage"], ["y", "storage"]],
+  );
+  assert.equal(defineKernel("read", [code]).code, code);
+  for (const name of ["y", "z"]) {
+    assert.throws(
+      () => defineKernel("read", [code], [name]),
+      new RegExp(`RangeError.*"${name}".*kernel read`),
+    );
+  }
+});

@@ -6,7 +6,7 @@
 //   dq = scale · ds k,   dk = scale · dsᵀ q
 // One invocation four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by four
 // keys, or four tokens by four of dim.
-// Needs: access_vec4.wgsl with a load_*.wgsl, or access_scalar.wgsl; matmul/multiply_add.wgsl, lib/philox.wgsl, lib/grid.wgsl
+// Needs: access_vec4.wgsl or access_scalar.wgsl; matmul/multiply_add.wgsl, lib/philox.wgsl, lib/grid.wgsl
 alias Elem = f32;
 const WG: u32 = 64u;
 const DIM4: u32 = 16u; // dim / 4, rounded up

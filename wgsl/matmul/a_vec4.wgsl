@@ -1,6 +1,8 @@
 // 4×4 blocks of a [m, k], stored so or as [k, m], by vec4s. Rows beyond the end repeat the last one.
-// Needs: params.wgsl; a_storage.wgsl or a_texture.wgsl
+// Needs: params.wgsl
 const TRANSPOSED_A: bool = false;
+@group(0) @binding(1) var<storage, read> a: array<vec4<Elem>>;
+fn load_a(i: u32) -> vec4f { return vec4f(a[i]); }
 
 fn block_a(start: u32, m: u32, k: u32) -> mat4x4f {
   if (TRANSPOSED_A) {

@@ -1,6 +1,8 @@
 // 4×4 blocks of b [k, n], stored so or as [n, k], by vec4s. Columns beyond the end repeat the last ones.
-// Needs: params.wgsl; b_storage.wgsl or b_texture.wgsl
+// Needs: params.wgsl
 const TRANSPOSED_B: bool = false;
+@group(0) @binding(2) var<storage, read> b: array<vec4<Elem>>;
+fn load_b(i: u32) -> vec4f { return vec4f(b[i]); }
 
 fn block_b(start: u32, k: u32, n: u32) -> mat4x4f {
   if (TRANSPOSED_B) {
