@@ -1,4 +1,5 @@
 /** Finding and opening a WebGPU adapter. */
+import { isOneSubgroup } from "./subgroups.ts";
 
 export type DeviceKind = "auto" | "gpu" | "cpu";
 
@@ -17,6 +18,8 @@ export interface OpenAdapter {
   readonly identity: string;
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
+  /** Lanes of a workgroup that is one subgroup and was seen to compute as one; 0 where none is known. */
+  readonly subgroup: number;
 }
 
 const LIMITS = [
@@ -40,6 +43,9 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
 const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
+/** Lanes that software adapters run in one instruction, of eight f32 each. */
+const SOFTWARE_LANES = 8;
+
 const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, or the software one: " +
   "apt-get install mesa-vulkan-drivers (Debian, Ubuntu)";
 
@@ -49,6 +55,8 @@ export interface OpenOptions {
   readonly limits?: Partial<Limits>;
   /** Run the kernels and plans of this class, whatever the adapter is. */
   readonly adapterClass?: AdapterClass;
+  /** False: do without subgroups. */
+  readonly subgroups?: boolean;
 }
 
 /**
@@ -77,14 +85,25 @@ export async function openAdapter(
       `No software adapter found, only "${name}". Install one (apt-get install mesa-vulkan-drivers), or use --device gpu`,
     );
   }
-  const device = await adapter.requestDevice({
-    label: name,
-    requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: { ...allLimits(adapter.limits) },
-  });
+  const requestDevice = (...more: readonly GPUFeatureName[]) =>
+    adapter.requestDevice({
+      label: name,
+      requiredFeatures: [...FEATURES.filter((feature) => adapter.features.has(feature)), ...more],
+      requiredLimits: { ...allLimits(adapter.limits) },
+    });
   const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
-  const identity = [vendor, architecture, model, description].join(" | ");
-  return { device, name, identity, adapterClass, limits: allLimits(device.limits, options.limits) };
+  // Software adapters have subgroups without listing them; kernels for GPUs do not use any.
+  const triesSubgroups = adapterClass === "software" && (options.subgroups ?? true);
+  const device =
+    await (triesSubgroups ? requestDevice("subgroups").catch(() => requestDevice()) : requestDevice());
+  return {
+    device,
+    name,
+    identity: [vendor, architecture, model, description].join(" | "),
+    adapterClass,
+    limits: allLimits(device.limits, options.limits),
+    subgroup: triesSubgroups && await isOneSubgroup(device, SOFTWARE_LANES) ? SOFTWARE_LANES : 0,
+  };
 }
 
 /** Without asking, a device has the specification's default limits, whatever the adapter could do. */

@@ -52,7 +52,7 @@ export class Gpu {
   #lastLabel = "";
   #error: string | undefined;
 
-  private constructor({ device, name, identity, adapterClass, limits }: OpenAdapter) {
+  private constructor({ device, name, identity, adapterClass, limits, subgroup }: OpenAdapter) {
     this.#device = device;
     this.name = name;
     this.identity = identity;
@@ -62,7 +62,7 @@ export class Gpu {
     this.#pool = new BufferPool(device, () => this.flush());
     this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
     this.#textures = new TextureCopies(device);
-    this.#pipelines = new Pipelines(device);
+    this.#pipelines = new Pipelines(device, subgroup);
     const { binding } = this.#uniforms;
     this.#bindGroups = new BindGroups(device, this.#textures, binding, limits.maxStorageBufferBindingSize);
     // Errors of the device are silent unless listened to, and name no dispatch: the nearest known label is kept.
@@ -120,6 +120,7 @@ export class Gpu {
     constants: Constants = {},
     work: () => Work = () => ({}),
   ): void {
+    const known = this.#pipelines.count;
     const pipeline = this.#pipelines.get(kernel, entry, constants);
     const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
     if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
@@ -134,7 +135,8 @@ export class Gpu {
     this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     this.#lastLabel = pipeline.label;
     this.#dispatches++;
-    if (++this.#pending >= DISPATCHES_PER_SUBMIT) this.flush();
+    // Drivers finish compiling a kernel when it first runs, so that is not put off: it goes on while the next is prepared.
+    if (++this.#pending >= DISPATCHES_PER_SUBMIT || this.#pipelines.count > known) this.flush();
   }
 
   /** True when a kernel may read a range of this size through a texture. */

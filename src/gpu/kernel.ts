@@ -1,5 +1,7 @@
 /** Turns WGSL files into kernels: link, read through textures, specialise, reflect. Pure text; nothing here touches a device. */
+import subgroupFile from "../../wgsl/lib/subgroup.wgsl" with { type: "text" };
 import texelFile from "../../wgsl/lib/texel.wgsl" with { type: "text" };
+import workgroupFile from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 /** Values for the top-level `alias` and `const` declarations of a kernel. */
 export type Constants = Readonly<Record<string, string | number | boolean>>;
@@ -58,6 +60,11 @@ function withTexels(body: string, name: string): string {
     body = `${body.slice(0, match.index)}texel(${name}, ${body.slice(from, end - 1)})${body.slice(end)}`;
   }
   return body;
+}
+
+/** The kernel where a workgroup is one subgroup: sums over its lanes need no memory and no barriers. */
+export function bySubgroup({ label, code }: KernelSource): KernelSource {
+  return { label, code: code.replace(workgroupFile, () => subgroupFile) };
 }
 
 /** Rewrites the right-hand side of top-level `alias`/`const` declarations, and nothing else. An unknown name throws. */

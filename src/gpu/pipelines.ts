@@ -1,6 +1,7 @@
 /** Compiled kernels: one pipeline for each entry point and set of constants, made when first asked for. */
 import {
   type BindingInfo,
+  bySubgroup,
   type Constants,
   type KernelSource,
   type ParamInfo,
@@ -23,11 +24,19 @@ export interface Pipeline {
 
 export class Pipelines {
   readonly #device: GPUDevice;
+  readonly #subgroup: number;
   readonly #pipelines = new Map<KernelSource, Map<string, Pipeline>>();
-  #nextId = 0;
+  #count = 0;
 
-  constructor(device: GPUDevice) {
+  /** `subgroup`: lanes of a workgroup that is one subgroup; 0 where none is known. */
+  constructor(device: GPUDevice, subgroup: number) {
     this.#device = device;
+    this.#subgroup = subgroup;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#count;
   }
 
   get(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
@@ -42,7 +51,8 @@ export class Pipelines {
 
   #compile(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
     const label = `${kernel.label}.${entry}`;
-    const code = specialise(kernel, constants);
+    const isOneSubgroup = this.#subgroup > 0 && constants.WG === this.#subgroup;
+    const code = specialise(isOneSubgroup ? bySubgroup(kernel) : kernel, constants);
     const bindings = reflectBindings(kernel.label, code, entry);
     const layout = this.#device.createBindGroupLayout({
       label,
@@ -61,7 +71,7 @@ export class Pipelines {
     });
     const uniform = bindings.find(({ type }) => type === "uniform");
     return {
-      id: this.#nextId++,
+      id: this.#count++,
       label,
       handle,
       layout,

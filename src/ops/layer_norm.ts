@@ -8,34 +8,17 @@ import { full } from "./pointwise.ts";
 import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
 import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
 
-const byWorkgroup = defineRowKernel("layerNorm", [layerNorm_]);
-const byLane = defineRowKernel("layerNorm_lane", [layerNorm_], "lane");
+const kernel = defineRowKernel("layerNorm", [layerNorm_], ["x", "dy"]);
 
-/** Teams that keep an adapter busy; rows beyond are taken one after the other. */
-const TEAMS = { software: 64, gpu: 1024 };
-/** On a processor a lane holds a row of so many packs alone. */
-const PACKS_OF_LANE = 32;
-const LANE_TEAMS = 64;
+/** Workgroups that keep an adapter busy; rows beyond are taken one after the other. */
+const GROUPS = { software: 64, gpu: 1024 };
 
-/** Who takes how many rows. */
-function planTeams({ gpu }: Tensor, { rows, steps, constants, variant }: RowPlan) {
-  const isAlone = gpu.adapterClass === "software" && constants.PACKS <= PACKS_OF_LANE;
-  const loopsOfOneRow = 4 * (isAlone ? constants.PACKS : steps) + 32; // four walks of the row, the lanes' sums
-  const teams = isAlone ? LANE_TEAMS : TEAMS[gpu.adapterClass];
-  const rowsEach = Math.min(Math.ceil(rows / teams), Math.floor(MAX_ITERATIONS / loopsOfOneRow));
-  const shares = Math.ceil(rows / rowsEach);
-  const groupsFor = (teams: number, ofLanes: boolean) => ofLanes ? Math.ceil(teams / constants.WG) : teams;
-  const joinsAlone = gpu.adapterClass === "software"; // the shares are few
-  return {
-    kernel: variant(isAlone ? byLane : byWorkgroup),
-    rowsEach,
-    shares,
-    groups: groupsFor(shares, isAlone),
-    join: {
-      kernel: variant(joinsAlone ? byLane : byWorkgroup),
-      groups: groupsFor(constants.PACKS, joinsAlone),
-    },
-  };
+/** Rows that a workgroup takes, and so shares of the gradients of gamma and beta that there are. */
+function planShares({ gpu }: Tensor, { rows, steps }: RowPlan) {
+  const loopsOfOneRow = 4 * steps + 32; // four walks of the row, the lanes' sums
+  const wanted = Math.ceil(rows / GROUPS[gpu.adapterClass]);
+  const rowsEach = Math.min(wanted, Math.floor(MAX_ITERATIONS / loopsOfOneRow));
+  return { rowsEach, shares: Math.ceil(rows / rowsEach) };
 }
 
 /**
@@ -56,11 +39,12 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
     }
   }
   const { gpu } = x;
-  const { kernel, rowsEach, shares, groups, join } = planTeams(x, plan);
+  const { rowsEach, shares } = planShares(x, plan);
+  const variant = plan.variant(kernel);
   const params = { rows, rows_each: rowsEach, epsilon, added: 0 };
   const y = Tensor.empty(gpu, x.shape, dtype, needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
-  gpu.dispatch(kernel, "forward", { x, gamma, beta, y, moments }, params, groups, constants);
+  gpu.dispatch(variant, "forward", { x, gamma, beta, y, moments }, params, shares, constants);
   return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
     const sink = sinks[0]?.dtype === dtype ? sinks[0] : undefined;
     const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
@@ -68,12 +52,12 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
     const beta_shares = Tensor.empty(gpu, [shares, cols]);
     const buffers = { x, gamma, moments_saved: moments, dy, dx, gamma_shares, beta_shares };
     const added = { ...params, added: Number(sink !== undefined) };
-    gpu.dispatch(kernel, "backward", buffers, added, groups, constants);
+    gpu.dispatch(variant, "backward", buffers, added, shares, constants);
     if (!needed[1] && !needed[2]) return [dx];
     const dgamma = sinks[1] ?? full(gpu, [cols], 0);
     const dbeta = sinks[2] ?? full(gpu, [cols], 0);
     const parts = { gamma_parts: gamma_shares, beta_parts: beta_shares, dgamma, dbeta };
-    gpu.dispatch(join.kernel, "join", parts, params, join.groups, constants);
+    gpu.dispatch(variant, "join", parts, params, plan.constants.PACKS, constants);
     return [dx, dgamma, dbeta];
   });
 }

@@ -1,4 +1,4 @@
-/** What kernels share that work on rows: along the last axis, a team of lanes together on one row. */
+/** What kernels share that work on rows: along the last axis, the lanes of a workgroup together on one row. */
 import type { Constants, KernelSource } from "../gpu/kernel.ts";
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -8,28 +8,27 @@ import byFour from "../../wgsl/rows/by_four.wgsl" with { type: "text" };
 import byOne from "../../wgsl/rows/by_one.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import row_ from "../../wgsl/rows/row.wgsl" with { type: "text" };
-import teamLane from "../../wgsl/rows/team_lane.wgsl" with { type: "text" };
-import teamWorkgroup from "../../wgsl/rows/team_workgroup.wgsl" with { type: "text" };
 import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
-/** One kernel in two variants: rows taken four elements at a time, or one where four does not divide the width. */
+/** One kernel in its variants: rows taken four elements at a time, or one where four does not divide the width. */
 export interface RowKernel {
   readonly four: KernelSource;
   readonly one: KernelSource;
+  /** As `four`, for processors: what is long is read through textures. */
+  readonly texels: KernelSource;
 }
 
-const TEAMS = { workgroup: teamWorkgroup, lane: teamLane };
-
-/** `team`: who works on a row together, the lanes of a workgroup or each lane alone. */
+/** `textures`: the arrays of whole rows that a kernel reads. */
 export function defineRowKernel(
   label: string,
   files: readonly string[],
-  team: keyof typeof TEAMS = "workgroup",
+  textures: readonly string[] = [],
 ): RowKernel {
-  const shared = [...files, row_, TEAMS[team], workgroup, grid];
+  const shared = [...files, row_, workgroup, grid];
   return {
     four: defineKernel(label, [...shared, byFour]),
     one: defineKernel(label, [...shared, byOne]),
+    texels: defineKernel(label, [...shared, byFour], textures),
   };
 }
 
@@ -41,6 +40,7 @@ export interface RowPlan {
   readonly constants: Constants & { readonly WG: number; readonly PACKS: number };
   /** Packs of a row that one lane has. */
   readonly steps: number;
+  /** The kernel for tensors of such rows. */
   variant(kernel: RowKernel): KernelSource;
 }
 
@@ -52,7 +52,8 @@ const WIDEST_WORKGROUP = 256;
 const powerOfTwo = (n: number) => 2 ** Math.ceil(Math.log2(n));
 
 /** Throws TypeError for a scalar, RangeError where rows are empty or too long. */
-export function planRows(op: string, { gpu, shape }: Tensor): RowPlan {
+export function planRows(op: string, x: Tensor): RowPlan {
+  const { gpu, shape } = x;
   const cols = shape.at(-1);
   if (cols === undefined) throw new TypeError(`Cannot ${op} a scalar: it has no last axis`);
   const inFours = cols % 4 === 0;
@@ -70,6 +71,7 @@ export function planRows(op: string, { gpu, shape }: Tensor): RowPlan {
     cols,
     constants: { WG, PACKS: packs },
     steps: Math.ceil(packs / WG),
-    variant: (kernel) => inFours ? kernel.four : kernel.one,
+    variant: ({ four, one, texels }) =>
+      !inFours ? one : gpu.adapterClass === "software" && gpu.fitsTexture(x) ? texels : four,
   };
 }

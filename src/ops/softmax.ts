@@ -10,9 +10,13 @@ import logsumexp_ from "../../wgsl/rows/logsumexp.wgsl" with { type: "text" };
 import softmax_ from "../../wgsl/rows/softmax.wgsl" with { type: "text" };
 import softmaxRow from "../../wgsl/rows/softmax_row.wgsl" with { type: "text" };
 
-const softmaxKernel = defineRowKernel("softmax", [softmax_, softmaxRow, keepAll]);
-const maskedKernel = defineRowKernel("maskedSoftmax", [softmax_, softmaxRow, keepMasked]);
-const logsumexpKernel = defineRowKernel("logsumexp", [logsumexp_, softmaxRow, keepAll]);
+const softmaxKernel = defineRowKernel("softmax", [softmax_, softmaxRow, keepAll], ["x", "y_saved", "dy"]);
+const maskedKernel = defineRowKernel("maskedSoftmax", [softmax_, softmaxRow, keepMasked], [
+  "x",
+  "y_saved",
+  "dy",
+]);
+const logsumexpKernel = defineRowKernel("logsumexp", [logsumexp_, softmaxRow, keepAll], ["x"]);
 
 /** Records the gradient of a softmax, masked or not: where a mask hides x, y is 0 and so is dx. */
 function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, variant }: RowPlan): Tensor {

@@ -9,7 +9,7 @@ fn largest(v: Wide) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 fn element(v: Wide, i: u32) -> f32 { return v[i]; }
 // 1 in the place of element i of the row, 0 in all others.
 fn one_hot(pack: u32, i: u32) -> Wide { return Wide(vec4u(i) == 4u * pack + vec4u(0u, 1u, 2u, 3u)); }
-// The sum of each element over a team, for every lane.
-fn team_sums(lane: u32, v: Wide) -> Wide {
-  return Wide(team_sum(lane, v.x), team_sum(lane, v.y), team_sum(lane, v.z), team_sum(lane, v.w));
+// The sum of each element over the lanes, for every lane.
+fn workgroup_sums(lane: u32, v: Wide) -> Wide {
+  return Wide(workgroup_sum(lane, v.x), workgroup_sum(lane, v.y), workgroup_sum(lane, v.z), workgroup_sum(lane, v.w));
 }

@@ -1,10 +1,10 @@
 // h = (x - mean) r,   r = 1 / sqrt(variance + epsilon),   y = gamma h + beta
 // With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma += sum over rows of dy h,   dbeta += that of dy
-// One team of lanes `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share
-// of dgamma and dbeta gathers in registers; `join` adds up the shares, a pack a team. Variance by a second pass over the
+// One workgroup `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share of
+// dgamma and dbeta gathers in registers; `join` adds up the shares, a pack a workgroup. Variance by a second pass over the
 // held row. Means are taken relative to the row's first element, and saved so: a large common offset then costs no digits.
 // x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
-// Needs: rows/row.wgsl, rows/team_*.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
+// Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
 struct Params { rows: u32, rows_each: u32, epsilon: f32, added: u32 } // added: 1 where dx is added to what it holds
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
@@ -20,11 +20,11 @@ var<private> held: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = team_of(flat_group(group, groups), lane) * params.rows_each;
+  let first = flat_group(group, groups) * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
-    let pack = lane % TEAM + step * TEAM;
+    let pack = lane + step * WG;
     if (inside(pack)) {
       held_gamma[step] = gamma[pack];
       held_beta[step] = beta[pack];
@@ -34,26 +34,26 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let origin = element(Wide(x[row * PACKS]), 0u);
     var sum = Wide(0.0);
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane % TEAM + step * TEAM;
+      let pack = lane + step * WG;
       if (inside(pack)) {
         held[step] = Wide(x[row * PACKS + pack]) - origin;
         sum += held[step];
       }
     }
-    let mean = team_sum(lane, total(sum)) / COLS;
+    let mean = workgroup_sum(lane, total(sum)) / COLS;
     var squares = Wide(0.0);
     for (var step = 0u; step < STEPS; step++) {
-      if (inside(lane % TEAM + step * TEAM)) {
+      if (inside(lane + step * WG)) {
         held[step] -= mean;
         squares += held[step] * held[step];
       }
     }
-    let r = 1.0 / sqrt(team_sum(lane, total(squares)) / COLS + params.epsilon);
+    let r = 1.0 / sqrt(workgroup_sum(lane, total(squares)) / COLS + params.epsilon);
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane % TEAM + step * TEAM;
+      let pack = lane + step * WG;
       if (inside(pack)) { y[row * PACKS + pack] = Pack(held_gamma[step] * (held[step] * r) + held_beta[step]); }
     }
-    if (lane % TEAM == 0u) { moments[row] = vec2f(mean, r); }
+    if (lane == 0u) { moments[row] = vec2f(mean, r); }
   }
 }
 
@@ -68,12 +68,12 @@ var<private> sum_beta: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let share = team_of(flat_group(group, groups), lane);
+  let share = flat_group(group, groups);
   let first = share * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
-    let pack = lane % TEAM + step * TEAM;
+    let pack = lane + step * WG;
     if (inside(pack)) { held_gamma[step] = gamma[pack]; }
     sum_gamma[step] = Wide(0.0);
     sum_beta[step] = Wide(0.0);
@@ -85,7 +85,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     var sum = Wide(0.0);
     var projection = Wide(0.0);
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane % TEAM + step * TEAM;
+      let pack = lane + step * WG;
       if (inside(pack)) {
         held[step] = (Wide(x[row * PACKS + pack]) - origin - mean) * r;
         held_dy[step] = Wide(dy[row * PACKS + pack]);
@@ -96,10 +96,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
         projection += held_dy[step] * held[step];
       }
     }
-    let mean_g = team_sum(lane, total(sum)) / COLS;
-    let mean_gh = team_sum(lane, total(projection)) / COLS;
+    let mean_g = workgroup_sum(lane, total(sum)) / COLS;
+    let mean_gh = workgroup_sum(lane, total(projection)) / COLS;
     for (var step = 0u; step < STEPS; step++) {
-      let pack = lane % TEAM + step * TEAM;
+      let pack = lane + step * WG;
       if (inside(pack)) {
         let at = row * PACKS + pack;
         let gradient = r * (held_dy[step] - mean_g - held[step] * mean_gh);
@@ -110,7 +110,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     }
   }
   for (var step = 0u; step < STEPS; step++) {
-    let pack = lane % TEAM + step * TEAM;
+    let pack = lane + step * WG;
     if (inside(pack)) {
       gamma_shares[share * PACKS + pack] = sum_gamma[step];
       beta_shares[share * PACKS + pack] = sum_beta[step];
@@ -125,18 +125,18 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 
 @compute @workgroup_size(WG)
 fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let pack = team_of(flat_group(group, groups), lane);
+  let pack = flat_group(group, groups);
   if (pack >= PACKS) { return; }
   var of_gamma = Wide(0.0);
   var of_beta = Wide(0.0);
   let end = (params.rows + params.rows_each - 1u) / params.rows_each * PACKS;
-  for (var at = pack + lane % TEAM * PACKS; at < end; at += TEAM * PACKS) {
+  for (var at = pack + lane * PACKS; at < end; at += WG * PACKS) {
     of_gamma += gamma_parts[at];
     of_beta += beta_parts[at];
   }
-  of_gamma = team_sums(lane, of_gamma);
-  of_beta = team_sums(lane, of_beta);
-  if (lane % TEAM == 0u) {
+  of_gamma = workgroup_sums(lane, of_gamma);
+  of_beta = workgroup_sums(lane, of_beta);
+  if (lane == 0u) {
     dgamma[pack] += of_gamma;
     dbeta[pack] += of_beta;
   }

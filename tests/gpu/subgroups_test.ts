@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { Gpu } from "../../src/gpu/gpu.ts";
+import { isOneSubgroup } from "../../src/gpu/subgroups.ts";
+import { layerNorm } from "../../src/ops/layer_norm.ts";
+import { max, sum } from "../../src/ops/reduce.ts";
+import { softmax } from "../../src/ops/softmax.ts";
+import { noGrad } from "../../src/tensor/tape.ts";
+import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
+
+Deno.test("isOneSubgroup() goes by what a device computes, for one number of lanes at most", async () => {
+  const adapter = (await navigator.gpu.requestAdapter())!;
+  const without = await adapter.requestDevice();
+  assert.equal(await isOneSubgroup(without, 8), false);
+  without.destroy();
+  const device = await adapter.requestDevice({ requiredFeatures: ["subgroups"] }).catch(() => undefined);
+  if (!device) return; // an adapter that has none
+  const right: number[] = [];
+  for (const lanes of [2, 4, 8, 16, 32, 64]) if (await isOneSubgroup(device, lanes)) right.push(lanes);
+  assert.ok(right.length <= 1, `workgroups of ${right.join(" and of ")} lanes cannot both be one subgroup`);
+  device.destroy();
+});
+
+Deno.test("row ops give the same with and without subgroups", async () => {
+  const [rows, cols] = [37, 68];
+  const values = Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i) * 3 + 0.1);
+  const results: number[][][] = [];
+  for (const subgroups of [true, false]) {
+    const gpu = await Gpu.open("auto", { adapterClass: "software", subgroups });
+    const x = Tensor.from(gpu, values, [rows, cols]);
+    const gamma = Tensor.from(gpu, values.slice(0, cols), [cols]);
+    const beta = Tensor.from(gpu, values.slice(cols, 2 * cols), [cols]);
+    const tensors = noGrad(() => [
+      layerNorm(x, gamma, beta, 1e-6),
+      softmax(x),
+      sum(x, { axes: [1] }),
+      max(x, { axes: [1] }),
+    ]);
+    results.push((await readTensors(tensors)).map((array) => Array.from(array)));
+    gpu.destroy();
+  }
+  const [by, without] = results as [number[][], number[][]];
+  for (const [i, expected] of without.entries()) {
+    const worst = Math.max(...expected.map((value, j) => Math.abs(value - by[i]![j]!)));
+    assert.ok(worst < 1e-4, `result ${i} differs by ${worst}`);
+  }
+});

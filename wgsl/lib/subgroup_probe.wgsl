@@ -1,0 +1,16 @@
+// Of a workgroup of WG lanes: lanes of its subgroup, what subgroup functions give, and what they should.
+const WG: u32 = 8u;
+@group(0) @binding(0) var<storage, read_write> found: array<vec4f>; // [2, WG]
+var<workgroup> values: array<f32, WG>;
+
+@compute @workgroup_size(WG)
+fn probe(@builtin(local_invocation_index) lane: u32, @builtin(subgroup_size) size: u32, @builtin(subgroup_invocation_id) place: u32) {
+  let value = f32((lane * 5u + 3u) % WG);
+  values[lane] = value;
+  workgroupBarrier();
+  var sum = 0.0;
+  var top = values[0];
+  for (var i = 0u; i < WG; i++) { sum += values[i]; top = max(top, values[i]); }
+  found[2u * lane] = vec4f(f32(size), subgroupAdd(value), subgroupMax(value), subgroupBroadcast(value, 5u));
+  found[2u * lane + 1u] = vec4f(f32(WG + lane - place), sum, top, values[5]);
+}
