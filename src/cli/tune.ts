@@ -102,6 +102,6 @@ function describePlan({ form, operands, splits, ...plan }: Tuned["plan"]): strin
     ? `${plan.tileM}×${plan.tileN}, ${4 * plan.rows}×${
       4 * plan.columns
     } each, k by ${plan.step}, ${plan.buffers} buf`
-    : `${4 * plan.rows} rows × ${4 * plan.columns} columns each, ${plan.across} across`;
+    : `${4 * plan.rows} rows × ${4 * plan.columns} columns each`;
   return `${form} ${tile}, ${operands}${splits > 1 ? `, k in ${splits}` : ""}`;
 }

@@ -1,7 +1,5 @@
 /** Turns WGSL files into kernels: link, read through textures, specialise, reflect. Pure text; nothing here touches a device. */
-import subgroupFile from "../../wgsl/lib/subgroup.wgsl" with { type: "text" };
 import texelFile from "../../wgsl/lib/texel.wgsl" with { type: "text" };
-import workgroupFile from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 /** Values for the top-level `alias` and `const` declarations of a kernel. */
 export type Constants = Readonly<Record<string, string | number | boolean>>;
@@ -10,6 +8,14 @@ export type Constants = Readonly<Record<string, string | number | boolean>>;
 export interface KernelSource {
   readonly label: string;
   readonly code: string;
+  /** The same for workgroups that are one subgroup, where some file has a version for those. */
+  readonly subgroupCode?: string;
+}
+
+/** A file in two versions: for any workgroup, and for one that is one subgroup. Both declare the same. */
+export interface TwoVersions {
+  readonly workgroup: string;
+  readonly subgroup: string;
 }
 
 export interface BindingInfo {
@@ -31,11 +37,16 @@ export interface ParamInfo {
  */
 export function defineKernel(
   label: string,
-  files: readonly string[],
+  files: readonly (string | TwoVersions)[],
   textures: readonly string[] = [],
 ): KernelSource {
-  const code = textures.reduce((code, name) => throughTexture(label, code, name), files.join("\n"));
-  return { label, code: textures.length > 0 ? `${code}\n${texelFile}` : code };
+  const linked = (version: keyof TwoVersions) => {
+    const code = files.map((file) => typeof file === "string" ? file : file[version]).join("\n");
+    if (textures.length === 0) return code;
+    return `${textures.reduce((code, name) => throughTexture(label, code, name), code)}\n${texelFile}`;
+  };
+  const hasVersions = files.some((file) => typeof file !== "string");
+  return { label, code: linked("workgroup"), ...(hasVersions && { subgroupCode: linked("subgroup") }) };
 }
 
 function throughTexture(label: string, code: string, name: string): string {
@@ -62,13 +73,11 @@ function withTexels(body: string, name: string): string {
   return body;
 }
 
-/** The kernel where a workgroup is one subgroup: sums over its lanes need no memory and no barriers. */
-export function bySubgroup({ label, code }: KernelSource): KernelSource {
-  return { label, code: code.replace(workgroupFile, () => subgroupFile) };
-}
-
 /** Rewrites the right-hand side of top-level `alias`/`const` declarations, and nothing else. An unknown name throws. */
-export function specialise(kernel: KernelSource, constants: Constants): string {
+export function specialise(
+  kernel: Pick<KernelSource, "label" | "code">,
+  constants: Constants,
+): string {
   let { code } = kernel;
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(`^((?:alias|const) ${name}\\b[^=]*= )[^;]+;`, "m");

@@ -1,7 +1,6 @@
 /** Compiled kernels: one pipeline for each entry point and set of constants, made when first asked for. */
 import {
   type BindingInfo,
-  bySubgroup,
   type Constants,
   type KernelSource,
   type ParamInfo,
@@ -52,7 +51,8 @@ export class Pipelines {
   #compile(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
     const label = `${kernel.label}.${entry}`;
     const isOneSubgroup = this.#subgroup > 0 && constants.WG === this.#subgroup;
-    const code = specialise(isOneSubgroup ? bySubgroup(kernel) : kernel, constants);
+    const linked = isOneSubgroup && kernel.subgroupCode || kernel.code;
+    const code = specialise({ label: kernel.label, code: linked }, constants);
     const bindings = reflectBindings(kernel.label, code, entry);
     const layout = this.#device.createBindGroupLayout({
       label,

@@ -6,10 +6,10 @@ import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
+import { workgroup } from "./workgroup.ts";
 import contrast_ from "../../wgsl/losses/contrast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import kinds_ from "../../wgsl/losses/kinds.wgsl" with { type: "text" };
-import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 const kindsKernel = defineKernel("kinds", [kinds_, workgroup, grid]);
 const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid]);

@@ -2,7 +2,7 @@
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
-import { type GemmPlan, type GemmShape, nameOfShape, planFor, tileOf } from "./gemm_plan.ts";
+import { type GemmPlan, type GemmShape, LANES, nameOfShape, planFor, tileOf } from "./gemm_plan.ts";
 import { sumTo } from "./reduction.ts";
 
 /** A product as it is asked for: what is not given is 1, false or "none"; the result is of the operands' type. */
@@ -100,6 +100,6 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
 
 function constantsOf(plan: GemmPlan): Record<string, number> {
   const blocks = { ROWS: plan.rows, COLS: plan.columns };
-  if (plan.form === "lanes") return { ...blocks, ACROSS: plan.across };
+  if (plan.form === "lanes") return { ...blocks, WG: LANES };
   return { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
 }

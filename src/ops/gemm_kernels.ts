@@ -1,6 +1,7 @@
 /** The kernels of matrix products, linked from their files. */
-import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
+import { defineKernel, type KernelSource, type TwoVersions } from "../gpu/kernel.ts";
 import { type Epilogue, type GemmPlan, type GemmShape, takesVec4 } from "./gemm_plan.ts";
+import aBlock from "../../wgsl/matmul/a_block.wgsl" with { type: "text" };
 import aScalar from "../../wgsl/matmul/a_scalar.wgsl" with { type: "text" };
 import aVec4 from "../../wgsl/matmul/a_vec4.wgsl" with { type: "text" };
 import bScalar from "../../wgsl/matmul/b_scalar.wgsl" with { type: "text" };
@@ -17,6 +18,8 @@ import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import join from "../../wgsl/matmul/join.wgsl" with { type: "text" };
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
+import pair from "../../wgsl/matmul/pair.wgsl" with { type: "text" };
+import pairSubgroup from "../../wgsl/matmul/pair_subgroup.wgsl" with { type: "text" };
 import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
 import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
 import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
@@ -36,13 +39,20 @@ const A = { vec4: aVec4, scalar: aScalar };
 const B = { vec4: bVec4, scalar: bScalar };
 const C = { vec4: cVec4, scalar: cScalar };
 
-const FORMS = { lanes: [lanes, multiplyAdd], tiles: [tiles] };
+const PAIR: TwoVersions = { workgroup: pair, subgroup: pairSubgroup };
+const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles] };
 const SUMS = { lanes: { none: [sumsNone], rows: [sumsRows] }, tiles: { none: [], rows: [] } };
 
 /** All the text that results and speed of matrix products depend on. */
 export const GEMM_SOURCES: readonly string[] = [
-  ...[FORMS, EPILOGUES].flatMap((files) => Object.values(files).flat()),
+  ...Object.values(EPILOGUES).flat(),
   ...[A, B, C].flatMap((files) => Object.values(files)),
+  lanes,
+  multiplyAdd,
+  pair,
+  pairSubgroup,
+  tiles,
+  aBlock,
   sumsNone,
   sumsRows,
   paramsFile,
@@ -52,7 +62,11 @@ export const GEMM_SOURCES: readonly string[] = [
 
 const kernels = new Map<string, KernelSource>();
 
-function kernelFor(label: string, files: readonly string[], textures: readonly string[] = []): KernelSource {
+function kernelFor(
+  label: string,
+  files: readonly (string | TwoVersions)[],
+  textures: readonly string[] = [],
+): KernelSource {
   let kernel = kernels.get(label);
   if (!kernel) kernels.set(label, kernel = defineKernel(label, files, textures));
   return kernel;
@@ -77,7 +91,7 @@ export function productKernel(
   const [ofA, ofB] = [whole.a ? operands : "scalar", whole.b ? operands : "scalar"];
   return kernelFor(
     `matmul_${form}_${ofA === ofB ? ofA : `${ofA}_${ofB}`}_${c}_${epilogue}${sums === "rows" ? "_sums" : ""}`,
-    [...FORMS[form], ...SUMS[form][sums], paramsFile, A[a], B[b], C[c], ...EPILOGUES[epilogue]],
+    [...FORMS[form], ...SUMS[form][sums], paramsFile, A[a], aBlock, B[b], C[c], ...EPILOGUES[epilogue]],
     operands === "texture" ? (["a", "b"] as const).filter((name) => whole[name]) : [],
   );
 }

@@ -36,12 +36,11 @@ interface Common {
   readonly splits: number;
 }
 
-/** By lanes.wgsl, for processors: blocks of four rows and of four columns an invocation; of eight, `across` side by side. */
+/** By lanes.wgsl, for processors: blocks of four rows and of four columns an invocation. */
 export interface LanesPlan extends Common {
   readonly form: "lanes";
   readonly rows: 2 | 4 | 6;
   readonly columns: 1 | 2 | 4;
-  readonly across: 8 | 4;
 }
 
 /** By tiles.wgsl, for GPUs. */
@@ -115,9 +114,7 @@ export function candidatePlans(gpu: PlanDevice, shape: GemmShape): GemmPlan[] {
 
 /** Rows and columns of the result that a workgroup computes. */
 export function tileOf(plan: GemmPlan): readonly [rows: number, columns: number] {
-  return plan.form === "lanes"
-    ? [32 / plan.across * plan.rows, 4 * plan.across * plan.columns]
-    : [plan.tileM, plan.tileN];
+  return plan.form === "lanes" ? [4 * plan.rows, 4 * LANES * plan.columns] : [plan.tileM, plan.tileN];
 }
 
 /** Which of a, b and c have rows, as stored, of whole vec4s. */
@@ -138,6 +135,9 @@ function leastSplits({ k }: GemmShape): number {
 
 // ---- lanes
 
+/** Invocations of a workgroup, side by side along the columns. */
+export const LANES = 8;
+
 /** Results of fewer columns are cut into narrow tiles: those of 128 would be wasted in part, or too few for the cores. */
 const WIDE_RESULT = 256;
 
@@ -151,7 +151,7 @@ function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
   const isWide = rows === 4 && shape.n >= WIDE_RESULT && workgroups(shape, [16, 128]) >= WIDE_WORKGROUPS;
   const columns = isWide ? 4 : shape.n > 32 ? 2 : 1;
   const operands = lanesOperands(gpu, shape);
-  return { form: "lanes", rows, columns, across: 8, operands, splits: leastSplits(shape) };
+  return { form: "lanes", rows, columns, operands, splits: leastSplits(shape) };
 }
 
 /** Textures where all that has whole vec4s fits. */
@@ -174,12 +174,9 @@ const WIDE_WORKGROUPS = 32;
 const LEAST_DEPTH = { software: 64, gpu: 256 } as const;
 
 /** The widest first: an element loaded is used as often as there are columns, or rows. */
-const LANES_BLOCKS: readonly Pick<LanesPlan, "rows" | "columns" | "across">[] = [
-  ...([4, 6] as const).map((rows) => ({ rows, columns: 4, across: 4 }) as const),
-  ...([4, 6, 2] as const).flatMap((rows) =>
-    ([4, 2, 1] as const).map((columns) => ({ rows, columns, across: 8 }) as const)
-  ),
-];
+const LANES_BLOCKS: readonly Pick<LanesPlan, "rows" | "columns">[] = ([4, 6, 2] as const).flatMap((rows) =>
+  ([4, 2, 1] as const).map((columns) => ({ rows, columns }) as const)
+);
 
 function* lanesPlans(gpu: PlanDevice, shape: GemmShape): Generator<LanesPlan> {
   const { m, n, k, batch } = shape;

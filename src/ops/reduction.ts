@@ -5,11 +5,11 @@ import { Tensor } from "../tensor/tensor.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf } from "./check.ts";
 import { rowWorkgroup } from "./plan.ts";
+import { workgroup } from "./workgroup.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import max_ from "../../wgsl/reduce/max.wgsl" with { type: "text" };
 import reduce_ from "../../wgsl/reduce/reduce.wgsl" with { type: "text" };
 import sum_ from "../../wgsl/reduce/sum.wgsl" with { type: "text" };
-import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 export const sumKernel = defineKernel("sum", [reduce_, sum_, workgroup, grid]);
 export const maxKernel = defineKernel("max", [reduce_, max_, workgroup, grid]);

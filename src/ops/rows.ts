@@ -1,14 +1,14 @@
 /** What kernels share that work on rows: along the last axis, the lanes of a workgroup together on one row. */
-import type { Constants, KernelSource } from "../gpu/kernel.ts";
+import type { Constants, KernelSource, TwoVersions } from "../gpu/kernel.ts";
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { showShape, sizeOf } from "../tensor/shape.ts";
 import { rowWorkgroup } from "./plan.ts";
+import { workgroup } from "./workgroup.ts";
 import byFour from "../../wgsl/rows/by_four.wgsl" with { type: "text" };
 import byOne from "../../wgsl/rows/by_one.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import row_ from "../../wgsl/rows/row.wgsl" with { type: "text" };
-import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 /** One kernel in its variants: rows taken four elements at a time, or one where four does not divide the width. */
 export interface RowKernel {
@@ -21,7 +21,7 @@ export interface RowKernel {
 /** `textures`: the arrays of whole rows that a kernel reads. */
 export function defineRowKernel(
   label: string,
-  files: readonly string[],
+  files: readonly (string | TwoVersions)[],
   textures: readonly string[] = [],
 ): RowKernel {
   const shared = [...files, row_, workgroup, grid];

@@ -3,10 +3,10 @@ import { defineKernel } from "../gpu/kernel.ts";
 import { rowWorkgroup } from "../ops/plan.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Window } from "./windows.ts";
+import { workgroup } from "../ops/workgroup.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import norm_ from "../../wgsl/optim/norm.wgsl" with { type: "text" };
-import workgroup from "../../wgsl/lib/workgroup.wgsl" with { type: "text" };
 
 const kernel = defineKernel("gradientNorm", [norm_, blocks, grid, workgroup]);
 

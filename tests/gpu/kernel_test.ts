@@ -93,3 +93,13 @@ fn x_of(i: u32) -> u32 { return i; }
     );
   }
 });
+
+Deno.test("defineKernel() links of a file in two versions each into its own code", () => {
+  const sum = { workgroup: "fn sum() -> f32 { return 1.0; }", subgroup: "fn sum() -> f32 { return 2.0; }" };
+  assert.deepEqual(defineKernel("versions", ["// a", sum]), {
+    label: "versions",
+    code: "// a\nfn sum() -> f32 { return 1.0; }",
+    subgroupCode: "// a\nfn sum() -> f32 { return 2.0; }",
+  });
+  assert.deepEqual(defineKernel("versions", ["// a"]), { label: "versions", code: "// a" });
+});

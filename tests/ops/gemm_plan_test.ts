@@ -105,7 +105,6 @@ Deno.test("the default plans are what is known to be fast", () => {
       form: "lanes",
       rows: 4,
       columns,
-      across: 8,
       ...small,
     });
   }
@@ -154,9 +153,15 @@ function onePerTile(plans: readonly GemmPlan[]): GemmPlan[] {
   return [...tiles.values()].map((ways, i) => ways[i % ways.length]!);
 }
 
-for (const adapterClass of ["software", "gpu"] as const) {
-  Deno.test(`every tile of the candidate plans gives the product, and adds it to what is there (${adapterClass})`, async (t) => {
-    const gpu = await Gpu.open("auto", { adapterClass });
+for (
+  const [name, adapterClass, subgroups] of [
+    ["software", "software", true],
+    ["software without subgroups", "software", false],
+    ["gpu", "gpu", true],
+  ] as const
+) {
+  Deno.test(`every tile of the candidate plans gives the product, and adds it to what is there (${name})`, async (t) => {
+    const gpu = await Gpu.open("auto", { adapterClass, subgroups });
     for (const [number, shape] of RIGHT.entries()) {
       const { m, n, k, batch, sharedA, sharedB, dtype, epilogue } = shape;
       const [a, b] = [digits((sharedA ? 1 : batch) * m * k, 1), digits((sharedB ? 1 : batch) * k * n, 3)];

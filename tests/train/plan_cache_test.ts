@@ -89,7 +89,7 @@ Deno.test("a cache that is damaged or foreign is ignored, with a note that names
       "other kernels": [changed((file) => file.kernels = "0123"), /another version/],
       "a plan that is none": [
         changed(({ plans }) =>
-          plans[0]!.plan = { form: "lanes", rows: 5, columns: 1, across: 8, operands: "storage", splits: 1 }
+          plans[0]!.plan = { form: "lanes", rows: 5, columns: 1, operands: "storage", splits: 1 }
         ),
         /no valid plan for/,
       ],

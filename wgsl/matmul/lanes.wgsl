@@ -1,11 +1,10 @@
 // c[z] = epilogue(a[z] · b[z]) for processors: one invocation 4 ROWS rows × 4 COLS columns of c, accumulators in registers,
-// ACROSS of eight invocations side by side along the columns, the others along the rows, no workgroup memory (slow there).
-// Needs: params.wgsl, multiply_add.wgsl; for a and b an _vec4.wgsl with its _storage or _texture, or a _scalar.wgsl; for c an
-// _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a sums_*.wgsl
-const LANES: u32 = 8u;
-const ACROSS: u32 = 8u; // 8 or 4
+// eight invocations side by side along the columns, no workgroup memory (slow there).
+// Needs: params.wgsl, multiply_add.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; pair.wgsl or
+// pair_subgroup.wgsl; an epilogue_*.wgsl, a sums_*.wgsl
+const WG: u32 = 8u; // no other
 const ROWS: u32 = 4u; // 2, 4 or 6 blocks of four rows an invocation
-const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, ACROSS blocks apart
+const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, eight blocks apart
 
 // Stores a column of blocks, one a turn, the others moving up. Stores are most of a kernel's code: written out for every
 // block, they compile twice as long and run no faster. The number of turns is no constant, or the loop would be unrolled.
@@ -23,10 +22,10 @@ fn sums_of(x: mat4x4f) -> vec4f {
   return columns[0] + columns[1] + columns[2] + columns[3];
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let m = params.m0 + (group.y * (LANES / ACROSS) + lane / ACROSS) * 4u * ROWS;
-  let n = (group.x * ACROSS * COLS + lane % ACROSS) * 4u;
+  let m = params.m0 + group.y * 4u * ROWS;
+  let n = (group.x * WG * COLS + lane) * 4u;
   let part = params.z0 + group.z;
   let z = part / params.splits;
   let first = part % params.splits * params.depth;
@@ -43,11 +42,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f(); var s4 = vec4f(); var s5 = vec4f();
   let sums_rows = SUMMED && group.x == 0u;
   for (var k = first; k < last; k += 4u) {
-    let x0 = block_a(a0, m, k);
-    let x1 = block_a(a0, m + 4u, k);
+    let x01 = pair_a(a0, m, k, lane);
+    let x0 = x01[0]; let x1 = x01[1];
     var x2 = mat4x4f(); var x3 = mat4x4f(); var x4 = mat4x4f(); var x5 = mat4x4f();
-    if (ROWS > 2u) { x2 = block_a(a0, m + 8u, k); x3 = block_a(a0, m + 12u, k); }
-    if (ROWS > 4u) { x4 = block_a(a0, m + 16u, k); x5 = block_a(a0, m + 20u, k); }
+    if (ROWS > 2u) { let x23 = pair_a(a0, m + 8u, k, lane); x2 = x23[0]; x3 = x23[1]; }
+    if (ROWS > 4u) { let x45 = pair_a(a0, m + 16u, k, lane); x4 = x45[0]; x5 = x45[1]; }
     if (sums_rows) {
       s0 += sums_of(x0); s1 += sums_of(x1);
       if (ROWS > 2u) { s2 += sums_of(x2); s3 += sums_of(x3); }
@@ -58,14 +57,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     if (ROWS > 2u) { c20 = multiply_add(c20, x2, y0); c30 = multiply_add(c30, x3, y0); }
     if (ROWS > 4u) { c40 = multiply_add(c40, x4, y0); c50 = multiply_add(c50, x5, y0); }
     if (COLS > 1u) {
-      let y1 = block_b(b0, k, n + 4u * ACROSS);
+      let y1 = block_b(b0, k, n + 4u * WG);
       c01 = multiply_add(c01, x0, y1); c11 = multiply_add(c11, x1, y1);
       if (ROWS > 2u) { c21 = multiply_add(c21, x2, y1); c31 = multiply_add(c31, x3, y1); }
       if (ROWS > 4u) { c41 = multiply_add(c41, x4, y1); c51 = multiply_add(c51, x5, y1); }
     }
     if (COLS > 2u) {
-      let y2 = block_b(b0, k, n + 8u * ACROSS);
-      let y3 = block_b(b0, k, n + 12u * ACROSS);
+      let y2 = block_b(b0, k, n + 8u * WG);
+      let y3 = block_b(b0, k, n + 12u * WG);
       c02 = multiply_add(c02, x0, y2); c12 = multiply_add(c12, x1, y2);
       if (ROWS > 2u) { c22 = multiply_add(c22, x2, y2); c32 = multiply_add(c32, x3, y2); }
       if (ROWS > 4u) { c42 = multiply_add(c42, x4, y2); c52 = multiply_add(c52, x5, y2); }
@@ -74,13 +73,13 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       if (ROWS > 4u) { c43 = multiply_add(c43, x4, y3); c53 = multiply_add(c53, x5, y3); }
     }
   }
-  if (sums_rows && lane % ACROSS == 0u) {
+  if (sums_rows && lane == 0u) {
     add_sums(m, s0); add_sums(m + 4u, s1);
     if (ROWS > 2u) { add_sums(m + 8u, s2); add_sums(m + 12u, s3); }
     if (ROWS > 4u) { add_sums(m + 16u, s4); add_sums(m + 20u, s5); }
   }
-  let end = min(n + 4u * ACROSS * COLS, params.n);
-  for (var column = n; column < end; column += 4u * ACROSS) { // the next column of blocks becomes the first
+  let end = min(n + 4u * WG * COLS, params.n);
+  for (var column = n; column < end; column += 4u * WG) { // the next column of blocks becomes the first
     store_column(part, m, column, c00, c10, c20, c30, c40, c50);
     c00 = c01; c10 = c11; c20 = c21; c30 = c31; c40 = c41; c50 = c51;
     c01 = c02; c11 = c12; c21 = c22; c31 = c32; c41 = c42; c51 = c52;
