@@ -121,7 +121,7 @@ export class Gpu {
     work: () => Work = () => ({}),
   ): void {
     const known = this.#pipelines.count;
-    const pipeline = this.#pipelines.get(kernel, entry, constants);
+    const pipeline = this.#pipelines.get(kernel, entry, constants, this.#readsTextures(kernel, buffers));
     const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
     if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
     const bindGroup = this.#bindGroups.get(pipeline, buffers);
@@ -252,6 +252,12 @@ export class Gpu {
     const message = this.#error;
     this.#error = undefined;
     throw new Error(`The device reported an error: ${message}`);
+  }
+
+  /** Processors read textures several times as fast as storage, copying included. */
+  #readsTextures({ textures }: KernelSource, buffers: Readonly<Record<string, BufferRange>>): boolean {
+    if (this.adapterClass !== "software") return false;
+    return textures.every((name) => !buffers[name] || this.#textures.fits(buffers[name]));
   }
 
   /** Copies stand outside passes, so the open one ends. */

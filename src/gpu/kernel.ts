@@ -1,21 +1,28 @@
-/** Turns WGSL files into kernels: link, read through textures, specialise, reflect. Pure text; nothing here touches a device. */
+/** Turns WGSL files into kernels: link, specialise, reflect. Pure text; nothing here touches a device. */
 import texelFile from "../../wgsl/lib/texel.wgsl" with { type: "text" };
 
 /** Values for the top-level `alias` and `const` declarations of a kernel. */
 export type Constants = Readonly<Record<string, string | number | boolean>>;
 
-/** A named bundle of WGSL files that together declare one or more entry points. */
-export interface KernelSource {
-  readonly label: string;
-  readonly code: string;
-  /** The same for workgroups that are one subgroup, where some file has a version for those. */
-  readonly subgroupCode?: string;
-}
-
 /** A file in two versions: for any workgroup, and for one that is one subgroup. Both declare the same. */
 export interface TwoVersions {
   readonly workgroup: string;
   readonly subgroup: string;
+}
+
+/** A named bundle of WGSL files that together declare one or more entry points. */
+export interface KernelSource {
+  readonly label: string;
+  readonly files: readonly (string | TwoVersions)[];
+  /** Arrays that processors read through copies in textures; see `link`. */
+  readonly textures: readonly string[];
+}
+
+/** How a device takes a kernel. */
+export interface Linking {
+  /** A workgroup is one subgroup. */
+  readonly subgroup: boolean;
+  readonly textures: boolean;
 }
 
 export interface BindingInfo {
@@ -30,23 +37,26 @@ export interface ParamInfo {
   readonly type: "u32" | "i32" | "f32";
 }
 
-/**
- * Joins WGSL files under one label. WGSL resolves module scope in any order, so joining is linking. Arrays named in
- * `textures` are read through copies in textures (see `textures.ts`): each holds elements of four numbers, is read only,
- * and a read `x[i]` gives a vec4f whatever the element's type. A name not declared so throws.
- */
+/** `textures` name arrays of elements of four numbers that are read only; a name not declared so throws. */
 export function defineKernel(
   label: string,
-  files: readonly (string | TwoVersions)[],
+  files: KernelSource["files"],
   textures: readonly string[] = [],
 ): KernelSource {
-  const linked = (version: keyof TwoVersions) => {
-    const code = files.map((file) => typeof file === "string" ? file : file[version]).join("\n");
-    if (textures.length === 0) return code;
-    return `${textures.reduce((code, name) => throughTexture(label, code, name), code)}\n${texelFile}`;
-  };
-  const hasVersions = files.some((file) => typeof file !== "string");
-  return { label, code: linked("workgroup"), ...(hasVersions && { subgroupCode: linked("subgroup") }) };
+  const kernel = { label, files, textures };
+  if (textures.length > 0) link(kernel, { subgroup: false, textures: true });
+  return kernel;
+}
+
+/**
+ * Joins the files of a kernel. WGSL resolves module scope in any order, so joining is linking. What is read through a
+ * texture (see `textures.ts`) is no array any more, but a read `x[i]` gives its element, as a vec4f whatever its type.
+ */
+export function link({ label, files, textures }: KernelSource, how: Linking): string {
+  const version = how.subgroup ? "subgroup" : "workgroup";
+  const code = files.map((file) => typeof file === "string" ? file : file[version]).join("\n");
+  if (!how.textures || textures.length === 0) return code;
+  return `${textures.reduce((code, name) => throughTexture(label, code, name), code)}\n${texelFile}`;
 }
 
 function throughTexture(label: string, code: string, name: string): string {
@@ -74,16 +84,12 @@ function withTexels(body: string, name: string): string {
 }
 
 /** Rewrites the right-hand side of top-level `alias`/`const` declarations, and nothing else. An unknown name throws. */
-export function specialise(
-  kernel: Pick<KernelSource, "label" | "code">,
-  constants: Constants,
-): string {
-  let { code } = kernel;
+export function specialise(label: string, code: string, constants: Constants): string {
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(`^((?:alias|const) ${name}\\b[^=]*= )[^;]+;`, "m");
     if (!declaration.test(code)) {
       throw new RangeError(
-        `Cannot specialise "${name}": kernel ${kernel.label} declares no such alias or const`,
+        `Cannot specialise "${name}": kernel ${label} declares no such alias or const`,
       );
     }
     code = code.replace(declaration, `$1${value}${typeof value === "number" ? "u" : ""};`);

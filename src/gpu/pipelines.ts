@@ -3,6 +3,7 @@ import {
   type BindingInfo,
   type Constants,
   type KernelSource,
+  link,
   type ParamInfo,
   reflectBindings,
   reflectParams,
@@ -38,21 +39,21 @@ export class Pipelines {
     return this.#count;
   }
 
-  get(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
+  /** `textures`: what the kernel names is read through textures. */
+  get(kernel: KernelSource, entry: string, constants: Constants, textures: boolean): Pipeline {
     let variants = this.#pipelines.get(kernel);
     if (!variants) this.#pipelines.set(kernel, variants = new Map());
-    let key = entry;
+    let key = textures ? `${entry},textures` : entry;
     for (const name in constants) key += `,${name}=${constants[name]}`;
     let pipeline = variants.get(key);
-    if (!pipeline) variants.set(key, pipeline = this.#compile(kernel, entry, constants));
+    if (!pipeline) variants.set(key, pipeline = this.#compile(kernel, entry, constants, textures));
     return pipeline;
   }
 
-  #compile(kernel: KernelSource, entry: string, constants: Constants): Pipeline {
+  #compile(kernel: KernelSource, entry: string, constants: Constants, textures: boolean): Pipeline {
     const label = `${kernel.label}.${entry}`;
-    const isOneSubgroup = this.#subgroup > 0 && constants.WG === this.#subgroup;
-    const linked = isOneSubgroup && kernel.subgroupCode || kernel.code;
-    const code = specialise({ label: kernel.label, code: linked }, constants);
+    const subgroup = this.#subgroup > 0 && constants.WG === this.#subgroup;
+    const code = specialise(kernel.label, link(kernel, { subgroup, textures }), constants);
     const bindings = reflectBindings(kernel.label, code, entry);
     const layout = this.#device.createBindGroupLayout({
       label,

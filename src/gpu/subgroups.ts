@@ -7,7 +7,7 @@ export async function isOneSubgroup(device: GPUDevice, lanes: number): Promise<b
   if (!device.features.has("subgroups")) return false;
   device.pushErrorScope("validation");
   const module = device.createShaderModule({
-    code: specialise({ label: "probe", code: probe }, { WG: lanes }),
+    code: specialise("probe", probe, { WG: lanes }),
   });
   const pipeline = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "probe" } });
   const size = lanes * 2 * 16;

@@ -13,13 +13,10 @@ import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
 
-const kernelOf = (name: string, access: string, textures: readonly string[] = []) =>
-  defineKernel(`attention_${name}`, [attentionSource, multiplyAdd, philox, grid, access], textures);
-const kernels = {
-  texture: kernelOf("texture", accessVec4, ["q", "kv", "dy"]),
-  storage: kernelOf("storage", accessVec4),
-  scalar: kernelOf("scalar", accessScalar),
-};
+const shared = [attentionSource, multiplyAdd, philox, grid];
+const byFour = defineKernel("attention", [...shared, accessVec4], ["q", "kv", "dy"]);
+/** Where four does not divide the width of a head. */
+const byOne = defineKernel("attention_scalar", [...shared, accessScalar]);
 
 export interface AttentionOptions {
   readonly heads: number;
@@ -78,13 +75,8 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   }
   const { gpu } = q;
   const dim = hidden / heads;
-  const software = gpu.adapterClass === "software";
-  const kernel = dim % 4 !== 0
-    ? kernels.scalar
-    : software && gpu.fitsTexture(q) && gpu.fitsTexture(kv)
-    ? kernels.texture
-    : kernels.storage;
-  const WG = software ? 8 : 64;
+  const kernel = dim % 4 === 0 ? byFour : byOne;
+  const WG = gpu.adapterClass === "software" ? 8 : 64;
   const constants = {
     Elem: dtype,
     WG,

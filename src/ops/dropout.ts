@@ -26,7 +26,7 @@ export function dropoutParams(probability: number, key: RandomKey): DropoutParam
   return { ...key, threshold, factor: 1 / (1 - probability) };
 }
 
-const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox]);
+const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox], ["x", "addend"]);
 
 /**
  * x, f32 or f16, with every element set to zero with `probability`, the others divided by 1 - probability; x itself for 0.

@@ -64,7 +64,7 @@ const kernels = new Map<string, KernelSource>();
 
 function kernelFor(
   label: string,
-  files: readonly (string | TwoVersions)[],
+  files: KernelSource["files"],
   textures: readonly string[] = [],
 ): KernelSource {
   let kernel = kernels.get(label);

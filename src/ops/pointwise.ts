@@ -38,7 +38,7 @@ const vectorsOf = ({ size }: Tensor) => Math.ceil(size / 4);
 const groupsOf = (invocations: number) => Math.ceil(invocations / WG);
 
 const unaryKernel = (name: string, ...files: readonly string[]) =>
-  defineKernel(name, [unary_, grid, ...files]);
+  defineKernel(name, [unary_, grid, ...files], ["x", "dy"]);
 
 function mapUnary(kernel: KernelSource, x: Tensor, constants = { a: 0, b: 0 }): Tensor {
   const dtype = floatOf(kernel.label, x);
@@ -106,17 +106,20 @@ export function neg(x: Tensor): Tensor {
   return affine(x, -1, 0);
 }
 
+const halvesKernel = defineKernel("halves", [unary_, grid, affine_]);
+
 /** Twice each of the halves that a u32 tensor holds two to a word: the check that an adapter's f16 works. */
 export function doubleHalves(x: Tensor): Tensor {
   mustBe("u32", "double the halves of", x);
   const y = Tensor.empty(x.gpu, x.shape, "u32");
   const vectors = Math.ceil(x.size / 2);
   const params = { vectors, a: 2, b: 0 };
-  x.gpu.dispatch(affineKernel, "forward", { x, y }, params, groupsOf(vectors), { Elem: "f16" });
+  x.gpu.dispatch(halvesKernel, "forward", { x, y }, params, groupsOf(vectors), { Elem: "f16" });
   return y;
 }
 
-const binaryKernel = (name: string, op: string) => defineKernel(name, [binary_, grid, strided, op]);
+const binaryKernel = (name: string, op: string) =>
+  defineKernel(name, [binary_, grid, strided, op], ["a4", "b4"]);
 const addKernel = binaryKernel("add", add_);
 const subKernel = binaryKernel("sub", sub_);
 const mulKernel = binaryKernel("mul", mul_);

@@ -1,5 +1,5 @@
 /** What kernels share that work on rows: along the last axis, the lanes of a workgroup together on one row. */
-import type { Constants, KernelSource, TwoVersions } from "../gpu/kernel.ts";
+import type { Constants, KernelSource } from "../gpu/kernel.ts";
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { showShape, sizeOf } from "../tensor/shape.ts";
@@ -10,25 +10,22 @@ import byOne from "../../wgsl/rows/by_one.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import row_ from "../../wgsl/rows/row.wgsl" with { type: "text" };
 
-/** One kernel in its variants: rows taken four elements at a time, or one where four does not divide the width. */
+/** One kernel in two variants: rows taken four elements at a time, or one where four does not divide the width. */
 export interface RowKernel {
   readonly four: KernelSource;
   readonly one: KernelSource;
-  /** As `four`, for processors: what is long is read through textures. */
-  readonly texels: KernelSource;
 }
 
 /** `textures`: the arrays of whole rows that a kernel reads. */
 export function defineRowKernel(
   label: string,
-  files: readonly (string | TwoVersions)[],
+  files: KernelSource["files"],
   textures: readonly string[] = [],
 ): RowKernel {
   const shared = [...files, row_, workgroup, grid];
   return {
-    four: defineKernel(label, [...shared, byFour]),
+    four: defineKernel(label, [...shared, byFour], textures),
     one: defineKernel(label, [...shared, byOne]),
-    texels: defineKernel(label, [...shared, byFour], textures),
   };
 }
 
@@ -40,7 +37,6 @@ export interface RowPlan {
   readonly constants: Constants & { readonly WG: number; readonly PACKS: number };
   /** Packs of a row that one lane has. */
   readonly steps: number;
-  /** The kernel for tensors of such rows. */
   variant(kernel: RowKernel): KernelSource;
 }
 
@@ -52,8 +48,7 @@ const WIDEST_WORKGROUP = 256;
 const powerOfTwo = (n: number) => 2 ** Math.ceil(Math.log2(n));
 
 /** Throws TypeError for a scalar, RangeError where rows are empty or too long. */
-export function planRows(op: string, x: Tensor): RowPlan {
-  const { gpu, shape } = x;
+export function planRows(op: string, { gpu, shape }: Tensor): RowPlan {
   const cols = shape.at(-1);
   if (cols === undefined) throw new TypeError(`Cannot ${op} a scalar: it has no last axis`);
   const inFours = cols % 4 === 0;
@@ -71,7 +66,6 @@ export function planRows(op: string, x: Tensor): RowPlan {
     cols,
     constants: { WG, PACKS: packs },
     steps: Math.ceil(packs / WG),
-    variant: ({ four, one, texels }) =>
-      !inFours ? one : gpu.adapterClass === "software" && gpu.fitsTexture(x) ? texels : four,
+    variant: (kernel) => inFours ? kernel.four : kernel.one,
   };
 }

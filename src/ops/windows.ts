@@ -10,12 +10,13 @@ const ALIGNMENT = 256;
 export function windows(tensor: Tensor): readonly BufferRange[] {
   const limit = tensor.gpu.limits.maxStorageBufferBindingSize;
   if (tensor.bytes <= limit) return [tensor];
-  const { buffer, offset, bytes } = tensor;
+  const { buffer, offset, bytes, isHalf } = tensor;
   const most = limit - limit % ALIGNMENT;
   return Array.from({ length: Math.ceil(bytes / most) }, (_, i) => ({
     buffer,
     offset: offset + i * most,
     bytes: Math.min(most, bytes - i * most),
+    isHalf,
   }));
 }
 
@@ -40,14 +41,14 @@ export function rowWindows(matrix: Tensor): readonly RowWindow[] {
       `Cannot bind ${step} rows of ${showShape(matrix.shape)}: the adapter's binding limit is ${limit} bytes`,
     );
   }
-  const { buffer, offset } = matrix;
+  const { buffer, offset, isHalf } = matrix;
   return Array.from({ length: Math.ceil(rows / windowRows) }, (_, i) => {
     const first = i * windowRows;
     const end = Math.min(first + windowRows, rows);
     return {
       first,
       end,
-      range: { buffer, offset: offset + first * rowBytes, bytes: (end - first) * rowBytes },
+      range: { buffer, offset: offset + first * rowBytes, bytes: (end - first) * rowBytes, isHalf },
     };
   });
 }

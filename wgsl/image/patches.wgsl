@@ -10,8 +10,6 @@ struct Params { count: u32, width: u32, side: u32, cells: u32, mean0: f32, mean1
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<Cell>;
 
-fn byte(i: u32) -> f32 { return f32((pixels[i / 4u] >> (8u * (i % 4u))) & 0xffu); }
-
 @compute @workgroup_size(WG)
 fn patches(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let n = flat_group(group, groups) * WG + lane;
@@ -24,8 +22,8 @@ fn patches(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let r = row - bi * params.side;
   let area = params.side * params.cells;
   let at = (bi * (params.width / params.cells) + j) * 3u * area + r * params.cells + k;
-  let first = n * CELL * 3u;
-  y[at] = Cell((bytes(first) / 255.0 - params.mean0) / params.std0);
-  y[at + area] = Cell((bytes(first + 1u) / 255.0 - params.mean1) / params.std1);
-  y[at + 2u * area] = Cell((bytes(first + 2u) / 255.0 - params.mean2) / params.std2);
+  let loaded = load(n);
+  y[at] = Cell((channel(loaded, 0u) / 255.0 - params.mean0) / params.std0);
+  y[at + area] = Cell((channel(loaded, 1u) / 255.0 - params.mean1) / params.std1);
+  y[at + 2u * area] = Cell((channel(loaded, 2u) / 255.0 - params.mean2) / params.std2);
 }
