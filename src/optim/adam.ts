@@ -11,14 +11,21 @@ import { gradientNorm } from "./gradient_norm.ts";
 import type { LossScale } from "./loss_scale.ts";
 import { openWindows, type Window } from "./windows.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
+import adamBefore from "../../wgsl/optim/adam_before.wgsl" with { type: "text" };
+import adamInPlace from "../../wgsl/optim/adam_in_place.wgsl" with { type: "text" };
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import lossScaled from "../../wgsl/optim/loss_scaled.wgsl" with { type: "text" };
 import lossScaleState from "../../wgsl/optim/loss_scale_state.wgsl" with { type: "text" };
 import unscaled from "../../wgsl/optim/unscaled.wgsl" with { type: "text" };
 
-const kernel = defineKernel("adam", [adam_, unscaled, blocks, grid]);
-const scaledKernel = defineKernel("adam", [adam_, lossScaled, lossScaleState, blocks, grid]);
+const BEFORE = ["values_before", "first_before", "second_before"];
+const kernelsOf = (...files: readonly string[]) => ({
+  inPlace: defineKernel("adam", [adam_, adamInPlace, ...files, blocks, grid], ["grads"]),
+  before: defineKernel("adam", [adam_, adamBefore, ...files, blocks, grid], ["grads", ...BEFORE]),
+});
+const plain = kernelsOf(unscaled);
+const scaled = kernelsOf(lossScaled, lossScaleState);
 /** Lanes of a workgroup, each with four elements, as in wgsl/optim/adam.wgsl. */
 const WG = 64;
 
@@ -161,7 +168,9 @@ export class Adam {
       max_norm: maxNorm ?? 0,
     };
     const norm = maxNorm === undefined ? undefined : this.gradientNorm();
+    const { before, inPlace } = lossScale ? scaled : plain;
     for (const { values, grads, blocks, vectors, first, second } of this.#windows) {
+      const copies = this.#gpu.adapterClass === "software" && this.#gpu.fitsTexture(values);
       const buffers = {
         blocks,
         groups_given: this.#groups,
@@ -169,11 +178,12 @@ export class Adam {
         values,
         first_moments: first,
         second_moments: second,
+        ...(copies && { values_before: values, first_before: first, second_before: second }),
         ...(norm && { norm }),
         ...(lossScale && { scaling: lossScale.state }),
       };
       this.#gpu.dispatch(
-        lossScale ? scaledKernel : kernel,
+        copies ? before : inPlace,
         norm ? "clipped" : "plain",
         buffers,
         { vectors, ...params },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { defineKernel, reflectBindings, reflectParams, specialise } from "../../src/gpu/kernel.ts";
+import { defineKernel, link, reflectBindings, reflectParams, specialise } from "../../src/gpu/kernel.ts";
 
 const source = defineKernel("example", [
   `
@@ -27,9 +27,12 @@ fn scaled(@builtin(global_invocation_id) id: vec3u) {
 `,
 ]);
 
+const PLAIN = { subgroup: false, textures: false };
+const code = link(source, PLAIN);
+
 Deno.test("reflectBindings() finds what an entry point reaches, and no parameter or local of the same name", () => {
   const bindings = (entry: string) =>
-    reflectBindings(source.label, source.code, entry).map(({ name, index, type }) => [name, index, type]);
+    reflectBindings(source.label, code, entry).map(({ name, index, type }) => [name, index, type]);
   assert.deepEqual(bindings("forward"), [["x", 1, "read-only-storage"], ["y", 2, "storage"], [
     "table",
     3,
@@ -40,7 +43,7 @@ Deno.test("reflectBindings() finds what an entry point reaches, and no parameter
 });
 
 Deno.test("reflectParams() lists the fields in order", () => {
-  assert.deepEqual(reflectParams(source.code), [
+  assert.deepEqual(reflectParams(code), [
     { name: "count", type: "u32" },
     { name: "shift", type: "i32" },
     { name: "scale", type: "f32" },
@@ -49,19 +52,19 @@ Deno.test("reflectParams() lists the fields in order", () => {
 });
 
 Deno.test("specialise() rewrites declarations only, and enables f16 where it is used", () => {
-  const code = specialise(source, { WG: 8, MASKED: true });
-  assert.match(code, /^const WG: u32 = 8u;$/m);
-  assert.match(code, /^const MASKED: bool = true;$/m);
-  assert.match(code, /^alias Elem = f32;$/m);
-  assert.ok(!code.includes("enable f16"));
-  assert.ok(specialise(source, { Elem: "f16" }).startsWith("enable f16;\n"));
+  const special = specialise("example", code, { WG: 8, MASKED: true });
+  assert.match(special, /^const WG: u32 = 8u;$/m);
+  assert.match(special, /^const MASKED: bool = true;$/m);
+  assert.match(special, /^alias Elem = f32;$/m);
+  assert.ok(!special.includes("enable f16"));
+  assert.ok(specialise("example", code, { Elem: "f16" }).startsWith("enable f16;\n"));
   for (const name of ["Wg", "scale", "Params", "helper"]) {
-    assert.throws(() => specialise(source, { [name]: 1 }), new RegExp(`RangeError.*"${name}"`));
+    assert.throws(() => specialise("example", code, { [name]: 1 }), new RegExp(`RangeError.*"${name}"`));
   }
 });
 
-Deno.test("defineKernel() reads arrays through textures, where the name stands for the array", () => {
-  const code = `
+Deno.test("link() reads arrays through textures, where the name stands for the array", () => {
+  const file = `
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> places: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
@@ -73,33 +76,34 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
 }
 fn x_of(i: u32) -> u32 { return i; }
 `;
-  const read = defineKernel("read", [code], ["x"]);
-  assert.match(read.code, /@binding\(1\) var x: texture_2d<f32>;/);
-  assert.match(read.code, /return x\[0\]; }/);
-  assert.match(
-    read.code,
-    /return texel\(x, places\[i\]\) \+ texel\(x, u32\(texel\(x, places\[i \+ 1u\]\)\.x\)\); }/,
-  );
-  assert.match(read.code, /y\[id\.x\] = load\(id\.x\) \* first\(texel\(x, id\.x\)\) \+ y\[x_of\(id\.x\)\];/);
+  const kernel = defineKernel("read", [file], ["x"]);
+  const linked = link(kernel, { subgroup: false, textures: true });
+  for (
+    const line of [
+      "@binding(1) var x: texture_2d<f32>;",
+      "return x[0]; }",
+      "return texel(x, places[i]) + texel(x, u32(texel(x, places[i + 1u]).x)); }",
+      "y[id.x] = load(id.x) * first(texel(x, id.x)) + y[x_of(id.x)];",
+    ]
+  ) {
+    assert.ok(linked.includes(line), line);
+  }
   assert.deepEqual(
-    reflectBindings("read", read.code, "forward").map(({ name, type }) => [name, type]),
+    reflectBindings("read", linked, "forward").map(({ name, type }) => [name, type]),
     [["x", "texture"], ["places", "read-only-storage"], ["y", "storage"]],
   );
-  assert.equal(defineKernel("read", [code]).code, code);
+  assert.equal(link(kernel, PLAIN), file);
   for (const name of ["y", "z"]) {
     assert.throws(
-      () => defineKernel("read", [code], [name]),
+      () => defineKernel("read", [file], [name]),
       new RegExp(`RangeError.*"${name}".*kernel read`),
     );
   }
 });
 
-Deno.test("defineKernel() links of a file in two versions each into its own code", () => {
+Deno.test("link() takes of a file in two versions the one for the workgroup", () => {
   const sum = { workgroup: "fn sum() -> f32 { return 1.0; }", subgroup: "fn sum() -> f32 { return 2.0; }" };
-  assert.deepEqual(defineKernel("versions", ["// a", sum]), {
-    label: "versions",
-    code: "// a\nfn sum() -> f32 { return 1.0; }",
-    subgroupCode: "// a\nfn sum() -> f32 { return 2.0; }",
-  });
-  assert.deepEqual(defineKernel("versions", ["// a"]), { label: "versions", code: "// a" });
+  const kernel = defineKernel("versions", ["// a", sum]);
+  assert.equal(link(kernel, PLAIN), `// a\n${sum.workgroup}`);
+  assert.equal(link(kernel, { ...PLAIN, subgroup: true }), `// a\n${sum.subgroup}`);
 });

@@ -5,7 +5,7 @@
 //   p -= rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 // `clipped` scales by min(1, max_norm / (norm + 1e-6)) too, as torch's clip_grad_norm_.
 // One invocation four elements.   Needs: optim/unscaled.wgsl, or optim/loss_scaled.wgsl and what it needs;
-// optim/blocks.wgsl, lib/grid.wgsl
+// optim/adam_in_place.wgsl or optim/adam_before.wgsl, optim/blocks.wgsl, lib/grid.wgsl
 const DECOUPLED: bool = false;
 const WG: u32 = 64u;
 
@@ -25,11 +25,11 @@ fn update(i: u32, scale: f32) {
   if (learned(i, block) == 0u) { return; }
   let group = groups_given[block >> 8u];
   let rate = group.x * params.rate_factor;
-  var p = values[i];
+  var p = value_at(i);
   var g = scale * grads[i];
   if (DECOUPLED) { p -= rate * group.y * p; } else { g += group.y * p; }
-  let m = params.beta1 * first_moments[i] + params.rest1 * g;
-  let v = params.beta2 * second_moments[i] + params.rest2 * g * g;
+  let m = params.beta1 * first_moment_at(i) + params.rest1 * g;
+  let v = params.beta2 * second_moment_at(i) + params.rest2 * g * g;
   first_moments[i] = m;
   second_moments[i] = v;
   values[i] = p - rate * correction1() * m / (sqrt(v) * correction2() + params.epsilon);
