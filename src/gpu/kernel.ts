@@ -77,7 +77,9 @@ function withTexels(body: string, name: string): string {
   for (let match = read.exec(body); match; match = read.exec(body)) {
     const from = match.index + match[0].length;
     let end = from;
-    for (let open = 1; open > 0; end++) open += Number(body[end] === "[") - Number(body[end] === "]");
+    for (let open = 1; open > 0 && end < body.length; end++) {
+      open += Number(body[end] === "[") - Number(body[end] === "]");
+    }
     body = `${body.slice(0, match.index)}texel(${name}, ${body.slice(from, end - 1)})${body.slice(end)}`;
   }
   return body;
