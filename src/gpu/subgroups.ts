@@ -27,10 +27,11 @@ export async function isOneSubgroup(device: GPUDevice, lanes: number): Promise<b
   pass.end();
   encoder.copyBufferToBuffer(found, 0, read, 0, size);
   device.queue.submit([encoder.finish()]);
-  const isRight = await device.popErrorScope() === null && await read.mapAsync(GPUMapMode.READ).then(() => {
+  const isValid = await device.popErrorScope() === null;
+  const isRight = isValid && await read.mapAsync(GPUMapMode.READ).then(() => {
     const values = new Float32Array(read.getMappedRange());
     return values.every((value, i) => i % 8 >= 4 || value === values[i + 4]);
-  });
+  }, () => false);
   found.destroy();
   read.destroy();
   return isRight;
