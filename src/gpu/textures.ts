@@ -1,5 +1,5 @@
 /**
- * Buffers seen as textures. On a processor a texel is fetched an order of magnitude faster than four elements of a
+ * Buffers seen as textures. On a processor a texel is fetched several times as fast as four elements of a
  * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel, f32 or
  * f16, TEXELS_PER_ROW texels a row.
  */
