@@ -10,9 +10,9 @@ import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
 import { defaultOptions } from "@jsquash/jpeg/meta.js";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { csvCell } from "../src/data/csv.ts";
+import { csvCell } from "../src/io/csv.ts";
 import { packagePath } from "../src/data/package_file.ts";
-import { keyOf, Random } from "../src/data/random.ts";
+import { keyOf, Random } from "../src/base/random.ts";
 import { FOOD_CLASSES } from "../src/data/readers/food_classes.ts";
 import { SECTIONS } from "../src/data/readers/n24news.ts";
 

@@ -7,15 +7,15 @@
  * it lacks is installed into a virtual environment that is removed afterwards, as is the model.
  */
 import { join } from "node:path";
-import { loadTokenizer } from "../src/data/load_tokenizer.ts";
+import { loadTokenizer } from "../src/data/text/load_tokenizer.ts";
 import { readPackageJson } from "../src/data/package_file.ts";
-import { padTexts } from "../src/data/tokenizer.ts";
+import { padTexts } from "../src/data/text/tokenizer.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
-import { readEncoderConfig } from "../src/io/hf_config.ts";
-import { loadEncoderWeights } from "../src/io/hf_encoder.ts";
-import { openCheckpoint } from "../src/io/open_checkpoint.ts";
+import { readEncoderConfig } from "../src/build/hf_config.ts";
+import { loadEncoderWeights } from "../src/build/hf_weights.ts";
+import { openWeights } from "../src/io/weights_file.ts";
 import { openSafetensors } from "../src/io/safetensors.ts";
-import { Bert } from "../src/models/bert.ts";
+import { Bert } from "../src/models/encoders/bert.ts";
 import { EVALUATION } from "../src/nn/context.ts";
 import { Parameters } from "../src/nn/parameters.ts";
 import { formatTable } from "../src/report/table.ts";
@@ -80,7 +80,7 @@ async function compare(folder: string, texts: readonly string[], expectedPath: s
   const bert = new Bert(parameters.root, config);
   parameters.allocate(gpu, 0, () => true);
   {
-    using checkpoint = openCheckpoint(folder);
+    using checkpoint = openWeights(folder);
     await loadEncoderWeights(parameters, "", checkpoint, config, { warn: console.warn });
   }
   const tokenizer = await loadTokenizer(folder);

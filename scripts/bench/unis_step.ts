@@ -1,8 +1,8 @@
 /** The training step that the benchmarks time: UniS-MMC on a ViT and a BERT, AdamW; of the engine alone. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
+import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { full } from "../../src/ops/pointwise.ts";
@@ -73,7 +73,7 @@ export function unisStep(gpu: Gpu, size: StepSize, precision: "f32" | "f16" = "f
   });
   const grey = [0.5, 0.5, 0.5] as const;
   const parameters = new Parameters();
-  const model = new UnisMmc(parameters.root, {
+  const model = new MultimodalClassifier(parameters.root, {
     image: (at) => new Vit(at, vitConfig({ ...shape, image_size: imageSize }), { mean: grey, std: grey }),
     text: (at) => new Bert(at, text),
   }, { method: "unis-mmc", classifier: { classes: CLASSES } });

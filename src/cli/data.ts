@@ -1,13 +1,13 @@
 /** `unis data verify` */
-import type { Fault } from "../data/listing.ts";
-import { isSound, type Verification, verificationLines, verifyListing } from "../data/verify.ts";
-import { UserError } from "../io/user_error.ts";
+import type { Fault } from "../data/index/sample_index.ts";
+import { isSound, type Verification, verificationLines, verifyIndex } from "../data/index/verify.ts";
+import { UserError } from "../base/user_error.ts";
 import { formatTable } from "../report/table.ts";
 import { formatCount } from "../report/units.ts";
-import { type RunConfig, withSettings } from "../train/config.ts";
-import { listSamples } from "../train/data_listing.ts";
-import { dataPreset, parseDataChoice } from "../train/data_presets.ts";
-import { CheckFailed } from "./errors.ts";
+import { type RunConfig, withSettings } from "../config/run_config.ts";
+import { indexSamples } from "../build/index_samples.ts";
+import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
+import { CheckFailed } from "../app/errors.ts";
 
 export interface VerifyFlags {
   data: string;
@@ -48,7 +48,7 @@ function verification(
     throw new UserError("The emoji come with the program: there is nothing to verify");
   }
   let told = performance.now();
-  return verifyListing(listSamples(data, model), {
+  return verifyIndex(indexSamples(data, model), {
     compare,
     progress(done, total) {
       if (performance.now() - told < TELL) return;

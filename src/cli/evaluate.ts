@@ -2,14 +2,14 @@
 import type { Split } from "../data/batch.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { evaluationLines } from "../report/console.ts";
-import { loadRunData } from "../train/load_data.ts";
-import { Interrupted } from "../train/interrupt.ts";
+import { loadRunData } from "../build/load_dataset.ts";
+import { Interrupted } from "../base/interrupt.ts";
 import { Learner } from "../train/learner.ts";
 import { withPossiblePrecision } from "../train/precision.ts";
-import { RunFolder } from "../train/run_folder.ts";
+import { RunFolder } from "../runs/run_folder.ts";
 import { evaluateBest } from "../train/trainer.ts";
-import { openDevice } from "./device.ts";
-import { Stop } from "./stop.ts";
+import { openDevice } from "../app/open_device.ts";
+import { Stop } from "../app/stop.ts";
 
 export interface EvaluateFlags {
   split: Split;

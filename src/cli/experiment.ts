@@ -1,33 +1,28 @@
 /** `unis experiment` */
 import { basename, extname, join } from "node:path";
-import type { Fault } from "../data/listing.ts";
+import type { Fault } from "../data/index/sample_index.ts";
 import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { reason } from "../io/file_bytes.ts";
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import { ConsoleObserver } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { formatShare } from "../report/units.ts";
-import { type RunConfig, withSettings } from "../train/config.ts";
-import { DRY_SETTINGS, fewSamples } from "../train/experiment/dry_run.ts";
-import { type ExperimentFile, readExperiment } from "../train/experiment/experiment_file.ts";
-import { ExperimentFolder, type SettledRun } from "../train/experiment/experiment_folder.ts";
-import { type PlannedRun, planRuns } from "../train/experiment/plan.ts";
-import {
-  type Outcome,
-  outcomeOf,
-  type Results,
-  resultsOf,
-  writeResults,
-} from "../train/experiment/results.ts";
-import { Interrupted, pause } from "../train/interrupt.ts";
-import { choosePretrained, type Chosen } from "../train/pretrained.ts";
-import type { RunFolder } from "../train/run_folder.ts";
+import { type RunConfig, withSettings } from "../config/run_config.ts";
+import { DRY_SETTINGS, fewSamples } from "../experiments/dry_run.ts";
+import { type ExperimentFile, readExperiment } from "../experiments/experiment_file.ts";
+import { ExperimentFolder, type SettledRun } from "../experiments/experiment_folder.ts";
+import { type PlannedRun, planRuns } from "../experiments/plan_runs.ts";
+import { type Outcome, outcomeOf, type Results, resultsOf } from "../experiments/results.ts";
+import { writeResults } from "../experiments/write_results.ts";
+import { Interrupted, pause } from "../base/interrupt.ts";
+import { choosePretrained, type Chosen } from "../build/pretrained.ts";
+import type { RunFolder } from "../runs/run_folder.ts";
 import { findFaults } from "./data.ts";
-import { openDevice } from "./device.ts";
-import { CheckFailed } from "./errors.ts";
-import { Stop } from "./stop.ts";
-import { beginningOf, Work } from "./work.ts";
+import { openDevice } from "../app/open_device.ts";
+import { CheckFailed } from "../app/errors.ts";
+import { Stop } from "../app/stop.ts";
+import { beginningOf, Work } from "../app/work.ts";
 
 export interface ExperimentFlags {
   dryRun?: boolean;

@@ -1,24 +1,24 @@
 /** `unis export` */
 import { join } from "node:path";
-import { type DataSet, SampleSet } from "../data/data_set.ts";
+import { type Dataset, SampleDataset } from "../data/dataset.ts";
 import { TextModality } from "../data/modalities.ts";
-import { loadPreprocessor } from "../data/preprocessor.ts";
-import type { TextTokenizer } from "../data/tokenizer.ts";
-import { exportEncoder, exportTensors, makeFolder, preprocessorConfig } from "../io/hf_export.ts";
+import { loadPreprocessor } from "../data/images/preprocessor.ts";
+import type { TextTokenizer } from "../data/text/tokenizer.ts";
+import { exportEncoder, exportTensors, makeFolder, preprocessorConfig } from "../build/hf_export.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import { TOKENIZER_FILES } from "../io/hub_files.ts";
 import { openSafetensors } from "../io/safetensors.ts";
-import { UserError } from "../io/user_error.ts";
-import { Bert } from "../models/bert.ts";
-import { MlpEncoder } from "../models/mlp_encoder.ts";
-import { Vit } from "../models/vit.ts";
+import { UserError } from "../base/user_error.ts";
+import { Bert } from "../models/encoders/bert.ts";
+import { MlpEncoder } from "../models/encoders/mlp.ts";
+import { Vit } from "../models/encoders/vit.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
-import { buildModel } from "../train/assembly.ts";
-import { loadRunData } from "../train/load_data.ts";
-import { exists } from "../train/files.ts";
-import { RunFolder } from "../train/run_folder.ts";
-import { VERSION } from "../train/version.ts";
+import { buildModel } from "../build/build_model.ts";
+import { loadRunData } from "../build/load_dataset.ts";
+import { exists } from "../io/files.ts";
+import { RunFolder } from "../runs/run_folder.ts";
+import { VERSION } from "../base/version.ts";
 
 const PREPROCESSOR = "preprocessor_config.json";
 
@@ -51,7 +51,7 @@ export async function exportRun(
 }
 
 /** As `exportRun`, for a run on a data set that is loaded. */
-export async function exportModel(run: RunFolder, data: DataSet, to: string): Promise<string[]> {
+export async function exportModel(run: RunFolder, data: Dataset, to: string): Promise<string[]> {
   const { config } = run;
   using weights = openSafetensors(run.checkpoints.best);
   const parameters = new Parameters();
@@ -115,8 +115,10 @@ async function preprocessorOf({ config, normalisation }: Vit, kept: string): Pro
 }
 
 /** The tokenizer of a modality of text. */
-function tokenizerOf(modality: string, data: DataSet): Record<string, object> {
-  const texts = data instanceof SampleSet ? data.parts.find(({ spec }) => spec.name === modality) : undefined;
+function tokenizerOf(modality: string, data: Dataset): Record<string, object> {
+  const texts = data instanceof SampleDataset
+    ? data.parts.find(({ spec }) => spec.name === modality)
+    : undefined;
   if (!(texts instanceof TextModality)) return {};
   return {
     "tokenizer.json": texts.tokenizer.json,

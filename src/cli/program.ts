@@ -1,9 +1,9 @@
 /** The command line: subcommands, flags, exit status. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { PRESETS } from "../train/presets.ts";
-import { VERSION } from "../train/version.ts";
+import { PRESETS } from "../config/presets.ts";
+import { VERSION } from "../base/version.ts";
 import type { VerifyFlags } from "./data.ts";
-import { describeError, EXIT } from "./errors.ts";
+import { describeError, EXIT } from "../app/errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import type { ExperimentFlags } from "./experiment.ts";
 import type { ExportFlags } from "./export.ts";

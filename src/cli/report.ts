@@ -3,10 +3,10 @@ import { basename, join, resolve } from "node:path";
 import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { reason, writeTextFile } from "../io/file_bytes.ts";
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import { readRuns, RESULTS } from "../report/html/experiment_report.ts";
 import { svgFile, toCsv } from "../report/html/figure.ts";
-import { Gallery } from "../report/html/gallery.ts";
+import { SampleStore } from "../report/html/samples.ts";
 import { type Page, reportPage } from "../report/html/page.ts";
 import {
   type LookOptions,
@@ -16,13 +16,13 @@ import {
   viewRun,
 } from "../report/html/run_report.ts";
 import { formatBytes } from "../report/units.ts";
-import { loadRunData } from "../train/load_data.ts";
-import { exists } from "../train/files.ts";
-import { Interrupted } from "../train/interrupt.ts";
+import { loadRunData } from "../build/load_dataset.ts";
+import { exists } from "../io/files.ts";
+import { Interrupted } from "../base/interrupt.ts";
 import { Learner } from "../train/learner.ts";
 import { withPossiblePrecision } from "../train/precision.ts";
-import { openDevice } from "./device.ts";
-import { Stop } from "./stop.ts";
+import { openDevice } from "../app/open_device.ts";
+import { Stop } from "../app/stop.ts";
 
 export interface ReportFlags {
   device: DeviceKind;
@@ -42,7 +42,7 @@ export async function report(folder: string, { device, points, out, figures }: R
   const notes: string[] = [];
   const listed = isExperiment ? viewRuns(folder, notes) : [{ group: "", view: viewRun(folder, "run-1") }];
   using stop = new Stop(() => {});
-  const gallery = new Gallery();
+  const gallery = new SampleStore();
   const most = points ?? (isExperiment ? POINTS.several : POINTS.one);
   const opener = new LazyDevice(device);
   const runs: { group: string; view: RunReport }[] = [];

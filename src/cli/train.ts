@@ -2,22 +2,22 @@
 import { join } from "node:path";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import type { DownloadProgress } from "../io/hub.ts";
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import { ConsoleObserver, evaluationLines } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { profileLines } from "../report/profile.ts";
-import { type RunConfig, withSettings } from "../train/config.ts";
-import { exists } from "../train/files.ts";
-import { Interrupted } from "../train/interrupt.ts";
-import type { PresetName } from "../train/presets.ts";
-import { choosePretrained, type Chosen, type Wanted } from "../train/pretrained.ts";
+import { type RunConfig, withSettings } from "../config/run_config.ts";
+import { exists } from "../io/files.ts";
+import { Interrupted } from "../base/interrupt.ts";
+import type { PresetName } from "../config/presets.ts";
+import { choosePretrained, type Chosen, type Wanted } from "../build/pretrained.ts";
 import { profileTraining } from "../train/profile.ts";
-import { nameOfRun, RunFolder } from "../train/run_folder.ts";
-import { SEMANTICS } from "../train/semantics.ts";
+import { nameOfRun, RunFolder } from "../runs/run_folder.ts";
+import { SEMANTICS } from "../config/semantics.ts";
 import { findFaults } from "./data.ts";
-import { StartUp } from "./start_up.ts";
-import { Stop } from "./stop.ts";
-import { beginningOf, Work } from "./work.ts";
+import { StartUp } from "../app/start_up.ts";
+import { Stop } from "../app/stop.ts";
+import { beginningOf, Work } from "../app/work.ts";
 
 /** Flags that say what is trained. */
 export interface ConfigFlags {

@@ -1,21 +1,21 @@
 /** `unis tune` */
-import { defaultCacheDirectory } from "../data/image_store.ts";
+import { defaultCacheDirectory } from "../data/images/image_store.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import { nameOfShape, recordShapes } from "../ops/gemm_plan.ts";
-import { type Tuned, tuneShape } from "../ops/gemm_tuning.ts";
+import { type Tuned, tuneShape } from "../tuning/measure_plans.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { formatTable } from "../report/table.ts";
-import { loadData } from "../train/load_data.ts";
-import type { RunConfig } from "../train/config.ts";
-import { Interrupted } from "../train/interrupt.ts";
+import { loadData } from "../build/load_dataset.ts";
+import type { RunConfig } from "../config/run_config.ts";
+import { Interrupted } from "../base/interrupt.ts";
 import { planMemory, settleMicroBatch } from "../train/memory_plan.ts";
-import { savePlans } from "../train/plan_cache.ts";
-import { openDevice } from "./device.ts";
-import { Stop } from "./stop.ts";
+import { savePlans } from "../tuning/plan_cache.ts";
+import { openDevice } from "../app/open_device.ts";
+import { Stop } from "../app/stop.ts";
 import { chooseConfig, type ConfigFlags } from "./train.ts";
 
-/** Measures the plans of all products of a configuration's training step, prints them, and keeps the best. */
+/** TrainingMetrics the plans of all products of a configuration's training step, prints them, and keeps the best. */
 export async function tune(flags: ConfigFlags, given: readonly string[]): Promise<void> {
   const note = (message: string) => console.log(message);
   const { config, folders } = await chooseConfig(flags, given, new DownloadBar(note));

@@ -1,6 +1,6 @@
 import type { Batch, Split } from "./batch.ts";
-import type { DataSet, EpochKey } from "./data_set.ts";
-import { keyOf, Random } from "./random.ts";
+import type { Dataset, EpochKey } from "./dataset.ts";
+import { keyOf, Random } from "../base/random.ts";
 
 /** So many batches are under way while one is used: enough for the workers that decode images to be ahead of the device. */
 const AHEAD = 2;
@@ -29,7 +29,7 @@ export function shuffledRows(count: number, { seed, epoch }: EpochKey): Uint32Ar
 
 /** One epoch of training: every sample once, shuffled and augmented by (seed, epoch); the last batch may be smaller. */
 export function trainingBatches(
-  data: DataSet,
+  data: Dataset,
   size: number,
   key: EpochKey,
   visit: Visit = {},
@@ -48,7 +48,7 @@ export function trainingBatches(
 
 /** Every sample of a split once, in order and as it is; the last batch may be smaller. */
 export function evaluationBatches(
-  data: DataSet,
+  data: Dataset,
   split: Split,
   size: number,
   visit: Visit = {},
@@ -61,7 +61,7 @@ function inOrder(count: number): Uint32Array {
 }
 
 async function* batches(
-  data: DataSet,
+  data: Dataset,
   split: Split,
   rows: Uint32Array,
   size: number,

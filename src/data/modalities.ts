@@ -1,11 +1,11 @@
 import type { FeatureBatch, ImageBatch, TextBatch } from "./batch.ts";
-import { type Augmentation, drawAugmentation } from "./augmentation.ts";
-import type { FeatureSpec, ImageSpec, Modality, TextSpec } from "./data_set.ts";
-import type { RgbImage } from "./image.ts";
-import type { Random } from "./random.ts";
-import { resampleAll, type Resampling, staysAsItIs } from "./resample.ts";
-import type { ResamplePool } from "./resample_pool.ts";
-import { padTexts, type TextTokenizer } from "./tokenizer.ts";
+import { type Augmentation, drawAugmentation } from "./images/augmentation.ts";
+import type { FeatureSpec, ImageSpec, Modality, TextSpec } from "./dataset.ts";
+import type { RgbImage } from "./images/image.ts";
+import type { Random } from "../base/random.ts";
+import { resampleAll, type Resampling, staysAsItIs } from "./images/resample.ts";
+import type { ResamplePool } from "./workers/resample_pool.ts";
+import { padTexts, type TextTokenizer } from "./text/tokenizer.ts";
 
 /** Where decoded images come from: memory, a cache on disk, or workers that decode. */
 export interface ImageSource {

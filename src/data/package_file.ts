@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Turns a module specifier into a `file:` URL and throws where the package is not installed. */
 export type Resolve = (specifier: string) => string;

@@ -1,4 +1,4 @@
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /**
  * Opens a file to read it. Throws a UserError where there is none, or something else than a regular file: opening a

@@ -15,7 +15,7 @@ import {
 } from "./hub_files.ts";
 import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
 import { shortQuote } from "./strict_json.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 export type { DownloadProgress, FileKind };
 

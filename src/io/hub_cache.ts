@@ -8,7 +8,7 @@
 import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
 import { reason } from "./file_bytes.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

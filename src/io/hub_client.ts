@@ -4,7 +4,7 @@ import { reason } from "./file_bytes.ts";
 import { type Environment, isCommit } from "./hub_cache.ts";
 import { type Clock, readRetryAfter, TemporaryFailure, Watchdog, withRetries } from "./hub_retry.ts";
 import { shortQuote } from "./strict_json.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 const MAX_REDIRECTS = 10;

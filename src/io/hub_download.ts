@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { fileSize, megabytes, type ModelCache, removeFile } from "./hub_cache.ts";
 import type { HubClient, RemoteFile } from "./hub_client.ts";
 import { TemporaryFailure } from "./hub_retry.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Who shows how downloads go; all counts are bytes, `done` counts from the start of the file. */
 export interface DownloadProgress {

@@ -1,7 +1,7 @@
 // Which files of a model repository are used, and what is lacking where only some of them are there.
 import { reason } from "./file_bytes.ts";
 import { isJsonObject, shortQuote } from "./strict_json.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** What a model is wanted for; its `config.json` always belongs to it. */
 export type FileKind = "weights" | "tokenizer" | "preprocessor";

@@ -1,6 +1,6 @@
 // Failures of the network that pass: waiting, trying again, and noticing that nothing arrives any more.
 import { reason } from "./file_bytes.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Failures in a row, without any progress between them, after which one gives up. */
 const MAX_FAILURES = 5;

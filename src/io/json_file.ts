@@ -1,7 +1,7 @@
 /** JSON files: read strictly, written whole or not at all. */
 import { openRegularFile, readFully, writeTextFile } from "./file_bytes.ts";
 import { isJsonObject, parseStrictJson } from "./strict_json.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 const MAX_BYTES = 100_000_000;
 const LIMITS = { depth: 32, keys: 1_000_000 };

@@ -12,7 +12,7 @@ import {
   type StoredTensor,
 } from "./safetensors_header.ts";
 import { shortQuote } from "./strict_json.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 export type { StoredArray, StoredDtype, StoredTensor } from "./safetensors_header.ts";
 export { type TensorToStore, writeSafetensors } from "./safetensors_writer.ts";

@@ -1,7 +1,7 @@
 import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./safetensors_header.ts";
 import { asBytes, reason } from "./file_bytes.ts";
 import { shortQuote } from "./strict_json.ts";
-import { UserError } from "./user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** float32 elements that are rounded to half precision at a time. */
 const CHUNK_ELEMENTS = 1 << 20;

@@ -2,7 +2,7 @@
 import { type Context, drop } from "../nn/context.ts";
 import { xavierNormal } from "../nn/initializers.ts";
 import { Linear } from "../nn/linear.ts";
-import type { Scope } from "../nn/parameters.ts";
+import type { ModulePath } from "../nn/parameters.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -20,7 +20,7 @@ export class Classifier {
   readonly #dropout: number;
 
   constructor(
-    at: Scope,
+    at: ModulePath,
     inputs: number,
     { classes, hidden_size: width = 256, dropout = 0 }: ClassifierConfig,
   ) {

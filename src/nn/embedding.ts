@@ -5,7 +5,8 @@ import type { Indices } from "../ops/indices.ts";
 import { slice } from "../ops/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normal } from "./initializers.ts";
-import type { Parameter, Scope } from "./parameters.ts";
+import type { Parameter } from "./parameter.ts";
+import type { ModulePath } from "./parameters.ts";
 
 export interface EmbeddingOptions {
   /** Standard deviation of the first values. */
@@ -18,7 +19,7 @@ export interface EmbeddingOptions {
 export class Embedding {
   readonly weight: Parameter;
 
-  constructor(at: Scope, rows: number, width: number, { deviation, padding }: EmbeddingOptions) {
+  constructor(at: ModulePath, rows: number, width: number, { deviation, padding }: EmbeddingOptions) {
     this.weight = at.parameter("weight", [rows, width], (values, shape, seed) => {
       normal(deviation)(values, shape, seed);
       if (padding !== undefined) values.fill(0, padding * width, (padding + 1) * width);

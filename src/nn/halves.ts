@@ -2,7 +2,7 @@
 import { castInto } from "../ops/cast.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { windowsOf } from "./arrays.ts";
+import { windowsOf } from "./flat_arrays.ts";
 
 /** One f16 array for each flat array of values; both have one layout. */
 export class Halves {

@@ -2,8 +2,8 @@
 import { concat } from "../ops/shape.ts";
 import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { disposeMemory, type FrozenArray, type Memory, memoryIn } from "./arrays.ts";
-import type { Parameter } from "./parameters.ts";
+import { disposeMemory, type FlatArray, type Memory, memoryIn } from "./flat_arrays.ts";
+import type { Parameter } from "./parameter.ts";
 
 /** What a product reads: a parameter, or several as one. */
 export type Operand = Pick<Parameter, "value" | "half">;
@@ -41,7 +41,7 @@ export class JoinedParameters implements Operand {
   }
 
   /** To be told of every flat array that has been laid out; one of parameters that are learned has `grads`. */
-  placeIn(array: FrozenArray, grads?: Tensor): void {
+  placeIn(array: FlatArray, grads?: Tensor): void {
     const { members } = array;
     const first = members.findIndex(({ parameter }) => parameter === this.#parts[0]);
     if (first < 0) return;

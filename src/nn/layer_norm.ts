@@ -2,7 +2,8 @@
 import { layerNorm } from "../ops/layer_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
-import type { Parameter, Scope } from "./parameters.ts";
+import type { Parameter } from "./parameter.ts";
+import type { ModulePath } from "./parameters.ts";
 
 /** Declares `weight`, the gain, and `bias`, the shift. */
 export class LayerNorm {
@@ -10,7 +11,7 @@ export class LayerNorm {
   readonly bias: Parameter;
   readonly #epsilon: number;
 
-  constructor(at: Scope, width: number, epsilon: number) {
+  constructor(at: ModulePath, width: number, epsilon: number) {
     this.weight = at.parameter("weight", [width], ones);
     this.bias = at.parameter("bias", [width], zeros);
     this.#epsilon = epsilon;

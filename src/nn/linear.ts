@@ -3,7 +3,8 @@ import { type Activation, linear } from "../ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, zeros } from "./initializers.ts";
 import type { Operand } from "./joined_parameters.ts";
-import type { Parameter, Scope } from "./parameters.ts";
+import type { Parameter } from "./parameter.ts";
+import type { ModulePath } from "./parameters.ts";
 
 export interface LinearOptions {
   readonly initializer: Initializer;
@@ -18,7 +19,7 @@ export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
-  constructor(at: Scope, inputs: number, outputs: number, options: LinearOptions) {
+  constructor(at: ModulePath, inputs: number, outputs: number, options: LinearOptions) {
     const { initializer, takesHalves: isOperand = false, bias = true } = options;
     this.weight = at.parameter("weight", [outputs, inputs], initializer, { isOperand });
     this.bias = bias ? at.parameter("bias", [outputs], zeros) : undefined;
@@ -39,11 +40,17 @@ function apply(x: Tensor, weight: Operand, bias: Operand | undefined, activation
  * side by side, then all biases, so that layers that follow each other are computed as one product.
  */
 export class JoinedLinear {
-  readonly #at: Scope;
+  readonly #at: ModulePath;
   readonly #weights: readonly Parameter[];
   readonly #biases: readonly Parameter[];
 
-  constructor(at: Scope, names: readonly string[], inputs: number, outputs: number, options: LinearOptions) {
+  constructor(
+    at: ModulePath,
+    names: readonly string[],
+    inputs: number,
+    outputs: number,
+    options: LinearOptions,
+  ) {
     const { initializer, takesHalves: isOperand = false, bias = true } = options;
     this.#at = at;
     this.#weights = names.map((name) =>

@@ -6,38 +6,17 @@ import { fill } from "../ops/pointwise.ts";
 import {
   ALIGNMENT,
   disposeMemory,
-  type FrozenArray,
+  type FlatArray,
   HALF_ALIGNMENT,
   type Memory,
   memoryIn,
   type ParameterArray,
   readArrays,
-} from "./arrays.ts";
+} from "./flat_arrays.ts";
 import { Halves } from "./halves.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
-
-/**
- * One tensor of a model. `value` is a leaf of the tape; gradients gather in `grad` until `zeroGrad`. One that is frozen
- * is not learned: nothing is recorded for it, and asking for its `grad` throws.
- */
-export interface Parameter {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly frozen: boolean;
-  readonly value: Tensor;
-  readonly grad: Tensor;
-  /**
-   * The value in f16, as it is now: of operands of matrix products, where `allocate` was asked for halves. A leaf as well,
-   * whose gradient is `grad`, in f32.
-   */
-  readonly half: Tensor;
-}
-
-export interface ParameterOptions {
-  /** True for weights that matrix products read: they may be wanted in f16. */
-  readonly isOperand?: boolean;
-}
+import type { Parameter, ParameterOptions } from "./parameter.ts";
 
 interface Declaration {
   readonly name: string;
@@ -47,7 +26,7 @@ interface Declaration {
 }
 
 /** A module's place in the tree of names: `at("encoder").at("layer.0")` prefixes what is declared below it. */
-export class Scope {
+export class ModulePath {
   readonly #parameters: Parameters;
   readonly #prefix: string;
 
@@ -56,8 +35,8 @@ export class Scope {
     this.#prefix = prefix;
   }
 
-  at(name: string): Scope {
-    return new Scope(this.#parameters, `${this.#prefix}${name}.`);
+  at(name: string): ModulePath {
+    return new ModulePath(this.#parameters, `${this.#prefix}${name}.`);
   }
 
   /** Declares a parameter; its memory exists once `Parameters.allocate` has run. */
@@ -80,13 +59,13 @@ export class Parameters {
   readonly #declarations: Declaration[] = [];
   readonly #byName = new Map<string, Parameter & { frozen: boolean; memory?: Memory }>();
   #arrays: ParameterArray[] = [];
-  #frozenArrays: FrozenArray[] = [];
+  #frozenArrays: FlatArray[] = [];
   readonly #halves = new Halves();
   readonly #joined: JoinedParameters[] = [];
 
   /** The root of the tree of names. */
-  get root(): Scope {
-    return new Scope(this);
+  get root(): ModulePath {
+    return new ModulePath(this);
   }
 
   declare(
@@ -151,7 +130,7 @@ export class Parameters {
     const [frozen, learned] = [true, false].map((frozen) =>
       this.#declarations.filter(({ name }) => this.get(name).frozen === frozen)
     );
-    const place = (array: FrozenArray, grads?: Tensor) => {
+    const place = (array: FlatArray, grads?: Tensor) => {
       for (const { parameter: { name, shape }, start } of array.members) {
         this.#byName.get(name)!.memory = memoryIn(array, grads, shape, start);
       }
@@ -174,7 +153,7 @@ export class Parameters {
   }
 
   /** With halves, operands stand apart from the rest, which has none. */
-  #layOutAll(gpu: Gpu, declarations: readonly Declaration[], withHalves: boolean): FrozenArray[] {
+  #layOutAll(gpu: Gpu, declarations: readonly Declaration[], withHalves: boolean): FlatArray[] {
     if (!withHalves) return this.#layOut(gpu, declarations, ALIGNMENT);
     const operands = this.#layOut(gpu, declarations.filter(({ isOperand }) => isOperand), HALF_ALIGNMENT);
     return [
@@ -184,7 +163,7 @@ export class Parameters {
   }
 
   /** Flat arrays of zeros, as few as the adapter's binding limit allows. */
-  #layOut(gpu: Gpu, declarations: readonly Declaration[], alignment: number): FrozenArray[] {
+  #layOut(gpu: Gpu, declarations: readonly Declaration[], alignment: number): FlatArray[] {
     const limit = Math.floor(gpu.limits.maxStorageBufferBindingSize / 4);
     const arrays: { size: number; members: { declaration: Declaration; start: number }[] }[] = [];
     for (const declaration of declarations) {
@@ -233,7 +212,7 @@ export class Parameters {
   }
 
   /** The flat arrays of what is not. */
-  get frozenArrays(): readonly FrozenArray[] {
+  get frozenArrays(): readonly FlatArray[] {
     return this.#frozenArrays;
   }
 

@@ -3,12 +3,12 @@ import { attention, selfAttention } from "../ops/attention.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkpoint } from "./checkpoint.ts";
+import { checkpoint } from "./recompute.ts";
 import { type Context, dropAdd } from "./context.ts";
 import { type Initializer, normal, xavierNormal } from "./initializers.ts";
 import { LayerNorm } from "./layer_norm.ts";
 import { JoinedLinear, Linear } from "./linear.ts";
-import type { Scope } from "./parameters.ts";
+import type { ModulePath } from "./parameters.ts";
 
 /** Fields of Hugging Face's `config.json`. */
 export type TransformerConfig = {
@@ -65,7 +65,7 @@ class SelfAttention {
   readonly #queryKeyValue: (x: Tensor) => Tensor;
   readonly #config: TransformerConfig;
 
-  constructor(at: Scope, config: TransformerConfig, bias: boolean) {
+  constructor(at: ModulePath, config: TransformerConfig, bias: boolean) {
     const width = config.hidden_size;
     const options = { initializer: denseInitializer(config), takesHalves: true, bias };
     const projections = new JoinedLinear(at, ["query", "key", "value"], width, width, options);
@@ -102,7 +102,7 @@ export class TransformerLayer {
   readonly #config: TransformerConfig;
   readonly #preNorm: boolean;
 
-  constructor(at: Scope, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
+  constructor(at: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
     const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = config;
     const options = { initializer: denseInitializer(config), takesHalves: true };
     this.#attention = new SelfAttention(at.at(style.attention), config, attentionBias);
@@ -150,7 +150,7 @@ export class TransformerEncoder {
   readonly #layers: readonly TransformerLayer[];
 
   /** `attentionBias`: whether query, key and value have one. */
-  constructor(at: Scope, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
+  constructor(at: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
     this.#layers = Array.from(
       { length: config.num_hidden_layers },
       (_, i) => new TransformerLayer(at.at(`layer.${i}`), config, style, attentionBias),

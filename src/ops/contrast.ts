@@ -9,7 +9,7 @@ import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
 import { workgroup } from "./workgroup.ts";
 import contrast_ from "../../wgsl/losses/contrast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
-import kinds_ from "../../wgsl/losses/kinds.wgsl" with { type: "text" };
+import kinds_ from "../../wgsl/losses/pair_types.wgsl" with { type: "text" };
 
 const kindsKernel = defineKernel("kinds", [kinds_, workgroup, grid]);
 const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid]);

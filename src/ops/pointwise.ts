@@ -8,7 +8,7 @@ import { collapse } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { sumTo } from "./reduction.ts";
-import { windows } from "./windows.ts";
+import { windows } from "./binding_ranges.ts";
 import add_ from "../../wgsl/pointwise/add.wgsl" with { type: "text" };
 import affine_ from "../../wgsl/pointwise/affine.wgsl" with { type: "text" };
 import binary_ from "../../wgsl/pointwise/binary.wgsl" with { type: "text" };

@@ -1,15 +1,16 @@
 /** Adam and AdamW over flat arrays: one dispatch an array, whatever the number of parameters. */
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { readArrays, windowsOf } from "../nn/arrays.ts";
-import type { Parameter, Parameters } from "../nn/parameters.ts";
+import { readArrays, windowsOf } from "../nn/flat_arrays.ts";
+import type { Parameter } from "../nn/parameter.ts";
+import type { Parameters } from "../nn/parameters.ts";
 import { fill } from "../ops/pointwise.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { gradientNorm } from "./gradient_norm.ts";
 import type { LossScale } from "./loss_scale.ts";
-import { openWindows, type Window } from "./windows.ts";
+import { openWindows, type Window } from "./binding_ranges.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
 import adamBefore from "../../wgsl/optim/adam_before.wgsl" with { type: "text" };
 import adamInPlace from "../../wgsl/optim/adam_in_place.wgsl" with { type: "text" };

@@ -2,7 +2,7 @@
 import { defineKernel } from "../gpu/kernel.ts";
 import { rowWorkgroup } from "../ops/plan.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Window } from "./windows.ts";
+import type { Window } from "./binding_ranges.ts";
 import { workgroup } from "../ops/workgroup.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };

@@ -1,5 +1,5 @@
 /** Groups of parameters that share a learning rate and a weight decay. */
-import type { Parameter } from "../nn/parameters.ts";
+import type { Parameter } from "../nn/parameter.ts";
 import type { AdamGroup, AdamOptions } from "./adam.ts";
 
 export type PartOptions = {

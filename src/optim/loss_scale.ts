@@ -3,7 +3,7 @@ import { defineKernel } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { fill } from "../ops/pointwise.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Window } from "./windows.ts";
+import type { Window } from "./binding_ranges.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import lossScale_ from "../../wgsl/optim/loss_scale.wgsl" with { type: "text" };

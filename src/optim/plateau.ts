@@ -1,5 +1,5 @@
 /** Lower learning rates when a metric stops improving. */
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 export type PlateauOptions = {
   /** "max" if not given: the metric shall rise. */

@@ -1,5 +1,5 @@
 /** What a run shows on the console. */
-import type { EpochRecord, Evaluation, Observer, Progress, RunPlan } from "../train/records.ts";
+import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, formatShare } from "./units.ts";
@@ -13,7 +13,7 @@ export class ConsoleObserver implements Observer {
     this.#bar = new ProgressBar(isTerminal, print);
   }
 
-  planned({ adapter, adapter_class, parameters, frozen, memory, samples, classes }: RunPlan): void {
+  planned({ adapter, adapter_class, parameters, frozen, memory, samples, classes }: RunSummary): void {
     this.#print(`Adapter     ${adapter} (${adapter_class})`);
     this.#print(
       `Samples     ${formatCount(samples.train)} training, ${formatCount(samples.validation)} validation, ` +

@@ -1,5 +1,5 @@
 /** A profile as tables for the console. */
-import type { KernelProfile, Profile } from "../train/profile.ts";
+import type { KernelProfile, Profile } from "../runs/records.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount } from "./units.ts";
 

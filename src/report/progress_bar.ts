@@ -1,6 +1,6 @@
 /** A bar that moves on a terminal, or a line now and then elsewhere. */
 import cliProgress from "cli-progress";
-import type { Progress } from "../train/records.ts";
+import type { Progress } from "../runs/records.ts";
 import { formatSeconds } from "./units.ts";
 
 /** Where stdout is no terminal, a line at most this often, in seconds. */

@@ -1,15 +1,22 @@
 /** Scopes own the tensors made in them and free them at their end, but for those returned. */
-import type { Tensor } from "./tensor.ts";
+
+/** What a scope owns: a tensor. */
+export interface Resource {
+  /** Adds a holder. */
+  retain(): this;
+  /** Takes one away; with the last, the memory is freed. */
+  dispose(): void;
+}
 
 /** What a scope may return: its tensors, however nested, outlive it. */
-export type Kept = Tensor | null | undefined | void | number | boolean | string | readonly Kept[] | {
+export type Kept = Resource | null | undefined | void | number | boolean | string | readonly Kept[] | {
   readonly [name: string]: Kept;
 };
 
-let current: Set<Tensor> | undefined;
+let current: Set<Resource> | undefined;
 
 /** Called for every new tensor. */
-export function track(tensor: Tensor): void {
+export function track(tensor: Resource): void {
   current?.add(tensor);
 }
 
@@ -35,21 +42,21 @@ export function capture<T extends Kept>(body: () => T): T {
 }
 
 /** Takes a tensor out of the current scope: the caller disposes it. */
-export function keep(tensor: Tensor): Tensor {
+export function keep<T extends Resource>(tensor: T): T {
   current?.delete(tensor);
   return tensor;
 }
 
 /** Gives the caller's hold on a tensor to the current scope, if there is one. */
-export function adopt(tensor: Tensor): Tensor {
+export function adopt<T extends Resource>(tensor: T): T {
   if (current?.has(tensor)) tensor.dispose();
   else current?.add(tensor);
   return tensor;
 }
 
-function collect<T>(body: () => T): [T, Set<Tensor>] {
+function collect<T>(body: () => T): [T, Set<Resource>] {
   const outer = current;
-  const made = current = new Set<Tensor>();
+  const made = current = new Set<Resource>();
   try {
     return [body(), made];
   } catch (error) {
@@ -60,12 +67,12 @@ function collect<T>(body: () => T): [T, Set<Tensor>] {
   }
 }
 
-function* tensorsIn(value: Kept): Generator<Tensor> {
+function* tensorsIn(value: Kept): Generator<Resource> {
   if (value === null || typeof value !== "object") return;
   if (isTensor(value)) yield value;
   else for (const part of Object.values(value) as Kept[]) yield* tensorsIn(part);
 }
 
-function isTensor(value: object): value is Tensor {
+function isTensor(value: object): value is Resource {
   return "retain" in value && "dispose" in value;
 }

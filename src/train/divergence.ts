@@ -1,5 +1,5 @@
 /** Training that has gone astray ends, rather than spend hours on weights that are no numbers. */
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Throws a UserError where a mean loss is infinite or not a number; `done` epochs are over. */
 export function mustNotDiverge(loss: number, done: number): void {

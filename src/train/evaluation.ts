@@ -1,10 +1,10 @@
 /** What a model says of a split, and how good that is. */
 import type { Split } from "../data/batch.ts";
-import { csvCell } from "../data/csv.ts";
-import type { DataSet } from "../data/data_set.ts";
+import { csvCell } from "../io/csv.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { evaluationBatches, visitedSamples } from "../data/epoch.ts";
-import { mirrorAtRandom } from "../data/mirror.ts";
-import { UserError } from "../io/user_error.ts";
+import { mirrorAtRandom } from "../data/images/mirror.ts";
+import { UserError } from "../base/user_error.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { capture } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
@@ -21,10 +21,10 @@ import {
   softmaxRows,
   topAccuracy,
   weightedF1,
-} from "./metrics.ts";
-import { pause, throwIfInterrupted } from "./interrupt.ts";
-import { visitOf } from "./learning.ts";
-import type { Evaluation } from "./records.ts";
+} from "../metrics/metrics.ts";
+import { pause, throwIfInterrupted } from "../base/interrupt.ts";
+import { visitOf } from "./gradient_step.ts";
+import type { Evaluation } from "../runs/records.ts";
 
 /** What every head predicts for the samples of a split, in order. */
 export interface Predictions {
@@ -42,7 +42,7 @@ const BATCHES_PER_READ = 16;
 /** Runs the model over a split without dropout or augmentation. `signal` ends it early by an `Interrupted`. */
 export async function predict(
   learner: Learner,
-  data: DataSet,
+  data: Dataset,
   split: Split,
   signal?: AbortSignal,
 ): Promise<Predictions> {
@@ -126,7 +126,7 @@ export function evaluate(
 }
 
 /** predictions.csv: sample, label, the prediction of every head, and the probability of every class by the last. */
-export function predictionsCsv(predictions: Predictions, data: DataSet): string {
+export function predictionsCsv(predictions: Predictions, data: Dataset): string {
   const { split, labels, classes, predicted, probabilities } = predictions;
   const heads = [...predicted.keys()];
   const fused = probabilities.get(heads.at(-1)!)!;

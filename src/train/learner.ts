@@ -1,16 +1,16 @@
 /** A model with all that training it takes: parameters, optimizer, schedule, running sums. */
 import type { Batch } from "../data/batch.ts";
-import type { DataSet } from "../data/data_set.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { visitedSamples } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { loadEncoderWeights } from "../io/hf_encoder.ts";
+import { loadEncoderWeights } from "../build/hf_weights.ts";
 import type { TensorFile } from "../io/safetensors.ts";
-import { UserError } from "../io/user_error.ts";
-import { Bert } from "../models/bert.ts";
-import { pairsOf } from "../models/contrastive.ts";
-import type { Losses, Outputs } from "../models/methods.ts";
-import { FUSION, type UnisMmc } from "../models/unis_mmc.ts";
-import { Vit } from "../models/vit.ts";
+import { UserError } from "../base/user_error.ts";
+import { Bert } from "../models/encoders/bert.ts";
+import { pairsOf } from "../models/losses/contrastive.ts";
+import type { Losses, Outputs } from "../models/methods/methods.ts";
+import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import { Vit } from "../models/encoders/vit.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { Adam } from "../optim/adam.ts";
@@ -21,10 +21,10 @@ import { rateFactor } from "../optim/schedule.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { buildModel } from "./assembly.ts";
-import type { Arrays } from "./checkpoints.ts";
-import { isPretrained, type RunConfig, type SettledConfig } from "./config.ts";
-import { differentiate, freezeParameters, trainingContext, visitOf } from "./learning.ts";
+import { buildModel } from "../build/build_model.ts";
+import type { Arrays } from "../runs/run_checkpoints.ts";
+import { isPretrained, type RunConfig, type SettledConfig } from "../config/run_config.ts";
+import { differentiate, freezeParameters, trainingContext, visitOf } from "./gradient_step.ts";
 import {
   type LearnerParts,
   type OptimizerState,
@@ -33,10 +33,10 @@ import {
   writeOptimizer,
   writeWeights,
 } from "./learner_state.ts";
-import { type Means, Measures } from "./measures.ts";
+import { type Means, TrainingMetrics } from "./training_metrics.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
-import type { EpochRecord, RunPlan } from "./records.ts";
+import type { EpochRecord, RunSummary } from "../runs/records.ts";
 
 const HEADS = "heads";
 
@@ -53,12 +53,12 @@ export class Learner {
   readonly trainingSamples: number;
   readonly pairs: readonly (readonly [string, string])[];
   readonly plateau: ReduceOnPlateau;
-  readonly #model: UnisMmc;
+  readonly #model: MultimodalClassifier;
   readonly #parameters = new Parameters();
   readonly #optimizer: Adam;
   /** With precision f16. */
   readonly #lossScale: LossScale | undefined;
-  readonly #measures: Measures;
+  readonly #measures: TrainingMetrics;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
   /** Bytes in use before the first step. */
@@ -68,7 +68,7 @@ export class Learner {
    * Throws a UserError where the configuration does not fit the data. Pretrained encoders have weights of zero until
    * `loadEncoder` or `writeWeights` gives them some.
    */
-  constructor(gpu: Gpu, config: RunConfig, data: DataSet) {
+  constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
     const { optimizer, plateau, training } = config;
     mustHavePrecision(gpu, config);
     this.gpu = gpu;
@@ -121,7 +121,7 @@ export class Learner {
       threshold: plateau.threshold,
       minimum: plateau.minimum_learning_rate,
     });
-    this.#measures = new Measures(gpu, this.#model);
+    this.#measures = new TrainingMetrics(gpu, this.#model);
     this.#standing = gpu.memory.live;
   }
 
@@ -205,7 +205,7 @@ export class Learner {
     this.#measures.reset();
   }
 
-  plan(data: DataSet): RunPlan {
+  plan(data: Dataset): RunSummary {
     const parameters: Record<string, number> = {};
     for (const parameter of this.#parameters) {
       const [first, second] = parameter.name.split(".");

@@ -1,11 +1,11 @@
 /** What of a learner a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
-import { UserError } from "../io/user_error.ts";
+import { UserError } from "../base/user_error.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import type { Adam } from "../optim/adam.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
-import type { Arrays } from "./checkpoints.ts";
+import type { Arrays } from "../runs/run_checkpoints.ts";
 
 /** What of a learner, beside arrays, going on from a checkpoint takes. */
 export interface OptimizerState {

@@ -1,19 +1,20 @@
 /** What training takes of the device's memory, found out before it begins; and the micro-batch that fits. */
 import type { Batch, ModalityBatch } from "../data/batch.ts";
-import type { DataSet, ModalitySpec } from "../data/data_set.ts";
-import { CountingGpu } from "../gpu/counting_gpu.ts";
+import type { Dataset, ModalitySpec } from "../data/dataset.ts";
+import { DryRunGpu } from "../gpu/dry_run_gpu.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { UserError } from "../io/user_error.ts";
-import type { UnisMmc } from "../models/unis_mmc.ts";
-import type { FrozenArray } from "../nn/arrays.ts";
+import { UserError } from "../base/user_error.ts";
+import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import type { FlatArray } from "../nn/flat_arrays.ts";
 import type { Initializer } from "../nn/initializers.ts";
-import { type Parameter, type ParameterOptions, Parameters } from "../nn/parameters.ts";
+import type { Parameter, ParameterOptions } from "../nn/parameter.ts";
+import { Parameters } from "../nn/parameters.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { withOwnTape } from "../tensor/tape.ts";
-import { buildModel } from "./assembly.ts";
-import type { RunConfig, SettledConfig } from "./config.ts";
-import { differentiate, freezeParameters, trainingContext } from "./learning.ts";
-import type { MemoryPlan } from "./records.ts";
+import { buildModel } from "../build/build_model.ts";
+import type { RunConfig, SettledConfig } from "../config/run_config.ts";
+import { differentiate, freezeParameters, trainingContext } from "./gradient_step.ts";
+import type { MemoryPlan } from "../runs/records.ts";
 
 const GIB = 2 ** 30;
 
@@ -29,15 +30,15 @@ class UndrawnParameters extends Parameters {
 
 /** Runs micro-batches of a configuration, as full as samples can be, on a device that only counts. */
 class Planner {
-  readonly #counting: CountingGpu;
+  readonly #counting: DryRunGpu;
   readonly #config: RunConfig;
-  readonly #data: DataSet;
-  readonly #model: UnisMmc;
+  readonly #data: Dataset;
+  readonly #model: MultimodalClassifier;
   readonly #parameters = new UndrawnParameters();
   readonly #standing: number;
 
-  constructor(gpu: Gpu, config: RunConfig, data: DataSet) {
-    this.#counting = new CountingGpu(gpu);
+  constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
+    this.#counting = new DryRunGpu(gpu);
     this.#config = config;
     this.#data = data;
     this.#model = buildModel(this.#parameters.root, config, data);
@@ -71,7 +72,7 @@ class Planner {
 }
 
 /** The plan of a configuration. Throws a UserError for a micro-batch beyond the adapter's limits. */
-export function planMemory(gpu: Gpu, config: SettledConfig, data: DataSet): MemoryPlan {
+export function planMemory(gpu: Gpu, config: SettledConfig, data: Dataset): MemoryPlan {
   const { micro_batch } = config.training;
   try {
     return new Planner(gpu, config, data).plan(micro_batch);
@@ -87,7 +88,7 @@ export function planMemory(gpu: Gpu, config: SettledConfig, data: DataSet): Memo
  * Settles a micro-batch of "auto": the largest part of the batch whose plan fits the memory limit and the adapter's
  * limits. The batch stays as it is. Throws a UserError where a single sample does not fit.
  */
-export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: DataSet): SettledConfig {
+export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: Dataset): SettledConfig {
   const settled = (micro_batch: number) => ({ ...config, training: { ...config.training, micro_batch } });
   const { micro_batch, batch } = config.training;
   if (micro_batch !== "auto") return settled(micro_batch);
@@ -127,7 +128,7 @@ function defaultLimit({ adapterClass, limits }: Gpu): number {
 }
 
 /** A batch of the longest samples there may be, with nothing in them. */
-function fullBatch(data: DataSet, size: number): Batch {
+function fullBatch(data: Dataset, size: number): Batch {
   const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, fullModality(spec, size)]));
   return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), modalities };
 }
@@ -146,10 +147,10 @@ function fullModality(spec: ModalitySpec, size: number): ModalityBatch {
   return { kind, tokens, ids, mask: new Uint32Array(size * tokens).fill(1) };
 }
 
-function bytesOf(arrays: readonly FrozenArray[]): number {
+function bytesOf(arrays: readonly FlatArray[]): number {
   return arrays.reduce((sum, { values }) => sum + values.bytes, 0);
 }
 
-function bytesOfHalves(arrays: readonly FrozenArray[]): number {
+function bytesOfHalves(arrays: readonly FlatArray[]): number {
   return arrays.reduce((sum, { halves }) => sum + (halves?.bytes ?? 0), 0);
 }

@@ -1,9 +1,9 @@
 /** The micro-batches of an epoch, and how they make steps. */
 import type { Batch } from "../data/batch.ts";
-import type { DataSet } from "../data/data_set.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { trainingBatches } from "../data/epoch.ts";
-import type { SettledConfig } from "./config.ts";
-import { microBatchWeight, visitOf } from "./learning.ts";
+import type { SettledConfig } from "../config/run_config.ts";
+import { microBatchWeight, visitOf } from "./gradient_step.ts";
 
 export interface MicroBatch {
   readonly batch: Batch;
@@ -21,7 +21,7 @@ export interface MicroBatch {
 
 /** What of an epoch, which has `samples`, comes after the first `skipped` micro-batches. */
 export async function* microBatches(
-  data: DataSet,
+  data: Dataset,
   config: SettledConfig,
   samples: number,
   epoch: number,

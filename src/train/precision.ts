@@ -1,7 +1,7 @@
 /** What precision an adapter can do. */
 import type { Gpu } from "../gpu/gpu.ts";
-import { UserError } from "../io/user_error.ts";
-import type { RunConfig } from "./config.ts";
+import { UserError } from "../base/user_error.ts";
+import type { RunConfig } from "../config/run_config.ts";
 
 /** True where kernels may compute in a precision. */
 function has({ features }: Gpu, { training }: RunConfig): boolean {

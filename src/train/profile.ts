@@ -1,50 +1,11 @@
 /** Where the time of a training step goes. */
-import type { DataSet } from "../data/data_set.ts";
+import type { Dataset } from "../data/dataset.ts";
 import type { DispatchTime } from "../gpu/profiler.ts";
-import { UserError } from "../io/user_error.ts";
-import { type Ceilings, measureCeilings } from "../ops/ceilings.ts";
+import { UserError } from "../base/user_error.ts";
+import { measureCeilings } from "../ops/ceilings.ts";
+import type { KernelProfile, Profile } from "../runs/records.ts";
 import type { Learner } from "./learner.ts";
 import { type MicroBatch, microBatches } from "./micro_batches.ts";
-
-/** The dispatches of one kernel on one shape, per step. */
-export interface KernelProfile {
-  /** `kernel.entry` */
-  kernel: string;
-  /** As the op tells it; empty where it does not. */
-  shape: string;
-  calls: number;
-  milliseconds: number;
-  /** Beyond these, spent copying operands to textures. */
-  copying_milliseconds: number;
-  /** Floating-point operations; only matrix products and attention count theirs. */
-  operations: number;
-  /** Bytes read and written at least. */
-  bytes: number;
-}
-
-/** profile.json. All that is "per step" is a mean over the steps. */
-export interface Profile {
-  adapter: string;
-  adapter_class: string;
-  steps: number;
-  samples_per_step: number;
-  /** The best the adapter did in this run: operations and bytes a second. */
-  ceilings: Ceilings;
-  /** Per step of ordinary training, with no kernel timed. */
-  step_milliseconds: number;
-  /** Of these: JavaScript that encodes the work, and waiting for batches. */
-  host_milliseconds: number;
-  input_wait_milliseconds: number;
-  dispatches: number;
-  /** Per step, with every kernel timed by itself. */
-  kernel_milliseconds: number;
-  /** Of these, matrix products and attention. */
-  product_milliseconds: number;
-  /** Bytes: the most in use, and the most held from the device. */
-  memory: { peak_live: number; peak_held: number };
-  /** Most time first. */
-  kernels: KernelProfile[];
-}
 
 /** Everything is compiled, and the pool filled, after so many steps. */
 const WARM_UP_STEPS = 2;
@@ -53,7 +14,7 @@ const WARM_UP_STEPS = 2;
  * Trains for some steps, first as always and then with every dispatch timed; the learner has learned from them. Throws a
  * UserError where the adapter tells no times.
  */
-export async function profileTraining(learner: Learner, data: DataSet, steps: number): Promise<Profile> {
+export async function profileTraining(learner: Learner, data: Dataset, steps: number): Promise<Profile> {
   const { gpu, config } = learner;
   if (!gpu.features.has("timestamp-query")) {
     throw new UserError(`Cannot use --profile on "${gpu.name}": the adapter has no timestamp queries`);
@@ -105,7 +66,7 @@ export async function profileTraining(learner: Learner, data: DataSet, steps: nu
   };
 }
 
-async function* endlessly(learner: Learner, data: DataSet): AsyncGenerator<MicroBatch, void> {
+async function* endlessly(learner: Learner, data: Dataset): AsyncGenerator<MicroBatch, void> {
   for (let epoch = 0;; epoch++) yield* microBatches(data, learner.config, learner.trainingSamples, epoch);
 }
 

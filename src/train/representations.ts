@@ -1,10 +1,10 @@
 /** What the encoders of a model make of samples. */
 import type { Split } from "../data/batch.ts";
-import type { DataSet } from "../data/data_set.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { capture } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
-import { pause, throwIfInterrupted } from "./interrupt.ts";
+import { pause, throwIfInterrupted } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 
 /** One vector a sample, by modality; widths may differ between modalities. */
@@ -13,7 +13,7 @@ export type Representations = ReadonlyMap<string, readonly Float32Array[]>;
 /** Encodes rows of a split, without dropout or augmentation, in their order. `signal` ends it by an `Interrupted`. */
 export async function represent(
   learner: Learner,
-  data: DataSet,
+  data: Dataset,
   split: Split,
   rows: Uint32Array,
   signal?: AbortSignal,

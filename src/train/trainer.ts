@@ -1,17 +1,17 @@
 /** The training loop. */
-import type { DataSet } from "../data/data_set.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { mustNotDiverge } from "./divergence.ts";
 import { evaluate, predict, type Predictions } from "./evaluation.ts";
-import type { Arrays, TrainingState } from "./checkpoints.ts";
-import { Interrupted, pause } from "./interrupt.ts";
+import type { Arrays, TrainingState } from "../runs/run_checkpoints.ts";
+import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
-import type { EpochRecord, Evaluation, Observer } from "./records.ts";
-import type { RunFolder } from "./run_folder.ts";
+import type { EpochRecord, Evaluation, Observer } from "../runs/records.ts";
+import type { RunFolder } from "../runs/run_folder.ts";
 
 export interface TrainOptions {
   readonly learner: Learner;
-  readonly data: DataSet;
+  readonly data: Dataset;
   readonly run: RunFolder;
   readonly observer: Observer;
   /** When raised, the run is saved after the step under way, and `Interrupted` is thrown. */

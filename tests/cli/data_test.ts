@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../../src/cli/program.ts";
-import { readCsv } from "../../src/data/csv.ts";
+import { readCsv } from "../../src/io/csv.ts";
 import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exportModel, exportRun } from "../../src/cli/export.ts";
-import { readEncoderConfig } from "../../src/io/hf_config.ts";
+import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { UserError } from "../../src/base/user_error.ts";
 import { Learner } from "../../src/train/learner.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "../train/tiny.ts";
 

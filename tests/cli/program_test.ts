@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CommanderError } from "commander";
-import { describeError } from "../../src/cli/errors.ts";
+import { describeError } from "../../src/app/errors.ts";
 import { run } from "../../src/cli/program.ts";
 import { AdapterError } from "../../src/gpu/adapter.ts";
-import { UserError } from "../../src/io/user_error.ts";
-import { Interrupted } from "../../src/train/interrupt.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import { Interrupted } from "../../src/base/interrupt.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { tinyConfig } from "../train/tiny.ts";
 
 /** Runs a command line in this process; gives its status and what it printed as an error. */

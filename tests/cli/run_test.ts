@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openSafetensors } from "../../src/io/safetensors.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
-import { VERSION } from "../../src/train/version.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
+import { VERSION } from "../../src/base/version.ts";
 import { TINY_MODEL } from "../train/tiny.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;

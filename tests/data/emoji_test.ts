@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { prepareImage } from "../../src/data/prepare_image.ts";
+import { prepareImage } from "../../src/data/images/prepare_image.ts";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Batch, ImageBatch, Split, TextBatch } from "../../src/data/batch.ts";
-import type { SampleSet } from "../../src/data/data_set.ts";
+import type { SampleDataset } from "../../src/data/dataset.ts";
 import { familyOf, readCatalogue, splitOfFamily } from "../../src/data/emoji/catalogue.ts";
 import { type EmojiOptions, loadEmoji } from "../../src/data/emoji/emoji.ts";
 import { stem, stemsOf, textFromKeywords } from "../../src/data/emoji/keywords.ts";
 import { evaluationBatches } from "../../src/data/epoch.ts";
 import { TextModality } from "../../src/data/modalities.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { UserError } from "../../src/base/user_error.ts";
 
 const SPLITS: Split[] = ["train", "validation", "test"];
 const names: { groups: Record<string, string>; subgroups: Record<string, string> } = JSON.parse(
@@ -23,10 +23,11 @@ const cacheDirectory = await Deno.makeTempDir({ prefix: "unis-emoji-" });
 Deno.test.afterAll(() => Deno.remove(cacheDirectory, { recursive: true }));
 const load = (options: EmojiOptions = {}) =>
   loadEmoji({ cacheDirectory, note: (message) => assert.fail(message), ...options });
-let groups: Promise<SampleSet> | undefined;
+let groups: Promise<SampleDataset> | undefined;
 const loadGroups = () => groups ??= load();
 
-const rowsOf = (data: SampleSet, split: Split) => Array.from({ length: data.count(split) }, (_, row) => row);
+const rowsOf = (data: SampleDataset, split: Split) =>
+  Array.from({ length: data.count(split) }, (_, row) => row);
 const image = (batch: Batch) => batch.modalities.image as ImageBatch;
 const text = (batch: Batch) => batch.modalities.text as TextBatch;
 

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { cleanText, firstWords } from "../../src/data/clean_text.ts";
-import { readCsv } from "../../src/data/csv.ts";
-import { drawStratified } from "../../src/data/draw.ts";
-import { scaledByTraining } from "../../src/data/listed_set.ts";
-import { describeFault, type Listing, soundSamples } from "../../src/data/listing.ts";
-import { listFeatures } from "../../src/data/readers/features.ts";
-import { listFood101 } from "../../src/data/readers/food101.ts";
-import { listN24News } from "../../src/data/readers/n24news.ts";
-import { listTable, type TableOptions } from "../../src/data/readers/table.ts";
-import { faultyRows } from "../../src/data/verify.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { cleanText, firstWords } from "../../src/data/text/clean_text.ts";
+import { readCsv } from "../../src/io/csv.ts";
+import { drawStratified } from "../../src/data/index/draw.ts";
+import { scaledByTraining } from "../../src/data/index/indexed_dataset.ts";
+import { describeFault, type SampleIndex, soundSamples } from "../../src/data/index/sample_index.ts";
+import { indexFeatures } from "../../src/data/readers/features.ts";
+import { indexFood101 } from "../../src/data/readers/food101.ts";
+import { indexN24News } from "../../src/data/readers/n24news.ts";
+import { indexTable, type TableOptions } from "../../src/data/readers/table.ts";
+import { faultyRows } from "../../src/data/index/verify.ts";
+import { UserError } from "../../src/base/user_error.ts";
 import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
@@ -26,7 +26,7 @@ const TABLE: Omit<TableOptions, "file" | "modalities"> = {
   maxWords: 100,
 };
 
-function countsOf({ samples }: Listing): Record<string, number> {
+function countsOf({ samples }: SampleIndex): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { split } of samples) counts[split] = (counts[split] ?? 0) + 1;
   return counts;
@@ -38,7 +38,7 @@ function write(path: string, content: string): string {
   return path;
 }
 
-const faultsOf = (listing: Listing) => listing.faults.map(describeFault);
+const faultsOf = (listing: SampleIndex) => listing.faults.map(describeFault);
 const isUserError = (...parts: readonly string[]) => (error: unknown) =>
   error instanceof UserError && parts.every((part) => error.message.includes(part));
 
@@ -97,12 +97,12 @@ Deno.test("scaledByTraining() takes the range of the training samples alone", ()
   assert.deepEqual([...scaledByTraining(rows, [true, true, false], 3)], [0, 0, 0, 1, 0, 1, 2, 0, 0.5]);
 });
 
-Deno.test("listFood101() reads both layouts and draws the validation split by its seed", async () => {
+Deno.test("indexFood101() reads both layouts and draws the validation split by its seed", async () => {
   using folder = temporaryFolder();
   for (const layout of ["published", "titles"] as const) {
     const root = join(folder.path, layout);
     await writeFood101(root, layout, { classes: 3, perClass: 6 });
-    const listing = listFood101({ ...FOOD, root });
+    const listing = indexFood101({ ...FOOD, root });
     assert.deepEqual(countsOf(listing), { train: 14, validation: 4, test: 6 });
     assert.deepEqual(faultsOf(listing), []);
     assert.equal(listing.classes.length, 101);
@@ -112,43 +112,43 @@ Deno.test("listFood101() reads both layouts and draws the validation split by it
     assert.match(String(inputs.text), layout === "published" ? /ingredients/ : /baklava.*easy +recipe/);
     assert.match(String(inputs.text), /^[a-z ]+$/, id);
     const validation = (splitSeed: number) =>
-      listFood101({ ...FOOD, root, splitSeed }).samples.filter(({ split }) => split === "validation").map((
+      indexFood101({ ...FOOD, root, splitSeed }).samples.filter(({ split }) => split === "validation").map((
         { id },
       ) => id);
     assert.deepEqual(validation(1), validation(1));
     assert.notDeepEqual(validation(1), validation(2));
   }
-  const titles = listFood101({ ...FOOD, root: join(folder.path, "published"), text: "title" });
+  const titles = indexFood101({ ...FOOD, root: join(folder.path, "published"), text: "title" });
   assert.match(String(titles.samples[0]!.inputs.text), /recipe/);
   const page = { ...FOOD, root: join(folder.path, "titles"), text: "page" } as const;
-  assert.throws(() => listFood101(page), isUserError('"data.text"', "titles only"));
+  assert.throws(() => indexFood101(page), isUserError('"data.text"', "titles only"));
   assert.throws(
-    () => listFood101({ ...FOOD, root: folder.path }),
+    () => indexFood101({ ...FOOD, root: folder.path }),
     isUserError("train.csv", "train_titles.csv"),
   );
 });
 
-Deno.test("listN24News() reads the text asked for, and cleans bodies where it should", async () => {
+Deno.test("indexN24News() reads the text asked for, and cleans bodies where it should", async () => {
   using folder = temporaryFolder();
   const root = folder.path;
   await writeN24News(root, { classes: 4, perClass: 3 });
   const texts = new Set<string>();
   for (const text of ["headline", "caption", "abstract", "body"] as const) {
-    const listing = listN24News({ root, text, clean: true, maxWords: 100 });
+    const listing = indexN24News({ root, text, clean: true, maxWords: 100 });
     assert.deepEqual(countsOf(listing), { train: 12, validation: 4, test: 4 });
     assert.equal(listing.classes.length, 24);
     texts.add(String(listing.samples[0]!.inputs.text));
     if (text === "body") assert.match(String(listing.samples[0]!.inputs.text), /^[a-z ]+$/);
   }
   assert.equal(texts.size, 4);
-  const raw = listN24News({ root, text: "body", clean: false, maxWords: 100 }).samples[0]!.inputs.text;
+  const raw = indexN24News({ root, text: "body", clean: false, maxWords: 100 }).samples[0]!.inputs.text;
   assert.match(String(raw), /[.;]/);
   write(join(root, "news/nytimes_dev.json"), '{"section": "Health"}');
-  const read = () => listN24News({ root, text: "body", clean: true, maxWords: 9 });
+  const read = () => indexN24News({ root, text: "body", clean: true, maxWords: 9 });
   assert.throws(read, isUserError("nytimes_dev.json", "not a list"));
 });
 
-Deno.test("listFeatures() reads any number of matrices and names what does not fit", () => {
+Deno.test("indexFeatures() reads any number of matrices and names what does not fit", () => {
   using folder = temporaryFolder();
   const root = folder.path;
   const matrix = (rows: number, width: number) =>
@@ -166,7 +166,7 @@ Deno.test("listFeatures() reads any number of matrices and names what does not f
   write(join(root, "labels_te.csv"), "0\n1\n2\n1\n");
   write(join(root, "2_te.csv"), "1,2,3\n1,2\n1,2,3\n1,x,3\n");
   const options = { root, validationShare: 0.2, splitSeed: 1 };
-  const listing = listFeatures(options);
+  const listing = indexFeatures(options);
   assert.deepEqual(listing.classes, ["0", "1"]);
   assert.deepEqual(listing.modalities.map(({ name }) => name), ["view1", "view2", "view3"]);
   assert.deepEqual(countsOf(listing), { train: 8, validation: 2, test: 1 });
@@ -176,21 +176,21 @@ Deno.test("listFeatures() reads any number of matrices and names what does not f
     'labels_te.csv, row 3: unknown label "2"',
     '2_te.csv, row 4: number 2 is "x"',
   ]);
-  const all = listFeatures({ ...options, validationShare: 0 });
+  const all = indexFeatures({ ...options, validationShare: 0 });
   assert.deepEqual(countsOf(all), { train: 10, test: 1 });
   const sound = soundSamples(all, faultyRows(all.faults));
   const idsOf = (part: string) => sound.filter(({ split }) => split === part).map(({ id }) => id);
   assert.deepEqual(idsOf("validation"), idsOf("train"), "the training samples stand in for validation");
   assert.equal(idsOf("train").length, 10);
   write(join(root, "3_te.csv"), matrix(3, 4));
-  assert.throws(() => listFeatures(options), isUserError("3_te.csv has 3 rows", "labels_te.csv has 4"));
+  assert.throws(() => indexFeatures(options), isUserError("3_te.csv has 3 rows", "labels_te.csv has 4"));
   assert.throws(
-    () => listFeatures({ ...options, root: join(root, "none") }),
+    () => indexFeatures({ ...options, root: join(root, "none") }),
     isUserError("none", "1_tr.csv"),
   );
 });
 
-Deno.test("listTable() takes any modalities from CSV and JSONL, and draws the splits that are not there", async () => {
+Deno.test("indexTable() takes any modalities from CSV and JSONL, and draws the splits that are not there", async () => {
   using folder = temporaryFolder();
   await writeFood101(folder.path, "titles", { classes: 2, perClass: 5 });
   const rows = [0, 1, 2, 3, 4].flatMap((i) =>
@@ -220,8 +220,8 @@ Deno.test("listTable() takes any modalities from CSV and JSONL, and draws the sp
     lab: { features: ["a", "b"] },
   };
   const listings = [
-    listTable({ ...TABLE, file: csv, modalities }),
-    listTable({ ...TABLE, file: jsonl, modalities: { ...modalities, lab: { features: "both" } } }),
+    indexTable({ ...TABLE, file: csv, modalities }),
+    indexTable({ ...TABLE, file: jsonl, modalities: { ...modalities, lab: { features: "both" } } }),
   ];
   for (const listing of listings) {
     assert.deepEqual(faultsOf(listing), []);
@@ -238,13 +238,13 @@ Deno.test("listTable() takes any modalities from CSV and JSONL, and draws the sp
   ]]);
   for (const [key, column] of [["label", "category"], ["split", "part"], ["id", "key"]] as const) {
     const options = { ...TABLE, file: csv, modalities, [key]: column };
-    assert.throws(() => listTable(options), isUserError(csv, `"${column}"`, "path, title, a, b, label"));
+    assert.throws(() => indexTable(options), isUserError(csv, `"${column}"`, "path, title, a, b, label"));
   }
   const bad = { ...TABLE, file: csv, modalities: { photo: { image: "pahts" } } };
-  assert.throws(() => listTable(bad), isUserError('no column "pahts"', 'modality "photo"'));
+  assert.throws(() => indexTable(bad), isUserError('no column "pahts"', 'modality "photo"'));
 });
 
-Deno.test("listTable() names line and fault of every row that is none", async () => {
+Deno.test("indexTable() names line and fault of every row that is none", async () => {
   using folder = temporaryFolder();
   const root = join(folder.path, "set");
   await writeFood101(root, "titles", { classes: 1, perClass: 4 });
@@ -274,7 +274,7 @@ Deno.test("listTable() names line and fault of every row that is none", async ()
   ];
   const file = write(join(root, "items.jsonl"), lines.map(([line]) => line + "\n").join(""));
   const modalities = { photo: { image: "path" } };
-  const { samples, faults } = listTable({ ...TABLE, file, modalities, split: "split" });
+  const { samples, faults } = indexTable({ ...TABLE, file, modalities, split: "split" });
   assert.deepEqual(samples.map(({ row, split }) => [row, split]), [[1, "train"], [2, "validation"], [
     3,
     "test",
@@ -295,12 +295,12 @@ Deno.test("listTable() names line and fault of every row that is none", async ()
   );
   const lab = { lab: { features: "numbers" } };
   assert.deepEqual(
-    faultsOf(listTable({ ...TABLE, file: lists, modalities: lab, validationShare: 0, testShare: 0 })),
+    faultsOf(indexTable({ ...TABLE, file: lists, modalities: lab, validationShare: 0, testShare: 0 })),
     [1, 3].map((row) => `lists.jsonl, row ${row}: has 0 numbers where others have 2`),
   );
   const wide = write(join(root, "wide.csv"), `path,label\n${image(0)},x,more\n`);
   assert.deepEqual(
-    faultsOf(listTable({ ...TABLE, file: wide, modalities, validationShare: 0, testShare: 0 })),
+    faultsOf(indexTable({ ...TABLE, file: wide, modalities, validationShare: 0, testShare: 0 })),
     [
       "wide.csv, row 2: has 3 cells, the header has 2",
     ],

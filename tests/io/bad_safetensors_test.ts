@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openSafetensors } from "../../src/io/safetensors.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { UserError } from "../../src/base/user_error.ts";
 import { craft, entry, temporaryFolder } from "./crafted.ts";
 
 const X = entry("x", "F32", [2], 0, 8);

@@ -4,7 +4,7 @@ import { type FileKind, resolveModel } from "../../src/io/hub.ts";
 import { cacheFolder, placeLink } from "../../src/io/hub_cache.ts";
 import { HubClient } from "../../src/io/hub_client.ts";
 import { SYSTEM_CLOCK } from "../../src/io/hub_retry.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { UserError } from "../../src/base/user_error.ts";
 import { temporaryFolder } from "./crafted.ts";
 
 const COMMIT = "89abcdef0123456789abcdef0123456789abcdef";

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { type DownloadProgress, type FileKind, resolveModel, type ResolveOptions } from "../../src/io/hub.ts";
 import type { Clock } from "../../src/io/hub_retry.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { UserError } from "../../src/base/user_error.ts";
 import { temporaryFolder } from "./crafted.ts";
 import { FakeHub, hashOf, ID, modelFiles } from "./hub_server.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
-import { UserError } from "../../src/io/user_error.ts";
+import { UserError } from "../../src/base/user_error.ts";
 import { temporaryFolder } from "./crafted.ts";
 
 const FIXTURE = new URL("fixtures/all_dtypes.safetensors", import.meta.url).pathname;

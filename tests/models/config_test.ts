@@ -1,11 +1,11 @@
 /** Configurations and models name what they cannot be. */
 import assert from "node:assert/strict";
-import { UserError } from "../../src/io/user_error.ts";
-import { bertConfig, robertaConfig } from "../../src/models/bert.ts";
-import { METHODS } from "../../src/models/methods.ts";
-import { mlpConfig, MlpEncoder } from "../../src/models/mlp_encoder.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import { bertConfig, robertaConfig } from "../../src/models/encoders/bert.ts";
+import { METHODS } from "../../src/models/methods/methods.ts";
+import { mlpConfig, MlpEncoder } from "../../src/models/encoders/mlp.ts";
+import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
+import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { scope } from "../../src/tensor/scope.ts";
@@ -47,7 +47,7 @@ for (
 }
 
 const build = (sizes: Record<string, number>, method: string) =>
-  new UnisMmc(
+  new MultimodalClassifier(
     new Parameters().root,
     Object.fromEntries(
       Object.entries(sizes).map(([name, hidden_size]) => [

@@ -1,7 +1,7 @@
 /** The contrast of UniS-MMC by itself against PyTorch: edge cases, and three modalities. */
 import assert from "node:assert/strict";
-import { modalityPairs, unisContrast } from "../../src/models/contrastive.ts";
-import { predict } from "../../src/models/methods.ts";
+import { modalityPairs, unisContrast } from "../../src/models/losses/contrastive.ts";
+import { predict } from "../../src/models/methods/methods.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";

@@ -1,13 +1,13 @@
 /** What fine-tuning leaves out or computes twice: frozen layers and activation checkpointing. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import type { HostInput } from "../../src/models/encoder.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import type { HostInput } from "../../src/models/encoders/encoder.ts";
+import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
+import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { type Context, EVALUATION } from "../../src/nn/context.ts";
 import { type Frozen, isFrozen } from "../../src/nn/freezing.ts";
-import { Parameters, type Scope } from "../../src/nn/parameters.ts";
+import { type ModulePath, Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { RandomKeys } from "../../src/tensor/random.ts";
@@ -30,9 +30,9 @@ const transformer = {
 };
 const half = [0.5, 0.5, 0.5] as const;
 const ENCODERS = {
-  image: (at: Scope) =>
+  image: (at: ModulePath) =>
     new Vit(at, vitConfig({ ...transformer, image_size: SIDE, patch_size: 4 }), { mean: half, std: half }),
-  text: (at: Scope) =>
+  text: (at: ModulePath) =>
     new Bert(at, bertConfig({ ...transformer, vocab_size: 40, max_position_embeddings: TOKENS })),
 };
 
@@ -71,7 +71,7 @@ interface Measured {
 async function train(frozen: Partial<Record<string, Frozen>>, checkpointing: boolean): Promise<Measured> {
   const gpu = await Gpu.open();
   const parameters = new Parameters();
-  const model = new UnisMmc(parameters.root, ENCODERS, {
+  const model = new MultimodalClassifier(parameters.root, ENCODERS, {
     method: "unis-mmc",
     classifier: { classes: 3, hidden_size: 16, dropout: 0.1 },
   });

@@ -1,6 +1,6 @@
 /** The parity fixture's model with activations in f16, against itself in f32 and against PyTorch's gradients. */
 import assert from "node:assert/strict";
-import type { UnisMmc } from "../../src/models/unis_mmc.ts";
+import type { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
 import type { Context } from "../../src/nn/context.ts";
 import type { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -20,7 +20,7 @@ const ignore = !gpu.features.has("shader-f16");
 class Setting {
   readonly fixture = new Fixture("parity");
   readonly parameters: Parameters;
-  readonly model: UnisMmc;
+  readonly model: MultimodalClassifier;
 
   constructor() {
     const { parameters, model } = build(gpu, this.fixture, true);

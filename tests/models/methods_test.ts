@@ -1,14 +1,14 @@
 /** Every method, ablation and published quirk of the losses against PyTorch (scripts/fixtures/methods.py). */
 import assert from "node:assert/strict";
-import type { ByModality, ContrastOptions } from "../../src/models/contrastive.ts";
-import { computeLosses, type Method, METHODS, SINGLE } from "../../src/models/methods.ts";
-import { methodOf } from "../../src/models/unis_mmc.ts";
+import type { ByModality, ContrastOptions } from "../../src/models/losses/contrastive.ts";
+import { computeLosses, type Method, METHODS, SINGLE } from "../../src/models/methods/methods.ts";
+import { methodOf } from "../../src/models/multimodal_classifier.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { full } from "../../src/ops/pointwise.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
-import { microBatchWeight } from "../../src/train/learning.ts";
-import { SEMANTICS } from "../../src/train/semantics.ts";
+import { microBatchWeight } from "../../src/train/gradient_step.ts";
+import { SEMANTICS } from "../../src/config/semantics.ts";
 import methods from "../fixtures/methods.json" with { type: "json" };
 import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, Fixture, largest } from "./fixtures.ts";

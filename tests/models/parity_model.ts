@@ -1,8 +1,8 @@
 /** The model and the batches that the parity fixture holds. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
+import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { type Fixture, summary } from "./fixtures.ts";
@@ -13,7 +13,7 @@ const { image, text, heads, normalisation, temperature, contrastive_weight } = s
 export function build(gpu: Gpu, fixture: Fixture, withHalves = false) {
   const parameters = new Parameters();
   const { mean, std } = normalisation as unknown as Vit["normalisation"];
-  const model = new UnisMmc(parameters.root, {
+  const model = new MultimodalClassifier(parameters.root, {
     image: (at) => new Vit(at, vitConfig(image), { mean, std }),
     text: (at) => new Bert(at, bertConfig(text)),
   }, {
@@ -28,7 +28,7 @@ export function build(gpu: Gpu, fixture: Fixture, withHalves = false) {
 }
 
 /** A batch of the fixture on the device. */
-export function upload(gpu: Gpu, fixture: Fixture, model: UnisMmc, batch: number) {
+export function upload(gpu: Gpu, fixture: Fixture, model: MultimodalClassifier, batch: number) {
   const [, height, width] = fixture.shape(`batch.${batch}.pixels`) as [number, number, number];
   const [size, tokens] = fixture.shape(`batch.${batch}.ids`) as [number, number];
   const inputs = model.upload(gpu, {

@@ -1,10 +1,10 @@
 /** A ViT, a BERT, three heads and the UniS-MMC loss against PyTorch: activations, losses, gradients, ten Adam steps. */
 import assert from "node:assert/strict";
-import type { Bert } from "../../src/models/bert.ts";
-import type { Vit } from "../../src/models/vit.ts";
+import type { Bert } from "../../src/models/encoders/bert.ts";
+import type { Vit } from "../../src/models/encoders/vit.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
-import { tally } from "../../src/ops/metrics.ts";
+import { tally } from "../../src/ops/running_sums.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { groupByPart } from "../../src/optim/groups.ts";
 import { scope } from "../../src/tensor/scope.ts";

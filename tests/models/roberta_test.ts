@@ -1,6 +1,6 @@
 /** RoBERTa against PyTorch, and what sets it apart: its position ids. */
 import assert from "node:assert/strict";
-import { Bert, bertConfig, robertaConfig, robertaPositions } from "../../src/models/bert.ts";
+import { Bert, bertConfig, robertaConfig, robertaPositions } from "../../src/models/encoders/bert.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";

@@ -1,13 +1,13 @@
 /** Training of tiny models from end to end: memory, repeatability, learning, methods, any number of modalities. */
 import assert from "node:assert/strict";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import type { ByModality } from "../../src/models/contrastive.ts";
-import type { Encoder, HostInput } from "../../src/models/encoder.ts";
-import { mlpConfig, MlpEncoder } from "../../src/models/mlp_encoder.ts";
-import { UnisMmc } from "../../src/models/unis_mmc.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import type { ByModality } from "../../src/models/losses/contrastive.ts";
+import type { Encoder, HostInput } from "../../src/models/encoders/encoder.ts";
+import { mlpConfig, MlpEncoder } from "../../src/models/encoders/mlp.ts";
+import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
+import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { type Context, EVALUATION } from "../../src/nn/context.ts";
-import { Parameters, type Scope } from "../../src/nn/parameters.ts";
+import { type ModulePath, Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { RandomKeys } from "../../src/tensor/random.ts";
@@ -25,15 +25,15 @@ const drops = { hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1, ini
 const half = [0.5, 0.5, 0.5] as const;
 
 const BUILDERS = {
-  image: (at: Scope) =>
+  image: (at: ModulePath) =>
     new Vit(at, vitConfig({ ...transformer, ...drops, image_size: 8, patch_size: 4 }), {
       mean: half,
       std: half,
     }),
-  text: (at: Scope) =>
+  text: (at: ModulePath) =>
     new Bert(at, bertConfig({ ...transformer, ...drops, vocab_size: 20, max_position_embeddings: 8 })),
-  genes: (at: Scope) => new MlpEncoder(at, mlpConfig({ input_size: FEATURES, hidden_size: 16 })),
-} satisfies Record<string, (at: Scope) => Encoder>;
+  genes: (at: ModulePath) => new MlpEncoder(at, mlpConfig({ input_size: FEATURES, hidden_size: 16 })),
+} satisfies Record<string, (at: ModulePath) => Encoder>;
 type Name = keyof typeof BUILDERS;
 
 /** Random samples with random labels, nothing but memory will do. */
@@ -66,14 +66,14 @@ function drawBatch(seed: number): { inputs: Record<Name, HostInput>; labels: Uin
 
 class Trainer {
   readonly parameters = new Parameters();
-  readonly model: UnisMmc;
+  readonly model: MultimodalClassifier;
   readonly optimizer: Adam;
   readonly #seed: number;
 
   constructor(names: readonly Name[], { method = "unis-mmc", seed = 1, rate = 3e-3 } = {}) {
     const encoders = Object.fromEntries(names.map((name) => [name, BUILDERS[name]]));
     const classifier = { classes: CLASSES, hidden_size: 16, dropout: 0.1 };
-    this.model = new UnisMmc(this.parameters.root, encoders, { method, classifier });
+    this.model = new MultimodalClassifier(this.parameters.root, encoders, { method, classifier });
     this.parameters.allocate(gpu, seed);
     this.optimizer = new Adam(this.parameters, {
       groups: { all: { learningRate: rate, weightDecay: 1e-4 } },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readArrays } from "../../src/nn/arrays.ts";
+import { readArrays } from "../../src/nn/flat_arrays.ts";
 import { normal } from "../../src/nn/initializers.ts";
 import { JoinedLinear } from "../../src/nn/linear.ts";
 import { Parameters } from "../../src/nn/parameters.ts";

@@ -4,7 +4,7 @@ import { Embedding } from "../../src/nn/embedding.ts";
 import { normal, ones, xavierNormal, zeros } from "../../src/nn/initializers.ts";
 import { LayerNorm } from "../../src/nn/layer_norm.ts";
 import { Linear } from "../../src/nn/linear.ts";
-import { ALIGNMENT } from "../../src/nn/arrays.ts";
+import { ALIGNMENT } from "../../src/nn/flat_arrays.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { backward } from "../../src/ops/backward.ts";

@@ -15,7 +15,7 @@ import {
   recordShapes,
   tileOf,
 } from "../../src/ops/gemm_plan.ts";
-import { tuneShape } from "../../src/ops/gemm_tuning.ts";
+import { tuneShape } from "../../src/tuning/measure_plans.ts";
 import { linear, matmul } from "../../src/ops/matmul.ts";
 import { MAX_ITERATIONS } from "../../src/ops/plan.ts";
 import { scope } from "../../src/tensor/scope.ts";

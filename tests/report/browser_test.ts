@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findChromium } from "../../scripts/check_report/main.ts";
-import { Gallery } from "../../src/report/html/gallery.ts";
+import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { data, exampleRun, inFolder } from "./example.ts";
@@ -23,7 +23,7 @@ Deno.test({
   fn: () =>
     inFolder(async (folder) => {
       const { path, learner } = await exampleRun(folder, "one");
-      const gallery = new Gallery();
+      const gallery = new SampleStore();
       const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 20, seed: 1 });
       learner.dispose();
       const { html } = reportPage("one", [{ group: "", view }], gallery);

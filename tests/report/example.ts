@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { evaluate, predict, predictionsCsv } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
-import type { EpochRecord } from "../../src/train/records.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
+import type { EpochRecord } from "../../src/runs/records.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "../train/tiny.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { byGroup, experimentFigures, readRuns, spreadOf } from "../../src/report/html/experiment_report.ts";
-import { Gallery } from "../../src/report/html/gallery.ts";
+import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { exampleRun, inFolder } from "./example.ts";
@@ -38,7 +38,7 @@ Deno.test("the report of an experiment compares its methods and links to its run
       const view = viewRun(path, `run-${i + 1}`, name);
       return {
         group,
-        view: await reportRun(view, { missing: "x" }, { gallery: new Gallery(), most: 9, seed: 1 }),
+        view: await reportRun(view, { missing: "x" }, { gallery: new SampleStore(), most: 9, seed: 1 }),
       };
     }));
     assert.deepEqual([...byGroup(runs, ({ title }) => title)], [
@@ -68,7 +68,7 @@ Deno.test("the report of an experiment compares its methods and links to its run
       0.25,
     ]]);
 
-    const { html } = reportPage("study", runs, new Gallery(), {
+    const { html } = reportPage("study", runs, new SampleStore(), {
       isExperiment: true,
       notes: ["x is left out"],
     });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { classFigure, confusionFigure, findTurns, patterns } from "../../src/report/html/answers.ts";
+import { classFigure, confusionFigure, findTurns, patterns } from "../../src/report/html/predictions.ts";
 import { curveFigures } from "../../src/report/html/curves.ts";
 import { svgFile, toCsv } from "../../src/report/html/figure.ts";
 import { dataUri, html, Markup } from "../../src/report/html/markup.ts";
 import { COLOURS, DARK, LIGHT, type Theme } from "../../src/report/html/palette.ts";
 import { mapVectors, unit } from "../../src/report/html/tsne.ts";
-import type { PredictionTable } from "../../src/train/prediction_table.ts";
+import type { PredictionTable } from "../../src/runs/predictions.ts";
 import { exampleRecord } from "./example.ts";
 
 const table: PredictionTable = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Gallery } from "../../src/report/html/gallery.ts";
+import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { tinyData } from "../train/tiny.ts";
@@ -12,7 +12,7 @@ const MAPS = ["map-image-text", "map-fusion"];
 Deno.test("a report has every figure of a run, and its maps lead to samples with pictures, texts and answers", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
-    const gallery = new Gallery();
+    const gallery = new SampleStore();
     const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 20, seed: 1 });
     learner.dispose();
     const { html, figures } = reportPage("<one>", [{ group: "", view }], gallery, { now: new Date(0) });
@@ -53,11 +53,11 @@ Deno.test("a report has every figure of a run, and its maps lead to samples with
 Deno.test("a report without model or data says what it leaves out", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
-    const options = () => ({ gallery: new Gallery(), most: 20, seed: 1 });
+    const options = () => ({ gallery: new SampleStore(), most: 20, seed: 1 });
     const moved = await reportRun(viewRun(path, "run-1"), { missing: "images/ is gone" }, options());
     assert.deepEqual(moved.figures.map(({ name }) => name), NAMES.map((name) => `run-1-${name}`));
     assert.match(moved.notes[0]!, /left out: images\/ is gone/);
-    assert.match(reportPage("x", [{ group: "", view: moved }], new Gallery()).html, /images\/ is gone/);
+    assert.match(reportPage("x", [{ group: "", view: moved }], new SampleStore()).html, /images\/ is gone/);
 
     const other = tinyData({ train: 16, validation: 4, test: 31 });
     const { notes, figures } = await reportRun(viewRun(path, "run-1"), { learner, data: other }, options());
@@ -73,7 +73,7 @@ Deno.test("a report without model or data says what it leaves out", () =>
     const unborn = await reportRun(viewRun(path, "run-1"), { missing: "" }, options());
     assert.deepEqual(unborn.figures, []);
     assert.match(
-      reportPage("x", [{ group: "", view: unborn }], new Gallery()).html,
+      reportPage("x", [{ group: "", view: unborn }], new SampleStore()).html,
       /No epoch has been finished/,
     );
   }));
@@ -84,7 +84,7 @@ Deno.test("a report knows which samples were left out of the test, and a model t
     const { path, learner } = await exampleRun(folder, "one", { settings });
     const view = viewRun(path, "run-1");
     assert.equal(view.table!.ids.length, 24);
-    const make = () => reportRun(view, { learner, data }, { gallery: new Gallery(), most: 9, seed: 1 });
+    const make = () => reportRun(view, { learner, data }, { gallery: new SampleStore(), most: 9, seed: 1 });
     const sound = await make();
     assert.deepEqual([sound.notes, sound.figures.length], [[], NAMES.length + MAPS.length]);
 
@@ -100,7 +100,7 @@ Deno.test("a report knows which samples were left out of the test, and a model t
 Deno.test("the report of a single modality has its map and no word of fusion", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one", { settings: ["method=image"] });
-    const gallery = new Gallery();
+    const gallery = new SampleStore();
     const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 9, seed: 1 });
     learner.dispose();
     assert.deepEqual(view.figures.slice(-3).map(({ name, rows }) => [name, rows.length]), [
@@ -115,7 +115,7 @@ Deno.test("the same run gives the same report", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
     const make = async () => {
-      const gallery = new Gallery();
+      const gallery = new SampleStore();
       const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 12, seed: 1 });
       return reportPage("x", [{ group: "", view }], gallery, { now: new Date(0) }).html;
     };

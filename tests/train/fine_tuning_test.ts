@@ -1,7 +1,7 @@
 /** The controls of fine-tuning, from configuration to weights. */
 import assert from "node:assert/strict";
 import { Learner } from "../../src/train/learner.ts";
-import type { RunConfig } from "../../src/train/config.ts";
+import type { RunConfig } from "../../src/config/run_config.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "./tiny.ts";
 

@@ -1,18 +1,18 @@
 /** The memory plan against what training takes, and the micro-batch found from it. */
 import assert from "node:assert/strict";
 import type { Batch } from "../../src/data/batch.ts";
-import type { DataSet, ModalitySpec } from "../../src/data/data_set.ts";
+import type { Dataset, ModalitySpec } from "../../src/data/dataset.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { type RunConfig, withSettings } from "../../src/train/config.ts";
+import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { planMemory, settleMicroBatch } from "../../src/train/memory_plan.ts";
-import { PRESETS } from "../../src/train/presets.ts";
+import { PRESETS } from "../../src/config/presets.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "../ops/table.ts";
 import { TINY_MODEL } from "./tiny.ts";
 
 /** Random samples of a configuration's sizes, texts of full length. */
-function randomData({ data }: RunConfig): DataSet {
+function randomData({ data }: RunConfig): Dataset {
   assert.ok(data.name === "emoji");
   const side = data.image_size, tokens = data.max_tokens, words = 900;
   const half = [0.5, 0.5, 0.5] as const;

@@ -1,13 +1,13 @@
 /** Every method through the real training loop, on samples that only all modalities together tell apart. */
 import assert from "node:assert/strict";
-import { type DataSet, type Sample, SampleSet } from "../../src/data/data_set.ts";
+import { type Dataset, type Sample, SampleDataset } from "../../src/data/dataset.ts";
 import { FeatureModality } from "../../src/data/modalities.ts";
-import { Random } from "../../src/data/random.ts";
-import { METHODS } from "../../src/models/methods.ts";
-import { type RunConfig, withSettings } from "../../src/train/config.ts";
+import { Random } from "../../src/base/random.ts";
+import { METHODS } from "../../src/models/methods/methods.ts";
+import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
 import { predictionsCsv } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
-import { PRESETS } from "../../src/train/presets.ts";
+import { PRESETS } from "../../src/config/presets.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { trained } from "./trained.ts";
 
@@ -15,7 +15,7 @@ const COUNTS = { train: 192, validation: 64, test: 192 } as const;
 const WIDTH = 4;
 
 /** As many classes as there are numbers of `bits` bits; each modality tells one bit of the label, through noise. */
-function bitData(bits: number): SampleSet {
+function bitData(bits: number): SampleDataset {
   const random = new Random(3);
   const samples: Sample[] = [];
   const values = Array.from({ length: bits }, (): number[] => []);
@@ -29,7 +29,7 @@ function bitData(bits: number): SampleSet {
       }
     }
   }
-  return new SampleSet({
+  return new SampleDataset({
     name: "bits",
     classes: Array.from({ length: 2 ** bits }, (_, label) => label.toString(2).padStart(bits, "0")),
     samples,
@@ -83,7 +83,7 @@ Deno.test("three modalities train by every contrast, and each counts", async () 
 Deno.test("a single modality is all there is of its run, and decides which epoch is best", async () => {
   const config = bitConfig(2, "method=bit1");
   const made = new Set<string>();
-  const data: DataSet = {
+  const data: Dataset = {
     ...two,
     modalities: two.modalities,
     count: (split) => two.count(split),

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { DataSet } from "../../src/data/data_set.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
 import { predictionsCsv } from "../../src/train/evaluation.ts";
-import { Interrupted } from "../../src/train/interrupt.ts";
+import { Interrupted } from "../../src/base/interrupt.ts";
 import { Learner } from "../../src/train/learner.ts";
-import type { EpochRecord } from "../../src/train/records.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
+import type { EpochRecord } from "../../src/runs/records.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { evaluateBest, train } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
@@ -30,7 +30,7 @@ const BATCHES_PER_EPOCH = 8;
  */
 async function work(folder: string, interruptAt?: number, first = config): Promise<void> {
   const controller = new AbortController();
-  const seen: DataSet = watched(data, (made) => {
+  const seen: Dataset = watched(data, (made) => {
     if (made === interruptAt) controller.abort();
   });
   const isNew = !Array.from(Deno.readDirSync(folder)).some(({ name }) => name === "config.json");

@@ -1,13 +1,13 @@
 /** What the published code does otherwise in training and evaluation; its losses are in tests/models/methods_test.ts. */
 import assert from "node:assert/strict";
-import type { DataSet } from "../../src/data/data_set.ts";
-import { mirrorAtRandom } from "../../src/data/mirror.ts";
-import { type RunConfig, withSettings } from "../../src/train/config.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { mirrorAtRandom } from "../../src/data/images/mirror.ts";
+import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
 import { predict, predictionsCsv } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
-import { PRESETS } from "../../src/train/presets.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
-import { SEMANTICS } from "../../src/train/semantics.ts";
+import { PRESETS } from "../../src/config/presets.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
+import { SEMANTICS } from "../../src/config/semantics.ts";
 import { train } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData } from "./tiny.ts";
@@ -16,9 +16,9 @@ import { largestDifference, trained } from "./trained.ts";
 const COUNTS = { train: 27, validation: 10, test: 7 };
 
 /** The rows of each batch that a run asks for, by split. */
-function listening(data: DataSet): { data: DataSet; asked: Record<string, number[][]> } {
+function listening(data: Dataset): { data: Dataset; asked: Record<string, number[][]> } {
   const asked: Record<string, number[][]> = { train: [], validation: [], test: [] };
-  const heard: DataSet = {
+  const heard: Dataset = {
     name: data.name,
     classes: data.classes,
     modalities: data.modalities,
@@ -168,11 +168,11 @@ Deno.test("mirrorAtRandom() mirrors images by seed and row, and nothing else", a
 
 Deno.test("mirrored_evaluation shows the model mirrored images", async () => {
   const data = tinyData(COUNTS);
-  const mirror = (config: RunConfig): DataSet => ({
+  const mirror = (config: RunConfig): Dataset => ({
     ...listening(data).data,
     batch: async (...args) => mirrorAtRandom(await data.batch(...args), 0.5, config.seed),
   });
-  const evaluated = async (config: RunConfig, from: DataSet) => {
+  const evaluated = async (config: RunConfig, from: Dataset) => {
     const learner = new Learner(await openTestGpu(), config, from);
     const { probabilities } = await predict(learner, from, "test");
     learner.dispose();

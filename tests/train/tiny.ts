@@ -1,21 +1,21 @@
 /** A data set, a configuration and an observer small enough for tests. */
-import { LIGHT_AUGMENTATION } from "../../src/data/augmentation.ts";
+import { LIGHT_AUGMENTATION } from "../../src/data/images/augmentation.ts";
 import type { Batch, Split } from "../../src/data/batch.ts";
-import { type DataSet, type EpochKey, type Sample, SampleSet } from "../../src/data/data_set.ts";
+import { type Dataset, type EpochKey, type Sample, SampleDataset } from "../../src/data/dataset.ts";
 import { ImageModality, TextModality } from "../../src/data/modalities.ts";
-import { Random } from "../../src/data/random.ts";
-import { TextTokenizer } from "../../src/data/tokenizer.ts";
-import { wordPieceJson } from "../../src/data/tokenizer_json.ts";
-import { numbered } from "../../src/data/word_piece.ts";
-import { type RunConfig, withSettings } from "../../src/train/config.ts";
-import { PRESETS } from "../../src/train/presets.ts";
-import type { EpochRecord, Observer } from "../../src/train/records.ts";
+import { Random } from "../../src/base/random.ts";
+import { TextTokenizer } from "../../src/data/text/tokenizer.ts";
+import { wordPieceJson } from "../../src/data/text/tokenizer_json.ts";
+import { numbered } from "../../src/data/text/word_piece.ts";
+import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
+import { PRESETS } from "../../src/config/presets.ts";
+import type { EpochRecord, Observer } from "../../src/runs/records.ts";
 
 const WORDS = ["red", "green", "blue", "dot", "line"];
 const SIZE = 8;
 
 /** Images of three colours, with noise, and texts that name the colour among other words. */
-export function tinyData(counts: Record<Split, number>): SampleSet {
+export function tinyData(counts: Record<Split, number>): SampleDataset {
   const tokenizer = new TextTokenizer(
     wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...WORDS])),
   );
@@ -35,7 +35,7 @@ export function tinyData(counts: Record<Split, number>): SampleSet {
       texts.push(words.join(" "));
     }
   }
-  return new SampleSet({
+  return new SampleDataset({
     name: "tiny",
     classes: ["warm", "fresh, green", "cold"],
     samples,
@@ -86,7 +86,7 @@ export function tinyConfig(...settings: string[]): RunConfig {
 }
 
 /** The same data set; `beforeBatch` is called before each batch is made, with the number of those made before and the split. */
-export function watched(data: DataSet, beforeBatch: (made: number, split: Split) => void): DataSet {
+export function watched(data: Dataset, beforeBatch: (made: number, split: Split) => void): Dataset {
   let made = 0;
   return {
     name: data.name,

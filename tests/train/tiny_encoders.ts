@@ -1,12 +1,12 @@
 /** Pretrained encoders small enough for tests, in folders of Hugging Face's. */
 import { join } from "node:path";
-import { wordPieceJson } from "../../src/data/tokenizer_json.ts";
-import { numbered } from "../../src/data/word_piece.ts";
+import { wordPieceJson } from "../../src/data/text/tokenizer_json.ts";
+import { numbered } from "../../src/data/text/word_piece.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { exportEncoder, preprocessorConfig } from "../../src/io/hf_export.ts";
+import { exportEncoder, preprocessorConfig } from "../../src/build/hf_export.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
-import { Bert, bertConfig } from "../../src/models/bert.ts";
-import { Vit, vitConfig } from "../../src/models/vit.ts";
+import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 
 const SMALL = { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 24 };

@@ -1,15 +1,15 @@
 /** A run from start to end, in a folder that is gone afterwards. */
-import type { DataSet } from "../../src/data/data_set.ts";
-import type { RunConfig } from "../../src/train/config.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import type { RunConfig } from "../../src/config/run_config.ts";
 import { Learner } from "../../src/train/learner.ts";
-import type { Observer } from "../../src/train/records.ts";
-import { RunFolder } from "../../src/train/run_folder.ts";
+import type { Observer } from "../../src/runs/records.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { evaluateBest, train } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent } from "./tiny.ts";
 
 /** Trains in a new folder; gives the records, the final state and the weights after the last step. */
-export async function trained(config: RunConfig, data: DataSet, observer: Observer = silent()) {
+export async function trained(config: RunConfig, data: Dataset, observer: Observer = silent()) {
   const folder = Deno.makeTempDirSync();
   const learner = new Learner(await openTestGpu(), config, data);
   try {

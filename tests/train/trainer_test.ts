@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { UserError } from "../../src/io/user_error.ts";
-import type { EpochRecord } from "../../src/train/records.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import type { EpochRecord } from "../../src/runs/records.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 import { largestDifference, trained } from "./trained.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { UserError } from "../../io/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 import { readPackageJson, type Resolve } from "../package_file.ts";
 import { stemsOf, textFromKeywords } from "./keywords.ts";

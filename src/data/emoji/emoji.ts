@@ -1,13 +1,13 @@
-import { type Augmentation, LIGHT_AUGMENTATION } from "../augmentation.ts";
-import { type ImageSpec, type Sample, SampleSet } from "../data_set.ts";
-import { ImageFiles } from "../image_files.ts";
-import { cachedImages, defaultCacheDirectory } from "../image_store.ts";
+import { type Augmentation, LIGHT_AUGMENTATION } from "../images/augmentation.ts";
+import { type ImageSpec, type Sample, SampleDataset } from "../dataset.ts";
+import { ImageFiles } from "../images/image_files.ts";
+import { cachedImages, defaultCacheDirectory } from "../images/image_store.ts";
 import { ImageModality, type ImageSource, TextModality } from "../modalities.ts";
 import type { Resolve } from "../package_file.ts";
-import type { ImagePreparation } from "../prepare_image.ts";
-import { ResamplePool } from "../resample_pool.ts";
-import type { TextTokenizer } from "../tokenizer.ts";
-import { compactWordPiece, readBertVocabulary } from "../word_piece.ts";
+import type { ImagePreparation } from "../images/prepare_image.ts";
+import { ResamplePool } from "../workers/resample_pool.ts";
+import type { TextTokenizer } from "../text/tokenizer.ts";
+import { compactWordPiece, readBertVocabulary } from "../text/word_piece.ts";
 import { type Emoji, readCatalogue } from "./catalogue.ts";
 import { decodeImages, IMAGE_SIZE, readStyle, STYLES } from "./images.ts";
 
@@ -42,7 +42,7 @@ export interface EmojiOptions {
  * The emoji data set: two drawings of every emoji with its CLDR keywords, to be told apart by Unicode group or subgroup.
  * A missing package or an unreadable image is a `UserError`.
  */
-export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> {
+export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleDataset> {
   const { labels = "group", imageSize = 32, maxTokens = 32, resolve, note = console.warn } = options;
   const styles = await Promise.all(
     STYLES.map(async (style) => ({ style, ...await readStyle(style, resolve) })),
@@ -75,7 +75,7 @@ export async function loadEmoji(options: EmojiOptions = {}): Promise<SampleSet> 
     new Set(kept.filter(({ emoji }) => emoji.split === "train").map(({ emoji }) => emoji.text)),
     await readBertVocabulary(resolve),
   );
-  return new SampleSet({
+  return new SampleDataset({
     name: "emoji",
     classes,
     samples: kept.map(({ id, label, emoji }): Sample => ({ id, label, split: emoji.split })),

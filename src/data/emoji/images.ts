@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import { UserError } from "../../io/user_error.ts";
-import { decodeRgb } from "../image.ts";
+import { UserError } from "../../base/user_error.ts";
+import { decodeRgb } from "../images/image.ts";
 import { packagePath, readPackageJson, type Resolve } from "../package_file.ts";
 import { plainCode } from "./catalogue.ts";
 

@@ -1,11 +1,11 @@
 /** Numeric matrices, one for each modality, in the layout of MOGONET. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../io/user_error.ts";
-import { type CsvRow, readCsv } from "../csv.ts";
-import { holdBack, labelOf, Lister, numbersOf } from "../lister.ts";
-import type { Input, Listing } from "../listing.ts";
-import { featuresOf } from "../numbers.ts";
+import { UserError } from "../../base/user_error.ts";
+import { type CsvRow, readCsv } from "../../io/csv.ts";
+import { holdBack, IndexBuilder, labelOf, numbersOf } from "../index/index_builder.ts";
+import type { Input, SampleIndex } from "../index/sample_index.ts";
+import { featuresOf } from "../index/numbers.ts";
 
 export interface FeaturesOptions {
   readonly root: string;
@@ -31,7 +31,7 @@ export function featureViews(root: string): string[] {
  * Lists the rows of `{1..M}_{tr,te}.csv`, numbers without a header, with those of `labels_{tr,te}.csv`. Throws a
  * UserError where a matrix has more or fewer rows than there are labels.
  */
-export function listFeatures({ root, validationShare, splitSeed }: FeaturesOptions): Listing {
+export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOptions): SampleIndex {
   const views = featureViews(root);
   const files = (split: keyof typeof SUFFIX) => ({
     split,
@@ -47,7 +47,7 @@ export function listFeatures({ root, validationShare, splitSeed }: FeaturesOptio
     Number(a) - Number(b) || (a < b ? -1 : 1)
   );
   const numbers = numbersOf(classes);
-  const lister = new Lister();
+  const builder = new IndexBuilder();
   for (const { split, labels, matrices } of parts) {
     for (const { file, rows } of matrices) {
       if (rows.length === labels.rows.length) continue;
@@ -56,7 +56,7 @@ export function listFeatures({ root, validationShare, splitSeed }: FeaturesOptio
       );
     }
     for (const [index, row] of labels.rows.entries()) {
-      lister.row({ file: labels.file, row: row.line }, `${split}/${index + 1}`, () => ({
+      builder.row({ file: labels.file, row: row.line }, `${split}/${index + 1}`, () => ({
         label: labelOf(className(row), numbers),
         split,
         inputs: Object.fromEntries(matrices.map(({ file, rows }, view): [string, Input] => {
@@ -66,15 +66,15 @@ export function listFeatures({ root, validationShare, splitSeed }: FeaturesOptio
       }));
     }
   }
-  const training = lister.samples.filter(({ split }) => split === "train").length;
+  const training = builder.samples.filter(({ split }) => split === "train").length;
   const count = Math.round(validationShare * training);
-  holdBack(lister, "validation", { count, seed: splitSeed, key: "data.validation_share" });
+  holdBack(builder, "validation", { count, seed: splitSeed, key: "data.validation_share" });
   return {
     name: "features",
     classes,
     modalities: views.map((name, view) => ({ name, kind: "features", width: widths[view]! })),
-    samples: lister.samples,
-    faults: lister.faults,
+    samples: builder.samples,
+    faults: builder.faults,
     validatesOnTraining: validationShare === 0,
   };
 }

@@ -1,13 +1,13 @@
 /** UPMC-Food-101: photographs of dishes with the page or the title they were found with. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../io/user_error.ts";
-import { cleanText, firstWords } from "../clean_text.ts";
-import { type CsvRow, readCsv } from "../csv.ts";
-import { InnerPaths } from "../inner_path.ts";
-import { BadRow, holdBack, labelOf, Lister, numbersOf, pathOf } from "../lister.ts";
-import type { Listing } from "../listing.ts";
-import { readAnyText } from "../text_file.ts";
+import { UserError } from "../../base/user_error.ts";
+import { cleanText, firstWords } from "../text/clean_text.ts";
+import { type CsvRow, readCsv } from "../../io/csv.ts";
+import { InnerPaths } from "../index/inner_path.ts";
+import { BadRow, holdBack, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import type { SampleIndex } from "../index/sample_index.ts";
+import { readAnyText } from "../../io/text_file.ts";
 import { FOOD_CLASSES } from "./food_classes.ts";
 
 export interface Food101Options {
@@ -40,7 +40,7 @@ const TITLES = { train: "texts/train_titles.csv", test: "texts/test_titles.csv" 
 const COLUMNS = ["id", "text", "annotation", "label"] as const;
 
 /** Lists the samples; texts are cleaned as published. Throws a UserError where the folder has neither layout. */
-export function listFood101(options: Food101Options): Listing {
+export function indexFood101(options: Food101Options): SampleIndex {
   const { root, validationSamples, splitSeed, maxWords } = options;
   const layout = options.layout === "auto" ? layoutOf(root) : options.layout;
   const text = options.text === "auto" ? (layout === "published" ? "page" : "title") : options.text;
@@ -49,14 +49,14 @@ export function listFood101(options: Food101Options): Listing {
   }
   const numbers = numbersOf(FOOD_CLASSES);
   const pages = new InnerPaths(join(root, "texts_txt"));
-  const lister = new Lister();
+  const builder = new IndexBuilder();
   const labels = new Map<string, string>();
   for (const split of ["train", "test"] as const) {
     const file = (layout === "published" ? PUBLISHED : TITLES)[split];
     const images = new InnerPaths(join(root, "images", split));
     const rows = readCsv(join(root, file));
     for (const { line, cells } of layout === "published" ? withoutHeader(rows, join(root, file)) : rows) {
-      lister.row({ file, row: line }, cells[0] ?? "", () => {
+      builder.row({ file, row: line }, cells[0] ?? "", () => {
         const { id, title, annotation, label } = layout === "published" ? published(cells) : titled(cells);
         const number = labelOf(annotation, numbers);
         if (label !== undefined) mustAgree(label, annotation, labels);
@@ -68,7 +68,7 @@ export function listFood101(options: Food101Options): Listing {
       });
     }
   }
-  holdBack(lister, "validation", {
+  holdBack(builder, "validation", {
     count: validationSamples,
     seed: splitSeed,
     key: "data.validation_samples",
@@ -77,8 +77,8 @@ export function listFood101(options: Food101Options): Listing {
     name: "food101",
     classes: FOOD_CLASSES,
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
-    samples: lister.samples,
-    faults: lister.faults,
+    samples: builder.samples,
+    faults: builder.faults,
     expected: { train: 60_085, validation: 5_000, test: 21_683 },
   };
 }

@@ -1,12 +1,12 @@
 /** N24News: the photograph of a New York Times article with its headline, caption, abstract or body. */
 import { join } from "node:path";
-import { UserError } from "../../io/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import { isJsonObject } from "../../io/strict_json.ts";
-import { cleanText, firstWords } from "../clean_text.ts";
-import { InnerPaths } from "../inner_path.ts";
-import { BadRow, labelOf, Lister, numbersOf, pathOf } from "../lister.ts";
-import type { Listing } from "../listing.ts";
-import { readUtf8 } from "../text_file.ts";
+import { cleanText, firstWords } from "../text/clean_text.ts";
+import { InnerPaths } from "../index/inner_path.ts";
+import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import type { SampleIndex } from "../index/sample_index.ts";
+import { readUtf8 } from "../../io/text_file.ts";
 
 export type N24Text = "headline" | "caption" | "abstract" | "body";
 
@@ -58,16 +58,16 @@ export const SECTIONS: readonly string[] = [
 const FILES = { train: "train", validation: "dev", test: "test" } as const;
 
 /** Lists the articles of `news/nytimes_{train,dev,test}.json` with `imgs/<image_id>.jpg`; an article's id is that of its image. */
-export function listN24News({ root, text, clean, maxWords }: N24NewsOptions): Listing {
+export function indexN24News({ root, text, clean, maxWords }: N24NewsOptions): SampleIndex {
   const numbers = numbersOf(SECTIONS);
   const images = new InnerPaths(join(root, "imgs"));
   const field = text === "body" ? "article" : text;
-  const lister = new Lister();
+  const builder = new IndexBuilder();
   for (const split of ["train", "validation", "test"] as const) {
     const file = `news/nytimes_${FILES[split]}.json`;
     for (const [index, article] of readList(join(root, file)).entries()) {
       const { image_id: id, section, [field]: raw } = isJsonObject(article) ? article : {};
-      lister.row({ file, row: index + 1 }, String(id ?? ""), () => {
+      builder.row({ file, row: index + 1 }, String(id ?? ""), () => {
         if (typeof id !== "string" || typeof section !== "string") {
           throw new BadRow("row", `must be an article with texts as "image_id" and "section"`);
         }
@@ -84,8 +84,8 @@ export function listN24News({ root, text, clean, maxWords }: N24NewsOptions): Li
     name: "n24news",
     classes: SECTIONS,
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
-    samples: lister.samples,
-    faults: lister.faults,
+    samples: builder.samples,
+    faults: builder.faults,
     expected: { train: 48_988, validation: 6_123, test: 6_124 },
   };
 }

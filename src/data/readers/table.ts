@@ -1,13 +1,13 @@
 /** A table of one's own: each modality is a column, or several. */
 import { basename, dirname } from "node:path";
-import { UserError } from "../../io/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
-import { firstWords } from "../clean_text.ts";
-import { InnerPaths } from "../inner_path.ts";
-import { BadRow, holdBack, labelOf, Lister, numbersOf, pathOf } from "../lister.ts";
-import type { Input, ListedModality, Listing } from "../listing.ts";
-import { featuresOf } from "../numbers.ts";
-import { keyOf } from "../random.ts";
+import { firstWords } from "../text/clean_text.ts";
+import { InnerPaths } from "../index/inner_path.ts";
+import { BadRow, holdBack, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import type { IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
+import { featuresOf } from "../index/numbers.ts";
+import { keyOf } from "../../base/random.ts";
 import { readTable, type TableRow, type TableRows } from "./table_rows.ts";
 
 /** Where a modality stands: a column of paths or texts, a column of lists of numbers (JSONL), or columns of numbers. */
@@ -50,7 +50,7 @@ const SPLITS: Readonly<Record<string, Split>> = {
  * Lists the rows of a CSV (with a header) or JSONL file. Images are paths relative to the file, below its folder.
  * Throws a UserError for a column that is not there. A validation or test split that the table lacks is drawn.
  */
-export function listTable(options: TableOptions): Listing {
+export function indexTable(options: TableOptions): SampleIndex {
   const table = readTable(options.file);
   checkColumns(options, table);
   const file = basename(options.file);
@@ -60,10 +60,10 @@ export function listTable(options: TableOptions): Listing {
   );
   const classes = options.classes ?? classesOf(table.rows, options);
   const numbers = numbersOf(classes);
-  const lister = new Lister();
+  const builder = new IndexBuilder();
   for (const row of table.rows) {
     const origin = { file, row: row.line };
-    lister.row(origin, idOf(row, options.id), () => ({
+    builder.row(origin, idOf(row, options.id), () => ({
       label: labelOf(plain(row.cell(options.label)), numbers),
       split: splitOf(row, options.split),
       inputs: Object.fromEntries(modalities.map(({ name, ...rest }): [string, Input] => {
@@ -74,8 +74,8 @@ export function listTable(options: TableOptions): Listing {
       })),
     }));
   }
-  drawMissing(lister, options);
-  return { name: "table", classes, modalities, samples: lister.samples, faults: lister.faults };
+  drawMissing(builder, options);
+  return { name: "table", classes, modalities, samples: builder.samples, faults: builder.faults };
 }
 
 function checkColumns({ file, modalities, label, split, id }: TableOptions, { columns }: TableRows): void {
@@ -93,7 +93,7 @@ function checkColumns({ file, modalities, label, split, id }: TableOptions, { co
   }
 }
 
-function describe(name: string, source: TableModality, { rows }: TableRows): ListedModality {
+function describe(name: string, source: TableModality, { rows }: TableRows): IndexedModality {
   if ("image" in source) return { name, kind: "image" };
   if ("text" in source) return { name, kind: "text" };
   const { features } = source;
@@ -155,12 +155,12 @@ function plain(cell: unknown): string {
 }
 
 /** Draws the test split, then the validation split, where no row is in it. */
-function drawMissing(lister: Lister, { testShare, validationShare, splitSeed }: TableOptions): void {
-  const whole = lister.samples.length;
+function drawMissing(builder: IndexBuilder, { testShare, validationShare, splitSeed }: TableOptions): void {
+  const whole = builder.samples.length;
   const shares = [["test", testShare], ["validation", validationShare]] as const;
-  const missing = shares.filter(([split]) => !lister.samples.some((sample) => sample.split === split));
+  const missing = shares.filter(([split]) => !builder.samples.some((sample) => sample.split === split));
   for (const [split, share] of missing) {
     const seed = keyOf(splitSeed, split === "test" ? 1 : 0);
-    holdBack(lister, split, { count: Math.round(share * whole), seed, key: `data.${split}_share` });
+    holdBack(builder, split, { count: Math.round(share * whole), seed, key: `data.${split}_share` });
   }
 }

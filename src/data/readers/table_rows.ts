@@ -1,9 +1,9 @@
 /** The rows of a table: CSV with a header, or one JSON object a line. */
-import { UserError } from "../../io/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import { isJsonObject, parseStrictJson } from "../../io/strict_json.ts";
-import { readCsv } from "../csv.ts";
-import { BadRow } from "../lister.ts";
-import { readUtf8 } from "../text_file.ts";
+import { readCsv } from "../../io/csv.ts";
+import { BadRow } from "../index/index_builder.ts";
+import { readUtf8 } from "../../io/text_file.ts";
 
 export interface TableRow {
   /** From 1. */

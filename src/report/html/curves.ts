@@ -1,7 +1,7 @@
 /** What changes over the epochs of a run. */
 import * as Plot from "@observablehq/plot";
-import type { PairShares } from "../../train/metrics.ts";
-import type { EpochRecord } from "../../train/records.ts";
+import type { PairShares } from "../../metrics/metrics.ts";
+import type { EpochRecord } from "../../runs/records.ts";
 import { draw, type Figure, type LegendEntry, type Row } from "./figure.ts";
 import { colour } from "./palette.ts";
 

@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { resolve } from "node:path";
 import * as z from "zod";
 import { readJsonFile } from "../../io/json_file.ts";
-import { UserError } from "../../io/user_error.ts";
+import { UserError } from "../../base/user_error.ts";
 import { consistency, type CurvePoint, curves, KINDS } from "./curves.ts";
 import { draw, type Figure } from "./figure.ts";
 import { colour } from "./palette.ts";

@@ -1,7 +1,7 @@
 /** Figures: a drawing, and the rows it shows. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { csvCell } from "../../data/csv.ts";
+import { csvCell } from "../../io/csv.ts";
 import { escapeHtml } from "./markup.ts";
 import { LIGHT, withColours } from "./palette.ts";
 

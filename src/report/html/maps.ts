@@ -1,7 +1,7 @@
 /** Where representations lie: t-SNE of the unimodal ones together and of the fused ones, the paper's Figures 4 and 5. */
 import * as Plot from "@observablehq/plot";
-import { keyOf, Random } from "../../data/random.ts";
-import type { PredictionTable } from "../../train/prediction_table.ts";
+import { keyOf, Random } from "../../base/random.ts";
+import type { PredictionTable } from "../../runs/predictions.ts";
 import type { Representations } from "../../train/representations.ts";
 import { draw, type Figure, type Row } from "./figure.ts";
 import { colour, COLOURS } from "./palette.ts";

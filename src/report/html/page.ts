@@ -1,10 +1,10 @@
 /** A report as one HTML file that needs nothing else. */
-import type { Evaluation } from "../../train/records.ts";
+import type { Evaluation } from "../../runs/records.ts";
 import { MEASURES } from "../console.ts";
 import { formatShare } from "../units.ts";
 import { byGroup, experimentFigures, type GroupedRun, spreadOf } from "./experiment_report.ts";
 import type { Figure } from "./figure.ts";
-import type { Gallery } from "./gallery.ts";
+import type { SampleStore } from "./samples.ts";
 import { html, Markup } from "./markup.ts";
 import styles from "./page.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
@@ -26,7 +26,7 @@ export interface Page {
 export function reportPage(
   title: string,
   runs: readonly { readonly group: string; readonly view: RunReport }[],
-  gallery: Gallery,
+  gallery: SampleStore,
   { isExperiment = false, notes = [], now = new Date() }: {
     isExperiment?: boolean;
     notes?: readonly string[];
@@ -79,7 +79,7 @@ function document(title: string, body: Markup, data: unknown): string {
 }
 
 /** What the script needs: samples, and what the heads of each run answered for them. */
-function pageData(runs: readonly { readonly view: RunReport }[], gallery: Gallery): unknown {
+function pageData(runs: readonly { readonly view: RunReport }[], gallery: SampleStore): unknown {
   const answersOf = ({ table, source }: RunReport) =>
     Object.fromEntries((table?.ids ?? []).flatMap((id, row) => {
       const number = gallery.find(source, id);

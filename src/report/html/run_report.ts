@@ -1,19 +1,19 @@
 /** What a report says of one run. */
 import { basename, join, resolve } from "node:path";
-import type { DataSet } from "../../data/data_set.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import { visitedSamples } from "../../data/epoch.ts";
-import type { RunConfig } from "../../train/config.ts";
-import { exists } from "../../train/files.ts";
+import type { RunConfig } from "../../config/run_config.ts";
+import { exists } from "../../io/files.ts";
 import type { Learner } from "../../train/learner.ts";
-import { visitOf } from "../../train/learning.ts";
-import { type PredictionTable, readPredictions } from "../../train/prediction_table.ts";
-import type { EpochRecord, Evaluation } from "../../train/records.ts";
+import { visitOf } from "../../train/gradient_step.ts";
+import { type PredictionTable, readPredictions } from "../../runs/predictions.ts";
+import type { EpochRecord, Evaluation } from "../../runs/records.ts";
 import { represent } from "../../train/representations.ts";
-import { type Environment, RunFolder } from "../../train/run_folder.ts";
-import { classFigure, confusionFigure, findTurns, type Turns } from "./answers.ts";
+import { type Environment, RunFolder } from "../../runs/run_folder.ts";
+import { classFigure, confusionFigure, findTurns, type Turns } from "./predictions.ts";
 import { curveFigures } from "./curves.ts";
 import type { Figure } from "./figure.ts";
-import type { Gallery } from "./gallery.ts";
+import type { SampleStore } from "./samples.ts";
 import { drawRows, mapFigures } from "./maps.ts";
 
 /** A run as its folder tells of it. */
@@ -39,10 +39,10 @@ export interface RunReport extends RunView {
 }
 
 /** The model and the data of a run, or why they cannot be had. */
-export type Source = { readonly learner: Learner; readonly data: DataSet } | { readonly missing: string };
+export type Source = { readonly learner: Learner; readonly data: Dataset } | { readonly missing: string };
 
 export interface LookOptions {
-  readonly gallery: Gallery;
+  readonly gallery: SampleStore;
   /** Points of a map, at most. */
   readonly most: number;
   /** Draws the samples of maps. */
@@ -97,7 +97,7 @@ async function maps(
   { key, run, source }: RunView,
   table: PredictionTable,
   { rescued, ruined }: Turns,
-  { learner, data }: { learner: Learner; data: DataSet },
+  { learner, data }: { learner: Learner; data: Dataset },
   { gallery, most, seed, signal }: LookOptions,
 ): Promise<Figure[] | undefined> {
   const { weights } = run.checkpoints.loadBest();
@@ -128,7 +128,7 @@ async function maps(
 function differs(
   { ids, labels, classes }: PredictionTable,
   config: RunConfig,
-  data: DataSet,
+  data: Dataset,
 ): string | undefined {
   const visited = visitedSamples(data.count("test"), config.training.evaluation_batch, visitOf(config));
   if (visited !== ids.length) {

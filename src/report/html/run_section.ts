@@ -1,16 +1,16 @@
 /** The section of a page on one run. */
-import type { PredictionTable } from "../../train/prediction_table.ts";
-import type { Evaluation } from "../../train/records.ts";
+import type { PredictionTable } from "../../runs/predictions.ts";
+import type { Evaluation } from "../../runs/records.ts";
 import { MEASURES } from "../console.ts";
 import { formatCount, formatSeconds, formatShare } from "../units.ts";
-import { patterns } from "./answers.ts";
+import { patterns } from "./predictions.ts";
 import { KINDS } from "./curves.ts";
-import type { Gallery } from "./gallery.ts";
+import type { SampleStore } from "./samples.ts";
 import { html, type Markup } from "./markup.ts";
 import { figuresMarkup, notesMarkup, table } from "./parts.ts";
 import { type RunReport, SHOWN_TURNS } from "./run_report.ts";
 
-export function runSection(report: RunReport, gallery: Gallery, isOneOfMany: boolean): Markup {
+export function runSection(report: RunReport, gallery: SampleStore, isOneOfMany: boolean): Markup {
   const { key, title, run, evaluation, figures, notes, table: predictions } = report;
   return html`<section id="${key}" aria-labelledby="${key}-title">
 <h2 id="${key}-title">${isOneOfMany ? title : "Run"}</h2>
@@ -68,7 +68,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
   const pairNames = Object.keys(pairs);
   return html`${
     table(
-      `Measures of the ${split} split, ${formatCount(samples)} samples`,
+      `TrainingMetrics of the ${split} split, ${formatCount(samples)} samples`,
       ["head", ...measures.map(([, name]) => name), "loss"],
       heads.map((head) => [
         head,
@@ -88,7 +88,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
 function turnsMarkup(
   { key, turns, source }: RunReport,
   predictions: PredictionTable,
-  gallery: Gallery,
+  gallery: SampleStore,
 ): Markup {
   const { heads, classes, labels, predicted, ids } = predictions;
   const fused = heads.at(-1)!;

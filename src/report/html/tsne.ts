@@ -1,7 +1,7 @@
 /** Maps of vectors on the plane. */
 import { TSNE } from "@keckelt/tsne";
-import { keyOf, Random } from "../../data/random.ts";
-import { pause, throwIfInterrupted } from "../../train/interrupt.ts";
+import { keyOf, Random } from "../../base/random.ts";
+import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 
 const STEPS = 500;
 const PERPLEXITY = 30;

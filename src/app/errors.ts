@@ -1,0 +1,33 @@
+/** From what went wrong to a line and an exit status. */
+import { CommanderError } from "commander";
+import { AdapterError } from "../gpu/adapter.ts";
+import { UserError } from "../base/user_error.ts";
+import { Interrupted } from "../base/interrupt.ts";
+
+/** A check that found something: no mistake in the command, so the status is 1. */
+export class CheckFailed extends Error {
+  override name = "CheckFailed";
+}
+
+export const EXIT = { ok: 0, unexpected: 1, usage: 2, interrupted: 130 } as const;
+
+/** The line to show, if any, and the exit status: 2 for what the user can mend, 130 when interrupted, else 1. */
+export function describeError(error: unknown): { line: string | undefined; status: number } {
+  if (error instanceof CommanderError) {
+    // Help and version have been printed.
+    if (error.exitCode === 0) return { line: undefined, status: EXIT.ok };
+    if (error.code === "commander.help") return { line: undefined, status: EXIT.usage };
+    return { line: oneLine(error.message.replace(/^error: /, "")), status: EXIT.usage };
+  }
+  if (error instanceof UserError || error instanceof AdapterError) {
+    return { line: oneLine(error.message), status: EXIT.usage };
+  }
+  if (error instanceof CheckFailed) return { line: oneLine(error.message), status: EXIT.unexpected };
+  if (error instanceof Interrupted) return { line: oneLine(error.message), status: EXIT.interrupted };
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { line: `${oneLine(message)} (unexpected; --debug shows the trace)`, status: EXIT.unexpected };
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " ");
+}

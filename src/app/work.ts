@@ -1,0 +1,160 @@
+/** One stretch of work on a run, from its start or resumption to its end: what `train` and `experiment` share. */
+import { join } from "node:path";
+import type { Dataset } from "../data/dataset.ts";
+import type { Fault } from "../data/index/sample_index.ts";
+import { faultyRows } from "../data/index/verify.ts";
+import type { DeviceKind } from "../gpu/adapter.ts";
+import { Gpu } from "../gpu/gpu.ts";
+import type { DownloadProgress } from "../io/hub.ts";
+import { UserError } from "../base/user_error.ts";
+import { loadData } from "../build/load_dataset.ts";
+import type { RunConfig } from "../config/run_config.ts";
+import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
+import { predictionsCsv } from "../train/evaluation.ts";
+import { Learner } from "../train/learner.ts";
+import { type PresetName, PRESETS } from "../config/presets.ts";
+import { describePlans } from "../tuning/plan_cache.ts";
+import { type Chosen, findPretrained, keepEncoderFiles } from "../build/pretrained.ts";
+import { loadPretrained } from "../train/load_pretrained.ts";
+import type { Evaluation, Observer } from "../runs/records.ts";
+import { RunFolder, type Session } from "../runs/run_folder.ts";
+import { readSkipped, writeSkipped } from "../runs/skipped.ts";
+import { evaluateBest, train } from "../train/trainer.ts";
+import { openDevice } from "./open_device.ts";
+import type { StartUp } from "./start_up.ts";
+
+/** A run that is to be made. */
+export interface NewRun extends Chosen {
+  readonly out: string;
+}
+
+export interface WorkOptions {
+  /** The device, or which one to open for this work alone. */
+  readonly device: DeviceKind | Gpu;
+  readonly observer: Observer;
+  readonly downloads: DownloadProgress;
+  /** Of the program so far; where it is of interest how long the first step took to come. */
+  readonly startUp?: StartUp;
+  /** Where a new run shall be trained without the faults of its data. */
+  readonly findFaults?: (config: RunConfig, note: (message: string) => void) => Promise<readonly Fault[]>;
+  /** What a run is to see of its data; all of it if not given. */
+  readonly limit?: (data: Dataset) => Dataset;
+}
+
+/** The configuration to begin with and its name: that of the data where they are not the emoji. */
+export function beginningOf(
+  preset: PresetName | undefined,
+  data: string | undefined,
+  settings: readonly string[],
+): { name: string; config: RunConfig } {
+  const choice = data === undefined ? undefined : parseDataChoice(data);
+  if (choice === undefined || choice.name === "emoji") {
+    const name = preset ?? "emoji";
+    return { name, config: PRESETS[name] };
+  }
+  if (preset !== undefined) {
+    throw new UserError(`--preset is for the emoji: --data ${choice.name} has its own`);
+  }
+  return { name: choice.name, config: dataPreset(choice, settings) };
+}
+
+export class Work implements Disposable {
+  readonly run: RunFolder;
+  readonly data: Dataset;
+  readonly learner: Learner;
+  readonly #options: WorkOptions;
+  readonly #session: Session;
+  readonly #begin: number;
+  /** Device, data and model. */
+  readonly #held: DisposableStack;
+
+  private constructor(
+    run: RunFolder,
+    data: Dataset,
+    learner: Learner,
+    { options, begin, held }: { options: WorkOptions; begin: number; held: DisposableStack },
+  ) {
+    this.run = run;
+    this.data = data;
+    this.learner = learner;
+    this.#options = options;
+    this.#begin = begin;
+    this.#held = held;
+    const plans = describePlans(learner.gpu);
+    this.#session = {
+      started: new Date(Date.now() - (performance.now() - begin)).toISOString(),
+      adapter: learner.gpu.name,
+      adapter_class: learner.gpu.adapterClass,
+      seconds: 0,
+      ...(plans && { tuned_plans: plans }),
+    };
+  }
+
+  /** Opens device, data and model, and makes the folder of a new run. Whoever calls must dispose the work. */
+  static async begin(begun: NewRun | RunFolder, options: WorkOptions): Promise<Work> {
+    const { device, observer, downloads, startUp, findFaults, limit = (data) => data } = options;
+    const begin = performance.now();
+    const resumed = begun instanceof RunFolder ? begun : undefined;
+    const chosen = begun instanceof RunFolder ? undefined : begun;
+    const { config } = begun;
+    const note = (message: string) => observer.note(message);
+    using held = new DisposableStack();
+    const gpu = device instanceof Gpu ? device : await openDevice(device, note);
+    if (gpu !== device) held.defer(() => gpu.destroy());
+    startUp?.lap("device");
+    const filesOf = (modality: string) => chosen?.folders.get(modality) ?? resumed!.encoderFolder(modality);
+    const bad = resumed === undefined ? await findFaults?.(config, note) : undefined;
+    const skipped = resumed !== undefined ? readSkipped(resumed) : faultyRows(bad ?? []);
+    const all = await loadData(config, filesOf, note, skipped);
+    held.defer(() => all.close?.());
+    const data = limit(all);
+    startUp?.lap("data");
+    const learner = new Learner(gpu, config, data);
+    held.defer(() => learner.dispose());
+    // A run that was cut before it saved anything begins anew, from the pretrained weights where it has some.
+    const isNew = resumed?.checkpoints.lastState() === undefined;
+    const folders = chosen?.folders ??
+      (isNew ? await findPretrained(config, downloads) : new Map<string, string>());
+    await loadPretrained(learner, folders, note);
+    const run = resumed ?? RunFolder.create(chosen!.out, learner.config);
+    if (chosen) keepEncoderFiles(run, chosen.folders);
+    if (bad !== undefined) {
+      writeSkipped(run, bad);
+      note(`Skipped     ${bad.length} samples or rows, listed in ${join(run.path, "skipped.csv")}`);
+    }
+    note(`Run         ${run.path}${resumed === undefined ? "" : " (resumed)"}`);
+    observer.planned(learner.plan(data));
+    startUp?.lap("model");
+    const work = new Work(run, data, learner, { options, begin, held: held.move() });
+    work.#writeSession();
+    return work;
+  }
+
+  /** Trains what is left, then tests the weights and writes the results. `signal` ends it early by an `Interrupted`. */
+  async trainAndTest(signal: AbortSignal): Promise<Evaluation> {
+    const { run, data, learner } = this;
+    const { observer, startUp } = this.#options;
+    const started = () => {
+      if (startUp === undefined) return;
+      startUp.lap("first step");
+      this.#session.startup_seconds = Number(startUp.seconds.toFixed(1));
+      observer.note(startUp.line);
+    };
+    const { epoch, ended, best } = await train({ learner, data, run, observer, signal, started });
+    observer.note(`Training ended after ${epoch} epochs (${ended}); the best was epoch ${best!.epoch}`);
+    const { evaluation, predictions } = await evaluateBest({ learner, data, run, signal }, "test");
+    run.writeResults(evaluation, predictionsCsv(predictions, data));
+    return evaluation;
+  }
+
+  /** Writes down how long it took, and frees what was opened for this work. */
+  [Symbol.dispose](): void {
+    using _ = this.#held;
+    this.#writeSession();
+  }
+
+  #writeSession(): void {
+    const seconds = Math.round((performance.now() - this.#begin) / 100) / 10;
+    this.run.writeSession({ ...this.#session, seconds });
+  }
+}

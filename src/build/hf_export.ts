@@ -1,0 +1,90 @@
+/** Writes encoders as `transformers` loads them. */
+import { join } from "node:path";
+import type { ImageNormalisation } from "../ops/image.ts";
+import { reason } from "../io/file_bytes.ts";
+import type { EncoderConfig, ModelType } from "./hf_config.ts";
+import { writeJsonFile } from "../io/json_file.ts";
+import { type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
+import { UserError } from "../base/user_error.ts";
+
+const CLASSES: Readonly<Record<ModelType, string>> = {
+  vit: "ViTModel",
+  bert: "BertModel",
+  roberta: "RobertaModel",
+};
+/** What `transformers` asks of a safetensors file. */
+const METADATA = { format: "pt" };
+/** Pillow's number for bilinear. */
+const BILINEAR = 2;
+
+export interface EncoderExport {
+  readonly config: EncoderConfig;
+  /** Holds the encoder's weights, each under `prefix` and its name. */
+  readonly weights: TensorFile;
+  /** With its full stop, such as `text.`; empty for none. */
+  readonly prefix: string;
+  /** Files of JSON to write beside, by name, such as `tokenizer.json`. */
+  readonly companions?: Readonly<Record<string, object>>;
+}
+
+/**
+ * Writes a folder for `AutoModel.from_pretrained`: config.json, model.safetensors and the companions. Throws a UserError
+ * where something cannot be written, or there are no weights under the prefix.
+ */
+export function exportEncoder(
+  folder: string,
+  { config, weights, prefix, companions = {} }: EncoderExport,
+): void {
+  const tensors = readTensors(weights, prefix);
+  makeFolder(folder);
+  const { dense_initializer: _, ...fields } = config; // ours alone
+  writeJsonFile(join(folder, "config.json"), {
+    architectures: [CLASSES[config.model_type]],
+    ...fields,
+    ...(config.model_type !== "vit" && { position_embedding_type: "absolute" }),
+    torch_dtype: "float32",
+  });
+  writeSafetensors(join(folder, "model.safetensors"), tensors, METADATA);
+  for (const [name, value] of Object.entries(companions)) writeJsonFile(join(folder, name), value);
+}
+
+/** Writes the tensors under a prefix, by their names after it, as one file; for what is no model of Hugging Face's. */
+export function exportTensors(path: string, weights: TensorFile, prefix: string): void {
+  writeSafetensors(path, readTensors(weights, prefix), METADATA);
+}
+
+/** A `preprocessor_config.json` for images of this size, as the encoder sees them. */
+export function preprocessorConfig(side: number, { mean, std }: ImageNormalisation): object {
+  return {
+    image_processor_type: "ViTImageProcessor",
+    do_resize: true,
+    size: { height: side, width: side },
+    resample: BILINEAR,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: mean,
+    image_std: std,
+  };
+}
+
+/** Makes a folder, and those around it. Throws a UserError where that is not possible. */
+export function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new UserError(`Cannot make ${path}: ${reason(error)}`);
+  }
+}
+
+function readTensors(weights: TensorFile, prefix: string): Record<string, TensorToStore> {
+  const tensors: Record<string, TensorToStore> = {};
+  for (const [key, { shape }] of weights.tensors) {
+    if (!key.startsWith(prefix)) continue;
+    tensors[key.slice(prefix.length)] = { dtype: "F32", shape, data: weights.readFloat32(key) };
+  }
+  if (Object.keys(tensors).length === 0) {
+    throw new UserError(`There are no tensors "${prefix}…" in ${weights.path}`);
+  }
+  return tensors;
+}

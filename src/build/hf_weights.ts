@@ -1,0 +1,96 @@
+/** Gives an encoder the weights of a checkpoint. */
+import type { Parameter } from "../nn/parameter.ts";
+import type { Parameters } from "../nn/parameters.ts";
+import { sameShape, showShape } from "../tensor/shape.ts";
+import type { EncoderConfig } from "./hf_config.ts";
+import { matchNames } from "./hf_names.ts";
+import { resizePositions } from "../models/encoders/positions.ts";
+import type { TensorFile } from "../io/safetensors.ts";
+import { UserError } from "../base/user_error.ts";
+
+const POSITIONS = "embeddings.position_embeddings";
+/** Names that an error lists, of each kind. */
+const LISTED = 8;
+/** Bytes on their way to the device at once. */
+const IN_FLIGHT = 64 * 2 ** 20;
+
+export interface LoadOptions {
+  /** Told what was changed to make the weights fit. */
+  readonly warn?: (message: string) => void;
+}
+
+/**
+ * Overwrites the parameters below `prefix` (such as `text`, or empty for all), those of an encoder of `config`, by a
+ * checkpoint's, tensor by tensor. Position embeddings for images of another size are interpolated. Throws a UserError
+ * listing tensors that are missing, unexpected or of another shape, before anything is written.
+ */
+export async function loadEncoderWeights(
+  parameters: Parameters,
+  prefix: string,
+  checkpoint: TensorFile,
+  config: EncoderConfig,
+  { warn = () => {} }: LoadOptions = {},
+): Promise<void> {
+  const own = ownParameters(parameters, prefix);
+  const { keys, missing, unexpected } = matchNames(config.model_type, own.keys(), checkpoint.tensors.keys());
+  const sides = new Map<string, number>(); // of tables of positions that are to be resized
+  const misshapen: string[] = [];
+  for (const [name, key] of keys) {
+    const { shape } = own.get(name)!;
+    const stored = checkpoint.tensors.get(key)!.shape;
+    if (sameShape(stored, shape)) continue;
+    const side = config.model_type === "vit" && name === POSITIONS
+      ? sideOf(stored, config.hidden_size)
+      : undefined;
+    if (side === undefined) misshapen.push(`${key} is ${showShape(stored)}, not ${showShape(shape)}`);
+    else sides.set(name, side);
+  }
+  refuse(`Cannot load ${checkpoint.path} as a ${config.model_type}`, { missing, unexpected, misshapen });
+
+  let sent = 0;
+  for (const [name, parameter] of own) {
+    const stored = checkpoint.readFloat32(keys.get(name)!);
+    const from = sides.get(name);
+    if (from === undefined) parameters.write(parameter.name, stored);
+    else {
+      const { image_size, patch_size, hidden_size: width } = config as Extract<
+        EncoderConfig,
+        { model_type: "vit" }
+      >;
+      const to = image_size / patch_size;
+      warn(`Position embeddings of ${from} x ${from} patches were interpolated to ${to} x ${to}`);
+      parameters.write(parameter.name, resizePositions(stored, { from, to, width }));
+    }
+    sent += stored.byteLength;
+    if (sent < IN_FLIGHT) continue;
+    await parameter.value.gpu.read([]); // what was sent stays in memory until the device has taken it
+    sent = 0;
+  }
+}
+
+/** Parameters below a prefix, by their names without it. */
+function ownParameters(parameters: Parameters, prefix: string): Map<string, Parameter> {
+  const start = prefix === "" ? "" : `${prefix}.`;
+  const own = new Map<string, Parameter>();
+  for (const parameter of parameters) {
+    if (parameter.name.startsWith(start)) own.set(parameter.name.slice(start.length), parameter);
+  }
+  if (own.size === 0) throw new RangeError(`Cannot load an encoder at "${prefix}": it has no parameters`);
+  return own;
+}
+
+/** Patches along a side of the square that a table [1, 1 + side², width] is for; undefined where it is for none. */
+function sideOf(shape: readonly number[], width: number): number | undefined {
+  const side = Math.sqrt((shape[1] ?? 0) - 1);
+  const fits = shape.length === 3 && shape[0] === 1 && shape[2] === width && side >= 1 &&
+    Number.isInteger(side);
+  return fits ? side : undefined;
+}
+
+function refuse(what: string, wrong: Readonly<Record<string, readonly string[]>>): void {
+  const parts = Object.entries(wrong).filter(([, names]) => names.length > 0).map(([kind, names]) => {
+    const more = names.length > LISTED ? `, and ${names.length - LISTED} more` : "";
+    return `${kind}: ${names.slice(0, LISTED).join(", ")}${more}`;
+  });
+  if (parts.length > 0) throw new UserError(`${what}: tensors are ${parts.join("; ")}`);
+}

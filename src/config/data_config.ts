@@ -1,0 +1,117 @@
+/** The configuration of data sets. */
+import * as z from "zod";
+import { UserError } from "../base/user_error.ts";
+import type { TableModality } from "../data/readers/table.ts";
+import { RESERVED } from "../models/multimodal_classifier.ts";
+import { count, rate, share, whole } from "./values.ts";
+
+/** How images and texts are made ready. */
+const inputs = {
+  image_size: count,
+  /** Bytes become (byte / 255 - mean) / std, by channel. */
+  image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.5, 0.5, 0.5]),
+  image_std: z.tuple([rate, rate, rate]).default([0.5, 0.5, 0.5]),
+  max_tokens: whole.min(3),
+  /** How strongly training samples are varied; see `Augmentation`. */
+  flip: share,
+  shift: share,
+  scale: z.number().min(0),
+  brightness: share,
+  contrast: share,
+  saturation: share,
+  word_dropout: share.lt(1),
+};
+
+/** Of what a data set does not split itself: the same in every run, so that runs of other seeds can be compared. */
+const split_seed = whole.min(0);
+const drawn = share.gt(0).lt(1);
+
+const column = z.string().min(1);
+const features = z.union([column, z.array(column).min(1)], { error: "a column or a list of columns" });
+const tableModality = z.union([
+  z.strictObject({ image: column }),
+  z.strictObject({ text: column }),
+  z.strictObject({ features }),
+], { error: '{"image": COLUMN}, {"text": COLUMN} or {"features": [COLUMNS]}' });
+
+export const dataSchema = z.discriminatedUnion("name", [
+  z.strictObject({ name: z.literal("emoji"), labels: z.enum(["group", "subgroup"]), ...inputs }),
+  z.strictObject({
+    name: z.literal("food101"),
+    root: z.string(),
+    /** Which files there are and which texts are read; see `Food101Options`. */
+    layout: z.enum(["auto", "published", "titles"]),
+    text: z.enum(["auto", "page", "title"]),
+    /** Drawn from the training samples. */
+    validation_samples: count,
+    split_seed,
+    ...inputs,
+  }),
+  z.strictObject({
+    name: z.literal("n24news"),
+    root: z.string(),
+    text: z.enum(["headline", "caption", "abstract", "body"]),
+    ...inputs,
+    /** Null for the length published for the kind of text. */
+    max_tokens: inputs.max_tokens.nullable(),
+  }),
+  z.strictObject({
+    name: z.literal("features"),
+    root: z.string(),
+    /** Of the training samples; 0 learns from all of them, and then validation on the same samples decides nothing. */
+    validation_share: share.lt(1),
+    split_seed,
+  }),
+  z.strictObject({
+    name: z.literal("table"),
+    file: z.string(),
+    /** Modalities by name, and in short those named "image", "text" and "features". */
+    modalities: z.record(z.string(), tableModality).default({}),
+    image: column.optional(),
+    text: column.optional(),
+    features: features.optional(),
+    label: column,
+    split: column.nullable(),
+    id: column.nullable(),
+    classes: z.array(z.string().min(1)).min(1).nullable(),
+    /** Of all rows, where the table has none for validation or test. */
+    validation_share: drawn,
+    test_share: drawn,
+    split_seed,
+    ...inputs,
+  }),
+]);
+
+export type DataConfig = z.infer<typeof dataSchema>;
+export type DataName = DataConfig["name"];
+/** A data set of images and texts. */
+export type InputsConfig = Exclude<DataConfig, { readonly name: "features" }>;
+
+export function hasInputs(data: DataConfig): data is InputsConfig {
+  return data.name !== "features";
+}
+
+type TableConfig = Extract<DataConfig, { readonly name: "table" }>;
+
+/** The modalities of a table, the short forms among them. Throws a UserError where there is none, or a name stands twice. */
+export function tableModalities(data: TableConfig): Record<string, TableModality> {
+  const { image, text, features } = data;
+  const short: Record<string, TableModality> = {
+    ...(image !== undefined && { image: { image } }),
+    ...(text !== undefined && { text: { text } }),
+    ...(features !== undefined && { features: { features } }),
+  };
+  for (const name of Object.keys(data.modalities)) {
+    if (!/^[A-Za-z]\w*$/.test(name) || RESERVED.includes(name)) {
+      throw new UserError(
+        `"data.modalities.${name}": a name is of letters, digits and _, and none of ${RESERVED.join(", ")}`,
+      );
+    }
+    if (name in short) throw new UserError(`"data.modalities.${name}" and "data.${name}" are both given`);
+  }
+  const all = { ...short, ...data.modalities };
+  if (Object.keys(all).length > 0) return all;
+  throw new UserError(
+    `${data.file}: say which columns to use, such as --set data.image=path data.text=title data.label=category`,
+  );
+}

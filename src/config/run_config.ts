@@ -1,0 +1,201 @@
+/** The configuration of a run: its schema, and presets with overrides. */
+import * as z from "zod";
+import { UserError } from "../base/user_error.ts";
+import { METHODS } from "../models/methods/methods.ts";
+import { allowedAt, explain } from "./explain.ts";
+import { count, decay, rate, share, whole } from "./values.ts";
+import { dataSchema, hasInputs } from "./data_config.ts";
+import { encoderSchema } from "./encoder_config.ts";
+import { nearest } from "../base/nearest.ts";
+import { semanticsSchema } from "./semantics.ts";
+
+const configSchema = z.strictObject({
+  /** Of weights, order, augmentation and dropout. */
+  seed: whole.min(0),
+  /** One of `METHODS`, or the name of a modality, which is then all that is learned from. */
+  method: z.string(),
+  semantics: semanticsSchema.prefault({}),
+  data: dataSchema,
+  model: z.strictObject({
+    /** By the name of the modality. */
+    encoders: z.record(z.string(), encoderSchema),
+    head: z.strictObject({ hidden_size: count, dropout: share.lt(1) }),
+    /** λ and τ of the loss. */
+    contrast_weight: z.number().min(0),
+    contrast_temperature: rate,
+    /** Of unis-mmc: false takes semi-positive pairs out of the numerator; they stay in the denominator. */
+    semi_positive: z.boolean().default(true),
+    /** Of unis-mmc: false takes negative pairs out of the denominator. */
+    negative: z.boolean().default(true),
+    /** Of unsup-mmc and sup-mmc: the mean of the contrasts both ways between two modalities, not of the first's alone. */
+    symmetric: z.boolean().default(false),
+    /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
+    checkpointing: z.boolean().default(false),
+  }),
+  optimizer: z.strictObject({
+    encoder_learning_rate: rate,
+    head_learning_rate: rate,
+    /** Rates of single encoders, by the name of the modality. */
+    learning_rates: z.record(z.string(), rate),
+    /** L2, as in torch's Adam; none for biases and norms. */
+    weight_decay: decay,
+    /** That of single parts: an encoder, by the name of its modality, or "heads". */
+    weight_decays: z.record(z.string(), decay).default({}),
+    beta1: share.lt(1),
+    beta2: share.lt(1),
+    epsilon: rate,
+    /** Optimizer steps over which the rates rise to their values; 0 for none. */
+    warmup_steps: whole.min(0),
+    /** After that: lower on a plateau (see there), down to 0 along half a cosine at the last step, or constant. */
+    schedule: z.enum(["plateau", "cosine", "constant"]).default("plateau"),
+    /** A step's gradient that is longer, over all parameters together, is shortened to it; null for never. */
+    max_gradient_norm: rate.nullable().default(null),
+  }),
+  /** For schedule "plateau": reduces the learning rates when the validation accuracy has not risen for more than `patience` epochs. */
+  plateau: z.strictObject({
+    factor: z.number().gt(0).lt(1),
+    patience: whole.min(0),
+    /** The share of the best by which an accuracy must beat it. */
+    threshold: share.lt(1),
+    /** No rate falls below. */
+    minimum_learning_rate: z.number().min(0),
+  }),
+  training: z.strictObject({
+    epochs: count,
+    /** Samples that go through the model at once; their gradients are averaged over a batch. "auto": what memory allows. */
+    micro_batch: z.union([count, z.literal("auto")], { error: 'a whole number, at least 1, or "auto"' }),
+    /** Bytes that "auto" may use in all; null for a default by adapter, see memory_plan.ts. */
+    memory_limit: count.nullable().default(null),
+    batch: count,
+    evaluation_batch: count,
+    /** Of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
+    precision: z.enum(["f32", "f16"]).default("f32"),
+    /** Epochs without a better validation accuracy after which training ends. */
+    early_stopping: count,
+    /** Which weights are tested: of the epoch best in validation, or of the last, which then none ends early. */
+    keep: z.enum(["best", "last"]).default("best"),
+  }),
+});
+
+export type RunConfig = z.infer<typeof configSchema>;
+/** With the micro-batch settled. */
+export type SettledConfig = RunConfig & { readonly training: { readonly micro_batch: number } };
+
+/** Settings of the model that some methods alone heed, and their values that do nothing. */
+const HEEDED = {
+  semi_positive: { idle: true, by: ["unis-mmc"] },
+  negative: { idle: true, by: ["unis-mmc"] },
+  symmetric: { idle: false, by: ["unsup-mmc", "sup-mmc"] },
+} as const;
+
+/** True where the first weights of a modality's encoder are loaded, not drawn. */
+export function isPretrained({ model }: RunConfig, modality: string): boolean {
+  const encoder = model.encoders[modality];
+  return encoder !== undefined && "pretrained" in encoder && encoder.pretrained !== undefined;
+}
+
+/** Checks a configuration, e.g. one read from a file. Throws a UserError naming `source`, the key and what is expected. */
+export function parseConfig(value: unknown, source: string): RunConfig {
+  const result = configSchema.safeParse(value);
+  if (!result.success) {
+    throw new UserError(`${source}: ${explain(configSchema, result.error.issues[0]!, value)}`);
+  }
+  checkTogether(result.data, source);
+  return result.data;
+}
+
+/**
+ * A preset with settings changed by dotted keys, `optimizer.weight_decay=0`; later ones win. Values are read as JSON
+ * where they are JSON, else as text. Throws a UserError for what is no setting, naming `source`.
+ */
+export function withSettings(preset: RunConfig, settings: readonly string[], source = "--set"): RunConfig {
+  const config = structuredClone(preset);
+  for (const setting of settings) {
+    const at = setting.indexOf("=");
+    if (at < 1) throw new UserError(`--set takes key=value, such as training.epochs=5, got "${setting}"`);
+    setKey(config, setting.slice(0, at), parseValue(setting.slice(at + 1)), source);
+  }
+  return parseConfig(config, source);
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function setKey(config: object, path: string, value: unknown, source: string): void {
+  const keys = path.split(".");
+  let group = config as Record<string, unknown>;
+  for (const [depth, key] of keys.entries()) {
+    if (!/^[a-z][\w-]*$/i.test(key)) {
+      throw new UserError(`${source}: "${path}" is no key; ${allowedAt(configSchema, config, [])}`);
+    }
+    if (depth === keys.length - 1) {
+      group[key] = value;
+      return;
+    }
+    const next = Object.hasOwn(group, key) ? group[key] : group[key] = {};
+    if (typeof next !== "object" || next === null || Array.isArray(next)) {
+      const own = keys.slice(0, depth + 1).join(".");
+      throw new UserError(`${source}: "${own}" is a setting itself and has no "${keys[depth + 1]}"`);
+    }
+    group = next as Record<string, unknown>;
+  }
+}
+
+/** What no key can be blamed for alone. */
+function checkTogether({ data, method, model, optimizer, training }: RunConfig, source: string): void {
+  const fail = (message: string) => new UserError(`${source}: ${message}`);
+  const methods = [...Object.keys(METHODS), ...Object.keys(model.encoders)];
+  if (!methods.includes(method)) {
+    const meant = nearest(method, methods);
+    const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+    throw fail(`"method" must be one of ${methods.join(", ")}, got "${method}"${hint}`);
+  }
+  for (const [key, { idle, by }] of Object.entries(HEEDED)) {
+    if (model[key as keyof typeof HEEDED] !== idle && !(by as readonly string[]).includes(method)) {
+      throw fail(`"model.${key}" must be ${idle} where "method" is ${method}: it is for ${by.join(" and ")}`);
+    }
+  }
+  if (training.micro_batch !== "auto" && training.batch % training.micro_batch !== 0) {
+    throw fail(
+      `"training.batch" must be a multiple of "training.micro_batch", got ${training.batch} and ${training.micro_batch}`,
+    );
+  }
+  if (data.name === "features" && data.validation_share === 0) {
+    const { schedule } = optimizer;
+    if (training.keep === "best") {
+      throw fail(
+        '"training.keep" must be last where "data.validation_share" is 0: nothing tells which epoch is best',
+      );
+    }
+    if (schedule === "plateau") {
+      throw fail(
+        '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but cosine or constant',
+      );
+    }
+  }
+  for (const [name, encoder] of Object.entries(model.encoders)) {
+    const at = `model.encoders.${name}`;
+    if ("num_attention_heads" in encoder && encoder.hidden_size % encoder.num_attention_heads !== 0) {
+      throw fail(
+        `"${at}.hidden_size" must be a multiple of "${at}.num_attention_heads", got ${encoder.hidden_size} and ` +
+          `${encoder.num_attention_heads}`,
+      );
+    }
+    if (typeof encoder.frozen === "number" && encoder.frozen > encoder.num_hidden_layers) {
+      throw fail(
+        `"${at}.frozen" must be at most "${at}.num_hidden_layers", got ${encoder.frozen} and ` +
+          `${encoder.num_hidden_layers}; true freezes all of the encoder`,
+      );
+    }
+    if (encoder.model_type === "vit" && hasInputs(data) && data.image_size % encoder.patch_size !== 0) {
+      throw fail(
+        `"data.image_size" must be a multiple of "${at}.patch_size", got ${data.image_size} and ${encoder.patch_size}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { Random } from "../../base/random.ts";
+import type { Box, ColourMap, Resampling } from "./resample.ts";
+
+/** How strongly training images are varied; every strength may be 0. */
+export interface Augmentation {
+  /** Probability of a mirror image, where a sample allows it. */
+  flip: number;
+  /** Largest shift in each direction, as a share of the image. */
+  shift: number;
+  /** Zooms between 1 / (1 + scale) and 1 + scale. */
+  scale: number;
+  /** Multiplies all colours by 1 ± brightness. */
+  brightness: number;
+  /** Multiplies the distance to mid-grey by 1 ± contrast. */
+  contrast: number;
+  /** Multiplies the distance to the pixel's own grey by 1 ± saturation. */
+  saturation: number;
+}
+
+export const LIGHT_AUGMENTATION: Readonly<Augmentation> = {
+  flip: 0.5,
+  shift: 0.06,
+  scale: 0.12,
+  brightness: 0.1,
+  contrast: 0.1,
+  saturation: 0.2,
+};
+
+const MID_GREY = 127.5;
+/** Shares of red, green and blue in grey (ITU-R BT.601). */
+const GREY = [0.299, 0.587, 0.114] as const;
+
+/** Draws one variation of an image of this size; always takes the same count of numbers from `random`. */
+export function drawAugmentation(
+  strength: Augmentation,
+  random: Random,
+  { height, width, flippable, background }: {
+    height: number;
+    width: number;
+    flippable: boolean;
+    background: number;
+  },
+): Resampling {
+  const flip = random.uniform() < strength.flip && flippable;
+  const zoom = (1 + strength.scale) ** random.between(-1, 1);
+  const x = width * (0.5 + random.between(-1, 1) * strength.shift);
+  const y = height * (0.5 + random.between(-1, 1) * strength.shift);
+  const halfWidth = width / zoom / 2, halfHeight = height / zoom / 2;
+  const box: Box = { left: x - halfWidth, right: x + halfWidth, top: y - halfHeight, bottom: y + halfHeight };
+  const brightness = 1 + random.between(-1, 1) * strength.brightness;
+  const contrast = 1 + random.between(-1, 1) * strength.contrast;
+  const saturation = 1 + random.between(-1, 1) * strength.saturation;
+  return { box, flip, background, colour: colourMap(brightness, contrast, saturation) };
+}
+
+/** Brightness, then contrast about mid-grey, then saturation, as one affine map of the colours. */
+export function colourMap(brightness: number, contrast: number, saturation: number): ColourMap {
+  const matrix = new Float64Array(9);
+  for (let row = 0; row < 3; row++) {
+    for (let column = 0; column < 3; column++) {
+      const own = row === column ? saturation : 0;
+      matrix[row * 3 + column] = brightness * contrast * (own + (1 - saturation) * GREY[column]!);
+    }
+  }
+  return { matrix, offset: MID_GREY * (1 - contrast) };
+}

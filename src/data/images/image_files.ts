@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { UserError } from "../../base/user_error.ts";
+import { DecodePool } from "../workers/decode_pool.ts";
+import type { RgbImage } from "./image.ts";
+import { type ImageSlots, MemorySlots, openDiskSlots } from "./image_slots.ts";
+import type { ImageSource } from "../modalities.ts";
+import type { ImagePreparation } from "./prepare_image.ts";
+
+export interface ImageFilesOptions {
+  /** Start of the cache file's name. */
+  name: string;
+  /** Folder of the cache; `undefined` keeps decoded images in memory, as many as fit in 1 GiB. */
+  directory: string | undefined;
+  /** Told, in a sentence, when the cache cannot be used. */
+  note: (message: string) => void;
+  /** Largest number of workers that decode; as many as the machine has cores unless told. */
+  workers?: number;
+}
+
+/**
+ * The images of a data set from files: decoded and prepared once, in workers, then taken from a cache of bytes. A file
+ * that changed is decoded again. `close()` ends the workers.
+ */
+export class ImageFiles implements ImageSource {
+  readonly #paths: readonly string[];
+  readonly #pool: DecodePool;
+  readonly #slots: ImageSlots;
+  readonly #size: { height: number; width: number };
+  /** Images being decoded, so that none is decoded twice at once. */
+  readonly #underWay = new Map<number, Promise<RgbImage>>();
+  #note: ((message: string) => void) | undefined;
+
+  /** `preparation` are the steps that lead to the size in `spec`. */
+  constructor(
+    paths: readonly string[],
+    { spec, preparation }: { spec: { height: number; width: number }; preparation: ImagePreparation },
+    options: ImageFilesOptions,
+  ) {
+    const { height, width } = spec;
+    const { directory, name, note, workers } = options;
+    this.#paths = paths;
+    this.#size = { height, width };
+    this.#note = note;
+    this.#pool = new DecodePool(preparation, workers);
+    const shape = { count: paths.length, height, width };
+    this.#slots = directory === undefined
+      ? new MemorySlots()
+      : openDiskSlots(directory, name, shape, JSON.stringify([preparation, paths]), note);
+  }
+
+  /** A UserError names the file that is missing or cannot be decoded. */
+  image(sample: number): RgbImage | Promise<RgbImage> {
+    const path = this.#paths[sample];
+    if (path === undefined) throw new RangeError(`Image ${sample} is outside 0..${this.#paths.length - 1}`);
+    const started = this.#underWay.get(sample);
+    if (started !== undefined) return started;
+    const fingerprint = fingerprintOf(path);
+    const pixels = this.#slots.read(sample, fingerprint);
+    if (pixels !== undefined) return { pixels, ...this.#size };
+    const decoding = this.#decode(sample, path, fingerprint).finally(() => this.#underWay.delete(sample));
+    this.#underWay.set(sample, decoding);
+    return decoding;
+  }
+
+  async #decode(sample: number, path: string, fingerprint: bigint): Promise<RgbImage> {
+    const image = await this.#pool.decode(path);
+    try {
+      this.#slots.write(sample, fingerprint, image.pixels);
+    } catch (error) {
+      this.#note?.(`Cannot write the image cache, images are decoded again: ${(error as Error).message}`);
+      this.#note = undefined; // once is enough
+    }
+    return image;
+  }
+
+  close(): void {
+    this.#pool.close();
+    this.#slots.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** What changes when a file does: from its length and time of change. Never 0. */
+function fingerprintOf(path: string): bigint {
+  let about: Deno.FileInfo;
+  try {
+    about = Deno.statSync(path);
+  } catch (cause) {
+    throw new UserError(`Cannot read the image ${path}: ${(cause as Error).message}`, { cause });
+  }
+  const text = `${about.size} ${about.mtime?.getTime()}`;
+  return createHash("sha256").update(text).digest().readBigUInt64LE() | 1n;
+}

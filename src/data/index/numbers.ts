@@ -1,0 +1,14 @@
+import { BadRow } from "./index_builder.ts";
+import type { Origin } from "./sample_index.ts";
+
+/** Cells as the numbers of a feature vector; throws a `BadRow` for what is none, or another count of them. */
+export function featuresOf(cells: readonly unknown[], width: number, at?: Origin): Float32Array {
+  if (cells.length !== width) {
+    throw new BadRow("features", `has ${cells.length} numbers where others have ${width}`, at);
+  }
+  return Float32Array.from(cells, (cell, column) => {
+    const value = typeof cell === "string" && cell.trim() !== "" ? Number(cell) : cell;
+    if (typeof value === "number" && Number.isFinite(Math.fround(value))) return value;
+    throw new BadRow("features", `number ${column + 1} is ${JSON.stringify(cell) ?? "missing"}`, at);
+  });
+}

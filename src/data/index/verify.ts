@@ -1,0 +1,170 @@
+/** Looks for what is wrong with a data set: every image is decoded, every sample compared with the others. */
+import type { Split } from "../batch.ts";
+import { DecodePool } from "../workers/decode_pool.ts";
+import { UserError } from "../../base/user_error.ts";
+import {
+  describeFault,
+  type Fault,
+  type FaultKind,
+  type IndexedSample,
+  originKey,
+  type SampleIndex,
+} from "./sample_index.ts";
+
+export type SplitCounts = Readonly<Record<Split, number>>;
+
+export interface Verification {
+  /** Of rows that became no sample first, then in the order of the index. */
+  readonly faults: readonly Fault[];
+  /** The samples listed, faulty ones among them, by class. */
+  readonly classes: readonly { readonly name: string; readonly counts: SplitCounts }[];
+  readonly counts: SplitCounts;
+  /** How many the published data set has; null where nothing is known or it was not to be compared. */
+  readonly expected: SplitCounts | null;
+}
+
+export interface VerifyOptions {
+  /** Whether to compare with the counts of the published data set. */
+  readonly compare: boolean;
+  /** Largest number of workers that decode; as many as the machine has cores unless told. */
+  readonly workers?: number;
+  /** Told as images are decoded. */
+  progress?(done: number, total: number): void;
+}
+
+const SPLITS = ["train", "validation", "test"] as const;
+/** Of samples that must not be in two splits, the one in the later of these is kept. */
+const KEPT_LAST: readonly Split[] = SPLITS;
+
+/** Whether nothing is wrong: neither a fault nor a count that is not as published. */
+export function isSound({ faults, counts, expected }: Verification): boolean {
+  return faults.length === 0 &&
+    SPLITS.every((split) => expected === null || counts[split] === expected[split]);
+}
+
+/** Verifies a data set. Of samples that share an id, all but one are faulty; of those of several splits that share an image, those of one split alone are not. */
+export async function verifyIndex(index: SampleIndex, options: VerifyOptions): Promise<Verification> {
+  const { samples, classes, modalities } = index;
+  const found = new Map<IndexedSample, Fault>();
+  const add = (sample: IndexedSample, kind: FaultKind, message: string) => {
+    const { file, row, id } = sample;
+    // The first fault is reason enough to leave a sample out.
+    if (!found.has(sample)) found.set(sample, { file, row, id, kind, message });
+  };
+  for (const { name, kind } of modalities) {
+    if (kind !== "text") continue;
+    for (const sample of samples) {
+      if ((sample.inputs[name] as string).trim() === "") {
+        add(sample, "empty text", `the text "${name}" is empty`);
+      }
+    }
+  }
+  compareBy(
+    samples,
+    ({ id }) => id,
+    (sample, other) =>
+      sample.split === other.split
+        ? add(sample, "duplicate id", `its id "${sample.id}" is that of ${describe(other)} too`)
+        : add(
+          sample,
+          "leakage",
+          `its id "${sample.id}" is also in the ${other.split} split: ${describe(other)}`,
+        ),
+  );
+  const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
+  const digests = await openImages(samples, images, options, add);
+  for (const name of images) {
+    compareBy(samples, (sample) => digests.get(sample)?.[name], (sample, other) => {
+      if (sample.split === other.split) return;
+      add(sample, "leakage", `its image is also in the ${other.split} split: ${describe(other)}`);
+    });
+  }
+  const countsOf = (some: readonly IndexedSample[]) => {
+    const counts = { train: 0, validation: 0, test: 0 };
+    for (const { split } of some) counts[split]++;
+    return counts;
+  };
+  const byClass = Map.groupBy(samples, ({ label }) => label);
+  return {
+    faults: [...index.faults, ...samples.flatMap((sample) => found.get(sample) ?? [])],
+    classes: classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
+    counts: countsOf(samples),
+    expected: (options.compare ? index.expected : undefined) ?? null,
+  };
+}
+
+/** All that is wrong with samples, to leave them out of training. */
+export function faultyRows(faults: readonly Fault[]): ReadonlySet<string> {
+  return new Set(faults.map(originKey));
+}
+
+/**
+ * Calls `differ` for each sample whose key another has that is to be kept: one of the split later in `KEPT_LAST`, or an
+ * earlier one of the same split. Samples without a key are left alone.
+ */
+function compareBy(
+  samples: readonly IndexedSample[],
+  key: (sample: IndexedSample) => string | undefined,
+  differ: (sample: IndexedSample, kept: IndexedSample) => void,
+): void {
+  const ranked = samples.toSorted((a, b) => KEPT_LAST.indexOf(b.split) - KEPT_LAST.indexOf(a.split));
+  const kept = new Map<string, IndexedSample>();
+  for (const sample of ranked) {
+    const own = key(sample);
+    if (own === undefined) continue;
+    const before = kept.get(own);
+    if (before === undefined) kept.set(own, sample);
+    else differ(sample, before);
+  }
+}
+
+/** Decodes all images in workers; gives the SHA-256 of each readable file, by modality. */
+async function openImages(
+  samples: readonly IndexedSample[],
+  images: readonly string[],
+  { workers, progress }: VerifyOptions,
+  add: (sample: IndexedSample, kind: FaultKind, message: string) => void,
+): Promise<Map<IndexedSample, Record<string, string>>> {
+  const digests = new Map<IndexedSample, Record<string, string>>();
+  // The pixels themselves are not needed: the smaller, the less there is to send.
+  using pool = new DecodePool({ filter: "bilinear", resize: { height: 8, width: 8 } }, workers);
+  const jobs = samples.flatMap((sample) => images.map((name) => ({ sample, name })));
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) {
+      const { sample, name } = job;
+      const path = sample.inputs[name] as string;
+      try {
+        await pool.decode(path);
+        const own = digests.get(sample) ?? {};
+        own[name] = await digestOf(path);
+        digests.set(sample, own);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        add(sample, "image", error.message);
+      }
+      progress?.(++done, jobs.length);
+    }
+  };
+  await Promise.all(Array.from({ length: 2 * pool.size }, work));
+  return digests;
+}
+
+async function digestOf(path: string): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+  return new Uint8Array(bytes).toHex();
+}
+
+function describe({ file, row }: IndexedSample): string {
+  return `${file}, row ${row}`;
+}
+
+/** One line for every count that is not as published and every fault. */
+export function verificationLines({ faults, counts, expected }: Verification): string[] {
+  const wrong = SPLITS.filter((split) => expected !== null && counts[split] !== expected[split]);
+  return [
+    ...wrong.map((split) => `the ${split} split has ${counts[split]} samples, not ${expected![split]}`),
+    ...faults.map((fault) => `${describeFault(fault)} [${fault.kind}]`),
+  ];
+}

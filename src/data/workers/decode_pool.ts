@@ -1,0 +1,42 @@
+import { UserError } from "../../base/user_error.ts";
+import type { DecodeJob } from "./decode_worker.ts";
+import type { RgbImage } from "../images/image.ts";
+import type { ImagePreparation } from "../images/prepare_image.ts";
+import { PoolClosed, WorkerPool } from "./worker_pool.ts";
+
+/** Decodes and prepares image files in workers; which of them decodes an image changes nothing about it. */
+export class DecodePool {
+  readonly #preparation: ImagePreparation;
+  readonly #pool: WorkerPool<DecodeJob, RgbImage>;
+
+  /** `workers` is the largest number of them; as many as the machine has cores if not given. */
+  constructor(preparation: ImagePreparation, workers?: number) {
+    this.#preparation = preparation;
+    this.#pool = new WorkerPool(new URL("./decode_worker.ts", import.meta.url), workers);
+  }
+
+  /** The largest number of workers. */
+  get size(): number {
+    return this.#pool.size;
+  }
+
+  /** The prepared image of a file. Rejects with a UserError that names the file where it cannot be read. */
+  async decode(path: string): Promise<RgbImage> {
+    try {
+      return await this.#pool.run({ path, preparation: this.#preparation });
+    } catch (cause) {
+      const { message } = cause as Error;
+      if (cause instanceof PoolClosed) throw new Error(`Cannot decode ${path}: ${message}`, { cause });
+      throw new UserError(`Cannot read the image ${path}: ${message}`, { cause });
+    }
+  }
+
+  /** Ends the workers; what was not decoded yet is rejected. */
+  close(): void {
+    this.#pool.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,14 @@
+// Runs in a worker: reads, decodes and prepares one image file after the other.
+import { decodeRgb } from "../images/image.ts";
+import { type ImagePreparation, prepareImage } from "../images/prepare_image.ts";
+import { serveJobs } from "./serve_jobs.ts";
+
+export interface DecodeJob {
+  readonly path: string;
+  readonly preparation: ImagePreparation;
+}
+
+serveJobs(async ({ path, preparation }: DecodeJob) => {
+  const image = prepareImage(await decodeRgb(await Deno.readFile(path)), preparation);
+  return { ...image, pixels: image.pixels.slice() }; // of its own buffer
+});

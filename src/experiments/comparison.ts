@@ -1,0 +1,80 @@
+/** Each variant of an experiment against a baseline, on the same test samples. */
+import { type Correct, pairedBootstrap, type Pairing } from "../metrics/bootstrap.ts";
+import type { ExperimentFile } from "./experiment_file.ts";
+import { combinations, type Levels, type PlannedRun } from "./plan_runs.ts";
+import { isAt } from "./table.ts";
+
+/** What the main head of a finished run answered in the test. */
+export interface Answers {
+  readonly ids: readonly string[];
+  readonly correct: Correct; // [samples]
+}
+
+export interface ComparedRun extends Pick<PlannedRun, "variant" | "levels" | "seed"> {
+  readonly answers: Answers | undefined;
+}
+
+export interface Comparison {
+  readonly variant: string;
+  readonly levels: Levels;
+  /** Of test accuracies, variant minus baseline, and the ends of its 95 % interval. */
+  readonly difference: number;
+  readonly low: number;
+  readonly high: number;
+  /** Seeds with which both have finished. */
+  readonly seeds: readonly number[];
+}
+
+interface Pair extends Pairing {
+  readonly run: ComparedRun;
+  readonly reference: ComparedRun;
+  readonly samples: readonly string[];
+}
+
+/** The variant that others are compared with, if any. */
+export function baselineOf({ baseline, variants }: ExperimentFile): string | undefined {
+  return baseline === null || variants.length < 2 ? undefined : baseline ?? variants[0]!.name;
+}
+
+/**
+ * Compares at every combination of levels, over the seeds that both have finished with. Variants that were tested on
+ * other samples than the baseline are left out: there are no pairs.
+ */
+export function compare(file: ExperimentFile, runs: readonly ComparedRun[]): Comparison[] {
+  const baseline = baselineOf(file);
+  const found = new Map<string, Comparison>();
+  for (const combination of combinations(file.factors)) {
+    const here = runs.filter((run) => isAt(run, combination));
+    const references = new Map(
+      here.filter(({ variant }) => variant === baseline).map((run) => [run.seed, run]),
+    );
+    for (const { name } of file.variants) {
+      if (name === baseline) continue;
+      const pairs: Pair[] = [];
+      for (const run of here.filter(({ variant }) => variant === name)) {
+        const reference = references.get(run.seed);
+        if (run.answers === undefined || reference?.answers === undefined) continue;
+        const samples = pairs[0]?.samples ?? reference.answers.ids;
+        if (!equal(samples, run.answers.ids) || !equal(samples, reference.answers.ids)) continue;
+        const [model, baseline] = [run.answers.correct, reference.answers.correct];
+        pairs.push({ run, reference, samples, model, baseline });
+      }
+      const [first] = pairs;
+      if (first === undefined) continue;
+      const levels = Object.fromEntries(
+        Object.entries(combination).filter(([factor]) =>
+          factor in first.run.levels || factor in first.reference.levels
+        ),
+      );
+      const key = JSON.stringify([name, levels]);
+      if (found.has(key)) continue;
+      const seeds = pairs.map(({ run }) => run.seed);
+      found.set(key, { variant: name, levels, ...pairedBootstrap(pairs), seeds });
+    }
+  }
+  return [...found.values()];
+}
+
+function equal(a: readonly string[], b: readonly string[]): boolean {
+  return a.length > 0 && a.length === b.length && a.every((id, i) => id === b[i]);
+}

@@ -1,0 +1,36 @@
+/** A taste of a run: two steps of training, and an evaluation of a few samples. */
+import type { Split } from "../data/batch.ts";
+import type { Dataset } from "../data/dataset.ts";
+
+/** Samples of a step, in two micro-batches, and of an evaluation. */
+const STEP = 8;
+const SAMPLES: Readonly<Record<Split, number>> = { train: 2 * STEP, validation: STEP, test: STEP };
+
+/** Settings that make any run short. */
+export const DRY_SETTINGS: readonly string[] = [
+  "training.epochs=1",
+  `training.micro_batch=${STEP / 2}`,
+  `training.batch=${STEP}`,
+  `training.evaluation_batch=${STEP}`,
+  "optimizer.warmup_steps=0",
+];
+
+/** A few samples of every split, from all over it; whatever else the data set has, it keeps. */
+export function fewSamples(data: Dataset): Dataset {
+  const count = (split: Split) => Math.min(SAMPLES[split], data.count(split));
+  const rowOf = (split: Split, row: number) => Math.floor(row * data.count(split) / count(split));
+  return {
+    name: data.name,
+    classes: data.classes,
+    modalities: data.modalities,
+    count,
+    id: (split, row) => data.id(split, rowOf(split, row)),
+    label: (split, row) => data.label(split, rowOf(split, row)),
+    text: (split, row) => data.text(split, rowOf(split, row)),
+    async batch(split, rows, augment, only) {
+      const batch = await data.batch(split, rows.map((row) => rowOf(split, row)), augment, only);
+      return { ...batch, rows: rows.slice() };
+    },
+    close: () => data.close?.(),
+  };
+}

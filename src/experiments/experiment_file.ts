@@ -1,0 +1,196 @@
+/** The file of an experiment: which runs there are, and which tables are made of them. */
+import { dirname, resolve } from "node:path";
+import { parse, YAMLParseError } from "yaml";
+import * as z from "zod";
+import { UserError } from "../base/user_error.ts";
+import { explain } from "../config/explain.ts";
+import { whole } from "../config/values.ts";
+import { readText } from "../io/files.ts";
+import { nearest } from "../base/nearest.ts";
+import { PRESETS } from "../config/presets.ts";
+import { SEMANTICS } from "../config/semantics.ts";
+
+const name = z.string().min(1);
+
+/** What changes the settings of runs; of two changes of one setting, the later one wins: file, levels, variant. */
+const change = {
+  semantics: z.enum(Object.keys(SEMANTICS) as (keyof typeof SEMANTICS)[]).optional(),
+  /** Pretrained, as `--image-encoder` and `--text-encoder` name them. */
+  encoders: z.strictObject({ image: name.optional(), text: name.optional() }).default({}),
+  /** By dotted keys, as `--set` has them. */
+  set: z.record(z.string(), z.unknown()).default({}),
+};
+const changeSchema = z.strictObject(change);
+
+/** What an evaluation tells, as shares: more is better. */
+export const MEASURES = {
+  accuracy: "accuracy",
+  top_2: "top-2 accuracy",
+  top_5: "top-5 accuracy",
+  macro_f1: "macro F1",
+  weighted_f1: "weighted F1",
+  auc: "AUC",
+} as const;
+export type Measure = keyof typeof MEASURES;
+
+const tableSchema = z.strictObject({
+  title: name,
+  note: z.string().optional(),
+  /** Those that stand in it, in this order; all of them if not given. */
+  variants: z.array(name).min(1).optional(),
+  /** What variants are called in it, if not by their names. */
+  labels: z.record(z.string(), name).default({}),
+  /** Axes: "variant", "head", "measure" or the name of a factor. Without "head", it is what the whole model answers. */
+  rows: z.array(name).optional(),
+  columns: z.array(name).optional(),
+  measures: z.array(z.enum(Object.keys(MEASURES) as Measure[])).min(1).default(["accuracy"]),
+});
+
+const experimentSchema = z.strictObject({
+  name,
+  /** As `--preset`; for the emoji. */
+  preset: z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[]).optional(),
+  /** As `--data`: NAME:PATH. */
+  data: name.optional(),
+  /** As `--skip-bad`. */
+  skip_bad: z.boolean().default(false),
+  seeds: z.array(whole.min(0)).min(1),
+  ...change,
+  /** Runs are made for every combination of a level of each factor; levels by factor and name. */
+  factors: z.record(z.string(), z.record(z.string(), changeSchema)).default({}),
+  variants: z.array(z.strictObject({
+    name,
+    /** As `--method`. */
+    method: name,
+    ...change,
+    /** Levels of factors that do not matter to this variant: it is trained at these only, and stands for all. */
+    at: z.record(z.string(), name).default({}),
+  })).min(1),
+  /** The variant that others are compared with; the first if not given, null for none. */
+  baseline: name.nullable().optional(),
+  tables: z.array(tableSchema).min(1),
+});
+
+export type ExperimentFile = z.infer<typeof experimentSchema>;
+export type Change = z.infer<typeof changeSchema>;
+export type TableSpec = z.infer<typeof tableSchema>;
+
+/**
+ * Reads a YAML or JSON file. One that `extends` another, named from its own folder, has all keys of that which it does not
+ * set itself; "set" and "encoders" are put together. Throws a UserError naming file, key, and what is expected.
+ */
+export function readExperiment(path: string): ExperimentFile {
+  return parseExperiment(readExtended(path, [resolve(path)]), path);
+}
+
+function readExtended(path: string, before: readonly string[]): unknown {
+  const value = readYaml(path);
+  if (!isGroup(value) || !("extends" in value)) return value;
+  const { extends: base, ...own } = value;
+  if (typeof base !== "string") {
+    throw new UserError(`${path}: "extends" must be text, got ${JSON.stringify(base)}`);
+  }
+  const basePath = resolve(dirname(path), base);
+  if (before.includes(basePath)) throw new UserError(`${path}: "extends" ${base}, which extends this file`);
+  const other = readExtended(basePath, [...before, basePath]);
+  if (!isGroup(other)) return { ...own };
+  const both = (key: string) =>
+    isGroup(other[key]) && isGroup(own[key]) && { [key]: { ...other[key], ...own[key] } };
+  return { ...other, ...own, ...both("set"), ...both("encoders") };
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function readYaml(path: string): unknown {
+  try {
+    return parse(readText(path)); // JSON is YAML
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const line = error.linePos?.[0].line;
+    const where = line === undefined ? "" : `, line ${line}`;
+    throw new UserError(`Cannot read ${path}${where}: ${error.message.split("\n")[0]!.replace(/:$/, "")}`);
+  }
+}
+
+/** Checks what a file holds; `source` is its name. */
+export function parseExperiment(value: unknown, source: string): ExperimentFile {
+  const result = experimentSchema.safeParse(value);
+  if (!result.success) {
+    throw new UserError(`${source}: ${explain(experimentSchema, result.error.issues[0]!, value)}`);
+  }
+  checkTogether(result.data, source);
+  return result.data;
+}
+
+/** What no key can be blamed for alone. */
+function checkTogether(file: ExperimentFile, source: string): void {
+  const { preset, data, seeds, factors, variants, baseline, tables } = file;
+  if (preset !== undefined && data !== undefined && data !== "emoji") {
+    throw new UserError(`${source}: "preset" is for the emoji: "data" ${data} has its own`);
+  }
+  mustDiffer(seeds.map(String), "seeds", source);
+  const names = variants.map((variant) => variant.name);
+  mustDiffer(names, "variants", source);
+  for (const [factor, levels] of Object.entries(factors)) {
+    if (FIXED_AXES.includes(factor)) {
+      throw new UserError(`${source}: "factors.${factor}" needs another name: a table has its own ${factor}`);
+    }
+    if (Object.keys(levels).length === 0) {
+      throw new UserError(`${source}: "factors.${factor}" must have at least one level`);
+    }
+  }
+  for (const [i, { at }] of variants.entries()) {
+    for (const [factor, level] of Object.entries(at)) {
+      mustBeOneOf(factor, Object.keys(factors), `variants.${i}.at`, source);
+      mustBeOneOf(level, Object.keys(factors[factor]!), `variants.${i}.at.${factor}`, source);
+    }
+  }
+  if (typeof baseline === "string") mustBeOneOf(baseline, names, "baseline", source);
+  for (const [i, table] of tables.entries()) {
+    for (const one of table.variants ?? []) mustBeOneOf(one, names, `tables.${i}.variants`, source);
+    mustDiffer(table.variants ?? [], `tables.${i}.variants`, source);
+    for (const one of Object.keys(table.labels)) mustBeOneOf(one, names, `tables.${i}.labels`, source);
+    const { rows, columns } = axesOf(table, file);
+    for (const axis of [...rows, ...columns]) {
+      mustBeOneOf(axis, [...FIXED_AXES, ...Object.keys(factors)], `tables.${i}`, source);
+    }
+    mustDiffer([...rows, ...columns], `rows and columns of tables.${i}`, source);
+    const missing = ["variant", ...Object.keys(factors)].find((axis) =>
+      ![...rows, ...columns].includes(axis)
+    );
+    if (missing !== undefined) {
+      throw new UserError(`${source}: "tables.${i}" must have "${missing}" among its rows or columns`);
+    }
+  }
+}
+
+const FIXED_AXES: readonly string[] = ["variant", "head", "measure"];
+
+/** The axes of a table. By default, rows are variants and columns the levels of all factors, or else the heads. */
+export function axesOf(
+  table: TableSpec,
+  { factors }: Pick<ExperimentFile, "factors">,
+): { rows: readonly string[]; columns: readonly string[] } {
+  const rows = table.rows ?? ["variant"].filter((axis) => !table.columns?.includes(axis));
+  const others = Object.keys(factors).filter((factor) => !rows.includes(factor));
+  const columns = table.columns ??
+    (others.length > 0 ? others : ["head"].filter((axis) => !rows.includes(axis)));
+  const isComplete = table.measures.length === 1 || [...rows, ...columns].includes("measure");
+  return { rows, columns: isComplete ? columns : [...columns, "measure"] };
+}
+
+function mustDiffer(values: readonly string[], key: string, source: string): void {
+  const twice = values.find((value, i) => values.indexOf(value) !== i);
+  if (twice !== undefined) throw new UserError(`${source}: "${key}" has ${twice} twice`);
+}
+
+function mustBeOneOf(value: string, allowed: readonly string[], key: string, source: string): void {
+  if (allowed.includes(value)) return;
+  const meant = nearest(value, allowed);
+  const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
+  throw new UserError(
+    `${source}: "${key}" names "${value}", which must be one of ${allowed.join(", ") || "none"}${hint}`,
+  );
+}

@@ -1,0 +1,156 @@
+/** The folder of an experiment: who works on it, what was planned, and where its runs are. */
+import { join } from "node:path";
+import { reason } from "../io/file_bytes.ts";
+import { writeJsonFile } from "../io/json_file.ts";
+import { UserError } from "../base/user_error.ts";
+import { parseConfig, type RunConfig } from "../config/run_config.ts";
+import { exists, readJson } from "../io/files.ts";
+import { RunFolder } from "../runs/run_folder.ts";
+import type { PlannedRun } from "./plan_runs.ts";
+
+/** A planned run and all that decides what comes out of it. */
+export interface SettledRun extends PlannedRun {
+  readonly config: RunConfig;
+  /** Whether it is trained without faulty samples. */
+  readonly skipBad: boolean;
+}
+
+/** The configurations of runs that were planned before, by their names. */
+type Plans = Readonly<Record<string, unknown>>;
+
+const PLAN = "experiment.json";
+const LOCK = "lock";
+
+/** Held by one process at a time, until it is disposed or the process ends, however it does. */
+export class ExperimentFolder implements Disposable {
+  readonly path: string;
+  readonly #lock: Deno.FsFile;
+
+  private constructor(path: string, lock: Deno.FsFile) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /**
+   * Makes the folder, or opens it to go on. Throws a UserError where another process works on it, it is something else,
+   * or a run in it was begun in another way than is planned now; `source` names the file of the experiment.
+   */
+  static open(path: string, planned: readonly SettledRun[], source: string): ExperimentFolder {
+    const before = plansAt(path);
+    try {
+      Deno.mkdirSync(path, { recursive: true });
+    } catch (error) {
+      throw new UserError(`Cannot make ${path}: ${reason(error)}`);
+    }
+    const folder = new ExperimentFolder(path, lock(path));
+    try {
+      folder.#write(planned, before, source);
+    } catch (error) {
+      folder[Symbol.dispose]();
+      throw error;
+    }
+    return folder;
+  }
+
+  /** Written before any run begins: whatever has a folder has its plan there. */
+  #write(planned: readonly SettledRun[], before: Plans, source: string): void {
+    const now = Object.fromEntries(
+      planned.map(({ name, config, skipBad }) => [name, { skip_bad: skipBad, config }]),
+    );
+    for (const [name, plan] of Object.entries(now)) {
+      if (!(name in before) || !exists(this.pathOf(name))) continue;
+      const found = differences(readPlan(before[name], join(this.path, PLAN)), plan);
+      if (found === "") continue;
+      throw new UserError(
+        `${source}: the run ${
+          this.pathOf(name)
+        } was begun with other settings (${found}): remove its folder, or name ` +
+          "another by --out",
+      );
+    }
+    writeJsonFile(join(this.path, PLAN), { ...before, ...now });
+  }
+
+  pathOf(run: string): string {
+    return join(this.path, run);
+  }
+
+  /** A run that was begun; undefined of one that was not, or was cut before it saved anything, which is then removed. */
+  begun(name: string): RunFolder | undefined {
+    const path = this.pathOf(name);
+    if (!exists(path)) return undefined;
+    if (exists(join(path, "config.json"))) {
+      const run = RunFolder.open(path);
+      if (run.evaluation() !== undefined || run.checkpoints.lastState() !== undefined) return run;
+    }
+    Deno.removeSync(path, { recursive: true });
+    return undefined;
+  }
+
+  /** A run that was begun. Throws a UserError where there is none. */
+  open(name: string): RunFolder {
+    return RunFolder.open(this.pathOf(name));
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock.close(); // which unlocks
+  }
+}
+
+/** The plans of an experiment that has a folder already. Throws a UserError where the folder holds something else. */
+function plansAt(path: string): Plans {
+  const file = join(path, PLAN);
+  if (exists(file)) return readJson(file) as Plans;
+  if (!exists(path)) return {};
+  let names: string[];
+  try {
+    names = Array.from(Deno.readDirSync(path), ({ name }) => name).filter((name) => name !== LOCK);
+  } catch (error) {
+    throw new UserError(`Cannot use ${path} as the folder of an experiment: ${reason(error)}`);
+  }
+  // What a process left that was killed while it wrote the plan.
+  if (names.every((name) => name.startsWith(PLAN))) return {};
+  throw new UserError(
+    `Cannot use --out ${path}: it is not empty and holds no experiment. Name another folder`,
+  );
+}
+
+/** The system forgets the lock with the process, so that no lock is ever stale. */
+function lock(path: string): Deno.FsFile {
+  const file = join(path, LOCK);
+  let opened: Deno.FsFile;
+  try {
+    opened = Deno.openSync(file, { read: true, write: true, create: true });
+  } catch (error) {
+    throw new UserError(`Cannot open ${file}: ${reason(error)}`);
+  }
+  if (opened.tryLockSync(true)) return opened;
+  opened.close();
+  throw new UserError(`Another process works on ${path}: wait for it, or name another folder by --out`);
+}
+
+/** A plan as it was written down, with today's defaults for what was no setting then. */
+function readPlan(plan: unknown, file: string): object {
+  const { skip_bad, config } = plan as { skip_bad?: unknown; config?: unknown };
+  return { skip_bad, config: parseConfig(config, file) };
+}
+
+/** The settings in which two plans differ; empty where there is none. */
+function differences(before: object, now: object): string {
+  const [old, current] = [new Map(leavesOf(before)), new Map(leavesOf(now))];
+  const keys = [...new Set([...old.keys(), ...current.keys()])].filter((key) =>
+    old.get(key) !== current.get(key)
+  );
+  const value = (leaves: ReadonlyMap<string, string>, key: string) => leaves.get(key) ?? "not given";
+  const shown = keys.slice(0, 3).map((key) => `${key} was ${value(old, key)}, is ${value(current, key)}`);
+  return shown.join("; ") + (keys.length > 3 ? "; ..." : "");
+}
+
+function leavesOf(value: unknown, path = ""): [string, string][] {
+  const isGroup = typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.keys(value).length > 0;
+  if (!isGroup) return [[path, JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    leavesOf(inner, path === "" || path === "config" ? key : `${path}.${key}`)
+  );
+}

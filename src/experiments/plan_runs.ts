@@ -1,0 +1,104 @@
+/** From the file of an experiment to its runs. */
+import { UserError } from "../base/user_error.ts";
+import type { Wanted } from "../build/pretrained.ts";
+import { SEMANTICS } from "../config/semantics.ts";
+import type { Change, ExperimentFile } from "./experiment_file.ts";
+
+/** By factor, the name of a level. */
+export type Levels = Readonly<Record<string, string>>;
+
+/** A run as the file describes it. */
+export interface PlannedRun {
+  /** That of its folder; unique within the experiment. */
+  readonly name: string;
+  readonly variant: string;
+  /** Of the factors that matter to it. */
+  readonly levels: Levels;
+  readonly method: string;
+  readonly seed: number;
+  readonly encoders: Wanted;
+  /** As `--set` takes them; later ones win. */
+  readonly settings: readonly string[];
+}
+
+/** What the command line changes in all runs. */
+export interface Overrides {
+  readonly encoders: Wanted;
+  readonly settings: readonly string[];
+}
+
+/**
+ * The runs of an experiment in the order in which they are made: every variant at every combination of levels with the
+ * first seed, then with the next, so that an experiment that is not over yet can be compared. Throws a UserError where two
+ * would have one name.
+ */
+export function planRuns(file: ExperimentFile, source: string, overrides: Overrides): PlannedRun[] {
+  const runs = new Map<string, PlannedRun>();
+  for (const seed of file.seeds) {
+    for (const combination of combinations(file.factors)) {
+      for (const variant of file.variants) {
+        if (Object.entries(variant.at).some(([factor, level]) => combination[factor] !== level)) continue;
+        const levels = Object.fromEntries(
+          Object.entries(combination).filter(([factor]) => !(factor in variant.at)),
+        );
+        const changes: Change[] = [
+          file,
+          ...Object.entries(combination).map(([factor, level]) => file.factors[factor]![level]!),
+          variant,
+        ];
+        const name = `${slugOf([...Object.values(levels), variant.name])}-seed${seed}`;
+        if (runs.has(name)) {
+          throw new UserError(
+            `${source}: ${
+              runs.get(name)!.variant
+            } and ${variant.name} would share the folder ${name}: rename one`,
+          );
+        }
+        runs.set(name, {
+          name,
+          variant: variant.name,
+          levels,
+          method: variant.method,
+          seed,
+          encoders: Object.assign({}, ...changes.map(({ encoders }) => encoders), overrides.encoders),
+          settings: [
+            ...changes.flatMap((change) => [
+              ...(change === variant ? [setting("method", variant.method), setting("seed", seed)] : []),
+              ...settingsOf(change),
+            ]),
+            ...overrides.settings,
+          ],
+        });
+      }
+    }
+  }
+  return [...runs.values()];
+}
+
+/** Every choice of one level of each factor; the last factor varies fastest. */
+export function combinations(factors: ExperimentFile["factors"]): Levels[] {
+  return Object.entries(factors).reduce<Levels[]>(
+    (all, [factor, levels]) =>
+      all.flatMap((one) => Object.keys(levels).map((level) => ({ ...one, [factor]: level }))),
+    [{}],
+  );
+}
+
+function settingsOf({ semantics, set }: Change): string[] {
+  return [
+    ...(semantics === undefined ? [] : [setting("semantics", SEMANTICS[semantics])]),
+    ...Object.entries(set).map(([key, value]) => setting(key, value)),
+  ];
+}
+
+function setting(key: string, value: unknown): string {
+  return `${key}=${JSON.stringify(value)}`;
+}
+
+/** `headline-bert-unis-mmc` */
+function slugOf(parts: readonly string[]): string {
+  const words = parts.map((part) =>
+    part.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "")
+  );
+  return words.filter((word) => word !== "").join("-") || "run";
+}

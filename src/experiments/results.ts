@@ -1,0 +1,94 @@
+/** What an experiment has found so far. */
+import { join } from "node:path";
+import { UserError } from "../base/user_error.ts";
+import { readPredictions } from "../runs/predictions.ts";
+import type { ByHead } from "../runs/records.ts";
+import type { RunFolder } from "../runs/run_folder.ts";
+import { type Answers, baselineOf, compare, type Comparison } from "./comparison.ts";
+import { type ExperimentFile, type Measure, MEASURES } from "./experiment_file.ts";
+import type { Levels, PlannedRun } from "./plan_runs.ts";
+import { fillTable, type Measured, type Table } from "./table.ts";
+
+/** What is known of a run after its test. */
+export interface Outcome {
+  readonly measured: Measured;
+  readonly answers: Answers;
+}
+
+/** A run in results.json. */
+export interface ListedRun {
+  readonly name: string;
+  /** Relative to the folder of the experiment. */
+  readonly path: string;
+  readonly variant: string;
+  readonly levels: Levels;
+  /** Runs of one group differ in their seeds alone. */
+  readonly group: string;
+  readonly method: string;
+  readonly seed: number;
+  readonly status: "finished" | "failed" | "open";
+  readonly message?: string;
+  /** In the test, by head. */
+  readonly accuracy?: ByHead;
+}
+
+/** results.json. It holds neither dates nor durations: the same runs give the same bytes, however they were made. */
+export interface Results {
+  readonly name: string;
+  readonly seeds: readonly number[];
+  readonly runs: readonly ListedRun[];
+  readonly tables: readonly Table[];
+  readonly baseline: string | null;
+  readonly comparison: readonly Comparison[];
+}
+
+/** Reads the test of a run. Throws a UserError where there is none yet, or its files are damaged. */
+export function outcomeOf(run: RunFolder): Outcome {
+  const evaluation = run.evaluation();
+  if (evaluation === undefined) throw new UserError(`The run ${run.path} has not been tested yet`);
+  const { ids, heads, labels, predicted } = readPredictions(join(run.path, "predictions.csv"));
+  const main = predicted.get(heads.at(-1)!)!;
+  const measured = Object.fromEntries(
+    (Object.keys(MEASURES) as Measure[]).flatMap((key) => evaluation[key] ? [[key, evaluation[key]]] : []),
+  );
+  return {
+    measured,
+    answers: { ids, correct: Uint8Array.from(labels, (label, i) => Number(label === main[i])) },
+  };
+}
+
+/** The tables and comparisons of the runs that have an outcome; `failures` are messages; both by the runs' names. */
+export function resultsOf(
+  file: ExperimentFile,
+  planned: readonly PlannedRun[],
+  outcomes: ReadonlyMap<string, Outcome>,
+  failures: ReadonlyMap<string, string>,
+): Results {
+  const known = planned.map((run) => ({
+    ...run,
+    measured: outcomes.get(run.name)?.measured,
+    answers: outcomes.get(run.name)?.answers,
+  }));
+  return {
+    name: file.name,
+    seeds: file.seeds,
+    runs: known.map(({ name, variant, levels, method, seed, measured }): ListedRun => {
+      const message = failures.get(name);
+      return {
+        name,
+        path: name,
+        variant,
+        levels,
+        group: [variant, ...Object.values(levels)].join(", "),
+        method,
+        seed,
+        status: measured ? "finished" : message === undefined ? "open" : "failed",
+        ...(message !== undefined && { message }),
+        ...(measured?.accuracy && { accuracy: measured.accuracy }),
+      };
+    }),
+    tables: file.tables.map((spec) => fillTable(spec, file, known)),
+    baseline: baselineOf(file) ?? null,
+    comparison: compare(file, known),
+  };
+}

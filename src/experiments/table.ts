@@ -1,0 +1,160 @@
+/** Tables of an experiment: the same measures in rows and columns of one's choice. */
+import type { ByHead } from "../runs/records.ts";
+import { axesOf, type ExperimentFile, type Measure, MEASURES, type TableSpec } from "./experiment_file.ts";
+import { combinations, type Levels, type PlannedRun } from "./plan_runs.ts";
+
+/** The measures of a finished run, by head; the last head gives the model's answer. */
+export type Measured = Readonly<Partial<Record<Measure, ByHead>>>;
+
+/** A planned run, with its measures if it has finished. */
+export interface MeasuredRun extends Pick<PlannedRun, "variant" | "levels" | "seed"> {
+  readonly measured: Measured | undefined;
+}
+
+export interface Cell {
+  /** Where it stands: a value for each axis of the rows, and of the columns. */
+  readonly row: readonly string[];
+  readonly column: readonly string[];
+  readonly variant: string;
+  readonly levels: Levels;
+  readonly head: string;
+  readonly measure: Measure;
+  readonly mean: number;
+  /** Of the sample, n − 1; null of one run. */
+  readonly deviation: number | null;
+  /** Runs that finished, of those planned. */
+  readonly runs: number;
+  readonly planned: number;
+  /** No variant in its place has a higher mean, and there is another. */
+  best: boolean;
+}
+
+export interface Table {
+  readonly title: string;
+  readonly note?: string;
+  /** Names of the axes. */
+  readonly row_axes: readonly string[];
+  readonly column_axes: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly columns: readonly (readonly string[])[];
+  readonly cells: readonly Cell[];
+}
+
+/** Where something stands among others of an axis, and what it is called. */
+type Place = readonly [order: number, name: string];
+
+/** Fills a table; what no finished run tells has no cell. */
+export function fillTable(spec: TableSpec, file: ExperimentFile, runs: readonly MeasuredRun[]): Table {
+  const { rows: rowAxes, columns: columnAxes } = axesOf(spec, file);
+  const axes = [...rowAxes, ...columnAxes];
+  const variants = spec.variants ?? file.variants.map(({ name }) => name);
+  const heads = headsOf(runs);
+  const factors = Object.keys(file.factors);
+  const cells = new Map<string, Cell>();
+  /** For each place in which variants compete, the cells there. */
+  const rivals = new Map<string, Set<Cell>>();
+  const rows = new Map<string, Place[]>(), columns = new Map<string, Place[]>();
+
+  for (const combination of combinations(file.factors)) {
+    for (const [order, variant] of variants.entries()) {
+      const own = runs.filter((run) => run.variant === variant && isAt(run, combination));
+      if (own.length === 0) continue;
+      const { levels } = own[0]!;
+      for (const head of axes.includes("head") ? heads : [undefined]) {
+        for (const measure of spec.measures) {
+          const placeOn = (axis: string): Place => {
+            if (axis === "variant") return [order, spec.labels[variant] ?? variant];
+            if (axis === "head") return [heads.indexOf(head!), head!];
+            if (axis === "measure") return [spec.measures.indexOf(measure), MEASURES[measure]];
+            // What a variant does not depend on needs no row or column for each level.
+            const sameSide = rowAxes.includes(axis) === rowAxes.includes("variant");
+            if (!(axis in levels) && sameSide) return [-1, ""];
+            const level = combination[axis]!;
+            return [Object.keys(file.factors[axis]!).indexOf(level), level];
+          };
+          const [row, column] = [rowAxes.map(placeOn), columnAxes.map(placeOn)];
+          rows.set(keyOf(row), row);
+          columns.set(keyOf(column), column);
+          const values = own.flatMap(({ measured }) => valueOf(measured, measure, head) ?? []);
+          if (values.length === 0) continue;
+          const key = keyOf([...row, ...column]);
+          const cell = cells.get(key) ?? {
+            row: row.map(([, name]) => name),
+            column: column.map(([, name]) => name),
+            variant,
+            levels: Object.fromEntries(
+              factors.filter((factor) => factor in levels || placeOn(factor)[1] !== "")
+                .map((factor) => [factor, combination[factor]!]),
+            ),
+            head: head ?? mainHeadOf(own)!,
+            measure,
+            ...spread(values),
+            planned: own.length,
+            best: false,
+          };
+          cells.set(key, cell);
+          const contest = JSON.stringify([combination, head, measure]);
+          rivals.set(contest, (rivals.get(contest) ?? new Set()).add(cell));
+        }
+      }
+    }
+  }
+  const contests = [...rivals.values()].filter(({ size }) => size > 1);
+  for (const cell of cells.values()) {
+    const own = contests.filter((contest) => contest.has(cell));
+    cell.best = own.length > 0 && own.every((contest) => [...contest].every(({ mean }) => mean <= cell.mean));
+  }
+  return {
+    title: spec.title,
+    ...(spec.note !== undefined && { note: spec.note }),
+    row_axes: rowAxes,
+    column_axes: columnAxes,
+    rows: inOrder(rows),
+    columns: inOrder(columns),
+    cells: [...cells.values()],
+  };
+}
+
+/** True of a run that is made at these levels, or does not depend on the others. */
+export function isAt(run: { readonly levels: Levels }, combination: Levels): boolean {
+  return Object.entries(run.levels).every(([factor, level]) => combination[factor] === level);
+}
+
+/** The heads of all runs: modalities first, the fused one last. */
+function headsOf(runs: readonly MeasuredRun[]): string[] {
+  const lists = runs.map(({ measured }) => Object.keys(measured?.accuracy ?? {}));
+  // Longer ones first: a model of one modality has that head alone.
+  return [...new Set(lists.toSorted((a, b) => b.length - a.length).flat())];
+}
+
+function mainHeadOf(runs: readonly MeasuredRun[]): string | undefined {
+  return runs.flatMap(({ measured }) => Object.keys(measured?.accuracy ?? {}).at(-1) ?? [])[0];
+}
+
+function valueOf(
+  measured: Measured | undefined,
+  measure: Measure,
+  head: string | undefined,
+): number | undefined {
+  const byHead = measured?.[measure];
+  if (byHead === undefined) return undefined;
+  return head === undefined ? Object.values(byHead).at(-1) : byHead[head];
+}
+
+function spread(values: readonly number[]): { mean: number; deviation: number | null; runs: number } {
+  const runs = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / runs;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: runs < 2 ? null : Math.sqrt(squares / (runs - 1)), runs };
+}
+
+function keyOf(places: readonly Place[]): string {
+  return JSON.stringify(places);
+}
+
+function inOrder(places: ReadonlyMap<string, readonly Place[]>): string[][] {
+  return [...places.values()].toSorted((a, b) => {
+    const at = a.findIndex(([order], i) => order !== b[i]![0]);
+    return at < 0 ? 0 : a[at]![0] - b[at]![0];
+  }).map((place) => place.map(([, name]) => name));
+}

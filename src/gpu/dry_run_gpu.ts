@@ -1,0 +1,99 @@
+/** A device that computes nothing and counts memory: what a program takes is found out by running it on this. */
+import type { AdapterClass, Limits } from "./adapter.ts";
+import type { Gpu } from "./gpu.ts";
+import type { KernelSource } from "./kernel.ts";
+import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
+
+/** Its buffers exist by their sizes alone: writes do nothing, dispatches but check the binding limit, reads throw. */
+export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
+  readonly name: string;
+  readonly identity: string;
+  readonly plans: ReadonlyMap<string, object>;
+  readonly adapterClass: AdapterClass;
+  readonly limits: Limits;
+  readonly features: GPUSupportedFeatures;
+  /** The largest buffer so far, in bytes. */
+  largest = 0;
+  readonly #like: Gpu;
+  readonly #pool: BufferPool;
+  #dispatches = 0;
+
+  /** Takes memory as `like` would, through the same pool. */
+  constructor(like: Gpu) {
+    this.name = like.name;
+    this.identity = like.identity;
+    this.plans = like.plans;
+    this.adapterClass = like.adapterClass;
+    this.limits = like.limits;
+    this.features = like.features;
+    this.#like = like;
+    const device = { limits: like.limits, createBuffer: () => ({ destroy() {} }) };
+    this.#pool = new BufferPool(device as unknown as GPUDevice, () => {});
+  }
+
+  /** As what takes a device sees it: of a class with private fields, only the public ones matter to others. */
+  get gpu(): Gpu {
+    return this as unknown as Gpu;
+  }
+
+  get memory(): MemoryUse {
+    return this.#pool.memory;
+  }
+
+  get dispatches(): number {
+    return this.#dispatches;
+  }
+
+  take(bytes: number): DeviceBuffer {
+    const buffer = this.#pool.take(bytes);
+    this.largest = Math.max(this.largest, buffer.bytes);
+    return buffer;
+  }
+
+  give(buffer: DeviceBuffer): void {
+    this.#pool.give(buffer);
+  }
+
+  trim(): void {
+    this.#pool.trim();
+  }
+
+  fitsTexture(range: Pick<BufferRange, "bytes" | "isHalf">): boolean {
+    return this.#like.fitsTexture(range);
+  }
+
+  /** Throws RangeError for a buffer that is beyond the adapter's binding limit. */
+  dispatch(kernel: KernelSource, _entry: string, buffers: Readonly<Record<string, BufferRange>>): void {
+    const limit = this.limits.maxStorageBufferBindingSize;
+    for (const [name, { bytes }] of Object.entries(buffers)) {
+      if (bytes > limit) {
+        throw new RangeError(
+          `Cannot bind "${name}" of ${kernel.label}: ${bytes} bytes exceed the adapter's binding limit of ${limit}`,
+        );
+      }
+    }
+    this.#dispatches++;
+  }
+
+  flush(): void {}
+
+  write(): void {}
+
+  read(): Promise<never> {
+    return Promise.reject(new Error("Cannot read from a device that only counts memory"));
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  startProfiling(): never {
+    throw new Error("Cannot profile a device that only counts memory");
+  }
+
+  stopProfiling(): Promise<never> {
+    return Promise.reject(new Error("Cannot profile a device that only counts memory"));
+  }
+
+  destroy(): void {}
+}

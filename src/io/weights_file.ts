@@ -1,0 +1,133 @@
+// A checkpoint as Hugging Face stores it: one safetensors file, or several with an index that says which holds what.
+import { readJsonFile } from "./json_file.ts";
+import { openSafetensors, type StoredArray, type StoredTensor, type TensorFile } from "./safetensors.ts";
+import { isJsonObject, shortQuote } from "./strict_json.ts";
+import { UserError } from "../base/user_error.ts";
+
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+const MAX_TENSORS = 100_000;
+/** Each shard keeps a file open. */
+const MAX_SHARDS = 512;
+
+/**
+ * Opens a safetensors file, a `*.safetensors.index.json`, or a folder that holds `model.safetensors` or its index, as
+ * one view over all tensors. Throws a UserError that names the file and what is wrong with it.
+ */
+export function openWeights(path: string): TensorFile {
+  if (!isFolder(path)) return path.endsWith(".index.json") ? openSharded(path) : openSafetensors(path);
+  for (const [name, open] of [[SINGLE, openSafetensors], [INDEX, openSharded]] as const) {
+    if (exists(`${path}/${name}`)) return open(`${path}/${name}`);
+  }
+  throw new UserError(`Cannot read ${path}: the folder holds neither ${SINGLE} nor ${INDEX}`);
+}
+
+function openSharded(indexPath: string): TensorFile {
+  const { weightMap, metadata } = readIndex(indexPath);
+  const folder = indexPath.slice(0, indexPath.search(/[^/\\]*$/)); // with its separator; empty for the current one
+  const files = new Set(weightMap.values());
+  if (files.size > MAX_SHARDS) {
+    throw new UserError(
+      `Cannot read ${indexPath}: it names ${files.size} files, over the limit of ${MAX_SHARDS}`,
+    );
+  }
+  using opened = new DisposableStack(); // closes what is open already if a later shard is bad
+  const shards = new Map<string, TensorFile>();
+  for (const file of files) shards.set(file, opened.use(openSafetensors(folder + file)));
+  const holders = new Map<string, TensorFile>();
+  for (const [name, file] of weightMap) {
+    const shard = shards.get(file)!;
+    if (!shard.tensors.has(name)) {
+      throw new UserError(
+        `Cannot read ${indexPath}: tensor ${shortQuote(name)} is not in ${file}, where it should be`,
+      );
+    }
+    holders.set(name, shard);
+  }
+  return new ShardedFile(indexPath, metadata, holders, opened.move());
+}
+
+class ShardedFile implements TensorFile {
+  readonly path: string;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #holders: ReadonlyMap<string, TensorFile>;
+  readonly #opened: DisposableStack;
+
+  constructor(
+    path: string,
+    metadata: ReadonlyMap<string, string>,
+    holders: ReadonlyMap<string, TensorFile>,
+    opened: DisposableStack,
+  ) {
+    this.path = path;
+    this.metadata = metadata;
+    this.tensors = new Map(Array.from(holders, ([name, shard]) => [name, shard.tensors.get(name)!]));
+    this.#holders = holders;
+    this.#opened = opened;
+  }
+
+  readBytes(name: string): Uint8Array<ArrayBuffer> {
+    return this.#holder(name).readBytes(name);
+  }
+
+  readTyped(name: string): StoredArray {
+    return this.#holder(name).readTyped(name);
+  }
+
+  readFloat32(name: string): Float32Array<ArrayBuffer> {
+    return this.#holder(name).readFloat32(name);
+  }
+
+  close(): void {
+    this.#opened.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #holder(name: string): TensorFile {
+    const shard = this.#holders.get(name);
+    if (shard === undefined) throw new UserError(`There is no tensor ${shortQuote(name)} in ${this.path}`);
+    return shard;
+  }
+}
+
+/** The index's `weight_map`, from tensor to file name, and those of its metadata that are strings or numbers. */
+function readIndex(path: string): { weightMap: Map<string, string>; metadata: Map<string, string> } {
+  const fail = (rule: string) => new UserError(`Cannot read ${path}: ${rule}`);
+  const root = readJsonFile(path, { depth: 8, keys: MAX_TENSORS });
+  if (!isJsonObject(root) || !isJsonObject(root.weight_map)) throw fail(`it has no "weight_map" object`);
+  const weightMap = new Map<string, string>();
+  for (const [name, file] of Object.entries(root.weight_map)) {
+    // A plain name only: an index must not reach outside its folder.
+    if (typeof file !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(file)) {
+      throw fail(`weight_map of ${shortQuote(name)} is not the name of a safetensors file beside the index`);
+    }
+    weightMap.set(name, file);
+  }
+  if (weightMap.size === 0) throw fail("its weight_map is empty");
+  const metadata = new Map<string, string>();
+  for (const [key, value] of Object.entries(isJsonObject(root.metadata) ? root.metadata : {})) {
+    if (typeof value === "string" || typeof value === "number") metadata.set(key, String(value));
+  }
+  return { weightMap, metadata };
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false; // opening it will say why
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound); // opening what cannot be looked at will say why
+  }
+}

@@ -1,0 +1,173 @@
+/** TrainingMetrics of predictions against labels; the definitions are those of scikit-learn. */
+
+/** The share of predictions that are right; 0 of no samples. */
+export function accuracy(labels: Uint32Array, predicted: Uint32Array): number {
+  let right = 0;
+  for (const [row, label] of labels.entries()) if (predicted[row] === label) right++;
+  return labels.length === 0 ? 0 : right / labels.length;
+}
+
+/** How well one class is told from the others. */
+export interface ClassScores {
+  /** Samples of the class. */
+  support: number;
+  /** Samples predicted to be of it. */
+  predicted: number;
+  precision: number;
+  recall: number;
+  /** 2 tp / (2 tp + fp + fn). */
+  f1: number;
+}
+
+/** The scores of every class, each 0 where it would divide by 0. */
+export function classScores(labels: Uint32Array, predicted: Uint32Array, classes: number): ClassScores[] {
+  const [support, guesses, right] = [0, 1, 2].map(() => new Uint32Array(classes)) as [
+    Uint32Array,
+    Uint32Array,
+    Uint32Array,
+  ];
+  for (const [row, label] of labels.entries()) {
+    const guess = predicted[row]!;
+    support[label]!++;
+    guesses[guess]!++;
+    if (guess === label) right[label]!++;
+  }
+  const share = (part: number, whole: number) => whole === 0 ? 0 : part / whole;
+  return Array.from(right, (both, k) => ({
+    support: support[k]!,
+    predicted: guesses[k]!,
+    precision: share(both, guesses[k]!),
+    recall: share(both, support[k]!),
+    f1: share(2 * both, support[k]! + guesses[k]!),
+  }));
+}
+
+/** The unweighted mean of F1 over the classes that occur among labels or predictions; 0 of no samples. */
+export function macroF1(scores: readonly ClassScores[]): number {
+  const occurring = scores.filter(({ support, predicted }) => support + predicted > 0);
+  return occurring.reduce((sum, { f1 }) => sum + f1, 0) / Math.max(1, occurring.length);
+}
+
+/** The mean of F1 over the classes, each weighing as much as it has samples; 0 of no samples. */
+export function weightedF1(scores: readonly ClassScores[]): number {
+  const samples = scores.reduce((sum, { support }) => sum + support, 0);
+  return scores.reduce((sum, { f1, support }) => sum + f1 * support, 0) / Math.max(1, samples);
+}
+
+/**
+ * The share of samples whose label is among the k classes with the largest scores [samples, classes]; of equal scores
+ * the first classes come first, as in `argmaxRows`. 0 of no samples.
+ */
+export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: number, k: number): number {
+  let right = 0;
+  for (const [row, label] of labels.entries()) {
+    const own = scores[row * classes + label]!;
+    let above = 0;
+    for (let other = 0; other < classes; other++) {
+      const score = scores[row * classes + other]!;
+      // Where one of them is no number, as of a model that diverged, the label is not the better one.
+      const isBelow = score < own || (score === own && other > label);
+      if (other !== label && !isBelow) above++;
+    }
+    if (above < k) right++;
+  }
+  return labels.length === 0 ? 0 : right / labels.length;
+}
+
+/**
+ * The area under the ROC curve of two classes: how often a sample of class 1 has a larger score of class 1 than one of
+ * class 0, ties counting half. `scores` is [samples, 2]; undefined where one of the classes has no sample.
+ */
+export function auc(labels: Uint32Array, scores: Float64Array): number | undefined {
+  const score = (row: number) => scores[2 * row + 1]!;
+  const rows = Uint32Array.from(labels.keys()).sort((a, b) => score(a) - score(b));
+  const positives = labels.reduce((sum, label) => sum + label, 0);
+  const negatives = labels.length - positives;
+  if (positives === 0 || negatives === 0) return undefined;
+  // Mann and Whitney's U: the sum of the ranks of class 1, equal scores sharing their mean rank.
+  let ranks = 0;
+  for (let start = 0, end = 0; start < rows.length; start = end) {
+    // Where scores are no numbers, of a model that diverged, none is above another, nor equal to itself.
+    while (end < rows.length && !(score(rows[end]!) > score(rows[start]!))) end++;
+    const mean = (start + 1 + end) / 2;
+    for (let i = start; i < end; i++) if (labels[rows[i]!] === 1) ranks += mean;
+  }
+  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+/** Samples by label (rows) and prediction (columns): [classes, classes]. */
+export function confusionMatrix(
+  labels: Uint32Array,
+  predicted: Uint32Array,
+  classes: number,
+): Uint32Array {
+  const counts = new Uint32Array(classes * classes);
+  for (const [row, label] of labels.entries()) counts[label * classes + predicted[row]!]!++;
+  return counts;
+}
+
+/** How the predictions of two modalities stand to the labels, as shares of all samples (the paper's Table 1). */
+export interface PairShares {
+  /** Both right. */
+  positive: number;
+  /** Exactly one right. */
+  semi_positive: number;
+  /** Both wrong. */
+  negative: number;
+}
+
+/** "image-text", as records name a pair of modalities. */
+export function nameOfPair([a, b]: readonly [string, string]): string {
+  return `${a}-${b}`;
+}
+
+/** Shares from the counts of each kind of pair: both right, only a right, only b right, both wrong. */
+export function pairShares(
+  [both, onlyA, onlyB, none]: readonly [number, number, number, number],
+): PairShares {
+  const all = Math.max(1, both + onlyA + onlyB + none);
+  return { positive: both / all, semi_positive: (onlyA + onlyB) / all, negative: none / all };
+}
+
+/** As above, from the predictions of modalities a and b. */
+export function pairSharesOf(labels: Uint32Array, a: Uint32Array, b: Uint32Array): PairShares {
+  const counts: [number, number, number, number] = [0, 0, 0, 0];
+  for (const [row, label] of labels.entries()) {
+    counts[(a[row] === label ? 0 : 2) + (b[row] === label ? 0 : 1)]!++;
+  }
+  return pairShares([counts[0], counts[1], counts[2], counts[3]]);
+}
+
+/** The place of the largest of each row's scores, the first of equals: [rows, classes] gives [rows]. */
+export function argmaxRows(scores: Float32Array | Float64Array, classes: number): Uint32Array {
+  return Uint32Array.from({ length: scores.length / classes }, (_, row) => {
+    let best = 0;
+    for (let k = 1; k < classes; k++) {
+      if (scores[row * classes + k]! > scores[row * classes + best]!) best = k;
+    }
+    return best;
+  });
+}
+
+/** Probabilities from logits, computed in float64: [rows, classes] gives [rows, classes]. */
+export function softmaxRows(logits: Float32Array, classes: number): Float64Array {
+  const probabilities = new Float64Array(logits.length);
+  for (let start = 0; start < logits.length; start += classes) {
+    const row = logits.subarray(start, start + classes);
+    const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    let sum = 0;
+    row.forEach((logit, k) => sum += probabilities[start + k] = Math.exp(logit - top));
+    for (let k = 0; k < classes; k++) probabilities[start + k]! /= sum;
+  }
+  return probabilities;
+}
+
+/** The mean of −log of the label's probability; 0 of no samples. */
+export function meanCrossEntropy(labels: Uint32Array, probabilities: Float64Array, classes: number): number {
+  let sum = 0;
+  for (const [row, label] of labels.entries()) {
+    // A probability that underflowed is still a finite loss.
+    sum -= Math.log(Math.max(probabilities[row * classes + label]!, Number.MIN_VALUE));
+  }
+  return labels.length === 0 ? 0 : sum / labels.length;
+}

@@ -1,0 +1,150 @@
+/** How answers stand to labels: confusion, scores by class, what fusion rescues and ruins. */
+import * as Plot from "@observablehq/plot";
+import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
+import type { PredictionTable } from "../../runs/predictions.ts";
+import { draw, type Figure } from "./figure.ts";
+import { colour } from "./palette.ts";
+
+/** Numbers are written into the cells of matrices up to this size. */
+const MOST_NUMBERED = 30;
+const MOST_CHARACTERS = 22;
+const CHARACTER = 6;
+
+/** Samples by label and answer of a head, which the last one is unless told. */
+export function confusionFigure(table: PredictionTable, prefix: string, head = table.heads.at(-1)!): Figure {
+  const { classes, labels, predicted } = table;
+  const counts = confusionMatrix(labels, predicted.get(head)!, classes.length);
+  const rows = classes.flatMap((label, i) => {
+    const own = counts.subarray(i * classes.length, (i + 1) * classes.length);
+    const all = own.reduce((sum, count) => sum + count, 0);
+    return classes.map((answer, j) => ({ label, answer, count: own[j]!, share: own[j]! / Math.max(1, all) }));
+  });
+  const found = rows.filter(({ count }) => count > 0);
+  const cell = classes.length <= MOST_NUMBERED ? 30 : 14;
+  const margin = marginFor(classes);
+  const side = margin + cell * classes.length + 20;
+  const title = `Confusion matrix of ${head}`;
+  const caption =
+    "Samples by label (rows) and answer (columns); the stronger the colour, the larger the share of its row.";
+  const svg = draw({
+    width: side,
+    height: side,
+    marginLeft: margin,
+    marginBottom: margin,
+    marginTop: 20,
+    marginRight: 20,
+    padding: 0.04,
+    x: { domain: classes, tickRotate: -45, label: "answer", tickFormat: shortened },
+    y: { domain: classes, label: "label", tickFormat: shortened },
+    marks: [
+      Plot.frame({ strokeOpacity: 0.15 }),
+      Plot.cell(found, {
+        x: "answer",
+        y: "label",
+        fill: colour(0),
+        // A square root, so that few samples can be seen too; numbers must be read on the strongest.
+        fillOpacity: (row: { share: number }) => 0.55 * Math.sqrt(row.share),
+        title: (row) =>
+          `${row.count} of ${row.label} answered ${row.answer} (${(100 * row.share).toFixed(1)} %)`,
+      }),
+      ...(classes.length <= MOST_NUMBERED
+        ? [Plot.text(found, { x: "answer", y: "label", text: "count" })]
+        : []),
+    ],
+    opacity: { type: "identity" },
+  }, `${title}: ${caption}`);
+  return { name: `${prefix}confusion-${head}`, title, caption, svg, rows, legend: [], isWide: true };
+}
+
+/** F1 of every class by head. */
+export function classFigure({ classes, labels, predicted, heads }: PredictionTable, prefix: string): Figure {
+  const rows = heads.flatMap((head) =>
+    classScores(labels, predicted.get(head)!, classes.length).map((
+      { f1, precision, recall, support },
+      k,
+    ) => ({
+      class: classes[k]!,
+      head,
+      f1,
+      precision,
+      recall,
+      support,
+    }))
+  );
+  const title = "F1 by class";
+  const caption =
+    "Harmonic mean of precision and recall of each class, by head; in the order of the last head.";
+  const last = rows.filter(({ head }) => head === heads.at(-1)).sort((a, b) => b.f1 - a.f1);
+  const svg = draw({
+    width: 380,
+    height: 60 + 18 * classes.length,
+    marginLeft: marginFor(classes),
+    x: { domain: [0, 1], grid: true, label: "F1" },
+    y: { domain: last.map((row) => row.class), label: null, tickFormat: shortened, tickSize: 0 },
+    color: { domain: heads, range: heads.map((_, i) => colour(i)) },
+    symbol: { domain: heads },
+    marks: [
+      Plot.ruleY(classes, { y: (name: string) => name, strokeOpacity: 0.12 }),
+      Plot.dot(rows, {
+        x: "f1",
+        y: "class",
+        stroke: "head",
+        symbol: "head",
+        strokeWidth: 1.8,
+        title: (row) => `${row.class}, ${row.head}: F1 ${row.f1.toFixed(3)} of ${row.support} samples`,
+      }),
+    ],
+  }, `${title}: ${caption}`);
+  return {
+    name: `${prefix}f1`,
+    title,
+    caption,
+    svg,
+    rows,
+    legend: heads.map((name, i) => ({ name, colour: colour(i) })),
+  };
+}
+
+/** Rows of samples where the fused answer and those of the modalities differ in being right. */
+export interface Turns {
+  /** Fusion is right although a modality is not; first where most are not. */
+  readonly rescued: readonly number[];
+  /** Fusion is wrong although a modality is right; first where most are. */
+  readonly ruined: readonly number[];
+}
+
+/** Those most surely answered come first; nothing where there is no fusion. */
+export function findTurns({ labels, predicted, heads, confidence }: PredictionTable): Turns {
+  if (heads.length < 3) return { rescued: [], ruined: [] };
+  const last = heads.at(-1)!, modalities = heads.slice(0, -1);
+  const isRight = (head: string, row: number) => predicted.get(head)![row] === labels[row];
+  const ranked = (wanted: boolean) =>
+    Array.from(labels.keys())
+      .map((row) => ({ row, others: modalities.filter((head) => isRight(head, row) !== wanted).length }))
+      .filter(({ row, others }) => isRight(last, row) === wanted && others > 0)
+      .sort((a, b) => b.others - a.others || confidence[b.row]! - confidence[a.row]!)
+      .map(({ row }) => row);
+  return { rescued: ranked(true), ruined: ranked(false) };
+}
+
+/** Counts of samples by which heads are right, the most frequent first. */
+export function patterns(
+  { labels, predicted, heads }: PredictionTable,
+): { readonly right: readonly boolean[]; readonly count: number }[] {
+  const counts = new Map<string, { right: boolean[]; count: number }>();
+  for (const [row, label] of labels.entries()) {
+    const right = heads.map((head) => predicted.get(head)![row] === label);
+    const entry = counts.get(right.join()) ?? { right, count: 0 };
+    entry.count++;
+    counts.set(right.join(), entry);
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count);
+}
+
+function marginFor(names: readonly string[]): number {
+  return 16 + CHARACTER * Math.max(0, ...names.map((name) => shortened(name).length));
+}
+
+function shortened(name: string): string {
+  return name.length <= MOST_CHARACTERS ? name : `${name.slice(0, MOST_CHARACTERS - 1)}…`;
+}

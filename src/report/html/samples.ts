@@ -1,0 +1,66 @@
+/** The samples that a report shows: each once, however many figures and runs point to it. */
+import { encode } from "fast-png";
+import type { Split } from "../../data/batch.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { resample } from "../../data/images/resample.ts";
+import { dataUri } from "./markup.ts";
+
+export interface Sample {
+  readonly id: string;
+  readonly label: string;
+  /** Empty where the data set has none. */
+  readonly text: string;
+  /** A data URI of the image as the model sees it; undefined where there is none. */
+  readonly image: string | undefined;
+}
+
+const LONGEST_SIDE = 48;
+const MOST_CHARACTERS = 300;
+const SAMPLES_AT_ONCE = 64;
+
+export class SampleStore {
+  readonly samples: Sample[] = [];
+  /** By source, then by id. */
+  readonly #numbers = new Map<string, Map<string, number>>();
+
+  /** The number of a sample; undefined for what has not been added. */
+  find(source: string, id: string): number | undefined {
+    return this.#numbers.get(source)?.get(id);
+  }
+
+  /** Adds rows of a split, with their texts and small pictures; `source` names the data, as ids are theirs alone. */
+  async add(source: string, data: Dataset, split: Split, rows: Iterable<number>): Promise<void> {
+    const numbers = this.#numbers.get(source) ?? new Map<string, number>();
+    this.#numbers.set(source, numbers);
+    const missing = Array.from(new Set(rows)).filter((row) => !numbers.has(data.id(split, row)));
+    for (let start = 0; start < missing.length; start += SAMPLES_AT_ONCE) {
+      const batchRows = Uint32Array.from(missing.slice(start, start + SAMPLES_AT_ONCE));
+      const { modalities } = await data.batch(split, batchRows);
+      const images = Object.values(modalities).find((part) => part.kind === "image");
+      for (const [i, row] of batchRows.entries()) {
+        const text = data.text(split, row);
+        numbers.set(data.id(split, row), this.samples.length);
+        this.samples.push({
+          id: data.id(split, row),
+          label: data.classes[data.label(split, row)]!,
+          text: text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text,
+          image: images && thumbnail(images, i),
+        });
+      }
+    }
+  }
+}
+
+/** An image of a batch as a PNG, its longer side at most 48 pixels. */
+function thumbnail(
+  { pixels, height, width }: { pixels: Uint8Array; height: number; width: number },
+  number: number,
+): string {
+  const size = height * width * 3;
+  const source = { pixels: pixels.subarray(number * size, (number + 1) * size), height, width };
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(height, width));
+  const target = { height: Math.round(height * scale), width: Math.round(width * scale) };
+  const data = new Uint8Array(target.height * target.width * 3);
+  resample(source, target, { box: { left: 0, top: 0, right: width, bottom: height } }, data, 0);
+  return dataUri("image/png", new Uint8Array(encode({ ...target, data, channels: 3, depth: 8 })));
+}

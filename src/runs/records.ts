@@ -1,0 +1,148 @@
+/** What a run tells while it goes and writes down when it ends. */
+import type { Ceilings } from "../ops/ceilings.ts";
+import type { PairShares } from "../metrics/metrics.ts";
+
+/** One value for each head by its name: the modalities, then "fusion"; of a single modality that alone. */
+export type ByHead = Record<string, number>;
+
+/** One line of metrics.jsonl. */
+export interface EpochRecord {
+  /** From 1. */
+  epoch: number;
+  /** Optimizer steps taken since the start of the run. */
+  step: number;
+  /** Means over the training samples: "total", each head's cross entropy, and "contrast" where the method has it. */
+  training_loss: Record<string, number>;
+  training_accuracy: ByHead;
+  /** Cross entropy of each head. */
+  validation_loss: ByHead;
+  validation_accuracy: ByHead;
+  /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
+  pairs: Record<string, PairShares>;
+  /** The same among the validation samples (the paper's Figure 6). Older files may be without. */
+  validation_pairs?: Record<string, PairShares>;
+  /** Of each part, at the end of the epoch. */
+  learning_rates: Record<string, number>;
+  /** With precision f16, at the end of the epoch: the scale, and the steps skipped since the run began. */
+  loss_scale?: number;
+  skipped_steps?: number;
+  seconds: number;
+  /** Of these, for how long training waited for batches. Older files may be without. */
+  input_wait_seconds?: number;
+}
+
+/** test.json, and what `evaluate` gives for any split. */
+export interface Evaluation {
+  split: string;
+  samples: number;
+  /** The epoch whose weights were evaluated. */
+  epoch: number;
+  accuracy: ByHead;
+  /** The share of samples whose label is among the two, or five, likeliest classes; where there are more classes. */
+  top_2?: ByHead;
+  top_5?: ByHead;
+  macro_f1: ByHead;
+  /** Weighted by the samples of each class. Older files may be without. */
+  weighted_f1?: ByHead;
+  /** The area under the ROC curve; of two classes that both occur. */
+  auc?: ByHead;
+  /** Cross entropy. */
+  loss: ByHead;
+  pairs: Record<string, PairShares>;
+}
+
+/** What training takes of the device's memory, in bytes. */
+export interface MemoryPlan {
+  /** Samples that go through the model at once. */
+  micro_batch: number;
+  /** With precision f16, their copies in f16 as well. */
+  weights: number;
+  /** Of what is not frozen, like the moments. */
+  gradients: number;
+  /** Both moments of the optimizer. */
+  moments: number;
+  /** The most that is in use beyond these while a micro-batch is differentiated: activations and their gradients. */
+  activations: number;
+  /** All of it, with the buffers that wait for reuse. */
+  held: number;
+  /** The largest buffer. Beyond the binding limit, which only tables of embeddings may be, it is bound in parts. */
+  largest_buffer: number;
+  binding_limit: number;
+}
+
+/** What is known once the model is built. */
+export interface RunSummary {
+  adapter: string;
+  adapter_class: string;
+  /** Learned values of each part: encoders, then heads. */
+  parameters: Record<string, number>;
+  /** Of these, so many are frozen. */
+  frozen: number;
+  memory: MemoryPlan;
+  samples: { train: number; validation: number; test: number };
+  classes: number;
+}
+
+export interface Progress {
+  epoch: number;
+  epochs: number;
+  /** Training samples seen in this epoch, and their number. */
+  done: number;
+  total: number;
+  /** Means over the epoch so far. */
+  loss: number;
+  accuracy: number;
+  samplesPerSecond: number;
+  /** Seconds until the last epoch ends, if none is left out. */
+  remaining: number;
+}
+
+/** Told what happens, in this order. */
+export interface Observer {
+  planned(plan: RunSummary): void;
+  /** After the first step: bytes of activations at the peak, as `MemoryPlan` has them. */
+  measured(activations: number): void;
+  progressed(progress: Progress): void;
+  epochEnded(record: EpochRecord, isBest: boolean): void;
+  note(message: string): void;
+}
+
+/** The dispatches of one kernel on one shape, per step. */
+export interface KernelProfile {
+  /** `kernel.entry` */
+  kernel: string;
+  /** As the op tells it; empty where it does not. */
+  shape: string;
+  calls: number;
+  milliseconds: number;
+  /** Beyond these, spent copying operands to textures. */
+  copying_milliseconds: number;
+  /** Floating-point operations; only matrix products and attention count theirs. */
+  operations: number;
+  /** Bytes read and written at least. */
+  bytes: number;
+}
+
+/** profile.json. All that is "per step" is a mean over the steps. */
+export interface Profile {
+  adapter: string;
+  adapter_class: string;
+  steps: number;
+  samples_per_step: number;
+  /** The best the adapter did in this run: operations and bytes a second. */
+  ceilings: Ceilings;
+  /** Per step of ordinary training, with no kernel timed. */
+  step_milliseconds: number;
+  /** Of these: JavaScript that encodes the work, and waiting for batches. */
+  host_milliseconds: number;
+  input_wait_milliseconds: number;
+  dispatches: number;
+  /** Per step, with every kernel timed by itself. */
+  kernel_milliseconds: number;
+  /** Of these, matrix products and attention. */
+  product_milliseconds: number;
+  /** Bytes: the most in use, and the most held from the device. */
+  memory: { peak_live: number; peak_held: number };
+  /** Most time first. */
+  kernels: KernelProfile[];
+}

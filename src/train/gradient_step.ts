@@ -1,0 +1,76 @@
+/** How a model learns from a micro-batch: what is frozen, what is random, and the gradient. */
+import type { Batch } from "../data/batch.ts";
+import type { Visit } from "../data/epoch.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { type Losses, METHODS } from "../models/methods/methods.ts";
+import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import type { Context } from "../nn/context.ts";
+import { isFrozen } from "../nn/freezing.ts";
+import type { Parameters } from "../nn/parameters.ts";
+import { backward } from "../ops/backward.ts";
+import { full } from "../ops/pointwise.ts";
+import type { LossScale } from "../optim/loss_scale.ts";
+import { RandomKeys } from "../tensor/random.ts";
+import { scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { RunConfig } from "../config/run_config.ts";
+
+/** Freezes what a configuration says; before memory is allocated. */
+export function freezeParameters(parameters: Parameters, { model }: RunConfig): void {
+  parameters.freeze((name) => {
+    const part = name.slice(0, name.indexOf("."));
+    const encoder = model.encoders[part];
+    return encoder !== undefined && isFrozen(name.slice(part.length + 1), encoder.frozen);
+  });
+}
+
+/** `number` counts all micro-batches of the run and picks the random numbers of dropout, if there is to be any. */
+export function trainingContext(config: RunConfig, number: number, withDropout = true): Context {
+  const { seed, model: { checkpointing }, training: { precision } } = config;
+  return { ...(withDropout && { keys: new RandomKeys(seed, number) }), checkpointing, precision };
+}
+
+/** How samples are visited: as published where the configuration says so, and of a single modality that alone. */
+export function visitOf({ method, semantics }: RunConfig): Visit {
+  return {
+    unshuffled: semantics.unshuffled,
+    incompleteDropped: semantics.incomplete_dropped,
+    ...(!Object.hasOwn(METHODS, method) && { only: [method] }),
+  };
+}
+
+/**
+ * What a micro-batch's mean loss weighs in a step of `inStep` samples: its share of them, which makes the step's loss the
+ * mean over its samples, a shorter micro-batch included. As published, 1: gradients of micro-batches are added up, so
+ * that a step's is about as many times larger as it has micro-batches (which Adam's scale does not see, but its epsilon,
+ * an L2 decay and a bound on the norm do).
+ */
+export function microBatchWeight(
+  size: number,
+  inStep: number,
+  { semantics }: Pick<RunConfig, "semantics">,
+): number {
+  return semantics.summed_accumulation ? 1 : size / inStep;
+}
+
+/**
+ * Adds `weight` times the gradient of a batch's mean loss to the gradients, or `lossScale` times that; `measure` sees the
+ * losses, and the labels u32 [batch], while they are there.
+ */
+export function differentiate(
+  gpu: Gpu,
+  model: MultimodalClassifier,
+  batch: Batch,
+  context: Context,
+  weight: number,
+  measure: (losses: Losses, labels: Tensor) => void = () => {},
+  lossScale?: LossScale,
+): void {
+  scope(() => {
+    const labels = Tensor.from(gpu, batch.labels.slice(), [batch.size]);
+    const inputs = model.upload(gpu, batch.modalities);
+    const losses = model.losses(model.forward(inputs, context), labels);
+    measure(losses, labels);
+    backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
+  });
+}

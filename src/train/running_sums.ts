@@ -1,0 +1,59 @@
+/** Sums over an epoch, gathered on the device and read now and then. */
+import type { Gpu } from "../gpu/gpu.ts";
+import { tally } from "../ops/running_sums.ts";
+import { fill } from "../ops/pointwise.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** Named running sums in one device array; whole numbers are exact up to 2^24. */
+export class RunningSums {
+  readonly sums: Tensor;
+  readonly #places = new Map<string, { at: number; size: number }>();
+
+  /** `sizes`: how many sums each name has. */
+  constructor(gpu: Gpu, sizes: Readonly<Record<string, number>>) {
+    let length = 0;
+    for (const [name, size] of Object.entries(sizes)) {
+      this.#places.set(name, { at: length, size });
+      length += size;
+    }
+    this.sums = Tensor.empty(gpu, [length]);
+    this.reset();
+  }
+
+  reset(): void {
+    fill(this.sums, 0);
+  }
+
+  /** Adds factor · values to the sums of each name, a factor being 1 if not given; no name comes twice. */
+  add(addends: readonly (readonly [name: string, values: Tensor, factor?: number])[]): void {
+    tally(
+      this.sums,
+      addends.map(([name, values, factor = 1]) => {
+        const { at, size } = this.#place(name);
+        if (values.size !== size) {
+          throw new TypeError(`Cannot add ${values.size} values to the ${size} of "${name}"`);
+        }
+        return { at, values, factor };
+      }),
+    );
+  }
+
+  /** All sums by name; waits for the device. */
+  async read(): Promise<(name: string) => Float32Array> {
+    const sums = await this.sums.read() as Float32Array<ArrayBuffer>;
+    return (name) => {
+      const { at, size } = this.#place(name);
+      return sums.subarray(at, at + size);
+    };
+  }
+
+  dispose(): void {
+    this.sums.dispose();
+  }
+
+  #place(name: string): { at: number; size: number } {
+    const place = this.#places.get(name);
+    if (place === undefined) throw new RangeError(`There is no sum "${name}"`);
+    return place;
+  }
+}

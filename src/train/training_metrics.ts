@@ -1,0 +1,86 @@
+/** What training is measured by within an epoch, summed up on the device. */
+import type { Gpu } from "../gpu/gpu.ts";
+import type { Losses } from "../models/methods/methods.ts";
+import { pairsOf } from "../models/losses/contrastive.ts";
+import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import { countEqual } from "../ops/contrast.ts";
+import { full } from "../ops/pointwise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { nameOfPair, pairShares } from "../metrics/metrics.ts";
+import type { EpochRecord } from "../runs/records.ts";
+import { RunningSums } from "./running_sums.ts";
+
+export type Means = Pick<EpochRecord, "training_loss" | "training_accuracy" | "pairs">;
+
+export class TrainingMetrics {
+  readonly #tally: RunningSums;
+  readonly #one: Tensor;
+  readonly #modalities: readonly string[];
+  readonly #heads: readonly string[];
+  readonly #losses: readonly string[];
+  readonly #pairs: readonly string[];
+
+  constructor(gpu: Gpu, { modalities, heads, hasContrast }: MultimodalClassifier) {
+    this.#modalities = modalities;
+    this.#heads = heads;
+    this.#losses = ["total", ...heads, ...(hasContrast ? ["contrast"] : [])];
+    this.#pairs = pairsOf(modalities).map(nameOfPair);
+    this.#tally = new RunningSums(gpu, {
+      samples: 1,
+      "loss.total": 1,
+      "loss.contrast": 1,
+      ...Object.fromEntries(heads.flatMap((head) => [[`loss.${head}`, 1], [`right.${head}`, 1]])),
+      ...Object.fromEntries(this.#pairs.map((pair) => [pair, 4])),
+    });
+    this.#one = full(gpu, [1], 1);
+  }
+
+  /** Adds those of a micro-batch; labels u32 [batch]. */
+  add(
+    { total, contrastive, multimodal, unimodalOf, fusedPrediction, predictions, pairs }: Losses,
+    labels: Tensor,
+  ): void {
+    const samples = labels.size;
+    const loss = (name: string, mean: Tensor) => [`loss.${name}`, mean, samples] as const;
+    const right = (name: string, predicted: Tensor) =>
+      [`right.${name}`, countEqual(predicted, labels)] as const;
+    this.#tally.add([
+      ["samples", this.#one, samples],
+      loss("total", total),
+      ...(contrastive ? [loss("contrast", contrastive)] : []),
+      ...(multimodal ? [loss(FUSION, multimodal)] : []),
+      ...(fusedPrediction ? [right(FUSION, fusedPrediction)] : []),
+      ...this.#modalities.map((name) => loss(name, unimodalOf[name]!)),
+      ...this.#modalities.map((name) => right(name, predictions[name]!)),
+      ...pairs.map(({ a, b, counts }) => [nameOfPair([a, b]), counts] as const),
+    ]);
+  }
+
+  /** Means and shares since `reset`; waits for the device. */
+  async means(): Promise<Means> {
+    const sum = await this.#tally.read();
+    const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
+    return {
+      training_loss: Object.fromEntries(this.#losses.map((name) => [name, mean(`loss.${name}`)])),
+      training_accuracy: Object.fromEntries(this.#heads.map((head) => [head, mean(`right.${head}`)])),
+      pairs: Object.fromEntries(this.#pairs.map((pair) => {
+        const [both, onlyA, onlyB, none] = sum(pair);
+        return [pair, pairShares([both!, onlyA!, onlyB!, none!])];
+      })),
+    };
+  }
+
+  reset(): void {
+    this.#tally.reset();
+  }
+
+  /** What a checkpoint holds of them. */
+  get sums(): Tensor {
+    return this.#tally.sums;
+  }
+
+  dispose(): void {
+    this.#tally.dispose();
+    this.#one.dispose();
+  }
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { type EncoderConfig, readEncoderConfig } from "../../src/build/hf_config.ts";
+import { exportEncoder, preprocessorConfig } from "../../src/build/hf_export.ts";
+import { readJsonObject } from "../../src/io/json_file.ts";
+import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import type { Parameters } from "../../src/nn/parameters.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { checkpointFolder, ENCODERS, loadFolder } from "./hf_fixtures.ts";
+
+const gpu = await openTestGpu();
+
+/** Exports parameters as they stand in a run's checkpoint, among others. */
+async function exported(folder: string, config: EncoderConfig, parameters: Parameters, companions = {}) {
+  const path = `${folder}.safetensors`;
+  const values = await parameters.read();
+  const tensors: Record<string, TensorToStore> = {
+    "heads.x": { dtype: "F32", shape: [1], data: Float32Array.of(1) },
+  };
+  for (const { name, shape } of parameters) {
+    tensors[`text.${name}`] = { dtype: "F32", shape, data: values.get(name)! };
+  }
+  writeSafetensors(path, tensors);
+  using weights = openSafetensors(path);
+  exportEncoder(folder, { config, weights, prefix: "text.", companions });
+  return values;
+}
+
+for (const name of ENCODERS) {
+  Deno.test(`an exported ${name} is read again as it was`, async () => {
+    using folder = temporaryFolder();
+    const to = `${folder.path}/encoder`;
+    const { parameters, config } = await loadFolder(gpu, checkpointFolder(name));
+    const values = await exported(to, config, parameters, { "tokenizer.json": { version: "1.0" } });
+    assert.deepEqual(readEncoderConfig(to), config);
+    const again = await loadFolder(gpu, to);
+    assert.deepEqual(await again.parameters.read(), values);
+    using file = openSafetensors(`${to}/model.safetensors`);
+    assert.equal(file.metadata.get("format"), "pt");
+    assert.equal(file.tensors.size, values.size);
+    const json = readJsonObject(`${to}/config.json`);
+    assert.deepEqual(json.architectures, [
+      { vit: "ViTModel", bert: "BertModel", roberta: "RobertaModel" }[name],
+    ]);
+    assert.ok(!("dense_initializer" in json));
+    assert.deepEqual(readJsonObject(`${to}/tokenizer.json`), { version: "1.0" });
+    parameters.dispose();
+    again.parameters.dispose();
+  });
+}
+
+Deno.test("exportEncoder() names weights that are not there and folders that cannot be made", () => {
+  using folder = temporaryFolder();
+  const config = readEncoderConfig(checkpointFolder("bert"));
+  const file = `${folder.path}/weights.safetensors`;
+  writeSafetensors(file, { "text.x": { dtype: "F32", shape: [1], data: Float32Array.of(1) } });
+  using weights = openSafetensors(file);
+  const throws = (run: () => void, message: RegExp) =>
+    assert.throws(run, (e) => e instanceof UserError && message.test(e.message));
+  throws(
+    () => exportEncoder(`${folder.path}/a`, { config, weights, prefix: "image." }),
+    /no tensors "image\.…" in .*weights\.safetensors/,
+  );
+  throws(
+    () => exportEncoder(file, { config, weights, prefix: "text." }),
+    /Cannot make .*weights\.safetensors/,
+  );
+});
+
+Deno.test("preprocessorConfig() says what a ViT's images go through", () => {
+  const mean = [0.1, 0.2, 0.3] as const;
+  const std = [0.4, 0.5, 0.6] as const;
+  const config = preprocessorConfig(32, { mean, std }) as Record<string, unknown>;
+  assert.deepEqual(config.size, { height: 32, width: 32 });
+  assert.deepEqual([config.image_mean, config.image_std], [mean, std]);
+  assert.equal(config.rescale_factor, 1 / 255);
+});

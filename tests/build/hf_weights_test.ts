@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { readEncoderConfig } from "../../src/build/hf_config.ts";
+import { loadEncoderWeights } from "../../src/build/hf_weights.ts";
+import { openWeights } from "../../src/io/weights_file.ts";
+import { resizePositions } from "../../src/models/encoders/positions.ts";
+import { type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import { assertClose, Fixture } from "../models/fixtures.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { buildEncoder, checkpointFolder, loadFolder } from "./hf_fixtures.ts";
+
+const gpu = await openTestGpu();
+
+type Tensors = Record<string, TensorToStore>;
+
+/** All float tensors of a checkpoint. */
+function tensorsOf(name: string): Tensors {
+  using checkpoint = openWeights(checkpointFolder(name));
+  const floats = [...checkpoint.tensors].filter(([, { dtype }]) => dtype === "F32");
+  return Object.fromEntries(
+    floats.map(([key, { shape }]) => [key, { dtype: "F32", shape, data: checkpoint.readFloat32(key) }]),
+  );
+}
+
+/** Loads tensors as the fixture `name`, with `changes` to its configuration; gives the parameters' values. */
+async function load(name: string, tensors: Tensors, changes = {}, warn = (_: string) => {}) {
+  using folder = temporaryFolder();
+  writeSafetensors(`${folder.path}/model.safetensors`, tensors);
+  const config = readEncoderConfig(checkpointFolder(name), changes);
+  const { parameters } = buildEncoder(gpu, "part", config);
+  using checkpoint = openWeights(folder.path);
+  try {
+    await loadEncoderWeights(parameters, "part", checkpoint, config, { warn });
+    return await parameters.read();
+  } finally {
+    parameters.dispose();
+  }
+}
+
+Deno.test("weights below a prefix are those of the file, whatever the names of old norms", async () => {
+  const tensors = tensorsOf("bert");
+  const old = Object.fromEntries(
+    Object.entries(tensors).map(([key, tensor]) => [
+      key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"),
+      tensor,
+    ]),
+  );
+  assert.ok("bert.embeddings.LayerNorm.gamma" in old);
+  const values = await load("bert", old);
+  assert.equal(values.size, 5 + 3 * 16);
+  for (const [name, read] of values) {
+    assert.deepEqual(read, tensors[name.replace("part.", "bert.")]!.data, name);
+  }
+});
+
+Deno.test("half precision is read as what it stands for", async () => {
+  const tensors = tensorsOf("roberta");
+  const half: Tensors = Object.fromEntries(
+    Object.entries(tensors).map(([key, tensor]) => [key, { ...tensor, dtype: "F16" }]),
+  );
+  const key = "encoder.layer.1.output.dense.weight";
+  const values = await load("roberta", half);
+  const expected = Float32Array.from(new Float16Array(tensors[key]!.data as Float32Array));
+  assert.deepEqual(values.get(`part.${key}`), expected);
+});
+
+const refusals: [string, (tensors: Tensors) => void, RegExp][] = [
+  [
+    "a missing tensor",
+    (t) => delete t["encoder.layer.0.output.dense.bias"],
+    /missing: encoder\.layer\.0\.output\.dense\.bias$/,
+  ],
+  ["a layer too many", (t) => {
+    t["encoder.layer.3.output.dense.bias"] = t["encoder.layer.2.output.dense.bias"]!;
+  }, /unexpected: encoder\.layer\.3\.output\.dense\.bias$/],
+  ["another shape", (t) => {
+    t["embeddings.position_embeddings.weight"] = { dtype: "F32", shape: [2, 32], data: new Float32Array(64) };
+  }, /misshapen: embeddings\.position_embeddings\.weight is \[2, 32\], not \[24, 32\]$/],
+  ["a transposed matrix", (t) => {
+    const name = "encoder.layer.0.intermediate.dense.weight";
+    t[name] = { ...t[name]!, shape: [32, 48] };
+  }, /dense\.weight is \[32, 48\], not \[48, 32\]/],
+  ["many faults", (t) => {
+    for (const name of Object.keys(t).filter((name) => name.includes("layer.1"))) delete t[name];
+    t["extra"] = { dtype: "F32", shape: [1], data: new Float32Array(1) };
+  }, /missing: (encoder\.layer\.1\.[\w.]+, ){8}and 8 more; unexpected: extra$/],
+];
+for (const [what, spoil, message] of refusals) {
+  Deno.test(`loadEncoderWeights() refuses ${what} by name`, async () => {
+    const tensors = tensorsOf("roberta");
+    spoil(tensors);
+    await assert.rejects(
+      load("roberta", tensors),
+      (e) =>
+        e instanceof UserError && /model\.safetensors as a roberta/.test(e.message) &&
+        message.test(e.message),
+    );
+  });
+}
+
+Deno.test("loadEncoderWeights() writes nothing of a checkpoint it refuses", async () => {
+  const config = readEncoderConfig(checkpointFolder("roberta"), { num_hidden_layers: 4 });
+  const { parameters } = buildEncoder(gpu, "", config);
+  const before = await parameters.read();
+  using checkpoint = openWeights(checkpointFolder("roberta"));
+  await assert.rejects(loadEncoderWeights(parameters, "", checkpoint, config), UserError);
+  assert.deepEqual(await parameters.read(), before);
+  parameters.dispose();
+});
+
+Deno.test("a ViT for other images has interpolated positions, and says so", async () => {
+  const warnings: string[] = [];
+  const tensors = tensorsOf("vit");
+  const values = await load("vit", tensors, { image_size: 40 }, (warning) => warnings.push(warning));
+  assert.deepEqual(warnings, ["Position embeddings of 3 x 3 patches were interpolated to 5 x 5"]);
+  const table = tensors["vit.embeddings.position_embeddings"]!.data as Float32Array;
+  const expected = resizePositions(table, { from: 3, to: 5, width: 24 });
+  assert.deepEqual(values.get("part.embeddings.position_embeddings"), expected);
+  const patches = "embeddings.patch_embeddings.projection.weight";
+  assert.deepEqual(values.get(`part.${patches}`), tensors[`vit.${patches}`]!.data);
+});
+
+Deno.test("a table of positions that is no square is refused", async () => {
+  const tensors = tensorsOf("vit");
+  const name = "vit.embeddings.position_embeddings";
+  tensors[name] = { dtype: "F32", shape: [1, 9, 24], data: new Float32Array(9 * 24) };
+  await assert.rejects(load("vit", tensors), /position_embeddings is \[1, 9, 24\], not \[1, 10, 24\]/);
+});
+
+Deno.test("resizePositions() agrees with torch's bicubic interpolation", () => {
+  const fixture = new Fixture("encoders/positions");
+  const table = fixture.floats("table");
+  for (const to of [1, 2, 4, 7]) {
+    const resized = resizePositions(table, { from: 3, to, width: 8 });
+    assertClose(`${to} x ${to}`, resized, fixture.floats(`to.${to}`));
+  }
+  assert.deepEqual(resizePositions(table, { from: 3, to: 3, width: 8 }), table);
+  fixture.close();
+});
+
+Deno.test("loadFolder() of a checkpoint in shards holds the values of every shard", async () => {
+  const { parameters } = await loadFolder(gpu, checkpointFolder("roberta"), "text");
+  using checkpoint = openWeights(checkpointFolder("roberta"));
+  for (const [name, values] of await parameters.read()) {
+    assert.deepEqual(values, checkpoint.readFloat32(name.slice("text.".length)), name);
+  }
+  parameters.dispose();
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { DownloadProgress } from "../../src/io/hub.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import { parseConfig } from "../../src/config/run_config.ts";
+import { hasInputs } from "../../src/config/data_config.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { choosePretrained, findPretrained, keepEncoderFiles } from "../../src/build/pretrained.ts";
+import { loadPretrained } from "../../src/train/load_pretrained.ts";
+import { PRESETS } from "../../src/config/presets.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { tinyData } from "../train/tiny.ts";
+import { writeEncoders } from "../train/tiny_encoders.ts";
+
+const gpu = await openTestGpu();
+const SILENT: DownloadProgress = { begin() {}, advance() {}, end() {}, note() {} };
+Deno.test("pretrained encoders decide architecture, image size and rates, and their weights are what training starts from", async () => {
+  using folder = temporaryFolder();
+  const weights = await writeEncoders(gpu, folder.path);
+  const wanted = { image: join(folder.path, "image"), text: join(folder.path, "text") };
+  const { config, folders } = await choosePretrained(PRESETS.emoji, wanted, SILENT);
+  const { data } = config;
+  assert.ok(hasInputs(data));
+  assert.equal(data.image_size, 8);
+  assert.deepEqual(data.image_mean, [0.5, 0.4, 0.5]);
+  assert.equal(data.max_tokens, 12, "no more tokens than there are positions");
+  assert.deepEqual(config.optimizer.learning_rates, { image: 5e-5, text: 5e-5 });
+  assert.deepEqual(
+    parseConfig(JSON.parse(JSON.stringify(config)), "copy"),
+    config,
+    "the run can be read again",
+  );
+
+  const learner = new Learner(gpu, config, tinyData({ train: 4, validation: 2, test: 2 }));
+  await loadPretrained(learner, folders, () => {});
+  const found = await learner.readWeights();
+  for (const [modality, values] of Object.entries(weights)) {
+    for (const [name, value] of values) assert.deepEqual(found.get(`${modality}.${name}`)?.data, value, name);
+  }
+  learner.dispose();
+
+  const run = RunFolder.create(join(folder.path, "run"), config);
+  keepEncoderFiles(run, folders);
+  assert.deepEqual(
+    Array.from(Deno.readDirSync(run.encoderFolder("text")), ({ name }) => name).sort(),
+    ["config.json", "tokenizer.json"],
+  );
+  assert.deepEqual(await findPretrained(config, SILENT), folders);
+});
+
+const refusals: readonly [string, { image?: string; text?: string }, RegExp][] = [
+  ["a BERT for images", { image: "text" }, /preprocessor_config\.json/],
+  ["a ViT for texts", { text: "image" }, /image.*(tokenizer|vocab)/s],
+  ["a folder that is not there", { text: "nowhere/at/all" }, /nowhere\/at\/all.*no such folder/],
+];
+for (const [what, wanted, message] of refusals) {
+  Deno.test(`choosePretrained() refuses ${what}`, async () => {
+    using folder = temporaryFolder();
+    await writeEncoders(gpu, folder.path);
+    const at = (name?: string) =>
+      name === undefined ? {} : { path: name.includes("/") ? name : join(folder.path, name) };
+    const given = Object.fromEntries(
+      Object.entries(wanted).map(([reads, name]) => [reads, at(name).path!]),
+    );
+    await assert.rejects(
+      choosePretrained(PRESETS.emoji, given, SILENT),
+      (error) => error instanceof UserError && message.test(error.message),
+    );
+  });
+}

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { parseConfig, withSettings } from "../../src/config/run_config.ts";
+import { nearest } from "../../src/base/nearest.ts";
+import { PRESETS } from "../../src/config/presets.ts";
+
+Deno.test("every preset is a valid configuration and comes through JSON unchanged", () => {
+  for (const [name, preset] of Object.entries(PRESETS)) {
+    assert.deepEqual(parseConfig(JSON.parse(JSON.stringify(preset)), name), preset);
+  }
+});
+
+Deno.test("withSettings() changes what is named and nothing else, later settings winning", () => {
+  const { emoji } = PRESETS;
+  const before = structuredClone(emoji);
+  const changed = withSettings(emoji, [
+    "seed=1",
+    "seed=42",
+    "optimizer.encoder_learning_rate=1e-3",
+    "data.labels=subgroup",
+    'optimizer.learning_rates={"text":0.5}',
+    "model.encoders.image.hidden_size=32",
+  ]);
+  const expected = structuredClone(emoji);
+  expected.seed = 42;
+  expected.optimizer.encoder_learning_rate = 0.001;
+  expected.data.labels = "subgroup";
+  expected.optimizer.learning_rates = { text: 0.5 };
+  (expected.model.encoders.image as { hidden_size: number }).hidden_size = 32;
+  assert.deepEqual(changed, expected);
+  assert.deepEqual(emoji, before, "the preset itself has changed");
+});
+
+Deno.test("withSettings() says what is wrong with a setting", () => {
+  const cases: [setting: string, ...parts: string[]][] = [
+    [
+      "optimizer.encoder_learningrate=1",
+      'unknown key "optimizer.encoder_learningrate"',
+      'did you mean "optimizer.encoder_learning_rate"?',
+      "allowed: encoder_learning_rate, head_learning_rate",
+    ],
+    [
+      "optimiser.weight_decay=1",
+      'unknown key "optimiser"',
+      'did you mean "optimizer"?',
+      "allowed: seed, method",
+    ],
+    ["model.encoders.image.patch=2", 'did you mean "model.encoders.image.patch_size"?'],
+    ["model.encoders.text.patch_size=2", 'unknown key "model.encoders.text.patch_size"', "hidden_size"],
+    ["xyzzy=1", 'unknown key "xyzzy": allowed: seed'],
+    ["seed=abc", '"seed" must be a number, got "abc"'],
+    ["seed=1.5", '"seed" must be a whole number, got 1.5'],
+    ["seed=-1", '"seed" must be at least 0, got -1'],
+    ["seed=1e30", '"seed" must be'],
+    ["seed=", '"seed" must be a number, got ""'],
+    ["seed=null", '"seed" must be a number, got null'],
+    ["training.epochs=true", '"training.epochs" must be a number, got true'],
+    ["plateau.factor=1", '"plateau.factor" must be less than 1, got 1'],
+    ["optimizer.epsilon=0", '"optimizer.epsilon" must be more than 0, got 0'],
+    ["data.flip=2", '"data.flip" must be at most 1, got 2'],
+    [
+      "method=unis",
+      '"method" must be one of unis-mmc, agg-mm, mt-mml, unsup-mmc, sup-mmc, image, text, got "unis"',
+      'did you mean "unis-mmc"?',
+    ],
+    ["method=texts", 'did you mean "text"?'],
+    ["method=constructor", '"method" must be one of'],
+    ["method=3", '"method" must be text, got 3'],
+    ["semantics=authors", '"semantics" must be a group of keys, got "authors"'],
+    [
+      "semantics.unshufled=true",
+      'unknown key "semantics.unshufled"',
+      'did you mean "semantics.unshuffled"?',
+      "allowed: first_row_only, ",
+    ],
+    ["semantics.unshuffled=1", '"semantics.unshuffled" must be true or false, got 1'],
+    [
+      "model.symmetric=true",
+      '"model.symmetric" must be false where "method" is unis-mmc',
+      "unsup-mmc and sup-mmc",
+    ],
+    [
+      "data.name=emojis",
+      '"data.name" must be one of emoji, food101, n24news, features, table, got "emojis"; did you mean "emoji"?',
+    ],
+    ["data.root=x", 'unknown key "data.root": allowed: name, labels, image_size'],
+    ["model.encoders.image.model_type=bart", "one of vit, bert, roberta, mlp", 'did you mean "bert"?'],
+    ["model.encoders.audio={}", 'key "model.encoders.audio.model_type" is missing'],
+    ["model.encoders.photo=3", '"model.encoders.photo" must be a group of keys, got 3'],
+    ["optimizer=3", '"optimizer" must be a group of keys, got 3'],
+    ["seed.x=2", '"seed" is a setting itself and has no "x"'],
+    ["seed", "--set takes key=value", 'got "seed"'],
+    ["=3", "--set takes key=value"],
+    ["__proto__.x=1", '"__proto__.x" is no key'],
+    ["optimizer..x=1", '"optimizer..x" is no key'],
+    ["model.encoders.text.frozen=0", '"model.encoders.text.frozen" must be at least 1, got 0'],
+    ["model.encoders.text.frozen=all", 'must be true, false or a number of layers, got "all"'],
+    [
+      "model.encoders.text.frozen=2",
+      '"model.encoders.text.frozen" must be at most',
+      "got 2 and 1; true freezes",
+    ],
+    ["model.encoders.text.froze=1", 'did you mean "model.encoders.text.frozen"?'],
+    ["model.checkpointing=1", '"model.checkpointing" must be true or false, got 1'],
+    ["optimizer.schedule=cosin", "one of plateau, cosine, constant", 'did you mean "cosine"?'],
+    ["optimizer.max_gradient_norm=0", '"optimizer.max_gradient_norm" must be more than 0, got 0'],
+    ["optimizer.max_gradient_norm=big", '"optimizer.max_gradient_norm" must be a number, got "big"'],
+    ["optimizer.weight_decays.text=-1", '"optimizer.weight_decays.text" must be at least 0, got -1'],
+    ["optimizer.weight_decays=1", '"optimizer.weight_decays" must be a group of keys, got 1'],
+    [
+      "training.micro_batch=all",
+      '"training.micro_batch" must be a whole number, at least 1, or "auto", got "all"',
+    ],
+    ["training.micro_batch=0", "at least 1"],
+    ["training.memory_limit=4GiB", '"training.memory_limit" must be a number, got "4GiB"'],
+    ["training.batch=100", '"training.batch" must be a multiple of "training.micro_batch", got 100 and 128'],
+    ["model.encoders.text.hidden_size=63", "a multiple of", "got 63 and 4"],
+    [
+      "data.image_size=30",
+      '"data.image_size" must be a multiple of "model.encoders.image.patch_size", got 30 and 8',
+    ],
+  ];
+  for (const [setting, ...parts] of cases) {
+    assert.throws(() => withSettings(PRESETS.emoji, [setting]), (error: Error) => {
+      assert.equal(error.name, "UserError", setting);
+      for (const part of parts) assert.ok(error.message.includes(part), `${setting}: ${error.message}`);
+      return true;
+    }, setting);
+  }
+});
+
+Deno.test("configurations written before fine-tuning had controls are those without", () => {
+  const old = structuredClone(PRESETS.emoji) as unknown as Record<string, Record<string, unknown>>;
+  for (
+    const [group, key] of [
+      ["model", "checkpointing"],
+      ["optimizer", "weight_decays"],
+      ["optimizer", "schedule"],
+      ["optimizer", "max_gradient_norm"],
+      ["training", "memory_limit"],
+      ["training", "keep"],
+      ["model", "semi_positive"],
+      ["model", "negative"],
+      ["model", "symmetric"],
+    ] as const
+  ) delete old[group]![key];
+  delete old.semantics;
+  for (const encoder of Object.values(old.model!.encoders as object)) delete encoder.frozen;
+  assert.deepEqual(parseConfig(old, "config.json"), PRESETS.emoji);
+});
+
+Deno.test("settings of fine-tuning are read", () => {
+  const { model, optimizer, training } = withSettings(PRESETS.emoji, [
+    "model.encoders.image.frozen=2",
+    "model.encoders.text.frozen=true",
+    "training.micro_batch=auto",
+    "optimizer.max_gradient_norm=1",
+    "optimizer.max_gradient_norm=null",
+    "optimizer.weight_decays.heads=0",
+  ]);
+  assert.equal(model.encoders.image!.frozen, 2);
+  assert.equal(model.encoders.text!.frozen, true);
+  assert.equal(training.micro_batch, "auto");
+  assert.equal(optimizer.max_gradient_norm, null);
+  assert.deepEqual(optimizer.weight_decays, { heads: 0 });
+});
+
+Deno.test("parseConfig() names the file and the key that is missing", () => {
+  const { optimizer: _, ...rest } = PRESETS.emoji;
+  assert.throws(
+    () => parseConfig(rest, "a/config.json"),
+    /UserError.*a\/config\.json: key "optimizer" is missing/,
+  );
+  assert.throws(
+    () => parseConfig([], "a/config.json"),
+    /UserError.*a\/config\.json: must be a group of keys, got \[\]/,
+  );
+});
+
+Deno.test("nearest() finds the name that was meant and none where nothing is near", () => {
+  const names = ["weight_decay", "warmup_steps", "beta1", "epochs"];
+  for (
+    const [wrong, meant] of [
+      ["weight-decay", "weight_decay"],
+      ["wieght_decay", "weight_decay"],
+      ["weightdecay", "weight_decay"],
+      ["warmup", "warmup_steps"],
+      ["EPOCHS", "epochs"],
+      ["epoch", "epochs"],
+      ["momentum", undefined],
+      ["x", undefined],
+    ] as const
+  ) assert.equal(nearest(wrong, names), meant, wrong);
+});

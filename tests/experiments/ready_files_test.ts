@@ -1,0 +1,104 @@
+// The files of scripts/experiments, on miniatures of the data sets they are for.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
+import { run } from "../../src/cli/program.ts";
+import { beginningOf } from "../../src/app/work.ts";
+import { withSettings } from "../../src/config/run_config.ts";
+import { readExperiment } from "../../src/experiments/experiment_file.ts";
+import { planRuns } from "../../src/experiments/plan_runs.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { writeEncoders } from "../train/tiny_encoders.ts";
+
+const FOLDER = new URL("../../scripts/experiments/", import.meta.url).pathname;
+
+/** Tries a file with its first seed; gives what it printed. */
+async function dryRun(folder: string, name: string, data: string, ...set: string[]): Promise<string> {
+  const file = join(folder, name);
+  Deno.writeTextFileSync(file, `extends: ${join(FOLDER, name)}\nseeds: [1]\n`);
+  const output: string[] = [];
+  const { log, error } = console;
+  console.log = (...parts: unknown[]) => output.push(parts.map(String).join(" "));
+  console.error = console.log;
+  try {
+    const status = await run([
+      ...["experiment", file, "--dry-run", "--data", data],
+      ...["--image-encoder", join(folder, "image"), "--text-encoder", join(folder, "text")],
+      ...(set.length === 0 ? [] : ["--set", ...set]),
+    ]);
+    assert.equal(status, 0, output.slice(-5).join("\n"));
+  } finally {
+    Object.assign(console, { log, error });
+  }
+  return output.join("\n");
+}
+
+/** The lines of a table, without what is measured. */
+const outline = (output: string, title: string) =>
+  output.split(`## ${title}\n`)[1]!.split("\n## ")[0]!.split("\n").filter((line) => /^\| [^-]/.test(line))
+    .map((line) => line.replaceAll(/\**[\d.]+\**/g, "x").replaceAll(/ +/g, " "));
+
+Deno.test("slow: the files for Food-101 and N24News pass a dry run on miniatures, and their tables are those of the paper", async () => {
+  using folder = temporaryFolder();
+  const [food, news] = ["food", "news"].map((name) => join(folder.path, name));
+  await writeEncoders(await openTestGpu(), folder.path);
+  await writeFood101(food!, "published", { classes: 101, perClass: 3 });
+  await writeN24News(news!, { perClass: 2 });
+
+  for (const name of ["food101.yaml", "food101_published.yaml"]) {
+    const output = await dryRun(folder.path, name, `food101:${food}`, "data.validation_samples=101");
+    assert.match(output, /^Dry run +all 6 runs trained, were tested and reported$/m);
+    assert.deepEqual(outline(output, "Table 2a: multimodal classification on Food101"), [
+      "| Model | accuracy |",
+      ...["AggMM", "UnSupMMC", "SupMMC", "UniS-MMC"].map((model) => `| ${model} | x |`),
+    ]);
+  }
+  const output = await dryRun(folder.path, "n24news.yaml", `n24news:${news}`);
+  assert.match(output, /^Dry run +all 49 runs trained, were tested and reported$/m);
+  assert.deepEqual(outline(output, "Table 2b: multimodal classification on N24News"), [
+    "| encoder | Model | Headline | Caption | Abstract |",
+    ...["BERT", "RoBERTa"].flatMap((encoder) =>
+      ["AggMM", "UnSupMMC", "SupMMC", "UniS-MMC"].map((model) => `| ${encoder} | ${model} | x | x | x |`)
+    ),
+  ]);
+  const columns = ["BERT", "RoBERTa"].flatMap((encoder) =>
+    ["Text-only", "AggMM", "UniS-MMC"].map((model) => `${encoder}, ${model}`)
+  );
+  assert.deepEqual(outline(output, "Table 3: comparison to unimodal learning and the baseline"), [
+    `| source | Image-only | ${columns.join(" | ")} |`,
+    ...["Headline", "Caption", "Abstract"].map((source) => `| ${source} |${" x |".repeat(7)}`),
+  ]);
+  assert.deepEqual(outline(output, "Table 4: ablation").map((line) => line.split(" | ")[0]), [
+    "| Model",
+    "| AggMM",
+    "| + L_uni",
+    "| + L_uni + C_semi",
+    "| + L_uni + C_neg",
+    "| + L_uni + C_semi + C_neg",
+  ]);
+  assert.equal(outline(output, "Table 7: unimodal classification").length, 1 + 1 + 6);
+});
+
+Deno.test("the files of scripts/experiments name no run twice, and their settings are settings", () => {
+  const counts = new Map<string, number>();
+  for (const { name, isFile } of Deno.readDirSync(FOLDER)) {
+    if (!isFile) continue;
+    const path = join(FOLDER, name);
+    const file = readExperiment(path);
+    const runs = planRuns(file, path, { encoders: {}, settings: [] });
+    counts.set(name, runs.length);
+    if (file.data?.startsWith("features:")) continue; // its modalities are known only where the data is
+    for (const { settings } of runs) {
+      withSettings(beginningOf(file.preset, file.data, settings).config, settings, path);
+    }
+  }
+  assert.deepEqual(Object.fromEntries([...counts].sort()), {
+    "emoji.yaml": 54,
+    "food101.yaml": 18,
+    "food101_published.yaml": 18,
+    "n24news.yaml": 147,
+    "n24news_published.yaml": 147,
+    "rosmap.yaml": 15,
+  });
+});

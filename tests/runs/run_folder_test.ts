@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Arrays, RunCheckpoints, type Snapshot, type TrainingState } from "../../src/runs/run_checkpoints.ts";
+import type { EpochRecord } from "../../src/runs/records.ts";
+import { nameOfRun, RunFolder } from "../../src/runs/run_folder.ts";
+import { VERSION } from "../../src/base/version.ts";
+import { tinyConfig } from "../train/tiny.ts";
+
+function inFolder(body: (folder: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    body(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const record = (epoch: number): EpochRecord => ({
+  epoch,
+  step: 3 * epoch,
+  training_loss: { total: 1 / epoch },
+  training_accuracy: { fusion: 0.5 },
+  validation_loss: { fusion: 1 },
+  validation_accuracy: { fusion: 0.25 },
+  pairs: {},
+  learning_rates: { heads: 0.01 },
+  seconds: 1,
+});
+
+Deno.test("RunFolder keeps configuration, records and sessions", () =>
+  inFolder((parent) => {
+    const path = join(parent, "deep", "run");
+    const config = tinyConfig("seed=9");
+    const run = RunFolder.create(path, config);
+    assert.deepEqual(RunFolder.open(path).config, config);
+    for (const epoch of [1, 2, 3]) run.appendRecord(record(epoch));
+    assert.deepEqual(run.records(), [record(1), record(2), record(3)]);
+    run.keepRecords(2);
+    run.appendRecord(record(3));
+    assert.deepEqual(RunFolder.open(path).records(), [record(1), record(2), record(3)]);
+
+    const session = { started: "a", adapter: "x", adapter_class: "software", seconds: 1 };
+    run.writeSession(session);
+    run.writeSession({ ...session, seconds: 2 });
+    run.writeSession({ ...session, started: "b" });
+    const { sessions, unis, deno } = JSON.parse(Deno.readTextFileSync(join(path, "environment.json")));
+    assert.deepEqual(sessions, [{ ...session, seconds: 2 }, { ...session, started: "b" }]);
+    assert.deepEqual([unis, deno], [VERSION, Deno.version.deno]);
+
+    const longer = run.withConfig(tinyConfig("seed=9", "training.epochs=50"));
+    assert.equal(RunFolder.open(path).config.training.epochs, 50);
+    assert.equal(longer.config.training.epochs, 50);
+  }));
+
+Deno.test("RunFolder reads back what is no finite number, and goes on", () =>
+  inFolder((parent) => {
+    const run = RunFolder.create(join(parent, "run"), tinyConfig());
+    const diverged = { ...record(1), training_loss: { total: NaN }, validation_loss: { fusion: NaN } };
+    run.appendRecord(diverged);
+    run.appendRecord(record(2));
+    assert.deepEqual(run.records(), [diverged, record(2)]);
+    const loss = { fusion: NaN }, share = { fusion: 0.5 };
+    const evaluation = {
+      split: "test",
+      samples: 2,
+      epoch: 2,
+      accuracy: share,
+      macro_f1: share,
+      loss,
+      pairs: {},
+    };
+    run.writeResults(evaluation, "");
+    assert.deepEqual(run.evaluation(), evaluation);
+  }));
+
+Deno.test("RunFolder never takes a place that is taken", () =>
+  inFolder((parent) => {
+    const config = tinyConfig();
+    RunFolder.create(join(parent, "run"), config);
+    assert.throws(() => RunFolder.create(join(parent, "run"), config), /UserError.*holds a run.*--resume/);
+    Deno.writeTextFileSync(join(parent, "note"), "x");
+    assert.throws(() => RunFolder.create(parent, config), /UserError.*not empty/);
+    assert.throws(() => RunFolder.create(join(parent, "note"), config), /UserError.*note/);
+    assert.throws(() => RunFolder.create(join(parent, "note", "inner"), config), /UserError.*note/);
+    Deno.mkdirSync(join(parent, "empty"));
+    assert.deepEqual(RunFolder.create(join(parent, "empty"), config).config, config);
+  }));
+
+Deno.test("RunFolder says what is wrong with the folder of a run", () =>
+  inFolder((path) => {
+    assert.throws(() => RunFolder.open(path), /UserError.*no folder of a run: it has no config\.json/);
+    Deno.writeTextFileSync(join(path, "config.json"), "{");
+    assert.throws(() => RunFolder.open(path), /UserError.*config\.json: it is not valid JSON/);
+    Deno.writeTextFileSync(join(path, "config.json"), `{"sede": 1}`);
+    assert.throws(() => RunFolder.open(path), /UserError.*config\.json: /);
+    Deno.removeSync(join(path, "config.json"));
+    const run = RunFolder.create(path, tinyConfig());
+    assert.throws(() => run.checkpoints.loadBest(), /UserError.*not finished an epoch yet/);
+    Deno.writeTextFileSync(join(path, "metrics.jsonl"), "{}\nno\n");
+    assert.throws(() => run.records(), /UserError.*line 2 of/);
+  }));
+
+Deno.test("nameOfRun() tells preset, method, seed and time", () => {
+  const name = nameOfRun("emoji", tinyConfig("seed=3", "method=agg-mm"), new Date(2031, 0, 2, 3, 4, 5));
+  assert.equal(name, join("runs", "emoji-agg-mm-3-20310102-030405"));
+});
+
+Deno.test("VERSION is that of deno.json", () => {
+  const { version } = JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)));
+  assert.equal(VERSION, version);
+});
+
+const state = (step: number): TrainingState => ({
+  version: 1,
+  epoch: 1,
+  batch: 2,
+  step,
+  plateau: { best: 0.5, bad: 1, cooldown: 0 },
+  learning_rates: { heads: 0.1 },
+  best: { epoch: 1, accuracy: 0.5 },
+  ended: null,
+  seconds: 1.5,
+  epoch_seconds: 0.5,
+  epoch_input_wait: 0.25,
+});
+const arrays = (value: number): Arrays =>
+  new Map([["a.b", { shape: [2, 1], data: Float32Array.of(value, -value) }]]);
+const snapshot = (step: number): Snapshot => ({
+  weights: arrays(step),
+  optimizer: arrays(step / 3),
+  state: state(step),
+});
+
+Deno.test("RunCheckpoints give back what they were given", () =>
+  inFolder((folder) => {
+    const checkpoints = new RunCheckpoints(folder);
+    assert.equal(checkpoints.loadLast(), undefined);
+    for (const step of [1, 2]) {
+      checkpoints.saveLast(snapshot(step));
+      assert.deepEqual(new RunCheckpoints(folder).loadLast(), snapshot(step));
+      assert.deepEqual(checkpoints.lastState(), state(step));
+    }
+    checkpoints.saveBest(arrays(5), 7, 0.75);
+    assert.deepEqual(checkpoints.loadBest(), { weights: arrays(5), epoch: 7 });
+    const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+    assert.deepEqual(names, [
+      "best.safetensors",
+      "last.json",
+      "last.optimizer.safetensors",
+      "last.safetensors",
+    ]);
+  }));
+
+Deno.test("RunCheckpoints hold one whole snapshot wherever a save is cut short", () => {
+  const files = ["last.safetensors", "last.optimizer.safetensors", "last.json"];
+  // `written` of the new files are there, the state being the last of them; `renamed` have taken their final names.
+  for (
+    const [written, renamed, expected] of [[0, 0, 1], [1, 0, 1], [2, 0, 1], [3, 0, 2], [3, 1, 2], [3, 2, 2], [
+      3,
+      3,
+      2,
+    ]]
+  ) {
+    inFolder((folder) => {
+      const fresh = join(folder, "fresh");
+      Deno.mkdirSync(fresh);
+      new RunCheckpoints(fresh).saveLast(snapshot(2));
+      new RunCheckpoints(folder).saveLast(snapshot(1));
+      for (const [i, name] of files.slice(0, written).entries()) {
+        Deno.renameSync(join(fresh, name), join(folder, i < renamed! ? name : `next.${name}`));
+      }
+      assert.deepEqual(
+        new RunCheckpoints(folder).loadLast(),
+        snapshot(expected!),
+        `${written} written, ${renamed} renamed`,
+      );
+      const left = Array.from(Deno.readDirSync(folder)).filter(({ isFile }) => isFile).map(({ name }) => name)
+        .sort();
+      assert.deepEqual(left, [...files].sort());
+    });
+  }
+});
+
+Deno.test("RunCheckpoints refuse files that do not belong together or are no state", () =>
+  inFolder((folder) => {
+    const checkpoints = new RunCheckpoints(folder);
+    checkpoints.saveLast(snapshot(1));
+    const state = join(folder, "last.json");
+    const text = Deno.readTextFileSync(state);
+    Deno.writeTextFileSync(state, text.replace('"step": 1', '"step": 2'));
+    assert.throws(() => checkpoints.loadLast(), /UserError.*of step 1, but last\.json of 2/);
+    Deno.writeTextFileSync(state, text.replace('"batch": 2', '"batch": -2'));
+    assert.throws(() => checkpoints.loadLast(), /UserError.*last\.json is not a state of training: batch/);
+    Deno.writeTextFileSync(state, text);
+    Deno.truncateSync(join(folder, "last.safetensors"), 20);
+    assert.throws(() => checkpoints.loadLast(), /UserError.*last\.safetensors/);
+  }));
