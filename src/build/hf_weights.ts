@@ -6,6 +6,7 @@ import type { EncoderConfig } from "./hf_config.ts";
 import { matchNames } from "./hf_names.ts";
 import { resizePositions } from "../models/encoders/positions.ts";
 import type { TensorFile } from "../io/safetensors.ts";
+import { allFinite } from "../base/finite.ts";
 import { UserError } from "../base/user_error.ts";
 
 const POSITIONS = "embeddings.position_embeddings";
@@ -22,7 +23,8 @@ export interface LoadOptions {
 /**
  * Overwrites the parameters below `prefix` (such as `text`, or empty for all), those of an encoder of `config`, by a
  * checkpoint's, tensor by tensor. Position embeddings for images of another size are interpolated. Throws a UserError
- * listing tensors that are missing, unexpected or of another shape, before anything is written.
+ * listing tensors that are missing, unexpected or of another shape, before anything is written; and one listing those
+ * that hold NaN or infinity, which shows only as they are read, so that the parameters are then of no use.
  */
 export async function loadEncoderWeights(
   parameters: Parameters,
@@ -45,11 +47,14 @@ export async function loadEncoderWeights(
     if (side === undefined) misshapen.push(`${key} is ${showShape(stored)}, not ${showShape(shape)}`);
     else sides.set(name, side);
   }
-  refuse(`Cannot load ${checkpoint.path} as a ${config.model_type}`, { missing, unexpected, misshapen });
+  const what = `Cannot load ${checkpoint.path} as a ${config.model_type}`;
+  refuse(what, { missing, unexpected, misshapen });
 
+  const notFinite: string[] = [];
   let sent = 0;
   for (const [name, parameter] of own) {
     const stored = checkpoint.readFloat32(keys.get(name)!);
+    if (!allFinite(stored)) notFinite.push(keys.get(name)!);
     const from = sides.get(name);
     if (from === undefined) parameters.write(parameter.name, stored);
     else {
@@ -66,6 +71,7 @@ export async function loadEncoderWeights(
     await parameter.value.gpu.read([]); // what was sent stays in memory until the device has taken it
     sent = 0;
   }
+  refuse(what, { "not finite (they hold NaN or infinity: get an undamaged checkpoint)": notFinite });
 }
 
 /** Parameters below a prefix, by their names without it. */

@@ -65,6 +65,13 @@ Deno.test("half precision is read as what it stands for", async () => {
   assert.deepEqual(values.get(`part.${key}`), expected);
 });
 
+/** A tensor of a fixture with one value, of many, replaced. */
+function setOne(tensors: Tensors, key: string, value: number): void {
+  const values = (tensors[key]!.data as Float32Array).slice();
+  values[values.length - 2] = value;
+  tensors[key] = { ...tensors[key]!, data: values };
+}
+
 const refusals: [string, (tensors: Tensors) => void, RegExp][] = [
   [
     "a missing tensor",
@@ -85,6 +92,23 @@ const refusals: [string, (tensors: Tensors) => void, RegExp][] = [
     for (const name of Object.keys(t).filter((name) => name.includes("layer.1"))) delete t[name];
     t["extra"] = { dtype: "F32", shape: [1], data: new Float32Array(1) };
   }, /missing: (encoder\.layer\.1\.[\w.]+, ){8}and 8 more; unexpected: extra$/],
+  [
+    "NaN",
+    (t) => setOne(t, "encoder.layer.1.output.dense.weight", NaN),
+    /tensors are not finite \(.*NaN or infinity.*\): encoder\.layer\.1\.output\.dense\.weight$/,
+  ],
+  [
+    "infinity in half precision",
+    (t) => {
+      const { shape, data } = t["embeddings.LayerNorm.bias"]!;
+      t["embeddings.LayerNorm.bias"] = { dtype: "F16", shape, data };
+      setOne(t, "embeddings.LayerNorm.bias", -Infinity);
+    },
+    /not finite \(.*\): embeddings\.LayerNorm\.bias$/,
+  ],
+  ["NaN everywhere", (t) => {
+    for (const name of Object.keys(t)) setOne(t, name, NaN);
+  }, /not finite \(.*\): ([\w.]+, ){8}and \d+ more$/],
 ];
 for (const [what, spoil, message] of refusals) {
   Deno.test(`loadEncoderWeights() refuses ${what} by name`, async () => {
