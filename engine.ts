@@ -1,0 +1,80 @@
+/**
+ * `unis/engine`: tensors on a WebGPU device, operations that differentiate themselves, layers and optimizers. It imports no
+ * package. The list of public names is kept in tests/fixtures/public_names.json.
+ */
+
+// The device
+export { AdapterError, type DeviceKind } from "./src/gpu/adapter.ts";
+export { Gpu } from "./src/gpu/gpu.ts";
+export { selfTest } from "./src/ops/self_test.ts";
+
+// Tensors, the tape, and who frees what
+export { type DType, readTensors, Tensor } from "./src/tensor/tensor.ts";
+export { broadcastShapes, type Shape } from "./src/tensor/shape.ts";
+export { capture, keep, type Kept, scope } from "./src/tensor/scope.ts";
+export { enableGrad, noGrad } from "./src/tensor/tape.ts";
+export { backward } from "./src/ops/backward.ts";
+export { type RandomKey, RandomKeys } from "./src/tensor/random.ts";
+
+// What an operation of one's own is made of
+export { type Backward, needsGrad, record, refuseGrad } from "./src/tensor/tape.ts";
+export { defineKernel, type KernelSource } from "./src/gpu/kernel.ts";
+
+// Operations
+export {
+  add,
+  affine,
+  div,
+  equal,
+  exp,
+  expand,
+  fill,
+  full,
+  gelu,
+  log,
+  mul,
+  neg,
+  relu,
+  scale,
+  sqrt,
+  sub,
+  tanh,
+} from "./src/ops/pointwise.ts";
+export { cast } from "./src/ops/cast.ts";
+export type { Float } from "./src/ops/check.ts";
+export { max, mean, type ReduceOptions, sum } from "./src/ops/reduce.ts";
+export { concat, detach, permute, reshape, slice, transpose } from "./src/ops/shape.ts";
+export { type Activation, linear, matmul, type MatmulOptions } from "./src/ops/matmul.ts";
+export { attention, type AttentionOptions, selfAttention } from "./src/ops/attention.ts";
+export { logsumexp, maskedSoftmax, softmax } from "./src/ops/softmax.ts";
+export { layerNorm } from "./src/ops/layer_norm.ts";
+export { cosineSimilarity, l2Normalize } from "./src/ops/normalize.ts";
+export { crossEntropy } from "./src/ops/losses.ts";
+export { dropout } from "./src/ops/dropout.ts";
+export { argmax, embedding, gatherRows, selectRows } from "./src/ops/indexing.ts";
+export { type Indices, indices, type IndicesOptions } from "./src/ops/indices.ts";
+export { type ImageNormalisation, patchify } from "./src/ops/image.ts";
+
+// Layers and their parameters
+export { type Context, drop, dropAdd, EVALUATION } from "./src/nn/context.ts";
+export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
+export { type Initializer, normal, ones, xavierNormal, zeros } from "./src/nn/initializers.ts";
+export { LayerNorm } from "./src/nn/layer_norm.ts";
+export { Linear, type LinearOptions } from "./src/nn/linear.ts";
+export type { Parameter, ParameterOptions } from "./src/nn/parameter.ts";
+export { ModulePath, Parameters } from "./src/nn/parameters.ts";
+export {
+  BERT_STYLE,
+  type TransformerConfig,
+  TransformerEncoder,
+  type TransformerStyle,
+  VIT_STYLE,
+} from "./src/nn/transformer.ts";
+
+// Optimizers
+export { Adam, type AdamGroup, type AdamOptions, type StepOptions } from "./src/optim/adam.ts";
+export { gradientNorm } from "./src/optim/gradient_norm.ts";
+export { groupByPart, type PartOptions } from "./src/optim/groups.ts";
+export { LossScale, type LossScaleOptions } from "./src/optim/loss_scale.ts";
+export { type PlateauOptions, ReduceOnPlateau } from "./src/optim/plateau.ts";
+export { cosineAfterWarmup, linearWarmup } from "./src/optim/schedule.ts";
