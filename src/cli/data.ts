@@ -1,4 +1,4 @@
-/** `unis data verify` */
+/** The command `unis data verify`: prints how many samples each class has, and all that is wrong with a data set. */
 import type { Fault } from "../data/index/sample_index.ts";
 import { isSound, type Verification, verificationLines, verifyIndex } from "../data/index/verify.ts";
 import { UserError } from "../base/user_error.ts";
@@ -16,8 +16,8 @@ export interface VerifyFlags {
   json?: boolean;
 }
 
-/** Milliseconds between two lines that tell how far it is. */
-const TELL = 10_000;
+/** Milliseconds between two lines of progress. */
+const PROGRESS_INTERVAL = 10_000;
 
 /** Verifies a data set and prints what was found. Throws `CheckFailed` where something is wrong. */
 export async function verify({ data, set = [], partial = false, json = false }: VerifyFlags): Promise<void> {
@@ -31,7 +31,7 @@ export async function verify({ data, set = [], partial = false, json = false }: 
   );
 }
 
-/** The faults of the data set of a configuration, whatever its counts. */
+/** The faults of the data set of a configuration; its counts are not compared with those published. */
 export async function findFaults(
   config: RunConfig,
   note: (message: string) => void,
@@ -47,18 +47,18 @@ function verification(
   if (data.name === "emoji") {
     throw new UserError("The emoji come with the program: there is nothing to verify");
   }
-  let told = performance.now();
+  let printed = performance.now();
   return verifyIndex(indexSamples(data, model), {
     compare,
     progress(done, total) {
-      if (performance.now() - told < TELL) return;
-      told = performance.now();
+      if (performance.now() - printed < PROGRESS_INTERVAL) return;
+      printed = performance.now();
       note(`Verified    ${formatCount(done)} of ${formatCount(total)} images`);
     },
   });
 }
 
-/** A table of the counts, then a line for everything that is wrong. */
+/** A table of the counts, then a line for everything that is wrong, then one for everything that may be. */
 function summaryOf(found: Verification): string[] {
   const { classes, counts, expected } = found;
   const row = (name: string, { train, validation, test }: Verification["counts"]) => [
@@ -72,5 +72,6 @@ function summaryOf(found: Verification): string[] {
     ...(expected === null ? [] : [row("expected", expected)]),
   ]);
   const lines = verificationLines(found);
-  return [...table, "", ...(lines.length === 0 ? ["Nothing is wrong"] : lines)];
+  const warnings = found.warnings.map((warning) => `Warning: ${warning}`);
+  return [...table, "", ...(lines.length === 0 ? ["Nothing is wrong"] : lines), ...warnings];
 }

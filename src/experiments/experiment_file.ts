@@ -5,7 +5,7 @@ import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { explain } from "../config/explain.ts";
 import { whole } from "../config/values.ts";
-import { readText } from "../io/files.ts";
+import { readUtf8 } from "../io/text_file.ts";
 import { nearest } from "../base/nearest.ts";
 import { PRESETS } from "../config/presets.ts";
 import { SEMANTICS } from "../config/semantics.ts";
@@ -105,7 +105,7 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 
 function readYaml(path: string): unknown {
   try {
-    return parse(readText(path)); // JSON is YAML
+    return parse(readUtf8(path)); // JSON is YAML
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error;
     const line = error.linePos?.[0].line;

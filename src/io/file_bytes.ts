@@ -1,16 +1,37 @@
+/** Opens, reads and writes whole files, and says what is wrong where that cannot be done. */
 import { UserError } from "../base/user_error.ts";
+import { MOST_POINTER_BYTES, pointerIn, whyMissing } from "./pointer_file.ts";
 
 /**
- * Opens a file to read it. Throws a UserError where there is none, or something else than a regular file: opening a
- * pipe would wait for a writer for ever.
+ * Opens a file to read it. Throws a UserError where there is none, where it stands for content that Git LFS or git-annex
+ * has not fetched, and where it is something else than a regular file: opening a pipe would wait for a writer for ever.
  */
 export function openRegularFile(path: string): Deno.FsFile {
+  let file: Deno.FsFile;
   try {
-    if (Deno.statSync(path).isFile) return Deno.openSync(path);
+    const { isFile, isDirectory } = Deno.statSync(path);
+    if (!isFile) throw new UserError(`it is ${isDirectory ? "a folder" : "not a file"}`);
+    file = Deno.openSync(path);
   } catch (error) {
-    throw new UserError(`Cannot read ${path}: ${reason(error)}`);
+    const why = error instanceof Deno.errors.NotFound ? `it ${whyMissing(path)}` : reason(error);
+    throw new UserError(`Cannot read ${path}: ${why}`);
   }
-  throw new UserError(`Cannot read ${path}: it is not a file`);
+  const { size } = file.statSync();
+  if (size > MOST_POINTER_BYTES) return file;
+  const bytes = new Uint8Array(size);
+  readFully(path, file, 0, bytes);
+  const pointer = pointerIn(bytes);
+  if (pointer === undefined) return file;
+  file.close();
+  throw new UserError(`Cannot read ${path}: it ${pointer}`);
+}
+
+/** All bytes of a file. Throws a UserError as `openRegularFile` does. */
+export function readBytes(path: string): Uint8Array<ArrayBuffer> {
+  using file = openRegularFile(path);
+  const bytes = new Uint8Array(file.statSync().size);
+  readFully(path, file, 0, bytes);
+  return bytes;
 }
 
 /** Fills `into` from `position` on. Throws a UserError if the file ends before. */

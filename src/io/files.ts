@@ -1,18 +1,11 @@
-/** Small files of a run. */
-import { openRegularFile, readFully, reason } from "./file_bytes.ts";
+/** Looks for, reads and removes the small files that the program itself writes. */
+import { reason } from "./file_bytes.ts";
+import { readAnyText } from "./text_file.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** Throws a UserError where there is no such file. */
-export function readText(path: string): string {
-  using file = openRegularFile(path);
-  const bytes = new Uint8Array(file.statSync().size);
-  readFully(path, file, 0, bytes);
-  return new TextDecoder().decode(bytes);
-}
-
-/** `revive` is that of `JSON.parse`. Throws a UserError where there is no such file or it is no JSON. */
+/** The value in a JSON file; `revive` is that of `JSON.parse`. Throws a UserError where there is no such file or it is no JSON. */
 export function readJson(path: string, revive?: (key: string, value: unknown) => unknown): unknown {
-  const text = readText(path);
+  const text = readAnyText(path);
   try {
     return JSON.parse(text, revive);
   } catch {
@@ -20,6 +13,7 @@ export function readJson(path: string, revive?: (key: string, value: unknown) =>
   }
 }
 
+/** Whether something is at a path, be it a link that leads nowhere. Throws a UserError where that cannot be told. */
 export function exists(path: string): boolean {
   try {
     Deno.lstatSync(path);

@@ -1,5 +1,5 @@
 // Which files of a model repository are used, and what is lacking where only some of them are there.
-import { reason } from "./file_bytes.ts";
+import { readJsonFile } from "./json_file.ts";
 import { isJsonObject, shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
@@ -20,7 +20,6 @@ export const TOKENIZER_FILES = [
 ];
 const PREPROCESSOR = "preprocessor_config.json";
 
-const MAX_INDEX_BYTES = 100_000_000;
 const MAX_SHARDS = 512;
 
 /** Whether a file is there: yes, known not to exist, or not known. */
@@ -67,13 +66,7 @@ export function lacking(kinds: readonly FileKind[], presence: Presence, indexPat
 /** The files that an index of weights names, each a plain name beside it. Throws a UserError for any other index. */
 export function shardNames(indexPath: string): string[] {
   const fail = (rule: string) => new UserError(`Cannot use ${indexPath}: ${rule}`);
-  let root: unknown;
-  try {
-    if (Deno.statSync(indexPath).size > MAX_INDEX_BYTES) throw fail(`it is over ${MAX_INDEX_BYTES} bytes`);
-    root = JSON.parse(Deno.readTextFileSync(indexPath));
-  } catch (error) {
-    throw error instanceof UserError ? error : fail(reason(error));
-  }
+  const root = readJsonFile(indexPath);
   if (!isJsonObject(root) || !isJsonObject(root.weight_map)) throw fail(`it has no "weight_map" object`);
   const names = new Set<string>();
   for (const name of Object.values(root.weight_map)) {

@@ -1,4 +1,4 @@
-/** JSON files: read strictly, written whole or not at all. */
+/** Reads JSON files strictly, and writes them whole or not at all. */
 import { openRegularFile, readFully, writeTextFile } from "./file_bytes.ts";
 import { isJsonObject, parseStrictJson } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";

@@ -1,4 +1,5 @@
-// A checkpoint as Hugging Face stores it: one safetensors file, or several with an index that says which holds what.
+/** Opens a checkpoint as Hugging Face stores it: one safetensors file, or several with an index that says which holds what. */
+import { exists } from "./files.ts";
 import { readJsonFile } from "./json_file.ts";
 import { openSafetensors, type StoredArray, type StoredTensor, type TensorFile } from "./safetensors.ts";
 import { isJsonObject, shortQuote } from "./strict_json.ts";
@@ -120,14 +121,5 @@ function isFolder(path: string): boolean {
     return Deno.statSync(path).isDirectory;
   } catch {
     return false; // opening it will say why
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    return !(error instanceof Deno.errors.NotFound); // opening what cannot be looked at will say why
   }
 }

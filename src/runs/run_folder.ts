@@ -5,7 +5,8 @@ import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { RunCheckpoints } from "./run_checkpoints.ts";
 import { parseConfig, type RunConfig } from "../config/run_config.ts";
-import { exists, readJson, readText } from "../io/files.ts";
+import { exists, readJson } from "../io/files.ts";
+import { readUtf8 } from "../io/text_file.ts";
 import type { Profile } from "./records.ts";
 import type { EpochRecord, Evaluation } from "./records.ts";
 import { writeTensorBoard } from "./tensorboard.ts";
@@ -103,7 +104,7 @@ export class RunFolder {
   keepRecords(epochs: number): void {
     const file = join(this.path, "metrics.jsonl");
     if (!exists(file)) return;
-    const lines = readText(file).split("\n").slice(0, epochs);
+    const lines = readUtf8(file).split("\n").slice(0, epochs);
     writeTextFile(file, lines.map((line) => line + "\n").join(""));
     this.#writeTensorBoard();
   }
@@ -116,7 +117,7 @@ export class RunFolder {
   records(): EpochRecord[] {
     const file = join(this.path, "metrics.jsonl");
     if (!exists(file)) return [];
-    return readText(file).split("\n").filter((line) => line !== "").map((line, i) => {
+    return readUtf8(file).split("\n").filter((line) => line !== "").map((line, i) => {
       try {
         return JSON.parse(line, toNumber);
       } catch {

@@ -1,6 +1,6 @@
 // Data of one's own on the command line: verified, trained on, evaluated, on miniatures with tiny models.
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { run } from "../../src/cli/program.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
@@ -54,6 +54,66 @@ Deno.test("unis data verify gives 0 for sound data, 1 for faults, and all of it 
   assert.deepEqual([faults[0].file, faults[0].row, faults[0].kind], ["news/nytimes_train.json", 1, "image"]);
 });
 
+Deno.test("a data set without samples is told by verify with 1, and by train with 2, in the same words", async () => {
+  using folder = temporaryFolder();
+  const write = (files: Record<string, string>) => {
+    for (const [name, content] of Object.entries(files)) {
+      Deno.mkdirSync(dirname(join(folder.path, name)), { recursive: true });
+      Deno.writeTextFileSync(join(folder.path, name), content);
+    }
+  };
+  write({
+    "header.csv": "title,label\n",
+    "empty.csv": "",
+    "empty.jsonl": "\n",
+    "one.csv": "title,label\na,x\n",
+  });
+  write(
+    Object.fromEntries(
+      ["1_tr", "1_te", "labels_tr", "labels_te"].map((name) => [`features/${name}.csv`, ""]),
+    ),
+  );
+  write({ "food/train.csv": "id,text,annotation,label\n", "food/test.csv": "id,text,annotation,label\n" });
+  write({ "titles/texts/train_titles.csv": "", "titles/texts/test_titles.csv": "" });
+  write(Object.fromEntries(["train", "dev", "test"].map((name) => [`news/news/nytimes_${name}.json`, "[]"])));
+  const table = ["--set", "data.text=title"];
+  const cases: [data: string, settings: string[], sentence: RegExp][] = [
+    ["table:header.csv", table, /header\.csv has no samples$/m],
+    ["table:empty.csv", table, /empty\.csv has no samples$/m],
+    ["table:empty.jsonl", table, /empty\.jsonl has no samples$/m],
+    ["table:one.csv", table, /one\.csv has no samples in its validation split$/m],
+    ["features:features", [], /features has no samples$/m],
+    ["food101:food", [], /food has no samples$/m],
+    ["food101:titles", [], /titles has no samples$/m],
+    ["n24news:news", [], /news has no samples$/m],
+  ];
+  for (const [data, settings, sentence] of cases) {
+    const given = ["--data", data.replace(":", `:${folder.path}/`), ...settings];
+    const verified = await unis(folder.path, "data", "verify", "--partial", ...given);
+    assert.equal(verified.status, 1, data + verified.errors);
+    assert.match(verified.output, sentence);
+    assert.ok(!verified.output.includes("Nothing is wrong"));
+    const trained = await unis(folder.path, "train", "--out", join(folder.path, "run"), ...given);
+    assert.equal(trained.status, 2, data + trained.errors);
+    assert.match(trained.errors, sentence);
+  }
+});
+
+Deno.test("unis data verify warns of classes that are likely one, and finds nothing wrong", async () => {
+  using folder = temporaryFolder();
+  const rows = Array.from({ length: 40 }, (_, i) => `text ${i};${["Cat", "cat", "dog ", "dog"][i % 4]}\n`);
+  Deno.writeTextFileSync(join(folder.path, "x.csv"), "title;label\n" + rows.join(""));
+  const { status, output, errors } = await unis(
+    ...[folder.path, "data", "verify", "--data", `table:${folder.path}/x.csv`, "--set", "data.text=title"],
+  );
+  assert.equal(status, 0, errors);
+  assert.match(output, /^Cat +\d+.*\ncat +\d+.*\ndog +\d+/m);
+  assert.match(
+    output,
+    /^Nothing is wrong\nWarning: cells are parted by ";"\nWarning: the classes "Cat" and "cat" differ/m,
+  );
+});
+
 Deno.test("--data says what is wrong with it", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x.csv");
@@ -74,7 +134,7 @@ Deno.test("--data says what is wrong with it", async () => {
       '{"image": COLUMN}',
     ],
     [["--data", `table:${file}`, "--set", "data.modalities.heads.text=title"], '"data.modalities.heads"'],
-    [["--data", `table:${file}.txt`, "--set", "data.text=title"], ".csv or a .jsonl"],
+    [["--data", `table:${file}.txt`, "--set", "data.text=title"], "must be a .csv, .tsv or .jsonl file"],
   ];
   for (const [args, ...parts] of cases) {
     const { status, errors } = await unis(folder.path, "train", ...args, "--out", join(folder.path, "run"));

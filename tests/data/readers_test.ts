@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { cleanText, firstWords } from "../../src/data/text/clean_text.ts";
-import { readCsv } from "../../src/io/csv.ts";
 import { drawStratified } from "../../src/data/index/draw.ts";
 import { scaledByTraining } from "../../src/data/index/indexed_dataset.ts";
 import { describeFault, type SampleIndex, soundSamples } from "../../src/data/index/sample_index.ts";
@@ -57,24 +56,6 @@ Deno.test("firstWords() cuts between words", () => {
   assert.equal(firstWords(" one two  three ", 2), " one two");
   assert.equal(firstWords("one two", 2), "one two");
   assert.equal(firstWords("one two", 5), "one two");
-});
-
-Deno.test("readCsv() reads quotes, line breaks and a byte order mark, and knows the line of each row", () => {
-  using folder = temporaryFolder();
-  const path = write(
-    join(folder.path, "x.csv"),
-    '\ufeffid,text\r\n1,"a ""b"", c"\r\n\r\n2,"two\nlines"\n3,d,extra\n',
-  );
-  assert.deepEqual(readCsv(path), [
-    { line: 1, cells: ["id", "text"] },
-    { line: 2, cells: ["1", 'a "b", c'] },
-    { line: 4, cells: ["2", "two\nlines"] },
-    { line: 6, cells: ["3", "d", "extra"] },
-  ]);
-  write(path, 'id,text\n1,"never closed\n');
-  assert.throws(() => readCsv(path), isUserError(path, "line 2"));
-  Deno.writeFileSync(path, Uint8Array.of(0x61, 0xff, 0x62));
-  assert.throws(() => readCsv(path), isUserError(path, "UTF-8"));
 });
 
 Deno.test("drawStratified() keeps the shares of classes, and draws others with another seed", () => {
@@ -250,7 +231,6 @@ Deno.test("indexTable() names line and fault of every row that is none", async (
   await writeFood101(root, "titles", { classes: 1, perClass: 4 });
   const image = (i: number) => `images/train/apple_pie/apple_pie_${i}.jpg`;
   Deno.copyFileSync(join(root, image(0)), join(folder.path, "outside.jpg"));
-  Deno.symlinkSync("../outside.jpg", join(root, "link.jpg"));
   Deno.symlinkSync(image(1), join(root, "inner.jpg"));
   Deno.mkdirSync(join(root, "folder.jpg"));
   const lines: [string, RegExp | undefined][] = [
@@ -258,7 +238,6 @@ Deno.test("indexTable() names line and fault of every row that is none", async (
     [`{"path": "inner.jpg", "split": "dev", "label": "x"}`, undefined],
     [`{"path": "${image(2)}", "split": "Test", "label": "x"}`, undefined],
     [`{"path": "../outside.jpg", "split": "train", "label": "x"}`, /\.\.\/outside\.jpg leads out of/],
-    [`{"path": "link.jpg", "split": "train", "label": "x"}`, /link\.jpg leads out of/],
     [`{"path": "/etc/passwd", "split": "train", "label": "x"}`, /absolute/],
     [`{"path": "none.jpg", "split": "train", "label": "x"}`, /none\.jpg is missing/],
     [`{"path": "folder.jpg", "split": "train", "label": "x"}`, /not a file/],

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../../base/user_error.ts";
+import { readJson } from "../../io/files.ts";
 import type { ImageSpec } from "../dataset.ts";
 import type { ImagePreparation } from "./prepare_image.ts";
 import type { Filter } from "./pillow_resize.ts";
@@ -38,15 +39,9 @@ const fileSchema = z.object({
 });
 
 /** Reads `preprocessor_config.json` of a checkpoint's folder. Throws a UserError that names the file and the key. */
-export async function loadPreprocessor(folder: string): Promise<Preprocessor> {
+export function loadPreprocessor(folder: string): Preprocessor {
   const path = join(folder, "preprocessor_config.json");
-  let value: unknown;
-  try {
-    value = JSON.parse(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new UserError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
-  return parsePreprocessor(value, path);
+  return parsePreprocessor(readJson(path), path);
 }
 
 /** A preprocessor from the content of a `preprocessor_config.json`; `file` is its name in errors. */

@@ -1,10 +1,9 @@
-/** Splits that a data set does not bring, drawn by a seed. */
+/** Draws the samples of splits that a data set does not bring, by a seed. */
 import { keyOf, Random } from "../../base/random.ts";
 
 /**
- * Draws `count` of the items so that each class keeps its share, as nearly as whole samples allow (largest remainders);
- * gives their indices in rising order. Throws a RangeError where a class would be left
- * with none.
+ * Draws `count` of the items so that each class keeps its fraction, as nearly as whole samples allow (largest
+ * remainders); gives their indices in rising order. Throws a RangeError where a class would be left with none.
  */
 export function drawStratified(labels: readonly number[], count: number, seed: number): number[] {
   if (count === 0) return [];
@@ -27,7 +26,7 @@ export function drawStratified(labels: readonly number[], count: number, seed: n
   while (missing > 0) {
     const before = missing;
     for (const one of byRest) {
-      // Of each class something stays.
+      // Each class keeps at least one sample.
       if (missing === 0 || one.taken === one.all.length - 1) continue;
       one.taken++;
       missing--;

@@ -1,10 +1,12 @@
+/** Gathers the samples of a data set while its rows are read, and the faults of rows that are no samples. */
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 import { drawStratified } from "./draw.ts";
 import type { InnerPaths } from "./inner_path.ts";
+import { cleanName } from "./names.ts";
 import type { Fault, FaultKind, IndexedSample, Origin } from "./sample_index.ts";
 
-/** What makes a row no sample; `at` where it is not the row itself. */
+/** Thrown where a row is no sample; `at` names the fault's place where it is not the row itself. */
 export class BadRow extends Error {
   constructor(readonly kind: FaultKind, message: string, readonly at?: Origin) {
     super(message);
@@ -38,8 +40,9 @@ export function pathOf(kind: "image" | "text", paths: InnerPaths, relative: stri
   }
 }
 
-/** The number of a class. Throws a `BadRow` where there is none of that name. */
-export function labelOf(name: string, numbers: ReadonlyMap<string, number>): number {
+/** The number of the class that a cell names, blanks around it aside. Throws a `BadRow` where there is no such class. */
+export function labelOf(cell: string, numbers: ReadonlyMap<string, number>): number {
+  const name = cleanName(cell);
   const label = numbers.get(name);
   if (label === undefined) {
     throw new BadRow("label", name === "" ? "has no label" : `unknown label "${name}"`);
@@ -62,6 +65,7 @@ export function holdBack(
   { count, seed, key }: { readonly count: number; readonly seed: number; readonly key: string },
 ): void {
   const training = samples.filter((sample) => sample.split === "train");
+  if (training.length === 0) return; // that there are none is told of every data set alike
   let drawn: number[];
   try {
     drawn = drawStratified(training.map(({ label }) => label), count, seed);

@@ -1,7 +1,8 @@
+/** Reads the numbers of a feature vector from the cells of a table. */
 import { BadRow } from "./index_builder.ts";
 import type { Origin } from "./sample_index.ts";
 
-/** Cells as the numbers of a feature vector; throws a `BadRow` for what is none, or another count of them. */
+/** Cells as the `width` numbers of a feature vector. Throws a `BadRow` for another count, and for a cell that is no number. */
 export function featuresOf(cells: readonly unknown[], width: number, at?: Origin): Float32Array {
   if (cells.length !== width) {
     throw new BadRow("features", `has ${cells.length} numbers where others have ${width}`, at);

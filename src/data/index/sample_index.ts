@@ -1,15 +1,17 @@
-/** What a data set on disk says it holds, before any image is opened. */
+/** Describes the samples that a data set on disk lists, before any image is opened. */
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 
-/** Where a sample is listed. */
+const SPLITS = ["train", "validation", "test"] as const;
+
+/** The place where a sample is listed. */
 export interface Origin {
   readonly file: string;
   /** From 1: the line of a CSV or JSONL file, the number of an element in a JSON file. */
   readonly row: number;
 }
 
-/** What a modality has of a sample: the path of an image, a text, or numbers. */
+/** One sample as one modality sees it: the path of an image, a text, or numbers. */
 export type Input = string | Float32Array;
 
 export interface IndexedSample extends Origin {
@@ -25,7 +27,7 @@ export type IndexedModality =
   | { readonly name: string; readonly kind: "image" | "text" }
   | { readonly name: string; readonly kind: "features"; readonly width: number };
 
-/** What can be wrong with a sample. */
+/** The kinds of faults that a sample can have. */
 export type FaultKind =
   | "row"
   | "label"
@@ -38,20 +40,24 @@ export type FaultKind =
 
 export interface Fault extends Origin {
   readonly kind: FaultKind;
-  /** Of the sample, empty where the row has none. */
+  /** The id of the sample; empty where the row has none. */
   readonly id: string;
   readonly message: string;
 }
 
 export interface SampleIndex {
   readonly name: string;
+  /** The path of the file or folder that was read. */
+  readonly source: string;
   readonly classes: readonly string[];
   readonly modalities: readonly IndexedModality[];
   readonly samples: readonly IndexedSample[];
   /** Whether the training samples stand in for a validation split, so that none need be held back. */
   readonly validatesOnTraining?: boolean;
-  /** Of rows that became no sample. */
+  /** The faults of rows that became no sample. */
   readonly faults: readonly Fault[];
+  /** Sentences about what may be a mistake, though it can be learned from. */
+  readonly warnings?: readonly string[];
   /** How many samples the published data set has. */
   readonly expected?: Readonly<Record<Split, number>>;
 }
@@ -85,9 +91,18 @@ export function soundSamples(index: SampleIndex, skipped: ReadonlySet<string>): 
     const training = samples.filter(({ split }) => split === "train");
     samples.push(...training.map((sample) => ({ ...sample, split: "validation" as const })));
   }
-  for (const split of ["train", "validation", "test"] as const) {
-    if (samples.some((sample) => sample.split === split)) continue;
-    throw new UserError(`The data set ${index.name} has no samples in its ${split} split`);
-  }
+  const [lack] = lackingSplits(index, samples);
+  if (lack !== undefined) throw new UserError(lack);
   return samples;
+}
+
+/** Sentences that say which splits have none of these samples of an index; one sentence where there are no samples at all. */
+export function lackingSplits(
+  { source, validatesOnTraining }: SampleIndex,
+  samples: readonly IndexedSample[],
+): string[] {
+  if (samples.length === 0) return [`${source} has no samples`];
+  return SPLITS.filter((split) =>
+    !(split === "validation" && validatesOnTraining) && !samples.some((sample) => sample.split === split)
+  ).map((split) => `${source} has no samples in its ${split} split`);
 }

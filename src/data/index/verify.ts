@@ -1,4 +1,4 @@
-/** Looks for what is wrong with a data set: every image is decoded, every sample compared with the others. */
+/** Looks for faults in a data set: every image is decoded, and every sample is compared with the others. */
 import type { Split } from "../batch.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
 import { UserError } from "../../base/user_error.ts";
@@ -7,6 +7,7 @@ import {
   type Fault,
   type FaultKind,
   type IndexedSample,
+  lackingSplits,
   originKey,
   type SampleIndex,
 } from "./sample_index.ts";
@@ -14,8 +15,12 @@ import {
 export type SplitCounts = Readonly<Record<Split, number>>;
 
 export interface Verification {
-  /** Of rows that became no sample first, then in the order of the index. */
+  /** First those of rows that became no sample, then the others in the order of the index. */
   readonly faults: readonly Fault[];
+  /** Sentences about splits without samples, which training refuses. */
+  readonly lacking: readonly string[];
+  /** Sentences about what may be a mistake, though it can be learned from. */
+  readonly warnings: readonly string[];
   /** The samples listed, faulty ones among them, by class. */
   readonly classes: readonly { readonly name: string; readonly counts: SplitCounts }[];
   readonly counts: SplitCounts;
@@ -33,16 +38,19 @@ export interface VerifyOptions {
 }
 
 const SPLITS = ["train", "validation", "test"] as const;
-/** Of samples that must not be in two splits, the one in the later of these is kept. */
+/** Where samples of several splits are the same, the one in the last of these splits is kept. */
 const KEPT_LAST: readonly Split[] = SPLITS;
 
-/** Whether nothing is wrong: neither a fault nor a count that is not as published. */
-export function isSound({ faults, counts, expected }: Verification): boolean {
-  return faults.length === 0 &&
+/** Whether nothing is wrong: no fault, no split without samples, no count that is not as published. */
+export function isSound({ faults, lacking, counts, expected }: Verification): boolean {
+  return faults.length === 0 && lacking.length === 0 &&
     SPLITS.every((split) => expected === null || counts[split] === expected[split]);
 }
 
-/** Verifies a data set. Of samples that share an id, all but one are faulty; of those of several splits that share an image, those of one split alone are not. */
+/**
+ * Verifies a data set. Where samples share an id, all but one of them are faulty; where samples of several splits share
+ * an image, all are faulty but those of the split that is kept.
+ */
 export async function verifyIndex(index: SampleIndex, options: VerifyOptions): Promise<Verification> {
   const { samples, classes, modalities } = index;
   const found = new Map<IndexedSample, Fault>();
@@ -87,13 +95,15 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
   const byClass = Map.groupBy(samples, ({ label }) => label);
   return {
     faults: [...index.faults, ...samples.flatMap((sample) => found.get(sample) ?? [])],
+    lacking: lackingSplits(index, samples),
+    warnings: index.warnings ?? [],
     classes: classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
     counts: countsOf(samples),
     expected: (options.compare ? index.expected : undefined) ?? null,
   };
 }
 
-/** All that is wrong with samples, to leave them out of training. */
+/** The rows that have a fault (see `originKey`), to leave them out of training. */
 export function faultyRows(faults: readonly Fault[]): ReadonlySet<string> {
   return new Set(faults.map(originKey));
 }
@@ -160,11 +170,12 @@ function describe({ file, row }: IndexedSample): string {
   return `${file}, row ${row}`;
 }
 
-/** One line for every count that is not as published and every fault. */
-export function verificationLines({ faults, counts, expected }: Verification): string[] {
+/** One line for every count that is not as published, every split without samples and every fault. */
+export function verificationLines({ faults, lacking, counts, expected }: Verification): string[] {
   const wrong = SPLITS.filter((split) => expected !== null && counts[split] !== expected[split]);
   return [
     ...wrong.map((split) => `the ${split} split has ${counts[split]} samples, not ${expected![split]}`),
+    ...lacking,
     ...faults.map((fault) => `${describeFault(fault)} [${fault.kind}]`),
   ];
 }

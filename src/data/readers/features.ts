@@ -1,17 +1,18 @@
-/** Numeric matrices, one for each modality, in the layout of MOGONET. */
-import { existsSync } from "node:fs";
+/** Reads numeric matrices, one for each modality, in the layout of MOGONET. */
 import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { type CsvRow, readCsv } from "../../io/csv.ts";
+import { exists } from "../../io/files.ts";
 import { holdBack, IndexBuilder, labelOf, numbersOf } from "../index/index_builder.ts";
 import type { Input, SampleIndex } from "../index/sample_index.ts";
+import { classWarnings, cleanName } from "../index/names.ts";
 import { featuresOf } from "../index/numbers.ts";
 
 export interface FeaturesOptions {
   readonly root: string;
   /**
-   * The share of the training samples that is held back, drawn from every class alike by `splitSeed`. With 0 all are
-   * learned from, and what is measured in validation is measured on them.
+   * The fraction of the training samples that is held back, drawn from every class alike by `splitSeed`. With 0 all are
+   * learned from, and validation measures on the same samples.
    */
   readonly validationShare: number;
   readonly splitSeed: number;
@@ -22,7 +23,7 @@ const SUFFIX = { train: "tr", test: "te" } as const;
 /** The names of the modalities of a folder: `view1` for `1_tr.csv`, and so on. Throws a UserError where there is none. */
 export function featureViews(root: string): string[] {
   const views: string[] = [];
-  while (existsSync(join(root, `${views.length + 1}_tr.csv`))) views.push(`view${views.length + 1}`);
+  while (exists(join(root, `${views.length + 1}_tr.csv`))) views.push(`view${views.length + 1}`);
   if (views.length > 0) return views;
   throw new UserError(`${root} is no folder of feature matrices: it has no 1_tr.csv`);
 }
@@ -43,9 +44,8 @@ export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOpti
   });
   const parts = [files("train"), files("test")];
   const widths = parts[0]!.matrices.map(({ rows }) => rows[0]?.cells.length ?? 0);
-  const classes = [...new Set(parts[0]!.labels.rows.map(className))].sort((a, b) =>
-    Number(a) - Number(b) || (a < b ? -1 : 1)
-  );
+  const named = parts[0]!.labels.rows.map(className).filter((name) => name !== "");
+  const classes = [...new Set(named)].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
   const numbers = numbersOf(classes);
   const builder = new IndexBuilder();
   for (const { split, labels, matrices } of parts) {
@@ -71,16 +71,18 @@ export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOpti
   holdBack(builder, "validation", { count, seed: splitSeed, key: "data.validation_share" });
   return {
     name: "features",
+    source: root,
     classes,
     modalities: views.map((name, view) => ({ name, kind: "features", width: widths[view]! })),
     samples: builder.samples,
     faults: builder.faults,
+    warnings: classWarnings(classes),
     validatesOnTraining: validationShare === 0,
   };
 }
 
-/** Labels may be words, or numbers in any notation. */
+/** The class that a row of labels names: a word, or a number in any notation, which is then one class. */
 function className({ cells }: CsvRow): string {
-  const text = cells.length === 1 ? cells[0]!.trim() : "";
+  const text = cells.length === 1 ? cleanName(cells[0]!) : "";
   return text === "" || Number.isNaN(Number(text)) ? text : String(Number(text));
 }

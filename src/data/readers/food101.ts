@@ -1,13 +1,14 @@
-/** UPMC-Food-101: photographs of dishes with the page or the title they were found with. */
-import { existsSync } from "node:fs";
+/** Reads UPMC-Food-101: photographs of dishes, each with the page or the title it was found with. */
 import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { cleanText, firstWords } from "../text/clean_text.ts";
-import { type CsvRow, readCsv } from "../../io/csv.ts";
+import { type CsvRow, parseCsv } from "../../io/csv.ts";
+import { exists } from "../../io/files.ts";
 import { InnerPaths } from "../index/inner_path.ts";
 import { BadRow, holdBack, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
-import { readAnyText } from "../../io/text_file.ts";
+import { cleanName } from "../index/names.ts";
+import { readAnyText, readUtf8 } from "../../io/text_file.ts";
 import { FOOD_CLASSES } from "./food_classes.ts";
 
 export interface Food101Options {
@@ -20,10 +21,10 @@ export interface Food101Options {
   readonly layout: "auto" | "published" | "titles";
   /** The page, as the published code reads it, or the title; "auto" is the page where the layout has pages. */
   readonly text: "auto" | "page" | "title";
-  /** So many of the training samples are held back, drawn from every class alike by `splitSeed`. */
+  /** How many of the training samples are held back, drawn from every class alike by `splitSeed`. */
   readonly validationSamples: number;
   readonly splitSeed: number;
-  /** Of each text. */
+  /** The longest text, in words. */
   readonly maxWords: number;
 }
 
@@ -54,9 +55,12 @@ export function indexFood101(options: Food101Options): SampleIndex {
   for (const split of ["train", "test"] as const) {
     const file = (layout === "published" ? PUBLISHED : TITLES)[split];
     const images = new InnerPaths(join(root, "images", split));
-    const rows = readCsv(join(root, file));
-    for (const { line, cells } of layout === "published" ? withoutHeader(rows, join(root, file)) : rows) {
-      builder.row({ file, row: line }, cells[0] ?? "", () => {
+    const rows = parseCsv(readUtf8(join(root, file)));
+    for (
+      const { line, cells, fault } of layout === "published" ? withoutHeader(rows, join(root, file)) : rows
+    ) {
+      builder.row({ file, row: line }, cleanName(cells[0] ?? ""), () => {
+        if (fault !== undefined) throw new BadRow("row", fault);
         const { id, title, annotation, label } = layout === "published" ? published(cells) : titled(cells);
         const number = labelOf(annotation, numbers);
         if (label !== undefined) mustAgree(label, annotation, labels);
@@ -75,6 +79,7 @@ export function indexFood101(options: Food101Options): SampleIndex {
   });
   return {
     name: "food101",
+    source: root,
     classes: FOOD_CLASSES,
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
     samples: builder.samples,
@@ -84,20 +89,19 @@ export function indexFood101(options: Food101Options): SampleIndex {
 }
 
 function layoutOf(root: string): "published" | "titles" {
-  if (existsSync(join(root, PUBLISHED.train))) return "published";
-  if (existsSync(join(root, TITLES.train))) return "titles";
+  if (exists(join(root, PUBLISHED.train))) return "published";
+  if (exists(join(root, TITLES.train))) return "titles";
   throw new UserError(
     `${root} is no folder of UPMC-Food-101: it has neither ${PUBLISHED.train} nor ${TITLES.train}`,
   );
 }
 
+/** The rows below the header; none where the file is empty. Throws a UserError for another header. */
 function withoutHeader([header, ...rows]: readonly CsvRow[], path: string): readonly CsvRow[] {
-  if (COLUMNS.some((name, at) => header?.cells[at] !== name)) {
-    throw new UserError(
-      `${path} must begin with the columns ${COLUMNS.join(", ")}, got ${header?.cells.join(", ")}`,
-    );
-  }
-  return rows;
+  if (header === undefined) return [];
+  const names = header.cells.map(cleanName);
+  if (COLUMNS.every((name, at) => names[at] === name)) return rows;
+  throw new UserError(`${path} must begin with the columns ${COLUMNS.join(", ")}, got ${names.join(", ")}`);
 }
 
 function published(cells: readonly string[]): Row {
@@ -105,16 +109,16 @@ function published(cells: readonly string[]): Row {
   if (cells.length !== COLUMNS.length) {
     throw new BadRow("row", `has ${cells.length} cells, not ${COLUMNS.length}`);
   }
-  return { id: id!, title: title!, annotation: annotation!, label: label! };
+  return { id: cleanName(id!), title: title!, annotation: cleanName(annotation!), label: cleanName(label!) };
 }
 
 function titled(cells: readonly string[]): Row {
   const [id, title, annotation] = cells;
   if (cells.length !== 3) throw new BadRow("row", `has ${cells.length} cells, not 3: image, title, class`);
-  return { id: id!, title: title!, annotation: annotation! };
+  return { id: cleanName(id!), title: title!, annotation: cleanName(annotation!) };
 }
 
-/** Throws where a number stood for another class before. */
+/** Throws a `BadRow` where a number stood for another class before. */
 function mustAgree(label: string, annotation: string, seen: Map<string, string>): void {
   const before = seen.get(label) ?? annotation;
   seen.set(label, before);

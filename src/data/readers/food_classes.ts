@@ -1,4 +1,4 @@
-/** The classes of Food-101, which are the names of its folders. */
+/** The classes of Food-101 in alphabetical order, which are the names of its folders. */
 export const FOOD_CLASSES: readonly string[] = `
   apple_pie baby_back_ribs baklava beef_carpaccio beef_tartare beet_salad beignets bibimbap bread_pudding
   breakfast_burrito bruschetta caesar_salad cannoli caprese_salad carrot_cake ceviche cheese_plate cheesecake

@@ -1,4 +1,4 @@
-/** N24News: the photograph of a New York Times article with its headline, caption, abstract or body. */
+/** Reads N24News: the photograph of a New York Times article with its headline, caption, abstract or body. */
 import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { isJsonObject } from "../../io/strict_json.ts";
@@ -6,6 +6,7 @@ import { cleanText, firstWords } from "../text/clean_text.ts";
 import { InnerPaths } from "../index/inner_path.ts";
 import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
+import { cleanName } from "../index/names.ts";
 import { readUtf8 } from "../../io/text_file.ts";
 
 export type N24Text = "headline" | "caption" | "abstract" | "body";
@@ -15,7 +16,7 @@ export interface N24NewsOptions {
   readonly text: N24Text;
   /** Whether a body is cleaned, as published for BERT; RoBERTa reads it as it is. */
   readonly clean: boolean;
-  /** Of each text. */
+  /** The longest text, in words. */
   readonly maxWords: number;
 }
 
@@ -27,7 +28,7 @@ export const N24_MAX_TOKENS: Readonly<Record<N24Text, number>> = {
   body: 512,
 };
 
-/** In the order of the published code. */
+/** The classes, which are sections of the newspaper, in the order of the published code. */
 export const SECTIONS: readonly string[] = [
   "Health",
   "Books",
@@ -67,12 +68,13 @@ export function indexN24News({ root, text, clean, maxWords }: N24NewsOptions): S
     const file = `news/nytimes_${FILES[split]}.json`;
     for (const [index, article] of readList(join(root, file)).entries()) {
       const { image_id: id, section, [field]: raw } = isJsonObject(article) ? article : {};
-      builder.row({ file, row: index + 1 }, String(id ?? ""), () => {
+      const name = cleanName(String(id ?? ""));
+      builder.row({ file, row: index + 1 }, name, () => {
         if (typeof id !== "string" || typeof section !== "string") {
           throw new BadRow("row", `must be an article with texts as "image_id" and "section"`);
         }
         const label = labelOf(section, numbers);
-        const image = pathOf("image", images, `${id}.jpg`);
+        const image = pathOf("image", images, `${name}.jpg`);
         if (typeof raw !== "string" && raw !== null) throw new BadRow("row", `has no text as "${field}"`);
         const whole = raw ?? "";
         const words = firstWords(text === "body" && clean ? cleanText(whole) : whole, maxWords);
@@ -82,6 +84,7 @@ export function indexN24News({ root, text, clean, maxWords }: N24NewsOptions): S
   }
   return {
     name: "n24news",
+    source: root,
     classes: SECTIONS,
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
     samples: builder.samples,

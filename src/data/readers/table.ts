@@ -1,4 +1,4 @@
-/** A table of one's own: each modality is a column, or several. */
+/** Reads a table of one's own, in which each modality is a column, or several. */
 import { basename, dirname } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
@@ -8,9 +8,11 @@ import { BadRow, holdBack, IndexBuilder, labelOf, numbersOf, pathOf } from "../i
 import type { IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
 import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
+import { nearest } from "../../base/nearest.ts";
+import { classWarnings, cleanName } from "../index/names.ts";
 import { readTable, type TableRow, type TableRows } from "./table_rows.ts";
 
-/** Where a modality stands: a column of paths or texts, a column of lists of numbers (JSONL), or columns of numbers. */
+/** The columns of a modality: one of paths or texts, one of lists of numbers (JSONL), or several of numbers. */
 export type TableModality =
   | { readonly image: string }
   | { readonly text: string }
@@ -18,7 +20,7 @@ export type TableModality =
 
 export interface TableOptions {
   readonly file: string;
-  /** By name. */
+  /** By their names. */
   readonly modalities: Readonly<Record<string, TableModality>>;
   /** The column of the class. */
   readonly label: string;
@@ -26,13 +28,13 @@ export interface TableOptions {
   readonly split: string | null;
   /** The column that names samples; null to number them by line. */
   readonly id: string | null;
-  /** Null for those of the training samples, sorted. */
+  /** The names of the classes in order; null to take those of the training samples, sorted. */
   readonly classes: readonly string[] | null;
-  /** Shares of all rows that are drawn from every class alike by `splitSeed`, where the table does not say. */
+  /** The fractions of all rows that are drawn from every class alike by `splitSeed`, where the table does not say. */
   readonly validationShare: number;
   readonly testShare: number;
   readonly splitSeed: number;
-  /** Of each text. */
+  /** The longest text, in words. */
   readonly maxWords: number;
 }
 
@@ -47,10 +49,12 @@ const SPLITS: Readonly<Record<string, Split>> = {
 };
 
 /**
- * Lists the rows of a CSV (with a header) or JSONL file. Images are paths relative to the file, below its folder.
- * Throws a UserError for a column that is not there. A validation or test split that the table lacks is drawn.
+ * Lists the rows of a CSV or TSV (with a header) or JSONL file. Images are paths relative to the file, below its folder.
+ * Names of columns, classes, splits and samples count without the blanks around them. Throws a UserError for a column
+ * that is not there. A validation or test split that the table lacks is drawn.
  */
-export function indexTable(options: TableOptions): SampleIndex {
+export function indexTable(given: TableOptions): SampleIndex {
+  const options = withCleanNames(given);
   const table = readTable(options.file);
   checkColumns(options, table);
   const file = basename(options.file);
@@ -62,23 +66,63 @@ export function indexTable(options: TableOptions): SampleIndex {
   const numbers = numbersOf(classes);
   const builder = new IndexBuilder();
   for (const row of table.rows) {
-    const origin = { file, row: row.line };
-    builder.row(origin, idOf(row, options.id), () => ({
-      label: labelOf(plain(row.cell(options.label)), numbers),
-      split: splitOf(row, options.split),
-      inputs: Object.fromEntries(modalities.map(({ name, ...rest }): [string, Input] => {
+    const id = idOf(row, options.id);
+    builder.row({ file, row: row.line }, id, () => {
+      const label = labelOf(plain(row.cell(options.label)), numbers);
+      if (id === "") throw new BadRow("row", `has no id in "${options.id}"`);
+      const inputs = modalities.map(({ name, ...rest }): [string, Input] => {
         const source = options.modalities[name]!;
         if ("image" in source) return [name, pathOf("image", images, plain(row.cell(source.image)))];
         if ("text" in source) return [name, firstWords(plain(row.cell(source.text)), options.maxWords)];
         return [name, featuresOf(numbersIn(row, source.features), "width" in rest ? rest.width : 0)];
-      })),
-    }));
+      });
+      return { label, split: splitOf(row, options.split), inputs: Object.fromEntries(inputs) };
+    });
   }
   drawMissing(builder, options);
-  return { name: "table", classes, modalities, samples: builder.samples, faults: builder.faults };
+  return {
+    name: "table",
+    source: options.file,
+    classes,
+    modalities,
+    samples: builder.samples,
+    faults: builder.faults,
+    warnings: [...table.warnings, ...classWarnings(classes)],
+  };
 }
 
+/** The options with the names of columns and classes as `cleanName` has them. Throws a UserError for a class that is named twice. */
+function withCleanNames({ modalities, label, split, id, classes, ...rest }: TableOptions): TableOptions {
+  const clean = (name: string | null) => name === null ? null : cleanName(name);
+  const cleanSource = (source: TableModality): TableModality => {
+    if ("image" in source) return { image: cleanName(source.image) };
+    if ("text" in source) return { text: cleanName(source.text) };
+    const { features } = source;
+    return { features: typeof features === "string" ? cleanName(features) : features.map(cleanName) };
+  };
+  const names = classes?.map(cleanName) ?? null;
+  const wrong = names?.find((name, at) => name === "" || names.indexOf(name) !== at);
+  if (wrong !== undefined) {
+    const what = wrong === "" ? "a name of blanks alone" : `"${wrong}" twice`;
+    throw new UserError(`"data.classes" holds ${what}`);
+  }
+  return {
+    ...rest,
+    modalities: Object.fromEntries(
+      Object.entries(modalities).map(([name, source]) => [name, cleanSource(source)]),
+    ),
+    label: cleanName(label),
+    split: clean(split),
+    id: clean(id),
+    classes: names,
+  };
+}
+
+/** So many columns are named where one is not found. */
+const MOST_NAMED = 20;
+
 function checkColumns({ file, modalities, label, split, id }: TableOptions, { columns }: TableRows): void {
+  if (columns.length === 0) return; // the file is empty, which is told of every data set alike
   const named = Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
     const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
     return [own].flat().map((column) => [`the modality "${name}"`, column]);
@@ -87,9 +131,22 @@ function checkColumns({ file, modalities, label, split, id }: TableOptions, { co
     '"data.id"',
     id,
   ]];
+  const known = new Set(columns);
   for (const [what, column] of all) {
-    if (column === null || columns.includes(column)) continue;
-    throw new UserError(`${file} has no column "${column}" for ${what}; it has ${columns.join(", ")}`);
+    if (column === null) continue;
+    if (!known.has(column)) {
+      const meant = nearest(column, columns);
+      const hint = meant === undefined ? "" : `did you mean "${meant}"? `;
+      const more = columns.length > MOST_NAMED ? ` and ${columns.length - MOST_NAMED} more` : "";
+      throw new UserError(
+        `${file} has no column "${column}" for ${what}: ${hint}it has ${
+          columns.slice(0, MOST_NAMED).join(", ")
+        }${more}`,
+      );
+    }
+    if (columns.indexOf(column) !== columns.lastIndexOf(column)) {
+      throw new UserError(`${file} has two columns "${column}": ${what} may mean either`);
+    }
   }
 }
 
@@ -103,7 +160,7 @@ function describe(name: string, source: TableModality, { rows }: TableRows): Ind
   return { name, kind: "features", width };
 }
 
-/** What `read` gives for the first row that has it. */
+/** The value that `read` gives for the first row that has one. */
 function first<T>(rows: readonly TableRow[], read: (row: TableRow) => T | undefined): T | undefined {
   for (const row of rows) {
     const value = orUndefined(() => read(row));
@@ -120,7 +177,7 @@ function numbersIn(row: TableRow, features: string | readonly string[]): readonl
 /** The labels of the rows that are for training, sorted. */
 function classesOf(rows: readonly TableRow[], { label, split }: TableOptions): string[] {
   const names = rows.flatMap((row) =>
-    orUndefined(() => splitOf(row, split) === "train" ? [plain(row.cell(label))] : []) ?? []
+    orUndefined(() => splitOf(row, split) === "train" ? [cleanName(plain(row.cell(label)))] : []) ?? []
   );
   return [...new Set(names.filter((name) => name !== ""))].sort();
 }
@@ -136,16 +193,17 @@ function orUndefined<T>(read: () => T): T | undefined {
 }
 
 function idOf(row: TableRow, column: string | null): string {
-  return column === null ? String(row.line) : orUndefined(() => plain(row.cell(column))) ?? "";
+  return column === null ? String(row.line) : orUndefined(() => cleanName(plain(row.cell(column)))) ?? "";
 }
 
 function splitOf(row: TableRow, column: string | null): Split {
   if (column === null) return "train";
-  const given = plain(row.cell(column)).trim().toLowerCase();
+  const given = cleanName(plain(row.cell(column))).toLowerCase();
   if (Object.hasOwn(SPLITS, given)) return SPLITS[given]!;
   throw new BadRow("row", `"${column}" must be train, validation or test, got "${given}"`);
 }
 
+/** The text of a cell; null is an empty one. Throws a `BadRow` for a list or an object. */
 function plain(cell: unknown): string {
   if (cell === null || cell === undefined) return "";
   if (typeof cell === "object") {

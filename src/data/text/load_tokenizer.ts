@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { exists } from "../../io/files.ts";
+import { readUtf8 } from "../../io/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { TextTokenizer } from "./tokenizer.ts";
 import {
@@ -52,9 +54,9 @@ const NO_LENGTH = 1e9;
  * `vocab.json` and `merges.txt`; what `tokenizer_config.json` says of case, accents and prefix space goes before.
  * Throws a UserError that names the file and what is wrong with it.
  */
-export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
-  const config = await readConfig(folder);
-  const given = await readJson(join(folder, "tokenizer.json"), jsonSchema);
+export function loadTokenizer(folder: string): TextTokenizer {
+  const config = readConfig(folder);
+  const given = readJson(join(folder, "tokenizer.json"), jsonSchema);
   if (given !== undefined) {
     const file = join(folder, "tokenizer.json");
     const special = specialTokens(
@@ -65,7 +67,7 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
     );
     return make(file, withConfig(given, config), special, config);
   }
-  const pieces = await readText(join(folder, "vocab.txt"));
+  const pieces = readText(join(folder, "vocab.txt"));
   if (pieces !== undefined) {
     const file = join(folder, "vocab.txt");
     const ids = new Map(
@@ -80,8 +82,8 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
     return make(file, wordPieceJson(ids, normalization, special), special, config);
   }
   const file = join(folder, "vocab.json");
-  const vocabulary = await readJson(file, vocabularySchema);
-  const merges = await readText(join(folder, "merges.txt"));
+  const vocabulary = readJson(file, vocabularySchema);
+  const merges = readText(join(folder, "merges.txt"));
   if (vocabulary === undefined || merges === undefined) {
     throw new UserError(`${folder} holds neither tokenizer.json, vocab.txt nor vocab.json and merges.txt`);
   }
@@ -161,14 +163,14 @@ function parseMerges(text: string, ids: ReadonlyMap<string, number>, file: strin
 }
 
 /** `tokenizer_config.json`, in which `special_tokens_map.json` names tokens anew; both may be missing. */
-async function readConfig(folder: string): Promise<Config> {
-  const config = await readJson(join(folder, "tokenizer_config.json"), configSchema);
-  const names = await readJson(join(folder, "special_tokens_map.json"), namesSchema);
+function readConfig(folder: string): Config {
+  const config = readJson(join(folder, "tokenizer_config.json"), configSchema);
+  const names = readJson(join(folder, "special_tokens_map.json"), namesSchema);
   return { ...config, ...names };
 }
 
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const text = await readText(path);
+function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
+  const text = readText(path);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
@@ -183,11 +185,6 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | unde
 }
 
 /** The text of a file; undefined where there is none. */
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw new UserError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
+function readText(path: string): string | undefined {
+  return exists(path) ? readUtf8(path) : undefined;
 }

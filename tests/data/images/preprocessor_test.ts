@@ -98,11 +98,11 @@ for (const [config, message] of bad) {
 Deno.test("loadPreprocessor() names a file that is missing or broken", async () => {
   const folder = await Deno.makeTempDir({ prefix: "unis-preprocessor-" });
   try {
-    await assert.rejects(loadPreprocessor(folder), /UserError.*Cannot read .*preprocessor_config\.json/);
+    assert.throws(() => loadPreprocessor(folder), /UserError.*Cannot read .*preprocessor_config\.json/);
     await Deno.writeTextFile(`${folder}/${FILE}`, "{");
-    await assert.rejects(loadPreprocessor(folder), /UserError.*Cannot read .*preprocessor_config\.json/);
+    assert.throws(() => loadPreprocessor(folder), /UserError.*Cannot read .*preprocessor_config\.json/);
     await Deno.writeTextFile(`${folder}/${FILE}`, '{"size":5}');
-    assert.deepEqual((await loadPreprocessor(folder)).spec, { height: 5, width: 5, mean: HALF, std: HALF });
+    assert.deepEqual(loadPreprocessor(folder).spec, { height: 5, width: 5, mean: HALF, std: HALF });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -171,13 +171,32 @@ const PLANTS: readonly Plant[] = [
   ],
   [
     "titles",
-    "a link out of the folder",
+    "an image that Git LFS has not fetched",
+    (root) =>
+      Deno.writeTextFileSync(
+        last(root),
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+      ),
+    { kind: "image", file: "texts/test_titles.csv", row: 2 },
+    /baby_back_ribs_4\.jpg: it is a Git LFS pointer/,
+  ],
+  [
+    "titles",
+    "an image that git-annex has not fetched",
     (root) => {
-      Deno.renameSync(last(root), join(root, "../outside.jpg"));
-      Deno.symlinkSync(join(root, "../outside.jpg"), last(root));
+      Deno.removeSync(last(root));
+      Deno.symlinkSync("../../../.git/annex/objects/0/0/K/K", last(root));
     },
     { kind: "image", file: "texts/test_titles.csv", row: 2 },
-    /baby_back_ribs_4\.jpg leads out of/,
+    /baby_back_ribs_4\.jpg is a git-annex pointer/,
+  ],
+  [
+    "titles",
+    "a quote that is left open",
+    (root) =>
+      edit(join(root, "texts/train_titles.csv"), (text) => text.replace(/^(.*\n.*,)(\w+)\n/, '$1"$2\n')),
+    { kind: "row", file: "texts/train_titles.csv", row: 2 },
+    /quote, opened on line 2, that closes on a later line/,
   ],
 ];
 
@@ -236,8 +255,26 @@ Deno.test("verifyIndex() compares the counts with those published", async () => 
   assert.equal(isSound(await check({ ...listing, expected }, true)), true);
 });
 
+Deno.test("images that are linked to from elsewhere are as good as files", async () => {
+  using folder = temporaryFolder();
+  const root = join(folder.path, "set");
+  await LAYOUTS.titles!.write(root);
+  Deno.renameSync(join(root, "images"), join(folder.path, "elsewhere"));
+  Deno.symlinkSync("../elsewhere", join(root, "images"));
+  Deno.renameSync(last(root), join(folder.path, "blob"));
+  Deno.symlinkSync(join(folder.path, "blob"), last(root));
+  assert.deepEqual((await check(listFood(root))).faults, []);
+});
+
 Deno.test("soundSamples() refuses a split without samples", () => {
   const sample = { id: "1", file: "x.csv", row: 2, label: 0, inputs: {}, split: "train" as const };
-  const listing = { name: "x", classes: ["a"], modalities: [], samples: [sample], faults: [] };
+  const listing = {
+    name: "table",
+    source: "x",
+    classes: ["a"],
+    modalities: [],
+    samples: [sample],
+    faults: [],
+  };
   assert.throws(() => soundSamples(listing, new Set()), /x has no samples in its validation split/);
 });

@@ -10,7 +10,7 @@ import { TOKENIZER_FIXTURES } from "./strings.ts";
 
 type Files = Record<string, string | object>;
 
-async function withFolder<T>(files: Files, use: (folder: string) => Promise<T>): Promise<T> {
+async function withFolder<T>(files: Files, use: (folder: string) => T | Promise<T>): Promise<T> {
   const folder = await Deno.makeTempDir({ prefix: "unis-tokenizer-" });
   try {
     for (const [name, content] of Object.entries(files)) {
