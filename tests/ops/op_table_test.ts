@@ -1,29 +1,7 @@
 /** The op table: every op forward and backward against the float64 oracle, on shapes chosen to break it. */
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { attentionCases } from "./cases/attention.ts";
-import { matmulCases } from "./cases/matmul.ts";
-import { pointwiseCases } from "./cases/pointwise.ts";
-import { reduceCases } from "./cases/reduce.ts";
-import { shapeCases } from "./cases/shape.ts";
-import { indexingCases } from "./cases/indexing.ts";
-import { dropoutCases } from "./cases/dropout.ts";
-import { imageCases } from "./cases/image.ts";
-import { rowCases } from "./cases/rows.ts";
-import { lossCases } from "./cases/losses.ts";
+import { families } from "./families.ts";
 import { checkCase } from "./table.ts";
-
-const families = {
-  pointwise: pointwiseCases,
-  matmul: matmulCases,
-  attention: attentionCases,
-  reduce: reduceCases,
-  shape: shapeCases,
-  indexing: indexingCases,
-  dropout: dropoutCases,
-  image: imageCases,
-  rows: rowCases,
-  losses: lossCases,
-};
 
 // Kernels and plans differ by the class of adapter; either class computes the same on any adapter.
 for (const adapterClass of ["software", "gpu"] as const) {

@@ -29,7 +29,6 @@ export const imageCases: readonly Case[] = images.flatMap(({ size, patch }) => {
       x.affine(1 / 255).sub(Value.of([3], mean)).div(Value.of([3], std))
         .reshape([batch, down, patch, across, patch, 3]).permute(0, 1, 3, 5, 2, 4)
         .reshape([batch, down * across, 3 * patch * patch]),
-    ...(dtype === "f16" && { tolerance: { forward: 1e-3 } }),
     forwardOnly: true,
   }));
 });

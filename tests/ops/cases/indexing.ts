@@ -72,7 +72,7 @@ const gatherCases = gathers.flatMap(({ name, rows, width, shape, row }): Case[] 
       inputs,
       op: (x) => cast(gather(x, "f16"), "f32"),
       oracle,
-      tolerance: { forward: 5e-4, gradient: 1e-3 },
+      rounded: true,
     },
   ];
 });

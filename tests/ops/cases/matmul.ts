@@ -1,6 +1,6 @@
 import { linear, matmul } from "../../../src/ops/matmul.ts";
 import { normalCdf, product, Value } from "../oracle.ts";
-import { type Case, withHalves } from "../table.ts";
+import { type Case, type Exception, withHalves } from "../table.ts";
 
 interface Size {
   readonly batch?: readonly number[];
@@ -33,6 +33,15 @@ function repeated(b: Value, batch: readonly number[]): Value {
   return b.add(Value.of(shape, new Float64Array(product(shape))));
 }
 
+const SUMMED: Exception = {
+  gradient: 2e-3,
+  reason: "f16 rounds the gradient of each product before they are summed",
+};
+const FROM_ROUNDED: Exception = {
+  gradient: 5e-3,
+  reason: "f16 rounds the argument of gelu, which backward reads",
+};
+
 const products: readonly Case[] = sizes.flatMap(({ batch = [], m, n, k, shared }) =>
   [[false, false], [false, true], [true, false], [true, true]].map(([transposeA, transposeB]): Case => ({
     name: `matmul ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"} [${[...batch, m, k]}] [${n}]${
@@ -47,6 +56,7 @@ const products: readonly Case[] = sizes.flatMap(({ batch = [], m, n, k, shared }
       const whole = shared ? repeated(b, batch) : b;
       return (transposeA ? a.transpose() : a).matmul(transposeB ? whole.transpose() : whole);
     },
+    ...(shared && { halves: SUMMED }),
   }))
 );
 
@@ -64,6 +74,7 @@ const layers: readonly Case[] = [[1, 1, 1], [3, 5, 9], [34, 16, 20], [65, 36, 13
       const h = x.matmul(weight.transpose()).add(bias);
       return activation === "relu" ? relu(h) : activation === "gelu" ? gelu(h) : h;
     },
+    ...(activation === "gelu" && { halves: FROM_ROUNDED }),
   }))
 );
 
@@ -90,6 +101,7 @@ export const matmulCases: readonly Case[] = [
     inputs: [{ shape: [2, 140000], range: [-1, 1] }, { shape: [140000, 4], range: [-1, 1] }],
     op: (a, b) => matmul(a, b),
     oracle: (a, b) => a.matmul(b),
+    tolerance: { forward: 3e-3, reason: "a sum of 140,000 products" },
   },
   {
     name: "matmul of 66,000 products",

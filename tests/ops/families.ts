@@ -1,0 +1,25 @@
+/** All rows of the op table, by family. */
+import { attentionCases } from "./cases/attention.ts";
+import { dropoutCases } from "./cases/dropout.ts";
+import { imageCases } from "./cases/image.ts";
+import { indexingCases } from "./cases/indexing.ts";
+import { lossCases } from "./cases/losses.ts";
+import { matmulCases } from "./cases/matmul.ts";
+import { pointwiseCases } from "./cases/pointwise.ts";
+import { reduceCases } from "./cases/reduce.ts";
+import { rowCases } from "./cases/rows.ts";
+import { shapeCases } from "./cases/shape.ts";
+import type { Case } from "./table.ts";
+
+export const families: Readonly<Record<string, readonly Case[]>> = {
+  pointwise: pointwiseCases,
+  matmul: matmulCases,
+  attention: attentionCases,
+  reduce: reduceCases,
+  shape: shapeCases,
+  indexing: indexingCases,
+  dropout: dropoutCases,
+  image: imageCases,
+  rows: rowCases,
+  losses: lossCases,
+};

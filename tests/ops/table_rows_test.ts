@@ -1,0 +1,73 @@
+/** Every exported function of `src/ops` has a row in the op table that checks its gradient, or a reason to have none. */
+import assert from "node:assert/strict";
+import { families } from "./families.ts";
+import type { Case } from "./table.ts";
+
+/** Modules that export no op, and what they are. */
+const HELPERS: Readonly<Record<string, string>> = {
+  "backward.ts": "starts the tape",
+  "binding_ranges.ts": "how large tensors are bound in parts",
+  "broadcast.ts": "shapes and strides",
+  "ceilings.ts": "measures the device",
+  "cells.ts": "shapes of kernels that move elements",
+  "check.ts": "types of arguments",
+  "gemm.ts": "the product below matmul and linear, whose rows carry it out",
+  "gemm_kernels.ts": "the same, its kernels",
+  "gemm_plan.ts": "the same, how it is cut into tiles",
+  "indices.ts": "checks and sorts indices on the host",
+  "plan.ts": "sizes of workgroups",
+  "reduction.ts": "sums and maxima below the ops of reduce.ts",
+  "rows.ts": "kernels along rows",
+  "running_sums.ts": "adds up metrics in place, outside the tape",
+  "self_test.ts": "checks the adapter",
+  "workgroup.ts": "sources of kernels",
+};
+
+/** The other exports whose gradient no row checks, and why. */
+const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
+  accumulate: "adds in place, outside the tape",
+  argmax: "gives integers, and refuses a gradient",
+  castInto: "writes in place, outside the tape",
+  copy: "outside the tape",
+  countEqual: "counts integers",
+  countKinds: "counts integers",
+  detach: "has no gradient by design",
+  doubleHalves: "a check of the adapter",
+  dropoutParams: "parameters of a kernel",
+  embedding: "another name of gatherRows",
+  equal: "is constant almost everywhere, and refuses a gradient",
+  fill: "writes in place",
+  full: "has no input",
+  geluGrad: "is the gradient of gelu and linear",
+  isKind: "a mask of integers",
+  pairKinds: "compares integers",
+  patchify: "takes bytes",
+  reluGrad: "is the gradient of relu and linear",
+  sameLabel: "a mask of integers",
+};
+
+const folder = new URL("../../src/ops/", import.meta.url);
+const modules = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+/** A row is named after the op it checks. */
+const opsOf = (rows: readonly Case[]) => new Set(rows.map(({ name }) => name.match(/^\w+/)![0]));
+const rows = Object.values(families).flat();
+const withGradient = opsOf(rows.filter(({ forwardOnly }) => !forwardOnly));
+
+const exported = new Map<string, string>();
+for (const module of modules.filter((name) => !(name in HELPERS))) {
+  for (const [name, value] of Object.entries(await import(new URL(module, folder).href))) {
+    if (typeof value === "function") exported.set(name, module);
+  }
+}
+
+Deno.test("the gradient of every exported op is checked by a row, or there is a reason why none is", () => {
+  const missing = [...exported].filter(([name]) => !withGradient.has(name) && !(name in WITHOUT_GRADIENT));
+  assert.deepEqual(missing, []);
+});
+
+Deno.test("rows and reasons are of what src/ops exports, and never both", () => {
+  const reasons = Object.keys(WITHOUT_GRADIENT);
+  assert.deepEqual(Object.keys(HELPERS).filter((module) => !modules.includes(module)), []);
+  assert.deepEqual([...opsOf(rows), ...reasons].filter((name) => !exported.has(name)), []);
+  assert.deepEqual(reasons.filter((name) => withGradient.has(name)), []);
+});
