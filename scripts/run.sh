@@ -4,9 +4,15 @@
 # Makes this checkout ready and becomes `deno task TASK ARGUMENT ...`: finds Deno or puts one into .deno/, installs
 # the npm packages of deno.lock, and sees to it that a GPU adapter (at least a software one) can be had. Nothing
 # outside the checkout is changed, but for system packages, and those only as root. Everything is checked on every
-# run, for it costs a fraction of a second and a driver can go away; only what is missing is fetched.
+# run, for it costs a fraction of a second and a driver can go away; only what is missing is fetched. Paths among the
+# arguments of `unis` count from the folder in which this is typed; test, check, bench and compile work in the checkout.
 # Exit status: that of the task; 2 when something must be installed by hand, which the last line then says.
 set -eu
+
+# Tasks run in the checkout, and those of `unis` then go back to INIT_CWD. Deno sets it, but not where npm or another
+# task has done so.
+INIT_CWD=$(pwd)
+export INIT_CWD
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd -- "$root"
@@ -154,4 +160,4 @@ case $1 in
   check | compile | data | export) ;; # these need no device
   *) need_adapter ;;
 esac
-exec "$deno" task "$@"
+exec "$deno" task --quiet "$@"

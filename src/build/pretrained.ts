@@ -1,5 +1,5 @@
 /** Pretrained encoders in a run: chosen, their small files kept with the run, their weights loaded. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { type EncoderConfig as HubConfig, readEncoderConfig } from "./hf_config.ts";
@@ -83,10 +83,11 @@ function modalitiesThatRead(reads: Reads, { model }: RunConfig): string[] {
   return found.map(([name]) => name);
 }
 
-/** `id@revision`; a folder's name may hold an @ too. */
+/** `id@revision`, or a folder, whose name may hold an @ too: its absolute path, so that it is found from anywhere later. */
 function splitRevision(source: string): [string, string | undefined] {
+  if (isFolder(source)) return [resolve(source), undefined];
   const at = source.lastIndexOf("@");
-  if (at < 1 || isFolder(source)) return [source, undefined];
+  if (at < 1) return [source, undefined];
   return [source.slice(0, at), source.slice(at + 1)];
 }
 

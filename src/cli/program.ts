@@ -67,6 +67,10 @@ function program(): Command {
     .option("--partial", "do not compare with the counts of the published data set")
     .option("--json", "print all of it as JSON")
     .option("--debug", "show the trace of an error")
+    .addHelpText(
+      "after",
+      "\nPaths in a data set count from its folder and stay in it as they are written; links in it are followed.",
+    )
     .action(async (flags: VerifyFlags) => {
       const { verify } = await import("./data.ts");
       await verify(flags);

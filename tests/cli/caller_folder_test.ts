@@ -1,0 +1,110 @@
+// Paths on the command line count from the caller's folder, whether unis is started by scripts/run.sh or as a task.
+import assert from "node:assert/strict";
+import { delimiter, dirname, join } from "node:path";
+import { temporaryFolder } from "../io/crafted.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const WORDS = ["red", "green", "blue"];
+const TABLE = ["--data", "table:items.csv", "--set", "data.text=title"];
+const TINY = ["training.batch=8", "training.micro_batch=8", "model.head.hidden_size=8"];
+
+type Outcome = { code: number; output: string; errors: string };
+type Start = (folder: string, ...args: string[]) => Outcome;
+
+function start(command: string, args: string[], folder: string): Outcome {
+  const { INIT_CWD: _, ...env } = Deno.env.toObject(); // set where the tests themselves run as a task
+  const { code, stdout, stderr } = new Deno.Command(command, {
+    args,
+    cwd: folder,
+    clearEnv: true,
+    env: { ...env, PATH: `${dirname(Deno.execPath())}${delimiter}${env.PATH ?? ""}`, NO_COLOR: "1" },
+    stdin: "null",
+  }).outputSync();
+  const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, output: output!, errors: errors! };
+}
+
+const STARTS: Record<string, Start> = {
+  "scripts/run.sh": (folder, ...args) => start("sh", [join(ROOT, "scripts/run.sh"), ...args], folder),
+  "deno task": (folder, ...args) =>
+    start(Deno.execPath(), ["task", "--config", join(ROOT, "deno.json"), ...args], folder),
+};
+
+/** A folder with a blank in its name, a table, a text encoder, an experiment, and a project of Deno of its own. */
+function layOut(folder: string): void {
+  Deno.mkdirSync(join(folder, "encoder"), { recursive: true });
+  Deno.writeTextFileSync(
+    join(folder, "deno.json"),
+    '{"tasks": {"data": "exit 9"}, "imports": {"zod": "./none.ts"}}',
+  );
+  const rows = Array.from({ length: 40 }, (_, i) => `a ${WORDS[i % 3]} dot,${WORDS[i % 3]}\n`);
+  Deno.writeTextFileSync(join(folder, "items.csv"), `title,label\n${rows.join("")}`);
+  for (const file of ["config.json", "model.safetensors"]) {
+    Deno.copyFileSync(join(ROOT, "tests/fixtures/encoders/bert", file), join(folder, "encoder", file));
+  }
+  const pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dot", ...WORDS];
+  Deno.writeTextFileSync(join(folder, "encoder/vocab.txt"), pieces.join("\n"));
+  Deno.writeTextFileSync(
+    join(folder, "seeds.yaml"),
+    JSON.stringify({
+      name: "Seeds",
+      data: "table:items.csv",
+      seeds: [1],
+      encoders: { text: "encoder" },
+      set: { "data.text": "title", "training.epochs": 1 },
+      variants: [{ name: "text", method: "text" }],
+      tables: [{ title: "Seeds" }],
+    }),
+  );
+}
+
+const there = (folder: string, ...paths: string[]) =>
+  paths.forEach((path) => Deno.statSync(join(folder, path)));
+
+for (const [name, unis] of Object.entries(STARTS)) {
+  Deno.test(`${name} counts paths from the caller's folder`, () => {
+    using temporary = temporaryFolder();
+    const folder = join(Deno.realPathSync(temporary.path), "my data");
+    layOut(folder);
+    const succeeds = (...args: string[]) => {
+      const { code, output, errors } = unis(folder, ...args);
+      assert.equal(code, 0, `${args.join(" ")}: ${output}${errors}`);
+      return output;
+    };
+    assert.match(succeeds("data", "verify", ...TABLE), /Nothing is wrong/);
+    const train = [
+      "train",
+      "--method",
+      "text",
+      "--epochs",
+      "1",
+      "--text-encoder",
+      "encoder",
+      ...TABLE,
+      ...TINY,
+    ];
+    succeeds(...train, "--out", "run");
+    there(folder, "run/test.json");
+    const { data, model } = JSON.parse(Deno.readTextFileSync(join(folder, "run/config.json")));
+    assert.equal(data.file, join(folder, "items.csv"), "a run finds its table from anywhere");
+    assert.equal(model.encoders.text.pretrained.source, join(folder, "encoder"), "and its encoder");
+    succeeds("train", "--resume", "run", "--epochs", "2");
+    assert.match(succeeds("evaluate", "run"), /^test split/m);
+    succeeds("report", "run", "--out", "page.html", "--figures", "figures");
+    succeeds("export", "run", "--to", "exported");
+    there(folder, "page.html", "figures", "exported");
+    succeeds(...train);
+    assert.equal([...Deno.readDirSync(join(folder, "runs"))].length, 1, "runs go to runs/ here if not told");
+    succeeds("experiment", "seeds.yaml");
+    there(folder, "runs/seeds/results.md");
+  });
+}
+
+Deno.test("scripts/run.sh says how it is used, and passes the status of the program on", () => {
+  using folder = temporaryFolder();
+  const run = STARTS["scripts/run.sh"]!;
+  assert.deepEqual([
+    run(folder.path).code,
+    run(folder.path, "data", "verify", "--data", "table:none.csv").code,
+  ], [2, 2]);
+});
