@@ -43,8 +43,8 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
 const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
-/** Lanes that software adapters run in one instruction, of eight f32 each. */
-const SOFTWARE_LANES = 8;
+/** Lanes that a software adapter runs in one instruction: eight f32 fill a register of today's processors. */
+export const SOFTWARE_LANES = 8;
 
 const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, or the software one: " +
   "apt-get install mesa-vulkan-drivers (Debian, Ubuntu)";

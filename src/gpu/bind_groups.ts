@@ -61,7 +61,7 @@ export class BindGroups {
       }
       return { binding: index, resource: { buffer: buffer.handle, offset, size } };
     });
-    if (pipeline.params) entries.push({ binding: pipeline.params.index, resource: this.#uniforms });
+    if (pipeline.uniform !== undefined) entries.push({ binding: pipeline.uniform, resource: this.#uniforms });
     return this.#device.createBindGroup({ label: pipeline.label, layout: pipeline.layout, entries });
   }
 }

@@ -1,7 +1,6 @@
 /** A device that computes nothing and counts memory: what a program takes is found out by running it on this. */
 import type { AdapterClass, Limits } from "./adapter.ts";
-import type { Gpu } from "./gpu.ts";
-import type { KernelSource } from "./kernel.ts";
+import type { Dispatch, Gpu } from "./gpu.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 
 /** Its buffers exist by their sizes alone: writes do nothing, dispatches but check the binding limit, reads throw. */
@@ -63,7 +62,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   }
 
   /** Throws RangeError for a buffer that is beyond the adapter's binding limit. */
-  dispatch(kernel: KernelSource, _entry: string, buffers: Readonly<Record<string, BufferRange>>): void {
+  dispatch({ kernel, buffers }: Dispatch): void {
     const limit = this.limits.maxStorageBufferBindingSize;
     for (const [name, { bytes }] of Object.entries(buffers)) {
       if (bytes > limit) {

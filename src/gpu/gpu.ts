@@ -18,6 +18,27 @@ import { UniformArena } from "./uniforms.ts";
 /** Workgroups: a count (folded into two dimensions where it exceeds the limit of one) or a grid. */
 export type Workgroups = number | readonly [number, number, number];
 
+/** One run of an entry point: on so many workgroups, or on as many as have the invocations asked for. */
+export type Dispatch =
+  & {
+    readonly kernel: KernelSource;
+    readonly entry: string;
+    /** By their WGSL names, exactly those that the entry uses. */
+    readonly buffers: Buffers;
+    /** The fields of `struct Params` that the entry uses, exactly those; none if not given. */
+    readonly params?: Readonly<Record<string, number>>;
+    /** What the kernel is specialised by; nothing if not given. */
+    readonly constants?: Constants;
+    /** Asked for while profiling only. */
+    readonly work?: () => Work;
+  }
+  & (
+    | { readonly workgroups: Workgroups; readonly invocations?: never }
+    | { readonly invocations: number; readonly workgroups?: never }
+  );
+
+type Buffers = Readonly<Record<string, BufferRange>>;
+
 /** Work is submitted after this many dispatches, so that the device starts while the rest is encoded. */
 const DISPATCHES_PER_SUBMIT = 256;
 const MAX_WORKGROUPS = 65535;
@@ -28,6 +49,17 @@ export function foldWorkgroups(count: number): readonly [number, number, number]
   const rows = Math.ceil(count / MAX_WORKGROUPS);
   return [Math.ceil(count / rows), rows, 1];
 }
+
+function workgroupsFor({ label, workgroupSize }: Pipeline, invocations: number): number {
+  if (workgroupSize === undefined) {
+    throw new TypeError(
+      `Cannot dispatch ${label} by invocations: say its workgroups, whose size is computed`,
+    );
+  }
+  return Math.ceil(invocations / workgroupSize);
+}
+
+const NOTHING = {};
 
 export class Gpu {
   readonly name: string;
@@ -108,28 +140,24 @@ export class Gpu {
   }
 
   /**
-   * Encodes one dispatch. Buffers and parameters are passed by their WGSL names; one too few or too many throws.
-   * The work runs at the next flush or read, or when enough has gathered. `work` is asked for while profiling only.
+   * Encodes one dispatch, which runs at the next flush or read, or when enough has gathered. Throws TypeError, by name, for
+   * a buffer or a parameter too few or too many.
    */
-  dispatch(
-    kernel: KernelSource,
-    entry: string,
-    buffers: Readonly<Record<string, BufferRange>>,
-    params: Readonly<Record<string, number>>,
-    workgroups: Workgroups,
-    constants: Constants = {},
-    work: () => Work = () => ({}),
-  ): void {
+  dispatch(dispatch: Dispatch): void {
+    const { kernel, entry, buffers, params = NOTHING, constants = NOTHING } = dispatch;
     const known = this.#pipelines.count;
     const pipeline = this.#pipelines.get(kernel, entry, constants, this.#readsTextures(kernel, buffers));
+    const workgroups = dispatch.workgroups ?? workgroupsFor(pipeline, dispatch.invocations);
     const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
     if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
     const bindGroup = this.#bindGroups.get(pipeline, buffers);
-    const offset = pipeline.params && this.#uniforms.append(pipeline.label, pipeline.params.fields, params);
+    const offset = this.#uniforms.append(pipeline.label, pipeline.params, params);
     this.#encoder ??= this.#device.createCommandEncoder();
     if (pipeline.readsTextures) this.#copyToTextures(this.#encoder, pipeline, buffers);
     if (this.#profiler) this.#endPass();
-    this.#pass ??= this.#encoder.beginComputePass(this.#profiler?.pass(pipeline, buffers, work()));
+    this.#pass ??= this.#encoder.beginComputePass(
+      this.#profiler?.pass(pipeline, buffers, dispatch.work?.() ?? NOTHING),
+    );
     this.#pass.setPipeline(pipeline.handle);
     this.#pass.setBindGroup(0, bindGroup, offset === undefined ? [] : [offset]);
     this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
@@ -255,17 +283,13 @@ export class Gpu {
   }
 
   /** Processors read textures several times as fast as storage, copying included. */
-  #readsTextures({ textures }: KernelSource, buffers: Readonly<Record<string, BufferRange>>): boolean {
+  #readsTextures({ textures }: KernelSource, buffers: Buffers): boolean {
     if (this.adapterClass !== "software") return false;
     return textures.every((name) => !buffers[name] || this.#textures.fits(buffers[name]));
   }
 
   /** Copies stand outside passes, so the open one ends. */
-  #copyToTextures(
-    encoder: GPUCommandEncoder,
-    pipeline: Pipeline,
-    buffers: Readonly<Record<string, BufferRange>>,
-  ): void {
+  #copyToTextures(encoder: GPUCommandEncoder, pipeline: Pipeline, buffers: Buffers): void {
     this.#endPass();
     this.#profiler?.beforeCopies(encoder);
     this.#textures.encode(encoder, pipeline.buffers, buffers);

@@ -35,6 +35,18 @@ export interface BindingInfo {
 export interface ParamInfo {
   readonly name: string;
   readonly type: "u32" | "i32" | "f32";
+  /** Bytes from the front of the uniform. */
+  readonly offset: number;
+}
+
+/** What an entry point takes from its caller. */
+export interface EntryInfo {
+  /** In order of their index. */
+  readonly bindings: readonly BindingInfo[];
+  /** The fields of `struct Params` that it uses, in order; the others are as they happen to be. */
+  readonly params: readonly ParamInfo[];
+  /** Invocations of a workgroup; undefined where `@workgroup_size` has more than one number, or one that is computed. */
+  readonly workgroupSize: number | undefined;
 }
 
 /** `textures` name arrays of elements of four numbers that are read only; a name not declared so throws. */
@@ -120,9 +132,17 @@ function uses(body: string, name: string): boolean {
   return new RegExp(`(?<![.\\w])${name}\\b`).test(body) && !declared.test(body);
 }
 
-/** The bindings an entry point uses, in order of their index, read from the WGSL itself. */
-export function reflectBindings(label: string, code: string, entry: string): BindingInfo[] {
+/** Reads from the WGSL itself what an entry point, or a function it reaches, uses. */
+export function reflect(label: string, code: string, entry: string): EntryInfo {
   const bodies = reachable(label, code, entry);
+  return {
+    bindings: bindingsOf(code, bodies),
+    params: paramsOf(label, code, bodies),
+    workgroupSize: workgroupSizeOf(code, entry),
+  };
+}
+
+function bindingsOf(code: string, bodies: readonly string[]): BindingInfo[] {
   const pattern =
     /@group\(0\) @binding\((\d+)\) var(?:<(uniform|storage, read_write|storage, read)>)? (\w+): /g;
   return [...code.matchAll(pattern)]
@@ -142,9 +162,44 @@ const BINDING_TYPES: Readonly<Record<string, BindingInfo["type"]>> = {
   "texture": "texture",
 };
 
-/** The fields of `struct Params`, in order. Every field is a 4-byte scalar, so a field's offset is 4 × its position. */
-export function reflectParams(code: string): ParamInfo[] {
-  const body = code.match(/^struct Params \{([^}]*)\}/m)?.[1] ?? "";
-  return [...body.matchAll(/(\w+): (u32|i32|f32)/g)]
-    .map(([, name, type]) => ({ name: name!, type: type as ParamInfo["type"] }));
+/** Every field of `struct Params` is a scalar of 4 bytes, so a field's offset is 4 times its position. */
+function paramsOf(label: string, code: string, bodies: readonly string[]): ParamInfo[] {
+  const used = new Set<string>();
+  for (const body of bodies) {
+    for (const [, field] of body.matchAll(/(?<![.\w])params\b(?:\.(\w+))?/g)) {
+      if (field === undefined) {
+        throw new RangeError(
+          `Cannot tell what kernel ${label} uses of params: write params.field everywhere`,
+        );
+      }
+      used.add(field);
+    }
+  }
+  const fields = code.match(/^struct Params \{([^}]*)\}/m)?.[1] ?? "";
+  return [...fields.matchAll(/(\w+): (u32|i32|f32)/g)]
+    .map(([, name, type], i): ParamInfo => ({ name: name!, type: type as ParamInfo["type"], offset: 4 * i }))
+    .filter(({ name }) => used.has(name));
+}
+
+function workgroupSizeOf(code: string, entry: string): number | undefined {
+  const size = code.match(new RegExp(`@workgroup_size\\((\\w+)\\)\\s*fn ${entry}\\(`))?.[1];
+  if (size === undefined) return undefined;
+  return /^\d/.test(size) ? parseInt(size) : numberOf(code, size);
+}
+
+function numberOf(code: string, name: string): number | undefined {
+  const value = code.match(new RegExp(`^const ${name}: u32 = (\\d+)u;`, "m"))?.[1];
+  return value === undefined ? undefined : Number(value);
+}
+
+/**
+ * The value of a declaration `const NAME: u32 = 64u;` in the text of a file: what the host must know of a kernel is
+ * written there alone. Throws RangeError where there is no such declaration.
+ */
+export function readConstant(code: string, name: string): number {
+  const value = numberOf(code, name);
+  if (value === undefined) {
+    throw new RangeError(`Cannot read constant ${name}: the file declares no such u32`);
+  }
+  return value;
 }

@@ -5,8 +5,7 @@ import {
   type KernelSource,
   link,
   type ParamInfo,
-  reflectBindings,
-  reflectParams,
+  reflect,
   specialise,
 } from "./kernel.ts";
 
@@ -19,7 +18,11 @@ export interface Pipeline {
   /** Every binding but that of the parameters. */
   readonly buffers: readonly BindingInfo[];
   readonly readsTextures: boolean;
-  readonly params: { readonly index: number; readonly fields: readonly ParamInfo[] } | undefined;
+  /** Index of the binding of the parameters; undefined where there are none. */
+  readonly uniform: number | undefined;
+  readonly params: readonly ParamInfo[];
+  /** Invocations of a workgroup, where reflection tells. */
+  readonly workgroupSize: number | undefined;
 }
 
 export class Pipelines {
@@ -54,7 +57,7 @@ export class Pipelines {
     const label = `${kernel.label}.${entry}`;
     const subgroup = this.#subgroup > 0 && constants.WG === this.#subgroup;
     const code = specialise(kernel.label, link(kernel, { subgroup, textures }), constants);
-    const bindings = reflectBindings(kernel.label, code, entry);
+    const { bindings, params, workgroupSize } = reflect(kernel.label, code, entry);
     const layout = this.#device.createBindGroupLayout({
       label,
       entries: bindings.map(({ index, type }) => ({
@@ -70,7 +73,6 @@ export class Pipelines {
       layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
       compute: { module: this.#device.createShaderModule({ label, code }), entryPoint: entry },
     });
-    const uniform = bindings.find(({ type }) => type === "uniform");
     return {
       id: this.#count++,
       label,
@@ -78,7 +80,9 @@ export class Pipelines {
       layout,
       buffers: bindings.filter(({ type }) => type !== "uniform"),
       readsTextures: bindings.some(({ type }) => type === "texture"),
-      params: uniform && { index: uniform.index, fields: reflectParams(code) },
+      uniform: bindings.find(({ type }) => type === "uniform")?.index,
+      params,
+      workgroupSize,
     };
   }
 }

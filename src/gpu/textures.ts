@@ -3,10 +3,11 @@
  * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel, f32 or
  * f16, TEXELS_PER_ROW texels a row.
  */
-import type { BindingInfo } from "./kernel.ts";
+import { type BindingInfo, readConstant } from "./kernel.ts";
 import type { BufferRange } from "./pool.ts";
+import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
 
-const TEXELS_PER_ROW = 4096;
+const TEXELS_PER_ROW = readConstant(texel, "TEXELS_PER_ROW");
 
 /** By their WGSL names. */
 type Buffers = Readonly<Record<string, BufferRange>>;

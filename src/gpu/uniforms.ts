@@ -1,4 +1,5 @@
 /** Run-time parameters of the dispatches of one submission, in one buffer addressed by dynamic offsets. */
+import type { ParamInfo } from "./kernel.ts";
 
 /** Bytes bound for every kernel's `Params`: room for 32 fields. */
 const BINDING_BYTES = 128;
@@ -27,24 +28,34 @@ export class UniformArena {
     return { buffer: this.#buffer, offset: 0, size: BINDING_BYTES };
   }
 
-  /** Packs one dispatch's parameters in the order of `fields`; returns their dynamic offset. */
+  /**
+   * Packs one dispatch's parameters where `fields` say, and returns their dynamic offset; undefined where there are no
+   * fields. Throws TypeError for a value too few or too many, by name.
+   */
   append(
     label: string,
-    fields: readonly { name: string; type: string }[],
+    fields: readonly ParamInfo[],
     values: Readonly<Record<string, number>>,
-  ): number {
-    const offset = this.#used;
-    let at = offset;
-    for (const { name, type } of fields) {
+  ): number | undefined {
+    const start = this.#used;
+    for (const { name, type, offset } of fields) {
       const value = values[name];
       if (value === undefined) throw new TypeError(`Cannot dispatch ${label}: no value given for "${name}"`);
+      const at = start + offset;
       if (type === "f32") this.#view.setFloat32(at, value, true);
       else if (type === "i32") this.#view.setInt32(at, value, true);
       else this.#view.setUint32(at, value, true);
-      at += 4;
     }
+    // Every field has a value, so there is one too many only if there are more values than fields.
+    let given = 0;
+    for (const _name in values) given++;
+    if (given > fields.length) {
+      const unknown = Object.keys(values).find((name) => !fields.some((field) => field.name === name));
+      throw new TypeError(`Cannot dispatch ${label}: it uses no parameter "${unknown}"`);
+    }
+    if (fields.length === 0) return undefined;
     this.#used += this.#stride;
-    return offset;
+    return start;
   }
 
   /** Sends what was appended to the device and starts again at the front. */

@@ -1,4 +1,5 @@
 /** Scaled-dot-product attention, fused: the queries × keys probabilities are never stored. */
+import { SOFTWARE_LANES } from "../gpu/adapter.ts";
 import { defineKernel } from "../gpu/kernel.ts";
 import type { RandomKey } from "../tensor/random.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
@@ -76,11 +77,10 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   const { gpu } = q;
   const dim = hidden / heads;
   const kernel = dim % 4 === 0 ? byFour : byOne;
-  const WG = gpu.adapterClass === "software" ? 8 : 64;
   const constants = {
     Elem: dtype,
-    WG,
-    DIM4: Math.ceil(dim / 4),
+    WG: gpu.adapterClass === "software" ? SOFTWARE_LANES : 64,
+    DIM: dim,
     DROPOUT: dropout.probability > 0,
   };
   const params = {
@@ -89,7 +89,6 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
     keys,
     q_parts: q.shape[2]! / hidden,
     kv_parts: kv.shape[2]! / hidden,
-    dim,
     masked: Number(mask !== undefined),
     scale: 1 / Math.sqrt(dim),
     ...dropoutParams(dropout.probability, dropout.key),
@@ -98,7 +97,7 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   const inFours = (tokens: number) => {
     const blocks = Math.ceil(tokens / 4);
     const count = batch * heads * blocks;
-    return { params: { ...params, blocks, count }, groups: Math.ceil(count / WG) };
+    return { ...params, blocks, count };
   };
   const byQuery = inFours(queries);
   const byKey = inFours(keys);
@@ -106,27 +105,22 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   const operands = { q, kv, mask: mask ?? q };
 
   const o = Tensor.empty(gpu, [batch, queries, hidden], dtype, needsGrad(q, kv));
-  const stats = Tensor.empty(gpu, [byQuery.params.count, 2, 4]);
+  const stats = Tensor.empty(gpu, [byQuery.count, 2, 4]);
   // Each product of queries × keys × dim: forward has two; the gradient of q three, of k and v four.
   const work = (products: number) => () => ({
     operations: 2 * products * batch * queries * keys * hidden,
     shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,
   });
-  const run = (
-    entry: string,
-    buffers: Record<string, Tensor>,
-    { params, groups }: typeof byQuery,
-    products: number,
-  ) =>
-    gpu.dispatch(
+  const run = (entry: string, buffers: Record<string, Tensor>, params: typeof byQuery, products: number) =>
+    gpu.dispatch({
       kernel,
       entry,
-      { ...operands, ...buffers, stats },
+      buffers: { ...operands, ...buffers, stats },
       params,
-      groups,
+      invocations: params.count,
       constants,
-      work(products),
-    );
+      work: work(products),
+    });
   run("forward", { y4: o }, byQuery, 2);
   const inputs = q === kv ? [q] : [q, kv];
   return record(o, inputs, [...inputs, o, stats, ...(mask ? [mask] : [])], (dy) => {

@@ -3,7 +3,6 @@ import { defineKernel } from "../gpu/kernel.ts";
 import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { cellGroups } from "./cells.ts";
 import { type Float, floatOf } from "./check.ts";
 import cast_ from "../../wgsl/pointwise/cast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -26,5 +25,12 @@ export function castInto(x: Tensor, y: Tensor): void {
     throw new TypeError(`Cannot cast ${showShape(x.shape)} into ${showShape(y.shape)}: sizes differ`);
   }
   const vectors = Math.ceil(x.size / 4);
-  x.gpu.dispatch(castKernel, "convert", { x, y }, { vectors }, cellGroups(vectors), constants);
+  x.gpu.dispatch({
+    kernel: castKernel,
+    entry: "convert",
+    buffers: { x, y },
+    params: { vectors },
+    invocations: vectors,
+    constants,
+  });
 }

@@ -1,6 +1,7 @@
 /** What an adapter can do at most, measured: the figures that the speed of kernels is a share of. */
 import type { Gpu } from "../gpu/gpu.ts";
-import { defineKernel } from "../gpu/kernel.ts";
+import { SOFTWARE_LANES } from "../gpu/adapter.ts";
+import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { copy } from "./pointwise.ts";
@@ -9,10 +10,10 @@ import multiplyAdd from "../../wgsl/ceilings/multiply_add.wgsl" with { type: "te
 const kernel = defineKernel("ceiling_multiply_add", [multiplyAdd]);
 
 /** By adapter class: lanes of a workgroup, and MiB to copy, more than caches hold. */
-const SIZES = { software: { WG: 8, copied: 64 }, gpu: { WG: 256, copied: 256 } };
+const SIZES = { software: { WG: SOFTWARE_LANES, copied: 64 }, gpu: { WG: 256, copied: 256 } };
 const ITERATIONS = 256;
-/** Operations of one invocation: twelve chains of sixteen steps an iteration, two operations a step. */
-const OPERATIONS = 2 * 12 * 16 * ITERATIONS;
+/** Operations of one invocation: a multiply-add is two. */
+const OPERATIONS = 2 * readConstant(multiplyAdd, "CHAINS") * readConstant(multiplyAdd, "STEPS") * ITERATIONS;
 /** Work is made this long, so that starting it costs nothing beside it. */
 const LEAST_MILLISECONDS = 10;
 const MOST_GROUPS = 32768;
@@ -50,7 +51,14 @@ async function multiplyAdds(gpu: Gpu, Elem: "f32" | "f16"): Promise<number> {
   const round = (groups: number) =>
     deviceMilliseconds(gpu, () => {
       const y = Tensor.empty(gpu, [WG * groups, 4]);
-      gpu.dispatch(kernel, "forward", { y }, { b: 0.5, c: 0.25 }, groups, { WG, ITERATIONS, Elem });
+      gpu.dispatch({
+        kernel,
+        entry: "forward",
+        buffers: { y },
+        params: { b: 0.5, c: 0.25 },
+        workgroups: groups,
+        constants: { WG, ITERATIONS, Elem },
+      });
     });
   let groups = 128;
   await round(groups);

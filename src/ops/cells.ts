@@ -2,14 +2,6 @@
 import { type Shape, showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Invocations of a workgroup of these kernels; each handles one cell. */
-const WG = 64;
-
-/** Workgroups for so many cells. */
-export function cellGroups(count: number): number {
-  return Math.ceil(count / WG);
-}
-
 /** Elements of a cell, given every run of elements that must fall on whole cells. */
 export function cellOf(...lengths: readonly number[]): 1 | 4 {
   return lengths.every((length) => length % 4 === 0) ? 4 : 1;

@@ -57,8 +57,14 @@ export function pairKinds(predictedA: Tensor, predictedB: Tensor, labels: Tensor
   const { gpu } = labels;
   const kinds = Tensor.empty(gpu, [rows], "u32");
   const buffers = { a: predictedA, b: predictedB, labels, kinds };
-  const WG = rowWorkgroup(gpu);
-  gpu.dispatch(kindsKernel, "pair_kinds", buffers, { rows, kind: 0 }, Math.ceil(rows / WG), { WG });
+  gpu.dispatch({
+    kernel: kindsKernel,
+    entry: "pair_kinds",
+    buffers,
+    params: { rows },
+    invocations: rows,
+    constants: { WG: rowWorkgroup(gpu) },
+  });
   return kinds;
 }
 
@@ -68,9 +74,14 @@ export function isKind(kinds: Tensor, kind: PairKind): Tensor {
   const rows = rowsOf("isKind", kinds);
   const { gpu } = kinds;
   const mask = Tensor.empty(gpu, [rows], "u32");
-  const WG = rowWorkgroup(gpu);
-  const buffers = { kinds_given: kinds, mask };
-  gpu.dispatch(kindsKernel, "is_kind", buffers, { rows, kind }, Math.ceil(rows / WG), { WG });
+  gpu.dispatch({
+    kernel: kindsKernel,
+    entry: "is_kind",
+    buffers: { kinds_given: kinds, mask },
+    params: { rows, kind },
+    invocations: rows,
+    constants: { WG: rowWorkgroup(gpu) },
+  });
   return mask;
 }
 
@@ -81,7 +92,14 @@ export function countKinds(kinds: Tensor): Tensor {
   const { gpu } = kinds;
   const WG = mustFitWorkgroup("countKinds", gpu, rows);
   const counts = Tensor.empty(gpu, [4], "u32");
-  gpu.dispatch(kindsKernel, "count_kinds", { kinds_given: kinds, counts }, { rows, kind: 0 }, 1, { WG });
+  gpu.dispatch({
+    kernel: kindsKernel,
+    entry: "count_kinds",
+    buffers: { kinds_given: kinds, counts },
+    params: { rows },
+    workgroups: 1,
+    constants: { WG },
+  });
   return counts;
 }
 
@@ -91,9 +109,13 @@ export function sameLabel(labels: Tensor): Tensor {
   const rows = rowsOf("sameLabel", labels);
   const { gpu } = labels;
   const same = Tensor.empty(gpu, [rows, rows]);
-  const WG = rowWorkgroup(gpu);
-  gpu.dispatch(kindsKernel, "same_label", { labels, same }, { rows, kind: 0 }, Math.ceil(rows * rows / WG), {
-    WG,
+  gpu.dispatch({
+    kernel: kindsKernel,
+    entry: "same_label",
+    buffers: { labels, same },
+    params: { rows },
+    invocations: rows * rows,
+    constants: { WG: rowWorkgroup(gpu) },
   });
   return same;
 }
@@ -105,7 +127,14 @@ export function countEqual(a: Tensor, b: Tensor): Tensor {
   const { gpu } = a;
   const WG = mustFitWorkgroup("countEqual", gpu, rows);
   const counts = Tensor.empty(gpu, [1], "u32");
-  gpu.dispatch(kindsKernel, "count_equal", { a, b, counts }, { rows, kind: 0 }, 1, { WG });
+  gpu.dispatch({
+    kernel: kindsKernel,
+    entry: "count_equal",
+    buffers: { a, b, counts },
+    params: { rows },
+    workgroups: 1,
+    constants: { WG },
+  });
   return counts;
 }
 
@@ -134,16 +163,28 @@ export function unimodalContrast(
     rows,
     attracted: setOf(PairKind.bothRight, ...(semiPositive ? semi : [])),
     repelled: setOf(...(semiPositive ? [] : semi), ...(negative ? [PairKind.bothWrong] : [])),
-    divided: Number(divided),
     inverse_temperature: 1 / temperature,
   };
   const loss = Tensor.empty(gpu, [], "f32", needsGrad(similarity));
   const found = Tensor.empty(gpu, [4]);
-  gpu.dispatch(contrastKernel, "forward", { s: similarity, kinds, loss, found }, params, 1, { WG });
+  gpu.dispatch({
+    kernel: contrastKernel,
+    entry: "forward",
+    buffers: { s: similarity, kinds, loss, found },
+    params: { ...params, divided: Number(divided) },
+    workgroups: 1,
+    constants: { WG },
+  });
   return record(loss, [similarity], [similarity, kinds, found], (dy) => {
     const ds = Tensor.empty(gpu, [rows]);
-    const buffers = { s: similarity, kinds, found_saved: found, dy, ds };
-    gpu.dispatch(contrastKernel, "backward", buffers, params, Math.ceil(rows / WG), { WG });
+    gpu.dispatch({
+      kernel: contrastKernel,
+      entry: "backward",
+      buffers: { s: similarity, kinds, found_saved: found, dy, ds },
+      params,
+      invocations: rows,
+      constants: { WG },
+    });
     return [ds];
   });
 }

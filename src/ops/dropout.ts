@@ -4,7 +4,6 @@ import type { RandomKey } from "../tensor/random.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { cellGroups } from "./cells.ts";
 import { floatOf } from "./check.ts";
 import { add } from "./pointwise.ts";
 import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
@@ -45,10 +44,13 @@ export function dropout(x: Tensor, probability: number, key: RandomKey, addend?:
   const drop = (x: Tensor, addend: Tensor | undefined, requiresGrad: boolean) => {
     const y = Tensor.empty(x.gpu, x.shape, dtype, requiresGrad);
     const vectors = Math.ceil(x.size / 4);
-    const entry = addend ? "dropout_add" : "dropout";
-    const buffers = { x, y, ...(addend && { addend }) };
-    x.gpu.dispatch(dropoutKernel, entry, buffers, { vectors, ...params }, cellGroups(vectors), {
-      Elem: dtype,
+    x.gpu.dispatch({
+      kernel: dropoutKernel,
+      entry: addend ? "dropout_add" : "dropout",
+      buffers: { x, y, ...(addend && { addend }) },
+      params: { vectors, ...params },
+      invocations: vectors,
+      constants: { Elem: dtype },
     });
     return y;
   };

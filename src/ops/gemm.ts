@@ -45,16 +45,8 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const { into, bias, h, rowSums } = options;
   const isWhole = splits === 1;
   const depth = Math.ceil(k / splits / 16) * 16;
-  const params = {
-    m,
-    n,
-    k,
-    batch,
-    splits,
-    depth,
-    stride_a: shape.sharedA ? 0 : m * k,
-    stride_b: shape.sharedB ? 0 : k * n,
-  };
+  const stride_a = shape.sharedA ? 0 : m * k;
+  const stride_b = shape.sharedB ? 0 : k * n;
   const [tileM, tileN] = tileOf(plan);
   const [groupsM, groupsN] = [Math.ceil(m / tileM), Math.ceil(n / tileN)];
   const extras = { ...(bias && { bias }), ...(h && { h }) };
@@ -77,24 +69,30 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     const layers = Math.min(batch * splits - z0, MAX_GRID);
     for (let y0 = 0; y0 < groupsM; y0 += MAX_GRID) {
       const rows = Math.min(groupsM - y0, MAX_GRID);
-      const at = { ...params, m0: y0 * tileM, z0 };
-      gpu.dispatch(kernel, "forward", buffers, at, [groupsN, rows, layers], constants, () => ({
-        operations: 2 * Math.min(m, rows * tileM) * n * k * layers / splits,
-        shape: nameOfShape(shape),
-      }));
+      gpu.dispatch({
+        kernel,
+        entry: "forward",
+        buffers,
+        params: { m, n, k, splits, depth, stride_a, stride_b, m0: y0 * tileM, z0 },
+        workgroups: [groupsN, rows, layers],
+        constants,
+        work: () => ({
+          operations: 2 * Math.min(m, rows * tileM) * n * k * layers / splits,
+          shape: nameOfShape(shape),
+        }),
+      });
     }
   }
   if (isWhole) return c;
 
-  const groups = Math.ceil(batch * m * Math.ceil(n / 4) / 64);
-  gpu.dispatch(
-    joinKernel(shape),
-    "join",
-    { parts: target, c, ...extras },
-    { ...params, m0: 0, z0: 0 },
-    groups,
-    ending,
-  );
+  gpu.dispatch({
+    kernel: joinKernel(shape),
+    entry: "join",
+    buffers: { parts: target, c, ...extras },
+    params: { m, n, batch, splits },
+    invocations: batch * m * Math.ceil(n / 4),
+    constants: ending,
+  });
   return c;
 }
 

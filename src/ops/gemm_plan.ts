@@ -3,8 +3,10 @@
  * taken from the device's table of plans that were measured to be better (see gemm_tuning.ts).
  */
 import type { Gpu } from "../gpu/gpu.ts";
+import { readConstant } from "../gpu/kernel.ts";
 import type { Float } from "./check.ts";
 import { MAX_ITERATIONS } from "./plan.ts";
+import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
 
 /** What becomes of a product before it is stored. */
 export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
@@ -136,7 +138,7 @@ function leastSplits({ k }: GemmShape): number {
 // ---- lanes
 
 /** Invocations of a workgroup, side by side along the columns. */
-export const LANES = 8;
+export const LANES = readConstant(lanes, "WG");
 
 /** Results of fewer columns are cut into narrow tiles: those of 128 would be wasted in part, or too few for the cores. */
 const WIDE_RESULT = 256;

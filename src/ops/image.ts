@@ -2,7 +2,7 @@
 import { defineKernel } from "../gpu/kernel.ts";
 import { showShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { cellGroups, cellOf } from "./cells.ts";
+import { cellOf } from "./cells.ts";
 import { type Float, mustBe } from "./check.ts";
 import byFour from "../../wgsl/image/by_four.wgsl" with { type: "text" };
 import byOne from "../../wgsl/image/by_one.wgsl" with { type: "text" };
@@ -54,6 +54,13 @@ export function patchify(
   const params = { ...sizes, mean0, mean1, mean2, std0, std1, std2 };
   const patches = height / patch * (width / patch);
   const y = Tensor.empty(pixels.gpu, [batch, patches, 3 * patch * patch], dtype);
-  pixels.gpu.dispatch(kernels[cell], "patches", { pixels, y }, params, cellGroups(count), { Elem: dtype });
+  pixels.gpu.dispatch({
+    kernel: kernels[cell],
+    entry: "patches",
+    buffers: { pixels, y },
+    params,
+    invocations: count,
+    constants: { Elem: dtype },
+  });
   return y;
 }

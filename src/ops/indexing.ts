@@ -4,7 +4,7 @@ import type { BufferRange } from "../gpu/pool.ts";
 import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { cellConstants, cellGroups, cellOf, mustBeWords } from "./cells.ts";
+import { cellConstants, cellOf, mustBeWords } from "./cells.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
@@ -42,31 +42,49 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
     Sum: cell === 4 ? "vec4f" : "f32",
   };
   for (const { first, end, range } of rowWindows(x)) {
-    const params = { count, width: cells, first, end };
-    const buffers = { ids: part(ids, ids.starts.ids, sizeOf(ids.shape)), x: range, y };
-    const work = () => ({ bytes: 2 * y.bytes }); // of x, only the rows taken
-    gpu.dispatch(gatherKernel, "forward", buffers, params, cellGroups(count), constants, work);
+    gpu.dispatch({
+      kernel: gatherKernel,
+      entry: "forward",
+      buffers: { ids: part(ids, ids.starts.ids, sizeOf(ids.shape)), x: range, y },
+      params: { count, width: cells, first, end },
+      invocations: count,
+      constants,
+      work: () => ({ bytes: 2 * y.bytes }), // of x, only the rows taken
+    });
   }
   return record(y, [x], [ids.packed], (dy, _, [sink]) => {
     const sums = Tensor.empty(gpu, [ids.chunks, width!]);
     const inChunks = ids.chunks * cells;
-    const chunkBuffers = {
-      order: part(ids, ids.starts.order, ids.positions),
-      chunk_starts: part(ids, ids.starts.chunkStarts, ids.chunks + 1),
-      dy,
-      sums,
-    };
-    const params = { count: inChunks, width: cells, first: 0, end: 0 };
-    gpu.dispatch(gatherKernel, "sum_chunks", chunkBuffers, params, cellGroups(inChunks), constants);
+    gpu.dispatch({
+      kernel: gatherKernel,
+      entry: "sum_chunks",
+      buffers: {
+        order: part(ids, ids.starts.order, ids.positions),
+        chunk_starts: part(ids, ids.starts.chunkStarts, ids.chunks + 1),
+        dy,
+        sums,
+      },
+      params: { count: inChunks, width: cells },
+      invocations: inChunks,
+      constants,
+    });
     const dx = sink ?? full(gpu, x.shape, 0, floatOf("gather the gradient of", x));
     const count = ids.rowsTaken * cells;
     for (const { first, end, range } of rowWindows(dx)) {
-      const params = { count, width: cells, first, end };
-      const taken = part(ids, ids.starts.taken, ids.rowsTaken);
-      const row_starts = part(ids, ids.starts.rowStarts, ids.rowsTaken + 1);
-      const buffers = { taken, row_starts, chunk_sums: sums, dx: range };
-      const work = () => ({ bytes: sums.bytes + 2 * count * cell * 4 }); // of dx, only the rows taken
-      gpu.dispatch(gatherKernel, "add_rows", buffers, params, cellGroups(count), constants, work);
+      gpu.dispatch({
+        kernel: gatherKernel,
+        entry: "add_rows",
+        buffers: {
+          taken: part(ids, ids.starts.taken, ids.rowsTaken),
+          row_starts: part(ids, ids.starts.rowStarts, ids.rowsTaken + 1),
+          chunk_sums: sums,
+          dx: range,
+        },
+        params: { count, width: cells, first, end },
+        invocations: count,
+        constants,
+        work: () => ({ bytes: sums.bytes + 2 * count * cell * 4 }), // of dx, only the rows taken
+      });
     }
     return [dx];
   });
@@ -94,24 +112,29 @@ export function selectRows(mask: Tensor, a: Tensor, b: Tensor): Tensor {
   const width = sizeOf(a.shape.slice(1));
   const cell = cellOf(width);
   const count = a.size / cell;
-  const run = (entry: string, buffers: Readonly<Record<string, Tensor>>, side: number) => {
-    const params = { count, width: width / cell, side };
-    gpu.dispatch(
-      selectKernel,
-      entry,
-      { mask, ...buffers },
-      params,
-      cellGroups(count),
-      cellConstants(a, cell),
-    );
-  };
+  const params = { count, width: width / cell };
+  const constants = cellConstants(a, cell);
   const y = Tensor.empty(gpu, a.shape, "f32", needsGrad(a, b));
-  run("forward", { a, b, y }, 0);
+  gpu.dispatch({
+    kernel: selectKernel,
+    entry: "forward",
+    buffers: { mask, a, b, y },
+    params,
+    invocations: count,
+    constants,
+  });
   return record(y, [a, b], [mask], (dy, needed) =>
     [1, 0].map((side, i) => {
       if (!needed[i]) return undefined;
       const dx = Tensor.empty(gpu, dy.shape);
-      run("backward", { dy, dx }, side);
+      gpu.dispatch({
+        kernel: selectKernel,
+        entry: "backward",
+        buffers: { mask, dy, dx },
+        params: { ...params, side },
+        invocations: count,
+        constants,
+      });
       return dx;
     }));
 }
@@ -130,6 +153,13 @@ export function argmax(x: Tensor): Tensor {
   }
   const rows: Shape = x.shape.slice(0, -1);
   const y = Tensor.empty(gpu, rows, "u32");
-  gpu.dispatch(argmaxKernel, "argmax", { x, y }, { rows: y.size, columns }, y.size, { WG });
+  gpu.dispatch({
+    kernel: argmaxKernel,
+    entry: "argmax",
+    buffers: { x, y },
+    params: { rows: y.size, columns },
+    workgroups: y.size,
+    constants: { WG },
+  });
   return y;
 }

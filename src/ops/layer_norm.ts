@@ -41,23 +41,41 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
   const { gpu } = x;
   const { rowsEach, shares } = planShares(x, plan);
   const variant = plan.variant(kernel);
-  const params = { rows, rows_each: rowsEach, epsilon, added: 0 };
+  const params = { rows, rows_each: rowsEach };
   const y = Tensor.empty(gpu, x.shape, dtype, needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
-  gpu.dispatch(variant, "forward", { x, gamma, beta, y, moments }, params, shares, constants);
+  gpu.dispatch({
+    kernel: variant,
+    entry: "forward",
+    buffers: { x, gamma, beta, y, moments },
+    params: { ...params, epsilon },
+    workgroups: shares,
+    constants,
+  });
   return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
     const sink = sinks[0]?.dtype === dtype ? sinks[0] : undefined;
     const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
     const gamma_shares = Tensor.empty(gpu, [shares, cols]);
     const beta_shares = Tensor.empty(gpu, [shares, cols]);
-    const buffers = { x, gamma, moments_saved: moments, dy, dx, gamma_shares, beta_shares };
-    const added = { ...params, added: Number(sink !== undefined) };
-    gpu.dispatch(variant, "backward", buffers, added, shares, constants);
+    gpu.dispatch({
+      kernel: variant,
+      entry: "backward",
+      buffers: { x, gamma, moments_saved: moments, dy, dx, gamma_shares, beta_shares },
+      params: { ...params, added: Number(sink !== undefined) },
+      workgroups: shares,
+      constants,
+    });
     if (!needed[1] && !needed[2]) return [dx];
     const dgamma = sinks[1] ?? full(gpu, [cols], 0);
     const dbeta = sinks[2] ?? full(gpu, [cols], 0);
-    const parts = { gamma_parts: gamma_shares, beta_parts: beta_shares, dgamma, dbeta };
-    gpu.dispatch(variant, "join", parts, params, plan.constants.PACKS, constants);
+    gpu.dispatch({
+      kernel: variant,
+      entry: "join",
+      buffers: { gamma_parts: gamma_shares, beta_parts: beta_shares, dgamma, dbeta },
+      params,
+      workgroups: plan.constants.PACKS,
+      constants,
+    });
     return [dx, dgamma, dbeta];
   });
 }

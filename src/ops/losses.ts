@@ -32,12 +32,25 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   const kernel = plan.variant(crossEntropyKernel);
   const loss = Tensor.empty(gpu, [rows]);
   const found = Tensor.empty(gpu, [rows, 2]);
-  gpu.dispatch(kernel, "forward", { x: logits, labels, loss, found }, { rows }, rows, constants);
+  gpu.dispatch({
+    kernel,
+    entry: "forward",
+    buffers: { x: logits, labels, loss, found },
+    params: { rows },
+    workgroups: rows,
+    constants,
+  });
   const mean = reduceAxes(sumKernel, loss, [0], 1 / rows).view([], { requiresGrad: needsGrad(logits) });
   return record(mean, [logits], [logits, labels, found], (dy) => {
     const dx = Tensor.empty(gpu, logits.shape);
-    const buffers = { x: logits, labels, found_saved: found, dy, dx };
-    gpu.dispatch(kernel, "backward", buffers, { rows }, rows, constants);
+    gpu.dispatch({
+      kernel,
+      entry: "backward",
+      buffers: { x: logits, labels, found_saved: found, dy, dx },
+      params: { rows },
+      workgroups: rows,
+      constants,
+    });
     return [dx];
   });
 }

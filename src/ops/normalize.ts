@@ -15,11 +15,20 @@ export function l2Normalize(x: Tensor, epsilon = 1e-12): Tensor {
   mustBe("f32", "l2Normalize", x);
   const { gpu } = x;
   const { rows, constants, variant } = planRows("l2Normalize", x);
+  const run = (entry: string, buffers: Record<string, Tensor>) =>
+    gpu.dispatch({
+      kernel: variant(normalizeKernel),
+      entry,
+      buffers,
+      params: { rows, epsilon },
+      workgroups: rows,
+      constants,
+    });
   const y = Tensor.empty(gpu, x.shape, "f32", needsGrad(x));
-  gpu.dispatch(variant(normalizeKernel), "forward", { x, y }, { rows, epsilon }, rows, constants);
+  run("forward", { x, y });
   return record(y, [x], [x], (dy) => {
     const dx = Tensor.empty(gpu, x.shape);
-    gpu.dispatch(variant(normalizeKernel), "backward", { x, dy, dx }, { rows, epsilon }, rows, constants);
+    run("backward", { x, dy, dx });
     return [dx];
   });
 }
@@ -35,12 +44,21 @@ export function cosineSimilarity(a: Tensor, b: Tensor): Tensor {
   }
   const { gpu } = a;
   const { rows, constants, variant } = planRows("cosineSimilarity", a);
+  const run = (entry: string, buffers: Record<string, Tensor>) =>
+    gpu.dispatch({
+      kernel: variant(cosineKernel),
+      entry,
+      buffers,
+      params: { rows },
+      workgroups: rows,
+      constants,
+    });
   const y = Tensor.empty(gpu, a.shape.slice(0, -1), "f32", needsGrad(a, b));
-  gpu.dispatch(variant(cosineKernel), "forward", { a, b, y }, { rows }, rows, constants);
+  run("forward", { a, b, y });
   return record(y, [a, b], [a, b], (dy) => {
     const da = Tensor.empty(gpu, a.shape);
     const db = Tensor.empty(gpu, b.shape);
-    gpu.dispatch(variant(cosineKernel), "backward", { a, b, dy, da, db }, { rows }, rows, constants);
+    run("backward", { a, b, dy, da, db });
     return [da, db];
   });
 }

@@ -1,12 +1,13 @@
 /** How kernels are cut for an adapter. */
+import { SOFTWARE_LANES } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 
 /**
- * Invocations of a workgroup that works on one row together. A software adapter runs eight in one instruction, and
+ * Invocations of a workgroup that works on one row together. A software adapter runs a few in one instruction, and
  * pays for every barrier between more.
  */
 export function rowWorkgroup(gpu: Gpu): number {
-  return gpu.adapterClass === "software" ? 8 : 256;
+  return gpu.adapterClass === "software" ? SOFTWARE_LANES : 256;
 }
 
 /**

@@ -28,23 +28,25 @@ import sub_ from "../../wgsl/pointwise/sub.wgsl" with { type: "text" };
 import tanh_ from "../../wgsl/pointwise/tanh.wgsl" with { type: "text" };
 import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
 
-/** Invocations a workgroup of the kernels here: each handles four elements, or one where it broadcasts. */
-const WG = 64;
-
 /** Groups of four elements. */
 const vectorsOf = ({ size }: Tensor) => Math.ceil(size / 4);
-
-/** Workgroups for so many invocations. */
-const groupsOf = (invocations: number) => Math.ceil(invocations / WG);
 
 const unaryKernel = (name: string, ...files: readonly string[]) =>
   defineKernel(name, [unary_, grid, ...files], ["x", "dy"]);
 
-function mapUnary(kernel: KernelSource, x: Tensor, constants = { a: 0, b: 0 }): Tensor {
+/** op(x); `coefficients` are the a and b of an op that has some. */
+function mapUnary(kernel: KernelSource, x: Tensor, coefficients?: { a: number; b: number }): Tensor {
   const dtype = floatOf(kernel.label, x);
   const y = Tensor.empty(x.gpu, x.shape, dtype, needsGrad(x));
   const vectors = vectorsOf(x);
-  x.gpu.dispatch(kernel, "forward", { x, y }, { vectors, ...constants }, groupsOf(vectors), { Elem: dtype });
+  x.gpu.dispatch({
+    kernel,
+    entry: "forward",
+    buffers: { x, y },
+    params: { vectors, ...coefficients },
+    invocations: vectors,
+    constants: { Elem: dtype },
+  });
   return y;
 }
 
@@ -53,8 +55,14 @@ function unaryGrad(kernel: KernelSource, x: Tensor, dy: Tensor): Tensor {
   const dtype = floatOf(`differentiate ${kernel.label} of`, x, dy);
   const dx = Tensor.empty(x.gpu, x.shape, dtype);
   const vectors = vectorsOf(x);
-  const params = { vectors, a: 0, b: 0 };
-  x.gpu.dispatch(kernel, "backward", { x, dy, dx }, params, groupsOf(vectors), { Elem: dtype });
+  x.gpu.dispatch({
+    kernel,
+    entry: "backward",
+    buffers: { x, dy, dx },
+    params: { vectors },
+    invocations: vectors,
+    constants: { Elem: dtype },
+  });
   return dx;
 }
 
@@ -113,8 +121,14 @@ export function doubleHalves(x: Tensor): Tensor {
   mustBe("u32", "double the halves of", x);
   const y = Tensor.empty(x.gpu, x.shape, "u32");
   const vectors = Math.ceil(x.size / 2);
-  const params = { vectors, a: 2, b: 0 };
-  x.gpu.dispatch(halvesKernel, "forward", { x, y }, params, groupsOf(vectors), { Elem: "f16" });
+  x.gpu.dispatch({
+    kernel: halvesKernel,
+    entry: "forward",
+    buffers: { x, y },
+    params: { vectors, a: 2, b: 0 },
+    invocations: vectors,
+    constants: { Elem: "f16" },
+  });
   return y;
 }
 
@@ -124,21 +138,6 @@ const addKernel = binaryKernel("add", add_);
 const subKernel = binaryKernel("sub", sub_);
 const mulKernel = binaryKernel("mul", mul_);
 const divKernel = binaryKernel("div", div_);
-
-const NO_STRIDES = {
-  count_b: 0,
-  d1: 0,
-  d2: 0,
-  d3: 0,
-  sa0: 0,
-  sa1: 0,
-  sa2: 0,
-  sa3: 0,
-  sb0: 0,
-  sb1: 0,
-  sb2: 0,
-  sb3: 0,
-};
 
 /** True when a tensor becomes one of `shape` by being repeated as a whole, over leading dimensions. */
 function repeatsWhole(own: Shape, shape: Shape): boolean {
@@ -164,17 +163,35 @@ function binary(
   const y = Tensor.empty(a.gpu, shape, dtype, needsGrad(a, b));
   const constants = { Elem: dtype, ElemB: b.dtype };
   if (sameShape(a.shape, b.shape)) {
-    const params = { count: y.size, ...NO_STRIDES };
-    a.gpu.dispatch(kernel, "same", { a4: a, b4: b, y4: y }, params, groupsOf(vectorsOf(y)), constants);
+    a.gpu.dispatch({
+      kernel,
+      entry: "same",
+      buffers: { a4: a, b4: b, y4: y },
+      params: { count: y.size },
+      invocations: vectorsOf(y),
+      constants,
+    });
   } else if (sameShape(a.shape, shape) && repeatsWhole(b.shape, shape) && b.size % 4 === 0) {
-    const params = { count: y.size, ...NO_STRIDES, count_b: b.size };
-    a.gpu.dispatch(kernel, "repeat", { a4: a, b4: b, y4: y }, params, groupsOf(vectorsOf(y)), constants);
+    a.gpu.dispatch({
+      kernel,
+      entry: "repeat",
+      buffers: { a4: a, b4: b, y4: y },
+      params: { count: y.size, count_b: b.size },
+      invocations: vectorsOf(y),
+      constants,
+    });
   } else {
     const { dims: [, d1, d2, d3], strides: [sa, sb] } = collapse(shape, [a.shape, b.shape]);
     const [sa0, sa1, sa2, sa3] = sa!;
     const [sb0, sb1, sb2, sb3] = sb!;
-    const params = { count: y.size, count_b: 0, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 };
-    a.gpu.dispatch(kernel, "broadcast", { a, b, y }, params, groupsOf(y.size), constants);
+    a.gpu.dispatch({
+      kernel,
+      entry: "broadcast",
+      buffers: { a, b, y },
+      params: { count: y.size, d1, d2, d3, sa0, sa1, sa2, sa3, sb0, sb1, sb2, sb3 },
+      invocations: y.size,
+      constants,
+    });
   }
   return record(y, [a, b], saved, (dy, needed, sinks) => [
     needed[0] ? sumTo(grads[0]!(dy), a.shape, sinks[0]) : undefined,
@@ -232,7 +249,13 @@ export function fill(tensor: Tensor, value: number): void {
   const word = wordOf(tensor.dtype, value);
   for (const y of windows(tensor)) {
     const vectors = Math.ceil(y.bytes / 16);
-    tensor.gpu.dispatch(fillKernel, "fill", { y }, { vectors, word }, groupsOf(vectors));
+    tensor.gpu.dispatch({
+      kernel: fillKernel,
+      entry: "fill",
+      buffers: { y },
+      params: { vectors, word },
+      invocations: vectors,
+    });
   }
 }
 
@@ -248,7 +271,13 @@ export function copy(from: Tensor): Tensor {
   const targets = windows(to);
   for (const [i, x] of windows(from).entries()) {
     const vectors = Math.ceil(x.bytes / 16);
-    from.gpu.dispatch(fillKernel, "copy", { x, y: targets[i]! }, { vectors, word: 0 }, groupsOf(vectors));
+    from.gpu.dispatch({
+      kernel: fillKernel,
+      entry: "copy",
+      buffers: { x, y: targets[i]! },
+      params: { vectors },
+      invocations: vectors,
+    });
   }
   return to;
 }
@@ -262,17 +291,14 @@ export function accumulate(into: Tensor, addend: Tensor): void {
   const addends = windows(addend);
   for (const [i, sum4] of windows(into).entries()) {
     const count = sum4.bytes / (dtype === "f32" ? 4 : 2);
-    const params = { count, ...NO_STRIDES };
-    const constants = { Elem: dtype, ElemB: dtype };
-    const work = () => ({ bytes: 3 * sum4.bytes });
-    into.gpu.dispatch(
-      addKernel,
-      "accumulate",
-      { sum4, b4: addends[i]! },
-      params,
-      groupsOf(count / 4),
-      constants,
-      work,
-    );
+    into.gpu.dispatch({
+      kernel: addKernel,
+      entry: "accumulate",
+      buffers: { sum4, b4: addends[i]! },
+      params: { count },
+      invocations: Math.ceil(count / 4),
+      constants: { Elem: dtype, ElemB: dtype },
+      work: () => ({ bytes: 3 * sum4.bytes }),
+    });
   }
 }

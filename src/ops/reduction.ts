@@ -40,14 +40,19 @@ function reduceMiddle(
   const count = outer * chunks * inner;
   const target = chunks === 1 ? into : undefined;
   const y = target ?? Tensor.empty(gpu, [outer, chunks, inner], chunks === 1 ? dtype : "f32");
-  const WG = rowWorkgroup(gpu);
-  const params = { n, inner, chunk, chunks, count, factor: chunks === 1 ? factor : 1 };
-  gpu.dispatch(kernel, byRow ? "rows" : "columns", { x, y }, params, byRow ? count : Math.ceil(count / WG), {
-    WG,
-    Elem: floatOf("reduce", x),
-    Out: floatOf("reduce to", y),
-    ...(target && { ADDED: true }),
-  });
+  const work = {
+    kernel,
+    buffers: { x, y },
+    constants: {
+      WG: rowWorkgroup(gpu),
+      Elem: floatOf("reduce", x),
+      Out: floatOf("reduce to", y),
+      ...(target && { ADDED: true }),
+    },
+  };
+  const params = { n, chunk, chunks, count, factor: chunks === 1 ? factor : 1 };
+  if (byRow) gpu.dispatch({ ...work, entry: "rows", params, workgroups: count });
+  else gpu.dispatch({ ...work, entry: "columns", params: { ...params, inner }, invocations: count });
   return chunks === 1 ? y : reduceMiddle(kernel, y, outer, chunks, inner, factor, dtype, into);
 }
 

@@ -1,16 +1,15 @@
 /** Running sums on the device, so that a training loop need not read anything back at every step. */
-import { defineKernel } from "../gpu/kernel.ts";
+import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import { showShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { cellGroups } from "./cells.ts";
 import { mustBe } from "./check.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import tally_ from "../../wgsl/metrics/running_sums.wgsl" with { type: "text" };
 
 const tallyKernel = defineKernel("tally", [tally_, grid]);
 
-/** What one dispatch takes. */
-const SOURCES = 6;
+/** Addends that one dispatch takes. */
+const SOURCES = readConstant(tally_, "SOURCES");
 
 export interface Addend {
   /** Where the sums of its values begin. */
@@ -53,6 +52,6 @@ function tallyTogether(sums: Tensor, addends: readonly Addend[]): void {
     params[`factor${s}`] = factor;
     if (values.dtype === "u32") params["wholes"]! |= 1 << s;
   }
-  const most = Math.max(...addends.map(({ values }) => values.size));
-  sums.gpu.dispatch(tallyKernel, "tally", buffers, params, cellGroups(most));
+  const invocations = Math.max(...addends.map(({ values }) => values.size));
+  sums.gpu.dispatch({ kernel: tallyKernel, entry: "tally", buffers, params, invocations });
 }

@@ -4,7 +4,7 @@ import { axisOf, type Shape, showShape, sizeOf, stridesOf } from "../tensor/shap
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mergeDimensions } from "./broadcast.ts";
-import { cellConstants, cellGroups, cellOf, isShape, mustBeWords } from "./cells.ts";
+import { cellConstants, cellOf, isShape, mustBeWords } from "./cells.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import permute_ from "../../wgsl/shape/permute.wgsl" with { type: "text" };
 import slice_ from "../../wgsl/shape/slice.wgsl" with { type: "text" };
@@ -62,7 +62,14 @@ function permuted(x: Tensor, axes: readonly number[], requiresGrad: boolean): Te
   const cell = s3 === 1 ? cellOf(d3) : 1; // the other steps are then multiples of d3
   const count = d0 * d1 * d2 * d3 / cell;
   const params = { count, d1, d2, d3: d3 / cell, s0: s0 / cell, s1: s1 / cell, s2: s2 / cell, s3 };
-  x.gpu.dispatch(permuteKernel, "permute", { x, y }, params, cellGroups(count), cellConstants(x, cell));
+  x.gpu.dispatch({
+    kernel: permuteKernel,
+    entry: "permute",
+    buffers: { x, y },
+    params,
+    invocations: count,
+    constants: cellConstants(x, cell),
+  });
   return y;
 }
 
@@ -87,13 +94,16 @@ function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part, 
   const cell = cellOf(at.whole, at.part, at.start);
   const [whole, part, start] = [at.whole / cell, at.part / cell, at.start / cell];
   const count = at.outer * (entry === "place" ? whole : part);
-  const params = { count, whole, part, start };
   const passes = added ? 3 : 2; // what is added to is read as well
-  const work = () => ({
-    bytes: entry === "place" ? x.bytes + y.bytes : passes * Math.min(x.bytes, y.bytes),
+  x.gpu.dispatch({
+    kernel: sliceKernel,
+    entry,
+    buffers: { x, y },
+    params: { count, whole, part, start },
+    invocations: count,
+    constants: { ...cellConstants(x, cell), ...(added && { ADDED: true }) },
+    work: () => ({ bytes: entry === "place" ? x.bytes + y.bytes : passes * Math.min(x.bytes, y.bytes) }),
   });
-  const constants = { ...cellConstants(x, cell), ...(added && { ADDED: true }) };
-  x.gpu.dispatch(sliceKernel, entry, { x, y }, params, cellGroups(count), constants, work);
   return y;
 }
 

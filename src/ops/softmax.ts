@@ -22,8 +22,14 @@ const logsumexpKernel = defineRowKernel("logsumexp", [logsumexp_, softmaxRow, ke
 function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, variant }: RowPlan): Tensor {
   return record(y, [x], [y], (dy) => {
     const dx = Tensor.empty(x.gpu, x.shape);
-    const buffers = { y_saved: y, dy, dx };
-    x.gpu.dispatch(variant(softmaxKernel), "backward", buffers, { rows, rows_per_mask: 1 }, rows, constants);
+    x.gpu.dispatch({
+      kernel: variant(softmaxKernel),
+      entry: "backward",
+      buffers: { y_saved: y, dy, dx },
+      params: { rows },
+      workgroups: rows,
+      constants,
+    });
     return [dx];
   });
 }
@@ -34,8 +40,14 @@ export function softmax(x: Tensor): Tensor {
   const plan = planRows("softmax", x);
   const { rows, constants } = plan;
   const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
-  const params = { rows, rows_per_mask: 1 };
-  x.gpu.dispatch(plan.variant(softmaxKernel), "forward", { x, y }, params, rows, constants);
+  x.gpu.dispatch({
+    kernel: plan.variant(softmaxKernel),
+    entry: "forward",
+    buffers: { x, y },
+    params: { rows },
+    workgroups: rows,
+    constants,
+  });
   return recordSoftmax(x, y, plan);
 }
 
@@ -62,8 +74,14 @@ export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
   }
   const { rows, constants } = plan;
   const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
-  const params = { rows, rows_per_mask: rows / sizeOf(leading) };
-  x.gpu.dispatch(plan.variant(maskedKernel), "forward", { x, y, mask }, params, rows, constants);
+  x.gpu.dispatch({
+    kernel: plan.variant(maskedKernel),
+    entry: "forward",
+    buffers: { x, y, mask },
+    params: { rows, rows_per_mask: rows / sizeOf(leading) },
+    workgroups: rows,
+    constants,
+  });
   return recordSoftmax(x, y, plan);
 }
 
@@ -72,15 +90,23 @@ export function logsumexp(x: Tensor, options: { readonly keepDims?: boolean } = 
   mustBe("f32", "logsumexp", x);
   const { gpu } = x;
   const { rows, constants, variant } = planRows("logsumexp", x);
-  const kernel = variant(logsumexpKernel);
+  const run = (entry: string, buffers: Record<string, Tensor>) =>
+    gpu.dispatch({
+      kernel: variant(logsumexpKernel),
+      entry,
+      buffers,
+      params: { rows },
+      workgroups: rows,
+      constants,
+    });
   const leading = x.shape.slice(0, -1);
   const y = Tensor.empty(gpu, options.keepDims ? [...leading, 1] : leading, "f32", needsGrad(x));
   // The largest element and the sum of weights: y alone would have lost the digits a large offset takes.
   const found = Tensor.empty(gpu, [rows, 2]);
-  gpu.dispatch(kernel, "forward", { x, y, found }, { rows }, rows, constants);
+  run("forward", { x, y, found });
   return record(y, [x], [x, found], (dy) => {
     const dx = Tensor.empty(gpu, x.shape);
-    gpu.dispatch(kernel, "backward", { x, found_saved: found, dy, dx }, { rows }, rows, constants);
+    run("backward", { x, found_saved: found, dy, dx });
     return [dx];
   });
 }

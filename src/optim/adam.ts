@@ -27,9 +27,6 @@ const kernelsOf = (...files: readonly string[]) => ({
 });
 const plain = kernelsOf(unscaled);
 const scaled = kernelsOf(lossScaled, lossScaleState);
-/** Lanes of a workgroup, each with four elements, as in wgsl/optim/adam.wgsl. */
-const WG = 64;
-
 export type AdamGroup = { readonly learningRate: number; readonly weightDecay: number };
 
 export type AdamOptions = {
@@ -162,11 +159,14 @@ export class Adam {
       beta2,
       rest2: 1 - beta2,
       epsilon,
-      correction1: 1 / (1 - beta1 ** this.#step),
-      correction2: 1 / Math.sqrt(1 - beta2 ** this.#step),
       rate_factor: rateFactor,
       gradient_scale: gradientScale,
-      max_norm: maxNorm ?? 0,
+      ...(maxNorm !== undefined && { max_norm: maxNorm }),
+      // Where losses are scaled, only the device knows how many steps were not skipped.
+      ...(!lossScale && {
+        correction1: 1 / (1 - beta1 ** this.#step),
+        correction2: 1 / Math.sqrt(1 - beta2 ** this.#step),
+      }),
     };
     const norm = maxNorm === undefined ? undefined : this.gradientNorm();
     const { before, inPlace } = lossScale ? scaled : plain;
@@ -183,15 +183,15 @@ export class Adam {
         ...(norm && { norm }),
         ...(lossScale && { scaling: lossScale.state }),
       };
-      this.#gpu.dispatch(
-        copies ? before : inPlace,
-        norm ? "clipped" : "plain",
+      this.#gpu.dispatch({
+        kernel: copies ? before : inPlace,
+        entry: norm ? "clipped" : "plain",
         buffers,
-        { vectors, ...params },
-        Math.ceil(vectors / WG),
-        { DECOUPLED: decoupled },
-        () => ({ bytes: 7 * grads.bytes }), // four arrays are read, three of them written back
-      );
+        params: { vectors, ...params },
+        invocations: vectors,
+        constants: { DECOUPLED: decoupled },
+        work: () => ({ bytes: 7 * grads.bytes }), // four arrays are read, three of them written back
+      });
     }
     norm?.dispose();
     this.#parameters.valuesChanged();

@@ -1,9 +1,15 @@
 /** How optimizers walk parameters: flat arrays in windows that fit a binding, in blocks that belong to a group. */
-import { ALIGNMENT, windowsOf } from "../nn/flat_arrays.ts";
+import { readConstant } from "../gpu/kernel.ts";
+import { windowsOf } from "../nn/flat_arrays.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import blocks_ from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
+
+/** Elements of a block; parameters start at multiples of it. */
+const BLOCK = readConstant(blocks_, "BLOCK");
+const GROUP_SHIFT = readConstant(blocks_, "GROUP_SHIFT");
 
 /** One window of a flat array. Its tensors are views, `blocks` is as wgsl/optim/blocks.wgsl reads it. */
 export interface Window {
@@ -23,19 +29,19 @@ export function openWindows(
   groupOf: (parameter: Parameter) => number | undefined,
 ): Window[] {
   return parameters.arrays.flatMap(({ values, grads, members }) => {
-    const words = new Uint32Array(values.size / ALIGNMENT);
+    const words = new Uint32Array(values.size / BLOCK);
     for (const { parameter, start } of members) {
       const group = groupOf(parameter);
       if (group === undefined) continue;
       const size = sizeOf(parameter.shape);
-      for (let at = 0; at < size; at += ALIGNMENT) {
-        words[(start + at) / ALIGNMENT] = group << 8 | Math.min(size - at, ALIGNMENT);
+      for (let at = 0; at < size; at += BLOCK) {
+        words[(start + at) / BLOCK] = group << GROUP_SHIFT | Math.min(size - at, BLOCK);
       }
     }
     const gradWindows = windowsOf(grads);
     let first = 0;
     return windowsOf(values).map((window, i): Window => {
-      const count = window.size / ALIGNMENT;
+      const count = window.size / BLOCK;
       const blocks = Tensor.from(values.gpu, words.slice(first, first + count), [count]);
       first += count;
       return { values: window, grads: gradWindows[i]!, blocks, vectors: window.size / 4 };

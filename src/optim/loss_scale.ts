@@ -1,5 +1,5 @@
 /** Dynamic loss scaling: keeps gradients within the range of f16, and skips the steps where that fails. */
-import { defineKernel } from "../gpu/kernel.ts";
+import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { fill } from "../ops/pointwise.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -11,10 +11,8 @@ import state_ from "../../wgsl/optim/loss_scale_state.wgsl" with { type: "text" 
 
 const kernel = defineKernel("lossScale", [lossScale_, state_, blocks, grid]);
 
-/** As in wgsl/optim/loss_scale.wgsl. */
-const WG = 64;
-/** As in wgsl/optim/loss_scale_state.wgsl. */
-const STATE = { size: 7, scale: 0, skipped: 2 };
+const [STATE_SIZE, SCALE, SKIPPED] = ["STATE_SIZE", "SCALE", "SKIPPED"]
+  .map((name) => readConstant(state_, name)) as [number, number, number];
 
 export type LossScaleOptions = {
   /** 2^16 if not given. */
@@ -29,7 +27,7 @@ export type LossScaleOptions = {
 
 /** Defaults and rule are those of torch.cuda.amp.GradScaler. All of it stays on the device: nothing is read in a step. */
 export class LossScale {
-  /** f32 [7], as wgsl/optim/loss_scale_state.wgsl has it: what a checkpoint must hold to go on from here. */
+  /** f32, as wgsl/optim/loss_scale_state.wgsl has it: what a checkpoint must hold to go on from here. */
   readonly state: Tensor;
   readonly #gpu: Gpu;
   readonly #rule: { readonly backoff: number; readonly growth: number; readonly interval: number };
@@ -37,9 +35,9 @@ export class LossScale {
 
   constructor(gpu: Gpu, options: LossScaleOptions = {}) {
     const { initial = 2 ** 16, backoff = 0.5, growth = 2, interval = 2000 } = options;
-    const values = new Float32Array(STATE.size);
-    values[STATE.scale] = initial;
-    this.state = Tensor.from(gpu, values, [STATE.size]);
+    const values = new Float32Array(STATE_SIZE);
+    values[SCALE] = initial;
+    this.state = Tensor.from(gpu, values, [STATE_SIZE]);
     this.#gpu = gpu;
     this.#rule = { backoff, growth, interval };
     this.#overflow = Tensor.empty(gpu, [1], "u32");
@@ -49,7 +47,13 @@ export class LossScale {
   /** Where the gradient of a loss starts: `weight` times the scale, f32 []. */
   seed(weight: number): Tensor {
     const gradient = Tensor.empty(this.#gpu, []);
-    this.#dispatch("seed", { state: this.state, gradient }, { weight });
+    this.#gpu.dispatch({
+      kernel,
+      entry: "seed",
+      buffers: { state: this.state, gradient },
+      params: { weight },
+      workgroups: 1,
+    });
     return gradient;
   }
 
@@ -60,41 +64,31 @@ export class LossScale {
   decide(windows: readonly Window[], [beta1, beta2]: readonly [number, number]): void {
     const overflow = this.#overflow;
     for (const { grads, blocks, vectors } of windows) {
-      this.#dispatch("inspect", { blocks, grads, overflow }, { vectors }, Math.ceil(vectors / WG));
+      this.#gpu.dispatch({
+        kernel,
+        entry: "inspect",
+        buffers: { blocks, grads, overflow },
+        params: { vectors },
+        invocations: vectors,
+      });
     }
-    const betas = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2 };
-    this.#dispatch("decide", { state: this.state, overflow }, { ...betas, ...this.#rule });
+    this.#gpu.dispatch({
+      kernel,
+      entry: "decide",
+      buffers: { state: this.state, overflow },
+      params: { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, ...this.#rule },
+      workgroups: 1,
+    });
   }
 
   /** The scale as it is now, and the steps skipped since the first; waits for the device. */
   async read(): Promise<{ scale: number; skipped: number }> {
     const values = await this.state.read();
-    return { scale: values[STATE.scale]!, skipped: values[STATE.skipped]! };
+    return { scale: values[SCALE]!, skipped: values[SKIPPED]! };
   }
 
   dispose(): void {
     this.state.dispose();
     this.#overflow.dispose();
   }
-
-  #dispatch(
-    entry: string,
-    buffers: Readonly<Record<string, Tensor>>,
-    params: Readonly<Record<string, number>>,
-    workgroups = 1,
-  ): void {
-    this.#gpu.dispatch(kernel, entry, buffers, { ...NO_PARAMS, ...params }, workgroups);
-  }
 }
-
-const NO_PARAMS = {
-  weight: 0,
-  vectors: 0,
-  beta1: 0,
-  rest1: 0,
-  beta2: 0,
-  rest2: 0,
-  backoff: 0,
-  growth: 0,
-  interval: 0,
-};

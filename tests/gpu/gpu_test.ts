@@ -18,6 +18,10 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
 fn in_place(@builtin(global_invocation_id) id: vec3u) {
   if (id.x < params.count) { y[id.x] += params.addend; }
 }
+@compute @workgroup_size(64)
+fn increment(@builtin(global_invocation_id) id: vec3u) { y[id.x] += 1u; }
+@compute @workgroup_size(8, 8)
+fn square(@builtin(local_invocation_index) lane: u32) { y[lane] += params.addend; }
 `,
 ]);
 
@@ -34,7 +38,15 @@ Deno.test("dispatches run in order, across submissions, each with its own parame
   withGpu(async (gpu) => {
     const x = Tensor.from(gpu, new Uint32Array(100), [100]);
     const start = gpu.dispatches;
-    for (let i = 1; i <= 1000; i++) gpu.dispatch(addOne, "in_place", { y: x }, { count: 100, addend: i }, 2);
+    for (let i = 1; i <= 1000; i++) {
+      gpu.dispatch({
+        kernel: addOne,
+        entry: "in_place",
+        buffers: { y: x },
+        params: { count: 100, addend: i },
+        workgroups: 2,
+      });
+    }
     assert.equal(gpu.dispatches - start, 1000);
     assert.deepEqual([...await x.read()], new Array(100).fill(500500));
   }));
@@ -43,28 +55,63 @@ Deno.test("a write does not overtake work encoded before it", () =>
   withGpu(async (gpu) => {
     const x = Tensor.from(gpu, Uint32Array.of(1, 2, 3), [3]);
     const y = Tensor.empty(gpu, [3], "u32");
-    gpu.dispatch(addOne, "forward", { x, y }, { count: 3, addend: 10 }, 1);
+    gpu.dispatch({
+      kernel: addOne,
+      entry: "forward",
+      buffers: { x, y },
+      params: { count: 3, addend: 10 },
+      workgroups: 1,
+    });
     gpu.write(x, Uint32Array.of(7, 7, 7));
     assert.deepEqual([...await y.read()], [11, 12, 13]);
     assert.deepEqual([...await x.read()], [7, 7, 7]);
   }));
 
-Deno.test("dispatch() names a missing or unknown buffer and a missing parameter", () =>
-  withGpu((gpu) => {
-    const x = Tensor.empty(gpu, [3], "u32");
-    const y = Tensor.empty(gpu, [3], "u32");
-    const dispatch = (buffers: Record<string, Tensor>, params: Record<string, number>) => () =>
-      gpu.dispatch(addOne, "forward", buffers, params, 1);
+Deno.test("dispatch() names a buffer or a parameter that is missing, or that the entry does not use", () =>
+  withGpu(async (gpu) => {
+    const x = Tensor.from(gpu, new Uint32Array(64), [64]);
+    const y = Tensor.from(gpu, new Uint32Array(64), [64]);
+    const asked = (entry: string, buffers: Record<string, Tensor>, params?: Record<string, number>) => () =>
+      gpu.dispatch({ kernel: addOne, entry, buffers, ...(params && { params }), workgroups: 1 });
+    const [all, count] = [{ count: 3, addend: 1 }, { count: 3 }];
+    for (
+      const [dispatch, message] of [
+        [asked("forward", { x }, all), /TypeError.*add_one\.forward: no buffer given for "y"/],
+        [asked("forward", { x, y, z: x }, all), /TypeError.*add_one\.forward: it has no buffer "z"/],
+        [asked("forward", { x, y }, count), /TypeError.*add_one\.forward: no value given for "addend"/],
+        [asked("forward", { x, y }), /TypeError.*add_one\.forward: no value given for "count"/],
+        [asked("forward", { x, y }, { ...all, scale: 1 }), /TypeError.*it uses no parameter "scale"/],
+        // of the struct, but not of the entry
+        [asked("square", { y }, all), /TypeError.*add_one\.square: it uses no parameter "count"/],
+        [asked("increment", { y }, count), /TypeError.*add_one\.increment: it uses no parameter "count"/],
+      ] as const
+    ) {
+      assert.throws(dispatch, message);
+    }
+    asked("square", { y }, { addend: 5 })();
+    asked("increment", { y })();
+    assert.deepEqual([...await y.read()], new Array(64).fill(6));
+  }));
+
+Deno.test("dispatch() takes as many workgroups as the invocations asked for need", () =>
+  withGpu(async (gpu) => {
+    const y = Tensor.from(gpu, new Uint32Array(200), [200]);
+    const increment = (invocations: number) =>
+      gpu.dispatch({ kernel: addOne, entry: "increment", buffers: { y }, invocations });
+    for (const invocations of [0, 1, 64, 65]) increment(invocations);
+    const expected = [...new Array(64).fill(3), ...new Array(64).fill(1), ...new Array(72).fill(0)];
+    assert.deepEqual([...await y.read()], expected);
     assert.throws(
-      dispatch({ x }, { count: 3, addend: 1 }),
-      /TypeError.*add_one\.forward: no buffer given for "y"/,
+      () =>
+        gpu.dispatch({
+          kernel: addOne,
+          entry: "square",
+          buffers: { y },
+          params: { addend: 1 },
+          invocations: 64,
+        }),
+      /TypeError.*add_one\.square by invocations/,
     );
-    assert.throws(dispatch({ x, y, z: x }, { count: 3, addend: 1 }), /TypeError.*it has no buffer "z"/);
-    assert.throws(
-      dispatch({ x, y }, { count: 3 }),
-      /TypeError.*add_one\.forward: no value given for "addend"/,
-    );
-    return Promise.resolve();
   }));
 
 Deno.test("what the device complains of is thrown at the next read, once", () =>
@@ -72,7 +119,7 @@ Deno.test("what the device complains of is thrown at the next read, once", () =>
     const broken = defineKernel("broken", [
       "@compute @workgroup_size(1)\nfn forward() { let x: u32 = 1.5; }\n",
     ]);
-    gpu.dispatch(broken, "forward", {}, {}, 1);
+    gpu.dispatch({ kernel: broken, entry: "forward", buffers: {}, workgroups: 1 });
     await assert.rejects(gpu.finish(), /device reported an error.*broken\.forward/s);
     await gpu.finish();
   }));
@@ -81,8 +128,8 @@ Deno.test("a range beyond the binding limit is refused by name", async () => {
   const gpu = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 1024 } });
   const x = Tensor.empty(gpu, [257], "u32");
   assert.throws(
-    () => gpu.dispatch(addOne, "in_place", { y: x }, { count: 1, addend: 1 }, 1),
-    /RangeError.*"y" of add_one\.in_place: 1028 bytes.*1024/,
+    () => gpu.dispatch({ kernel: addOne, entry: "increment", buffers: { y: x }, workgroups: 1 }),
+    /RangeError.*"y" of add_one\.increment: 1028 bytes.*1024/,
   );
   gpu.destroy();
 });

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { defineKernel, link, reflectBindings, reflectParams, specialise } from "../../src/gpu/kernel.ts";
+import { defineKernel, link, readConstant, reflect, specialise } from "../../src/gpu/kernel.ts";
 
 const source = defineKernel("example", [
   `
 alias Elem = f32;
 const WG: u32 = 256u;
 const MASKED: bool = false;
-struct Params { count: u32, shift: i32, scale: f32 }
+const LANES: u32 = 8u;
+const DOUBLE: u32 = 2u * WG;
+struct Params { count: u32, shift: i32, scale: f32, unused: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> y: array<Elem>;
@@ -24,15 +26,31 @@ fn scaled(@builtin(global_invocation_id) id: vec3u) {
   let table = 1.0;
   y[id.x] = shadow(table);
 }
+@compute @workgroup_size(LANES)
+fn counted(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < params.count) { y[id.x] = shadow(f32(params.count)); }
+}
+@compute @workgroup_size(64)
+fn plain(@builtin(global_invocation_id) id: vec3u) {
+  y[id.x] = 1.0;
+}
+@compute @workgroup_size(8, 8)
+fn square(@builtin(local_invocation_index) lane: u32) {
+  y[lane] = 1.0;
+}
+@compute @workgroup_size(DOUBLE)
+fn computed(@builtin(local_invocation_index) lane: u32) {
+  y[lane] = 1.0;
+}
 `,
 ]);
 
 const PLAIN = { subgroup: false, textures: false };
 const code = link(source, PLAIN);
 
-Deno.test("reflectBindings() finds what an entry point reaches, and no parameter or local of the same name", () => {
+Deno.test("reflect() finds the bindings an entry reaches, and no parameter or local of the same name", () => {
   const bindings = (entry: string) =>
-    reflectBindings(source.label, code, entry).map(({ name, index, type }) => [name, index, type]);
+    reflect(source.label, code, entry).bindings.map(({ name, index, type }) => [name, index, type]);
   assert.deepEqual(bindings("forward"), [["x", 1, "read-only-storage"], ["y", 2, "storage"], [
     "table",
     3,
@@ -42,13 +60,49 @@ Deno.test("reflectBindings() finds what an entry point reaches, and no parameter
   assert.throws(() => bindings("backward"), /RangeError.*"backward" in kernel example/);
 });
 
-Deno.test("reflectParams() lists the fields in order", () => {
-  assert.deepEqual(reflectParams(code), [
-    { name: "count", type: "u32" },
-    { name: "shift", type: "i32" },
-    { name: "scale", type: "f32" },
-  ]);
-  assert.deepEqual(reflectParams("fn f() {}"), []);
+Deno.test("reflect() finds the parameters an entry reaches, each where the struct has it", () => {
+  const params = (entry: string) => reflect(source.label, code, entry).params;
+  const count = { name: "count", type: "u32", offset: 0 };
+  const scale = { name: "scale", type: "f32", offset: 8 };
+  assert.deepEqual(params("forward"), []);
+  assert.deepEqual(params("scaled"), [scale]); // through a function
+  assert.deepEqual(params("counted"), [count, scale]); // one of them twice
+  assert.deepEqual(params("plain"), []);
+  const shifted = `${code}fn whole(i: i32) -> i32 { return i + params.shift; }
+@compute @workgroup_size(1)
+fn other(@builtin(workgroup_id) id: vec3u) {
+  y[id.x] = f32(whole(1)) + id.params.x;
+}
+`;
+  assert.deepEqual(reflect("example", shifted, "other").params, [{ name: "shift", type: "i32", offset: 4 }]);
+});
+
+Deno.test("reflect() refuses params used as a whole: which fields that needs it cannot tell", () => {
+  const whole = `${code}
+@compute @workgroup_size(1)
+fn all() {
+  let p = params;
+}
+`;
+  assert.throws(() => reflect("example", whole, "all"), /RangeError.*kernel example uses of params/);
+});
+
+Deno.test("reflect() tells the size of workgroups, where it is one number that stands in the text", () => {
+  const size = (entry: string, text = code) => reflect(source.label, text, entry).workgroupSize;
+  assert.equal(size("forward"), 256);
+  assert.equal(size("forward", specialise("example", code, { WG: 8 })), 8);
+  assert.equal(size("counted"), 8);
+  assert.equal(size("plain"), 64);
+  assert.equal(size("square"), undefined);
+  assert.equal(size("computed"), undefined);
+});
+
+Deno.test("readConstant() reads whole numbers that stand in the text, and throws for all else", () => {
+  assert.equal(readConstant(code, "WG"), 256);
+  assert.equal(readConstant(code, "LANES"), 8);
+  for (const name of ["DOUBLE", "MASKED", "Elem", "W", "NOTHING"]) {
+    assert.throws(() => readConstant(code, name), new RegExp(`RangeError.*${name}`));
+  }
 });
 
 Deno.test("specialise() rewrites declarations only, and enables f16 where it is used", () => {
@@ -89,7 +143,7 @@ fn x_of(i: u32) -> u32 { return i; }
     assert.ok(linked.includes(line), line);
   }
   assert.deepEqual(
-    reflectBindings("read", linked, "forward").map(({ name, type }) => [name, type]),
+    reflect("read", linked, "forward").bindings.map(({ name, type }) => [name, type]),
     [["x", "texture"], ["places", "read-only-storage"], ["y", "storage"]],
   );
   assert.equal(link(kernel, PLAIN), file);

@@ -43,7 +43,12 @@ Deno.test("Philox4x32-10 gives the published numbers, on the device and on the h
   const counters = Tensor.from(gpu, flat(0), [KNOWN.length, 4]);
   const keys = Tensor.from(gpu, flat(1), [KNOWN.length, 2]);
   const y = Tensor.empty(gpu, [KNOWN.length, 4], "u32");
-  gpu.dispatch(probe, "main", { counters, keys, y }, {}, KNOWN.length);
+  gpu.dispatch({
+    kernel: probe,
+    entry: "main",
+    buffers: { counters, keys, y },
+    workgroups: KNOWN.length,
+  });
   assert.deepEqual(await y.read(), flat(2));
   for (const [[a, b, c, d], [k0, k1], expected] of KNOWN as [number[], number[], number[]][]) {
     assert.deepEqual(philox([a!, b!, c!, d!], [k0!, k1!]), expected);

@@ -9,13 +9,14 @@
 // Needs: access_vec4.wgsl or access_scalar.wgsl; matmul/multiply_add.wgsl, lib/philox.wgsl, lib/grid.wgsl
 alias Elem = f32;
 const WG: u32 = 64u;
-const DIM4: u32 = 16u; // dim / 4, rounded up
+const DIM: u32 = 64u;
+const DIM4: u32 = (DIM + 3u) / 4u;
 const DROPOUT: bool = false;
 const LOWEST: f32 = -3.4028234e38;
 
 // `count` invocations: `blocks` of four queries, or of four keys, a head of a sample. A token has `q_parts` rows of heads
 // in the tensor of q, which is the first of them, and `kv_parts` in that of k and v, which are the last two.
-struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, q_parts: u32, kv_parts: u32, dim: u32, masked: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, q_parts: u32, kv_parts: u32, masked: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(4) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out

@@ -1,8 +1,10 @@
-// As many multiply-adds as an adapter can do: each invocation keeps twelve chains (three vec4s, few enough for the
-// registers of a processor) of a -> a b + c going, 16 ITERATIONS long, and stores their sum, so that none is left out.
+// As many multiply-adds as an adapter can do: each invocation keeps CHAINS chains (three vec4s, few enough for the
+// registers of a processor) of a -> a b + c going, STEPS ITERATIONS long, and stores their sum, so that none is left out.
 alias Elem = f32;
 const WG: u32 = 64u;
 const ITERATIONS: u32 = 1024u;
+const CHAINS: u32 = 12u; // x0, x1 and x2 have four each
+const STEPS: u32 = 16u; // lines of the loop, written out so that counting costs nothing beside them
 
 // b and c are not known to the compiler.
 struct Params { b: f32, c: f32 }

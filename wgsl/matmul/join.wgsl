@@ -1,9 +1,11 @@
 // c[z] = epilogue(Σ_s parts[z, s]): the end of a product whose inner dimension was cut into parts, each computed into an
 // array of its own. Parts are summed in their order. One invocation four elements of a row.
 // Needs: params.wgsl, c_vec4.wgsl or c_scalar.wgsl, an epilogue_*.wgsl, lib/grid.wgsl
-@compute @workgroup_size(64)
+const WG: u32 = 64u;
+
+@compute @workgroup_size(WG)
 fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let id = flat_group(group, groups) * 64u + lane;
+  let id = flat_group(group, groups) * WG + lane;
   let width = (params.n + 3u) / 4u;
   let z = id / width / params.m;
   if (z >= params.batch) { return; }

@@ -1,8 +1,9 @@
-// sums[at_s + i] += factor_s · values_s[i], for six sources s of count_s values each.
+// sums[at_s + i] += factor_s · values_s[i], for SOURCES sources s of count_s values each.
 // One invocation the i-th value of every source: no two may have the same place. Bit s of `wholes` is set where source s
 // has whole numbers in place of f32; a source of no values stands for none.
 // Needs: lib/grid.wgsl
 const WG: u32 = 64u;
+const SOURCES: u32 = 6u; // as many as are written out below
 
 struct Params {
   at0: u32, at1: u32, at2: u32, at3: u32, at4: u32, at5: u32,

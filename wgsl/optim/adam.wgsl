@@ -21,9 +21,9 @@ struct Params { vectors: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, ep
 
 fn update(i: u32, scale: f32) {
   if (i >= params.vectors || is_skipped()) { return; }
-  let block = blocks[i / 16u];
+  let block = block_at(i);
   if (learned(i, block) == 0u) { return; }
-  let group = groups_given[block >> 8u];
+  let group = groups_given[group_of(block)];
   let rate = group.x * params.rate_factor;
   var p = value_at(i);
   var g = scale * grads[i];

@@ -23,7 +23,7 @@ fn seed() {
 fn inspect(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
   if (i >= params.vectors) { return; }
-  let is_learned = vec4u(0u, 1u, 2u, 3u) < vec4u(learned(i, blocks[i / 16u]));
+  let is_learned = vec4u(0u, 1u, 2u, 3u) < vec4u(learned(i, block_at(i)));
   let exponents = grads[i] & vec4u(0x7f800000u);
   if (any(is_learned & (exponents == vec4u(0x7f800000u)))) { atomicStore(&overflow, 1u); }
 }

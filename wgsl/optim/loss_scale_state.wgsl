@@ -1,4 +1,5 @@
 // Where each number of the state of a loss scale stands.
+const STATE_SIZE: u32 = 7u;
 const SCALE: u32 = 0u; // what the next losses are multiplied by
 const GOOD: u32 = 1u; // steps since the scale changed, none of them skipped
 const SKIPPED: u32 = 2u; // steps skipped in all

@@ -15,7 +15,7 @@ fn square_sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
   let last = min((chunk + 1u) * CHUNK, params.vectors);
   var sum = 0.0;
   for (var i = chunk * CHUNK + lane; i < last; i += WG) {
-    let count = learned(i, blocks[i / 16u]);
+    let count = learned(i, block_at(i));
     let g = select(vec4f(), grads[i], vec4u(0u, 1u, 2u, 3u) < vec4u(count));
     sum += dot(g, g);
   }
