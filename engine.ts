@@ -21,25 +21,9 @@ export { type Backward, needsGrad, record, refuseGrad } from "./src/tensor/tape.
 export { defineKernel, type KernelSource } from "./src/gpu/kernel.ts";
 
 // Operations
-export {
-  add,
-  affine,
-  div,
-  equal,
-  exp,
-  expand,
-  fill,
-  full,
-  gelu,
-  log,
-  mul,
-  neg,
-  relu,
-  scale,
-  sqrt,
-  sub,
-  tanh,
-} from "./src/ops/pointwise.ts";
+export { add, div, equal, expand, mul, sub } from "./src/ops/arithmetic.ts";
+export { fill, full } from "./src/ops/fill.ts";
+export { affine, exp, gelu, log, neg, relu, scale, sqrt, tanh } from "./src/ops/pointwise.ts";
 export { cast } from "./src/ops/cast.ts";
 export type { Float } from "./src/ops/check.ts";
 export { max, mean, type ReduceOptions, sum } from "./src/ops/reduce.ts";

@@ -11,7 +11,7 @@ import { Parameters } from "../src/nn/parameters.ts";
 import { backward } from "../src/ops/backward.ts";
 import { layerNorm } from "../src/ops/layer_norm.ts";
 import { matmul } from "../src/ops/matmul.ts";
-import { full } from "../src/ops/pointwise.ts";
+import { full } from "../src/ops/fill.ts";
 import { softmax } from "../src/ops/softmax.ts";
 import { selfTest } from "../src/ops/self_test.ts";
 import { scope } from "../src/tensor/scope.ts";

@@ -5,7 +5,7 @@ import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts"
 import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
-import { full } from "../../src/ops/pointwise.ts";
+import { full } from "../../src/ops/fill.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { LossScale } from "../../src/optim/loss_scale.ts";
 import { RandomKeys } from "../../src/tensor/random.ts";

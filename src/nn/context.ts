@@ -1,7 +1,7 @@
 /** What a forward pass needs beside its input. */
 import type { Float } from "../ops/check.ts";
 import { dropout } from "../ops/dropout.ts";
-import { add } from "../ops/pointwise.ts";
+import { add } from "../ops/arithmetic.ts";
 import type { RandomKeys } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

@@ -2,7 +2,7 @@
 import type { Gpu } from "../gpu/gpu.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { fill } from "../ops/pointwise.ts";
+import { fill } from "../ops/fill.ts";
 import {
   ALIGNMENT,
   disposeMemory,

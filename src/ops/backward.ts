@@ -2,7 +2,8 @@
 import { backwardFrom } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
-import { accumulate, copy, full } from "./pointwise.ts";
+import { accumulate } from "./arithmetic.ts";
+import { copy, full } from "./fill.ts";
 
 /**
  * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the

@@ -4,7 +4,7 @@ import { SOFTWARE_LANES } from "../gpu/adapter.ts";
 import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { copy } from "./pointwise.ts";
+import { copy } from "./fill.ts";
 import multiplyAdd from "../../wgsl/ceilings/multiply_add.wgsl" with { type: "text" };
 
 const kernel = defineKernel("ceiling_multiply_add", [multiplyAdd]);

@@ -5,7 +5,7 @@ import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
-import { add } from "./pointwise.ts";
+import { add } from "./arithmetic.ts";
 import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };

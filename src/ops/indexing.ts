@@ -8,7 +8,7 @@ import { cellConstants, cellOf, mustBeWords } from "./cells.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
-import { full } from "./pointwise.ts";
+import { full } from "./fill.ts";
 import { rowWindows } from "./binding_ranges.ts";
 import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
 import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };

@@ -4,7 +4,7 @@ import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf, mustBe } from "./check.ts";
 import { MAX_ITERATIONS } from "./plan.ts";
-import { full } from "./pointwise.ts";
+import { full } from "./fill.ts";
 import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
 import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
 

@@ -5,7 +5,8 @@ import { Tensor } from "../tensor/tensor.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { gemm } from "./gemm.ts";
-import { full, gelu, geluGrad, reluGrad } from "./pointwise.ts";
+import { full } from "./fill.ts";
+import { gelu, geluGrad, reluGrad } from "./pointwise.ts";
 import { sumTo, viewAs } from "./reduction.ts";
 
 export interface MatmulOptions {

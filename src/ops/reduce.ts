@@ -3,7 +3,8 @@ import { axisOf, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
-import { div, equal, expand, mul, scale } from "./pointwise.ts";
+import { div, equal, expand, mul } from "./arithmetic.ts";
+import { scale } from "./pointwise.ts";
 import { maxKernel, reduceAxes, sumKernel } from "./reduction.ts";
 
 export interface ReduceOptions {

@@ -4,7 +4,7 @@ import type { Gpu } from "../gpu/gpu.ts";
 import { readArrays, windowsOf } from "../nn/flat_arrays.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { fill } from "../ops/pointwise.ts";
+import { fill } from "../ops/fill.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -1,7 +1,7 @@
 /** Dynamic loss scaling: keeps gradients within the range of f16, and skips the steps where that fails. */
 import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { fill } from "../ops/pointwise.ts";
+import { fill } from "../ops/fill.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Window } from "./binding_ranges.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };

@@ -8,7 +8,7 @@ import type { Context } from "../nn/context.ts";
 import { isFrozen } from "../nn/freezing.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { backward } from "../ops/backward.ts";
-import { full } from "../ops/pointwise.ts";
+import { full } from "../ops/fill.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import { RandomKeys } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";

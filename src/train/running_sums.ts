@@ -1,7 +1,7 @@
 /** Sums over an epoch, gathered on the device and read now and then. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { tally } from "../ops/running_sums.ts";
-import { fill } from "../ops/pointwise.ts";
+import { fill } from "../ops/fill.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Named running sums in one device array; whole numbers are exact up to 2^24. */

@@ -4,7 +4,7 @@ import type { Losses } from "../models/methods/methods.ts";
 import { pairsOf } from "../models/losses/contrastive.ts";
 import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import { countEqual } from "../ops/contrast.ts";
-import { full } from "../ops/pointwise.ts";
+import { full } from "../ops/fill.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { nameOfPair, pairShares } from "../metrics/metrics.ts";
 import type { EpochRecord } from "../runs/records.ts";

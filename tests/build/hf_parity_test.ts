@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { HostInput } from "../../src/models/encoders/encoder.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
-import { mul } from "../../src/ops/pointwise.ts";
+import { mul } from "../../src/ops/arithmetic.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";

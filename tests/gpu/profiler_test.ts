@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { cast } from "../../src/ops/cast.ts";
 import { matmul } from "../../src/ops/matmul.ts";
-import { full } from "../../src/ops/pointwise.ts";
+import { full } from "../../src/ops/fill.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { measureCeilings } from "../../src/ops/ceilings.ts";
 import { scope } from "../../src/tensor/scope.ts";

@@ -4,7 +4,7 @@ import type { ByModality, ContrastOptions } from "../../src/models/losses/contra
 import { computeLosses, type Method, METHODS, SINGLE } from "../../src/models/methods/methods.ts";
 import { methodOf } from "../../src/models/multimodal_classifier.ts";
 import { backward } from "../../src/ops/backward.ts";
-import { full } from "../../src/ops/pointwise.ts";
+import { full } from "../../src/ops/fill.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { microBatchWeight } from "../../src/train/gradient_step.ts";

@@ -4,7 +4,7 @@ import { Bert, bertConfig, robertaConfig, robertaPositions } from "../../src/mod
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
-import { mul } from "../../src/ops/pointwise.ts";
+import { mul } from "../../src/ops/arithmetic.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { slice } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";

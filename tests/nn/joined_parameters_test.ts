@@ -6,7 +6,7 @@ import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { cast } from "../../src/ops/cast.ts";
 import { linear } from "../../src/ops/matmul.ts";
-import { add, mul } from "../../src/ops/pointwise.ts";
+import { add, mul } from "../../src/ops/arithmetic.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { concat } from "../../src/ops/shape.ts";
 import { keep, scope } from "../../src/tensor/scope.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { dropout } from "../../src/ops/dropout.ts";
-import { full } from "../../src/ops/pointwise.ts";
+import { full } from "../../src/ops/fill.ts";
 import { type RandomKey, RandomKeys } from "../../src/tensor/random.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";

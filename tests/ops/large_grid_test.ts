@@ -7,7 +7,7 @@ import { backward } from "../../src/ops/backward.ts";
 import { patchify } from "../../src/ops/image.ts";
 import { gatherRows, selectRows } from "../../src/ops/indexing.ts";
 import { indices } from "../../src/ops/indices.ts";
-import { full } from "../../src/ops/pointwise.ts";
+import { full } from "../../src/ops/fill.ts";
 import { concat, slice, transpose } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";

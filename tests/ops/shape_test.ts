@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { backward } from "../../src/ops/backward.ts";
-import { add } from "../../src/ops/pointwise.ts";
+import { add } from "../../src/ops/arithmetic.ts";
 import { concat, detach, permute, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";

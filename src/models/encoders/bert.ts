@@ -7,7 +7,7 @@ import type { ModulePath } from "../../nn/parameters.ts";
 import { BERT_STYLE, type TransformerConfig, TransformerEncoder } from "../../nn/transformer.ts";
 import { cast } from "../../ops/cast.ts";
 import { indices } from "../../ops/indices.ts";
-import { add } from "../../ops/pointwise.ts";
+import { add } from "../../ops/arithmetic.ts";
 import { scope } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { checkHeads, readConfig } from "./fields.ts";

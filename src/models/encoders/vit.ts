@@ -15,7 +15,7 @@ import {
 import { type ImageNormalisation, patchify } from "../../ops/image.ts";
 import { cast } from "../../ops/cast.ts";
 import { linear } from "../../ops/matmul.ts";
-import { add, expand } from "../../ops/pointwise.ts";
+import { add, expand } from "../../ops/arithmetic.ts";
 import { concat } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { showShape } from "../../tensor/shape.ts";

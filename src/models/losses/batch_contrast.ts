@@ -1,7 +1,8 @@
 /** The contrasts that UniS-MMC is compared with: a sample's representation against those of the whole batch. */
 import { sameLabel } from "../../ops/contrast.ts";
 import { matmul } from "../../ops/matmul.ts";
-import { add, affine, div, mul, scale, sub } from "../../ops/pointwise.ts";
+import { add, div, mul, sub } from "../../ops/arithmetic.ts";
+import { affine, scale } from "../../ops/pointwise.ts";
 import { mean, sum } from "../../ops/reduce.ts";
 import { transpose } from "../../ops/shape.ts";
 import { logsumexp } from "../../ops/softmax.ts";

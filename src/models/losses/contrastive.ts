@@ -3,7 +3,7 @@ import { countKinds, isKind, PairKind, pairKinds, unimodalContrast } from "../..
 import { selectRows } from "../../ops/indexing.ts";
 import { matmul } from "../../ops/matmul.ts";
 import { cosineSimilarity, l2Normalize } from "../../ops/normalize.ts";
-import { add } from "../../ops/pointwise.ts";
+import { add } from "../../ops/arithmetic.ts";
 import { detach, reshape, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

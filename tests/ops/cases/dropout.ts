@@ -1,5 +1,5 @@
 import { dropout } from "../../../src/ops/dropout.ts";
-import { add } from "../../../src/ops/pointwise.ts";
+import { add } from "../../../src/ops/arithmetic.ts";
 import { RandomKeys } from "../../../src/tensor/random.ts";
 import { product, Value } from "../oracle.ts";
 import { keepMask } from "../philox.ts";

@@ -1,8 +1,11 @@
-import * as ops from "../../../src/ops/pointwise.ts";
+import * as arithmetic from "../../../src/ops/arithmetic.ts";
+import * as pointwise from "../../../src/ops/pointwise.ts";
 import { normalCdf, Value } from "../oracle.ts";
 import { cast } from "../../../src/ops/cast.ts";
 import { type Case, type Exception, type Input, withHalves } from "../table.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
+
+const ops = { ...arithmetic, ...pointwise };
 
 interface Unary {
   readonly op: (x: Tensor) => Tensor;

@@ -1,0 +1,56 @@
+/** Tensors of one value, and copies. */
+import { defineKernel } from "../gpu/kernel.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { type DType, Tensor } from "../tensor/tensor.ts";
+import { windows } from "./binding_ranges.ts";
+import type { Float } from "./check.ts";
+import fill_ from "../../wgsl/pointwise/fill.wgsl" with { type: "text" };
+import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+
+const fillKernel = defineKernel("fill", [fill_, grid]);
+
+/** A tensor of one value. */
+export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32" = "f32"): Tensor {
+  const tensor = Tensor.empty(gpu, shape, dtype);
+  fill(tensor, value);
+  return tensor;
+}
+
+/** Overwrites every element in place, however many: for buffers that outlive a step, such as gradients. */
+export function fill(tensor: Tensor, value: number): void {
+  const word = wordOf(tensor.dtype, value);
+  for (const y of windows(tensor)) {
+    const vectors = Math.ceil(y.bytes / 16);
+    tensor.gpu.dispatch({
+      kernel: fillKernel,
+      entry: "fill",
+      buffers: { y },
+      params: { vectors, word },
+      invocations: vectors,
+    });
+  }
+}
+
+/** The word that a value fills, alone or as two halves. */
+function wordOf(dtype: DType, value: number): number {
+  if (dtype === "f32") return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  return dtype === "f16" ? new Uint32Array(Float16Array.of(value, value).buffer)[0]! : value;
+}
+
+/** The same values, however many, in memory of their own, outside the tape. */
+export function copy(from: Tensor): Tensor {
+  const to = Tensor.empty(from.gpu, from.shape, from.dtype);
+  const targets = windows(to);
+  for (const [i, x] of windows(from).entries()) {
+    const vectors = Math.ceil(x.bytes / 16);
+    from.gpu.dispatch({
+      kernel: fillKernel,
+      entry: "copy",
+      buffers: { x, y: targets[i]! },
+      params: { vectors },
+      invocations: vectors,
+    });
+  }
+  return to;
+}
