@@ -18,16 +18,17 @@ import { noGrad } from "../src/tensor/tape.ts";
 import { scope } from "../src/tensor/scope.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
 import { buildModel } from "../src/build/build_model.ts";
-import { loadRunData } from "../src/build/load_dataset.ts";
-import { RunFolder } from "../src/runs/run_folder.ts";
+import { OpenRun } from "../src/app/open_run.ts";
 import { pythonWith, runProgram } from "./python.ts";
 
 const SAMPLES = 24;
 
 /** Inputs, last hidden states and logits of the first test samples, as check_export.py wants them, and their texts. */
-async function computeExpected(run: RunFolder) {
+async function computeExpected(path: string) {
   const gpu = await Gpu.open();
-  const data = await loadRunData(run, console.warn);
+  const opened = await OpenRun.open(path);
+  const { run } = opened;
+  const { dataset: data } = await opened.openData("test", console.warn);
   const parameters = new Parameters();
   const model = buildModel(parameters.root, run.config, data);
   parameters.allocate(gpu, 0, () => true);
@@ -83,8 +84,8 @@ try {
   const [exported, expected, list] = ["exported", "expected.safetensors", "texts.json"].map((name) =>
     join(folder, name)
   ) as [string, string, string];
-  await exportRun(path, exported, console.warn);
-  const { tensors, texts } = await computeExpected(RunFolder.open(path));
+  await exportRun(path, exported);
+  const { tensors, texts } = await computeExpected(path);
   writeSafetensors(expected, tensors);
   await Deno.writeTextFile(list, JSON.stringify(texts));
   const python = await pythonWith(join(folder, "environment"));

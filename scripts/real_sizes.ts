@@ -20,7 +20,7 @@ import { Parameters } from "../src/nn/parameters.ts";
 import { ConsoleObserver } from "../src/report/console.ts";
 import { DownloadBar } from "../src/report/download_bar.ts";
 import { formatBytes } from "../src/report/units.ts";
-import { loadData } from "../src/build/load_dataset.ts";
+import { fitData } from "../src/build/load_dataset.ts";
 import { withSettings } from "../src/config/run_config.ts";
 import { Learner } from "../src/train/learner.ts";
 import { choosePretrained } from "../src/build/pretrained.ts";
@@ -95,7 +95,7 @@ try {
   const encoders = await writeEncoders(gpu, folder);
   console.log(`Written     peak memory of the process so far ${formatBytes(peakMemory())}`);
   const { config, folders } = await choosePretrained(preset, encoders, new DownloadBar(note));
-  const data = await loadData(config, (modality) => folders.get(modality)!, note);
+  const { dataset: data } = await fitData(config, (modality) => folders.get(modality)!, note);
   const start = performance.now();
   const learner = new Learner(gpu, config, data);
   await loadPretrained(learner, folders, note);

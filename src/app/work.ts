@@ -7,7 +7,7 @@ import type { DeviceKind } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import type { DownloadProgress } from "../io/hub.ts";
 import { UserError } from "../base/user_error.ts";
-import { loadData } from "../build/load_dataset.ts";
+import { fitData } from "../build/load_dataset.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
 import { predictionsCsv } from "../train/evaluation.ts";
@@ -18,9 +18,11 @@ import { type Chosen, findPretrained, keepEncoderFiles } from "../build/pretrain
 import { loadPretrained } from "../train/load_pretrained.ts";
 import type { Evaluation, Observer } from "../runs/records.ts";
 import { RunFolder, type Session } from "../runs/run_folder.ts";
-import { readSkipped, writeSkipped } from "../runs/skipped.ts";
+import { writePreprocessing } from "../runs/preprocessing.ts";
+import { writeSkipped } from "../runs/skipped.ts";
 import { evaluateBest, train } from "../train/trainer.ts";
 import { openDevice } from "./open_device.ts";
+import { OpenRun } from "./open_run.ts";
 import type { StartUp } from "./start_up.ts";
 
 /** A run that is to be made. */
@@ -37,6 +39,8 @@ export interface WorkOptions {
   readonly startUp?: StartUp;
   /** Where a new run shall be trained without the faults of its data. */
   readonly findFaults?: (config: RunConfig, note: (message: string) => void) => Promise<readonly Fault[]>;
+  /** True: a run that is resumed goes on with data that changed since it began, which it then owns. */
+  readonly acceptChangedData?: boolean;
   /** What a run is to see of its data; all of it if not given. */
   readonly limit?: (data: Dataset) => Dataset;
 }
@@ -102,15 +106,18 @@ export class Work implements Disposable {
     const gpu = device instanceof Gpu ? device : await openDevice(device, note);
     if (gpu !== device) held.defer(() => gpu.destroy());
     startUp?.lap("device");
-    const filesOf = (modality: string) => chosen?.folders.get(modality) ?? resumed!.encoderFolder(modality);
     const bad = resumed === undefined ? await findFaults?.(config, note) : undefined;
-    const skipped = resumed !== undefined ? readSkipped(resumed) : faultyRows(bad ?? []);
-    const all = await loadData(config, filesOf, note, skipped);
+    const fitted = chosen &&
+      await fitData(config, (modality) => chosen.folders.get(modality)!, note, faultyRows(bad ?? []));
+    const opened = resumed &&
+      await (await OpenRun.of(resumed)).openForTraining(options.acceptChangedData ?? false, note);
+    const all = (fitted ?? opened)!.dataset;
     held.defer(() => all.close?.());
     const data = limit(all);
     startUp?.lap("data");
     const learner = new Learner(gpu, config, data);
     held.defer(() => learner.dispose());
+    learner.mustBeTrainable(data);
     // A run that was cut before it saved anything begins anew, from the pretrained weights where it has some.
     const isNew = resumed?.checkpoints.lastState() === undefined;
     const folders = chosen?.folders ??
@@ -118,6 +125,7 @@ export class Work implements Disposable {
     await loadPretrained(learner, folders, note);
     const run = resumed ?? RunFolder.create(chosen!.out, learner.config);
     if (chosen) keepEncoderFiles(run, chosen.folders);
+    writePreprocessing(run, await fitted?.keep() ?? opened!.kept);
     if (bad !== undefined) {
       writeSkipped(run, bad);
       note(`Skipped     ${bad.length} samples or rows, listed in ${join(run.path, "skipped.csv")}`);

@@ -11,8 +11,11 @@ import type { RunConfig } from "../config/run_config.ts";
 import type { EncoderConfig } from "../config/encoder_config.ts";
 import { nearest } from "../base/nearest.ts";
 
+/** What a model must know of the data it is for. */
+export type ModelData = Pick<Dataset, "name" | "classes" | "modalities">;
+
 /** Declares the model below `at`. Throws a UserError where the configuration does not fit the data. */
-export function buildModel(at: ModulePath, config: RunConfig, data: Dataset): MultimodalClassifier {
+export function buildModel(at: ModulePath, config: RunConfig, data: ModelData): MultimodalClassifier {
   const { encoders, head, contrast_weight, contrast_temperature, semi_positive, negative, symmetric } =
     config.model;
   const { semantics } = config;
@@ -51,7 +54,7 @@ function mustBeModalities(
   key: string,
   given: readonly string[],
   names: readonly string[],
-  data: Dataset,
+  data: ModelData,
 ): void {
   for (const name of given) {
     if (names.includes(name)) continue;

@@ -1,7 +1,7 @@
 /** Writes encoders as `transformers` loads them. */
 import { join } from "node:path";
 import type { ImageNormalisation } from "../ops/image.ts";
-import { reason } from "../io/file_bytes.ts";
+import { makeFolder } from "../io/files.ts";
 import type { EncoderConfig, ModelType } from "./hf_config.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
@@ -66,15 +66,6 @@ export function preprocessorConfig(side: number, { mean, std }: ImageNormalisati
     image_mean: mean,
     image_std: std,
   };
-}
-
-/** Makes a folder, and those around it. Throws a UserError where that is not possible. */
-export function makeFolder(path: string): void {
-  try {
-    Deno.mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw new UserError(`Cannot make ${path}: ${reason(error)}`);
-  }
 }
 
 function readTensors(weights: TensorFile, prefix: string): Record<string, TensorToStore> {

@@ -1,4 +1,5 @@
 /** What the data set of a configuration lists. */
+import { indexEmoji } from "../data/emoji/emoji.ts";
 import type { SampleIndex } from "../data/index/sample_index.ts";
 import { indexFeatures } from "../data/readers/features.ts";
 import { indexFood101 } from "../data/readers/food101.ts";
@@ -10,14 +11,31 @@ import { type DataConfig, type InputsConfig, tableModalities } from "../config/d
 /** A data set of files, which may have faults. */
 export type IndexedConfig = Exclude<DataConfig, { readonly name: "emoji" }>;
 
+export interface IndexOptions {
+  /** Classes that are known already and keep their order, where the data set names none itself. */
+  readonly knownClasses?: readonly string[];
+  /** Told what is worth knowing but no error. */
+  note?(message: string): void;
+}
+
+/** As `indexFiles`, for any data set. */
+export async function indexSamples(
+  { data, model }: Pick<RunConfig, "data" | "model">,
+  options: IndexOptions = {},
+): Promise<SampleIndex> {
+  if (data.name !== "emoji") return indexFiles(data, model, options);
+  return await indexEmoji({ labels: data.labels, ...(options.note && { note: options.note }) });
+}
+
 /** Reads the lists of a data set, opening no image. Throws a UserError where they cannot be read at all. */
-export function indexSamples(data: IndexedConfig, model: RunConfig["model"]): SampleIndex {
+export function indexFiles(
+  data: IndexedConfig,
+  model: RunConfig["model"],
+  { knownClasses = [] }: IndexOptions = {},
+): SampleIndex {
   if (data.name === "features") {
-    return indexFeatures({
-      root: data.root,
-      validationShare: data.validation_share,
-      splitSeed: data.split_seed,
-    });
+    const { root, validation_share: validationShare, split_seed: splitSeed } = data;
+    return indexFeatures({ root, validationShare, splitSeed, knownClasses });
   }
   const maxWords = wordsFor(data);
   if (data.name === "food101") {
@@ -36,6 +54,7 @@ export function indexSamples(data: IndexedConfig, model: RunConfig["model"]): Sa
     split: data.split,
     id: data.id,
     classes: data.classes,
+    knownClasses,
     validationShare: data.validation_share,
     testShare: data.test_share,
     splitSeed: data.split_seed,

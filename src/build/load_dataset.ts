@@ -1,76 +1,173 @@
-/** Loads the data set of a configuration. */
+/** Loads the data set of a configuration: fits a new run to it, or opens it for a run that was fitted before. */
+import { UserError } from "../base/user_error.ts";
+import { hasInputs, type InputsConfig } from "../config/data_config.ts";
+import { isPretrained, type RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { loadEmoji } from "../data/emoji/emoji.ts";
-import { datasetFrom } from "../data/index/indexed_dataset.ts";
-import { loadTokenizer } from "../data/text/load_tokenizer.ts";
+import { fitPreprocessing } from "../data/fit.ts";
+import { LIGHT_AUGMENTATION } from "../data/images/augmentation.ts";
 import type { ImagePreparation } from "../data/images/prepare_image.ts";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
-import type { TextTokenizer } from "../data/text/tokenizer.ts";
-import { isPretrained, type RunConfig } from "../config/run_config.ts";
-import { hasInputs, type InputsConfig } from "../config/data_config.ts";
-import { indexSamples, maxTokensOf } from "./index_samples.ts";
+import { digestSamples } from "../data/index/digests.ts";
+import { datasetFrom } from "../data/index/indexed_dataset.ts";
+import { reconcile, type Reconciled } from "../data/index/reconcile.ts";
+import {
+  describeFault,
+  drawSplits,
+  type IndexedSample,
+  originKey,
+  type SampleIndex,
+  soundSamples,
+} from "../data/index/sample_index.ts";
+import type { Preprocessing } from "../data/preprocessing.ts";
+import { loadTokenizer } from "../data/text/load_tokenizer.ts";
+import { type KeptData, keptSamples } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { readSkipped } from "../runs/skipped.ts";
+import { indexSamples, maxTokensOf } from "./index_samples.ts";
+
+type Note = (message: string) => void;
+
+/** The data of a run that is to begin. */
+export interface FittedData {
+  readonly dataset: Dataset;
+  readonly preprocessing: Preprocessing;
+  /** What the run must keep of them; reads every image file. */
+  keep(): Promise<KeptData>;
+}
 
 /**
- * Loads the data set of a configuration; `filesOf` names the folder with the tokenizer or preprocessor of a modality's
- * pretrained encoder, `note` is told what is worth knowing, and `skipped` are the samples to leave out, by `originKey`.
+ * Fits a new run to the data of its configuration; `filesOf` names the folder with the tokenizer or preprocessor of a
+ * modality's pretrained encoder, `note` is told what is worth knowing, and `skipped` are the samples to leave out, by
+ * `originKey`.
  */
-export async function loadData(
+export async function fitData(
   config: RunConfig,
   filesOf: (modality: string) => string,
-  note: (message: string) => void,
+  note: Note,
   skipped: ReadonlySet<string> = new Set(),
+): Promise<FittedData> {
+  const index = await indexSamples(config, { note });
+  drawSplits(index);
+  const samples = soundSamples(index, skipped);
+  const files = await pretrainedFiles(config, filesOf);
+  const inputs = () => {
+    if (hasInputs(config.data)) return config.data;
+    throw new TypeError(`The data set ${config.data.name} has neither images nor texts`);
+  };
+  const preprocessing = await fitPreprocessing(index, samples, {
+    image(name) {
+      const { image_size: size, image_mean: mean, image_std: std } = inputs();
+      const preparation = files.preparations.get(name);
+      return { height: size, width: size, mean, std, ...(preparation && { preparation }) };
+    },
+    text(name) {
+      const tokenizer = files.tokenizers.get(name);
+      const longest = [maxTokensOf(inputs()), positionsOf(config, name), tokenizer?.maxTokens ?? Infinity];
+      return { maxTokens: Math.min(...longest), ...(tokenizer && { tokenizer }) };
+    },
+  });
+  return {
+    dataset: await makeDataset(config, index, samples, preprocessing, note),
+    preprocessing,
+    async keep() {
+      const digests = await digestSamples(samples, index.modalities, note);
+      const drawn = [...new Set((index.draws ?? []).map(({ split }) => split))];
+      return { preprocessing, samples: keptSamples(samples, index.classes, digests), drawn };
+    },
+  };
+}
+
+/** The data of a run as they are now. */
+export interface OpenedData extends Reconciled {
+  /** Without samples of classes that the run does not know. */
+  readonly dataset: Dataset;
+  /** What the run would have to keep, to own these data in place of those it knew. */
+  readonly kept: KeptData;
+}
+
+/**
+ * Opens the data of a run with what the run kept: nothing is fitted. Samples stand in the order and the splits the run
+ * knew, new ones after them. What cannot be read any more counts as gone, and `note` is told.
+ */
+export async function openData(run: RunFolder, kept: KeptData, note: Note): Promise<OpenedData> {
+  const { config } = run;
+  const { preprocessing, drawn } = kept;
+  const { classes } = preprocessing;
+  const index = await indexSamples(config, { knownClasses: classes, note });
+  mustHaveModalities(index, preprocessing);
+  const skipped = readSkipped(run);
+  const faults = index.faults.filter((fault) => !skipped.has(originKey(fault)));
+  if (faults.length > 0) {
+    note(
+      `${faults.length} rows of the data set cannot be read any more (first: ${describeFault(faults[0]!)})`,
+    );
+  }
+  const digests = await digestSamples(index.samples, index.modalities, note);
+  const found = reconcile(index, digests, { classes, kept: kept.samples, drawn, skipped });
+  const known = found.samples.filter(({ label }) => label >= 0);
+  return {
+    ...found,
+    dataset: await makeDataset(config, index, known, preprocessing, note),
+    kept: {
+      preprocessing,
+      drawn,
+      samples: keptSamples(
+        known,
+        classes,
+        found.samples.flatMap(({ label }, i) => label < 0 ? [] : [found.digests[i]!]),
+      ),
+    },
+  };
+}
+
+function makeDataset(
+  { data }: RunConfig,
+  { modalities, validatesOnTraining = false }: SampleIndex,
+  samples: readonly IndexedSample[],
+  preprocessing: Preprocessing,
+  note: Note,
 ): Promise<Dataset> {
+  return datasetFrom(samples, modalities, preprocessing, {
+    augmentation: hasInputs(data) ? augmentationOf(data) : LIGHT_AUGMENTATION,
+    wordDropout: hasInputs(data) ? data.word_dropout : 0,
+    unknownWords: hasInputs(data) ? data.unknown_words : 0,
+    validatesOnTraining,
+    note,
+  });
+}
+
+/** Names and widths of features may change as files are edited; all else is said by the configuration of the run. */
+function mustHaveModalities({ name, modalities }: SampleIndex, preprocessing: Preprocessing): void {
+  for (const [i, fitted] of preprocessing.modalities.entries()) {
+    const now = modalities[i];
+    if (now?.name !== fitted.name || now.kind !== fitted.kind) {
+      throw new UserError(
+        `The data set ${name} has no modality "${fitted.name}" of ${fitted.kind} any more, which the run learned from`,
+      );
+    }
+    if (now.kind === "features" && fitted.kind === "features" && now.width !== fitted.columns.length) {
+      throw new UserError(
+        `"${fitted.name}" has ${now.width} features now, the run learned from ${fitted.columns.length}: give it those`,
+      );
+    }
+  }
+  const more = modalities[preprocessing.modalities.length];
+  if (more) {
+    throw new UserError(`The data set ${name} has a modality "${more.name}" that the run did not learn from`);
+  }
+}
+
+/** What came with pretrained encoders, by modality. */
+async function pretrainedFiles(config: RunConfig, filesOf: (modality: string) => string) {
   const { data, model } = config;
   const preparations = new Map<string, ImagePreparation>();
-  const tokenizers = new Map<string, TextTokenizer>();
+  const tokenizers = new Map<string, Awaited<ReturnType<typeof loadTokenizer>>>();
   for (const [name, { model_type }] of Object.entries(model.encoders)) {
     if (!isPretrained(config, name) || !hasInputs(data)) continue;
     if (model_type === "vit") preparations.set(name, await preparationFor(data.image_size, filesOf(name)));
     else tokenizers.set(name, await loadTokenizer(filesOf(name)));
   }
-  if (data.name === "emoji") {
-    const [preparation, tokenizer] = [preparations.get("image"), tokenizers.get("text")];
-    return loadEmoji({
-      labels: data.labels,
-      imageSize: data.image_size,
-      normalisation: { mean: data.image_mean, std: data.image_std },
-      ...(preparation && { preparation }),
-      ...(tokenizer && { tokenizer }),
-      maxTokens: data.max_tokens,
-      augmentation: augmentationOf(data),
-      wordDropout: data.word_dropout,
-      note,
-    });
-  }
-  const inputs = () => {
-    if (hasInputs(data)) return data;
-    throw new TypeError(`The data set ${data.name} has neither images nor texts`);
-  };
-  return datasetFrom(indexSamples(data, model), {
-    image(name) {
-      const { image_size: size, image_mean: mean, image_std: std } = inputs();
-      const preparation = preparations.get(name) ?? resizeTo(size);
-      return { height: size, width: size, mean, std, preparation, augmentation: augmentationOf(inputs()) };
-    },
-    text(name) {
-      const tokenizer = tokenizers.get(name);
-      const longest = Math.min(
-        maxTokensOf(inputs()),
-        positionsOf(config, name),
-        tokenizer?.maxTokens ?? Infinity,
-      );
-      return { ...(tokenizer && { tokenizer }), maxTokens: longest, wordDropout: inputs().word_dropout };
-    },
-    skipped,
-    note,
-  });
-}
-
-/** The data set of a run that exists, without the samples it left out. */
-export function loadRunData(run: RunFolder, note: (message: string) => void): Promise<Dataset> {
-  return loadData(run.config, (modality) => run.encoderFolder(modality), note, readSkipped(run));
+  return { preparations, tokenizers };
 }
 
 function augmentationOf({ flip, shift, scale, brightness, contrast, saturation }: InputsConfig) {
@@ -82,10 +179,6 @@ async function preparationFor(size: number, folder: string): Promise<ImagePrepar
   const { spec, preparation } = await loadPreprocessor(folder);
   if (spec.height === size && spec.width === size) return preparation;
   return { filter: preparation.filter, resize: { height: size, width: size } };
-}
-
-function resizeTo(size: number): ImagePreparation {
-  return { filter: "bilinear", resize: { height: size, width: size } };
 }
 
 /** The longest text that a pretrained encoder has positions for; RoBERTa counts them from the one after padding. */

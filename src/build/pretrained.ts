@@ -8,7 +8,9 @@ import { candidates } from "../io/hub_files.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { hasInputs } from "../config/data_config.ts";
+import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
+import { makeFolder } from "../io/files.ts";
 
 /** What a pretrained encoder reads. */
 export type Reads = "image" | "text";
@@ -150,11 +152,13 @@ export async function findPretrained(
   return folders;
 }
 
-/** Copies the small files of encoders into the folder of a run, which then needs those of the model no more. */
+/**
+ * Copies the small files of encoders into the preprocessing of a run, which then needs those of the model no more.
+ */
 export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, string>): void {
   for (const [modality, folder] of folders) {
-    const target = run.encoderFolder(modality);
-    Deno.mkdirSync(target, { recursive: true });
+    const target = modalityFolder(run, modality);
+    makeFolder(target);
     for (const name of candidates(["tokenizer", "preprocessor"])) {
       try {
         Deno.copyFileSync(join(folder, name), join(target, name));

@@ -1,11 +1,11 @@
 /** The command `unis data verify`: prints how many samples each class has, and all that is wrong with a data set. */
-import type { Fault } from "../data/index/sample_index.ts";
+import { drawSplits, type Fault } from "../data/index/sample_index.ts";
 import { isSound, type Verification, verificationLines, verifyIndex } from "../data/index/verify.ts";
 import { UserError } from "../base/user_error.ts";
 import { formatTable } from "../report/table.ts";
 import { formatCount } from "../report/units.ts";
 import { type RunConfig, withSettings } from "../config/run_config.ts";
-import { indexSamples } from "../build/index_samples.ts";
+import { indexFiles } from "../build/index_samples.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
 import { CheckFailed } from "../app/errors.ts";
 
@@ -48,7 +48,9 @@ function verification(
     throw new UserError("The emoji come with the program: there is nothing to verify");
   }
   let printed = performance.now();
-  return verifyIndex(indexSamples(data, model), {
+  const index = indexFiles(data, model);
+  drawSplits(index);
+  return verifyIndex(index, {
     compare,
     progress(done, total) {
       if (performance.now() - printed < PROGRESS_INTERVAL) return;

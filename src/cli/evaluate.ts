@@ -1,36 +1,46 @@
 /** `unis evaluate` */
-import type { Split } from "../data/batch.ts";
-import type { DeviceKind } from "../gpu/adapter.ts";
-import { evaluationLines } from "../report/console.ts";
-import { loadRunData } from "../build/load_dataset.ts";
-import { Interrupted } from "../base/interrupt.ts";
-import { Learner } from "../train/learner.ts";
-import { withPossiblePrecision } from "../train/precision.ts";
-import { RunFolder } from "../runs/run_folder.ts";
-import { evaluateBest } from "../train/trainer.ts";
+import { OpenRun } from "../app/open_run.ts";
 import { openDevice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
+import { Interrupted } from "../base/interrupt.ts";
+import type { Split } from "../data/batch.ts";
+import { describeChanges } from "../data/index/reconcile.ts";
+import type { DeviceKind } from "../gpu/adapter.ts";
+import { evaluationLines } from "../report/console.ts";
+import { digestSplit } from "../runs/preprocessing.ts";
+import { Learner } from "../train/learner.ts";
+import { withPossiblePrecision } from "../train/precision.ts";
+import { evaluateBest } from "../train/trainer.ts";
 
 export interface EvaluateFlags {
   split: Split;
   device: DeviceKind;
 }
 
-/** Prints the measures of a run's best weights on a split. */
+/**
+ * Prints the measures of a run's best weights on a split. Where the split is not the one that the run knew, they are
+ * another evaluation than its own, and written beside it.
+ */
 export async function evaluate(folder: string, { split, device }: EvaluateFlags): Promise<void> {
-  const run = RunFolder.open(folder);
+  const opened = await OpenRun.open(folder);
+  const { run } = opened;
+  using held = new DisposableStack();
   const gpu = await openDevice(device);
-  const data = await loadRunData(run, console.warn);
-  const learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), data);
+  held.defer(() => gpu.destroy());
+  const { dataset, changes, kept } = await opened.openData(split, console.warn);
+  held.defer(() => dataset.close?.());
+  const learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), dataset);
+  held.defer(() => learner.dispose());
   using stop = new Stop(() => {});
   try {
-    const { evaluation } = await evaluateBest({ learner, data, run, signal: stop.signal }, split);
+    const { evaluation } = await evaluateBest({ learner, data: dataset, run, signal: stop.signal }, split);
     console.log([`Adapter ${gpu.name} (${gpu.adapterClass})`, "", ...evaluationLines(evaluation)].join("\n"));
+    const changed = describeChanges(split, changes[split]);
+    if (changed !== undefined) {
+      const name = `${split}-${digestSplit(kept.samples, split)}`;
+      console.log(`\nWritten to ${run.writeOtherEvaluation(name, { ...evaluation, changes: changed })}`);
+    }
   } catch (error) {
     throw error instanceof Interrupted ? new Interrupted("stopped") : error;
-  } finally {
-    data.close?.();
-    learner.dispose();
-    gpu.destroy();
   }
 }

@@ -1,10 +1,8 @@
 /** `unis export` */
 import { join } from "node:path";
-import { type Dataset, SampleDataset } from "../data/dataset.ts";
-import { TextModality } from "../data/modalities.ts";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
-import type { TextTokenizer } from "../data/text/tokenizer.ts";
-import { exportEncoder, exportTensors, makeFolder, preprocessorConfig } from "../build/hf_export.ts";
+import { OpenRun } from "../app/open_run.ts";
+import { exportEncoder, exportTensors, preprocessorConfig } from "../build/hf_export.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import { TOKENIZER_FILES } from "../io/hub_files.ts";
 import { openSafetensors } from "../io/safetensors.ts";
@@ -15,9 +13,8 @@ import { Vit } from "../models/encoders/vit.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { buildModel } from "../build/build_model.ts";
-import { loadRunData } from "../build/load_dataset.ts";
-import { exists } from "../io/files.ts";
-import { RunFolder } from "../runs/run_folder.ts";
+import { exists, makeFolder } from "../io/files.ts";
+import { modalityFolder } from "../runs/preprocessing.ts";
 import { VERSION } from "../base/version.ts";
 
 const PREPROCESSOR = "preprocessor_config.json";
@@ -28,7 +25,7 @@ export interface ExportFlags {
 
 /** Exports a run and says what was written. */
 export async function exportCommand(folder: string, { to }: ExportFlags): Promise<void> {
-  const written = await exportRun(folder, to, (message) => console.warn(message));
+  const written = await exportRun(folder, to);
   for (const path of written) console.log(path);
 }
 
@@ -37,25 +34,16 @@ export async function exportCommand(folder: string, { to }: ExportFlags): Promis
  * preprocessor; heads.safetensors and heads.json. Gives the paths written. Needs no device. Throws a UserError where
  * the run has no weights yet, or there is something at `to`.
  */
-export async function exportRun(
-  folder: string,
-  to: string,
-  note: (message: string) => void = () => {},
-): Promise<string[]> {
-  const run = RunFolder.open(folder);
+export async function exportRun(folder: string, to: string): Promise<string[]> {
+  const opened = await OpenRun.open(folder);
+  const { run, modelData } = opened;
   const { best } = run.checkpoints;
   if (!exists(best)) throw new UserError(`There is no ${best}: the run has not finished an epoch yet`);
   mustBeFree(to);
-  const data = await loadRunData(run, note);
-  return await exportModel(run, data, to);
-}
-
-/** As `exportRun`, for a run on a data set that is loaded. */
-export async function exportModel(run: RunFolder, data: Dataset, to: string): Promise<string[]> {
   const { config } = run;
   using weights = openSafetensors(run.checkpoints.best);
   const parameters = new Parameters();
-  const model = buildModel(parameters.root, config, data);
+  const model = buildModel(parameters.root, config, modelData);
   for (const { name, shape } of parameters) {
     const stored = weights.tensors.get(name)?.shape;
     if (stored !== undefined && sameShape(stored, shape)) continue;
@@ -67,13 +55,12 @@ export async function exportModel(run: RunFolder, data: Dataset, to: string): Pr
   const written: string[] = [];
   for (const [name, encoder] of Object.entries(model.encoders)) {
     const path = join(to, name);
-    const [prefix, kept] = [`${name}.`, run.encoderFolder(name)];
+    const [prefix, kept] = [`${name}.`, modalityFolder(run, name)];
     if (encoder instanceof Vit) {
       const companions = { [PREPROCESSOR]: await preprocessorOf(encoder, kept) };
       exportEncoder(path, { config: encoder.config, weights, prefix, companions });
     } else if (encoder instanceof Bert) {
-      exportEncoder(path, { config: encoder.config, weights, prefix, companions: tokenizerOf(name, data) });
-      // What came with a pretrained encoder says more than we read of it.
+      exportEncoder(path, { config: encoder.config, weights, prefix });
       for (const file of TOKENIZER_FILES) {
         if (exists(join(kept, file))) Deno.copyFileSync(join(kept, file), join(path, file));
       }
@@ -90,9 +77,9 @@ export async function exportModel(run: RunFolder, data: Dataset, to: string): Pr
   exportTensors(heads[0], weights, "heads.");
   writeJsonFile(heads[1], {
     unis: VERSION,
-    data: data.name,
+    data: modelData.name,
     method: config.method,
-    classes: data.classes,
+    classes: modelData.classes,
     // Heads are named by these, and "fusion"; its input is all representations, in this order.
     modalities: model.modalities,
     representation: "last hidden state of the first token",
@@ -112,36 +99,6 @@ async function preprocessorOf({ config, normalisation }: Vit, kept: string): Pro
     if (isCurrent) return readJsonObject(join(kept, PREPROCESSOR));
   }
   return preprocessorConfig(config.image_size, normalisation);
-}
-
-/** The tokenizer of a modality of text. */
-function tokenizerOf(modality: string, data: Dataset): Record<string, object> {
-  const texts = data instanceof SampleDataset
-    ? data.parts.find(({ spec }) => spec.name === modality)
-    : undefined;
-  if (!(texts instanceof TextModality)) return {};
-  return {
-    "tokenizer.json": texts.tokenizer.json,
-    "tokenizer_config.json": tokenizerConfig(texts.tokenizer, texts.spec.maxTokens),
-  };
-}
-
-interface TokenizerJson {
-  readonly added_tokens?: readonly { readonly id: number; readonly content: string }[];
-}
-
-/** What `tokenizer.json` does not say: which token plays which part, and how long a text may be. */
-function tokenizerConfig(tokenizer: TextTokenizer, maxTokens: number): object {
-  const { added_tokens = [] } = tokenizer.json as TokenizerJson;
-  const special = (id: number) => added_tokens.find((token) => token.id === id)?.content;
-  return {
-    tokenizer_class: "PreTrainedTokenizerFast",
-    model_max_length: maxTokens,
-    pad_token: special(tokenizer.padId),
-    unk_token: special(tokenizer.unknownId),
-    cls_token: special(tokenizer.classId),
-    sep_token: special(tokenizer.separatorId),
-  };
 }
 
 function mustBeFree(path: string): void {

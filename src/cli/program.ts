@@ -38,6 +38,7 @@ function program(): Command {
     .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1))
     .option("--out <folder>", "folder of the run (default: runs/<preset>-<method>-<seed>-<time>)")
     .option("--resume <run>", "go on with a run from its last checkpoint")
+    .option("--accept-changed-data", "with --resume: go on although the data changed since the run began")
     .option(
       "--profile [steps]",
       "instead of training, time every kernel over some steps (5 if not said), print the table, write profile.json and end",

@@ -16,7 +16,8 @@ import {
   viewRun,
 } from "../report/html/run_report.ts";
 import { formatBytes } from "../report/units.ts";
-import { loadRunData } from "../build/load_dataset.ts";
+import { OpenRun } from "../app/open_run.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { Learner } from "../train/learner.ts";
@@ -108,11 +109,12 @@ async function withModel(view: RunView, device: LazyDevice, options: LookOptions
     return await reportRun(view, { missing: "the run has not been tested" }, options);
   }
   const { run } = view;
-  let data: Awaited<ReturnType<typeof loadRunData>> | undefined;
+  let data: Dataset | undefined;
   let learner: Learner | undefined;
   try {
     const gpu = await device.open();
-    data = await loadRunData(run, console.warn);
+    const opened = await OpenRun.of(run);
+    data = (await opened.openData("test", console.warn)).dataset;
     learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), data);
     return await reportRun(view, { learner, data }, options);
   } catch (error) {

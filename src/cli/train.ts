@@ -44,6 +44,7 @@ export interface TrainFlags extends ConfigFlags {
   epochs?: number;
   out?: string;
   resume?: string;
+  acceptChangedData?: boolean;
   /** Steps, or true where it is for us to say how many. */
   profile?: number | true;
 }
@@ -75,6 +76,9 @@ const NEGATED = ["semi", "negative"];
 
 /** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */
 export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
+  if (flags.acceptChangedData && flags.resume === undefined) {
+    throw new UserError("--accept-changed-data goes with --resume: a new run takes the data as they are");
+  }
   const resumed = flags.resume === undefined ? undefined : openForResuming(flags.resume, flags.epochs, given);
   const startUp = new StartUp();
   startUp.lap("program");
@@ -93,6 +97,7 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
     downloads,
     startUp,
     ...(flags.skipBad && { findFaults }),
+    ...(flags.acceptChangedData && { acceptChangedData: true }),
   });
   const { run, learner, data } = work;
   using stop = new Stop(note);

@@ -6,7 +6,7 @@ import { nameOfShape, recordShapes } from "../ops/gemm_plan.ts";
 import { type Tuned, tuneShape } from "../tuning/measure_plans.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { formatTable } from "../report/table.ts";
-import { loadData } from "../build/load_dataset.ts";
+import { fitData } from "../build/load_dataset.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { planMemory, settleMicroBatch } from "../train/memory_plan.ts";
@@ -55,7 +55,7 @@ async function stepShapes(
   filesOf: (modality: string) => string,
   note: (message: string) => void,
 ) {
-  const data = await loadData(config, filesOf, note);
+  const { dataset: data } = await fitData(config, filesOf, note);
   try {
     const settled = settleMicroBatch(gpu, config, data);
     return recordShapes(() => void planMemory(gpu, settled, data));

@@ -20,6 +20,8 @@ const inputs = {
   contrast: share,
   saturation: share,
   word_dropout: share.lt(1),
+  /** How often training reads a word as [UNK], where the vocabulary is made from the training texts. */
+  unknown_words: share.lt(1).default(0.1),
 };
 
 /** Of what a data set does not split itself: the same in every run, so that runs of other seeds can be compared. */

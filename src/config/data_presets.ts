@@ -74,6 +74,7 @@ const INPUTS = {
   contrast: 0,
   saturation: 0,
   word_dropout: 0,
+  unknown_words: 0.1,
 };
 
 const TRANSFORMER = {

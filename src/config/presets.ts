@@ -24,6 +24,7 @@ const emoji: EmojiConfig = {
     contrast: 0,
     saturation: 0,
     word_dropout: 0.5,
+    unknown_words: 0.1,
   },
   model: {
     encoders: {

@@ -3,6 +3,7 @@ import { type Augmentation, drawAugmentation } from "./images/augmentation.ts";
 import type { FeatureSpec, ImageSpec, Modality, TextSpec } from "./dataset.ts";
 import type { RgbImage } from "./images/image.ts";
 import type { Random } from "../base/random.ts";
+import { resizeLikePillow } from "./images/pillow_resize.ts";
 import { resampleAll, type Resampling, staysAsItIs } from "./images/resample.ts";
 import type { ResamplePool } from "./workers/resample_pool.ts";
 import { padTexts, type TextTokenizer } from "./text/tokenizer.ts";
@@ -40,10 +41,9 @@ export class ImageModality implements Modality {
     const { height, width } = this.spec;
     // All are asked for before any is waited for: workers decode them side by side.
     const found = await Promise.all(Array.from(samples, async (sample) => await this.#source.image(sample)));
-    const images = found.map((image, row) => ({
-      image,
-      how: this.#resampling(image, samples[row]!, random),
-    }));
+    const images = found.map((image, row) =>
+      random ? { image, how: this.#variation(image, samples[row]!, random) } : this.#unvaried(image)
+    );
     const { pool } = this.#options;
     const isWork = images.some(({ image, how }) => !staysAsItIs(image, how, this.spec));
     const pixels = pool && isWork
@@ -52,9 +52,16 @@ export class ImageModality implements Modality {
     return { kind: "image", pixels, height, width };
   }
 
-  /** What becomes of an image: varied for training, else as a whole. */
-  #resampling({ height, width }: RgbImage, sample: number, random?: (sample: number) => Random): Resampling {
-    if (random === undefined) return { box: { left: 0, top: 0, right: width, bottom: height } };
+  /** Resized as Pillow does to the byte, so that whoever reads the image elsewhere sees what the model saw. */
+  #unvaried(image: RgbImage): { image: RgbImage; how: Resampling } {
+    const { height, width } = this.spec;
+    return {
+      image: resizeLikePillow(image, height, width, "bilinear"),
+      how: { box: { left: 0, top: 0, right: width, bottom: height } },
+    };
+  }
+
+  #variation({ height, width }: RgbImage, sample: number, random: (sample: number) => Random): Resampling {
     const { augmentation, flippable, background } = this.#options;
     return drawAugmentation(augmentation, random(sample), {
       height,
@@ -74,10 +81,13 @@ export interface TextOptions {
   readonly maxTokens: number;
   /** In training, each word is left out with this probability. */
   readonly wordDropout?: number;
+  /**
+   * In training, each word is read as [UNK] with this probability. A vocabulary made from the training texts knows every
+   * piece of them, so that a model would meet [UNK] in evaluation first, not having learned what an unknown word is worth.
+   */
+  readonly unknownWords?: number;
   /** In training, words come in any order: for texts that are sets of keywords. */
   readonly shuffleWords?: boolean;
-  /** Leave out pieces the tokenizer does not know, rather than have the model read [UNK]. */
-  readonly dropUnknown?: boolean;
 }
 
 /** Texts as token ids; a text is tokenized when it is first asked for. */
@@ -86,7 +96,9 @@ export class TextModality implements Modality {
   readonly tokenizer: TextTokenizer;
   #texts: readonly string[];
   #options: TextOptions;
-  #words: (readonly (readonly number[])[] | undefined)[] = [];
+  /** By sample, of what has been asked for: all ids as they are read, and those of each word, for training to vary. */
+  readonly #ids: number[][] = [];
+  readonly #words: number[][][] = [];
 
   constructor(name: string, tokenizer: TextTokenizer, texts: readonly string[], options: TextOptions) {
     const { vocabularySize, padId } = tokenizer;
@@ -102,28 +114,32 @@ export class TextModality implements Modality {
 
   batch(samples: Uint32Array, random?: (sample: number) => Random): TextBatch {
     const texts = Array.from(samples, (sample) => {
-      const words = this.#words[sample] ??= this.#encode(this.#texts[sample]!);
-      const varied = random === undefined ? words : this.#vary(words, random(sample));
-      return this.tokenizer.enclose(varied.flat(), this.spec.maxTokens);
+      const ids = random && this.#isVaried ? this.#vary(sample, random(sample)) : this.#read(sample);
+      return this.tokenizer.enclose(ids, this.spec.maxTokens);
     });
     return padTexts(texts, this.spec.padId, this.spec.maxTokens);
   }
 
-  /** The ids of each word of a text, with the white space before it; of all words together where none is ever varied. */
-  #encode(text: string): number[][] {
-    const { wordDropout = 0, shuffleWords = false, dropUnknown = false } = this.#options;
-    const isKept = (id: number) => !dropUnknown || id !== this.tokenizer.unknownId;
-    const idsOf = (part: string) => this.tokenizer.ids(part).filter(isKept);
-    // What is never varied is kept only as far as it is read.
-    if (wordDropout === 0 && !shuffleWords) return [idsOf(text).slice(0, this.spec.maxTokens)];
-    return (text.match(/\s*\S+/gu) ?? []).map(idsOf);
+  get #isVaried(): boolean {
+    const { wordDropout = 0, unknownWords = 0, shuffleWords = false } = this.#options;
+    return wordDropout > 0 || unknownWords > 0 || shuffleWords;
   }
 
-  #vary(words: readonly (readonly number[])[], random: Random): readonly (readonly number[])[] {
-    const { wordDropout = 0, shuffleWords = false } = this.#options;
+  /** The text as any tokenizer of its kind reads it, as far as the model does. */
+  #read(sample: number): readonly number[] {
+    return this.#ids[sample] ??= this.tokenizer.ids(this.#texts[sample]!).slice(0, this.spec.maxTokens);
+  }
+
+  /** Some of its words, each with the white space before it, perhaps in another order. */
+  #vary(sample: number, random: Random): readonly number[] {
+    const { wordDropout = 0, unknownWords = 0, shuffleWords = false } = this.#options;
+    const words = this.#words[sample] ??= (this.#texts[sample]!.match(/\s*\S+/gu) ?? []).map((word) =>
+      this.tokenizer.ids(word)
+    );
     const kept = words.filter(() => wordDropout === 0 || random.uniform() >= wordDropout);
     if (shuffleWords) random.shuffle(kept);
-    return kept;
+    if (unknownWords === 0) return kept.flat();
+    return kept.flatMap((word) => random.uniform() < unknownWords ? this.tokenizer.unknownId : word);
   }
 }
 

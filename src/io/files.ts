@@ -32,3 +32,12 @@ export function remove(path: string): void {
     // It was never there, or went with its folder.
   }
 }
+
+/** Makes a folder, and those around it. Throws a UserError where that is not possible. */
+export function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new UserError(`Cannot make ${path}: ${reason(error)}`);
+  }
+}

@@ -51,6 +51,12 @@ export interface Evaluation {
   pairs: Record<string, PairShares>;
 }
 
+/** An evaluation of samples that are not those the run was made with. */
+export interface OtherEvaluation extends Evaluation {
+  /** One sentence that says how they differ. */
+  changes: string;
+}
+
 /** What training takes of the device's memory, in bytes. */
 export interface MemoryPlan {
   /** Samples that go through the model at once. */

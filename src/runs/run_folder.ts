@@ -5,10 +5,10 @@ import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { RunCheckpoints } from "./run_checkpoints.ts";
 import { parseConfig, type RunConfig } from "../config/run_config.ts";
-import { exists, readJson } from "../io/files.ts";
+import { exists, makeFolder, readJson } from "../io/files.ts";
 import { readUtf8 } from "../io/text_file.ts";
 import type { Profile } from "./records.ts";
-import type { EpochRecord, Evaluation } from "./records.ts";
+import type { EpochRecord, Evaluation, OtherEvaluation } from "./records.ts";
 import { writeTensorBoard } from "./tensorboard.ts";
 import { VERSION } from "../base/version.ts";
 
@@ -84,11 +84,6 @@ export class RunFolder {
     return new RunFolder(this.path, config);
   }
 
-  /** Where the files of a modality's pretrained encoder are kept. */
-  encoderFolder(modality: string): string {
-    return join(this.path, "encoders", modality);
-  }
-
   appendRecord(record: EpochRecord): void {
     try {
       Deno.writeTextFileSync(join(this.path, "metrics.jsonl"), JSON.stringify(record) + "\n", {
@@ -130,6 +125,15 @@ export class RunFolder {
   writeResults(evaluation: Evaluation, predictions: string): void {
     writeTextFile(join(this.path, "predictions.csv"), predictions);
     writeJsonFile(join(this.path, "test.json"), evaluation);
+  }
+
+  /** Writes an evaluation of other samples than the run's own to `evaluations/<name>.json`; gives the path. */
+  writeOtherEvaluation(name: string, evaluation: OtherEvaluation): string {
+    const folder = join(this.path, "evaluations");
+    makeFolder(folder);
+    const file = join(folder, `${name}.json`);
+    writeJsonFile(file, evaluation);
+    return file;
   }
 
   /** test.json; undefined as long as the run has not been tested. */

@@ -73,21 +73,12 @@ export class Learner {
     mustHavePrecision(gpu, config);
     this.gpu = gpu;
     this.config = settleMicroBatch(gpu, config, data);
-    const { micro_batch } = this.config.training;
-    this.trainingSamples = visitedSamples(data.count("train"), micro_batch, visitOf(config));
-    if (this.trainingSamples === 0) {
-      throw new UserError(
-        `Nothing is left to train on: "semantics.incomplete_dropped" leaves out micro-batches of fewer than ` +
-          `${micro_batch}, and there are ${data.count("train")} training samples`,
-      );
-    }
+    this.trainingSamples = visitedSamples(
+      data.count("train"),
+      this.config.training.micro_batch,
+      visitOf(config),
+    );
     this.#steps = training.epochs * Math.ceil(this.trainingSamples / training.batch);
-    if (optimizer.schedule === "cosine" && optimizer.warmup_steps >= this.#steps) {
-      throw new UserError(
-        `"optimizer.warmup_steps" must be below the ${this.#steps} steps of all epochs where "optimizer.schedule" is ` +
-          `cosine, got ${optimizer.warmup_steps}`,
-      );
-    }
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
@@ -123,6 +114,23 @@ export class Learner {
     });
     this.#measures = new TrainingMetrics(gpu, this.#model);
     this.#standing = gpu.memory.live;
+  }
+
+  /** Throws a UserError where there is nothing to train on, or the schedule does not fit its length. */
+  mustBeTrainable(data: Dataset): void {
+    const { optimizer, training } = this.config;
+    if (this.trainingSamples === 0) {
+      throw new UserError(
+        `Nothing is left to train on: "semantics.incomplete_dropped" leaves out micro-batches of fewer than ` +
+          `${training.micro_batch}, and there are ${data.count("train")} training samples`,
+      );
+    }
+    if (optimizer.schedule === "cosine" && optimizer.warmup_steps >= this.#steps) {
+      throw new UserError(
+        `"optimizer.warmup_steps" must be below the ${this.#steps} steps of all epochs where "optimizer.schedule" is ` +
+          `cosine, got ${optimizer.warmup_steps}`,
+      );
+    }
   }
 
   /** Gives the encoder of a modality the weights of a checkpoint; throws a UserError where they do not fit. */

@@ -8,6 +8,7 @@ import { Learner } from "../../src/train/learner.ts";
 import { choosePretrained, findPretrained, keepEncoderFiles } from "../../src/build/pretrained.ts";
 import { loadPretrained } from "../../src/train/load_pretrained.ts";
 import { PRESETS } from "../../src/config/presets.ts";
+import { modalityFolder } from "../../src/runs/preprocessing.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -44,7 +45,7 @@ Deno.test("pretrained encoders decide architecture, image size and rates, and th
   const run = RunFolder.create(join(folder.path, "run"), config);
   keepEncoderFiles(run, folders);
   assert.deepEqual(
-    Array.from(Deno.readDirSync(run.encoderFolder("text")), ({ name }) => name).sort(),
+    Array.from(Deno.readDirSync(modalityFolder(run, "text")), ({ name }) => name).sort(),
     ["config.json", "tokenizer.json"],
   );
   assert.deepEqual(await findPretrained(config, SILENT), folders);

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { exportModel, exportRun } from "../../src/cli/export.ts";
+import { exportRun } from "../../src/cli/export.ts";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
+import { modalityFolder } from "../../src/runs/preprocessing.ts";
+import { keepData } from "../runs/kept.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "../train/tiny.ts";
 
@@ -20,6 +22,11 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     const run = RunFolder.create(join(folder, "run"), tinyConfig());
     await assert.rejects(
       exportRun(run.path, join(folder, "out")),
+      (e) => refuses(e, /keeps nothing of what it learned from.*unis before 0\.2.*train it anew/),
+    );
+    keepData(run, data);
+    await assert.rejects(
+      exportRun(run.path, join(folder, "out")),
       (e) => refuses(e, /not finished an epoch/),
     );
     const learner = new Learner(await openTestGpu(), run.config, data);
@@ -27,7 +34,7 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     learner.dispose();
     run.checkpoints.saveBest(weights, 7, 0.5);
     const to = join(folder, "new", "out");
-    const written = await exportModel(run, data, to);
+    const written = await exportRun(run.path, to);
     assert.deepEqual(
       written,
       ["image", "text", "heads.safetensors", "heads.json"].map((name) => join(to, name)),
@@ -67,28 +74,34 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     );
     // Files that came with pretrained encoders go with them, but for a preprocessor of another image size.
     const keep = (modality: string, name: string, value: object) => {
-      Deno.mkdirSync(run.encoderFolder(modality), { recursive: true });
-      writeJsonFile(join(run.encoderFolder(modality), name), value);
+      Deno.mkdirSync(modalityFolder(run, modality), { recursive: true });
+      writeJsonFile(join(modalityFolder(run, modality), name), value);
     };
     const given = { size: 8, resample: 3 };
     keep("text", "tokenizer_config.json", { tokenizer_class: "BertTokenizer" });
+    keepData(run, data);
     keep("image", "preprocessor_config.json", given);
-    await exportModel(run, data, join(folder, "kept"));
+    await exportRun(run.path, join(folder, "kept"));
     const read = (path: string) => readJsonObject(join(folder, path));
-    assert.deepEqual(read("kept/text/tokenizer_config.json"), { tokenizer_class: "BertTokenizer" });
+    assert.deepEqual(
+      read("kept/text/tokenizer_config.json"),
+      { tokenizer_class: "BertTokenizer", model_max_length: 8 },
+      "with the longest text that the model was trained to read",
+    );
     assert.ok("model" in read("kept/text/tokenizer.json"));
     assert.deepEqual(read("kept/image/preprocessor_config.json"), given);
     keep("image", "preprocessor_config.json", { ...given, size: 16 });
-    await exportModel(run, data, join(folder, "resized"));
+    await exportRun(run.path, join(folder, "resized"));
     assert.deepEqual(read("resized/image/preprocessor_config.json"), preprocessor);
 
     const wider = RunFolder.create(
       join(folder, "wider"),
       tinyConfig("model.encoders.image.intermediate_size=24"),
     );
+    keepData(wider, data);
     wider.checkpoints.saveBest(weights, 1, 0.5);
     await assert.rejects(
-      exportModel(wider, data, join(folder, "other")),
+      exportRun(wider.path, join(folder, "other")),
       (e) => refuses(e, /intermediate\.dense\.weight is \[16, 8\], not \[24, 8\]/),
     );
   } finally {

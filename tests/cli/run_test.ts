@@ -109,6 +109,7 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
     "environment.json",
     "metrics.jsonl",
     "predictions.csv",
+    "preprocessing",
     "tensorboard",
     "test.json",
   ]);

@@ -5,7 +5,8 @@ import { parseConfig, withSettings } from "../../src/config/run_config.ts";
 import { hasInputs } from "../../src/config/data_config.ts";
 import { maxTokensOf } from "../../src/build/index_samples.ts";
 import { DATA_NAMES, dataPreset, parseDataChoice } from "../../src/config/data_presets.ts";
-import { loadData } from "../../src/build/load_dataset.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { fitData } from "../../src/build/load_dataset.ts";
 import { choosePretrained } from "../../src/build/pretrained.ts";
 import { writeN24News } from "../../scripts/miniatures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
@@ -100,9 +101,9 @@ Deno.test("N24News has the lengths published for each kind of text, unless told,
   Deno.env.set("UNIS_CACHE_DIR", folder.path);
   const body = withSettings(config, ["data.text=body"]);
   const [pretrained, scratch] = [
-    await loadData(body, (name) => folders.get(name)!, () => {}),
-    await loadData(withSettings(preset, ["data.text=body"]), () => "", () => {}),
-  ];
+    await fitData(body, (name) => folders.get(name)!, () => {}),
+    await fitData(withSettings(preset, ["data.text=body"]), () => "", () => {}),
+  ].map(({ dataset }) => dataset) as [Dataset, Dataset];
   const specs = [pretrained, scratch].map((data) => data.modalities.map((spec) => ({ ...spec })));
   const sizes = specs.map(([image, text]) => [
     image!.kind === "image" && image!.height,

@@ -126,7 +126,6 @@ Deno.test("batch() shuffles words in training only, keeping the pieces of each t
   const texts = new TextModality("title", pieces, ["reddish blue what sky"], {
     maxTokens: 9,
     shuffleWords: true,
-    dropUnknown: true,
   });
   const orders = new Set<string>();
   for (let key = 0; key < 100; key++) {
@@ -134,8 +133,26 @@ Deno.test("batch() shuffles words in training only, keeping the pieces of each t
     assert.equal(ids[ids.indexOf(4) + 1], 5);
     orders.add(ids.join());
   }
-  assert.equal(orders.size, 6, "three words that are known");
-  assert.deepEqual([...texts.batch(Uint32Array.of(0)).ids], [2, 4, 5, 6, 7, 3, 0, 0]);
+  assert.equal(orders.size, 24, "four words");
+  assert.deepEqual([...texts.batch(Uint32Array.of(0)).ids], [2, 4, 5, 6, 1, 7, 3, 0]);
+});
+
+Deno.test("batch() reads some words as [UNK], in training only", () => {
+  const text = Array(50).fill("reddish blue").join(" ");
+  const pieces = new TextTokenizer(
+    wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "##dish", "blue"])),
+  );
+  const texts = new TextModality("title", pieces, [text], { maxTokens: 200, unknownWords: 0.2 });
+  const count = (ids: Uint32Array, id: number) => ids.filter((one) => one === id).length;
+  let unknown = 0;
+  for (let key = 0; key < 20; key++) {
+    const { ids } = texts.batch(Uint32Array.of(0), () => new Random(key));
+    assert.equal(count(ids, 4), count(ids, 5), "a word is unknown as a whole");
+    assert.equal(count(ids, 4) + count(ids, 6) + count(ids, 1), 100, "and is one [UNK]");
+    unknown += count(ids, 1);
+  }
+  assert.ok(unknown > 330 && unknown < 470, `${unknown} of 2000 unknown, 400 expected`);
+  assert.equal(count(texts.batch(Uint32Array.of(0)).ids, 1), 0);
 });
 
 Deno.test("batch() refuses to augment another split than training", async () => {

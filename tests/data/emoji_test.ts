@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { prepareImage } from "../../src/data/images/prepare_image.ts";
+import { type ImagePreparation, prepareImage } from "../../src/data/images/prepare_image.ts";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Batch, ImageBatch, Split, TextBatch } from "../../src/data/batch.ts";
 import type { SampleDataset } from "../../src/data/dataset.ts";
 import { familyOf, readCatalogue, splitOfFamily } from "../../src/data/emoji/catalogue.ts";
-import { type EmojiOptions, loadEmoji } from "../../src/data/emoji/emoji.ts";
+import { type EmojiOptions, indexEmoji } from "../../src/data/emoji/emoji.ts";
+import { fitPreprocessing } from "../../src/data/fit.ts";
+import { type Augmentation, LIGHT_AUGMENTATION } from "../../src/data/images/augmentation.ts";
+import { datasetFrom } from "../../src/data/index/indexed_dataset.ts";
 import { stem, stemsOf, textFromKeywords } from "../../src/data/emoji/keywords.ts";
 import { evaluationBatches } from "../../src/data/epoch.ts";
 import { TextModality } from "../../src/data/modalities.ts";
@@ -21,8 +24,29 @@ const forbidden = stemsOf([...Object.values(names.groups), ...Object.values(name
 // The images are decoded once, by whichever test comes first; the rest reads the cache.
 const cacheDirectory = await Deno.makeTempDir({ prefix: "unis-emoji-" });
 Deno.test.afterAll(() => Deno.remove(cacheDirectory, { recursive: true }));
-const load = (options: EmojiOptions = {}) =>
-  loadEmoji({ cacheDirectory, note: (message) => assert.fail(message), ...options });
+interface LoadOptions extends EmojiOptions {
+  imageSize?: number;
+  preparation?: ImagePreparation;
+  augmentation?: Augmentation;
+}
+async function load(options: LoadOptions = {}): Promise<SampleDataset> {
+  const { imageSize: size = 32, preparation, augmentation = LIGHT_AUGMENTATION } = options;
+  const all = { cacheDirectory, note: (message: string) => assert.fail(message), ...options };
+  const index = await indexEmoji(all);
+  const half: [number, number, number] = [0.5, 0.5, 0.5];
+  const preprocessing = await fitPreprocessing(index, index.samples, {
+    ...all,
+    image: () => ({ height: size, width: size, mean: half, std: half, ...(preparation && { preparation }) }),
+    text: () => ({ maxTokens: 32 }),
+  });
+  return await datasetFrom(index.samples, index.modalities, preprocessing, {
+    ...all,
+    augmentation,
+    wordDropout: 0,
+    unknownWords: 0,
+    validatesOnTraining: false,
+  });
+}
 let groups: Promise<SampleDataset> | undefined;
 const loadGroups = () => groups ??= load();
 
@@ -98,7 +122,7 @@ Deno.test("readCatalogue() leaves out components and letters, and mirrors neithe
   for (const [name, may] of Object.entries(expected)) assert.equal(flippable.get(name), may, name);
 });
 
-Deno.test("loadEmoji() holds both drawings of 1906 emoji in 9 classes and fixed splits", async () => {
+Deno.test("the emoji: holds both drawings of 1906 emoji in 9 classes and fixed splits", async () => {
   const data = await loadGroups();
   assert.deepEqual(data.classes, Object.values(names.groups).filter((name) => name !== "component"));
   const digests = SPLITS.map((split) => {
@@ -112,7 +136,7 @@ Deno.test("loadEmoji() holds both drawings of 1906 emoji in 9 classes and fixed 
   ]);
 });
 
-Deno.test("loadEmoji() keeps every family within one split", async () => {
+Deno.test("the emoji: keeps every family within one split", async () => {
   const data = await loadGroups();
   const splitOf = new Map<string, Split>();
   for (const split of SPLITS) {
@@ -124,7 +148,7 @@ Deno.test("loadEmoji() keeps every family within one split", async () => {
   }
 });
 
-Deno.test("loadEmoji() leaves no word in a text that names a group or subgroup", async () => {
+Deno.test("the emoji: leaves no word in a text that names a group or subgroup", async () => {
   const data = await loadGroups();
   let words = 0, empty = 0;
   for (const split of SPLITS) {
@@ -139,7 +163,7 @@ Deno.test("loadEmoji() leaves no word in a text that names a group or subgroup",
   assert.ok(empty > 0 && empty < 200, `${empty} texts are empty`);
 });
 
-Deno.test("loadEmoji() offers the subgroups of at least ten emoji as classes, in the same splits", async () => {
+Deno.test("the emoji: offers the subgroups of at least ten emoji as classes, in the same splits", async () => {
   const [data, all] = [await load({ labels: "subgroup" }), await loadGroups()];
   assert.equal(data.classes.length, 58);
   const counts = data.classes.map(() => 0);
@@ -153,7 +177,7 @@ Deno.test("loadEmoji() offers the subgroups of at least ten emoji as classes, in
   assert.ok(counts.every((count) => count >= 20), "two drawings of ten emoji");
 });
 
-Deno.test("loadEmoji() batches are images and texts of the sizes promised", async () => {
+Deno.test("the emoji: batches are images and texts of the sizes promised", async () => {
   const data = await load();
   const texts = data.parts[1];
   assert.ok(texts instanceof TextModality);
@@ -174,11 +198,11 @@ Deno.test("loadEmoji() batches are images and texts of the sizes promised", asyn
     seen += batch.size;
   }
   assert.equal(seen, 538);
-  assert.equal(unknown, 0, "unseen words are left out");
+  assert.ok(unknown > 0, "unseen words are [UNK]");
   data.close();
 });
 
-Deno.test("loadEmoji() prepares images as a pretrained encoder wants them", async () => {
+Deno.test("the emoji: prepares images as a pretrained encoder wants them", async () => {
   const preparation = { filter: "bicubic", resize: { height: 48, width: 48 } } as const;
   const prepared = await load({ imageSize: 48, preparation });
   const plain = await load({ imageSize: 64 });
@@ -194,7 +218,7 @@ Deno.test("loadEmoji() prepares images as a pretrained encoder wants them", asyn
   prepared.close();
 });
 
-Deno.test("loadEmoji() draws on white and never mirrors a flag", async () => {
+Deno.test("the emoji: draws on white and never mirrors a flag", async () => {
   const still = { flip: 1, shift: 0, scale: 0, brightness: 0, contrast: 0, saturation: 0 };
   const data = await load({ augmentation: still });
   const row = (id: string) => rowsOf(data, "train").find((row) => data.id("train", row) === id)!;
@@ -208,14 +232,17 @@ Deno.test("loadEmoji() draws on white and never mirrors a flag", async () => {
     [255, 255, 255],
     "the corner of a face is transparent",
   );
-  assert.deepEqual(after.subarray(flag, face), before.subarray(flag, face));
+  // What is varied is rounded once, what is not twice, as Pillow does.
+  const isNear = (a: Uint8Array, b: Uint8Array) => a.every((byte, i) => Math.abs(byte - b[i]!) <= 1);
+  assert.ok(isNear(after.subarray(flag, face), before.subarray(flag, face)));
+  assert.ok(!isNear(after.subarray(face), before.subarray(face)), "a face is mirrored");
   const turned = new Uint8Array(32 * 32 * 3);
   for (let y = 0; y < 32; y++) {
     for (let x = 0; x < 32; x++) {
       turned.set(before.subarray(face! + (y * 32 + 31 - x) * 3).subarray(0, 3), (y * 32 + x) * 3);
     }
   }
-  assert.deepEqual(after.subarray(face), turned);
+  assert.ok(isNear(after.subarray(face), turned));
   data.close();
 });
 
@@ -236,7 +263,7 @@ const badImages: [string, Uint8Array | undefined, RegExp][] = [
   ["is cut off", real.subarray(0, real.length >> 1), /1f600\.png is not a readable image/],
 ];
 for (const [name, bytes, message] of badImages) {
-  Deno.test(`loadEmoji() names an image that ${name}`, async () => {
+  Deno.test(`the emoji: names an image that ${name}`, async () => {
     const folder = await Deno.makeTempDir({ prefix: "unis-package-" });
     try {
       const path = join(folder, "img/google/64/1f600.png");
@@ -265,7 +292,7 @@ for (const name of ["emoji-datasource-twitter", "emojibase-data", "bert-tokenize
     assert.match(error.message, new RegExp(`Cannot find ${name}/.*deno install`));
     return true;
   };
-  Deno.test(`loadEmoji() names the package ${name} when it is missing`, async () => {
+  Deno.test(`the emoji: names the package ${name} when it is missing`, async () => {
     await assert.rejects(load({ resolve: withPackage(name, "/nowhere") }), say);
     const notInstalled = (specifier: string) => {
       if (specifier.startsWith(name)) throw new TypeError("not a dependency");

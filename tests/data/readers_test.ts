@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { cleanText, firstWords } from "../../src/data/text/clean_text.ts";
 import { drawStratified } from "../../src/data/index/draw.ts";
-import { scaledByTraining } from "../../src/data/index/indexed_dataset.ts";
-import { describeFault, type SampleIndex, soundSamples } from "../../src/data/index/sample_index.ts";
-import { indexFeatures } from "../../src/data/readers/features.ts";
-import { indexFood101 } from "../../src/data/readers/food101.ts";
+import { fitPreprocessing, scaled } from "../../src/data/fit.ts";
+import {
+  describeFault,
+  drawSplits,
+  type SampleIndex,
+  soundSamples,
+} from "../../src/data/index/sample_index.ts";
+import { indexFeatures as readFeatures } from "../../src/data/readers/features.ts";
+import { indexFood101 as readFood101 } from "../../src/data/readers/food101.ts";
 import { indexN24News } from "../../src/data/readers/n24news.ts";
-import { indexTable, type TableOptions } from "../../src/data/readers/table.ts";
+import { indexTable as readTable, type TableOptions } from "../../src/data/readers/table.ts";
 import { faultyRows } from "../../src/data/index/verify.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
@@ -24,6 +29,15 @@ const TABLE: Omit<TableOptions, "file" | "modalities"> = {
   splitSeed: 1,
   maxWords: 100,
 };
+
+/** With the splits that the reader asks for drawn. */
+function drawn(index: SampleIndex): SampleIndex {
+  drawSplits(index);
+  return index;
+}
+const indexFood101 = (...given: Parameters<typeof readFood101>) => drawn(readFood101(...given));
+const indexFeatures = (...given: Parameters<typeof readFeatures>) => drawn(readFeatures(...given));
+const indexTable = (...given: Parameters<typeof readTable>) => drawn(readTable(...given));
 
 function countsOf({ samples }: SampleIndex): Record<string, number> {
   const counts: Record<string, number> = {};
@@ -73,9 +87,26 @@ Deno.test("drawStratified() keeps the shares of classes, and draws others with a
   assert.throws(() => drawStratified([0, 1, 2, 2], 2, 1), /RangeError: .*a class would be left/);
 });
 
-Deno.test("scaledByTraining() takes the range of the training samples alone", () => {
+Deno.test("features are scaled by the ranges of the training samples alone", async () => {
   const rows = [[0, 5, 7], [2, 5, 9], [4, 6, 8]].map((row) => Float32Array.from(row));
-  assert.deepEqual([...scaledByTraining(rows, [true, true, false], 3)], [0, 0, 0, 1, 0, 1, 2, 0, 0.5]);
+  const samples = rows.map((x, i) => ({
+    file: "x",
+    row: i,
+    id: String(i),
+    label: 0,
+    split: i < 2 ? "train" as const : "test" as const,
+    inputs: { x },
+  }));
+  const index = {
+    name: "x",
+    classes: ["a"],
+    modalities: [{ name: "x", kind: "features" as const, width: 3 }],
+  };
+  const never = () => assert.fail("there are no images and no texts");
+  const { modalities: [fitted] } = await fitPreprocessing(index, samples, { image: never, text: never });
+  assert.ok(fitted?.kind === "features");
+  assert.deepEqual([[...fitted.minimum], [...fitted.maximum]], [[0, 5, 7], [2, 5, 9]]);
+  assert.deepEqual([...scaled(rows, fitted)], [0, 0, 0, 1, 0, 1, 2, 0, 0.5]);
 });
 
 Deno.test("indexFood101() reads both layouts and draws the validation split by its seed", async () => {
@@ -159,10 +190,8 @@ Deno.test("indexFeatures() reads any number of matrices and names what does not 
   ]);
   const all = indexFeatures({ ...options, validationShare: 0 });
   assert.deepEqual(countsOf(all), { train: 10, test: 1 });
-  const sound = soundSamples(all, faultyRows(all.faults));
-  const idsOf = (part: string) => sound.filter(({ split }) => split === part).map(({ id }) => id);
-  assert.deepEqual(idsOf("validation"), idsOf("train"), "the training samples stand in for validation");
-  assert.equal(idsOf("train").length, 10);
+  assert.equal(all.validatesOnTraining, true);
+  assert.equal(soundSamples(all, faultyRows(all.faults)).length, 11);
   write(join(root, "3_te.csv"), matrix(3, 4));
   assert.throws(() => indexFeatures(options), isUserError("3_te.csv has 3 rows", "labels_te.csv has 4"));
   assert.throws(

@@ -118,8 +118,9 @@ Deno.test("schedules: warm-up, then constant, or half a cosine over the steps of
       tinyConfig("training.epochs=6", "optimizer.warmup_steps=2", ...settings),
       data,
     );
+    using _ = { [Symbol.dispose]: () => learner.dispose() };
+    learner.mustBeTrainable(data);
     const rates = [0, 1, 2, 3, 4, 5].map((step) => learner.learningRates(step).heads! / 0.01);
-    learner.dispose();
     return rates.map((rate) => Number(rate.toFixed(6)));
   };
   assert.deepEqual(rates(), [0.5, 1, 1, 1, 1, 1]);

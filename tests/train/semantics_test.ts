@@ -129,7 +129,11 @@ Deno.test("incomplete_dropped refuses to leave nothing", async () => {
   const data = tinyData({ train: 9, validation: 3, test: 3 });
   const dropped = (...settings: string[]) => tinyConfig("semantics.incomplete_dropped=true", ...settings);
   assert.throws(
-    () => new Learner(gpu, dropped("training.micro_batch=16"), data),
+    () => {
+      const learner = new Learner(gpu, dropped("training.micro_batch=16"), data);
+      using _ = { [Symbol.dispose]: () => learner.dispose() };
+      learner.mustBeTrainable(data);
+    },
     /UserError.*incomplete_dropped.*fewer than 16, and there are 9 training samples/,
   );
   await assert.rejects(

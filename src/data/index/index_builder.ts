@@ -1,7 +1,6 @@
 /** Gathers the samples of a data set while its rows are read, and the faults of rows that are no samples. */
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
-import { drawStratified } from "./draw.ts";
 import type { InnerPaths } from "./inner_path.ts";
 import { cleanName } from "./names.ts";
 import type { Fault, FaultKind, IndexedSample, Origin } from "./sample_index.ts";
@@ -53,26 +52,4 @@ export function labelOf(cell: string, numbers: ReadonlyMap<string, number>): num
 /** The numbers of classes by name, in the order of a list. */
 export function numbersOf(classes: readonly string[]): Map<string, number> {
   return new Map(classes.map((name, number) => [name, number]));
-}
-
-/**
- * Puts `count` of the training samples into another split, drawn from every class alike. Throws a UserError that names
- * `key` where there are too few, unless that is because of faults, which then matter more.
- */
-export function holdBack(
-  { samples, faults }: IndexBuilder,
-  split: Split,
-  { count, seed, key }: { readonly count: number; readonly seed: number; readonly key: string },
-): void {
-  const training = samples.filter((sample) => sample.split === "train");
-  if (training.length === 0) return; // that there are none is told of every data set alike
-  let drawn: number[];
-  try {
-    drawn = drawStratified(training.map(({ label }) => label), count, seed);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    if (faults.length > 0) return;
-    throw new UserError(`"${key}" is too much: ${error.message}`);
-  }
-  for (const index of drawn) training[index]!.split = split;
 }

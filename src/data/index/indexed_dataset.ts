@@ -1,34 +1,27 @@
-/** A data set from an index: images from their files, texts as tokens, features scaled. */
+/** A dataset from indexed samples and a preprocessing: images from their files, texts as tokens, features scaled. */
+import { type Modality, SampleDataset } from "../dataset.ts";
+import { scaled } from "../fit.ts";
 import type { Augmentation } from "../images/augmentation.ts";
-import { type ImageSpec, type Modality, SampleDataset } from "../dataset.ts";
 import { ImageFiles } from "../images/image_files.ts";
 import { defaultCacheDirectory } from "../images/image_store.ts";
-import { type IndexedModality, type IndexedSample, type SampleIndex, soundSamples } from "./sample_index.ts";
 import { FeatureModality, ImageModality, TextModality } from "../modalities.ts";
-import type { ImagePreparation } from "../images/prepare_image.ts";
+import {
+  type ImagePreprocessing,
+  type ModalityPreprocessing,
+  type Preprocessing,
+  specOf,
+} from "../preprocessing.ts";
 import { ResamplePool } from "../workers/resample_pool.ts";
-import type { TextTokenizer } from "../text/tokenizer.ts";
-import { compactWordPiece, readBertVocabulary } from "../text/word_piece.ts";
-
-export interface ImageSettings extends Pick<ImageSpec, "height" | "width" | "mean" | "std"> {
-  /** The steps from a file to height and width. */
-  readonly preparation: ImagePreparation;
-  readonly augmentation: Augmentation;
-}
-
-export interface TextSettings {
-  /** That of a pretrained encoder; one made for the training texts if not given. */
-  readonly tokenizer?: TextTokenizer;
-  readonly maxTokens: number;
-  readonly wordDropout: number;
-}
+import type { IndexedModality, IndexedSample } from "./sample_index.ts";
 
 export interface IndexedDatasetOptions {
-  /** By the name of the modality. */
-  image(name: string): ImageSettings;
-  text(name: string): TextSettings;
-  /** Samples to leave out, by `originKey`. */
-  readonly skipped: ReadonlySet<string>;
+  /** How training varies images and texts. */
+  readonly augmentation: Augmentation;
+  readonly wordDropout: number;
+  /** How often a word is read as [UNK] in training, where the vocabulary was made from the training texts. */
+  readonly unknownWords: number;
+  /** True where the training samples stand in for a validation split. */
+  readonly validatesOnTraining: boolean;
   /** Folder for the decoded images; `undefined` for the usual one, `false` keeps them in memory. */
   readonly cacheDirectory?: string | false;
   /** Told what is worth knowing but no error. */
@@ -38,92 +31,67 @@ export interface IndexedDatasetOptions {
 /** Fills what is left beside an image, when training shifts it: the middle of the range. */
 const GREY = 128;
 
-/** The samples of an index, ready to be batched. Throws a UserError where some are faulty and not skipped. */
+/** The samples, with labels that count the classes of `preprocessing`, ready to be batched. */
 export async function datasetFrom(
-  index: SampleIndex,
+  samples: readonly IndexedSample[],
+  modalities: readonly IndexedModality[],
+  preprocessing: Preprocessing,
   options: IndexedDatasetOptions,
 ): Promise<SampleDataset> {
-  const samples = soundSamples(index, options.skipped);
+  const { dataset: name, classes } = preprocessing;
+  const training = samples.filter(({ split }) => split === "train");
+  const all = options.validatesOnTraining
+    ? [...samples, ...training.map((sample) => ({ ...sample, split: "validation" as const }))]
+    : samples;
   const parts: Modality[] = [];
-  for (const modality of index.modalities) {
-    parts.push(await partOf(modality, index.name, samples, options));
+  for (const [i, modality] of modalities.entries()) {
+    parts.push(await partOf(modality, preprocessing.modalities[i]!, name, all, options));
   }
-  const { name, classes } = index;
-  return new SampleDataset({ name, classes, samples, parts });
+  return new SampleDataset({ name, classes, samples: all, parts });
 }
 
-function partOf(
+async function partOf(
   modality: IndexedModality,
-  set: string,
+  fitted: ModalityPreprocessing,
+  dataset: string,
   samples: readonly IndexedSample[],
   options: IndexedDatasetOptions,
-): Modality | Promise<Modality> {
-  const { name, kind } = modality;
-  if (kind === "features") {
+): Promise<Modality> {
+  const { name } = modality;
+  if (modality.kind === "features" && fitted.kind === "features") {
     const rows = samples.map(({ inputs }) => inputs[name] as Float32Array);
-    const isTraining = samples.map(({ split }) => split === "train");
-    return new FeatureModality(name, scaledByTraining(rows, isTraining, modality.width), modality.width);
+    return new FeatureModality(name, scaled(rows, fitted), fitted.columns.length);
   }
   const values = samples.map(({ inputs }) => inputs[name] as string);
-  if (kind === "text") return textPart(name, values, samples, options.text(name));
-  const { preparation, augmentation, ...spec } = options.image(name);
-  const directory = options.cacheDirectory === false
-    ? undefined
-    : options.cacheDirectory ?? defaultCacheDirectory();
-  const files = new ImageFiles(values, { spec, preparation }, {
-    name: `${set}-${name}`,
-    directory,
-    note: options.note,
-  });
-  return new ImageModality({ name, kind, ...spec }, files, {
-    augmentation,
-    flippable: () => true,
-    background: GREY,
-    pool: new ResamplePool(),
-  });
-}
-
-async function textPart(
-  name: string,
-  texts: readonly string[],
-  samples: readonly IndexedSample[],
-  { tokenizer, maxTokens, wordDropout }: TextSettings,
-): Promise<TextModality> {
-  const known = tokenizer ?? compactWordPiece(
-    new Set(texts.filter((_, at) => samples[at]!.split === "train")),
-    await readBertVocabulary(),
-  );
-  return new TextModality(name, known, texts, {
-    maxTokens,
-    wordDropout,
-    dropUnknown: tokenizer === undefined,
-  });
-}
-
-/**
- * Rows scaled column by column so that the training samples lie between 0 and 1; others may go beyond. A column that is
- * the same in all of training becomes 0. Gives [samples, width].
- */
-export function scaledByTraining(
-  rows: readonly Float32Array[],
-  isTraining: readonly boolean[],
-  width: number,
-): Float32Array {
-  const low = new Float64Array(width).fill(Infinity);
-  const high = new Float64Array(width).fill(-Infinity);
-  rows.forEach((row, at) => {
-    if (!isTraining[at]) return;
-    row.forEach((value, column) => {
-      low[column] = Math.min(low[column]!, value);
-      high[column] = Math.max(high[column]!, value);
+  if (modality.kind === "text" && fitted.kind === "text") {
+    const { tokenizer, maxTokens } = fitted;
+    return new TextModality(name, tokenizer, values, {
+      maxTokens,
+      wordDropout: options.wordDropout,
+      unknownWords: fitted.isFitted ? options.unknownWords : 0,
+      shuffleWords: modality.isSet ?? false,
     });
-  });
-  const scaled = new Float32Array(rows.length * width);
-  rows.forEach((row, at) =>
-    row.forEach((value, column) => {
-      const range = high[column]! - low[column]!;
-      scaled[at * width + column] = range > 0 ? (value - low[column]!) / range : 0;
-    })
-  );
-  return scaled;
+  }
+  if (modality.kind === "image" && fitted.kind === "image") {
+    return new ImageModality(specOf(fitted) as ImagePreprocessing, await imageSource(modality, fitted), {
+      augmentation: options.augmentation,
+      flippable: (sample) => samples[sample]!.isMirrorable ?? true,
+      background: modality.background ?? GREY,
+      pool: new ResamplePool(),
+    });
+  }
+  throw new TypeError(`The modality "${name}" is ${modality.kind}, its preprocessing ${fitted.kind}`);
+
+  function imageSource({ openOriginals }: typeof modality & { kind: "image" }, fitted: ImagePreprocessing) {
+    if (openOriginals && fitted.fromOriginal) return openOriginals(values);
+    const directory = options.cacheDirectory === false
+      ? undefined
+      : options.cacheDirectory ?? defaultCacheDirectory();
+    const { note } = options;
+    return new ImageFiles(values, { spec: fitted, preparation: fitted.preparation }, {
+      name: `${dataset}-${name}`,
+      directory,
+      note,
+    });
+  }
 }

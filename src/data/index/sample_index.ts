@@ -1,6 +1,8 @@
 /** Describes the samples that a data set on disk lists, before any image is opened. */
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
+import type { ImageSource } from "../modalities.ts";
+import { drawStratified } from "./draw.ts";
 
 const SPLITS = ["train", "validation", "test"] as const;
 
@@ -20,12 +22,43 @@ export interface IndexedSample extends Origin {
   split: Split;
   /** By the name of the modality. */
   readonly inputs: Readonly<Record<string, Input>>;
+  /** False where a mirror image would show something else; true if not given. */
+  readonly isMirrorable?: boolean;
 }
 
-/** One way the samples are seen; `width` counts the numbers of a feature vector. */
+/** One way the samples are seen. */
 export type IndexedModality =
-  | { readonly name: string; readonly kind: "image" | "text" }
-  | { readonly name: string; readonly kind: "features"; readonly width: number };
+  | {
+    readonly name: string;
+    readonly kind: "image";
+    /** The byte value of what training uncovers when it shifts an image; grey if not given. */
+    readonly background?: number;
+    /** Images that are small enough to be kept as they are, so that training varies them at full resolution. */
+    openOriginals?(paths: readonly string[]): Promise<ImageSource>;
+  }
+  | {
+    readonly name: string;
+    readonly kind: "text";
+    /** True where the order of the words means nothing, so that training shuffles them. */
+    readonly isSet?: boolean;
+  }
+  | {
+    readonly name: string;
+    readonly kind: "features";
+    /** How many numbers there are. */
+    readonly width: number;
+    /** Their names, where the data set has any. */
+    readonly columns?: readonly string[];
+  };
+
+/** A split that the data set does not bring: so many of the training samples are drawn into it. */
+export interface Draw {
+  readonly split: Split;
+  readonly count: number;
+  readonly seed: number;
+  /** The key of the configuration that asks for it. */
+  readonly key: string;
+}
 
 /** The kinds of faults that a sample can have. */
 export type FaultKind =
@@ -58,6 +91,10 @@ export interface SampleIndex {
   readonly faults: readonly Fault[];
   /** Sentences about what may be a mistake, though it can be learned from. */
   readonly warnings?: readonly string[];
+  /** To be made in this order by `drawSplits`; none where the data set says all splits itself. */
+  readonly draws?: readonly Draw[];
+  /** True where ids only count rows, so that a row that is moved has another. */
+  readonly idsArePositions?: boolean;
   /** How many samples the published data set has. */
   readonly expected?: Readonly<Record<Split, number>>;
 }
@@ -70,6 +107,26 @@ export function describeFault({ file, row, message }: Fault): string {
 /** Names a row of a data set, in all runs. */
 export function originKey({ file, row }: Origin): string {
   return `${file}:${row}`;
+}
+
+/**
+ * Draws the splits that a data set does not bring, each class keeping its share. Throws a UserError that names the key
+ * where too many samples are asked for, unless that is because of faults, which then matter more.
+ */
+export function drawSplits({ samples, faults, draws = [] }: SampleIndex): void {
+  for (const { split, count, seed, key } of draws) {
+    const training = samples.filter((sample) => sample.split === "train");
+    if (training.length === 0) return; // that there are none is told of every data set alike
+    try {
+      for (const at of drawStratified(training.map(({ label }) => label), count, seed)) {
+        training[at]!.split = split;
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      if (faults.length > 0) return;
+      throw new UserError(`"${key}" is too much: ${error.message}`);
+    }
+  }
 }
 
 /**
@@ -87,10 +144,6 @@ export function soundSamples(index: SampleIndex, skipped: ReadonlySet<string>): 
     );
   }
   const samples = index.samples.filter((sample) => !skipped.has(originKey(sample)));
-  if (index.validatesOnTraining) {
-    const training = samples.filter(({ split }) => split === "train");
-    samples.push(...training.map((sample) => ({ ...sample, split: "validation" as const })));
-  }
   const [lack] = lackingSplits(index, samples);
   if (lack !== undefined) throw new UserError(lack);
   return samples;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { type CsvRow, readCsv } from "../../io/csv.ts";
 import { exists } from "../../io/files.ts";
-import { holdBack, IndexBuilder, labelOf, numbersOf } from "../index/index_builder.ts";
+import { IndexBuilder, labelOf, numbersOf } from "../index/index_builder.ts";
 import type { Input, SampleIndex } from "../index/sample_index.ts";
 import { classWarnings, cleanName } from "../index/names.ts";
 import { featuresOf } from "../index/numbers.ts";
@@ -16,6 +16,8 @@ export interface FeaturesOptions {
    */
   readonly validationShare: number;
   readonly splitSeed: number;
+  /** Classes that are known already and come first, in this order. */
+  readonly knownClasses?: readonly string[];
 }
 
 const SUFFIX = { train: "tr", test: "te" } as const;
@@ -32,7 +34,9 @@ export function featureViews(root: string): string[] {
  * Lists the rows of `{1..M}_{tr,te}.csv`, numbers without a header, with those of `labels_{tr,te}.csv`. Throws a
  * UserError where a matrix has more or fewer rows than there are labels.
  */
-export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOptions): SampleIndex {
+export function indexFeatures(
+  { root, validationShare, splitSeed, knownClasses = [] }: FeaturesOptions,
+): SampleIndex {
   const views = featureViews(root);
   const files = (split: keyof typeof SUFFIX) => ({
     split,
@@ -45,7 +49,8 @@ export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOpti
   const parts = [files("train"), files("test")];
   const widths = parts[0]!.matrices.map(({ rows }) => rows[0]?.cells.length ?? 0);
   const named = parts[0]!.labels.rows.map(className).filter((name) => name !== "");
-  const classes = [...new Set(named)].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
+  const found = [...new Set(named)].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
+  const classes = [...new Set([...knownClasses, ...found])];
   const numbers = numbersOf(classes);
   const builder = new IndexBuilder();
   for (const { split, labels, matrices } of parts) {
@@ -68,7 +73,6 @@ export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOpti
   }
   const training = builder.samples.filter(({ split }) => split === "train").length;
   const count = Math.round(validationShare * training);
-  holdBack(builder, "validation", { count, seed: splitSeed, key: "data.validation_share" });
   return {
     name: "features",
     source: root,
@@ -77,6 +81,8 @@ export function indexFeatures({ root, validationShare, splitSeed }: FeaturesOpti
     samples: builder.samples,
     faults: builder.faults,
     warnings: classWarnings(classes),
+    draws: [{ split: "validation", count, seed: splitSeed, key: "data.validation_share" }],
+    idsArePositions: true,
     validatesOnTraining: validationShare === 0,
   };
 }

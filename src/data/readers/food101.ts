@@ -5,7 +5,7 @@ import { cleanText, firstWords } from "../text/clean_text.ts";
 import { type CsvRow, parseCsv } from "../../io/csv.ts";
 import { exists } from "../../io/files.ts";
 import { InnerPaths } from "../index/inner_path.ts";
-import { BadRow, holdBack, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
 import { cleanName } from "../index/names.ts";
 import { readAnyText, readUtf8 } from "../../io/text_file.ts";
@@ -72,11 +72,6 @@ export function indexFood101(options: Food101Options): SampleIndex {
       });
     }
   }
-  holdBack(builder, "validation", {
-    count: validationSamples,
-    seed: splitSeed,
-    key: "data.validation_samples",
-  });
   return {
     name: "food101",
     source: root,
@@ -84,6 +79,12 @@ export function indexFood101(options: Food101Options): SampleIndex {
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
     samples: builder.samples,
     faults: builder.faults,
+    draws: [{
+      split: "validation",
+      count: validationSamples,
+      seed: splitSeed,
+      key: "data.validation_samples",
+    }],
     expected: { train: 60_085, validation: 5_000, test: 21_683 },
   };
 }

@@ -4,8 +4,8 @@ import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 import { firstWords } from "../text/clean_text.ts";
 import { InnerPaths } from "../index/inner_path.ts";
-import { BadRow, holdBack, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
-import type { IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
+import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import type { Draw, IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
 import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
 import { nearest } from "../../base/nearest.ts";
@@ -30,6 +30,8 @@ export interface TableOptions {
   readonly id: string | null;
   /** The names of the classes in order; null to take those of the training samples, sorted. */
   readonly classes: readonly string[] | null;
+  /** Classes that are known already and come first, in this order, where `classes` is null. */
+  readonly knownClasses?: readonly string[];
   /** The fractions of all rows that are drawn from every class alike by `splitSeed`, where the table does not say. */
   readonly validationShare: number;
   readonly testShare: number;
@@ -62,7 +64,8 @@ export function indexTable(given: TableOptions): SampleIndex {
   const modalities = Object.entries(options.modalities).map(([name, source]) =>
     describe(name, source, table)
   );
-  const classes = options.classes ?? classesOf(table.rows, options);
+  const classes = options.classes ??
+    [...new Set([...options.knownClasses ?? [], ...classesOf(table.rows, options)])];
   const numbers = numbersOf(classes);
   const builder = new IndexBuilder();
   for (const row of table.rows) {
@@ -79,7 +82,6 @@ export function indexTable(given: TableOptions): SampleIndex {
       return { label, split: splitOf(row, options.split), inputs: Object.fromEntries(inputs) };
     });
   }
-  drawMissing(builder, options);
   return {
     name: "table",
     source: options.file,
@@ -88,6 +90,8 @@ export function indexTable(given: TableOptions): SampleIndex {
     samples: builder.samples,
     faults: builder.faults,
     warnings: [...table.warnings, ...classWarnings(classes)],
+    draws: missingSplits(builder, options),
+    idsArePositions: options.id === null,
   };
 }
 
@@ -154,7 +158,9 @@ function describe(name: string, source: TableModality, { rows }: TableRows): Ind
   if ("image" in source) return { name, kind: "image" };
   if ("text" in source) return { name, kind: "text" };
   const { features } = source;
-  if (typeof features !== "string") return { name, kind: "features", width: features.length };
+  if (typeof features !== "string") {
+    return { name, kind: "features", width: features.length, columns: features };
+  }
   // An empty list is a fault of its row, not the width of all.
   const width = first(rows, (row) => numbersIn(row, features).length || undefined) ?? 1;
   return { name, kind: "features", width };
@@ -212,13 +218,18 @@ function plain(cell: unknown): string {
   return String(cell);
 }
 
-/** Draws the test split, then the validation split, where no row is in it. */
-function drawMissing(builder: IndexBuilder, { testShare, validationShare, splitSeed }: TableOptions): void {
-  const whole = builder.samples.length;
+/** The test split, then the validation split, where no row is in it. */
+function missingSplits(
+  { samples }: IndexBuilder,
+  { testShare, validationShare, splitSeed }: TableOptions,
+): Draw[] {
   const shares = [["test", testShare], ["validation", validationShare]] as const;
-  const missing = shares.filter(([split]) => !builder.samples.some((sample) => sample.split === split));
-  for (const [split, share] of missing) {
-    const seed = keyOf(splitSeed, split === "test" ? 1 : 0);
-    holdBack(builder, split, { count: Math.round(share * whole), seed, key: `data.${split}_share` });
-  }
+  return shares.filter(([split]) => !samples.some((sample) => sample.split === split)).map((
+    [split, share],
+  ) => ({
+    split,
+    count: Math.round(share * samples.length),
+    seed: keyOf(splitSeed, split === "test" ? 1 : 0),
+    key: `data.${split}_share`,
+  }));
 }

@@ -1,7 +1,12 @@
 // A miniature of each layout is sound; each fault planted in it is found, with its file and row, and nothing else is.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Fault, type SampleIndex, soundSamples } from "../../../src/data/index/sample_index.ts";
+import {
+  drawSplits,
+  type Fault,
+  type SampleIndex,
+  soundSamples,
+} from "../../../src/data/index/sample_index.ts";
 import { indexFood101 } from "../../../src/data/readers/food101.ts";
 import { indexN24News } from "../../../src/data/readers/n24news.ts";
 import { faultyRows, isSound, verificationLines, verifyIndex } from "../../../src/data/index/verify.ts";
@@ -24,7 +29,9 @@ const LAYOUTS: Record<
 
 function listFood(root: string): SampleIndex {
   const drawn = { validationSamples: 2, splitSeed: 1 };
-  return indexFood101({ root, layout: "auto", text: "auto", maxWords: 100, ...drawn });
+  const index = indexFood101({ root, layout: "auto", text: "auto", maxWords: 100, ...drawn });
+  drawSplits(index);
+  return index;
 }
 
 const check = (listing: SampleIndex, compare = false) => verifyIndex(listing, { compare, workers: 1 });

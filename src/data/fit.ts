@@ -1,0 +1,101 @@
+/** Fits the preprocessing of a new run to its training samples. */
+import type { ImageSpec } from "./dataset.ts";
+import type { ImagePreparation } from "./images/prepare_image.ts";
+import type { IndexedModality, IndexedSample, SampleIndex } from "./index/sample_index.ts";
+import type { Resolve } from "./package_file.ts";
+import type { ModalityPreprocessing, Preprocessing } from "./preprocessing.ts";
+import type { TextTokenizer } from "./text/tokenizer.ts";
+import { compactWordPiece, readBertVocabulary } from "./text/word_piece.ts";
+
+export interface FitOptions {
+  /** How the images of a modality are to be; `preparation` where a pretrained encoder brought its own. */
+  image(name: string): Pick<ImageSpec, "height" | "width" | "mean" | "std"> & {
+    readonly preparation?: ImagePreparation;
+  };
+  /** How long the texts of a modality may be; `tokenizer` where a pretrained encoder brought its own. */
+  text(name: string): { readonly maxTokens: number; readonly tokenizer?: TextTokenizer };
+  /** How files of packages are found. */
+  readonly resolve?: Resolve;
+}
+
+/** Only the training samples among `samples` are looked at, but for names. */
+export async function fitPreprocessing(
+  { name, classes, modalities }: Pick<SampleIndex, "name" | "classes" | "modalities">,
+  samples: readonly IndexedSample[],
+  options: FitOptions,
+): Promise<Preprocessing> {
+  const training = samples.filter(({ split }) => split === "train");
+  const fitted: ModalityPreprocessing[] = [];
+  for (const modality of modalities) fitted.push(await fitModality(modality, training, options));
+  return { dataset: name, classes, modalities: fitted };
+}
+
+async function fitModality(
+  modality: IndexedModality,
+  training: readonly IndexedSample[],
+  options: FitOptions,
+): Promise<ModalityPreprocessing> {
+  const { name, kind } = modality;
+  if (kind === "image") {
+    const { preparation, ...spec } = options.image(name);
+    const { height, width } = spec;
+    return {
+      name,
+      kind,
+      ...spec,
+      preparation: preparation ?? { filter: "bilinear", resize: { height, width } },
+      fromOriginal: preparation === undefined && modality.openOriginals !== undefined,
+    };
+  }
+  if (kind === "text") {
+    const { maxTokens, tokenizer } = options.text(name);
+    const isFitted = tokenizer === undefined;
+    const texts = new Set(training.map(({ inputs }) => inputs[name] as string));
+    return {
+      name,
+      kind,
+      tokenizer: tokenizer ?? compactWordPiece(texts, await readBertVocabulary(options.resolve)),
+      maxTokens,
+      isFitted,
+    };
+  }
+  const { width, columns = Array.from({ length: width }, (_, i) => String(i + 1)) } = modality;
+  return {
+    name,
+    kind,
+    columns,
+    ...rangesOf(training.map(({ inputs }) => inputs[name] as Float32Array), width),
+  };
+}
+
+/** The least and the largest value of each column. */
+function rangesOf(rows: readonly Float32Array[], width: number) {
+  const minimum = new Float64Array(width).fill(Infinity);
+  const maximum = new Float64Array(width).fill(-Infinity);
+  for (const row of rows) {
+    row.forEach((value, column) => {
+      minimum[column] = Math.min(minimum[column]!, value);
+      maximum[column] = Math.max(maximum[column]!, value);
+    });
+  }
+  return { minimum, maximum };
+}
+
+/**
+ * Rows scaled column by column so that those the ranges were taken from lie between 0 and 1; others may go beyond. A
+ * column without a range becomes 0. Gives [rows, width].
+ */
+export function scaled(
+  rows: readonly Float32Array[],
+  { minimum, maximum }: { readonly minimum: Float64Array; readonly maximum: Float64Array },
+): Float32Array {
+  const width = minimum.length;
+  const values = new Float32Array(rows.length * width);
+  rows.forEach((row, at) =>
+    row.forEach((value, column) => {
+      const range = maximum[column]! - minimum[column]!;
+      values[at * width + column] = range > 0 ? (value - minimum[column]!) / range : 0;
+    })
+  );
+  return values;
+}

@@ -1,0 +1,72 @@
+/** Digests of what samples hold, by which a run notices that its data changed. */
+import { createHash } from "node:crypto";
+import { UserError } from "../../base/user_error.ts";
+import { reason } from "../../io/file_bytes.ts";
+import type { IndexedModality, IndexedSample } from "./sample_index.ts";
+
+/** Hexadecimal digits that are kept: 128 bits, which no two samples share by chance. */
+const DIGITS = 32;
+/** Files read at once. */
+const AT_ONCE = 16;
+/** Milliseconds between two lines that tell how far it is. */
+const TELL = 10_000;
+
+/**
+ * One digest a sample, over the contents of its inputs: the bytes of image files, whatever they are called and wherever
+ * they lie, texts, and numbers. Throws a UserError that names an image that cannot be read.
+ */
+export async function digestSamples(
+  samples: readonly IndexedSample[],
+  modalities: readonly IndexedModality[],
+  note: (message: string) => void,
+): Promise<string[]> {
+  const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
+  const paths = new Set(samples.flatMap(({ inputs }) => images.map((name) => inputs[name] as string)));
+  const files = await digestFiles([...paths], note);
+  return samples.map(({ inputs }) => {
+    const hash = createHash("sha256");
+    for (const { name, kind } of modalities) {
+      const input = inputs[name]!;
+      const bytes = typeof input !== "string"
+        ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+        : kind === "image"
+        ? files.get(input)!
+        : new TextEncoder().encode(input);
+      // The length goes before, so that no two lists of inputs are one row of bytes.
+      hash.update(`${name} ${bytes.length}\n`).update(bytes);
+    }
+    return hash.digest("hex").slice(0, DIGITS);
+  });
+}
+
+/** One digest for any number of lines, in whatever order they come. */
+export function digestLines(lines: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(lines.toSorted())).digest("hex").slice(0, DIGITS);
+}
+
+async function digestFiles(
+  paths: readonly string[],
+  note: (message: string) => void,
+): Promise<Map<string, Uint8Array>> {
+  const digests = new Map<string, Uint8Array>();
+  let next = 0, told = performance.now();
+  const work = async () => {
+    while (next < paths.length) {
+      const path = paths[next++]!;
+      digests.set(path, createHash("sha256").update(await readImage(path)).digest());
+      if (performance.now() - told < TELL) continue;
+      told = performance.now();
+      note(`Compared    ${digests.size} of ${paths.length} images`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return digests;
+}
+
+async function readImage(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    throw new UserError(`Cannot read the image ${path}: ${reason(error)}`);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What is fitted or chosen on the data of a run, and everything that reads its samples later must use again: the
+ * classes, the tokenizer of each text, the ranges of each feature, how images are brought to their size.
+ */
+import type { ImageSpec, ModalitySpec } from "./dataset.ts";
+import type { ImagePreparation } from "./images/prepare_image.ts";
+import type { TextTokenizer } from "./text/tokenizer.ts";
+
+/** Images: laid over white where they are transparent, brought to height x width, then (byte / 255 - mean) / std. */
+export interface ImagePreprocessing extends ImageSpec {
+  readonly preparation: ImagePreparation;
+  /** True where samples are resized from the original at every use, so that training can vary it at full resolution. */
+  readonly fromOriginal: boolean;
+}
+
+/** Texts: split by the tokenizer and cut after `maxTokens`, special tokens included. */
+export interface TextPreprocessing {
+  readonly name: string;
+  readonly kind: "text";
+  readonly tokenizer: TextTokenizer;
+  readonly maxTokens: number;
+  /** True where the vocabulary was made from the training texts; false where it came with a pretrained encoder. */
+  readonly isFitted: boolean;
+}
+
+/** Numbers: (x - minimum) / (maximum - minimum), 0 for a feature that never varied in training. */
+export interface FeaturePreprocessing {
+  readonly name: string;
+  readonly kind: "features";
+  /** One name a feature; their numbers from 1 where the data set names none. */
+  readonly columns: readonly string[];
+  /** Over the training samples. */
+  readonly minimum: Float64Array; // [columns]
+  readonly maximum: Float64Array; // [columns]
+}
+
+export type ModalityPreprocessing = ImagePreprocessing | TextPreprocessing | FeaturePreprocessing;
+
+export interface Preprocessing {
+  /** The name of the data set. */
+  readonly dataset: string;
+  /** A label is the number of its class here. */
+  readonly classes: readonly string[];
+  /** In the order in which representations are concatenated. */
+  readonly modalities: readonly ModalityPreprocessing[];
+}
+
+/** What a model must know of a modality to read it. */
+export function specOf(modality: ModalityPreprocessing): ModalitySpec {
+  const { name, kind } = modality;
+  if (kind === "image") {
+    const { height, width, mean, std } = modality;
+    return { name, kind, height, width, mean, std };
+  }
+  if (kind === "features") return { name, kind, width: modality.columns.length };
+  const { tokenizer: { vocabularySize, padId }, maxTokens } = modality;
+  return { name, kind, vocabularySize, maxTokens, padId };
+}

@@ -1,0 +1,178 @@
+// A run owns what it learned from: whatever becomes of its data, its numbers stay, or the change is named.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { OpenRun } from "../../src/app/open_run.ts";
+import { Work } from "../../src/app/work.ts";
+import { Random } from "../../src/base/random.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import { dataPreset } from "../../src/config/data_presets.ts";
+import { withSettings } from "../../src/config/run_config.ts";
+import type { Gpu } from "../../src/gpu/gpu.ts";
+import { csvCell, readCsv } from "../../src/io/csv.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { evaluateBest } from "../../src/train/trainer.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { silent } from "../train/tiny.ts";
+
+type Table = string[][];
+
+const COLOURS = ["red", "green", "blue"];
+const SHAPES = ["circle", "square", "line", "dot"];
+const HEADER = ["name", "title", "weight", "label", "split"];
+
+/** 48 rows of a text, a number, a class and a split. */
+function table(): Table {
+  const random = new Random(3);
+  const rows = Array.from({ length: 48 }, (_, i) => {
+    const colour = COLOURS[i % 3]!, shape = SHAPES[Math.floor(random.between(0, 4))]!;
+    const split = i % 4 === 0 ? "test" : i % 4 === 1 ? "validation" : "train";
+    return [`s${i}`, `a ${colour} ${shape}`, (i % 3 + random.uniform()).toFixed(3), colour, split];
+  });
+  return [[...HEADER], ...rows];
+}
+
+const csvOf = (rows: Table) => rows.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
+
+/** One edit as users make them, somewhere in the table; the first word names its kind. */
+const EDITS: readonly [name: string, edit: (rows: Table, random: Random) => void][] = [
+  ["a text in one row", (rows, random) => pick(rows, random)[1] += " again"],
+  ["a word no training text had", (rows, random) => pick(rows, random)[1] += " zebra"],
+  ["a number in one row", (rows, random) => pick(rows, random)[2] = String(100 * random.uniform())],
+  ["the label of one row", (rows, random) => {
+    const row = pick(rows, random);
+    row[3] = COLOURS[(COLOURS.indexOf(row[3]!) + 1) % 3]!;
+  }],
+  ["a label that is new", (rows, random) => pick(rows, random)[3] = "amber"],
+  [
+    "a class renamed everywhere",
+    (rows) => rows.forEach((row) => row[3] = row[3] === "red" ? "crimson" : row[3]!),
+  ],
+  ["a row gone", (rows, random) => rows.splice(1 + Math.floor(random.between(0, rows.length - 1)), 1)],
+  ["a row twice", (rows, random) => rows.push(pick(rows, random).with(0, "copy"))],
+  [
+    "a row more",
+    (rows, random) =>
+      rows.splice(1 + Math.floor(random.between(0, rows.length - 1)), 0, [
+        "new",
+        "a red dot",
+        "1",
+        "red",
+        "train",
+      ]),
+  ],
+  ["another order", (rows, random) => {
+    const [header, ...others] = rows;
+    random.shuffle(others);
+    rows.splice(0, rows.length, header!, ...others);
+  }],
+  ["another order of columns", (rows) => rows.forEach((row) => row.reverse())],
+  ["a column more", (rows) => rows.forEach((row, i) => row.push(i === 0 ? "remark" : "x"))],
+  ["a row in another split", (rows, random) => pick(rows, random)[4] = "test"],
+  ["all training rows but one gone", (rows) => {
+    const kept = rows.findIndex((row) => row[4] === "train");
+    for (let i = rows.length - 1; i > kept; i--) if (rows[i]![4] === "train") rows.splice(i, 1);
+  }],
+];
+
+function pick(rows: Table, random: Random): string[] {
+  return rows[1 + Math.floor(random.between(0, rows.length - 1))]!;
+}
+
+/** Evaluates the run as it is: its numbers with all digits, and what was said of its data. */
+async function evaluate(gpu: Gpu, path: string) {
+  const opened = await OpenRun.open(path);
+  const notes: string[] = [];
+  const { dataset, changes } = await opened.openData("test", (line) => notes.push(line));
+  const learner = new Learner(gpu, opened.run.config, dataset);
+  try {
+    const { evaluation, predictions } = await evaluateBest(
+      { learner, data: dataset, run: opened.run },
+      "test",
+    );
+    const probabilities = [...predictions.probabilities].map(([head, values]) => [head, [...values]]);
+    return { numbers: JSON.stringify([evaluation, probabilities]), notes, changes };
+  } finally {
+    learner.dispose();
+    dataset.close?.();
+  }
+}
+
+for (const withIds of [true, false]) {
+  Deno.test(`50 edits of a table ${withIds ? "with" : "without"} ids: evaluation gives the same bits, or names what changed (slow)`, async () => {
+    const gpu = await openTestGpu();
+    const folder = Deno.makeTempDirSync({ prefix: "unis-edits-" });
+    try {
+      const file = join(folder, "items.csv"), run = join(folder, "run");
+      const write = (rows: Table) => Deno.writeTextFileSync(file, csvOf(rows));
+      write(table());
+      const settings = [
+        "data.text=title",
+        'data.modalities={"lab":{"features":["weight"]}}',
+        "data.label=label",
+        "data.split=split",
+        ...(withIds ? ["data.id=name"] : []),
+        "training.epochs=2",
+        "training.batch=12",
+        "training.micro_batch=12",
+        "optimizer.warmup_steps=0",
+        "optimizer.encoder_learning_rate=3e-3",
+        ...["hidden_size=8", "num_hidden_layers=1"].flatMap((setting) =>
+          ["text", "lab"].map((name) => `model.encoders.${name}.${setting}`)
+        ),
+        "model.encoders.text.intermediate_size=8",
+        "model.encoders.text.num_attention_heads=2",
+      ];
+      const config = withSettings(dataPreset({ name: "table", path: file }, settings), settings);
+      {
+        using work = await Work.begin({ config, folders: new Map(), out: run }, {
+          device: gpu,
+          observer: silent(),
+          downloads: { begin() {}, advance() {}, end() {} } as never,
+        });
+        await work.trainAndTest(new AbortController().signal);
+      }
+      const own = await evaluate(gpu, run);
+      assert.deepEqual(own.notes, []);
+      const test = RunFolder.open(run).evaluation();
+      assert.deepEqual(JSON.parse(own.numbers)[0], test, "evaluate gives what the run wrote");
+
+      let same = 0, changed = 0, refused = 0;
+      for (let seed = 0; seed < 50; seed++) {
+        const random = new Random(seed);
+        const rows = table();
+        const [name, edit] = EDITS[seed % EDITS.length]!;
+        edit(rows, random);
+        write(rows);
+        const testRows = (rows: Table) => {
+          const [header, ...others] = rows;
+          const at = HEADER.map((column) => header!.indexOf(column));
+          return others.map((row) => at.map((i) => row[i]!)).filter((row) => row[4] === "test")
+            .map((row) => (withIds ? row : row.slice(1)).join("|")).sort().join("\n");
+        };
+        const touched = testRows(rows) !== testRows(table());
+        const what = `${name}, seed ${seed}, ${touched ? "in" : "not in"} the test rows`;
+        try {
+          const { numbers, notes } = await evaluate(gpu, run);
+          if (numbers === own.numbers) same++;
+          else changed++;
+          if (touched) assert.match(notes.join("\n"), /The test split changed since training/, what);
+          else assert.equal(numbers, own.numbers, what);
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          assert.match(error.message, /knows no class "(amber|crimson)"/, what);
+          refused++;
+        }
+      }
+      assert.ok(
+        same > 15 && changed > 5 && refused > 2,
+        `${same} the same, ${changed} changed, ${refused} refused`,
+      );
+      write(table());
+      assert.equal((await evaluate(gpu, run)).numbers, own.numbers, "restored");
+      assert.ok(readCsv(join(run, "preprocessing", "samples.csv")).length === 49);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
