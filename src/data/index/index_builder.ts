@@ -1,6 +1,5 @@
 /** Gathers the samples of a data set while its rows are read, and the faults of rows that are no samples. */
 import { UserError } from "../../base/user_error.ts";
-import type { Split } from "../batch.ts";
 import type { InnerPaths } from "./inner_path.ts";
 import { cleanName } from "./names.ts";
 import type { Fault, FaultKind, IndexedSample, Origin } from "./sample_index.ts";
