@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Arrays, RunCheckpoints, type Snapshot, type TrainingState } from "../../src/runs/run_checkpoints.ts";
+import {
+  type Arrays,
+  RunCheckpoints,
+  type Snapshot,
+  type TrainingState,
+} from "../../src/runs/run_checkpoints.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
 import { nameOfRun, RunFolder } from "../../src/runs/run_folder.ts";
 import { VERSION } from "../../src/base/version.ts";

@@ -1,0 +1,259 @@
+/**
+ * The folder `preprocessing` of a run: all that was fitted or chosen on its data, and the samples it was fitted on.
+ *
+ *     preprocessing.json        classes, how images are made, ranges of features, digests of the splits
+ *     samples.csv               every sample: id, split, class, digest of its inputs
+ *     <modality>/               tokenizer.json, tokenizer_config.json, or the files that came with a pretrained encoder
+ */
+import { join } from "node:path";
+import * as z from "zod";
+import { UserError } from "../base/user_error.ts";
+import { VERSION } from "../base/version.ts";
+import type { Split } from "../data/batch.ts";
+import type { IndexedSample } from "../data/index/sample_index.ts";
+import { digestLines } from "../data/index/digests.ts";
+import type { KeptSample } from "../data/index/reconcile.ts";
+import type { ModalityPreprocessing, Preprocessing } from "../data/preprocessing.ts";
+import { loadTokenizer } from "../data/text/load_tokenizer.ts";
+import { tokenizerFiles } from "../data/text/tokenizer_files.ts";
+import { csvCell, readCsv } from "../io/csv.ts";
+import { exists, makeFolder } from "../io/files.ts";
+import { writeTextFile } from "../io/file_bytes.ts";
+import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
+import type { RunFolder } from "./run_folder.ts";
+
+/** Rises when what is kept changes its meaning. */
+const FORMAT = 1;
+const SPLITS = ["train", "validation", "test"] as const;
+const HEADER = ["id", "split", "class", "digest"] as const;
+
+/** Everything a run keeps of its data. */
+export interface KeptData {
+  readonly preprocessing: Preprocessing;
+  /** In the order in which the run reads them. */
+  readonly samples: readonly KeptSample[];
+  /** Splits that the run drew from the training samples. */
+  readonly drawn: readonly Split[];
+}
+
+const size = z.strictObject({ height: z.int().min(1), width: z.int().min(1) });
+const channels = z.tuple([z.number(), z.number(), z.number()]);
+const name = z.string();
+const numbers = z.array(z.number());
+const modalitySchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    name,
+    kind: z.literal("image"),
+    ...size.shape,
+    /** Bytes become (byte / 255 - mean) / std, by channel. */
+    mean: channels,
+    std: channels,
+    /** What transparent pixels are laid over. */
+    background: z.literal("white"),
+    preparation: z.strictObject({
+      filter: z.enum(["bilinear", "bicubic"]),
+      resize: z.union([size, z.strictObject({ shortest_edge: z.int().min(1) })]).optional(),
+      crop: size.optional(),
+    }),
+    from_original: z.boolean(),
+  }),
+  z.strictObject({ name, kind: z.literal("text"), max_tokens: z.int().min(3), is_fitted: z.boolean() }),
+  z.strictObject({
+    name,
+    kind: z.literal("features"),
+    columns: z.array(z.string()),
+    minimum: numbers,
+    maximum: numbers,
+  }),
+]);
+const splitSchema = z.strictObject({ samples: z.int(), inputs: z.string(), labels: z.string() });
+const fileSchema = z.strictObject({
+  version: z.literal(FORMAT),
+  unis: z.string(),
+  dataset: z.string(),
+  classes: z.array(z.string()),
+  modalities: z.array(modalitySchema),
+  drawn: z.array(z.enum(SPLITS)),
+  splits: z.strictObject({ train: splitSchema, validation: splitSchema, test: splitSchema }),
+});
+type PreprocessingFile = z.infer<typeof fileSchema>;
+
+/** The folder of what belongs to one modality. */
+export function modalityFolder(run: RunFolder, modality: string): string {
+  return join(run.path, "preprocessing", modality);
+}
+
+/** Writes down what a run learned from; the files that come with pretrained encoders are in their folders already. */
+export function writePreprocessing(run: RunFolder, kept: KeptData): void {
+  const { preprocessing: { dataset, classes, modalities }, samples, drawn } = kept;
+  for (const modality of modalities) {
+    if (modality.kind === "text") writeTokenizer(modalityFolder(run, modality.name), modality);
+  }
+  const rows = samples.map(({ id, split, label, digest }) => [id, split, label, digest]);
+  const folder = join(run.path, "preprocessing");
+  makeFolder(folder);
+  writeTextFile(
+    join(folder, "samples.csv"),
+    [HEADER, ...rows].map((cells) => cells.map(csvCell).join(",") + "\n").join(""),
+  );
+  const file: PreprocessingFile = {
+    version: FORMAT,
+    unis: VERSION,
+    dataset,
+    classes: [...classes],
+    modalities: modalities.map(toFile),
+    drawn: [...drawn],
+    splits: Object.fromEntries(
+      SPLITS.map((split) => [split, summaryOf(samples, split)]),
+    ) as PreprocessingFile["splits"],
+  };
+  // Written last: once it is there, the rest is.
+  writeJsonFile(join(folder, "preprocessing.json"), file);
+}
+
+/** The samples of a run as it keeps them; `digests` has one for each. */
+export function keptSamples(
+  samples: readonly IndexedSample[],
+  classes: readonly string[],
+  digests: readonly string[],
+): KeptSample[] {
+  return samples.map(({ id, split, label }, i) => ({
+    id,
+    split,
+    label: classes[label]!,
+    digest: digests[i]!,
+  }));
+}
+
+/** Reads it back. Throws a UserError for a run of a version that kept nothing, or a file that is missing or damaged. */
+export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
+  const path = join(run.path, "preprocessing", "preprocessing.json");
+  if (!exists(path)) {
+    throw new UserError(
+      `The run ${run.path} keeps nothing of what it learned from (it has no ${path}), as runs of unis before 0.2 do: ` +
+        "train it anew, or use the version that made it",
+    );
+  }
+  const value = readJsonObject(path);
+  if (typeof value.version === "number" && value.version > FORMAT) {
+    throw new UserError(
+      `The run ${run.path} was made by a newer unis (${value.unis}): use that, or a newer one`,
+    );
+  }
+  const result = fileSchema.safeParse(value);
+  if (!result.success) {
+    const { path: key, message } = result.error.issues[0]!;
+    throw new UserError(`Cannot use ${path}: ${key.join(".")}: ${message}`);
+  }
+  const { dataset, classes, modalities, drawn, splits } = result.data;
+  const samples = readSamples(join(run.path, "preprocessing", "samples.csv"));
+  for (const split of SPLITS) {
+    const { inputs, labels } = summaryOf(samples, split);
+    if (inputs === splits[split].inputs && labels === splits[split].labels) continue;
+    throw new UserError(
+      `Cannot use ${path}: samples.csv beside it has other ${split} samples; one of them was changed`,
+    );
+  }
+  const read: ModalityPreprocessing[] = [];
+  for (const modality of modalities) read.push(await fromFile(run, modality));
+  return { preprocessing: { dataset, classes, modalities: read }, samples, drawn };
+}
+
+function toFile(modality: ModalityPreprocessing): PreprocessingFile["modalities"][number] {
+  const { name, kind } = modality;
+  if (kind === "text") return { name, kind, max_tokens: modality.maxTokens, is_fitted: modality.isFitted };
+  if (kind === "features") {
+    const { columns, minimum, maximum } = modality;
+    return { name, kind, columns: [...columns], minimum: [...minimum], maximum: [...maximum] };
+  }
+  const { height, width, mean, std, preparation: { filter, resize, crop }, fromOriginal } = modality;
+  return {
+    name,
+    kind,
+    height,
+    width,
+    mean: [...mean],
+    std: [...std],
+    background: "white",
+    preparation: {
+      filter,
+      ...(resize && { resize: "height" in resize ? resize : { shortest_edge: resize.shortestEdge } }),
+      ...(crop && { crop }),
+    },
+    from_original: fromOriginal,
+  };
+}
+
+async function fromFile(
+  run: RunFolder,
+  modality: PreprocessingFile["modalities"][number],
+): Promise<ModalityPreprocessing> {
+  const { name, kind } = modality;
+  if (kind === "text") {
+    const tokenizer = await loadTokenizer(modalityFolder(run, name));
+    return { name, kind, tokenizer, maxTokens: modality.max_tokens, isFitted: modality.is_fitted };
+  }
+  if (kind === "features") {
+    const { columns, minimum, maximum } = modality;
+    return { name, kind, columns, minimum: Float64Array.from(minimum), maximum: Float64Array.from(maximum) };
+  }
+  const { height, width, mean, std, preparation: { filter, resize, crop }, from_original } = modality;
+  return {
+    name,
+    kind,
+    height,
+    width,
+    mean,
+    std,
+    preparation: {
+      filter,
+      ...(resize && { resize: "height" in resize ? resize : { shortestEdge: resize.shortest_edge } }),
+      ...(crop && { crop }),
+    },
+    fromOriginal: from_original,
+  };
+}
+
+/** What is there already came with a pretrained encoder and says more than we read of it; but for the longest text. */
+function writeTokenizer(
+  folder: string,
+  { tokenizer, maxTokens }: Extract<ModalityPreprocessing, { readonly kind: "text" }>,
+): void {
+  makeFolder(folder);
+  for (const [name, own] of Object.entries(tokenizerFiles(tokenizer, maxTokens))) {
+    const path = join(folder, name);
+    if (!exists(path)) writeJsonFile(path, own);
+    else if (name === "tokenizer_config.json") {
+      writeJsonFile(path, { ...readJsonObject(path), model_max_length: maxTokens });
+    }
+  }
+}
+
+function summaryOf(samples: readonly KeptSample[], split: Split): z.infer<typeof splitSchema> {
+  const own = samples.filter((sample) => sample.split === split);
+  return {
+    samples: own.length,
+    inputs: digestLines(own.map(({ digest }) => digest)),
+    labels: digestLines(own.map(({ id, label }) => `${id} ${label}`)),
+  };
+}
+
+/** Names the samples of a split as they are: eight hexadecimal digits. */
+export function digestSplit(samples: readonly KeptSample[], split: Split): string {
+  const own = samples.filter((sample) => sample.split === split);
+  return digestLines(own.map(({ id, label, digest }) => JSON.stringify([id, label, digest]))).slice(0, 8);
+}
+
+function readSamples(path: string): KeptSample[] {
+  const [header, ...rows] = readCsv(path);
+  if (header?.cells.join() !== HEADER.join()) {
+    throw new UserError(`Cannot use ${path}: its first line must be ${HEADER.join()}`);
+  }
+  return rows.map(({ line, cells: [id, split, label, digest] }) => {
+    const known = SPLITS.find((one) => one === split);
+    if (known === undefined || digest === undefined) {
+      throw new UserError(`Cannot use ${path}, line ${line}: it is no sample of a split`);
+    }
+    return { id: id!, split: known, label: label!, digest };
+  });
+}
