@@ -1,21 +1,12 @@
 // A run owns what it learned from: whatever becomes of its data, its numbers stay, or the change is named.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { OpenRun } from "../../src/app/open_run.ts";
-import { Work } from "../../src/app/work.ts";
 import { Random } from "../../src/base/random.ts";
 import { UserError } from "../../src/base/user_error.ts";
-import { dataPreset } from "../../src/config/data_presets.ts";
-import { withSettings } from "../../src/config/run_config.ts";
-import type { Gpu } from "../../src/gpu/gpu.ts";
-import { csvCell, readCsv } from "../../src/io/csv.ts";
+import { readCsv } from "../../src/io/csv.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import { Learner } from "../../src/train/learner.ts";
-import { evaluateBest } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
-import { silent } from "../train/tiny.ts";
-
-type Table = string[][];
+import { evaluateRun, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
 
 const COLOURS = ["red", "green", "blue"];
 const SHAPES = ["circle", "square", "line", "dot"];
@@ -31,8 +22,6 @@ function table(): Table {
   });
   return [[...HEADER], ...rows];
 }
-
-const csvOf = (rows: Table) => rows.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
 
 /** One edit as users make them, somewhere in the table; the first word names its kind. */
 const EDITS: readonly [name: string, edit: (rows: Table, random: Random) => void][] = [
@@ -79,60 +68,22 @@ function pick(rows: Table, random: Random): string[] {
   return rows[1 + Math.floor(random.between(0, rows.length - 1))]!;
 }
 
-/** Evaluates the run as it is: its numbers with all digits, and what was said of its data. */
-async function evaluate(gpu: Gpu, path: string) {
-  const opened = await OpenRun.open(path);
-  const notes: string[] = [];
-  const { dataset, changes } = await opened.openData("test", (line) => notes.push(line));
-  const learner = new Learner(gpu, opened.run.config, dataset);
-  try {
-    const { evaluation, predictions } = await evaluateBest(
-      { learner, data: dataset, run: opened.run },
-      "test",
-    );
-    const probabilities = [...predictions.probabilities].map(([head, values]) => [head, [...values]]);
-    return { numbers: JSON.stringify([evaluation, probabilities]), notes, changes };
-  } finally {
-    learner.dispose();
-    dataset.close?.();
-  }
-}
-
 for (const withIds of [true, false]) {
   Deno.test(`50 edits of a table ${withIds ? "with" : "without"} ids: evaluation gives the same bits, or names what changed (slow)`, async () => {
     const gpu = await openTestGpu();
     const folder = Deno.makeTempDirSync({ prefix: "unis-edits-" });
     try {
-      const file = join(folder, "items.csv"), run = join(folder, "run");
-      const write = (rows: Table) => Deno.writeTextFileSync(file, csvOf(rows));
+      const write = (rows: Table) => writeTable(join(folder, "items.csv"), rows);
       write(table());
-      const settings = [
-        "data.text=title",
+      const run = await trainOnTable(gpu, folder, [
+        ...SMALL_TEXT,
         'data.modalities={"lab":{"features":["weight"]}}',
-        "data.label=label",
         "data.split=split",
         ...(withIds ? ["data.id=name"] : []),
-        "training.epochs=2",
-        "training.batch=12",
-        "training.micro_batch=12",
-        "optimizer.warmup_steps=0",
-        "optimizer.encoder_learning_rate=3e-3",
-        ...["hidden_size=8", "num_hidden_layers=1"].flatMap((setting) =>
-          ["text", "lab"].map((name) => `model.encoders.${name}.${setting}`)
-        ),
-        "model.encoders.text.intermediate_size=8",
-        "model.encoders.text.num_attention_heads=2",
-      ];
-      const config = withSettings(dataPreset({ name: "table", path: file }, settings), settings);
-      {
-        using work = await Work.begin({ config, folders: new Map(), out: run }, {
-          device: gpu,
-          observer: silent(),
-          downloads: { begin() {}, advance() {}, end() {} } as never,
-        });
-        await work.trainAndTest(new AbortController().signal);
-      }
-      const own = await evaluate(gpu, run);
+        "model.encoders.lab.hidden_size=8",
+        "model.encoders.lab.num_hidden_layers=1",
+      ]);
+      const own = await evaluateRun(gpu, run);
       assert.deepEqual(own.notes, []);
       const test = RunFolder.open(run).evaluation();
       assert.deepEqual(JSON.parse(own.numbers)[0], test, "evaluate gives what the run wrote");
@@ -153,7 +104,7 @@ for (const withIds of [true, false]) {
         const touched = testRows(rows) !== testRows(table());
         const what = `${name}, seed ${seed}, ${touched ? "in" : "not in"} the test rows`;
         try {
-          const { numbers, notes } = await evaluate(gpu, run);
+          const { numbers, notes } = await evaluateRun(gpu, run);
           if (numbers === own.numbers) same++;
           else changed++;
           if (touched) assert.match(notes.join("\n"), /The test split changed since training/, what);
@@ -169,7 +120,7 @@ for (const withIds of [true, false]) {
         `${same} the same, ${changed} changed, ${refused} refused`,
       );
       write(table());
-      assert.equal((await evaluate(gpu, run)).numbers, own.numbers, "restored");
+      assert.equal((await evaluateRun(gpu, run)).numbers, own.numbers, "restored");
       assert.ok(readCsv(join(run, "preprocessing", "samples.csv")).length === 49);
     } finally {
       Deno.removeSync(folder, { recursive: true });

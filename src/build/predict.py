@@ -1,0 +1,58 @@
+"""The probability of every class by every head, for samples given as image files, texts and numbers.
+
+    python predict.py image=cat.png "text=a cat on a mat"     one sample, a value for each modality
+    python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
+
+Needs torch, transformers, safetensors and Pillow, and nothing of what trained the model.
+"""
+import json
+import sys
+from pathlib import Path
+
+import numpy
+import torch
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+FOLDER = Path(__file__).parent
+MODEL = json.loads((FOLDER / "heads.json").read_text())
+
+
+def open_image(path: str) -> Image.Image:
+    """An image as in training: upright, and laid over white where it is transparent."""
+    pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGBA"), dtype=numpy.float64)
+    over_white = 255 + (pixels[..., :3] - 255) * pixels[..., 3:] / 255
+    return Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
+
+
+def load_encoder(name: str, kind: str):
+    """A function from a sample's input to its representation, [1, width]."""
+    folder = FOLDER / name
+    if kind == "features":
+        weights, ranges = load_file(folder / "model.safetensors"), json.loads((folder / "features.json").read_text())
+        low, high = numpy.array(ranges["minimum"]), numpy.array(ranges["maximum"])
+        span = numpy.where(high > low, high - low, numpy.inf)  # what never varied in training is 0
+        numbers = lambda x: numpy.array(x.split(",") if isinstance(x, str) else x, dtype=numpy.float32)
+        return lambda x: linear_layers(weights, "layer.", torch.tensor([(numbers(x) - low) / span]).float())
+    model = AutoModel.from_pretrained(folder).eval()
+    prepare = (AutoImageProcessor if kind == "image" else AutoTokenizer).from_pretrained(folder)
+    read = (lambda x: prepare(open_image(x), return_tensors="pt")) if kind == "image" else (lambda x: prepare(x, truncation=True, return_tensors="pt"))
+    return lambda x: model(**read(x)).last_hidden_state[:, 0]
+
+
+def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor) -> torch.Tensor:
+    """The layers `<prefix>0`, `<prefix>1`, ..., with ReLU between them."""
+    for i in range(sum(name.startswith(prefix) and name.endswith(".weight") for name in weights)):
+        x = torch.nn.functional.linear(x.relu() if i else x, *(weights[f"{prefix}{i}.{part}"] for part in ("weight", "bias")))
+    return x
+
+
+encoders = {name: load_encoder(name, kind) for name, kind in MODEL["inputs"].items()}
+heads = load_file(FOLDER / "heads.safetensors")
+with torch.no_grad():
+    for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
+        seen = {name: encode(sample[name]) for name, encode in encoders.items()}
+        fused = {"fusion": torch.cat(list(seen.values()), 1)} if MODEL["fusion"] else {}
+        logits = {name: linear_layers(heads, f"{name}.", x)[0] for name, x in {**seen, **fused}.items()}
+        print(json.dumps({name: dict(zip(MODEL["classes"], own.softmax(0).tolist())) for name, own in logits.items()}))
