@@ -8,25 +8,74 @@ export { MultimodalClassifier, type MultimodalClassifierConfig } from "./src/mod
 export { Classifier, type ClassifierConfig } from "./src/models/classifier.ts";
 
 // Methods and their losses
-export { type Losses, type Method, METHODS, type Outputs, predict } from "./src/models/methods/methods.ts";
+export type { Contrast, ContrastSettings, Method } from "./src/models/methods/method.ts";
+export { chooseMethod, type ChosenMethod, methods, registerMethod } from "./src/models/methods/registry.ts";
+export { concatenation, type Fusion } from "./src/models/methods/fusion.ts";
 export {
-  type ByModality,
-  type ContrastOptions,
-  type ModalityPair,
-  modalityPairs,
-  unisContrast,
-} from "./src/models/losses/contrastive.ts";
-export { supervisedContrast, unsupervisedContrast } from "./src/models/losses/batch_contrast.ts";
+  computeLosses,
+  type Losses,
+  type LossOptions,
+  type Outputs,
+  predict,
+} from "./src/models/methods/compute_losses.ts";
+export { type ByModality, type ModalityPair, modalityPairs } from "./src/models/losses/pairs.ts";
+export { unisContrast, type UnisOptions } from "./src/models/losses/unis_contrast.ts";
+export { batchContrast, batchContrasts, type BatchOptions } from "./src/models/losses/batch_contrast.ts";
 
-// Encoders
-export type {
-  Encoder,
-  FeatureInput,
-  HostInput,
-  ImageInput,
-  ModalityInput,
-  TextInput,
+// Encoders: the contract, the fields of configurations, the inputs
+export {
+  type CheckpointFormat,
+  defineEncoder,
+  type Encoder,
+  type EncoderConfig,
+  type EncoderRow,
+  type EncoderType,
+  type ExportFormat,
+  type Fitting,
+  type InputKinds,
+  modalitiesRead,
+  type SpecsOf,
 } from "./src/models/encoders/encoder.ts";
-export { Bert, type BertConfig, bertConfig, robertaConfig } from "./src/models/encoders/bert.ts";
-export { type MlpConfig, mlpConfig, MlpEncoder } from "./src/models/encoders/mlp.ts";
-export { Vit, type VitConfig, vitConfig } from "./src/models/encoders/vit.ts";
+export {
+  choice,
+  type ConfigOf,
+  count,
+  derived,
+  type Field,
+  type Fields,
+  type FieldValue,
+  flag,
+  type Multiples,
+  optional,
+  positive,
+  probability,
+  transformerFields,
+  whole,
+} from "./src/models/encoders/fields.ts";
+export {
+  type DeviceInput,
+  type DeviceInputs,
+  type FeatureInput,
+  type FeatureSpec,
+  type HostInput,
+  type HostInputs,
+  type ImageInput,
+  type ImageSpec,
+  type InputKind,
+  inputOf,
+  type InputSpec,
+  type TextInput,
+  type TextSpec,
+  uploadFeatures,
+  uploadImage,
+  uploadText,
+} from "./src/models/encoders/inputs.ts";
+
+// Encoders there are
+export { encoderType, encoderTypes, registerEncoder } from "./src/models/encoders/registry.ts";
+export { bert } from "./src/models/encoders/bert.ts";
+export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
+export { roberta } from "./src/models/encoders/roberta.ts";
+export { type TextConfig, TextTransformer } from "./src/models/encoders/text_transformer.ts";
+export { type VisionConfig, VisionTransformer } from "./src/models/encoders/vision_transformer.ts";
+export { vit } from "./src/models/encoders/vit.ts";

@@ -10,8 +10,6 @@ import { join } from "node:path";
 import { exportRun } from "../src/cli/export.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../src/io/safetensors.ts";
-import { Bert } from "../src/models/encoders/bert.ts";
-import { Vit } from "../src/models/encoders/vit.ts";
 import { EVALUATION } from "../src/nn/context.ts";
 import { Parameters } from "../src/nn/parameters.ts";
 import { noGrad } from "../src/tensor/tape.ts";
@@ -44,10 +42,9 @@ async function computeExpected(path: string) {
       const { unimodalLogits, fusedLogits } = model.forward(inputs, EVALUATION);
       const outputs: Record<string, Tensor> = { "logits.fusion": fusedLogits! };
       for (const [name, encoder] of Object.entries(model.encoders)) {
-        if (!(encoder instanceof Vit || encoder instanceof Bert)) {
-          throw new Error(`${name} is no encoder that transformers could load`);
-        }
-        outputs[`${name}.hidden`] = encoder.lastHiddenState(inputs[name]!, EVALUATION);
+        const hidden = encoder.lastHiddenState?.(inputs[name]!, EVALUATION);
+        if (hidden === undefined) throw new Error(`${name} is no encoder that transformers could load`);
+        outputs[`${name}.hidden`] = hidden;
         outputs[`logits.${name}`] = unimodalLogits[name]!;
       }
       return outputs;

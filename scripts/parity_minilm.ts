@@ -15,7 +15,7 @@ import { readEncoderConfig } from "../src/build/hf_config.ts";
 import { loadEncoderWeights } from "../src/build/hf_weights.ts";
 import { openWeights } from "../src/io/weights_file.ts";
 import { openSafetensors } from "../src/io/safetensors.ts";
-import { Bert } from "../src/models/encoders/bert.ts";
+import { bert } from "../src/models/encoders/bert.ts";
 import { EVALUATION } from "../src/nn/context.ts";
 import { Parameters } from "../src/nn/parameters.ts";
 import { formatTable } from "../src/report/table.ts";
@@ -74,14 +74,15 @@ async function findModel(environment: string): Promise<string> {
 
 async function compare(folder: string, texts: readonly string[], expectedPath: string) {
   const gpu = await Gpu.open();
-  const config = readEncoderConfig(folder);
-  if (config.model_type !== "bert") throw new Error(`Expected a bert, found a ${config.model_type}`);
+  const config = bert.configure(readEncoderConfig(folder));
   const parameters = new Parameters();
-  const bert = new Bert(parameters.root, config);
+  const { vocab_size: vocabularySize, pad_token_id: padId } = config;
+  const text = { kind: "text", name: "text", vocabularySize, maxTokens: MAX_TOKENS, padId } as const;
+  const encoder = bert.build(parameters.root, config, { text });
   parameters.allocate(gpu, 0, () => true);
   {
     using checkpoint = openWeights(folder);
-    await loadEncoderWeights(parameters, "", checkpoint, config, { warn: console.warn });
+    await loadEncoderWeights(parameters, "", checkpoint, bert, { warn: console.warn });
   }
   const tokenizer = await loadTokenizer(folder);
   using expected = openSafetensors(expectedPath);
@@ -104,7 +105,9 @@ async function compare(folder: string, texts: readonly string[], expectedPath: s
   if (found.otherIds > 0) return { gpu: gpu.name, found };
   for (let start = 0; start < count; start += BATCH) {
     const batch = padTexts(encoded.slice(start, start + BATCH), tokenizer.padId, MAX_TOKENS);
-    const state = scope(() => noGrad(() => bert.lastHiddenState(bert.upload(gpu, batch), EVALUATION)));
+    const state = scope(() =>
+      noGrad(() => encoder.lastHiddenState(encoder.upload(gpu, { text: batch }), EVALUATION))
+    );
     const values = await state.read() as Float32Array;
     state.dispose();
     for (const [row, { length: tokens }] of encoded.slice(start, start + BATCH).entries()) {

@@ -14,8 +14,9 @@ import { numbered, readBertVocabulary } from "../src/data/text/word_piece.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
 import { exportEncoder, preprocessorConfig } from "../src/build/hf_export.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../src/io/safetensors.ts";
-import { Bert, bertConfig } from "../src/models/encoders/bert.ts";
-import { Vit, vitConfig } from "../src/models/encoders/vit.ts";
+import { bert } from "../src/models/encoders/bert.ts";
+import { encoderType } from "../src/models/encoders/registry.ts";
+import { vit } from "../src/models/encoders/vit.ts";
 import { Parameters } from "../src/nn/parameters.ts";
 import { ConsoleObserver } from "../src/report/console.ts";
 import { DownloadBar } from "../src/report/download_bar.ts";
@@ -29,6 +30,10 @@ import { PRESETS } from "../src/config/presets.ts";
 
 const TOKENS = 128;
 const NORMALISATION = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
+const SPECS = {
+  image: { kind: "image", name: "image", height: 224, width: 224, ...NORMALISATION },
+  text: { kind: "text", name: "text", vocabularySize: 30522, maxTokens: 512, padId: 0 },
+} as const;
 
 const { values: flags } = parseArgs({
   options: { "micro-batch": { type: "string", default: "2" }, "steps": { type: "string", default: "3" } },
@@ -38,8 +43,8 @@ const size = Number(flags["micro-batch"]);
 /** Writes the folders of both encoders, as `unis export` would; gives their paths. */
 async function writeEncoders(gpu: Gpu, to: string): Promise<{ image: string; text: string }> {
   const configs = {
-    image: vitConfig(),
-    text: bertConfig({ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 }),
+    image: vit.configure(),
+    text: bert.configure({ hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 }),
   };
   const companions = {
     image: { "preprocessor_config.json": preprocessorConfig(224, NORMALISATION) },
@@ -47,8 +52,8 @@ async function writeEncoders(gpu: Gpu, to: string): Promise<{ image: string; tex
   };
   for (const name of ["image", "text"] as const) {
     const parameters = new Parameters();
-    if (name === "image") new Vit(parameters.root, configs.image, NORMALISATION);
-    else new Bert(parameters.root, configs.text);
+    const config = configs[name];
+    encoderType(config.model_type).build(parameters.root, config, SPECS);
     parameters.allocate(gpu, 1);
     const values = await parameters.read();
     const tensors: Record<string, TensorToStore> = {};

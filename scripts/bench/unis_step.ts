@@ -1,8 +1,8 @@
 /** The training step that the benchmarks time: UniS-MMC on a ViT and a BERT, AdamW; of the engine alone. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
-import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { full } from "../../src/ops/fill.ts";
@@ -64,7 +64,7 @@ export function unisStep(gpu: Gpu, size: StepSize, precision: "f32" | "f16" = "f
     num_attention_heads: heads,
     intermediate_size: 4 * width,
   };
-  const text = bertConfig({
+  const text = bert.configure({
     ...shape,
     vocab_size: vocabulary,
     max_position_embeddings: 512,
@@ -72,10 +72,19 @@ export function unisStep(gpu: Gpu, size: StepSize, precision: "f32" | "f16" = "f
     attention_probs_dropout_prob: 0,
   });
   const grey = [0.5, 0.5, 0.5] as const;
+  const image = {
+    kind: "image",
+    name: "image",
+    height: imageSize,
+    width: imageSize,
+    mean: grey,
+    std: grey,
+  } as const;
+  const texts = { kind: "text", name: "text", vocabularySize: vocabulary, maxTokens: 512, padId: 0 } as const;
   const parameters = new Parameters();
   const model = new MultimodalClassifier(parameters.root, {
-    image: (at) => new Vit(at, vitConfig({ ...shape, image_size: imageSize }), { mean: grey, std: grey }),
-    text: (at) => new Bert(at, text),
+    image: (path) => vit.build(path, vit.configure({ ...shape, image_size: imageSize }), { image }),
+    text: (path) => bert.build(path, text, { text: texts }),
   }, { method: "unis-mmc", classifier: { classes: CLASSES } });
   parameters.allocate(gpu, 0, () => false, precision === "f16");
   const optimizer = new Adam(parameters, {

@@ -1,6 +1,6 @@
 /** Opens a run that exists: the one way to its model and its data, for every command that uses them. */
 import { openData, type OpenedData } from "../build/load_dataset.ts";
-import type { ModelData } from "../build/build_model.ts";
+import type { ModelData } from "../build/resolve_encoders.ts";
 import type { Split } from "../data/batch.ts";
 import { describeChanges, hasChanges, mustKnowClasses } from "../data/index/reconcile.ts";
 import { specOf } from "../data/preprocessing.ts";

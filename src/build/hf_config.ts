@@ -1,20 +1,10 @@
 /** `config.json` of a Hugging Face model, which decides the architecture. */
 import { join } from "node:path";
-import { type BertConfig, bertConfig, robertaConfig } from "../models/encoders/bert.ts";
-import { type VitConfig, vitConfig } from "../models/encoders/vit.ts";
+import type { EncoderConfig } from "../models/encoders/encoder.ts";
+import { encoderTypes } from "../models/encoders/registry.ts";
 import { readJsonObject } from "../io/json_file.ts";
 import { isJsonObject } from "../io/strict_json.ts";
 import { UserError } from "../base/user_error.ts";
-
-/** An encoder that a checkpoint may hold; `model_type` tells which. */
-export type EncoderConfig = VitConfig | BertConfig;
-export type ModelType = EncoderConfig["model_type"];
-
-const ARCHITECTURES: Readonly<Record<ModelType, (given: object) => EncoderConfig>> = {
-  vit: vitConfig,
-  bert: bertConfig,
-  roberta: robertaConfig,
-};
 
 /** Fields that change what a model computes, with the only value we compute by; absent is the same. */
 const FIXED: Readonly<Record<string, unknown>> = {
@@ -36,10 +26,13 @@ export function readEncoderConfig(
 ): EncoderConfig {
   const path = join(folder, "config.json");
   const given = readJsonObject(path);
-  const { model_type: type } = given;
-  if (typeof type !== "string" || !Object.hasOwn(ARCHITECTURES, type)) {
-    const known = Object.keys(ARCHITECTURES).join(", ");
-    throw new UserError(`${path}: model_type is ${JSON.stringify(type)}, and encoders are of ${known}`);
+  const types = encoderTypes().filter(({ checkpoint }) => checkpoint !== undefined);
+  const type = types.find(({ model_type }) => model_type === given.model_type);
+  if (type === undefined) {
+    const known = types.map(({ model_type }) => model_type).join(", ");
+    throw new UserError(
+      `${path}: model_type is ${JSON.stringify(given.model_type)}, and encoders are of ${known}`,
+    );
   }
   for (const [field, value] of Object.entries(FIXED)) {
     const found = given[field] ?? value;
@@ -50,7 +43,7 @@ export function readEncoderConfig(
     );
   }
   try {
-    return ARCHITECTURES[type as ModelType]({ ...given, ...changes });
+    return type.configure({ ...given, ...changes });
   } catch (error) {
     if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`);
     throw error;

@@ -2,16 +2,12 @@
 import { join } from "node:path";
 import type { ImageNormalisation } from "../ops/image.ts";
 import { makeFolder } from "../io/files.ts";
-import type { EncoderConfig, ModelType } from "./hf_config.ts";
+import type { EncoderConfig } from "../models/encoders/encoder.ts";
+import { encoderType } from "../models/encoders/registry.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
 
-const CLASSES: Readonly<Record<ModelType, string>> = {
-  vit: "ViTModel",
-  bert: "BertModel",
-  roberta: "RobertaModel",
-};
 /** What `transformers` asks of a safetensors file. */
 const METADATA = { format: "pt" };
 /** Pillow's number for bilinear. */
@@ -28,8 +24,9 @@ export interface EncoderExport {
 }
 
 /**
- * Writes a folder for `AutoModel.from_pretrained`: config.json, model.safetensors and the companions. Throws a UserError
- * where something cannot be written, or there are no weights under the prefix.
+ * Writes a folder for `AutoModel.from_pretrained`: config.json, model.safetensors and the companions; of an encoder that
+ * Hugging Face has no model of, the same files. Throws a UserError where something cannot be written, or there are no
+ * weights under the prefix.
  */
 export function exportEncoder(
   folder: string,
@@ -37,11 +34,12 @@ export function exportEncoder(
 ): void {
   const tensors = readTensors(weights, prefix);
   makeFolder(folder);
-  const { dense_initializer: _, ...fields } = config; // ours alone
+  const { exported, fields } = encoderType(config.model_type);
+  const known = Object.entries(config).filter(([name]) => !fields[name]?.isOwn);
   writeJsonFile(join(folder, "config.json"), {
-    architectures: [CLASSES[config.model_type]],
-    ...fields,
-    ...(config.model_type !== "vit" && { position_embedding_type: "absolute" }),
+    ...(exported.architecture !== undefined && { architectures: [exported.architecture] }),
+    ...Object.fromEntries(known),
+    ...exported.fields,
     torch_dtype: "float32",
   });
   writeSafetensors(join(folder, "model.safetensors"), tensors, METADATA);

@@ -2,14 +2,12 @@
 import type { Parameter } from "../nn/parameter.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
-import type { EncoderConfig } from "./hf_config.ts";
+import type { EncoderType, Fitting } from "../models/encoders/encoder.ts";
 import { matchNames } from "./hf_names.ts";
-import { resizePositions } from "../models/encoders/positions.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { allFinite } from "../base/finite.ts";
 import { UserError } from "../base/user_error.ts";
 
-const POSITIONS = "embeddings.position_embeddings";
 /** Names that an error lists, of each kind. */
 const LISTED = 8;
 /** Bytes on their way to the device at once. */
@@ -21,33 +19,34 @@ export interface LoadOptions {
 }
 
 /**
- * Overwrites the parameters below `prefix` (such as `text`, or empty for all), those of an encoder of `config`, by a
- * checkpoint's, tensor by tensor. Position embeddings for images of another size are interpolated. Throws a UserError
- * listing tensors that are missing, unexpected or of another shape, before anything is written; and one listing those
- * that hold NaN or infinity, which shows only as they are read, so that the parameters are then of no use.
+ * Overwrites the parameters below `prefix` (such as `text`, or empty for all), those of an encoder of `type`, by a
+ * checkpoint's, tensor by tensor; a tensor of another shape where the type knows how to fit it. Throws a UserError listing
+ * tensors that are missing, unexpected or of another shape, before anything is written; and one listing those that hold
+ * NaN or infinity, which shows only as they are read, so that the parameters are then of no use.
  */
 export async function loadEncoderWeights(
   parameters: Parameters,
   prefix: string,
   checkpoint: TensorFile,
-  config: EncoderConfig,
+  { model_type, checkpoint: format }: EncoderType,
   { warn = () => {} }: LoadOptions = {},
 ): Promise<void> {
+  if (format === undefined) {
+    throw new TypeError(`Cannot load weights into "${prefix}": a ${model_type} has no checkpoints`);
+  }
   const own = ownParameters(parameters, prefix);
-  const { keys, missing, unexpected } = matchNames(config.model_type, own.keys(), checkpoint.tensors.keys());
-  const sides = new Map<string, number>(); // of tables of positions that are to be resized
+  const { keys, missing, unexpected } = matchNames(format, own.keys(), checkpoint.tensors.keys());
+  const fittings = new Map<string, Fitting>();
   const misshapen: string[] = [];
   for (const [name, key] of keys) {
     const { shape } = own.get(name)!;
     const stored = checkpoint.tensors.get(key)!.shape;
     if (sameShape(stored, shape)) continue;
-    const side = config.model_type === "vit" && name === POSITIONS
-      ? sideOf(stored, config.hidden_size)
-      : undefined;
-    if (side === undefined) misshapen.push(`${key} is ${showShape(stored)}, not ${showShape(shape)}`);
-    else sides.set(name, side);
+    const fitting = format.fit?.(name, stored, shape);
+    if (fitting === undefined) misshapen.push(`${key} is ${showShape(stored)}, not ${showShape(shape)}`);
+    else fittings.set(name, fitting);
   }
-  const what = `Cannot load ${checkpoint.path} as a ${config.model_type}`;
+  const what = `Cannot load ${checkpoint.path} as a ${model_type}`;
   refuse(what, { missing, unexpected, misshapen });
 
   const notFinite: string[] = [];
@@ -55,17 +54,9 @@ export async function loadEncoderWeights(
   for (const [name, parameter] of own) {
     const stored = checkpoint.readFloat32(keys.get(name)!);
     if (!allFinite(stored)) notFinite.push(keys.get(name)!);
-    const from = sides.get(name);
-    if (from === undefined) parameters.write(parameter.name, stored);
-    else {
-      const { image_size, patch_size, hidden_size: width } = config as Extract<
-        EncoderConfig,
-        { model_type: "vit" }
-      >;
-      const to = image_size / patch_size;
-      warn(`Position embeddings of ${from} x ${from} patches were interpolated to ${to} x ${to}`);
-      parameters.write(parameter.name, resizePositions(stored, { from, to, width }));
-    }
+    const fitting = fittings.get(name);
+    if (fitting !== undefined) warn(fitting.note);
+    parameters.write(parameter.name, fitting === undefined ? stored : fitting.values(stored));
     sent += stored.byteLength;
     if (sent < IN_FLIGHT) continue;
     await parameter.value.gpu.read([]); // what was sent stays in memory until the device has taken it
@@ -83,14 +74,6 @@ function ownParameters(parameters: Parameters, prefix: string): Map<string, Para
   }
   if (own.size === 0) throw new RangeError(`Cannot load an encoder at "${prefix}": it has no parameters`);
   return own;
-}
-
-/** Patches along a side of the square that a table [1, 1 + side², width] is for; undefined where it is for none. */
-function sideOf(shape: readonly number[], width: number): number | undefined {
-  const side = Math.sqrt((shape[1] ?? 0) - 1);
-  const fits = shape.length === 3 && shape[0] === 1 && shape[2] === width && side >= 1 &&
-    Number.isInteger(side);
-  return fits ? side : undefined;
 }
 
 function refuse(what: string, wrong: Readonly<Record<string, readonly string[]>>): void {

@@ -6,6 +6,7 @@ import { indexFood101 } from "../data/readers/food101.ts";
 import { indexN24News, N24_MAX_TOKENS } from "../data/readers/n24news.ts";
 import { indexTable } from "../data/readers/table.ts";
 import type { RunConfig } from "../config/run_config.ts";
+import { encodersOf } from "../config/encoder_config.ts";
 import { type DataConfig, type InputsConfig, tableModalities } from "../config/data_config.ts";
 
 /** A data set of files, which may have faults. */
@@ -44,7 +45,7 @@ export function indexFiles(
     return indexFood101({ root, layout, text, maxWords, ...drawn });
   }
   if (data.name === "n24news") {
-    const clean = model.encoders.text?.model_type !== "roberta";
+    const clean = !encodersOf("text", model.encoders).some(({ type }) => type.readsRawTexts);
     return indexN24News({ root: data.root, text: data.text, clean, maxWords });
   }
   return indexTable({

@@ -1,6 +1,7 @@
 /** Loads the data set of a configuration: fits a new run to it, or opens it for a run that was fitted before. */
 import { UserError } from "../base/user_error.ts";
 import { hasInputs, type InputsConfig } from "../config/data_config.ts";
+import { encodersOf, namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fitPreprocessing } from "../data/fit.ts";
@@ -36,13 +37,12 @@ export interface FittedData {
 }
 
 /**
- * Fits a new run to the data of its configuration; `filesOf` names the folder with the tokenizer or preprocessor of a
- * modality's pretrained encoder, `note` is told what is worth knowing, and `skipped` are the samples to leave out, by
- * `originKey`.
+ * Fits a new run to the data of its configuration; `filesOf` names the folder with the tokenizer and preprocessor of a
+ * pretrained encoder, `note` is told what is worth knowing, and `skipped` are the samples to leave out, by `originKey`.
  */
 export async function fitData(
   config: RunConfig,
-  filesOf: (modality: string) => string,
+  filesOf: (encoder: string) => string,
   note: Note,
   skipped: ReadonlySet<string> = new Set(),
 ): Promise<FittedData> {
@@ -158,14 +158,17 @@ function mustHaveModalities({ name, modalities }: SampleIndex, preprocessing: Pr
 }
 
 /** What came with pretrained encoders, by modality. */
-async function pretrainedFiles(config: RunConfig, filesOf: (modality: string) => string) {
+async function pretrainedFiles(config: RunConfig, filesOf: (encoder: string) => string) {
   const { data, model } = config;
   const preparations = new Map<string, ImagePreparation>();
   const tokenizers = new Map<string, Awaited<ReturnType<typeof loadTokenizer>>>();
-  for (const [name, { model_type }] of Object.entries(model.encoders)) {
+  for (const { name, type, reads } of namedEncoders(model.encoders)) {
     if (!isPretrained(config, name) || !hasInputs(data)) continue;
-    if (model_type === "vit") preparations.set(name, await preparationFor(data.image_size, filesOf(name)));
-    else tokenizers.set(name, await loadTokenizer(filesOf(name)));
+    for (const [input, modality] of Object.entries(reads)) {
+      const kind = type.inputs[input];
+      if (kind === "image") preparations.set(modality, await preparationFor(data.image_size, filesOf(name)));
+      if (kind === "text") tokenizers.set(modality, await loadTokenizer(filesOf(name)));
+    }
   }
   return { preparations, tokenizers };
 }
@@ -181,10 +184,8 @@ async function preparationFor(size: number, folder: string): Promise<ImagePrepar
   return { filter: preparation.filter, resize: { height: size, width: size } };
 }
 
-/** The longest text that a pretrained encoder has positions for; RoBERTa counts them from the one after padding. */
+/** The longest text that every encoder of a modality has positions for, where configurations say how many there are. */
 function positionsOf({ model }: RunConfig, modality: string): number {
-  const encoder = model.encoders[modality];
-  if (encoder === undefined || !("max_position_embeddings" in encoder)) return Infinity;
-  const { max_position_embeddings = Infinity, pad_token_id = 0 } = encoder;
-  return max_position_embeddings - (encoder.model_type === "roberta" ? pad_token_id + 1 : 0);
+  const longest = encodersOf(modality, model.encoders).map(({ type, fields }) => type.longestText?.(fields));
+  return Math.min(...longest.map((tokens) => tokens ?? Infinity));
 }

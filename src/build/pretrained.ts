@@ -2,17 +2,21 @@
 import { join, resolve } from "node:path";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
-import { type EncoderConfig as HubConfig, readEncoderConfig } from "./hf_config.ts";
+import { readEncoderConfig } from "./hf_config.ts";
 import { type DownloadProgress, resolveModel } from "../io/hub.ts";
-import { candidates } from "../io/hub_files.ts";
+import { candidates, type FileKind } from "../io/hub_files.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { hasInputs } from "../config/data_config.ts";
+import { namedEncoders } from "../config/encoder_config.ts";
+import { resolveMethod } from "../config/method_config.ts";
+import type { EncoderConfig, EncoderType } from "../models/encoders/encoder.ts";
+import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { makeFolder } from "../io/files.ts";
 
-/** What a pretrained encoder reads. */
+/** What an encoder reads that can be replaced by a pretrained one. */
 export type Reads = "image" | "text";
 
 /** A folder or an id of the hub, `id@revision` to pin one, for each kind of input that gets a pretrained encoder. */
@@ -23,8 +27,6 @@ export interface Chosen {
   /** Where the files of each modality's encoder are. */
   readonly folders: ReadonlyMap<string, string>;
 }
-
-const TYPES: Readonly<Record<Reads, readonly string[]>> = { image: ["vit"], text: ["bert", "roberta"] };
 
 /**
  * Fine-tuning wants smaller steps than training from scratch; these are those of the paper's published configuration. A
@@ -45,27 +47,28 @@ export async function choosePretrained(
   const config = structuredClone(preset);
   const folders = new Map<string, string>();
   for (const [reads, source] of Object.entries(wanted) as [Reads, string][]) {
-    const modalities = modalitiesThatRead(reads, config);
+    const modalities = encodersThatRead(reads, config);
     const [id, revision] = splitRevision(source);
-    const kinds = ["weights", reads === "image" ? "preprocessor" : "tokenizer"] as const;
-    const { folder, commit } = await resolveModel(id, { kinds, revision, progress });
-    const encoder = reads === "image"
-      ? await imageEncoder(folder, config)
-      : await textEncoder(folder, config);
-    if (!TYPES[reads].includes(encoder.model_type)) {
+    const { files, adopt } = ADOPTION[reads];
+    const { folder, commit } = await resolveModel(id, { kinds: ["weights", files], revision, progress });
+    const encoder = await adopt(folder, config);
+    const type = encoderType(encoder.model_type);
+    if (!readsOnly(reads, type)) {
+      const known = encoderTypes().filter((one) => one.checkpoint && readsOnly(reads, one));
       throw new UserError(
-        `--${reads}-encoder ${source} is a ${encoder.model_type}, but ${reads}s are read by ${
-          TYPES[reads].join(" or ")
+        `--${reads}-encoder ${source} is a ${type.model_type}, but ${reads}s are read by ${
+          known.map(({ model_type }) => model_type).join(" or ")
         }`,
       );
     }
-    const { image_size: _, num_channels: __, ...fields } = { image_size: 0, num_channels: 0, ...encoder };
+    const fields = Object.entries(encoder).filter(([name]) => type.fields[name]?.setting !== "derived");
     for (const modality of modalities) {
       config.model.encoders[modality] = {
-        ...fields,
+        ...Object.fromEntries(fields),
+        model_type: type.model_type,
         frozen: false,
         pretrained: { source: id, commit: commit ?? null },
-      } as RunConfig["model"]["encoders"][string];
+      };
       const { encoder_learning_rate } = config.optimizer;
       config.optimizer.learning_rates[modality] = Math.min(FINE_TUNING_RATE, encoder_learning_rate);
       folders.set(modality, folder);
@@ -74,15 +77,18 @@ export async function choosePretrained(
   return { config, folders };
 }
 
-/** Modalities of one kind each begin with a copy of the pretrained weights. */
-function modalitiesThatRead(reads: Reads, { model }: RunConfig): string[] {
-  const found = Object.entries(model.encoders).filter(([, { model_type }]) =>
-    TYPES[reads].includes(model_type)
-  );
+/** The encoders of one kind of input: each begins with a copy of the pretrained weights. */
+function encodersThatRead(reads: Reads, { model }: RunConfig): string[] {
+  const found = namedEncoders(model.encoders).filter(({ type }) => readsOnly(reads, type));
   if (found.length === 0) {
     throw new UserError(`Cannot use --${reads}-encoder: no modality of the preset is ${reads}`);
   }
-  return found.map(([name]) => name);
+  return found.map(({ name }) => name);
+}
+
+function readsOnly(reads: Reads, { inputs }: EncoderType): boolean {
+  const kinds = Object.values(inputs);
+  return kinds.length === 1 && kinds[0] === reads;
 }
 
 /** `id@revision`, or a folder, whose name may hold an @ too: its absolute path, so that it is found from anywhere later. */
@@ -101,7 +107,19 @@ function isFolder(path: string): boolean {
   }
 }
 
-async function imageEncoder(folder: string, { data }: RunConfig): Promise<HubConfig> {
+/** For each kind of input, the files that come with its encoders, and how a configuration takes over what they say. */
+const ADOPTION: Readonly<
+  Record<Reads, {
+    readonly files: FileKind;
+    readonly adopt: (folder: string, config: RunConfig) => Promise<EncoderConfig>;
+  }>
+> = {
+  image: { files: "preprocessor", adopt: adoptPreprocessor },
+  text: { files: "tokenizer", adopt: adoptTokenizer },
+};
+
+/** Images become as large as the encoder expects them, and are normalised as it says. */
+async function adoptPreprocessor(folder: string, { data }: RunConfig): Promise<EncoderConfig> {
   const { spec: { height, width, mean, std } } = await loadPreprocessor(folder);
   if (height !== width) {
     throw new UserError(`${folder} expects images of ${height} x ${width}: only square ones are supported`);
@@ -114,56 +132,59 @@ async function imageEncoder(folder: string, { data }: RunConfig): Promise<HubCon
   return readEncoderConfig(folder, { image_size: height });
 }
 
-async function textEncoder(folder: string, { data }: RunConfig): Promise<HubConfig> {
+/** Texts become no longer than the encoder and its tokenizer take them. */
+async function adoptTokenizer(folder: string, { data }: RunConfig): Promise<EncoderConfig> {
   const encoder = readEncoderConfig(folder);
-  if (!("vocab_size" in encoder)) return encoder;
+  const type = encoderType(encoder.model_type);
+  if (type.longestText === undefined) return encoder; // what it reads instead of texts is told by whoever asked
   const { vocabularySize, maxTokens = Infinity } = await loadTokenizer(folder);
-  if (vocabularySize > encoder.vocab_size) {
+  if (vocabularySize > Number(encoder.vocab_size)) {
     throw new UserError(
       `${folder}: the tokenizer has ${vocabularySize} tokens, but vocab_size in config.json is ${encoder.vocab_size}`,
     );
   }
-  // RoBERTa counts positions from the one after padding.
-  const positions = encoder.max_position_embeddings -
-    (encoder.model_type === "roberta" ? encoder.pad_token_id + 1 : 0);
   if (hasInputs(data) && data.max_tokens !== null) {
-    data.max_tokens = Math.min(data.max_tokens, positions, maxTokens);
+    data.max_tokens = Math.min(data.max_tokens, type.longestText(encoder), maxTokens);
   }
   return encoder;
 }
 
 /** The folders of the encoders that a configuration names and learns from, found again: for a run that was cut before it saved any weights. */
 export async function findPretrained(
-  { method, model }: RunConfig,
+  config: RunConfig,
   progress: DownloadProgress,
 ): Promise<Map<string, string>> {
   const folders = new Map<string, string>();
-  for (const [modality, encoder] of Object.entries(model.encoders)) {
-    if (!("pretrained" in encoder) || encoder.pretrained === undefined) continue;
-    if (method in model.encoders && method !== modality) continue;
-    const { source, commit } = encoder.pretrained;
+  for (const { name, settings } of resolveMethod(config).encoders) {
+    if (settings.pretrained === undefined) continue;
+    const { source, commit } = settings.pretrained;
     const { folder } = await resolveModel(source, {
       kinds: ["weights"],
       revision: commit ?? undefined,
       progress,
     });
-    folders.set(modality, folder);
+    folders.set(name, folder);
   }
   return folders;
 }
 
 /**
- * Copies the small files of encoders into the preprocessing of a run, which then needs those of the model no more.
+ * Copies the small files of encoders, from folders by encoder, into the preprocessing of the modalities they read; the run
+ * then needs those of the model no more.
  */
 export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, string>): void {
-  for (const [modality, folder] of folders) {
-    const target = modalityFolder(run, modality);
-    makeFolder(target);
-    for (const name of candidates(["tokenizer", "preprocessor"])) {
-      try {
-        Deno.copyFileSync(join(folder, name), join(target, name));
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for (const { name, reads } of namedEncoders(run.config.model.encoders)) {
+    const folder = folders.get(name);
+    if (folder === undefined) continue;
+    for (const modality of Object.values(reads)) {
+      const target = modalityFolder(run, modality);
+      makeFolder(target);
+      for (const file of candidates(["tokenizer", "preprocessor"])) {
+        try {
+          Deno.copyFileSync(join(folder, file), join(target, file));
+        } catch (error) {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        }
       }
     }
   }

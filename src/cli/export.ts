@@ -1,5 +1,5 @@
 /** `unis export` */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
 import { OpenRun } from "../app/open_run.ts";
 import { exportEncoder, exportTensors, preprocessorConfig } from "../build/hf_export.ts";
@@ -7,12 +7,11 @@ import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import { TOKENIZER_FILES } from "../io/hub_files.ts";
 import { openSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
-import { Bert } from "../models/encoders/bert.ts";
-import { MlpEncoder } from "../models/encoders/mlp.ts";
-import { Vit } from "../models/encoders/vit.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { buildModel } from "../build/build_model.ts";
+import { resolveEncoders } from "../build/resolve_encoders.ts";
+import type { ImageSpec } from "../data/dataset.ts";
 import { exists, makeFolder } from "../io/files.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import { VERSION } from "../base/version.ts";
@@ -53,24 +52,20 @@ export async function exportRun(folder: string, to: string): Promise<string[]> {
 
   makeFolder(to);
   const written: string[] = [];
-  for (const [name, encoder] of Object.entries(model.encoders)) {
+  const encoders = resolveEncoders(config, modelData);
+  for (const { name, config, specs } of encoders) {
     const path = join(to, name);
-    const [prefix, kept] = [`${name}.`, modalityFolder(run, name)];
-    if (encoder instanceof Vit) {
-      const companions = { [PREPROCESSOR]: await preprocessorOf(encoder, kept) };
-      exportEncoder(path, { config: encoder.config, weights, prefix, companions });
-    } else if (encoder instanceof Bert) {
-      exportEncoder(path, { config: encoder.config, weights, prefix });
-      for (const file of TOKENIZER_FILES) {
-        if (exists(join(kept, file))) Deno.copyFileSync(join(kept, file), join(path, file));
+    const companions: Record<string, object> = {};
+    const copied: string[] = [];
+    for (const spec of Object.values(specs)) {
+      const kept = modalityFolder(run, spec.name);
+      if (spec.kind === "image") companions[PREPROCESSOR] = await preprocessorOf(spec, kept);
+      if (spec.kind === "text") {
+        copied.push(...TOKENIZER_FILES.map((file) => join(kept, file)).filter(exists));
       }
-    } else if (encoder instanceof MlpEncoder) {
-      makeFolder(path);
-      writeJsonFile(join(path, "config.json"), { model_type: "mlp", ...encoder.config });
-      exportTensors(join(path, "model.safetensors"), weights, prefix);
-    } else {
-      throw new TypeError(`Cannot export "${name}": ${encoder.constructor.name} is no encoder that is known`);
     }
+    exportEncoder(path, { config, weights, prefix: `${name}.`, companions });
+    for (const file of copied) Deno.copyFileSync(file, join(path, basename(file)));
     written.push(path);
   }
   const heads = ["heads.safetensors", "heads.json"].map((name) => join(to, name)) as [string, string];
@@ -80,9 +75,10 @@ export async function exportRun(folder: string, to: string): Promise<string[]> {
     data: modelData.name,
     method: config.method,
     classes: modelData.classes,
-    // Heads are named by these, and "fusion"; its input is all representations, in this order.
+    // Heads are named by these, and "fusion" where there is one.
     modalities: model.modalities,
-    representation: "last hidden state of the first token",
+    representations: Object.fromEntries(encoders.map(({ name, type }) => [name, type.representation])),
+    fusion: model.method.fusion?.description ?? null,
     layers: "0, 1, 2: linear, ReLU after 0 and 1",
     hidden_size: config.model.head.hidden_size,
     dropout: config.model.head.dropout,
@@ -91,14 +87,13 @@ export async function exportRun(folder: string, to: string): Promise<string[]> {
   return [...written, ...heads];
 }
 
-/** How a ViT's images are made: as the file says that came with it, if that still leads to its size. */
-async function preprocessorOf({ config, normalisation }: Vit, kept: string): Promise<object> {
+/** How images are made: as the file says that came with the encoder, if that still leads to their size. */
+async function preprocessorOf({ height, width, mean, std }: ImageSpec, kept: string): Promise<object> {
   if (exists(join(kept, PREPROCESSOR))) {
-    const { spec: { height, width } } = await loadPreprocessor(kept);
-    const isCurrent = height === config.image_size && width === config.image_size;
-    if (isCurrent) return readJsonObject(join(kept, PREPROCESSOR));
+    const { spec } = await loadPreprocessor(kept);
+    if (spec.height === height && spec.width === width) return readJsonObject(join(kept, PREPROCESSOR));
   }
-  return preprocessorConfig(config.image_size, normalisation);
+  return preprocessorConfig(height, { mean, std });
 }
 
 function mustBeFree(path: string): void {

@@ -1,6 +1,8 @@
 /** The command line: subcommands, flags, exit status. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PRESETS } from "../config/presets.ts";
+import { describeSwitch } from "../config/method_config.ts";
+import { methods } from "../models/methods/registry.ts";
 import { VERSION } from "../base/version.ts";
 import type { VerifyFlags } from "./data.ts";
 import { describeError, EXIT } from "../app/errors.ts";
@@ -154,11 +156,11 @@ function withConfigFlags(command: Command): Command {
     .option("--text-encoder <model>", "pretrained BERT or RoBERTa: a folder or an id, as above")
     .option(
       "--method <name>",
-      "unis-mmc, agg-mm, mt-mml, unsup-mmc or sup-mmc; or the name of a modality, to learn from that alone",
+      `${methods().map(({ name }) => name).join(", ")}; or the name of a modality, to learn from that alone`,
     )
-    .option("--no-semi", "unis-mmc without semi-positive pairs in the numerator")
-    .option("--no-negative", "unis-mmc without negative pairs in the denominator")
-    .option("--symmetric", "unsup-mmc, sup-mmc: contrast both ways")
+    .option("--no-semi", describeSwitch("semi_positive"))
+    .option("--no-negative", describeSwitch("negative"))
+    .option("--symmetric", describeSwitch("symmetric"))
     .addOption(
       new Option("--semantics <name>", "losses and training as in the paper, or as in its authors' code")
         .choices([

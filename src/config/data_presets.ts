@@ -4,7 +4,7 @@ import { featureViews } from "../data/readers/features.ts";
 import { UserError } from "../base/user_error.ts";
 import { type RunConfig, withSettings } from "./run_config.ts";
 import { type DataConfig, type DataName, tableModalities } from "./data_config.ts";
-import type { EncoderConfig } from "./encoder_config.ts";
+import type { EncoderSettings } from "./encoder_config.ts";
 import { nearest } from "../base/nearest.ts";
 import { PRESETS } from "./presets.ts";
 
@@ -121,7 +121,7 @@ function fineTuningPreset(data: DataConfig): RunConfig {
  * decay, rates that end at 0, and no samples held back, since few of them cannot tell which epoch is best.
  */
 function featuresPreset(root: string): RunConfig {
-  const encoder: EncoderConfig = {
+  const encoder: EncoderSettings = {
     model_type: "mlp",
     hidden_size: 64,
     num_hidden_layers: 1,
@@ -177,7 +177,7 @@ function tablePreset(file: string, settings: readonly string[]): RunConfig {
   };
   const { data } = withSettings(base, settings);
   if (data.name !== "table") throw new UserError(`"data.name" is said by --data: it cannot be set as well`);
-  const kinds: Record<string, EncoderConfig> = {
+  const kinds: Record<string, EncoderSettings> = {
     image: { ...IMAGE_ENCODER, hidden_size: 96, num_hidden_layers: 3, intermediate_size: 192 },
     text: { ...TEXT_ENCODER, hidden_size: 96, num_hidden_layers: 2, intermediate_size: 192 },
     features: {

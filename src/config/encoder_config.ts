@@ -1,62 +1,120 @@
-/** The configuration of encoders. */
+/** The configuration of encoders: its schema follows from what each kind of encoder says of its fields. */
 import * as z from "zod";
-import { count, rate, share, whole } from "./values.ts";
+import { UserError } from "../base/user_error.ts";
+import { type EncoderType, modalitiesRead } from "../models/encoders/encoder.ts";
+import type { Field, FieldValue } from "../models/encoders/fields.ts";
+import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
+import { whole } from "./values.ts";
 
-/** Keys with a default came later: configurations written before remain valid. */
-const frozen = z.union([z.boolean(), whole.min(1)], { error: "true, false or a number of layers" }).default(
-  false,
-);
-
-/** What all transformers have; names are those of Hugging Face's config.json. */
-const transformer = {
-  hidden_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  intermediate_size: count,
-  hidden_dropout_prob: share.lt(1),
-  attention_probs_dropout_prob: share.lt(1),
-  layer_norm_eps: rate,
-  hidden_act: z.enum(["gelu", "relu"]),
-  /** Standard deviation of the first values of embeddings, and of dense layers that begin "normal". */
-  initializer_range: rate,
-  dense_initializer: z.enum(["normal", "xavier_normal"]),
+/** What a configuration says of one encoder: its own fields, of which some may be missing, and what all encoders have. */
+export type EncoderSettings = {
+  model_type: string;
   /** What is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
-  frozen,
+  frozen: boolean | number;
+  /** Where the first weights come from; without it, they are drawn. */
+  pretrained?: { source: string; commit: string | null } | undefined;
+  /** Of an encoder with several inputs: the modality of the data that each is, where it has not the input's name. */
+  inputs?: Record<string, string> | undefined;
+  [field: string]: unknown;
 };
 
-/** Where the first weights come from; without it, they are drawn. */
 const pretrained = z.strictObject({
   source: z.string(),
   /** Of the hub, where it came from there. */
   commit: z.string().nullable(),
 }).optional();
 
-/** Sizes that follow from the data set, unless the encoder is pretrained. */
-const text = {
-  vocab_size: count.optional(),
-  max_position_embeddings: count.optional(),
-  type_vocab_size: count.optional(),
-  pad_token_id: whole.min(0).optional(),
-  pretrained,
-};
+/** The schema of one encoder, by its `model_type`, of all kinds that are registered now. */
+export function encoderSchema(): z.ZodType<EncoderSettings> {
+  const [first, ...others] = encoderTypes().map(schemaOf);
+  return z.discriminatedUnion("model_type", [first!, ...others]) as unknown as z.ZodType<EncoderSettings>;
+}
 
-export const encoderSchema = z.discriminatedUnion("model_type", [
-  z.strictObject({
-    model_type: z.literal("vit"),
-    ...transformer,
-    patch_size: count,
-    qkv_bias: z.boolean().optional(),
-    pretrained,
-  }),
-  z.strictObject({ model_type: z.literal("bert"), ...transformer, ...text }),
-  z.strictObject({ model_type: z.literal("roberta"), ...transformer, ...text }),
-  z.strictObject({
-    model_type: z.literal("mlp"),
-    hidden_size: count,
-    num_hidden_layers: count,
-    hidden_dropout_prob: share.lt(1),
-    frozen,
-  }),
-]);
+function schemaOf({ model_type, fields, inputs, checkpoint }: EncoderType) {
+  const hasLayers = "num_hidden_layers" in fields;
+  const own = Object.entries(fields).filter(([, { setting }]) => setting !== "derived");
+  const names = Object.keys(inputs);
+  return z.strictObject({
+    model_type: z.literal(model_type),
+    ...Object.fromEntries(own.map(([name, field]) => [name, schemaOfField(field)])),
+    // Configurations written before encoders could be frozen remain valid.
+    frozen: z.union(hasLayers ? [z.boolean(), whole.min(1)] : [z.boolean()], {
+      error: hasLayers ? "true, false or a number of layers" : "true or false",
+    }).default(false),
+    ...(checkpoint && { pretrained }),
+    ...(names.length > 1 && {
+      inputs: z.strictObject(Object.fromEntries(names.map((name) => [name, z.string().optional()])))
+        .optional(),
+    }),
+  });
+}
 
-export type EncoderConfig = z.infer<typeof encoderSchema>;
+function schemaOfField({ type, minimum, above, below, options, setting }: Field): z.ZodType {
+  const bounded = (number: z.ZodNumber) => {
+    if (minimum !== undefined) number = number.min(minimum);
+    if (above !== undefined) number = number.gt(above);
+    return below === undefined ? number : number.lt(below);
+  };
+  const schema = type === "choice"
+    ? z.literal(options as string[])
+    : type === "flag"
+    ? z.boolean()
+    : bounded(type === "whole" ? z.int() : z.number());
+  return setting === "optional" ? schema.optional() : schema;
+}
+
+/** An encoder that a configuration names. */
+export interface NamedEncoder {
+  /** Its own, which is that of its head and of its parameters. */
+  readonly name: string;
+  readonly type: EncoderType;
+  readonly settings: EncoderSettings;
+  /** Of these, the fields of its type, as far as the configuration says them. */
+  readonly fields: Readonly<Record<string, FieldValue>>;
+  /** By input, the modality of the data that it is. */
+  readonly reads: Readonly<Record<string, string>>;
+}
+
+/** The encoders of a configuration, in its order. */
+export function namedEncoders(encoders: Readonly<Record<string, EncoderSettings>>): NamedEncoder[] {
+  return Object.entries(encoders).map(([name, settings]) => {
+    const type = encoderType(settings.model_type);
+    const fields = Object.fromEntries(
+      Object.entries(settings).filter(([key, value]) => key in type.fields && value !== undefined),
+    ) as Record<string, FieldValue>;
+    return { name, type, settings, fields, reads: modalitiesRead(name, type.inputs, settings.inputs) };
+  });
+}
+
+/** The encoders of a configuration that read a modality. */
+export function encodersOf(
+  modality: string,
+  encoders: Readonly<Record<string, EncoderSettings>>,
+): NamedEncoder[] {
+  return namedEncoders(encoders).filter(({ reads }) => Object.values(reads).includes(modality));
+}
+
+/** Throws a UserError where fields of an encoder do not go together, or not with what the data says of them. */
+export function checkEncoders(encoders: Readonly<Record<string, EncoderSettings>>, data: object): void {
+  for (const { name, type, settings: { frozen }, fields } of namedEncoders(encoders)) {
+    const path = `model.encoders.${name}`;
+    // A field that the data decides is a setting of the data, by the same name.
+    const groups: [string, Readonly<Record<string, unknown>>][] = [[path, fields], ["data", { ...data }]];
+    const said = (field: string) => {
+      const [group, values] = groups.find(([, values]) => typeof values[field] === "number") ?? [];
+      return group === undefined ? undefined : { key: `${group}.${field}`, value: values![field] as number };
+    };
+    for (const [multiple, of] of type.multiples) {
+      const [a, b] = [said(multiple), said(of)];
+      if (a === undefined || b === undefined || a.value % b.value === 0) continue;
+      throw new UserError(`"${a.key}" must be a multiple of "${b.key}", got ${a.value} and ${b.value}`);
+    }
+    const layers = fields.num_hidden_layers;
+    if (typeof frozen === "number" && frozen > Number(layers)) {
+      throw new UserError(
+        `"${path}.frozen" must be at most "${path}.num_hidden_layers", got ${frozen} and ${layers}; ` +
+          "true freezes all of the encoder",
+      );
+    }
+  }
+}

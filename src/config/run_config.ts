@@ -1,34 +1,29 @@
 /** The configuration of a run: its schema, and presets with overrides. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
-import { METHODS } from "../models/methods/methods.ts";
 import { allowedAt, explain } from "./explain.ts";
 import { count, decay, rate, share, whole } from "./values.ts";
-import { dataSchema, hasInputs } from "./data_config.ts";
-import { encoderSchema } from "./encoder_config.ts";
-import { nearest } from "../base/nearest.ts";
+import { dataSchema } from "./data_config.ts";
+import { checkEncoders, encoderSchema } from "./encoder_config.ts";
+import { encoderTypes } from "../models/encoders/registry.ts";
+import { checkMethod, switchFields } from "./method_config.ts";
 import { semanticsSchema } from "./semantics.ts";
 
 const configSchema = z.strictObject({
   /** Of weights, order, augmentation and dropout. */
   seed: whole.min(0),
-  /** One of `METHODS`, or the name of a modality, which is then all that is learned from. */
+  /** The name of a method, or that of an encoder, which is then all that is learned from. */
   method: z.string(),
   semantics: semanticsSchema.prefault({}),
   data: dataSchema,
   model: z.strictObject({
-    /** By the name of the modality. */
-    encoders: z.record(z.string(), encoderSchema),
+    /** By the name of the modality, or that of a joint encoder. */
+    encoders: z.record(z.string(), encoderSchema()),
     head: z.strictObject({ hidden_size: count, dropout: share.lt(1) }),
     /** λ and τ of the loss. */
     contrast_weight: z.number().min(0),
     contrast_temperature: rate,
-    /** Of unis-mmc: false takes semi-positive pairs out of the numerator; they stay in the denominator. */
-    semi_positive: z.boolean().default(true),
-    /** Of unis-mmc: false takes negative pairs out of the denominator. */
-    negative: z.boolean().default(true),
-    /** Of unsup-mmc and sup-mmc: the mean of the contrasts both ways between two modalities, not of the first's alone. */
-    symmetric: z.boolean().default(false),
+    ...switchFields,
     /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
     checkpointing: z.boolean().default(false),
   }),
@@ -81,24 +76,30 @@ export type RunConfig = z.infer<typeof configSchema>;
 /** With the micro-batch settled. */
 export type SettledConfig = RunConfig & { readonly training: { readonly micro_batch: number } };
 
-/** Settings of the model that some methods alone heed, and their values that do nothing. */
-const HEEDED = {
-  semi_positive: { idle: true, by: ["unis-mmc"] },
-  negative: { idle: true, by: ["unis-mmc"] },
-  symmetric: { idle: false, by: ["unsup-mmc", "sup-mmc"] },
-} as const;
+let current = { types: encoderTypes().length, schema: configSchema };
+
+/** The schema, with the encoders that were registered since. */
+function schemaNow(): typeof configSchema {
+  const types = encoderTypes().length;
+  if (current.types !== types) {
+    const encoders = z.record(z.string(), encoderSchema());
+    const model = configSchema.shape.model.extend({ encoders });
+    current = { types, schema: configSchema.extend({ model }) };
+  }
+  return current.schema;
+}
 
 /** True where the first weights of a modality's encoder are loaded, not drawn. */
 export function isPretrained({ model }: RunConfig, modality: string): boolean {
-  const encoder = model.encoders[modality];
-  return encoder !== undefined && "pretrained" in encoder && encoder.pretrained !== undefined;
+  return model.encoders[modality]?.pretrained !== undefined;
 }
 
 /** Checks a configuration, e.g. one read from a file. Throws a UserError naming `source`, the key and what is expected. */
 export function parseConfig(value: unknown, source: string): RunConfig {
-  const result = configSchema.safeParse(value);
+  const schema = schemaNow();
+  const result = schema.safeParse(value);
   if (!result.success) {
-    throw new UserError(`${source}: ${explain(configSchema, result.error.issues[0]!, value)}`);
+    throw new UserError(`${source}: ${explain(schema, result.error.issues[0]!, value)}`);
   }
   checkTogether(result.data, source);
   return result.data;
@@ -131,7 +132,7 @@ function setKey(config: object, path: string, value: unknown, source: string): v
   let group = config as Record<string, unknown>;
   for (const [depth, key] of keys.entries()) {
     if (!/^[a-z][\w-]*$/i.test(key)) {
-      throw new UserError(`${source}: "${path}" is no key; ${allowedAt(configSchema, config, [])}`);
+      throw new UserError(`${source}: "${path}" is no key; ${allowedAt(schemaNow(), config, [])}`);
     }
     if (depth === keys.length - 1) {
       group[key] = value;
@@ -149,16 +150,11 @@ function setKey(config: object, path: string, value: unknown, source: string): v
 /** What no key can be blamed for alone. */
 function checkTogether({ data, method, model, optimizer, training }: RunConfig, source: string): void {
   const fail = (message: string) => new UserError(`${source}: ${message}`);
-  const methods = [...Object.keys(METHODS), ...Object.keys(model.encoders)];
-  if (!methods.includes(method)) {
-    const meant = nearest(method, methods);
-    const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
-    throw fail(`"method" must be one of ${methods.join(", ")}, got "${method}"${hint}`);
-  }
-  for (const [key, { idle, by }] of Object.entries(HEEDED)) {
-    if (model[key as keyof typeof HEEDED] !== idle && !(by as readonly string[]).includes(method)) {
-      throw fail(`"model.${key}" must be ${idle} where "method" is ${method}: it is for ${by.join(" and ")}`);
-    }
+  try {
+    checkMethod({ method, model });
+    checkEncoders(model.encoders, data);
+  } catch (error) {
+    throw error instanceof UserError ? fail(error.message) : error;
   }
   if (training.micro_batch !== "auto" && training.batch % training.micro_batch !== 0) {
     throw fail(
@@ -175,26 +171,6 @@ function checkTogether({ data, method, model, optimizer, training }: RunConfig, 
     if (schedule === "plateau") {
       throw fail(
         '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but cosine or constant',
-      );
-    }
-  }
-  for (const [name, encoder] of Object.entries(model.encoders)) {
-    const at = `model.encoders.${name}`;
-    if ("num_attention_heads" in encoder && encoder.hidden_size % encoder.num_attention_heads !== 0) {
-      throw fail(
-        `"${at}.hidden_size" must be a multiple of "${at}.num_attention_heads", got ${encoder.hidden_size} and ` +
-          `${encoder.num_attention_heads}`,
-      );
-    }
-    if (typeof encoder.frozen === "number" && encoder.frozen > encoder.num_hidden_layers) {
-      throw fail(
-        `"${at}.frozen" must be at most "${at}.num_hidden_layers", got ${encoder.frozen} and ` +
-          `${encoder.num_hidden_layers}; true freezes all of the encoder`,
-      );
-    }
-    if (encoder.model_type === "vit" && hasInputs(data) && data.image_size % encoder.patch_size !== 0) {
-      throw fail(
-        `"data.image_size" must be a multiple of "${at}.patch_size", got ${data.image_size} and ${encoder.patch_size}`,
       );
     }
   }

@@ -3,16 +3,13 @@
  * does stands where it is done.
  */
 import * as z from "zod";
+import { departureFields } from "./method_config.ts";
 
 const quirk = z.boolean().default(false);
 
 export const semanticsSchema = z.strictObject({
-  /** unis-mmc contrasts row 0 of the similarities of a batch, divided by |P∪S|: `firstRow` in models/contrastive.ts. */
-  first_row_only: quirk,
-  /** unsup-mmc has the positive pair alone in the denominator, and so is 0: `batchContrast` in models/batch_contrast.ts. */
-  unsupervised_positives_only: quirk,
-  /** sup-mmc has positive pairs alone in the denominator: `batchContrast` in models/batch_contrast.ts. */
-  supervised_positives_only: quirk,
+  /** Those of losses: see `DEPARTURES` in models/methods/method.ts. */
+  ...departureFields,
   /** The gradients of a batch's micro-batches are added up, not averaged: `microBatchWeight` in learning.ts. */
   summed_accumulation: quirk,
   /** The rates fall on a plateau of the training accuracy, not the validation accuracy: trainer.ts. */

@@ -1,114 +1,121 @@
 /**
- * A multimodal classifier: an encoder and a head for each modality, and a head on all representations together; or, for
- * a method that is the name of a modality, the encoder and the head of that one alone.
+ * A multimodal classifier: encoders, a head on the representation that each makes, and a head on all representations
+ * together; or, where there is nothing to fuse, one encoder and its head.
  */
 import { UserError } from "../base/user_error.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Context } from "../nn/context.ts";
 import type { ModulePath } from "../nn/parameters.ts";
-import { concat, detach } from "../ops/shape.ts";
+import { detach } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Classifier, type ClassifierConfig } from "./classifier.ts";
-import type { ByModality, ContrastOptions } from "./losses/contrastive.ts";
-import type { Encoder, HostInput, ModalityInput } from "./encoders/encoder.ts";
-import {
-  computeLosses,
-  type Losses,
-  mapModalities,
-  type Method,
-  METHODS,
-  type Outputs,
-  SINGLE,
-} from "./methods/methods.ts";
+import { type Encoder, modalitiesRead } from "./encoders/encoder.ts";
+import type { DeviceInputs, HostInput, HostInputs } from "./encoders/inputs.ts";
+import { type ByModality, mapModalities } from "./losses/pairs.ts";
+import { computeLosses, type Losses, type Outputs } from "./methods/compute_losses.ts";
+import type { ContrastSettings, Method } from "./methods/method.ts";
+import { chooseMethod, methods } from "./methods/registry.ts";
 
 export type MultimodalClassifierConfig = {
-  /** One of `METHODS`, or the name of the modality that is all there is. */
-  readonly method: string;
+  /** A method or the name of one, or the name of the encoder that is all there is. */
+  readonly method: string | Method;
   readonly classifier: ClassifierConfig;
   /** λ; 0.1 if not given. */
   readonly contrastiveWeight?: number;
   /** τ is 0.07 if not given. */
-  readonly contrast?: Partial<ContrastOptions>;
+  readonly contrast?: Partial<ContrastSettings>;
+  /** By encoder and input, the modality of a batch that it is; where nothing is said, as `modalitiesRead` has it. */
+  readonly reads?: ByModality<Readonly<Record<string, string>>>;
 };
 
 /** The head on all modalities together. */
 export const FUSION = "fusion";
 
-/** What stands beside modalities among parameters, predictions and losses: no modality may have these names. */
+/** What stands beside modalities among parameters, predictions and losses: no encoder may have these names. */
 export const RESERVED: readonly string[] = ["heads", FUSION, "total", "contrast"];
-/** Those of methods neither: a method may be the name of a modality. */
-const TAKEN = [...RESERVED, ...Object.keys(METHODS)];
 
-/** Parameters are `<modality>.…`, `heads.<modality>.…` and `heads.fusion.…`. */
+/**
+ * An encoder is called by the name of the modality it reads, and a joint encoder by a name of its own; beyond the encoders
+ * each stands for a modality. Parameters are `<encoder>.…`, `heads.<encoder>.…` and `heads.fusion.…`.
+ */
 export class MultimodalClassifier {
   readonly encoders: ByModality<Encoder>;
   readonly config: MultimodalClassifierConfig;
+  readonly method: Method;
+  /** By encoder and input, the modality of a batch. */
+  readonly #reads: ByModality<Readonly<Record<string, string>>>;
   readonly #heads: ByModality<Classifier>;
   readonly #fusion: Classifier | undefined;
-  readonly #method: Method;
 
   /**
-   * `encoders` builds each modality's encoder, in the order in which representations are concatenated; a method of one
-   * modality builds that one only. Throws a UserError for a method that is none, for fewer than two to fuse, or for widths
-   * that the method cannot compare.
+   * `encoders` builds each encoder, in the order in which representations are fused; of one named as the method, that alone
+   * is built. Throws a UserError for a method that is none, for fewer than two to fuse, for a name that is taken, or for
+   * widths that the method cannot compare.
    */
   constructor(
-    at: ModulePath,
-    encoders: ByModality<(at: ModulePath) => Encoder>,
+    path: ModulePath,
+    encoders: ByModality<(path: ModulePath) => Encoder>,
     config: MultimodalClassifierConfig,
   ) {
     const names = Object.keys(encoders);
-    this.#method = methodOf(config.method, names);
-    const isSingle = this.#method === SINGLE;
-    if (!isSingle && names.length < 2) {
+    const { method, encoders: used } = chooseMethod(config.method, names);
+    this.method = method;
+    this.config = config;
+    if (method.fusion ? used.length < 2 : used.length !== 1) {
       throw new UserError(
-        `Cannot fuse ${names.length} modalities (${
-          names.join(", ")
-        }): give at least two, or as "method" the name of the ` +
-          "one to learn from",
+        method.fusion
+          ? `Cannot fuse ${used.length} modalities (${
+            names.join(", ")
+          }): give at least two, or as "method" the name ` +
+            "of the one to learn from"
+          : `Cannot learn by "${method.name}" from ${names.join(", ")}: it fuses nothing, so give one`,
       );
     }
-    for (const name of names) {
-      if (TAKEN.includes(name) || !/^[\w-]+$/.test(name)) {
-        throw new UserError(
-          `Cannot name a modality "${name}": use letters, digits, - and _, and none of ${TAKEN.join(", ")}`,
-        );
-      }
-    }
-    this.config = config;
-    const used = isSingle ? { [config.method]: encoders[config.method]! } : encoders;
-    this.encoders = mapModalities(used, (build, name) => build(at.at(name)));
-    if (this.hasContrast) checkWidths(config.method, this.encoders);
-    const heads = at.at("heads");
+    mustBeFree(names);
+    this.encoders = Object.fromEntries(used.map((name) => [name, encoders[name]!(path.at(name))]));
+    this.#reads = mapModalities(
+      this.encoders,
+      ({ inputs }, name) => modalitiesRead(name, inputs, config.reads?.[name]),
+    );
+    if (this.hasContrast) checkWidths(method.name, this.encoders);
+    const heads = path.at("heads");
     this.#heads = mapModalities(
       this.encoders,
       ({ hiddenSize }, name) => new Classifier(heads.at(name), hiddenSize, config.classifier),
     );
-    const width = Object.values(this.encoders).reduce((total, { hiddenSize }) => total + hiddenSize, 0);
-    this.#fusion = isSingle ? undefined : new Classifier(heads.at(FUSION), width, config.classifier);
+    const widths = Object.values(this.encoders).map(({ hiddenSize }) => hiddenSize);
+    this.#fusion = method.fusion &&
+      new Classifier(heads.at(FUSION), method.fusion.width(widths), config.classifier);
   }
 
+  /** The names of the encoders. */
   get modalities(): readonly string[] {
     return Object.keys(this.encoders);
   }
 
-  /** The modalities, then "fusion"; of a single modality that alone. The last one gives the model's answer. */
+  /** The modalities, then "fusion" where there is one. The last one gives the model's answer. */
   get heads(): readonly string[] {
     return this.#fusion ? [...this.modalities, FUSION] : this.modalities;
   }
 
   get hasContrast(): boolean {
-    return this.#method.contrast !== undefined;
+    return this.method.contrast !== undefined;
   }
 
-  /** Sends a batch to the device, in tensors of the current scope; `inputs` has an entry for every modality. */
-  upload(gpu: Gpu, inputs: ByModality<HostInput>): ByModality<ModalityInput> {
-    return mapModalities(this.encoders, (encoder, name) => encoder.upload(gpu, entry(inputs, name)));
+  /** Sends a batch to the device, in tensors of the current scope; `batch` has every modality that an encoder reads. */
+  upload(gpu: Gpu, batch: ByModality<HostInput>): ByModality<DeviceInputs> {
+    return mapModalities(this.encoders, (encoder, name) => {
+      const reads = Object.entries(this.#reads[name]!);
+      const inputs: HostInputs = Object.fromEntries(
+        reads.map(([input, modality]) => [input, entry(batch, modality)]),
+      );
+      return encoder.upload(gpu, inputs);
+    });
   }
 
-  forward(inputs: ByModality<ModalityInput>, context: Context): Outputs {
-    const { unimodalHeadsAreProbes } = this.#method;
+  forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs {
+    const { fusion, unimodalHeadsAreProbes } = this.method;
     return scope(() => {
       const representations = mapModalities(
         this.encoders,
@@ -118,16 +125,16 @@ export class MultimodalClassifier {
         const seen = unimodalHeadsAreProbes ? detach(r) : r;
         return this.#heads[name]!.forward(seen, context);
       });
-      if (!this.#fusion) return { representations, unimodalLogits };
-      const all = concat(Object.values(representations), 1);
-      return { representations, unimodalLogits, fusedLogits: this.#fusion.forward(all, context) };
+      if (!fusion) return { representations, unimodalLogits };
+      const all = fusion.fuse(Object.values(representations));
+      return { representations, unimodalLogits, fusedLogits: this.#fusion!.forward(all, context) };
     });
   }
 
   /** The losses of the model's method; labels u32 [batch], each below the number of classes. */
   losses(outputs: Outputs, labels: Tensor): Losses {
     const { contrast, contrastiveWeight = 0.1 } = this.config;
-    return computeLosses(this.#method, outputs, labels, {
+    return computeLosses(this.method, outputs, labels, {
       temperature: 0.07,
       ...contrast,
       contrastiveWeight,
@@ -135,21 +142,15 @@ export class MultimodalClassifier {
   }
 }
 
-/** The method that a configuration of these modalities names. Throws a UserError where there is none. */
-export function methodOf(name: string, modalities: readonly string[]): Method {
-  const method = Object.hasOwn(METHODS, name)
-    ? METHODS[name]!
-    : modalities.includes(name)
-    ? SINGLE
-    : undefined;
-  if (method === undefined) {
+/** Throws a UserError for a name that stands for something else: a method may be the name of an encoder. */
+function mustBeFree(names: readonly string[]): void {
+  const taken = [...RESERVED, ...methods().map(({ name }) => name)];
+  for (const name of names) {
+    if (!taken.includes(name) && /^[\w-]+$/.test(name)) continue;
     throw new UserError(
-      `Cannot learn by "${name}": it is neither a method (${
-        Object.keys(METHODS).join(", ")
-      }) nor a modality (${modalities.join(", ")})`,
+      `Cannot name a modality "${name}": use letters, digits, - and _, and none of ${taken.join(", ")}`,
     );
   }
-  return method;
 }
 
 /** A cosine takes two vectors of one length. */
@@ -159,14 +160,14 @@ function checkWidths(method: string, encoders: ByModality<Encoder>): void {
     ...[string, Encoder][],
   ];
   const other = others.find(([, encoder]) => encoder.hiddenSize !== hiddenSize);
-  if (other) {
-    throw new UserError(
-      `Cannot train ${method}: ${first} has hidden_size ${hiddenSize} and ${other[0]} has ${
-        other[1].hiddenSize
-      }, ` +
-        "but the contrast compares representations of one width; choose encoders of equal hidden_size, or a method without contrast: agg-mm, mt-mml",
-    );
-  }
+  if (other === undefined) return;
+  const [name, encoder] = other;
+  const free = methods().filter(({ contrast }) => contrast === undefined).map((one) => one.name);
+  throw new UserError(
+    `Cannot train ${method}: ${first} has hidden_size ${hiddenSize} and ${name} has ${encoder.hiddenSize}, but the ` +
+      "contrast compares representations of one width; choose encoders of equal hidden_size, or a method without " +
+      `contrast: ${free.join(", ")}`,
+  );
 }
 
 function entry<T>(inputs: ByModality<T>, modality: string): T {

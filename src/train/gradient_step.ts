@@ -2,7 +2,7 @@
 import type { Batch } from "../data/batch.ts";
 import type { Visit } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { type Losses, METHODS } from "../models/methods/methods.ts";
+import type { Losses } from "../models/methods/compute_losses.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { Context } from "../nn/context.ts";
 import { isFrozen } from "../nn/freezing.ts";
@@ -13,6 +13,7 @@ import type { LossScale } from "../optim/loss_scale.ts";
 import { RandomKeys } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { resolveMethod } from "../config/method_config.ts";
 import type { RunConfig } from "../config/run_config.ts";
 
 /** Freezes what a configuration says; before memory is allocated. */
@@ -30,13 +31,10 @@ export function trainingContext(config: RunConfig, number: number, withDropout =
   return { ...(withDropout && { keys: new RandomKeys(seed, number) }), checkpointing, precision };
 }
 
-/** How samples are visited: as published where the configuration says so, and of a single modality that alone. */
-export function visitOf({ method, semantics }: RunConfig): Visit {
-  return {
-    unshuffled: semantics.unshuffled,
-    incompleteDropped: semantics.incomplete_dropped,
-    ...(!Object.hasOwn(METHODS, method) && { only: [method] }),
-  };
+/** How samples are visited: as published where the configuration says so, and only what the encoders in use read. */
+export function visitOf(config: RunConfig): Visit {
+  const { unshuffled, incomplete_dropped: incompleteDropped } = config.semantics;
+  return { unshuffled, incompleteDropped, only: resolveMethod(config).modalities };
 }
 
 /**

@@ -6,11 +6,9 @@ import type { Gpu } from "../gpu/gpu.ts";
 import { loadEncoderWeights } from "../build/hf_weights.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
-import { Bert } from "../models/encoders/bert.ts";
-import { pairsOf } from "../models/losses/contrastive.ts";
-import type { Losses, Outputs } from "../models/methods/methods.ts";
+import { pairsOf } from "../models/losses/pairs.ts";
+import type { Losses, Outputs } from "../models/methods/compute_losses.ts";
 import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
-import { Vit } from "../models/encoders/vit.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { Adam } from "../optim/adam.ts";
@@ -23,6 +21,7 @@ import { sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "../build/build_model.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
+import { namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig, type SettledConfig } from "../config/run_config.ts";
 import { differentiate, freezeParameters, trainingContext, visitOf } from "./gradient_step.ts";
 import {
@@ -139,11 +138,8 @@ export class Learner {
     checkpoint: TensorFile,
     warn: (message: string) => void,
   ): Promise<void> {
-    const encoder = this.#model.encoders[modality];
-    if (!(encoder instanceof Vit || encoder instanceof Bert)) {
-      throw new TypeError(`Cannot load weights into "${modality}": it has no transformer`);
-    }
-    await loadEncoderWeights(this.#parameters, modality, checkpoint, encoder.config, { warn });
+    const { type } = namedEncoders(this.config.model.encoders).find(({ name }) => name === modality)!;
+    await loadEncoderWeights(this.#parameters, modality, checkpoint, type, { warn });
   }
 
   /** Logits of every head, [batch, classes], without dropout. */

@@ -1,9 +1,10 @@
 /** What training takes of the device's memory, found out before it begins; and the micro-batch that fits. */
-import type { Batch, ModalityBatch } from "../data/batch.ts";
-import type { Dataset, ModalitySpec } from "../data/dataset.ts";
+import type { Batch } from "../data/batch.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { DryRunGpu } from "../gpu/dry_run_gpu.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../base/user_error.ts";
+import { largestInput } from "../models/encoders/inputs.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { FlatArray } from "../nn/flat_arrays.ts";
 import type { Initializer } from "../nn/initializers.ts";
@@ -129,22 +130,8 @@ function defaultLimit({ adapterClass, limits }: Gpu): number {
 
 /** A batch of the longest samples there may be, with nothing in them. */
 function fullBatch(data: Dataset, size: number): Batch {
-  const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, fullModality(spec, size)]));
+  const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, largestInput(spec, size)]));
   return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), modalities };
-}
-
-function fullModality(spec: ModalitySpec, size: number): ModalityBatch {
-  if (spec.kind === "image") {
-    const { kind, height, width } = spec;
-    return { kind, height, width, pixels: new Uint8Array(size * height * width * 3) };
-  }
-  if (spec.kind === "features") {
-    return { kind: spec.kind, width: spec.width, values: new Float32Array(size * spec.width) };
-  }
-  const { kind, maxTokens: tokens, vocabularySize, padId } = spec;
-  // As many different words as there are: each takes a row of its own in the gradient.
-  const ids = Uint32Array.from({ length: size * tokens }, (_, i) => (padId + 1 + i) % vocabularySize);
-  return { kind, tokens, ids, mask: new Uint32Array(size * tokens).fill(1) };
 }
 
 function bytesOf(arrays: readonly FlatArray[]): number {

@@ -1,7 +1,7 @@
 /** What training is measured by within an epoch, summed up on the device. */
 import type { Gpu } from "../gpu/gpu.ts";
-import type { Losses } from "../models/methods/methods.ts";
-import { pairsOf } from "../models/losses/contrastive.ts";
+import type { Losses } from "../models/methods/compute_losses.ts";
+import { pairsOf } from "../models/losses/pairs.ts";
 import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import { countEqual } from "../ops/contrast.ts";
 import { full } from "../ops/fill.ts";

@@ -44,7 +44,10 @@ for (
     [`{"model_type": "vit", "quantization_config": {"bits": 4}}`, /quantization_config is/],
     [`{"model_type": "bert", "hidden_act": "gelu_new"}`, /hidden_act = "gelu_new" for a BERT/],
     [`{"model_type": "vit", "image_size": [224, 224]}`, /image_size = \[224,224\] for a ViT/],
-    [`{"model_type": "bert", "hidden_size": 10}`, /hidden_size = 10 of a BERT into num_attention_heads = 12/],
+    [
+      `{"model_type": "bert", "hidden_size": 10}`,
+      /hidden_size = 10 for a BERT: it must be a multiple of num_attention_heads = 12/,
+    ],
     [`[]`, /it is not a JSON object/],
     [`{"model_type": "bert", "model_type": "vit"}`, /duplicate/],
     [`{`, /not valid JSON/],

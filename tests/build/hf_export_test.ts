@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type EncoderConfig, readEncoderConfig } from "../../src/build/hf_config.ts";
+import { readEncoderConfig } from "../../src/build/hf_config.ts";
+import type { EncoderConfig } from "../../src/models/encoders/encoder.ts";
 import { exportEncoder, preprocessorConfig } from "../../src/build/hf_export.ts";
 import { readJsonObject } from "../../src/io/json_file.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";

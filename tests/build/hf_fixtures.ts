@@ -1,14 +1,16 @@
 /** Tiny checkpoints as `transformers` saves them (scripts/fixtures/encoders.py), in models of ours. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { type EncoderConfig, readEncoderConfig } from "../../src/build/hf_config.ts";
+import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { loadEncoderWeights } from "../../src/build/hf_weights.ts";
 import { openWeights } from "../../src/io/weights_file.ts";
-import { Bert } from "../../src/models/encoders/bert.ts";
-import { Vit } from "../../src/models/encoders/vit.ts";
+import type { Encoder, EncoderConfig } from "../../src/models/encoders/encoder.ts";
+import { encoderType } from "../../src/models/encoders/registry.ts";
+import type { TextTransformer } from "../../src/models/encoders/text_transformer.ts";
+import type { VisionTransformer } from "../../src/models/encoders/vision_transformer.ts";
+import { images, texts } from "../models/tiny_specs.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 
 export const ENCODERS = ["vit", "bert", "roberta"] as const;
-const HALF = [0.5, 0.5, 0.5] as const;
 
 export function checkpointFolder(name: string): string {
   return new URL(`../fixtures/encoders/${name}`, import.meta.url).pathname;
@@ -17,12 +19,12 @@ export function checkpointFolder(name: string): string {
 /** An encoder below `prefix`, whose weights are drawn from seed 0. */
 export function buildEncoder(gpu: Gpu, prefix: string, config: EncoderConfig) {
   const parameters = new Parameters();
-  const at = prefix === "" ? parameters.root : parameters.root.at(prefix);
-  const encoder = config.model_type === "vit"
-    ? new Vit(at, config, { mean: HALF, std: HALF })
-    : new Bert(at, config);
+  const path = prefix === "" ? parameters.root : parameters.root.at(prefix);
+  const type = encoderType(config.model_type);
+  const specs = { image: images(Number(config.image_size)), text: texts(Number(config.vocab_size), 0) };
+  const encoder: Encoder = type.build(path, config, specs);
   parameters.allocate(gpu, 0);
-  return { parameters, encoder };
+  return { type, parameters, encoder: encoder as VisionTransformer | TextTransformer };
 }
 
 /** An encoder with the weights of a folder. */
@@ -30,6 +32,6 @@ export async function loadFolder(gpu: Gpu, folder: string, prefix = "") {
   const config = readEncoderConfig(folder);
   const built = buildEncoder(gpu, prefix, config);
   using checkpoint = openWeights(folder);
-  await loadEncoderWeights(built.parameters, prefix, checkpoint, config);
+  await loadEncoderWeights(built.parameters, prefix, checkpoint, built.type);
   return { ...built, config };
 }

@@ -4,7 +4,7 @@ import { Gpu } from "../../src/gpu/gpu.ts";
 import { loadEncoderWeights } from "../../src/build/hf_weights.ts";
 import { openWeights } from "../../src/io/weights_file.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
-import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { normal } from "../../src/nn/initializers.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
@@ -16,6 +16,7 @@ import { Adam } from "../../src/optim/adam.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { texts } from "../models/tiny_specs.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
 const gpu = await openTestGpu();
@@ -29,7 +30,7 @@ const withSmallLimit = async <T>(body: (small: Gpu) => Promise<T>): Promise<T> =
   }
 };
 
-const config = bertConfig({
+const config = bert.configure({
   vocab_size: 1500, // of 32 values each: three bindings
   hidden_size: 32,
   num_hidden_layers: 1,
@@ -38,6 +39,7 @@ const config = bertConfig({
   max_position_embeddings: 16,
 });
 const [BATCH, TOKENS, STEPS] = [8, 16, 4];
+const TEXTS = texts(1500, TOKENS);
 
 /** Ids from all bindings, each batch others, some twice. */
 function idsOf(step: number): Uint32Array<ArrayBuffer> {
@@ -47,10 +49,10 @@ function idsOf(step: number): Uint32Array<ArrayBuffer> {
 /** Loads a model, trains it by Adam with two micro-batches a step, and gives all that came out. */
 async function trainBert(gpu: Gpu, folder: string) {
   const parameters = new Parameters();
-  const bert = new Bert(parameters.root, config);
+  const encoder = bert.build(parameters.root, config, { text: TEXTS });
   parameters.allocate(gpu, 1, () => true);
   using checkpoint = openWeights(folder);
-  await loadEncoderWeights(parameters, "", checkpoint, config);
+  await loadEncoderWeights(parameters, "", checkpoint, bert);
   const loaded = await parameters.read();
   const optimizer = new Adam(parameters, {
     groups: { all: { learningRate: 1e-2, weightDecay: 1e-2 } },
@@ -60,13 +62,8 @@ async function trainBert(gpu: Gpu, folder: string) {
   for (let step = 0; step < 2 * STEPS; step++) {
     const { loss } = scope(() => {
       const ids = idsOf(step);
-      const input = bert.upload(gpu, {
-        kind: "text",
-        ids,
-        mask: new Uint32Array(ids.length).fill(1),
-        tokens: TOKENS,
-      });
-      const r = bert.represent(input, EVALUATION);
+      const text = { kind: "text", ids, mask: new Uint32Array(ids.length).fill(1), tokens: TOKENS } as const;
+      const r = encoder.represent(encoder.upload(gpu, { text }), EVALUATION);
       const target = Tensor.from(gpu, Float32Array.from({ length: r.size }, (_, i) => Math.sin(i)), r.shape);
       const loss = sum(mul(r, target));
       backward(loss);
@@ -91,7 +88,7 @@ async function trainBert(gpu: Gpu, folder: string) {
 Deno.test("a BERT with an embedding beyond the binding limit trains bit for bit as one without that limit", async () => {
   using folder = temporaryFolder();
   const parameters = new Parameters();
-  new Bert(parameters.root, config);
+  bert.build(parameters.root, config, { text: TEXTS });
   const drawn = Object.fromEntries(
     [...parameters].map(({ name, shape }) => {
       const data = new Float32Array(shape.reduce((a, b) => a * b, 1));

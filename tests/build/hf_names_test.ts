@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { matchNames, parameterName } from "../../src/build/hf_names.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
+import { encoderType } from "../../src/models/encoders/registry.ts";
 
 for (
   const [type, key, name] of [
@@ -25,7 +27,7 @@ for (
   ] as const
 ) {
   Deno.test(`parameterName() of a ${type} makes of ${key} ${name ?? "nothing"}`, () => {
-    assert.equal(parameterName(type, key), name);
+    assert.equal(parameterName(encoderType(type).checkpoint!, key), name);
   });
 }
 
@@ -37,7 +39,7 @@ Deno.test("matchNames() lists what is missing, unexpected or there twice", () =>
     "bert.extra.weight",
     "cls.bias",
   ];
-  assert.deepEqual(matchNames("bert", names, keys), {
+  assert.deepEqual(matchNames(bert.checkpoint!, names, keys), {
     keys: new Map([["embeddings.LayerNorm.weight", "bert.embeddings.LayerNorm.gamma"]]),
     missing: ["embeddings.LayerNorm.bias"],
     unexpected: ["embeddings.LayerNorm.weight", "bert.extra.weight"],

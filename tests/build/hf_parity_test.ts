@@ -1,6 +1,6 @@
 /** Encoders loaded from checkpoints against PyTorch: the hidden states of every layer, the gradient of every parameter. */
 import assert from "node:assert/strict";
-import type { HostInput } from "../../src/models/encoders/encoder.ts";
+import type { HostInputs } from "../../src/models/encoders/inputs.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { mul } from "../../src/ops/arithmetic.ts";
@@ -13,29 +13,31 @@ import { checkpointFolder, ENCODERS, loadFolder } from "./hf_fixtures.ts";
 
 const gpu = await openTestGpu();
 
-function inputOf(fixture: Fixture, name: string): HostInput {
-  if (name === "vit") {
+/** The images or the texts of a fixture. */
+function inputsOf(fixture: Fixture): HostInputs {
+  if (fixture.has("pixels")) {
     const [, height, width] = fixture.shape("pixels") as [number, number, number];
-    return { kind: "image", pixels: fixture.bytes("pixels"), height, width };
+    return { image: { kind: "image", pixels: fixture.bytes("pixels"), height, width } };
   }
   const tokens = fixture.shape("ids")[1]!;
-  return { kind: "text", ids: fixture.words("ids"), mask: fixture.words("mask"), tokens };
+  return { text: { kind: "text", ids: fixture.words("ids"), mask: fixture.words("mask"), tokens } };
 }
 
 for (const name of ENCODERS) {
   Deno.test(`a ${name} loaded from its folder agrees with PyTorch in all hidden states and gradients`, async () => {
     const live = gpu.memory.live;
     const fixture = new Fixture(`encoders/${name}`);
-    const { parameters, encoder, config } = await loadFolder(gpu, checkpointFolder(name));
+    const { parameters, encoder } = await loadFolder(gpu, checkpointFolder(name));
     const { states } = scope(() => {
-      const input = encoder.upload(gpu, inputOf(fixture, name));
+      const input = encoder.upload(gpu, inputsOf(fixture));
       const states = encoder.hiddenStates(input, EVALUATION);
       const probe = Tensor.from(gpu, fixture.floats("probe"), fixture.shape("probe"));
       backward(sum(mul(probe, encoder.lastHiddenState(input, EVALUATION))));
       return { states };
     });
+    const { config } = encoder;
     assert.equal(states.length, config.num_hidden_layers + 1);
-    const mask = name === "vit" ? undefined : fixture.words("mask");
+    const mask = fixture.has("mask") ? fixture.words("mask") : undefined;
     const isToken = (_: number, i: number) => mask?.[Math.floor(i / config.hidden_size)] !== 0;
     for (const [layer, state] of states.entries()) {
       const actual = (await state.read() as Float32Array).filter(isToken);

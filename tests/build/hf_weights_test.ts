@@ -28,10 +28,10 @@ async function load(name: string, tensors: Tensors, changes = {}, warn = (_: str
   using folder = temporaryFolder();
   writeSafetensors(`${folder.path}/model.safetensors`, tensors);
   const config = readEncoderConfig(checkpointFolder(name), changes);
-  const { parameters } = buildEncoder(gpu, "part", config);
+  const { parameters, type } = buildEncoder(gpu, "part", config);
   using checkpoint = openWeights(folder.path);
   try {
-    await loadEncoderWeights(parameters, "part", checkpoint, config, { warn });
+    await loadEncoderWeights(parameters, "part", checkpoint, type, { warn });
     return await parameters.read();
   } finally {
     parameters.dispose();
@@ -125,10 +125,10 @@ for (const [what, spoil, message] of refusals) {
 
 Deno.test("loadEncoderWeights() writes nothing of a checkpoint it refuses", async () => {
   const config = readEncoderConfig(checkpointFolder("roberta"), { num_hidden_layers: 4 });
-  const { parameters } = buildEncoder(gpu, "", config);
+  const { parameters, type } = buildEncoder(gpu, "", config);
   const before = await parameters.read();
   using checkpoint = openWeights(checkpointFolder("roberta"));
-  await assert.rejects(loadEncoderWeights(parameters, "", checkpoint, config), UserError);
+  await assert.rejects(loadEncoderWeights(parameters, "", checkpoint, type), UserError);
   assert.deepEqual(await parameters.read(), before);
   parameters.dispose();
 });
@@ -139,7 +139,7 @@ Deno.test("a ViT for other images has interpolated positions, and says so", asyn
   const values = await load("vit", tensors, { image_size: 40 }, (warning) => warnings.push(warning));
   assert.deepEqual(warnings, ["Position embeddings of 3 x 3 patches were interpolated to 5 x 5"]);
   const table = tensors["vit.embeddings.position_embeddings"]!.data as Float32Array;
-  const expected = resizePositions(table, { from: 3, to: 5, width: 24 });
+  const expected = resizePositions(table, { tokens: 1, from: 3, to: 5, width: 24 });
   assert.deepEqual(values.get("part.embeddings.position_embeddings"), expected);
   const patches = "embeddings.patch_embeddings.projection.weight";
   assert.deepEqual(values.get(`part.${patches}`), tensors[`vit.${patches}`]!.data);
@@ -156,10 +156,10 @@ Deno.test("resizePositions() agrees with torch's bicubic interpolation", () => {
   const fixture = new Fixture("encoders/positions");
   const table = fixture.floats("table");
   for (const to of [1, 2, 4, 7]) {
-    const resized = resizePositions(table, { from: 3, to, width: 8 });
+    const resized = resizePositions(table, { tokens: 1, from: 3, to, width: 8 });
     assertClose(`${to} x ${to}`, resized, fixture.floats(`to.${to}`));
   }
-  assert.deepEqual(resizePositions(table, { from: 3, to: 3, width: 8 }), table);
+  assert.deepEqual(resizePositions(table, { tokens: 1, from: 3, to: 3, width: 8 }), table);
   fixture.close();
 });
 

@@ -25,7 +25,7 @@ Deno.test("withSettings() changes what is named and nothing else, later settings
   expected.optimizer.encoder_learning_rate = 0.001;
   expected.data.labels = "subgroup";
   expected.optimizer.learning_rates = { text: 0.5 };
-  (expected.model.encoders.image as { hidden_size: number }).hidden_size = 32;
+  expected.model.encoders.image!.hidden_size = 32;
   assert.deepEqual(changed, expected);
   assert.deepEqual(emoji, before, "the preset itself has changed");
 });

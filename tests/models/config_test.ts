@@ -1,46 +1,50 @@
 /** Configurations and models name what they cannot be. */
 import assert from "node:assert/strict";
 import { UserError } from "../../src/base/user_error.ts";
-import { bertConfig, robertaConfig } from "../../src/models/encoders/bert.ts";
-import { METHODS } from "../../src/models/methods/methods.ts";
-import { mlpConfig, MlpEncoder } from "../../src/models/encoders/mlp.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
+import { mlp } from "../../src/models/encoders/mlp.ts";
+import { roberta } from "../../src/models/encoders/roberta.ts";
+import { methods } from "../../src/models/methods/registry.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
-import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { features, images } from "./tiny_specs.ts";
 
 const gpu = await openTestGpu();
 const throws = (run: () => unknown, message: RegExp) =>
   assert.throws(run, (error) => error instanceof UserError && message.test(error.message));
 
 Deno.test("configurations take Hugging Face's fields and defaults, and no notice of others", () => {
-  const bert = bertConfig({ hidden_size: 384, architectures: ["BertModel"], pad_token_id: null });
-  assert.equal(bert.hidden_size, 384);
-  assert.equal(bert.pad_token_id, 0);
-  assert.equal(bert.layer_norm_eps, 1e-12);
-  assert.ok(!("architectures" in bert));
-  assert.deepEqual(
-    [robertaConfig().vocab_size, robertaConfig().pad_token_id, robertaConfig().model_type],
-    [50265, 1, "roberta"],
-  );
-  assert.deepEqual([vitConfig().image_size, vitConfig().patch_size, vitConfig().qkv_bias], [224, 16, true]);
+  const config = bert.configure({ hidden_size: 384, architectures: ["BertModel"], pad_token_id: null });
+  assert.equal(config.hidden_size, 384);
+  assert.equal(config.pad_token_id, 0);
+  assert.equal(config.layer_norm_eps, 1e-12);
+  assert.ok(!("architectures" in config));
+  const { vocab_size, pad_token_id, model_type } = roberta.configure();
+  assert.deepEqual([vocab_size, pad_token_id, model_type], [50265, 1, "roberta"]);
+  const { image_size, patch_size, qkv_bias } = vit.configure();
+  assert.deepEqual([image_size, patch_size, qkv_bias], [224, 16, true]);
 });
 
 for (
   const [run, message] of [
-    [() => bertConfig({ hidden_act: "gelu_new" }), /hidden_act = "gelu_new" for a BERT: .*gelu, relu/],
-    [() => bertConfig({ hidden_size: 100 }), /hidden_size = 100 of a BERT into num_attention_heads = 12/],
-    [() => bertConfig({ num_hidden_layers: "2" }), /num_hidden_layers = "2" .* a number/],
-    [() => bertConfig({ num_hidden_layers: 0 }), /num_hidden_layers = 0 .* at least 1/],
-    [() => bertConfig({ vocab_size: 1.5 }), /vocab_size = 1.5/],
-    [() => robertaConfig({ hidden_dropout_prob: 1 }), /hidden_dropout_prob = 1 for a RoBERTa/],
-    [() => vitConfig({ layer_norm_eps: 0 }), /layer_norm_eps = 0/],
-    [() => vitConfig({ patch_size: 15 }), /image_size = 224 into patches of patch_size = 15/],
-    [() => vitConfig({ num_channels: 1 }), /num_channels = 1/],
-    [() => vitConfig({ qkv_bias: 1 }), /qkv_bias = 1 .* a boolean/],
-    [() => mlpConfig({ input_size: 0 }), /input_size = 0/],
+    [() => bert.configure({ hidden_act: "gelu_new" }), /hidden_act = "gelu_new" for a BERT: .*gelu, relu/],
+    [
+      () => bert.configure({ hidden_size: 100 }),
+      /hidden_size = 100 for a BERT: .* a multiple of num_attention_heads = 12/,
+    ],
+    [() => bert.configure({ num_hidden_layers: "2" }), /num_hidden_layers = "2" .* a number/],
+    [() => bert.configure({ num_hidden_layers: 0 }), /num_hidden_layers = 0 .* at least 1/],
+    [() => bert.configure({ vocab_size: 1.5 }), /vocab_size = 1.5/],
+    [() => roberta.configure({ hidden_dropout_prob: 1 }), /hidden_dropout_prob = 1 for a RoBERTa/],
+    [() => vit.configure({ layer_norm_eps: 0 }), /layer_norm_eps = 0/],
+    [() => vit.configure({ patch_size: 15 }), /image_size = 224 for a ViT: .* a multiple of patch_size = 15/],
+    [() => vit.configure({ num_channels: 1 }), /num_channels = 1 for a ViT: it must be 3/],
+    [() => vit.configure({ qkv_bias: 1 }), /qkv_bias = 1 .* a boolean/],
+    [() => mlp.configure({ input_size: 0 }), /input_size = 0/],
   ] as const
 ) {
   Deno.test(`a configuration is refused: ${message.source}`, () => throws(run, message));
@@ -52,7 +56,7 @@ const build = (sizes: Record<string, number>, method: string) =>
     Object.fromEntries(
       Object.entries(sizes).map(([name, hidden_size]) => [
         name,
-        (at) => new MlpEncoder(at, mlpConfig({ input_size: 4, hidden_size })),
+        (path) => mlp.build(path, mlp.configure({ input_size: 4, hidden_size }), { features: features(4) }),
       ]),
     ),
     { method, classifier: { classes: 2 } },
@@ -67,7 +71,7 @@ Deno.test("unis-mmc refuses representations of two widths by name, agg-mm takes 
 });
 
 Deno.test("UniS-MMC refuses modalities it cannot name or fuse", () => {
-  for (const method of Object.keys(METHODS)) {
+  for (const { name: method } of methods()) {
     throws(() => build({ a: 8 }, method), /Cannot fuse 1 modalities \(a\)/);
     throws(() => build({ a: 8, heads: 8 }, method), /name a modality "heads"/);
     throws(() => build({ a: 8, fusion: 8 }, method), /name a modality "fusion"/);
@@ -76,21 +80,17 @@ Deno.test("UniS-MMC refuses modalities it cannot name or fuse", () => {
 });
 
 Deno.test("models name a batch that does not fit", () => {
-  const normalisation = { mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const config = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 };
-  const vit = new Vit(
+  const encoder = vit.build(
     new Parameters().root,
-    vitConfig({ ...config, image_size: 8, patch_size: 4 }),
-    normalisation,
+    vit.configure({ ...config, image_size: 8, patch_size: 4 }),
+    { image: images(8) },
   );
   scope(() => {
-    const input = vit.upload(gpu, {
-      kind: "image",
-      pixels: new Uint8Array(2 * 16 * 16 * 3),
-      height: 16,
-      width: 16,
+    const input = encoder.upload(gpu, {
+      image: { kind: "image", pixels: new Uint8Array(2 * 16 * 16 * 3), height: 16, width: 16 },
     });
-    assert.throws(() => vit.represent(input, EVALUATION), /images of \[2, 16, 16, 3\]: they are 8 x 8/);
+    assert.throws(() => encoder.represent(input, EVALUATION), /images of \[2, 16, 16, 3\]: they are 8 x 8/);
     const model = build({ a: 8, b: 8 }, "agg-mm");
     assert.throws(() => model.upload(gpu, {}), /without its "a"/);
   });

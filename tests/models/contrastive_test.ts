@@ -1,7 +1,8 @@
 /** The contrast of UniS-MMC by itself against PyTorch: edge cases, and three modalities. */
 import assert from "node:assert/strict";
-import { modalityPairs, unisContrast } from "../../src/models/losses/contrastive.ts";
-import { predict } from "../../src/models/methods/methods.ts";
+import { modalityPairs } from "../../src/models/losses/pairs.ts";
+import { unisContrast } from "../../src/models/losses/unis_contrast.ts";
+import { predict } from "../../src/models/methods/compute_losses.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";

@@ -1,10 +1,10 @@
 /** What fine-tuning leaves out or computes twice: frozen layers and activation checkpointing. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
-import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
-import type { HostInput } from "../../src/models/encoders/encoder.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
+import type { HostInput } from "../../src/models/encoders/inputs.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
-import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
 import { type Context, EVALUATION } from "../../src/nn/context.ts";
 import { type Frozen, isFrozen } from "../../src/nn/freezing.ts";
 import { type ModulePath, Parameters } from "../../src/nn/parameters.ts";
@@ -16,6 +16,7 @@ import { noGrad } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "../ops/table.ts";
+import { images, texts } from "./tiny_specs.ts";
 
 const SAMPLES = 6, TOKENS = 8, SIDE = 16, LAYERS = 4;
 
@@ -28,12 +29,15 @@ const transformer = {
   attention_probs_dropout_prob: 0.2,
   initializer_range: 0.1,
 };
-const half = [0.5, 0.5, 0.5] as const;
 const ENCODERS = {
-  image: (at: ModulePath) =>
-    new Vit(at, vitConfig({ ...transformer, image_size: SIDE, patch_size: 4 }), { mean: half, std: half }),
-  text: (at: ModulePath) =>
-    new Bert(at, bertConfig({ ...transformer, vocab_size: 40, max_position_embeddings: TOKENS })),
+  image: (path: ModulePath) =>
+    vit.build(path, vit.configure({ ...transformer, image_size: SIDE, patch_size: 4 }), {
+      image: images(SIDE),
+    }),
+  text: (path: ModulePath) =>
+    bert.build(path, bert.configure({ ...transformer, vocab_size: 40, max_position_embeddings: TOKENS }), {
+      text: texts(40, TOKENS),
+    }),
 };
 
 function drawBatch(): { inputs: Record<string, HostInput>; labels: Uint32Array<ArrayBuffer> } {
@@ -216,7 +220,7 @@ Deno.test("checkpointing records nothing in evaluation, and computes the same", 
   const [plain, checkpointed] = [EVALUATION, { checkpointing: true }].map((context) =>
     scope(() =>
       noGrad(() => {
-        const representation = encoder.represent(encoder.upload(gpu, BATCH.inputs.text!), context);
+        const representation = encoder.represent(encoder.upload(gpu, BATCH.inputs), context);
         assert.equal(representation.requiresGrad, false);
         return representation;
       })

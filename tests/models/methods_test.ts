@@ -1,15 +1,17 @@
 /** Every method, ablation and published quirk of the losses against PyTorch (scripts/fixtures/methods.py). */
 import assert from "node:assert/strict";
-import type { ByModality, ContrastOptions } from "../../src/models/losses/contrastive.ts";
-import { computeLosses, type Method, METHODS, SINGLE } from "../../src/models/methods/methods.ts";
-import { methodOf } from "../../src/models/multimodal_classifier.ts";
+import type { ByModality } from "../../src/models/losses/pairs.ts";
+import { computeLosses } from "../../src/models/methods/compute_losses.ts";
+import type { ContrastSettings, Method } from "../../src/models/methods/method.ts";
+import { chooseMethod, methods } from "../../src/models/methods/registry.ts";
+import { single } from "../../src/models/methods/single.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { full } from "../../src/ops/fill.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { microBatchWeight } from "../../src/train/gradient_step.ts";
 import { SEMANTICS } from "../../src/config/semantics.ts";
-import methods from "../fixtures/methods.json" with { type: "json" };
+import stored from "../fixtures/methods.json" with { type: "json" };
 import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, Fixture, largest } from "./fixtures.ts";
 
@@ -18,7 +20,7 @@ const fixture = new Fixture("methods");
 
 interface Case {
   method: string;
-  options: Partial<ContrastOptions> & { summed?: boolean };
+  options: Partial<ContrastSettings> & { summed?: boolean };
   modalities: number;
   total: number;
   contrast?: number;
@@ -46,10 +48,10 @@ async function differentiated(method: Method, given: Case, start: number, end: n
   const live = gpu.memory.live;
   const out = scope(() => {
     const [representations, unimodalLogits, fused] = [load("r"), load(logits), leaf("f", start, end)];
-    const outputs = { representations, unimodalLogits, ...(method !== SINGLE && { fusedLogits: fused }) };
+    const outputs = { representations, unimodalLogits, ...(method.fusion && { fusedLogits: fused }) };
     const losses = computeLosses(method, outputs, leaf("labels", start, end), {
-      temperature: methods.temperature,
-      contrastiveWeight: methods.contrastive_weight,
+      temperature: stored.temperature,
+      contrastiveWeight: stored.contrastive_weight,
       ...options,
     });
     backward(losses.total, full(gpu, [], weight));
@@ -74,11 +76,11 @@ async function differentiated(method: Method, given: Case, start: number, end: n
   };
 }
 
-for (const [name, given] of Object.entries(methods.cases as Record<string, Case>)) {
+for (const [name, given] of Object.entries(stored.cases as Record<string, Case>)) {
   Deno.test(`losses and gradients agree with PyTorch: ${name}`, async () => {
     const { summed = false } = given.options;
     const names = Array.from({ length: given.modalities }, (_, m) => `m${m}`);
-    const method = given.method === "single" ? SINGLE : methodOf(given.method, names);
+    const method = given.method === single.name ? single : chooseMethod(given.method, names).method;
     const semantics = { ...SEMANTICS.paper, summed_accumulation: summed };
     const all = fixture.shape("labels")[0]!;
     let total = 0, start = 0;
@@ -97,9 +99,9 @@ for (const [name, given] of Object.entries(methods.cases as Record<string, Case>
     assert.ok(Math.abs(total - given.total) <= 1e-4 * given.total, `total ${total}, not ${given.total}`);
     let compared = 0;
     for (const [key, grad] of found) {
-      const stored = fixture.has(`${name}.${key}`);
+      const isStored = fixture.has(`${name}.${key}`);
       // What has no gradient at all has exactly none; a contrast that is 0 leaves no more than rounding.
-      if (!stored) assert.ok(largest(grad) <= 1e-6, `gradient ${key} is ${largest(grad)}, not 0`);
+      if (!isStored) assert.ok(largest(grad) <= 1e-6, `gradient ${key} is ${largest(grad)}, not 0`);
       else {
         assertClose(`gradient ${key}`, grad, fixture.floats(`${name}.${key}`));
         compared++;
@@ -110,6 +112,6 @@ for (const [name, given] of Object.entries(methods.cases as Record<string, Case>
 }
 
 Deno.test("the fixture has every method", () => {
-  const covered = new Set(Object.values(methods.cases).map(({ method }) => method));
-  assert.deepEqual(covered, new Set([...Object.keys(METHODS), "single"]));
+  const covered = new Set(Object.values(stored.cases).map(({ method }) => method));
+  assert.deepEqual(covered, new Set([...methods(), single].map(({ name }) => name)));
 });

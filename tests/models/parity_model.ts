@@ -1,21 +1,24 @@
 /** The model and the batches that the parity fixture holds. */
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
-import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
+import type { ImageSpec } from "../../src/models/encoders/inputs.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { type Fixture, summary } from "./fixtures.ts";
+import { images, texts } from "./tiny_specs.ts";
 
 const { image, text, heads, normalisation, temperature, contrastive_weight } = summary.parity;
 
 /** The model with the fixture's weights; `withHalves` for training in f16. */
 export function build(gpu: Gpu, fixture: Fixture, withHalves = false) {
   const parameters = new Parameters();
-  const { mean, std } = normalisation as unknown as Vit["normalisation"];
+  const { mean, std } = normalisation as unknown as Pick<ImageSpec, "mean" | "std">;
   const model = new MultimodalClassifier(parameters.root, {
-    image: (at) => new Vit(at, vitConfig(image), { mean, std }),
-    text: (at) => new Bert(at, bertConfig(text)),
+    image: (path) => vit.build(path, vit.configure(image), { image: images(image.image_size, mean, std) }),
+    text: (path) =>
+      bert.build(path, bert.configure(text), { text: texts(text.vocab_size, text.max_position_embeddings) }),
   }, {
     method: "unis-mmc",
     classifier: { classes: heads.classes, hidden_size: heads.hidden_size },

@@ -1,7 +1,7 @@
 /** A ViT, a BERT, three heads and the UniS-MMC loss against PyTorch: activations, losses, gradients, ten Adam steps. */
 import assert from "node:assert/strict";
-import type { Bert } from "../../src/models/encoders/bert.ts";
-import type { Vit } from "../../src/models/encoders/vit.ts";
+import type { TextTransformer } from "../../src/models/encoders/text_transformer.ts";
+import type { VisionTransformer } from "../../src/models/encoders/vision_transformer.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { tally } from "../../src/ops/running_sums.ts";
@@ -60,7 +60,7 @@ Deno.test("hidden states of ViT and BERT agree with PyTorch layer by layer", asy
   const { inputs } = upload(gpu, fixture, model, 0);
   const mask = fixture.words("batch.0.mask");
   for (const name of ["image", "text"] as const) {
-    const encoder = model.encoders[name] as Vit | Bert;
+    const encoder = model.encoders[name] as VisionTransformer | TextTransformer;
     const states = noGrad(() => encoder.hiddenStates(inputs[name]!, EVALUATION));
     assert.equal(states.length, 3);
     for (const [layer, state] of states.entries()) {

@@ -1,6 +1,8 @@
 /** RoBERTa against PyTorch, and what sets it apart: its position ids. */
 import assert from "node:assert/strict";
-import { Bert, bertConfig, robertaConfig, robertaPositions } from "../../src/models/encoders/bert.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
+import { roberta } from "../../src/models/encoders/roberta.ts";
+import { positionsFromPadding } from "../../src/models/encoders/text_transformer.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -11,21 +13,23 @@ import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { assertClose, assertGradients, Fixture, summary } from "./fixtures.ts";
+import { texts } from "./tiny_specs.ts";
 
 const gpu = await openTestGpu();
+const TEXTS = texts(50, 32);
 
 Deno.test("RoBERTa agrees with PyTorch in hidden states and every gradient", async () => {
   const fixture = new Fixture("roberta");
   const { config: given, loss: expectedLoss } = summary.roberta;
   const parameters = new Parameters();
-  const config = robertaConfig(given);
-  const model = new Bert(parameters.root, config);
+  const config = roberta.configure(given);
+  const model = roberta.build(parameters.root, config, { text: TEXTS });
   parameters.allocate(gpu, 0);
   fixture.load(parameters, ["embeddings.", "encoder."]);
   const [batch, tokens] = fixture.shape("ids") as [number, number];
   const mask = fixture.words("mask");
   const { states, loss, first } = scope(() => {
-    const input = model.upload(gpu, { kind: "text", ids: fixture.words("ids"), mask, tokens });
+    const input = model.upload(gpu, { text: { kind: "text", ids: fixture.words("ids"), mask, tokens } });
     const states = model.hiddenStates(input, EVALUATION);
     const probe = Tensor.from(gpu, fixture.floats("probe"), fixture.shape("probe"));
     const loss = sum(mul(probe, states.at(-1)!));
@@ -45,9 +49,9 @@ Deno.test("RoBERTa agrees with PyTorch in hidden states and every gradient", asy
   fixture.close();
 });
 
-Deno.test("robertaPositions() counts from the padding id on and leaves padding there", () => {
+Deno.test("positionsFromPadding() counts from the padding id on and leaves padding there", () => {
   const ids = Uint32Array.of(0, 7, 9, 2, 1, 1, 0, 2, 1, 1, 1, 1);
-  assert.deepEqual([...robertaPositions(ids, 6, 1)], [2, 3, 4, 5, 1, 1, 2, 3, 1, 1, 1, 1]);
+  assert.deepEqual([...positionsFromPadding(ids, 6, 1)], [2, 3, 4, 5, 1, 1, 2, 3, 1, 1, 1, 1]);
 });
 
 Deno.test("a text encoder names what it cannot take", () => {
@@ -58,22 +62,27 @@ Deno.test("a text encoder names what it cannot take", () => {
     intermediate_size: 8,
     vocab_size: 9,
   };
-  const build = (config: ReturnType<typeof bertConfig>) => new Bert(new Parameters().root, config);
   const ids = new Uint32Array(12).fill(2);
-  const input = { kind: "text", ids, mask: ids, tokens: 12 } as const;
+  const text = { kind: "text", ids, mask: ids, tokens: 12 } as const;
+  const build = (type: typeof bert, given: object) =>
+    type.build(new Parameters().root, type.configure({ ...tiny, ...given }), { text: TEXTS });
   scope(() => {
-    const bert = build(bertConfig({ ...tiny, max_position_embeddings: 11 }));
-    assert.throws(() => bert.upload(gpu, input), /Cannot encode 12 tokens: the model has 11 positions/);
-    const roberta = build(robertaConfig({ ...tiny, max_position_embeddings: 13 }));
-    assert.throws(() => roberta.upload(gpu, input), /Cannot encode 12 tokens: the model has 11 positions/);
-    const other = build(bertConfig(tiny));
+    const counted = build(bert, { max_position_embeddings: 11 });
+    assert.throws(() => counted.upload(gpu, { text }), /Cannot encode 12 tokens: the model has 11 positions/);
+    const fromPadding = build(roberta, { max_position_embeddings: 13 });
     assert.throws(
-      () => other.upload(gpu, { ...input, ids: new Uint32Array(12).fill(9) }),
+      () => fromPadding.upload(gpu, { text }),
+      /Cannot encode 12 tokens: the model has 11 positions/,
+    );
+    const other = build(bert, {});
+    assert.throws(
+      () => other.upload(gpu, { text: { ...text, ids: new Uint32Array(12).fill(9) } }),
       /Cannot index row 9 of 9/,
     );
     assert.throws(
-      () => other.upload(gpu, { kind: "features", values: new Float32Array(3), width: 3 }),
+      () => other.upload(gpu, { text: { kind: "features", values: new Float32Array(3), width: 3 } }),
       /Cannot encode features by an encoder of text/,
     );
+    assert.throws(() => other.upload(gpu, {}), /Cannot encode a batch without its "text"/);
   });
 });

@@ -1,11 +1,13 @@
 /** Training of tiny models from end to end: memory, repeatability, learning, methods, any number of modalities. */
 import assert from "node:assert/strict";
-import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
-import type { ByModality } from "../../src/models/losses/contrastive.ts";
-import type { Encoder, HostInput } from "../../src/models/encoders/encoder.ts";
-import { mlpConfig, MlpEncoder } from "../../src/models/encoders/mlp.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
+import type { Encoder } from "../../src/models/encoders/encoder.ts";
+import type { HostInput } from "../../src/models/encoders/inputs.ts";
+import { mlp } from "../../src/models/encoders/mlp.ts";
+import type { TextTransformer } from "../../src/models/encoders/text_transformer.ts";
+import type { ByModality } from "../../src/models/losses/pairs.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
-import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
 import { type Context, EVALUATION } from "../../src/nn/context.ts";
 import { type ModulePath, Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -16,24 +18,30 @@ import { noGrad } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "../ops/table.ts";
+import { features, images, texts } from "./tiny_specs.ts";
 
 const gpu = await openTestGpu();
 const CLASSES = 3, SAMPLES = 8, FEATURES = 5;
 
 const transformer = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 };
 const drops = { hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0.1, initializer_range: 0.1 };
-const half = [0.5, 0.5, 0.5] as const;
 
 const BUILDERS = {
-  image: (at: ModulePath) =>
-    new Vit(at, vitConfig({ ...transformer, ...drops, image_size: 8, patch_size: 4 }), {
-      mean: half,
-      std: half,
+  image: (path: ModulePath) =>
+    vit.build(path, vit.configure({ ...transformer, ...drops, image_size: 8, patch_size: 4 }), {
+      image: images(8),
     }),
-  text: (at: ModulePath) =>
-    new Bert(at, bertConfig({ ...transformer, ...drops, vocab_size: 20, max_position_embeddings: 8 })),
-  genes: (at: ModulePath) => new MlpEncoder(at, mlpConfig({ input_size: FEATURES, hidden_size: 16 })),
-} satisfies Record<string, (at: ModulePath) => Encoder>;
+  text: (path: ModulePath) =>
+    bert.build(
+      path,
+      bert.configure({ ...transformer, ...drops, vocab_size: 20, max_position_embeddings: 8 }),
+      { text: texts(20, 8) },
+    ),
+  genes: (path: ModulePath) =>
+    mlp.build(path, mlp.configure({ input_size: FEATURES, hidden_size: 16 }), {
+      features: features(FEATURES),
+    }),
+} satisfies Record<string, (path: ModulePath) => Encoder>;
 type Name = keyof typeof BUILDERS;
 
 /** Random samples with random labels, nothing but memory will do. */
@@ -234,10 +242,10 @@ Deno.test("a representation is the first token of the last hidden state", async 
   const trainer = new Trainer(["image", "text"]);
   const { encoders } = trainer.model;
   const { inputs } = drawBatch(1);
-  const text = encoders.text as Bert;
+  const text = encoders.text as TextTransformer;
   const [short, long] = scope(() =>
     noGrad(() => {
-      const input = text.upload(gpu, inputs.text);
+      const input = text.upload(gpu, inputs);
       return [text.represent(input, EVALUATION), text.hiddenStates(input, EVALUATION).at(-1)!];
     })
   ) as [Tensor, Tensor];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Dataset, type Sample, SampleDataset } from "../../src/data/dataset.ts";
 import { FeatureModality } from "../../src/data/modalities.ts";
 import { Random } from "../../src/base/random.ts";
-import { METHODS } from "../../src/models/methods/methods.ts";
+import { methods } from "../../src/models/methods/registry.ts";
 import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
 import { predictionsCsv } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
@@ -57,7 +57,7 @@ function bitConfig(bits: number, ...settings: string[]): RunConfig {
 
 const two = bitData(2);
 
-for (const method of Object.keys(METHODS)) {
+for (const { name: method } of methods()) {
   Deno.test(`${method} learns from two modalities what neither tells alone`, async () => {
     const { test: { evaluation } } = await trained(bitConfig(2, `method=${method}`), two);
     const { bit0, bit1, fusion } = evaluation.accuracy;
@@ -74,7 +74,8 @@ Deno.test("three modalities train by every contrast, and each counts", async () 
     assert.ok(evaluation.accuracy.fusion! > 0.8, `${method}: ${evaluation.accuracy.fusion}`);
     assert.deepEqual(Object.keys(evaluation.pairs), ["bit0-bit1", "bit0-bit2", "bit1-bit2"]);
     const { total, contrast, fusion, ...unimodal } = records.at(-1)!.training_loss;
-    const heads = METHODS[method]!.unimodalHeadsAreProbes ? [] : Object.values(unimodal);
+    const { unimodalHeadsAreProbes } = methods().find(({ name }) => name === method)!;
+    const heads = unimodalHeadsAreProbes ? [] : Object.values(unimodal);
     const terms = heads.reduce((sum, loss) => sum + loss, fusion!) + 0.1 * contrast!;
     assert.ok(Math.abs(total! - terms) < 1e-4 * terms, `${total} is not the sum ${terms}`);
   }
@@ -126,5 +127,8 @@ Deno.test("without negative pairs equation 2 is 0, and unis-mmc learns as mt-mml
 Deno.test("a method that the data set cannot have is told by name", async () => {
   const gpu = await openTestGpu();
   const config = { ...bitConfig(2), method: "bit2" };
-  assert.throws(() => new Learner(gpu, config, two), /UserError.*Cannot learn by "bit2".*agg-mm.*bit0, bit1/);
+  assert.throws(
+    () => new Learner(gpu, config, two),
+    /UserError.*"method" must be one of .*agg-mm.*bit0, bit1, got "bit2"/,
+  );
 });

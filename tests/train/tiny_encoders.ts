@@ -5,12 +5,14 @@ import { numbered } from "../../src/data/text/word_piece.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import { exportEncoder, preprocessorConfig } from "../../src/build/hf_export.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
-import { Bert, bertConfig } from "../../src/models/encoders/bert.ts";
-import { Vit, vitConfig } from "../../src/models/encoders/vit.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
+import { encoderType } from "../../src/models/encoders/registry.ts";
+import { images, texts } from "../models/tiny_specs.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 
 const SMALL = { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 24 };
-const NORMALISATION = { mean: [0.5, 0.4, 0.5], std: [0.5, 0.5, 0.6] } as const;
+const image = images(8, [0.5, 0.4, 0.5], [0.5, 0.5, 0.6]);
 const TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue", "dot", "line"];
 
 /** Writes a ViT to `image` and a BERT to `text` below `to`; gives their weights by modality and name. */
@@ -18,19 +20,18 @@ export async function writeEncoders(gpu: Gpu, to: string, words: readonly string
   const tokens = [...TOKENS, ...words];
   const models = {
     image: {
-      config: vitConfig({ ...SMALL, image_size: 8, patch_size: 4 }),
-      companions: { "preprocessor_config.json": preprocessorConfig(8, NORMALISATION) },
+      config: vit.configure({ ...SMALL, image_size: 8, patch_size: 4 }),
+      companions: { "preprocessor_config.json": preprocessorConfig(8, image) },
     },
     text: {
-      config: bertConfig({ ...SMALL, vocab_size: tokens.length, max_position_embeddings: 12 }),
+      config: bert.configure({ ...SMALL, vocab_size: tokens.length, max_position_embeddings: 12 }),
       companions: { "tokenizer.json": wordPieceJson(numbered(tokens)) },
     },
   };
   const weights: Record<string, Map<string, Float32Array>> = {};
   for (const [name, { config, companions }] of Object.entries(models)) {
     const parameters = new Parameters();
-    if (config.model_type === "vit") new Vit(parameters.root, config, NORMALISATION);
-    else new Bert(parameters.root, config);
+    encoderType(config.model_type).build(parameters.root, config, { image, text: texts(tokens.length, 12) });
     parameters.allocate(gpu, 5);
     const values = weights[name] = await parameters.read();
     const tensors: Record<string, TensorToStore> = {};

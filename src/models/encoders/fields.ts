@@ -1,52 +1,147 @@
-/** Configurations with the field names of Hugging Face's `config.json`. */
+/**
+ * The fields of an encoder's configuration, declared once as plain data with Hugging Face's names: the schema of a run's
+ * configuration, the reading of a `config.json` and the TypeScript type of the configuration all follow from it.
+ */
 import { UserError } from "../../base/user_error.ts";
 
-const REALS = new Set(["layer_norm_eps", "initializer_range"]);
-const MAY_BE_ZERO = new Set(["pad_token_id"]);
-const CHOICES: Readonly<Record<string, readonly string[]>> = {
-  hidden_act: ["gelu", "relu"],
-  dense_initializer: ["normal", "xavier_normal"],
+export type FieldValue = number | string | boolean;
+
+/** One field: what it may hold, what it holds where nothing is said, and who says it. */
+export type Field<T extends FieldValue = FieldValue> = {
+  readonly type: "whole" | "real" | "flag" | "choice";
+  /** The value where nothing is said: that of Hugging Face's configuration class. */
+  readonly default: T;
+  /** Bounds of numbers: at least, more than, less than. */
+  readonly minimum?: number;
+  readonly above?: number;
+  readonly below?: number;
+  /** The values of a choice. */
+  readonly options?: readonly T[];
+  /**
+   * Who says it in the configuration of a run: the configuration must; it may, and else it follows from the data or the
+   * default; or the data alone says it, and the configuration has no such key.
+   */
+  readonly setting: "required" | "optional" | "derived";
+  /** True for a field that Hugging Face's configurations do not have; exports leave it out. */
+  readonly isOwn?: boolean;
 };
 
-/** What is wrong with a value of a field; undefined if nothing. */
-function fault(key: string, value: unknown, example: unknown): string | undefined {
-  const choices = CHOICES[key];
-  if (choices) return choices.includes(value as string) ? undefined : `one of ${choices.join(", ")}`;
-  if (typeof value !== typeof example) return `a ${typeof example}`;
-  if (typeof value !== "number") return undefined;
-  if (key.endsWith("_prob")) return value >= 0 && value < 1 ? undefined : "at least 0 and below 1";
-  if (REALS.has(key)) return value > 0 && Number.isFinite(value) ? undefined : "above 0";
-  const least = MAY_BE_ZERO.has(key) ? 0 : 1;
-  return Number.isSafeInteger(value) && value >= least ? undefined : `a whole number, at least ${least}`;
+export type Fields = Readonly<Record<string, Field>>;
+
+/** The configuration that fields describe. */
+export type ConfigOf<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never;
+};
+
+/** A whole number, at least 1. */
+export function count(value: number): Field<number> {
+  return { type: "whole", minimum: 1, default: value, setting: "required" };
 }
+
+/** A whole number, at least 0. */
+export function whole(value: number): Field<number> {
+  return { type: "whole", minimum: 0, default: value, setting: "required" };
+}
+
+/** A number above 0. */
+export function positive(value: number): Field<number> {
+  return { type: "real", above: 0, default: value, setting: "required" };
+}
+
+/** At least 0 and below 1. */
+export function probability(value: number): Field<number> {
+  return { type: "real", minimum: 0, below: 1, default: value, setting: "required" };
+}
+
+export function flag(value: boolean): Field<boolean> {
+  return { type: "flag", default: value, setting: "required" };
+}
+
+/** One of some values. */
+export function choice<const T extends number | string>(
+  options: readonly T[],
+  value: NoInfer<T>,
+): Field<T> {
+  return { type: "choice", options, default: value, setting: "required" };
+}
+
+/** The same field, which a run's configuration need not have. */
+export function optional<T extends FieldValue>(field: Field<T>): Field<T> {
+  return { ...field, setting: "optional" };
+}
+
+/** The same field, said by the data alone. */
+export function derived<T extends FieldValue>(field: Field<T>): Field<T> {
+  return { ...field, setting: "derived" };
+}
+
+/** What all transformers have, as `TransformerConfig` of nn/transformer.ts; `dropout` is the default of both kinds. */
+export function transformerFields(dropout: number) {
+  return {
+    hidden_size: count(768),
+    num_hidden_layers: count(12),
+    num_attention_heads: count(12),
+    intermediate_size: count(3072),
+    hidden_act: choice(["gelu", "relu"], "gelu"),
+    hidden_dropout_prob: probability(dropout),
+    attention_probs_dropout_prob: probability(dropout),
+    layer_norm_eps: positive(1e-12),
+    /** Standard deviation of the first values of embeddings, and of dense layers that begin "normal". */
+    initializer_range: positive(0.02),
+    dense_initializer: { ...choice(["normal", "xavier_normal"], "normal"), isOwn: true },
+  };
+}
+
+/** Pairs of fields of which the first must be a multiple of the second. */
+export type Multiples<K extends string = string> = readonly (readonly [multiple: K, of: K])[];
 
 /**
- * The fields of `defaults`, each as given or else by default; other fields of `given` are of no concern. Throws a
- * UserError that names the field where a value has the wrong type or range.
+ * The fields, each as given or else by default; what else is given is of no concern. `what` names the encoder, such as "a
+ * BERT". Throws a UserError that names the field where a value has the wrong type or range, or is no multiple.
  */
-export function readConfig<T extends object>(what: string, defaults: T, given: object): T {
+export function readFields<F extends Fields>(
+  what: string,
+  fields: F,
+  multiples: Multiples<keyof F & string>,
+  given: object,
+): ConfigOf<F> {
   const values = given as Readonly<Record<string, unknown>>;
-  const entries = Object.entries(defaults).map(([key, example]) => {
-    const value = values[key] ?? example;
-    const wanted = fault(key, value, example);
-    if (wanted !== undefined) {
-      throw new UserError(`Cannot use ${key} = ${JSON.stringify(value)} for ${what}: it must be ${wanted}`);
-    }
-    return [key, value];
-  });
-  return Object.fromEntries(entries) as T;
+  const refuse = (key: string, value: unknown, wanted: string) =>
+    new UserError(`Cannot use ${key} = ${JSON.stringify(value)} for ${what}: it must be ${wanted}`);
+  const config: Record<string, FieldValue> = {};
+  for (const [key, field] of Object.entries(fields)) {
+    const value = values[key] ?? field.default;
+    const wanted = fault(field, value);
+    if (wanted !== undefined) throw refuse(key, value, wanted);
+    config[key] = value as FieldValue;
+  }
+  for (const [multiple, of] of multiples) {
+    const [a, b] = [config[multiple] as number, config[of] as number];
+    if (a % b !== 0) throw refuse(multiple, a, `a multiple of ${of} = ${b}`);
+  }
+  return config as ConfigOf<F>;
 }
 
-/** Throws a UserError where the heads do not divide the width. */
-export function checkHeads(
-  what: string,
-  config: { readonly hidden_size: number; readonly num_attention_heads: number },
-): void {
-  const { hidden_size, num_attention_heads } = config;
-  if (hidden_size % num_attention_heads !== 0) {
-    throw new UserError(
-      `Cannot split hidden_size = ${hidden_size} of ${what} into num_attention_heads = ${num_attention_heads}: ` +
-        "it must be a multiple",
-    );
+/** What a value must be, where it is not that; undefined if nothing is wrong. */
+function fault(
+  { type, minimum = -Infinity, above = -Infinity, below = Infinity, options = [] }: Field,
+  value: unknown,
+): string | undefined {
+  if (type === "choice") {
+    if (options.includes(value as FieldValue)) return undefined;
+    return options.length === 1 ? String(options[0]) : `one of ${options.join(", ")}`;
   }
+  if (type === "flag") return typeof value === "boolean" ? undefined : "a boolean";
+  if (typeof value !== "number") return "a number";
+  if (type === "whole") {
+    return Number.isSafeInteger(value) && value >= minimum
+      ? undefined
+      : `a whole number, at least ${minimum}`;
+  }
+  if (Number.isFinite(value) && value >= minimum && value > above && value < below) return undefined;
+  return [
+    ...(minimum > -Infinity ? [`at least ${minimum}`] : []),
+    ...(above > -Infinity ? [`above ${above}`] : []),
+    ...(below < Infinity ? [`below ${below}`] : []),
+  ].join(" and ");
 }

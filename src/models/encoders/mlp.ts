@@ -1,74 +1,66 @@
-/** An encoder of plain feature vectors. */
+/** An encoder of plain feature vectors: a multilayer perceptron. */
 import type { Gpu } from "../../gpu/gpu.ts";
 import { type Context, drop } from "../../nn/context.ts";
 import { xavierNormal } from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import { scope } from "../../tensor/scope.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { readConfig } from "./fields.ts";
-import { type Encoder, type HostInput, type ModalityInput, mustBeKind, unshared } from "./encoder.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { defineEncoder, type Encoder } from "./encoder.ts";
+import { type ConfigOf, count, derived, probability } from "./fields.ts";
+import { type DeviceInputs, type HostInputs, inputOf, uploadFeatures } from "./inputs.ts";
 
-export type MlpConfig = {
+const INPUTS = { features: "features" } as const;
+const FIELDS = {
   /** Features of a sample. */
-  readonly input_size: number;
-  readonly hidden_size: number;
+  input_size: derived(count(1)),
+  hidden_size: count(256),
   /** Layers, each as wide as the representation. */
-  readonly num_hidden_layers: number;
-  readonly hidden_dropout_prob: number;
+  num_hidden_layers: count(2),
+  hidden_dropout_prob: probability(0.1),
 };
 
-const MLP_DEFAULTS: MlpConfig = {
-  input_size: 1,
-  hidden_size: 256,
-  num_hidden_layers: 2,
-  hidden_dropout_prob: 0.1,
-};
-
-/** A configuration for `input_size` features. Throws a UserError naming a bad field. */
-export function mlpConfig(given: Partial<MlpConfig> & Pick<MlpConfig, "input_size">): MlpConfig {
-  return readConfig("an MLP encoder", MLP_DEFAULTS, given);
-}
+export type MlpConfig = ConfigOf<typeof FIELDS>;
 
 /** Linear layers with ReLU and dropout between them; none after the last, so that a cosine may be negative. */
-export class MlpEncoder implements Encoder {
-  readonly config: MlpConfig;
+export class Mlp implements Encoder {
+  readonly inputs = INPUTS;
+  readonly hiddenSize: number;
   readonly #layers: readonly Linear[];
+  readonly #dropout: number;
 
-  constructor(at: ModulePath, config: MlpConfig) {
-    this.config = config;
-    const options = { initializer: xavierNormal };
-    this.#layers = Array.from(
-      { length: config.num_hidden_layers },
-      (_, i) =>
-        new Linear(
-          at.at(`layer.${i}`),
-          i === 0 ? config.input_size : config.hidden_size,
-          config.hidden_size,
-          options,
-        ),
-    );
+  constructor(path: ModulePath, config: MlpConfig) {
+    const { input_size, hidden_size, num_hidden_layers } = config;
+    this.hiddenSize = hidden_size;
+    this.#dropout = config.hidden_dropout_prob;
+    this.#layers = Array.from({ length: num_hidden_layers }, (_, i) => {
+      const width = i === 0 ? input_size : hidden_size;
+      return new Linear(path.at(`layer.${i}`), width, hidden_size, { initializer: xavierNormal });
+    });
   }
 
-  get hiddenSize(): number {
-    return this.config.hidden_size;
+  upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
+    return { features: uploadFeatures(gpu, inputOf(inputs, "features", "features")) };
   }
 
-  upload(gpu: Gpu, input: HostInput): ModalityInput {
-    mustBeKind("features", input);
-    const { values, width } = input;
-    return { kind: "features", values: Tensor.from(gpu, unshared(values), [values.length / width, width]) };
-  }
-
-  represent(input: ModalityInput, context: Context): Tensor {
-    mustBeKind("features", input);
+  /** What the last layer gives. */
+  represent(inputs: DeviceInputs, context: Context): Tensor {
+    const { values } = inputOf(inputs, "features", "features");
     return scope(() =>
       this.#layers.reduce((x, layer, i) => {
         const isLast = i === this.#layers.length - 1;
-        return isLast
-          ? layer.forward(x)
-          : drop(layer.forward(x, "relu"), this.config.hidden_dropout_prob, context);
-      }, input.values)
+        return isLast ? layer.forward(x) : drop(layer.forward(x, "relu"), this.#dropout, context);
+      }, values)
     );
   }
 }
+
+export const mlp = defineEncoder({
+  model_type: "mlp",
+  title: "an MLP encoder",
+  inputs: INPUTS,
+  fields: FIELDS,
+  representation: "output of the last layer, without activation",
+  fromData: ({ features }) => ({ input_size: features.width }),
+  build: (path, config) => new Mlp(path, config),
+});

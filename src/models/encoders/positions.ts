@@ -1,4 +1,5 @@
-/** Position embeddings of a ViT for images of another size than it was trained on. */
+/** Position embeddings of a vision transformer for images of another size than it was trained on. */
+import type { CheckpointFormat } from "./encoder.ts";
 
 /** Keys' bicubic kernel (1981) with a = -0.75, as torch has it, at distances 1 + t, t, 1 - t and 2 - t. */
 function weights(t: number): readonly [number, number, number, number] {
@@ -11,40 +12,60 @@ function weights(t: number): readonly [number, number, number, number] {
 /** For each of `to` points, the four of `from` it is made of and their weights; points beyond an edge are the edge. */
 function taps(from: number, to: number) {
   return Array.from({ length: to }, (_, i) => {
-    const at = (i + 0.5) * from / to - 0.5;
-    const first = Math.floor(at);
+    const place = (i + 0.5) * from / to - 0.5;
+    const first = Math.floor(place);
     const points = [-1, 0, 1, 2].map((k) => Math.min(Math.max(first + k, 0), from - 1));
-    return weights(at - first).map((weight, k) => ({ weight, point: points[k]! }));
+    return weights(place - first).map((weight, k) => ({ weight, point: points[k]! }));
   });
 }
 
 /**
- * A table [1 + from², width], a class token and then a square of patches row by row, for `to`² patches: the token as it
- * is, the square resized as by torch's `interpolate(mode="bicubic", align_corners=False)`.
+ * A table [tokens + from², width], learned tokens and then a square of patches row by row, for `to`² patches: the tokens as
+ * they are, the square resized as by torch's `interpolate(mode="bicubic", align_corners=False)`.
  */
 export function resizePositions(
   table: Float32Array,
-  { from, to, width }: { readonly from: number; readonly to: number; readonly width: number },
+  { tokens, from, to, width }: {
+    readonly tokens: number;
+    readonly from: number;
+    readonly to: number;
+    readonly width: number;
+  },
 ): Float32Array<ArrayBuffer> {
-  if (table.length !== (1 + from ** 2) * width) {
-    throw new TypeError(`Cannot take ${table.length} values for [${1 + from ** 2}, ${width}]`);
+  if (table.length !== (tokens + from ** 2) * width) {
+    throw new TypeError(`Cannot take ${table.length} values for [${tokens + from ** 2}, ${width}]`);
   }
   const along = taps(from, to);
-  const resized = new Float32Array((1 + to ** 2) * width);
-  resized.set(table.subarray(0, width));
+  const resized = new Float32Array((tokens + to ** 2) * width);
+  resized.set(table.subarray(0, tokens * width));
   const sums = new Float64Array(width);
   for (const [row, vertical] of along.entries()) {
     for (const [column, horizontal] of along.entries()) {
       sums.fill(0);
       for (const y of vertical) {
         for (const x of horizontal) {
-          const start = (1 + y.point * from + x.point) * width;
+          const start = (tokens + y.point * from + x.point) * width;
           const weight = y.weight * x.weight;
           for (let i = 0; i < width; i++) sums[i]! += weight * table[start + i]!;
         }
       }
-      resized.set(sums, (1 + row * to + column) * width);
+      resized.set(sums, (tokens + row * to + column) * width);
     }
   }
   return resized;
+}
+
+/** Fits `embeddings.position_embeddings` [1, tokens + side², width] to another side. */
+export function fitPositions(tokens: number): NonNullable<CheckpointFormat["fit"]> {
+  const sideOf = (shape: readonly number[]) => Math.sqrt((shape[1] ?? 0) - tokens);
+  return (name, stored, wanted) => {
+    if (name !== "embeddings.position_embeddings") return undefined;
+    const [from, to, width] = [sideOf(stored), sideOf(wanted), wanted[2]!];
+    const isTable = stored.length === 3 && stored[0] === 1 && stored[2] === width;
+    if (!isTable || !(from >= 1) || !Number.isInteger(from)) return undefined;
+    return {
+      note: `Position embeddings of ${from} x ${from} patches were interpolated to ${to} x ${to}`,
+      values: (table) => resizePositions(table, { tokens, from, to, width }),
+    };
+  };
 }

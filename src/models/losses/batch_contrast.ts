@@ -1,20 +1,25 @@
-/** The contrasts that UniS-MMC is compared with: a sample's representation against those of the whole batch. */
+/** The contrast that UniS-MMC is compared with: a sample's representation against those of the whole batch. */
 import { sameLabel } from "../../ops/contrast.ts";
 import { matmul } from "../../ops/matmul.ts";
 import { add, div, mul, sub } from "../../ops/arithmetic.ts";
+import { l2Normalize } from "../../ops/normalize.ts";
 import { affine, scale } from "../../ops/pointwise.ts";
 import { mean, sum } from "../../ops/reduce.ts";
 import { transpose } from "../../ops/shape.ts";
 import { logsumexp } from "../../ops/softmax.ts";
 import { scope } from "../../tensor/scope.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { type ByModality, type ContrastOptions, type ModalityPair, sumOf, unit } from "./contrastive.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type ByModality, type ModalityPair, sumOf } from "./pairs.ts";
 
 /** Taken from a logit, it leaves nothing of its exponential; added as 0, it changes no digit. */
 const OUT_OF_SIGHT = 1e4;
+/** The bound on norms, as that of `cosineSimilarity`. */
+const EPSILON = 1e-8;
 
-type BatchOptions = {
+export type BatchOptions = {
+  /** τ. */
   readonly temperature: number;
+  /** From b to a as well as from a to b; false if not given. */
   readonly symmetric?: boolean;
   /** True: D_i = P_i, as published. */
   readonly positivesOnly?: boolean;
@@ -35,7 +40,8 @@ export function batchContrast(
   { temperature, symmetric = false, positivesOnly = false }: BatchOptions,
 ): Tensor {
   return scope(() => {
-    const logits = scale(matmul(unit(a), unit(b), { transposeB: true }), 1 / temperature); // [batch, batch]
+    const [u, v] = [l2Normalize(a, EPSILON), l2Normalize(b, EPSILON)];
+    const logits = scale(matmul(u, v, { transposeB: true }), 1 / temperature); // [batch, batch]
     const positive = sameLabel(groups);
     const shares = div(positive, sum(positive, { axes: [1], keepDims: true }));
     const hidden = affine(positive, OUT_OF_SIGHT, -OUT_OF_SIGHT);
@@ -49,40 +55,8 @@ export function batchContrast(
   });
 }
 
-/**
- * Unsupervised: the two modalities of one sample are the positive pair, for all pairs of modalities a < b, summed. As
- * published (`unsupervisedPositivesOnly`), the denominator holds the positive pair alone, so that this is 0.
- */
-export function unsupervisedContrast(
-  representations: ByModality<Tensor>,
-  pairs: readonly ModalityPair[],
-  { unsupervisedPositivesOnly: positivesOnly = false, ...options }: ContrastOptions,
-  labels: Tensor,
-): Tensor {
-  return scope(() => {
-    const samples = Tensor.from(
-      labels.gpu,
-      Uint32Array.from({ length: labels.size }, (_, i) => i),
-      labels.shape,
-    );
-    return overPairs(representations, pairs, samples, { ...options, positivesOnly });
-  });
-}
-
-/**
- * Supervised: all cross-modal pairs of one label are positive, for all pairs of modalities a < b, summed. As published
- * (`supervisedPositivesOnly`), the denominator holds the positive pairs alone.
- */
-export function supervisedContrast(
-  representations: ByModality<Tensor>,
-  pairs: readonly ModalityPair[],
-  { supervisedPositivesOnly: positivesOnly = false, ...options }: ContrastOptions,
-  labels: Tensor,
-): Tensor {
-  return overPairs(representations, pairs, labels, { ...options, positivesOnly });
-}
-
-function overPairs(
+/** `batchContrast` of all pairs of modalities a < b, summed: []. */
+export function batchContrasts(
   representations: ByModality<Tensor>,
   pairs: readonly ModalityPair[],
   groups: Tensor,

@@ -1,0 +1,135 @@
+/** What encoders read: images, texts and features, as a data set describes them, on the host and on the device. */
+import type { Gpu } from "../../gpu/gpu.ts";
+import { type Indices, indices } from "../../ops/indices.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+
+type Channels = readonly [red: number, green: number, blue: number];
+
+/** Images of one size; on the device a byte becomes (byte / 255 - mean) / std, by channel. */
+export type ImageSpec = {
+  readonly kind: "image";
+  readonly name: string;
+  readonly height: number;
+  readonly width: number;
+  readonly mean: Channels;
+  readonly std: Channels;
+};
+
+/** Texts as token ids, at most `maxTokens` long, padded by `padId`. */
+export type TextSpec = {
+  readonly kind: "text";
+  readonly name: string;
+  readonly vocabularySize: number;
+  readonly maxTokens: number;
+  readonly padId: number;
+};
+
+/** Vectors of `width` features. */
+export type FeatureSpec = { readonly kind: "features"; readonly name: string; readonly width: number };
+
+/** What a data set says of a modality, `name`. */
+export type InputSpec = ImageSpec | TextSpec | FeatureSpec;
+export type InputKind = InputSpec["kind"];
+
+/** One modality of a batch on the host, as a data set makes it. */
+export type HostInput =
+  | { readonly kind: "image"; readonly pixels: Uint8Array; readonly height: number; readonly width: number }
+  | { readonly kind: "text"; readonly ids: Uint32Array; readonly mask: Uint32Array; readonly tokens: number }
+  | { readonly kind: "features"; readonly values: Float32Array; readonly width: number };
+
+export type ImageInput = {
+  readonly kind: "image";
+  /** u8 [batch, height, width, 3]. */
+  readonly pixels: Tensor;
+};
+
+export type TextInput = {
+  readonly kind: "text";
+  /** [batch, tokens]. */
+  readonly ids: Indices;
+  /** u32 [batch, tokens], 1 for a token of the text, 0 for padding. */
+  readonly mask: Tensor;
+  /** [batch, tokens], for a model that does not just count them, as RoBERTa. */
+  readonly positions?: Indices;
+};
+
+export type FeatureInput = {
+  readonly kind: "features";
+  /** f32 [batch, width]. */
+  readonly values: Tensor;
+};
+
+/** One modality of a batch on the device. */
+export type DeviceInput = ImageInput | TextInput | FeatureInput;
+
+/** What an encoder reads of a batch, by the names that its type gives to its inputs. */
+export type HostInputs = Readonly<Record<string, HostInput>>;
+export type DeviceInputs = Readonly<Record<string, DeviceInput>>;
+
+/** The input of a name. Throws TypeError where it is not there, or of another kind. */
+export function inputOf<T extends { readonly kind: InputKind }, K extends InputKind>(
+  inputs: Readonly<Record<string, T>>,
+  name: string,
+  kind: K,
+): Extract<T, { readonly kind: K }> {
+  const input = inputs[name];
+  if (input === undefined) throw new TypeError(`Cannot encode a batch without its "${name}"`);
+  if (input.kind !== kind) throw new TypeError(`Cannot encode ${input.kind} by an encoder of ${kind}`);
+  return input as Extract<T, { readonly kind: K }>;
+}
+
+/** Sends images to the device, in a tensor of the current scope. */
+export function uploadImage(
+  gpu: Gpu,
+  { pixels, height, width }: Extract<HostInput, { readonly kind: "image" }>,
+): ImageInput {
+  const shape = [pixels.length / (height * width * 3), height, width, 3];
+  return { kind: "image", pixels: Tensor.from(gpu, unshared(pixels), shape) };
+}
+
+/** Sends texts to the device, in tensors of the current scope. Throws RangeError for an id of no row of the vocabulary. */
+export function uploadText(
+  gpu: Gpu,
+  { ids, mask, tokens }: Extract<HostInput, { readonly kind: "text" }>,
+  { vocabularySize, padId }: Pick<TextSpec, "vocabularySize" | "padId">,
+): TextInput {
+  const shape = [ids.length / tokens, tokens];
+  return {
+    kind: "text",
+    ids: indices(gpu, ids, shape, { rows: vocabularySize, ignore: padId }),
+    mask: Tensor.from(gpu, unshared(mask), shape),
+  };
+}
+
+/** Sends features to the device, in a tensor of the current scope. */
+export function uploadFeatures(
+  gpu: Gpu,
+  { values, width }: Extract<HostInput, { readonly kind: "features" }>,
+): FeatureInput {
+  return { kind: "features", values: Tensor.from(gpu, unshared(values), [values.length / width, width]) };
+}
+
+/** The largest input that `size` samples can make, with nothing in it: what memory is planned for. */
+export function largestInput(spec: InputSpec, size: number): HostInput {
+  if (spec.kind === "image") {
+    const { kind, height, width } = spec;
+    return { kind, height, width, pixels: new Uint8Array(size * height * width * 3) };
+  }
+  if (spec.kind === "features") {
+    return { kind: spec.kind, width: spec.width, values: new Float32Array(size * spec.width) };
+  }
+  const { kind, maxTokens: tokens, vocabularySize, padId } = spec;
+  // As many different words as there are: each takes a row of its own in the gradient.
+  const ids = Uint32Array.from({ length: size * tokens }, (_, i) => (padId + 1 + i) % vocabularySize);
+  return { kind, tokens, ids, mask: new Uint32Array(size * tokens).fill(1) };
+}
+
+/** An array as uploads take it: of memory that is not shared; copied only where it is. */
+function unshared<T extends Uint8Array | Uint32Array | Float32Array>(
+  array: T,
+): T extends Uint8Array ? Uint8Array<ArrayBuffer>
+  : T extends Uint32Array ? Uint32Array<ArrayBuffer>
+  : Float32Array<ArrayBuffer> {
+  // deno-lint-ignore no-explicit-any
+  return (array.buffer instanceof ArrayBuffer ? array : array.slice()) as any;
+}

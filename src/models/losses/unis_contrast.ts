@@ -1,0 +1,67 @@
+/** The unimodality-supervised contrast between modalities (section 3.2.3 of the UniS-MMC paper). */
+import { isKind, PairKind, unimodalContrast } from "../../ops/contrast.ts";
+import { selectRows } from "../../ops/indexing.ts";
+import { matmul } from "../../ops/matmul.ts";
+import { cosineSimilarity, l2Normalize } from "../../ops/normalize.ts";
+import { detach, reshape, slice } from "../../ops/shape.ts";
+import { scope } from "../../tensor/scope.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type ByModality, type ModalityPair, sumOf } from "./pairs.ts";
+
+export type UnisOptions = {
+  /** τ. */
+  readonly temperature: number;
+  /** False takes semi-positive pairs out of the numerator; they stay in the denominator. True if not given. */
+  readonly semi_positive?: boolean;
+  /** False takes negative pairs out of the denominator. True if not given. */
+  readonly negative?: boolean;
+  /** As published: see `firstRow`. */
+  readonly first_row_only?: boolean;
+};
+
+/** Equations 2 and 3: the contrast of every pair, summed; representations are [batch, width]. Gives []. */
+export function unisContrast(
+  representations: ByModality<Tensor>,
+  pairs: readonly ModalityPair[],
+  options: UnisOptions,
+): Tensor {
+  return scope(() => sumOf(pairs.map((pair) => pairContrast(representations, pair, options))));
+}
+
+/** Equation 2 for one pair. */
+function pairContrast(
+  representations: ByModality<Tensor>,
+  { a, b, kinds }: ModalityPair,
+  { temperature, semi_positive = true, negative = true, first_row_only = false }: UnisOptions,
+): Tensor {
+  const compare = first_row_only ? firstRow : cosineSimilarity;
+  const similarity = compare(
+    withoutGradient(representations[a]!, isKind(kinds, PairKind.onlyARight)),
+    withoutGradient(representations[b]!, isKind(kinds, PairKind.onlyBRight)),
+  );
+  const parts = { semiPositive: semi_positive, negative, divided: first_row_only };
+  return unimodalContrast(similarity, kinds, temperature, parts);
+}
+
+/**
+ * As the published code has it, the contrast reads row 0 of the a × b matrix of similarities, not its diagonal, and
+ * divides by |P∪S| inside the logarithm:
+ *   L = −log( Σ_{n∈P∪S} exp(cos(a₀, bₙ)/τ) / Σ_n exp(cos(a₀, bₙ)/τ) / |P∪S| ),
+ * where kinds, and what is detached, are still those of the sample n (of sample 0 for a₀). Without anything in P∪S it is
+ * the logarithm of the batch's size, without gradient. (There a is the text; here it is the data set's first modality.)
+ * Gives cos(a₀, bₙ): [batch].
+ */
+function firstRow(a: Tensor, b: Tensor): Tensor {
+  const first = slice(unit(a), 0, 0, 1);
+  return reshape(matmul(first, unit(b), { transposeB: true }), [-1]);
+}
+
+/** Rows of norm 1; the bound on norms is that of `cosineSimilarity`. */
+function unit(x: Tensor): Tensor {
+  return l2Normalize(x, 1e-8);
+}
+
+/** x, detached in the rows of a mask: where only one modality is right, it is the other that shall move. */
+function withoutGradient(x: Tensor, rows: Tensor): Tensor {
+  return selectRows(rows, detach(x), x);
+}

@@ -1,0 +1,10 @@
+/** AggMM, the paper's baseline. */
+import { concatenation } from "./fusion.ts";
+import type { Method } from "./method.ts";
+
+export const aggMm: Method = {
+  name: "agg-mm",
+  description: "the fused loss alone",
+  fusion: concatenation,
+  unimodalHeadsAreProbes: true,
+};

@@ -1,0 +1,24 @@
+/** UnSupMMC: the two modalities of one sample are the positive pair. */
+import { Tensor } from "../../tensor/tensor.ts";
+import { scope } from "../../tensor/scope.ts";
+import { batchContrasts } from "../losses/batch_contrast.ts";
+import { concatenation } from "./fusion.ts";
+import type { Contrast, Method } from "./method.ts";
+
+const contrast: Contrast = (representations, pairs, settings, labels) =>
+  scope(() => {
+    const { temperature, symmetric = false, unsupervised_positives_only: positivesOnly = false } = settings;
+    const samples = Uint32Array.from({ length: labels.size }, (_, i) => i);
+    const groups = Tensor.from(labels.gpu, samples, labels.shape);
+    return batchContrasts(representations, pairs, groups, { temperature, symmetric, positivesOnly });
+  });
+
+export const unsupMmc: Method = {
+  name: "unsup-mmc",
+  description: "the fused loss, and λ times the contrast of a sample's modalities within the batch",
+  fusion: concatenation,
+  unimodalHeadsAreProbes: true,
+  contrast,
+  switches: ["symmetric"],
+  departures: ["unsupervised_positives_only"],
+};
