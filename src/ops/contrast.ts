@@ -1,5 +1,5 @@
-/** The unimodality-supervised contrast of UniS-MMC on the device: kinds of pairs, their counts, the loss. */
-import { defineKernel } from "../gpu/kernel.ts";
+/** The unimodality-supervised contrast of UniS-MMC on the device: types of pairs, their counts, the loss. */
+import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
@@ -9,16 +9,24 @@ import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
 import { workgroup } from "./workgroup.ts";
 import contrast_ from "../../wgsl/losses/contrast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
-import kinds_ from "../../wgsl/losses/pair_types.wgsl" with { type: "text" };
+import pairTypes_ from "../../wgsl/losses/pair_types.wgsl" with { type: "text" };
 
-const kindsKernel = defineKernel("kinds", [kinds_, workgroup, grid]);
+const pairTypesKernel = defineKernel("pairTypes", [pairTypes_, workgroup, grid]);
 const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid]);
 
-/** How the predictions of two modalities a, b of one sample stand to its label (the paper's Table 1). */
-export const PairKind = { bothRight: 0, onlyARight: 1, onlyBRight: 2, bothWrong: 3 } as const;
-export type PairKind = typeof PairKind[keyof typeof PairKind];
+/** How the predictions of two modalities a and b of one sample stand to its label (the paper's Table 1). */
+export type PairType = "bothRight" | "onlyARight" | "onlyBRight" | "bothWrong";
 
-const setOf = (...kinds: readonly PairKind[]) => kinds.reduce<number>((set, kind) => set | 1 << kind, 0);
+/** The numbers that tensors hold for them, 0 to 3. */
+export const PAIR_TYPES: Readonly<Record<PairType, number>> = {
+  bothRight: readConstant(pairTypes_, "BOTH_RIGHT"),
+  onlyARight: readConstant(pairTypes_, "ONLY_A_RIGHT"),
+  onlyBRight: readConstant(pairTypes_, "ONLY_B_RIGHT"),
+  bothWrong: readConstant(pairTypes_, "BOTH_WRONG"),
+};
+
+/** A set of types as contrast.wgsl reads it: a bit for each. */
+const setOf = (...types: readonly PairType[]) => types.reduce((set, type) => set | 1 << PAIR_TYPES[type], 0);
 
 /** Equation 2 as it is, if nothing is given, or with parts of it left out or added. */
 export interface ContrastParts {
@@ -50,52 +58,54 @@ function mustFitWorkgroup(op: string, gpu: Gpu, rows: number): number {
   return WG;
 }
 
-/** The `PairKind` of every sample: predictions of modalities a and b and labels, u32 [rows] each, give u32 [rows]. */
-export function pairKinds(predictedA: Tensor, predictedB: Tensor, labels: Tensor): Tensor {
-  mustBe("u32", "pairKinds", predictedA, predictedB, labels);
-  const rows = rowsOf("pairKinds", predictedA, predictedB, labels);
+/** The type of every sample: predictions of modalities a and b and labels, u32 [rows] each, give u32 [rows]. */
+export function pairTypes(predictedA: Tensor, predictedB: Tensor, labels: Tensor): Tensor {
+  mustBe("u32", "pairTypes", predictedA, predictedB, labels);
+  const rows = rowsOf("pairTypes", predictedA, predictedB, labels);
   const { gpu } = labels;
-  const kinds = Tensor.empty(gpu, [rows], "u32");
-  const buffers = { a: predictedA, b: predictedB, labels, kinds };
+  const types = Tensor.empty(gpu, [rows], "u32");
+  const buffers = { a: predictedA, b: predictedB, labels, types };
   gpu.dispatch({
-    kernel: kindsKernel,
-    entry: "pair_kinds",
+    kernel: pairTypesKernel,
+    entry: "pair_types",
     buffers,
     params: { rows },
     invocations: rows,
     constants: { WG: rowWorkgroup(gpu) },
   });
-  return kinds;
+  return types;
 }
 
-/** 1 where a sample is of a kind, else 0: a mask for selecting rows; kinds u32 [rows] give u32 [rows]. */
-export function isKind(kinds: Tensor, kind: PairKind): Tensor {
-  mustBe("u32", "isKind", kinds);
-  const rows = rowsOf("isKind", kinds);
-  const { gpu } = kinds;
+/** 1 where a sample is of this type, else 0: a mask for selecting rows; types u32 [rows] give u32 [rows]. */
+export function isPairType(types: Tensor, type: PairType): Tensor {
+  mustBe("u32", "isPairType", types);
+  const rows = rowsOf("isPairType", types);
+  const { gpu } = types;
   const mask = Tensor.empty(gpu, [rows], "u32");
   gpu.dispatch({
-    kernel: kindsKernel,
-    entry: "is_kind",
-    buffers: { kinds_given: kinds, mask },
-    params: { rows, kind },
+    kernel: pairTypesKernel,
+    entry: "is_pair_type",
+    buffers: { types_given: types, mask },
+    params: { rows, pair_type: PAIR_TYPES[type] },
     invocations: rows,
     constants: { WG: rowWorkgroup(gpu) },
   });
   return mask;
 }
 
-/** How many samples are of each kind: kinds u32 [rows] give u32 [4]. Throws RangeError beyond 262,144 rows. */
-export function countKinds(kinds: Tensor): Tensor {
-  mustBe("u32", "countKinds", kinds);
-  const rows = rowsOf("countKinds", kinds);
-  const { gpu } = kinds;
-  const WG = mustFitWorkgroup("countKinds", gpu, rows);
+/**
+ * How many samples are of each type, by its number: types u32 [rows] give u32 [4]. Throws RangeError beyond 262,144 rows.
+ */
+export function countPairTypes(types: Tensor): Tensor {
+  mustBe("u32", "countPairTypes", types);
+  const rows = rowsOf("countPairTypes", types);
+  const { gpu } = types;
+  const WG = mustFitWorkgroup("countPairTypes", gpu, rows);
   const counts = Tensor.empty(gpu, [4], "u32");
   gpu.dispatch({
-    kernel: kindsKernel,
-    entry: "count_kinds",
-    buffers: { kinds_given: kinds, counts },
+    kernel: pairTypesKernel,
+    entry: "count_pair_types",
+    buffers: { types_given: types, counts },
     params: { rows },
     workgroups: 1,
     constants: { WG },
@@ -110,7 +120,7 @@ export function sameLabel(labels: Tensor): Tensor {
   const { gpu } = labels;
   const same = Tensor.empty(gpu, [rows, rows]);
   gpu.dispatch({
-    kernel: kindsKernel,
+    kernel: pairTypesKernel,
     entry: "same_label",
     buffers: { labels, same },
     params: { rows },
@@ -128,7 +138,7 @@ export function countEqual(a: Tensor, b: Tensor): Tensor {
   const WG = mustFitWorkgroup("countEqual", gpu, rows);
   const counts = Tensor.empty(gpu, [1], "u32");
   gpu.dispatch({
-    kernel: kindsKernel,
+    kernel: pairTypesKernel,
     entry: "count_equal",
     buffers: { a, b, counts },
     params: { rows },
@@ -140,29 +150,29 @@ export function countEqual(a: Tensor, b: Tensor): Tensor {
 
 /**
  * L = −log(Σ_{n∈P∪S} exp(sₙ/τ) / Σ_n exp(sₙ/τ)), equation 2 of the paper, from the similarities s [rows] of paired
- * representations, their kinds u32 [rows] and τ > 0; gives []. With nothing in the numerator, or nothing in the
+ * representations, the types of the pairs, u32 [rows], and τ > 0; gives []. With nothing in the numerator, or nothing in the
  * denominator alone, both loss and gradient are exactly 0, but for what `divided` adds to the loss. `parts` changes parts
  * of the equation. Throws RangeError beyond 262,144 rows or for another τ.
  */
 export function unimodalContrast(
   similarity: Tensor,
-  kinds: Tensor,
+  types: Tensor,
   temperature: number,
   { semiPositive = true, negative = true, divided = false }: ContrastParts = {},
 ): Tensor {
   mustBe("f32", "unimodalContrast", similarity);
-  mustBe("u32", "unimodalContrast with kinds", kinds);
-  const rows = rowsOf("unimodalContrast", similarity, kinds);
+  mustBe("u32", "unimodalContrast with types", types);
+  const rows = rowsOf("unimodalContrast", similarity, types);
   if (!(temperature > 0 && temperature < Infinity)) {
     throw new RangeError(`Cannot unimodalContrast at a temperature of ${temperature}: it is positive`);
   }
   const { gpu } = similarity;
   const WG = mustFitWorkgroup("unimodalContrast", gpu, rows);
-  const semi = [PairKind.onlyARight, PairKind.onlyBRight];
+  const semi = ["onlyARight", "onlyBRight"] as const;
   const params = {
     rows,
-    attracted: setOf(PairKind.bothRight, ...(semiPositive ? semi : [])),
-    repelled: setOf(...(semiPositive ? [] : semi), ...(negative ? [PairKind.bothWrong] : [])),
+    attracted: setOf("bothRight", ...(semiPositive ? semi : [])),
+    repelled: setOf(...(semiPositive ? [] : semi), ...(negative ? ["bothWrong"] as const : [])),
     inverse_temperature: 1 / temperature,
   };
   const loss = Tensor.empty(gpu, [], "f32", needsGrad(similarity));
@@ -170,17 +180,17 @@ export function unimodalContrast(
   gpu.dispatch({
     kernel: contrastKernel,
     entry: "forward",
-    buffers: { s: similarity, kinds, loss, found },
+    buffers: { s: similarity, types, loss, found },
     params: { ...params, divided: Number(divided) },
     workgroups: 1,
     constants: { WG },
   });
-  return record(loss, [similarity], [similarity, kinds, found], (dy) => {
+  return record(loss, [similarity], [similarity, types, found], (dy) => {
     const ds = Tensor.empty(gpu, [rows]);
     gpu.dispatch({
       kernel: contrastKernel,
       entry: "backward",
-      buffers: { s: similarity, kinds, found_saved: found, dy, ds },
+      buffers: { s: similarity, types, found_saved: found, dy, ds },
       params,
       invocations: rows,
       constants: { WG },

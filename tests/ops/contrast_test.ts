@@ -1,12 +1,13 @@
-/** The contrast of UniS-MMC on the device: kinds and counts, and what must be exact or finite at its edges. */
+/** The contrast of UniS-MMC on the device: types and counts, and what must be exact or finite at its edges. */
 import assert from "node:assert/strict";
 import { backward } from "../../src/ops/backward.ts";
 import {
   countEqual,
-  countKinds,
-  isKind,
-  PairKind,
-  pairKinds,
+  countPairTypes,
+  isPairType,
+  PAIR_TYPES,
+  type PairType,
+  pairTypes,
   sameLabel,
   unimodalContrast,
 } from "../../src/ops/contrast.ts";
@@ -33,30 +34,30 @@ async function run(body: () => readonly Tensor[]): Promise<number[][]> {
 }
 
 /** Loss and gradient, the gradient of the loss being `dy`. */
-async function contrast(similarity: readonly number[], kinds: readonly number[], dy = 1) {
+async function contrast(similarity: readonly number[], types: readonly number[], dy = 1) {
   const [loss, gradient] = await run(() => {
     const s = floats(similarity);
-    const y = unimodalContrast(s, words(kinds), 0.07);
+    const y = unimodalContrast(s, words(types), 0.07);
     backward(y, Tensor.from(gpu, Float32Array.of(dy), []));
     return [y, s.grad!];
   });
   return { loss: loss![0]!, gradient: gradient! };
 }
 
-Deno.test("pairKinds() numbers kinds as the paper's Table 1", async () => {
+Deno.test("pairTypes() numbers types as the paper's Table 1", async () => {
   const labels = [0, 1, 2, 3, 4, 0xffffffff];
   const a = [0, 1, 0, 0, 4, 0xffffffff];
   const b = [0, 0, 2, 1, 5, 0xffffffff];
-  const [kinds, ...masks] = await run(() => {
-    const kinds = pairKinds(words(a), words(b), words(labels));
-    return [kinds, ...Object.values(PairKind).map((kind) => isKind(kinds, kind))];
+  const [types, ...masks] = await run(() => {
+    const types = pairTypes(words(a), words(b), words(labels));
+    return [types, ...Object.keys(PAIR_TYPES).map((type) => isPairType(types, type as PairType))];
   });
-  assert.deepEqual(kinds, [0, 1, 2, 3, 1, 0]);
+  assert.deepEqual(types, [0, 1, 2, 3, 1, 0]);
   assert.deepEqual(masks, [[1, 0, 0, 0, 0, 1], [0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0]]);
 });
 
 for (const rows of [1, 7, 8, 257, 70000]) {
-  Deno.test(`countKinds() and countEqual() count ${rows} rows`, async () => {
+  Deno.test(`countPairTypes() and countEqual() count ${rows} rows`, async () => {
     const random = generator(rows);
     const draw = () => Uint32Array.from({ length: rows }, () => Math.floor(random() * 3));
     const [a, b, labels] = [draw(), draw(), draw()];
@@ -64,19 +65,19 @@ for (const rows of [1, 7, 8, 257, 70000]) {
     for (let i = 0; i < rows; i++) expected[Number(a[i] !== labels[i]) * 2 + Number(b[i] !== labels[i])]!++;
     const [counts, same] = await run(() => {
       const [onA, onB, onLabels] = [words(a), words(b), words(labels)];
-      return [countKinds(pairKinds(onA, onB, onLabels)), countEqual(onA, onLabels)];
+      return [countPairTypes(pairTypes(onA, onB, onLabels)), countEqual(onA, onLabels)];
     });
     assert.deepEqual(counts, expected);
     assert.deepEqual(same, [expected[0]! + expected[1]!]);
   });
 }
 
-Deno.test("pairKinds() and isKind() go beyond 65,535 workgroups", async () => {
+Deno.test("pairTypes() and isPairType() go beyond 65,535 workgroups", async () => {
   const rows = gpu.adapterClass === "software" ? 600_000 : 17_000_000;
   const labels = new Uint32Array(rows);
   for (let i = 0; i < rows; i++) labels[i] = i % 3;
   const [mask] = await run(
-    () => [isKind(pairKinds(words(new Uint32Array(rows)), words(labels), words(labels)), 2)],
+    () => [isPairType(pairTypes(words(new Uint32Array(rows)), words(labels), words(labels)), "onlyBRight")],
   );
   const wrong = mask!.findIndex((value, i) => value !== Number(i % 3 !== 0));
   assert.equal(wrong, -1, `row ${wrong}`);
@@ -95,7 +96,7 @@ for (const rows of [1, 5, 900]) { // 900: more than 65,535 workgroups of eight
 }
 
 Deno.test("unimodalContrast() leaves parts of equation 2 out, and divides where asked", async () => {
-  const similarity = [0.1, 0.2, 0.3, 0.15, -0.2], kinds = [0, 1, 2, 3, 0];
+  const similarity = [0.1, 0.2, 0.3, 0.15, -0.2], types = [0, 1, 2, 3, 0];
   const weight = (...rows: number[]) => rows.reduce((sum, n) => sum + Math.exp(similarity[n]! / 0.07), 0);
   const cases = [
     [{}, weight(0, 1, 2, 4) / weight(0, 1, 2, 3, 4)],
@@ -105,10 +106,10 @@ Deno.test("unimodalContrast() leaves parts of equation 2 out, and divides where 
     [{ divided: true }, weight(0, 1, 2, 4) / weight(0, 1, 2, 3, 4) / 4],
     [{ divided: true, semiPositive: false }, weight(0, 4) / weight(0, 1, 2, 3, 4) / 2],
   ] as const;
-  for (const [parts, share] of cases) {
-    const [loss] = await run(() => [unimodalContrast(floats(similarity, false), words(kinds), 0.07, parts)]);
-    const error = Math.abs(loss![0]! + Math.log(share));
-    assert.ok(error <= 1e-5, `${JSON.stringify(parts)}: ${loss![0]}, not ${-Math.log(share)}`);
+  for (const [parts, fraction] of cases) {
+    const [loss] = await run(() => [unimodalContrast(floats(similarity, false), words(types), 0.07, parts)]);
+    const error = Math.abs(loss![0]! + Math.log(fraction));
+    assert.ok(error <= 1e-5, `${JSON.stringify(parts)}: ${loss![0]}, not ${-Math.log(fraction)}`);
   }
   const [none] = await run(() => [
     unimodalContrast(floats([0.5, 0.1, 0], false), words([3, 3, 3]), 0.07, { divided: true }),
@@ -117,7 +118,7 @@ Deno.test("unimodalContrast() leaves parts of equation 2 out, and divides where 
 });
 
 for (
-  const [name, kinds] of Object.entries({
+  const [name, types] of Object.entries({
     "nothing attracted": [3, 3, 3, 3],
     "nothing repelled": [0, 1, 2, 0],
     "one sample, right": [0],
@@ -126,7 +127,7 @@ for (
   })
 ) {
   Deno.test(`unimodalContrast() is exactly 0, gradient too, with ${name}`, async () => {
-    const { loss, gradient } = await contrast([0.3, -0.9, 0.8, 0].slice(0, kinds.length), kinds, 3);
+    const { loss, gradient } = await contrast([0.3, -0.9, 0.8, 0].slice(0, types.length), types, 3);
     assert.equal(loss, 0);
     assert.ok(gradient.every((g) => g === 0), `gradient ${gradient}`); // 0 or -0
   });
@@ -134,10 +135,10 @@ for (
 
 Deno.test("unimodalContrast() keeps the digits of a tiny loss", async () => {
   const { loss, gradient } = await contrast([1, -1], [0, 3]);
-  const share = Math.exp(-2 / 0.07); // 4e-13, which one minus it in f32 does not see
-  assert.ok(Math.abs(loss / share - 1) < 1e-4, `loss ${loss}, not ${share}`);
-  assert.ok(Math.abs(gradient[0]! * -0.07 / share - 1) < 1e-4, `gradient ${gradient[0]}`);
-  assert.ok(Math.abs(gradient[1]! * 0.07 / share - 1) < 1e-4, `gradient ${gradient[1]}`);
+  const fraction = Math.exp(-2 / 0.07); // 4e-13, which one minus it in f32 does not see
+  assert.ok(Math.abs(loss / fraction - 1) < 1e-4, `loss ${loss}, not ${fraction}`);
+  assert.ok(Math.abs(gradient[0]! * -0.07 / fraction - 1) < 1e-4, `gradient ${gradient[0]}`);
+  assert.ok(Math.abs(gradient[1]! * 0.07 / fraction - 1) < 1e-4, `gradient ${gradient[1]}`);
 });
 
 Deno.test("unimodalContrast() neither overflows nor divides by nought far out", async () => {
@@ -176,25 +177,25 @@ Deno.test("a representation of norm zero leaves the contrast and its gradients f
   });
   const cosines = [0, 11 / Math.sqrt(14) / 3, 0.5];
   const weights = cosines.map((cosine) => Math.exp(cosine / 0.07));
-  const share = weights[0]! / (weights[0]! + weights[1]! + weights[2]!);
-  assert.ok(Math.abs(loss![0]! / -Math.log1p(-share) - 1) < 1e-4, `loss ${loss}`);
+  const fraction = weights[0]! / (weights[0]! + weights[1]! + weights[2]!);
+  assert.ok(Math.abs(loss![0]! / -Math.log1p(-fraction) - 1) < 1e-4, `loss ${loss}`);
   assert.ok([...da!, ...db!].every(Number.isFinite), `gradients ${da}; ${db}`);
   // d cos / da at a = 0 is b / (|b| 1e-8), as PyTorch 1.13 has it; that of b is 0.
-  assert.ok(Math.abs(da![0]! / (share / 0.07 * 0.6e8) - 1) < 1e-4, `gradient ${da![0]}`);
-  assert.ok(Math.abs(da![1]! / (share / 0.07 * 0.8e8) - 1) < 1e-4, `gradient ${da![1]}`);
+  assert.ok(Math.abs(da![0]! / (fraction / 0.07 * 0.6e8) - 1) < 1e-4, `gradient ${da![0]}`);
+  assert.ok(Math.abs(da![1]! / (fraction / 0.07 * 0.8e8) - 1) < 1e-4, `gradient ${da![1]}`);
   assert.deepEqual(db!.slice(0, 3).map(Math.abs), [0, 0, 0]);
 });
 
 Deno.test("the contrast ops refuse what does not fit", () => {
   scope(() => {
     const s = floats([1, 2]);
-    const kinds = words([0, 3]);
+    const types = words([0, 3]);
     assert.throws(() => unimodalContrast(s, words([0]), 0.07), /Cannot unimodalContrast of \[2\], \[1\]/);
     assert.throws(() => unimodalContrast(s, s, 0.07), /it takes u32/);
-    assert.throws(() => unimodalContrast(s, kinds, 0), /temperature of 0/);
-    assert.throws(() => unimodalContrast(s, kinds, NaN), /temperature of NaN/);
-    assert.throws(() => pairKinds(kinds, kinds, words([1])), /Cannot pairKinds of \[2\], \[2\], \[1\]/);
-    assert.throws(() => countEqual(kinds, s), /it takes u32/);
-    assert.throws(() => countKinds(Tensor.empty(gpu, [0], "u32")), /no rows/);
+    assert.throws(() => unimodalContrast(s, types, 0), /temperature of 0/);
+    assert.throws(() => unimodalContrast(s, types, NaN), /temperature of NaN/);
+    assert.throws(() => pairTypes(types, types, words([1])), /Cannot pairTypes of \[2\], \[2\], \[1\]/);
+    assert.throws(() => countEqual(types, s), /it takes u32/);
+    assert.throws(() => countPairTypes(Tensor.empty(gpu, [0], "u32")), /no rows/);
   });
 });

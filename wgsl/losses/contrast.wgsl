@@ -1,47 +1,47 @@
 // With A the attracted samples, R the repelled ones, lse_A = log sum over A of exp(s / t), lse_R likewise:
 //   L = -log(exp(lse_A) / (exp(lse_A) + exp(lse_R))) = log(1 + e^d),   d = lse_R - lse_A
-// and 0 where A or R is empty. As softplus of d, L keeps its digits however small R's share is; so does the gradient,
-// in which softmax over A + R and softmax over A do not cancel but share the factor sigmoid(d) = R's share:
+// and 0 where A or R is empty. As softplus of d, L keeps its digits however small R's fraction is; so does the gradient,
+// in which softmax over A + R and softmax over A do not cancel but have the factor sigmoid(d) = R's fraction in common:
 //   dL/ds_n = sigmoid(d) / t * (-exp(s_n / t - lse_A) in A, +exp(s_n / t - lse_R) in R, 0 elsewhere)
 // With `divided`, the published code's log |A| is added to L, log(rows) where A is empty; the gradient knows nothing of it.
 // Forward: one workgroup, each lane every WG-th sample.   Backward: one invocation one sample.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
 
-// attracted, repelled: sets of kinds, bit k standing for kind k.
+// attracted, repelled: sets of pair types, bit t standing for type t.
 struct Params { rows: u32, attracted: u32, repelled: u32, divided: u32, inverse_temperature: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> s: array<f32>;
-@group(0) @binding(2) var<storage, read> kinds: array<u32>;
+@group(0) @binding(2) var<storage, read> types: array<u32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> found: array<vec4f>; // largest s and sum of weights of A, then of R
 
 const LOWEST: f32 = -3.4028234e38;
 
-fn is_in(kind: u32, kinds_of_set: u32) -> bool { return (kinds_of_set >> min(kind, 31u) & 1u) != 0u; }
+fn is_in(pair_type: u32, members: u32) -> bool { return (members >> min(pair_type, 31u) & 1u) != 0u; }
 
 // e^x for x <= 0; exactly 0 where it would leave the normal range. Not a number stays so.
 fn decay(x: f32) -> f32 { return select(exp(x), 0.0, x < -87.0); }
 
 fn weight(s_n: f32, top: f32) -> f32 { return decay((s_n - top) * params.inverse_temperature); }
 
-// The largest s of a set of kinds and the sum of the weights exp((s - largest) / t); the sum of none is 0.
-fn statistics(lane: u32, kinds_of_set: u32) -> vec2f {
+// The largest s of a set of types and the sum of the weights exp((s - largest) / t); the sum of none is 0.
+fn statistics(lane: u32, members: u32) -> vec2f {
   var top = LOWEST;
   for (var n = lane; n < params.rows; n += WG) {
-    if (is_in(kinds[n], kinds_of_set)) { top = max(top, s[n]); }
+    if (is_in(types[n], members)) { top = max(top, s[n]); }
   }
   top = workgroup_max(lane, top);
   var sum = 0.0;
   for (var n = lane; n < params.rows; n += WG) {
-    if (is_in(kinds[n], kinds_of_set)) { sum += weight(s[n], top); }
+    if (is_in(types[n], members)) { sum += weight(s[n], top); }
   }
   return vec2f(top, workgroup_sum(lane, sum));
 }
 
-// The number of samples of a set of kinds.
-fn size_of(lane: u32, kinds_of_set: u32) -> f32 {
+// The number of samples of a set of types.
+fn size_of(lane: u32, members: u32) -> f32 {
   var own = 0.0;
-  for (var n = lane; n < params.rows; n += WG) { own += f32(is_in(kinds[n], kinds_of_set)); }
+  for (var n = lane; n < params.rows; n += WG) { own += f32(is_in(types[n], members)); }
   return workgroup_sum(lane, own);
 }
 
@@ -92,9 +92,9 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   if (!one_is_empty(sets)) {
     let d = difference(sets);
     let e = decay(-abs(d));
-    let share = select(e, 1.0, d > 0.0) / (1.0 + e);
-    if (is_in(kinds[n], params.attracted)) { slope = -share * weight(s[n], sets.x) / sets.y; }
-    if (is_in(kinds[n], params.repelled)) { slope = share * weight(s[n], sets.z) / sets.w; }
+    let fraction = select(e, 1.0, d > 0.0) / (1.0 + e);
+    if (is_in(types[n], params.attracted)) { slope = -fraction * weight(s[n], sets.x) / sets.y; }
+    if (is_in(types[n], params.repelled)) { slope = fraction * weight(s[n], sets.z) / sets.w; }
   }
   ds[n] = dy[0] * slope * params.inverse_temperature;
 }

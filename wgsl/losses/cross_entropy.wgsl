@@ -38,8 +38,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
     if (inside(pack)) {
-      let share = weight(score(row, pack) - statistics.x) / statistics.y;
-      dx[row * PACKS + pack] = Pack(slope * (share - one_hot(pack, label)));
+      let probability = weight(score(row, pack) - statistics.x) / statistics.y;
+      dx[row * PACKS + pack] = Pack(slope * (probability - one_hot(pack, label)));
     }
   }
 }

@@ -1,28 +1,40 @@
-// Kinds of a pair of predictions: 0 both right, 1 only a right, 2 only b right, 3 both wrong (the paper's Table 1).
-// `pair_kinds`, `is_kind`: one invocation one row.   `same_label`: one invocation one pair of rows.
-// `count_kinds`, `count_equal`: one workgroup, each lane every WG-th row; the counts are whole numbers below 2^24, which
-// f32 adds exactly.
+// What the predictions of two modalities a and b make of a sample with this label (the paper's Table 1), as a number:
+//   pair_types         types[r] = the type of a[r], b[r] and labels[r]          one invocation one row
+//   is_pair_type       mask[r] = types[r] is the one asked for, as 0 or 1       one invocation one row
+//   count_pair_types   counts[t] = number of rows of type t                     one workgroup, each lane every WG-th row
+//   same_label         same[r, s] = labels[r] is labels[s], as 0 or 1           one invocation one pair of rows
+//   count_equal        counts[0] = number of rows where a is b                  as count_pair_types
+// Counts are whole numbers below 2^24, which f32 adds exactly.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
-struct Params { rows: u32, kind: u32 }
+const BOTH_RIGHT: u32 = 0u;
+const ONLY_A_RIGHT: u32 = 1u;
+const ONLY_B_RIGHT: u32 = 2u;
+const BOTH_WRONG: u32 = 3u;
+
+struct Params { rows: u32, pair_type: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<u32>;
 @group(0) @binding(2) var<storage, read> b: array<u32>;
 @group(0) @binding(3) var<storage, read> labels: array<u32>;
-@group(0) @binding(4) var<storage, read_write> kinds: array<u32>;
+@group(0) @binding(4) var<storage, read_write> types: array<u32>;
 
-@compute @workgroup_size(WG)
-fn pair_kinds(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = flat_group(group, groups) * WG + lane;
-  if (row < params.rows) { kinds[row] = 2u * u32(a[row] != labels[row]) + u32(b[row] != labels[row]); }
+fn type_of(a_right: bool, b_right: bool) -> u32 {
+  return select(select(BOTH_WRONG, ONLY_B_RIGHT, b_right), select(ONLY_A_RIGHT, BOTH_RIGHT, b_right), a_right);
 }
 
-@group(0) @binding(1) var<storage, read> kinds_given: array<u32>;
+@compute @workgroup_size(WG)
+fn pair_types(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = flat_group(group, groups) * WG + lane;
+  if (row < params.rows) { types[row] = type_of(a[row] == labels[row], b[row] == labels[row]); }
+}
+
+@group(0) @binding(1) var<storage, read> types_given: array<u32>;
 @group(0) @binding(2) var<storage, read_write> mask: array<u32>;
 
 @compute @workgroup_size(WG)
-fn is_kind(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn is_pair_type(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = flat_group(group, groups) * WG + lane;
-  if (row < params.rows) { mask[row] = u32(kinds_given[row] == params.kind); }
+  if (row < params.rows) { mask[row] = u32(types_given[row] == params.pair_type); }
 }
 
 @group(0) @binding(4) var<storage, read_write> same: array<f32>;
@@ -41,15 +53,15 @@ fn store_count(lane: u32, i: u32, own: u32) {
 }
 
 @compute @workgroup_size(WG)
-fn count_kinds(@builtin(local_invocation_index) lane: u32) {
+fn count_pair_types(@builtin(local_invocation_index) lane: u32) {
   var own = vec4u(0u);
   for (var row = lane; row < params.rows; row += WG) {
-    own += vec4u(vec4u(kinds_given[row]) == vec4u(0u, 1u, 2u, 3u));
+    own += vec4u(vec4u(types_given[row]) == vec4u(BOTH_RIGHT, ONLY_A_RIGHT, ONLY_B_RIGHT, BOTH_WRONG));
   }
-  store_count(lane, 0u, own.x);
-  store_count(lane, 1u, own.y);
-  store_count(lane, 2u, own.z);
-  store_count(lane, 3u, own.w);
+  store_count(lane, BOTH_RIGHT, own.x);
+  store_count(lane, ONLY_A_RIGHT, own.y);
+  store_count(lane, ONLY_B_RIGHT, own.z);
+  store_count(lane, BOTH_WRONG, own.w);
 }
 
 @compute @workgroup_size(WG)

@@ -1,5 +1,5 @@
 /** Modalities in pairs: what methods compare. */
-import { countKinds, pairKinds } from "../../ops/contrast.ts";
+import { countPairTypes, pairTypes } from "../../ops/contrast.ts";
 import { add } from "../../ops/arithmetic.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -10,9 +10,9 @@ export type ByModality<T> = { readonly [modality: string]: T };
 export type ModalityPair = {
   readonly a: string;
   readonly b: string;
-  /** u32 [batch], a `PairKind` each. */
-  readonly kinds: Tensor;
-  /** u32 [4]: samples of each kind. P is the first, S the second and third together, N the last. */
+  /** u32 [batch], a number of `PAIR_TYPES` each. */
+  readonly types: Tensor;
+  /** u32 [4]: samples of each type. P is the first, S the second and third together, N the last. */
   readonly counts: Tensor;
 };
 
@@ -24,8 +24,8 @@ export function pairsOf(modalities: readonly string[]): readonly (readonly [a: s
 /** Every pair of modalities, a before b, with what it holds; `predictions` u32 [batch] of each, `labels` u32 [batch]. */
 export function modalityPairs(predictions: ByModality<Tensor>, labels: Tensor): ModalityPair[] {
   return pairsOf(Object.keys(predictions)).map(([a, b]) => {
-    const kinds = pairKinds(predictions[a]!, predictions[b]!, labels);
-    return { a, b, kinds, counts: countKinds(kinds) };
+    const types = pairTypes(predictions[a]!, predictions[b]!, labels);
+    return { a, b, types, counts: countPairTypes(types) };
   });
 }
 

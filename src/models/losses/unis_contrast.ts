@@ -1,5 +1,5 @@
 /** The unimodality-supervised contrast between modalities (section 3.2.3 of the UniS-MMC paper). */
-import { isKind, PairKind, unimodalContrast } from "../../ops/contrast.ts";
+import { isPairType, unimodalContrast } from "../../ops/contrast.ts";
 import { selectRows } from "../../ops/indexing.ts";
 import { matmul } from "../../ops/matmul.ts";
 import { cosineSimilarity, l2Normalize } from "../../ops/normalize.ts";
@@ -31,23 +31,23 @@ export function unisContrast(
 /** Equation 2 for one pair. */
 function pairContrast(
   representations: ByModality<Tensor>,
-  { a, b, kinds }: ModalityPair,
+  { a, b, types }: ModalityPair,
   { temperature, semi_positive = true, negative = true, first_row_only = false }: UnisOptions,
 ): Tensor {
   const compare = first_row_only ? firstRow : cosineSimilarity;
   const similarity = compare(
-    withoutGradient(representations[a]!, isKind(kinds, PairKind.onlyARight)),
-    withoutGradient(representations[b]!, isKind(kinds, PairKind.onlyBRight)),
+    withoutGradient(representations[a]!, isPairType(types, "onlyARight")),
+    withoutGradient(representations[b]!, isPairType(types, "onlyBRight")),
   );
   const parts = { semiPositive: semi_positive, negative, divided: first_row_only };
-  return unimodalContrast(similarity, kinds, temperature, parts);
+  return unimodalContrast(similarity, types, temperature, parts);
 }
 
 /**
  * As the published code has it, the contrast reads row 0 of the a × b matrix of similarities, not its diagonal, and
  * divides by |P∪S| inside the logarithm:
  *   L = −log( Σ_{n∈P∪S} exp(cos(a₀, bₙ)/τ) / Σ_n exp(cos(a₀, bₙ)/τ) / |P∪S| ),
- * where kinds, and what is detached, are still those of the sample n (of sample 0 for a₀). Without anything in P∪S it is
+ * where types, and what is detached, are still those of the sample n (of sample 0 for a₀). Without anything in P∪S it is
  * the logarithm of the batch's size, without gradient. (There a is the text; here it is the data set's first modality.)
  * Gives cos(a₀, bₙ): [batch].
  */
