@@ -7,7 +7,7 @@ export interface CsvRow {
   /** The line it begins on, from 1. */
   readonly line: number;
   readonly cells: readonly string[];
-  /** What is wrong with its quotes; the cells are then those before the fault. */
+  /** Says what is wrong with its quotes ("has a ..."), if anything; the cells are then those before the fault. */
   readonly fault?: string;
 }
 

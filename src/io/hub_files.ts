@@ -17,6 +17,7 @@ export const TOKENIZER_FILES = [
   "vocab.json",
   "merges.txt",
   "special_tokens_map.json",
+  "added_tokens.json",
 ];
 const PREPROCESSOR = "preprocessor_config.json";
 

@@ -46,6 +46,8 @@ const STAND_INS: [what: string, put: (path: string) => void, message: RegExp][] 
   ],
 ];
 
+const BESIDE_A_VOCABULARY = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+
 /** Every way to read a file of the user's: the file that is a pointer, and the reader of its folder. */
 const READERS: [file: string, read: (folder: string) => unknown][] = [
   ["x.csv", (folder) => readCsv(join(folder, "x.csv"))],
@@ -64,14 +66,7 @@ const READERS: [file: string, read: (folder: string) => unknown][] = [
   ["model.safetensors", (folder) => openWeights(join(folder, "model.safetensors"))],
   ["model.safetensors.index.json", (folder) => openWeights(join(folder, "model.safetensors.index.json"))],
   ["model.safetensors.index.json", (folder) => shardNames(join(folder, "model.safetensors.index.json"))],
-  ...[
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-  ]
+  ...["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", ...BESIDE_A_VOCABULARY]
     .map((file): [string, (folder: string) => unknown] => [file, loadTokenizer]),
   ["photo.png", async (folder) => {
     using pool = new DecodePool({ filter: "bilinear" }, 1);
@@ -88,6 +83,7 @@ for (const [what, put, message] of STAND_INS) {
       // The pieces that a reader asks for before it comes to the file in question.
       Deno.writeTextFileSync(join(folder.path, "labels_tr.csv"), "0\n");
       if (file === "merges.txt") Deno.writeTextFileSync(join(folder.path, "vocab.json"), "{}");
+      if (BESIDE_A_VOCABULARY.includes(file)) Deno.writeTextFileSync(join(folder.path, "vocab.txt"), "[PAD]");
       put(path);
       await assert.rejects(
         async () => await read(folder.path),

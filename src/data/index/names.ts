@@ -10,7 +10,7 @@ export function cleanName(name: string): string {
   return name.replace(AROUND, "").normalize("NFC");
 }
 
-/** What may be wrong with the names of classes: two that are likely meant as one, and one that stands for no value. */
+/** Sentences about names of classes that may be wrong: several that are likely meant as one, one that stands for no value. */
 export function classWarnings(names: readonly string[]): string[] {
   const groups = [...Map.groupBy(names, likeness).values()].filter((group) => group.length > 1);
   const quoted = (some: readonly string[]) => some.map((name) => `"${name}"`).join(" and ");

@@ -17,7 +17,7 @@ export interface TableRows {
   /** As the header has them, or all keys of the objects, by `cleanName`. A header may have a name twice. */
   readonly columns: readonly string[];
   readonly rows: readonly TableRow[];
-  /** What is worth knowing about how the file was read. */
+  /** Sentences about how the file was read that are worth knowing. */
   readonly warnings: readonly string[];
 }
 

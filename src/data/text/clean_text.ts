@@ -1,4 +1,4 @@
-/** How the published code of UniS-MMC prepares long texts. */
+/** Prepares long texts as the published code of UniS-MMC does. */
 
 /**
  * Lower-cased words of the letters a to z: first the punctuation becomes spaces and runs of white space one space, then

@@ -1,3 +1,4 @@
+/** Runs a `tokenizer.json` as the reference implementation does, by a package of which some steps are replaced. */
 import {
   BertNormalizer,
   BertPreTokenizer,
@@ -8,6 +9,7 @@ import {
   SequencePreTokenizer,
   Tokenizer,
 } from "@huggingface/tokenizers";
+import { type AddedToken, addedToken, AddedTokens } from "./added_tokens.ts";
 import {
   ACCENTS,
   BERT_WORDS,
@@ -17,75 +19,70 @@ import {
   UNTOUCHED_RUNS,
 } from "./reference_unicode.ts";
 
-interface AddedToken {
-  content: string;
-  lstrip?: boolean;
-  rstrip?: boolean;
-}
-
 /**
  * The package's tokenizer of a `tokenizer.json`, but with the steps in which it departs from the reference replaced:
  * - BERT's normaliser: the package lower-cases a final Σ to ς, does not see ideographs beyond U+FFFF, and knows newer
  *   characters;
  * - the pieces of both pre-tokenizers: JavaScript's white space is not Unicode's, and newer characters again;
- * - white space around added tokens that take it in (RoBERTa's `<mask>`), which the package trims as JavaScript does.
+ * - added tokens: the package puts them into the model's vocabulary, passes over `single_word`, and trims the white space
+ *   around them as JavaScript does.
  */
 export class ReferenceTokenizer {
   readonly #tokenizer: Tokenizer;
-  readonly #spaces: readonly (readonly [RegExp, string])[];
+  readonly #added: AddedTokens;
+  readonly #addedIds: ReadonlyMap<string, number>;
 
   /** `json` needs `model` and `added_tokens`. Throws what the package throws where it cannot use them. */
   constructor(json: object) {
-    const added: readonly AddedToken[] = (json as { added_tokens?: AddedToken[] }).added_tokens ?? [];
+    const given = (json as { added_tokens?: Parameters<typeof addedToken>[0][] }).added_tokens ?? [];
+    const added = given.map(addedToken);
     this.#tokenizer = new Tokenizer({
       normalizer: null,
       pre_tokenizer: null,
       post_processor: null,
       decoder: null,
       ...json,
-      added_tokens: added.map((token) => ({ ...token, lstrip: false, rstrip: false })),
+      added_tokens: [],
     }, {});
-    this.#tokenizer.normalizer = exactNormalizer(this.#tokenizer.normalizer);
+    const normalizer = exactNormalizer(this.#tokenizer.normalizer);
+    this.#tokenizer.normalizer = null; // texts are normalised before they come to the package
     this.#tokenizer.pre_tokenizer = exactPreTokenizer(this.#tokenizer.pre_tokenizer);
-    this.#spaces = added.filter(({ lstrip, rstrip }) => lstrip || rstrip).map(
-      ({ content, lstrip, rstrip }) => {
-        const token = content.replace(/[\\^$.*+?()[\]{}|\/]/g, "\\$&");
-        const around = [lstrip ? "\\p{White_Space}*" : "", rstrip ? "\\p{White_Space}*" : ""];
-        return [new RegExp(around.join(token), "gu"), content] as const;
-      },
-    );
+    this.#added = new AddedTokens(added, (text) => normalizer?.normalize(text) ?? text);
+    this.#addedIds = new Map(added.map(({ content, id }) => [content, id]));
   }
 
   /** The tokens of a text, without special tokens around it. */
   tokenize(text: string): string[] {
-    return this.#tokenizer.tokenize(this.#prepared(text));
+    return this.#split(text).flatMap((part) =>
+      typeof part === "string" ? this.#tokenizer.tokenize(part) : [part.content]
+    );
   }
 
   /** The ids of a text, without special tokens around it. */
   ids(text: string): number[] {
-    return this.#tokenizer.encode(this.#prepared(text), { add_special_tokens: false }).ids;
+    return this.#split(text).flatMap((part) =>
+      typeof part === "string" ? this.#tokenizer.encode(part, { add_special_tokens: false }).ids : [part.id]
+    );
   }
 
   idOf(token: string): number | undefined {
-    return this.#tokenizer.token_to_id(token);
+    return this.#addedIds.get(token) ?? this.#tokenizer.token_to_id(token);
   }
 
   /** One more than the largest id. */
   get vocabularySize(): number {
     let largest = -1;
+    for (const id of this.#addedIds.values()) largest = Math.max(largest, id);
     // Where several tokens share an id, the package's list of tokens has holes.
     for (const [token, id] of this.#tokenizer.get_vocab(true)) {
-      if (token !== undefined && id > largest) largest = id;
+      if (token !== undefined) largest = Math.max(largest, id);
     }
     return largest + 1;
   }
 
-  #prepared(text: string): string {
+  #split(text: string): (AddedToken | string)[] {
     // A lone surrogate is no character; the reference's strings cannot hold one.
-    return this.#spaces.reduce(
-      (rest, [pattern, token]) => rest.replace(pattern, () => token),
-      text.toWellFormed(),
-    );
+    return this.#added.split(text.toWellFormed());
   }
 }
 

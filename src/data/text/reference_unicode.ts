@@ -1,6 +1,9 @@
-// What the reference implementation of tokenizers (the Rust library behind `transformers`) knows of Unicode. Its tables
-// are older than the JavaScript engine's: characters that came later have no accents to strip, are no punctuation, no
-// letters and no numbers to it. Found by comparing all 1,112,064 code points with tokenizers 0.13.3.
+/**
+ * The classes of Unicode's characters as the reference implementation of tokenizers (the Rust library behind
+ * `transformers`) has them. Its tables are older than the JavaScript engine's: characters that came later have no accents
+ * to strip, are no punctuation, no letters and no numbers to it. They were found by comparing all 1,112,064 code points
+ * with tokenizers 0.13.3.
+ */
 
 /** Its normaliser leaves these as they are: marks, format characters and letters with a lower case that came later. */
 const UNTOUCHED = `
@@ -33,7 +36,7 @@ const NO_LETTER_OR_NUMBER = `
 export const UNTOUCHED_RUNS = new RegExp(`([${ranges(UNTOUCHED)}]+)`, "v");
 /** Marks that stripping of accents removes: U+1734 and U+1171E were non-spacing once. */
 export const ACCENTS = /[\p{Mn}\u1734\u{1171E}]/gv;
-/** What cleaning removes: NUL, U+FFFD and control, format and private characters but tab and line ends. */
+/** The characters that cleaning removes: NUL, U+FFFD and control, format and private characters but tab and line ends. */
 export const CONTROLS = /[\0\uFFFD[[\p{Cc}\p{Cf}\p{Co}]--[\t\n\r]]]/gv;
 /** CJK ideographs, each a word of its own; the gap after U+2B81F is the reference's. */
 export const IDEOGRAPHS =

@@ -1,3 +1,4 @@
+/** Turns texts into the token ids of a model, alone or in pairs, and pads them to batches. */
 import type { TextBatch } from "../batch.ts";
 import { ReferenceTokenizer } from "./reference_tokenizer.ts";
 import { BERT_SPECIAL_TOKENS, type SpecialTokens } from "./tokenizer_json.ts";
@@ -31,7 +32,11 @@ export class TextTokenizer {
   #isRoberta: boolean;
 
   /** `special` names the tokens of the model, e.g. `<s>` and `</s>` for RoBERTa. A missing one is a `RangeError`. */
-  constructor(readonly json: object, special: SpecialTokens = BERT_SPECIAL_TOKENS, maxTokens?: number) {
+  constructor(
+    readonly json: object,
+    readonly special: SpecialTokens = BERT_SPECIAL_TOKENS,
+    maxTokens?: number,
+  ) {
     this.#tokenizer = new ReferenceTokenizer(json);
     const id = (token: string): number => {
       const found = this.#tokenizer.idOf(token);
@@ -83,7 +88,7 @@ export class TextTokenizer {
   }
 }
 
-/** How many tokens of two texts stay where `room` is left for both; if an odd one is over, the longer text has it. */
+/** The numbers of tokens of two texts that stay where `room` is left for both; if an odd one is over, the longer text has it. */
 export function truncatePair(first: number, second: number, room: number): [number, number] {
   if (first + second <= room) return [first, second];
   if (first > second) return truncatePair(second, first, room).reverse() as [number, number];

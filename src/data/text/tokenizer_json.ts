@@ -1,3 +1,5 @@
+/** Writes the `tokenizer.json` of BERT and RoBERTa vocabularies. */
+
 /** The special tokens of a model by their part. */
 export interface SpecialTokens {
   readonly pad: string;

@@ -1,3 +1,4 @@
+/** Makes WordPiece tokenizers from the vocabulary of bert-base-uncased that the program carries. */
 import * as z from "zod";
 import { UserError } from "../../base/user_error.ts";
 import { readPackageJson, type Resolve } from "../package_file.ts";

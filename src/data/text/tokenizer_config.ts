@@ -1,0 +1,111 @@
+/** Reads what the small files beside a vocabulary say of a tokenizer: its options, its special and its added tokens. */
+import { join } from "node:path";
+import * as z from "zod";
+import { exists } from "../../io/files.ts";
+import { readUtf8 } from "../../io/text_file.ts";
+import { UserError } from "../../base/user_error.ts";
+import type { AddedToken } from "./added_tokens.ts";
+import { BERT_SPECIAL_TOKENS, ROBERTA_SPECIAL_TOKENS, type SpecialTokens } from "./tokenizer_json.ts";
+
+/** A token that is added to a vocabulary; its id is that in the vocabulary, or the next one, where it is not given. */
+export type TokenToAdd = Pick<AddedToken, "content"> & Partial<AddedToken>;
+
+export interface TokenizerConfig extends z.infer<typeof optionsSchema> {
+  readonly special: SpecialTokens & { readonly mask: string };
+  /** Tokens by their ids, then special tokens without. A token may be named twice: the first mention holds. */
+  readonly added: readonly TokenToAdd[];
+}
+
+const flag = z.boolean().exactOptional();
+const tokenSchema = z.object({
+  content: z.string(),
+  special: flag,
+  normalized: flag,
+  single_word: flag,
+  lstrip: flag,
+  rstrip: flag,
+});
+const nameSchema = z.union([z.string(), tokenSchema]);
+const namesSchema = z.object({
+  pad_token: nameSchema.nullish(),
+  cls_token: nameSchema.nullish(),
+  sep_token: nameSchema.nullish(),
+  unk_token: nameSchema.nullish(),
+  mask_token: nameSchema.nullish(),
+  additional_special_tokens: z.array(nameSchema).nullish(),
+});
+const optionsSchema = z.object({
+  do_lower_case: z.boolean().nullish(),
+  strip_accents: z.boolean().nullish(),
+  tokenize_chinese_chars: z.boolean().nullish(),
+  add_prefix_space: z.boolean().nullish(),
+  model_max_length: z.number().nullish(),
+});
+const configSchema = z.object({
+  ...namesSchema.shape,
+  ...optionsSchema.shape,
+  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), tokenSchema).nullish(),
+});
+const idsSchema = z.record(z.string(), z.int().nonnegative());
+
+/**
+ * Reads `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` of a BERT or a RoBERTa; each of them
+ * may be missing. As in transformers, the first says all where it has an `added_tokens_decoder`; otherwise the second
+ * names special tokens anew, and the third has the ids of added tokens. Throws a UserError that names file and key.
+ */
+export function readTokenizerConfig(folder: string, model: "bert" | "roberta"): TokenizerConfig {
+  const config = readJson(join(folder, "tokenizer_config.json"), configSchema) ?? {};
+  const names = readJson(join(folder, "special_tokens_map.json"), namesSchema) ?? {};
+  const decoder = config.added_tokens_decoder;
+  const { pad_token, cls_token, sep_token, unk_token, mask_token, additional_special_tokens, ...options } =
+    decoder ? { ...names, ...config } : { ...config, ...names };
+  const isBert = model === "bert";
+  const defaults = isBert ? BERT_SPECIAL_TOKENS : ROBERTA_SPECIAL_TOKENS;
+  const mask = mask_token ?? (isBert ? "[MASK]" : "<mask>");
+  const special = {
+    pad: named(pad_token ?? defaults.pad),
+    unknown: named(unk_token ?? defaults.unknown),
+    class: named(cls_token ?? defaults.class),
+    separator: named(sep_token ?? defaults.separator),
+    mask: typeof mask === "string" ? { ...named(mask), lstrip: !isBert } : named(mask),
+  };
+  const all = [...Object.values(special), ...(additional_special_tokens ?? []).map(named)];
+  const byId = decoder
+    ? Object.entries(decoder).map(([id, token]) => ({ ...token, id: Number(id) }))
+    : Object.entries(readJson(join(folder, "added_tokens.json"), idsSchema) ?? {}).map(([content, id]) => ({
+      ...all.find((token) => token.content === content) ?? { content },
+      id,
+    }));
+  return {
+    ...options,
+    special: {
+      pad: special.pad.content,
+      unknown: special.unknown.content,
+      class: special.class.content,
+      separator: special.separator.content,
+      mask: special.mask.content,
+    },
+    added: [...byId.sort((a, b) => a.id - b.id), ...all],
+  };
+}
+
+/** A special token from its text or the object around it. */
+function named(name: z.infer<typeof nameSchema>): TokenToAdd {
+  return { ...typeof name === "string" ? { content: name } : name, special: true };
+}
+
+/** The value in a JSON file of a known layout; undefined where there is no file. Throws a UserError that names the key. */
+export function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
+  if (!exists(path)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(readUtf8(path));
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError(`${path} is not valid JSON: ${(cause as Error).message}`, { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new UserError(`${path} is not laid out as expected at "${issue?.path.join(".")}": ${issue?.message}`);
+}
