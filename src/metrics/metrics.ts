@@ -138,12 +138,16 @@ export function pairSharesOf(labels: Uint32Array, a: Uint32Array, b: Uint32Array
   return pairShares([counts[0], counts[1], counts[2], counts[3]]);
 }
 
-/** The place of the largest of each row's scores, the first of equals: [rows, classes] gives [rows]. */
+/**
+ * The place of the largest of each row's scores, the first of equals; NaN counts as the largest, as on the device:
+ * [rows, classes] gives [rows].
+ */
 export function argmaxRows(scores: Float32Array | Float64Array, classes: number): Uint32Array {
   return Uint32Array.from({ length: scores.length / classes }, (_, row) => {
     let best = 0;
     for (let k = 1; k < classes; k++) {
-      if (scores[row * classes + k]! > scores[row * classes + best]!) best = k;
+      const [score, highest] = [scores[row * classes + k]!, scores[row * classes + best]!];
+      if (score > highest || (Number.isNaN(score) && !Number.isNaN(highest))) best = k;
     }
     return best;
   });

@@ -14,6 +14,8 @@ import epilogueGeluSaved from "../../wgsl/matmul/epilogue_bias_gelu_saved.wgsl" 
 import epilogueNone from "../../wgsl/matmul/epilogue_none.wgsl" with { type: "text" };
 import epilogueRelu from "../../wgsl/matmul/epilogue_bias_relu.wgsl" with { type: "text" };
 import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
+import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
+import reluLibrary from "../../wgsl/lib/relu.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import join from "../../wgsl/matmul/join.wgsl" with { type: "text" };
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
@@ -29,7 +31,7 @@ import tiles from "../../wgsl/matmul/tiles.wgsl" with { type: "text" };
 const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
   none: [epilogueNone],
   bias: [epilogueBias],
-  bias_relu: [epilogueRelu],
+  bias_relu: [epilogueRelu, reluLibrary, nan],
   bias_gelu: [epilogueGelu, geluLibrary],
   bias_gelu_saved: [epilogueGeluSaved, geluLibrary],
 };

@@ -13,6 +13,7 @@ import { rowWindows } from "./binding_ranges.ts";
 import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
 import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
 import select_ from "../../wgsl/indexing/select.wgsl" with { type: "text" };
 
 const gatherKernel = defineKernel("gatherRows", [gather_, grid]);
@@ -139,9 +140,11 @@ export function selectRows(mask: Tensor, a: Tensor, b: Tensor): Tensor {
     }));
 }
 
-const argmaxKernel = defineKernel("argmax", [argmax_, grid]);
+const argmaxKernel = defineKernel("argmax", [argmax_, grid, nan]);
 
-/** The number of the largest element along the last axis, the first of equals: f32 [..., n] to u32 [...]. No gradient. */
+/**
+ * The number of the largest element along the last axis, the first of equals; NaN counts as the largest, as in torch: f32 [..., n] to u32 [...]. No gradient.
+ */
 export function argmax(x: Tensor): Tensor {
   refuseGrad("argmax", x);
   mustBe("f32", "take argmax of", x);

@@ -9,7 +9,9 @@ import gelu_ from "../../wgsl/pointwise/gelu.wgsl" with { type: "text" };
 import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import log_ from "../../wgsl/pointwise/log.wgsl" with { type: "text" };
+import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
 import relu_ from "../../wgsl/pointwise/relu.wgsl" with { type: "text" };
+import reluLibrary from "../../wgsl/lib/relu.wgsl" with { type: "text" };
 import sqrt_ from "../../wgsl/pointwise/sqrt.wgsl" with { type: "text" };
 import tanh_ from "../../wgsl/pointwise/tanh.wgsl" with { type: "text" };
 import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
@@ -56,7 +58,7 @@ function unary(kernel: KernelSource): (x: Tensor) => Tensor {
   return (x) => record(mapUnary(kernel, x), [x], [x], (dy) => [unaryGrad(kernel, x, dy)]);
 }
 
-const reluKernel = unaryKernel("relu", relu_);
+const reluKernel = unaryKernel("relu", relu_, reluLibrary, nan);
 const geluKernel = unaryKernel("gelu", gelu_, geluLibrary);
 
 /** e^x, elementwise. */
@@ -66,8 +68,8 @@ export const log = unary(unaryKernel("log", log_));
 /** The square root, elementwise. */
 export const sqrt = unary(unaryKernel("sqrt", sqrt_));
 /** The hyperbolic tangent, elementwise. */
-export const tanh = unary(unaryKernel("tanh", tanh_));
-/** max(x, 0), elementwise. */
+export const tanh = unary(unaryKernel("tanh", tanh_, nan));
+/** max(x, 0), elementwise; NaN stays. */
 export const relu = unary(reluKernel);
 /** x Φ(x) with the exact normal distribution function (erf), elementwise. */
 export const gelu = unary(geluKernel);

@@ -8,11 +8,12 @@ import { rowWorkgroup } from "./plan.ts";
 import { workgroup } from "./workgroup.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import max_ from "../../wgsl/reduce/max.wgsl" with { type: "text" };
+import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
 import reduce_ from "../../wgsl/reduce/reduce.wgsl" with { type: "text" };
 import sum_ from "../../wgsl/reduce/sum.wgsl" with { type: "text" };
 
 export const sumKernel = defineKernel("sum", [reduce_, sum_, workgroup, grid]);
-export const maxKernel = defineKernel("max", [reduce_, max_, workgroup, grid]);
+export const maxKernel = defineKernel("max", [reduce_, max_, workgroup, grid, nan]);
 
 /** Elements of the reduced axis that one invocation (of `columns`) or one workgroup (of `rows`) takes. */
 const COLUMN_CHUNK = 256;

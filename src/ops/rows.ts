@@ -8,6 +8,7 @@ import { workgroup } from "./workgroup.ts";
 import byFour from "../../wgsl/rows/by_four.wgsl" with { type: "text" };
 import byOne from "../../wgsl/rows/by_one.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
 import row_ from "../../wgsl/rows/row.wgsl" with { type: "text" };
 
 /** One kernel in two variants: rows taken four elements at a time, or one where four does not divide the width. */
@@ -22,7 +23,7 @@ export function defineRowKernel(
   files: KernelSource["files"],
   textures: readonly string[] = [],
 ): RowKernel {
-  const shared = [...files, row_, workgroup, grid];
+  const shared = [...files, row_, workgroup, grid, nan];
   return {
     four: defineKernel(label, [...shared, byFour], textures),
     one: defineKernel(label, [...shared, byOne]),

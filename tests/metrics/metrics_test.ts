@@ -94,6 +94,7 @@ Deno.test("pairSharesOf() counts both right, one right, none right", () => {
 Deno.test("argmaxRows() takes the first of equals, softmaxRows() survives large logits", () => {
   const logits = Float32Array.of(1, 3, 3, -5, -6, -7, 1e4, 0, 1e4);
   assert.deepEqual([...argmaxRows(logits, 3)], [1, 0, 0]);
+  assert.deepEqual([...argmaxRows(Float32Array.of(1, NaN, NaN, NaN, Infinity, 1), 3)], [1, 0]);
   const p = softmaxRows(logits, 3);
   for (let row = 0; row < 3; row++) near(p[3 * row]! + p[3 * row + 1]! + p[3 * row + 2]!, 1);
   near(p[0]!, Math.exp(-2) / (2 + Math.exp(-2)));

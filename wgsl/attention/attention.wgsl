@@ -119,10 +119,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let at = place_of(id);
   var top = vec4f(LOWEST);
   var total = vec4f(0.0);
+  var none = true; // of the keys so far takes part
   var y: array<mat4x4f, DIM4>;
   for (var key = 0u; key < params.keys; key += 4u) {
     let s = scores(at, at.first, key);
     let kept = kept_keys(at, key);
+    none = none && !any(kept);
     let low = vec4f(LOWEST);
     let higher = max(top, vec4f(max4(select(low, s[0], kept)), max4(select(low, s[1], kept)), max4(select(low, s[2], kept)), max4(select(low, s[3], kept))));
     let zero = vec4f(0.0);
@@ -135,8 +137,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let dropped = each(p, drop_factors(at, at.first, key));
     for (var d = 0u; d < DIM4; d++) { y[d] = multiply_add(scale_rows(y[d], shrink), dropped, block_v(at, key, d)); }
   }
-  // A query none of whose keys take part attends to nothing: its output is 0, and so are its probabilities.
-  let none = total == vec4f(0.0);
+  // A query none of whose keys take part attends to nothing: its output is 0, and so are its probabilities. One whose
+  // scores are all minus infinity has a total of 0 as well, but is NaN.
   let inverse = select(1.0 / total, vec4f(0.0), none);
   for (var d = 0u; d < DIM4; d++) { store_rows(o_row(at, at.first), params.heads, params.queries - at.first, d, scale_rows(y[d], inverse)); }
   stats[stats_of(at, at.first)] = select(top + log(total), vec4f(-LOWEST), none);

@@ -1,5 +1,5 @@
-// y[r] = the smallest n with x[r, n] = max x[r, ..].   One workgroup one row: a scan by lane, then a tree over lanes.
-// Needs: lib/grid.wgsl
+// y[r] = the smallest n with x[r, n] = max x[r, ..], NaN counting as the largest, as torch and NumPy have it.
+// One workgroup one row: a scan by lane, then a tree over lanes.   Needs: lib/grid.wgsl, lib/nan.wgsl
 alias Elem = f32;
 const WG: u32 = 256u;
 
@@ -8,8 +8,16 @@ struct Params { rows: u32, columns: u32 }
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-var<workgroup> values: array<f32, WG>;
+var<workgroup> ranks: array<u32, WG>;
 var<workgroup> places: array<u32, WG>;
+
+// A whole number for each float, in their order; 0 and -0 have the same.
+fn rank(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  let magnitude = bits & 0x7fffffffu;
+  let ordered = select(0x80000000u + magnitude, 0x80000000u - magnitude, bits != magnitude);
+  return select(ordered, 0xffffffffu, is_nan(value));
+}
 
 @compute @workgroup_size(WG)
 fn argmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -18,23 +26,23 @@ fn argmax(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let start = row * params.columns;
   // Lanes beyond the columns look at the last one again: the place is always one of the row, whatever the values.
   var place = min(lane, params.columns - 1u);
-  var value = f32(x[start + place]);
+  var highest = rank(f32(x[start + place]));
   for (var n = lane + WG; n < params.columns; n += WG) {
-    let other = f32(x[start + n]);
-    if (other > value) {
-      value = other;
+    let other = rank(f32(x[start + n]));
+    if (other > highest) {
+      highest = other;
       place = n;
     }
   }
-  values[lane] = value;
+  ranks[lane] = highest;
   places[lane] = place;
   workgroupBarrier();
   for (var half = WG / 2u; half > 0u; half >>= 1u) {
     if (lane < half) {
-      let other = values[lane + half];
+      let other = ranks[lane + half];
       let there = places[lane + half];
-      if (other > values[lane] || (other == values[lane] && there < places[lane])) {
-        values[lane] = other;
+      if (other > ranks[lane] || (other == ranks[lane] && there < places[lane])) {
+        ranks[lane] = other;
         places[lane] = there;
       }
     }

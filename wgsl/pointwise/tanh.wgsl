@@ -1,3 +1,4 @@
 // tanh x = 1 - 2 / (e^2x + 1); the argument is clamped where e^2x would overflow
-fn op(x: vec4f) -> vec4f { return tanh(clamp(x, vec4f(-20.0), vec4f(20.0))); }
+// Needs: lib/nan.wgsl
+fn op(x: vec4f) -> vec4f { return select(tanh(clamp(x, vec4f(-20.0), vec4f(20.0))), x, are_nan(x)); }
 fn op_grad(x: vec4f) -> vec4f { let y = op(x); return 1.0 - y * y; }

@@ -1,7 +1,7 @@
 // y[o, c, i] = reduction over n in chunk c of x[o, n, i], x being [outer, n, inner].
 // `columns`: one invocation one (o, c, i).   `rows`: inner = 1, one workgroup one (o, c), tree over its lanes.
 // ADDED: the result is added to what y holds.
-// Needs: a file that declares START, `combine` and `workgroup_combine`; lib/grid.wgsl, lib/workgroup.wgsl
+// Needs: a file that declares `start`, `combine` and `workgroup_combine`; lib/grid.wgsl, lib/workgroup.wgsl
 alias Elem = f32; // of x
 alias Out = f32; // of y
 const ADDED: bool = false;
@@ -25,7 +25,7 @@ fn columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let o = id / params.inner / params.chunks;
   let first = c * params.chunk;
   let last = min(first + params.chunk, params.n);
-  var total = START;
+  var total = start();
   for (var n = first; n < last; n++) { total = combine(total, f32(x[(o * params.n + n) * params.inner + i])); }
   put(id, total);
 }
@@ -37,7 +37,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let row = id / params.chunks * params.n;
   let first = id % params.chunks * params.chunk;
   let last = min(first + params.chunk, params.n);
-  var total = START;
+  var total = start();
   for (var n = first + lane; n < last; n += WG) { total = combine(total, f32(x[row + n])); }
   total = workgroup_combine(lane, total);
   if (lane == 0u) { put(id, total); }

@@ -1,7 +1,7 @@
 // y = (a / max(|a|, EPSILON)) . (b / max(|b|, EPSILON)),   u = a / max(|a|, EPSILON), v = b / max(|b|, EPSILON)
 // da = dy (v - u y) / max(|a|, EPSILON), without u y where EPSILON is the larger; db likewise
 // One workgroup one row.
-// Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
+// Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl, lib/nan.wgsl
 const EPSILON: f32 = 1e-8;
 
 struct Params { rows: u32 }
@@ -37,7 +37,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let row = flat_group(group, groups);
   if (row >= params.rows) { return; }
   let products = products_of(row, lane);
-  if (lane == 0u) { y[row] = Elem(products.x / max(products.y, EPSILON) / max(products.z, EPSILON)); }
+  if (lane == 0u) { y[row] = Elem(products.x / larger(products.y, EPSILON) / larger(products.z, EPSILON)); }
 }
 
 @group(0) @binding(3) var<storage, read> dy: array<Elem>;
@@ -49,8 +49,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let row = flat_group(group, groups);
   if (row >= params.rows) { return; }
   let products = products_of(row, lane);
-  let norm_a = max(products.y, EPSILON);
-  let norm_b = max(products.z, EPSILON);
+  let norm_a = larger(products.y, EPSILON);
+  let norm_b = larger(products.z, EPSILON);
   let cosine = products.x / norm_a / norm_b;
   let pull_a = select(cosine, 0.0, products.y < EPSILON);
   let pull_b = select(cosine, 0.0, products.z < EPSILON);

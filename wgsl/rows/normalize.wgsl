@@ -1,6 +1,7 @@
 // n = max(|x|, epsilon),   y = x / n,   dx = (dy - y (y . dy)) / n, without the projection where epsilon is the larger
+// All of a row is NaN where any of x is.
 // One workgroup one row.
-// Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
+// Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl, lib/nan.wgsl
 struct Params { rows: u32, epsilon: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
@@ -24,7 +25,7 @@ fn norm_of(row: u32, lane: u32) -> f32 {
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = flat_group(group, groups);
   if (row >= params.rows) { return; }
-  let n = max(norm_of(row, lane), params.epsilon);
+  let n = larger(norm_of(row, lane), params.epsilon);
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
     if (inside(pack)) { y[row * PACKS + pack] = Pack(held[step] / n); }
@@ -40,7 +41,7 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let row = flat_group(group, groups);
   if (row >= params.rows) { return; }
   let norm = norm_of(row, lane);
-  let n = max(norm, params.epsilon);
+  let n = larger(norm, params.epsilon);
   var products = Wide(0.0);
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;

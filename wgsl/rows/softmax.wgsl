@@ -1,4 +1,5 @@
-// y = exp(x - top) / sum exp(x - top) over the kept elements of a row; 0 elsewhere and in a row with nothing kept
+// y = exp(x - top) / sum exp(x - top) over the kept elements of a row; 0 elsewhere and in a row with nothing kept. A row of
+// minus infinities is NaN, unless it is masked: then it counts as one with nothing kept.
 // dx = y (dy - sum dy y)
 // One workgroup one row.
 // Needs: rows/keep_all.wgsl or rows/keep_masked.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl
@@ -14,7 +15,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let row = flat_group(group, groups);
   if (row >= params.rows) { return; }
   let found = softmax_row(row, lane);
-  let factor = select(1.0 / found.y, 0.0, found.x == LOWEST);
+  let factor = select(1.0 / found.y, 0.0, has_nothing(found.x));
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
     if (inside(pack)) { y[row * PACKS + pack] = Pack(weights[step] * factor); }

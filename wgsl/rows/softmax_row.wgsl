@@ -18,7 +18,7 @@ fn softmax_row(row: u32, lane: u32) -> vec2f {
   let row_top = workgroup_max(lane, largest(top));
   var sum = Wide(0.0);
   for (var step = 0u; step < STEPS; step++) {
-    weights[step] = weight(weights[step] - row_top);
+    weights[step] = select(Wide(0.0), weight(weights[step] - row_top), inside(lane + step * WG));
     sum += weights[step];
   }
   return vec2f(row_top, workgroup_sum(lane, total(sum)));
