@@ -7,14 +7,17 @@ export interface DeviceBuffer {
   readonly bytes: number;
 }
 
+/** Bytes: bindings start at multiples of it on every adapter. */
+export const BINDING_ALIGNMENT = 256;
+
 /** A range of a device buffer, as a kernel sees it. Tensors have this shape. */
 export interface BufferRange {
   readonly buffer: DeviceBuffer;
-  /** In bytes; a multiple of 256. */
+  /** In bytes; a multiple of BINDING_ALIGNMENT. */
   readonly offset: number;
   /** In bytes. */
   readonly bytes: number;
-  /** True where its elements are f16; copies into textures have texels of that. False if not given. */
+  /** True where its elements are f16, as the texels of a copy in a texture are then too. False if not given. */
   readonly isHalf?: boolean;
 }
 
@@ -36,15 +39,15 @@ const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.
  * again: a step needs more of each size than it needs of all sizes at any moment.
  */
 const HELD_SHARE = 1.08;
-/** ... or this many bytes more, which are worth less than the time it takes to do with less. */
+/** This many bytes more are allowed in any case: they are worth less than the time it takes to do without them. */
 const SPARE = 8 * 2 ** 20;
 
 let nextId = 1;
 
-/** Rounds a size up to its class: at most 1/16 above, always a multiple of 256. */
+/** Rounds a size up to its class: at most 1/16 above, always a multiple of BINDING_ALIGNMENT. */
 export function sizeClass(bytes: number): number {
-  const step = Math.max(256, 2 ** (Math.ceil(Math.log2(Math.max(bytes, 1))) - 5));
-  return Math.max(256, Math.ceil(bytes / step) * step);
+  const step = Math.max(BINDING_ALIGNMENT, 2 ** (Math.ceil(Math.log2(Math.max(bytes, 1))) - 5));
+  return Math.max(BINDING_ALIGNMENT, Math.ceil(bytes / step) * step);
 }
 
 /**

@@ -1,18 +1,18 @@
 /** What a forward pass needs beside its input. */
+import { add } from "../ops/arithmetic.ts";
 import type { Float } from "../ops/check.ts";
 import { dropout } from "../ops/dropout.ts";
-import { add } from "../ops/arithmetic.ts";
 import type { RandomKeys } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Training has the keys of its step; without them nothing is dropped. */
+/** Training passes the random keys of its step; without keys nothing is dropped. */
 export interface Context {
   readonly keys?: RandomKeys;
-  /** True: transformer layers keep their input alone for the gradient, and compute the rest a second time. */
-  readonly checkpointing?: boolean;
+  /** True: transformer layers keep only their input for the gradient, and compute the rest a second time (recompute.ts). */
+  readonly recompute?: boolean;
   /**
-   * Of the activations of transformers; f32 if not given. Representations are f32 in any case, and f16 takes parameters
-   * allocated with halves.
+   * The type of the activations of transformers; f32 if not given. Representations are f32 in any case. f16 needs
+   * parameters allocated with f16 copies.
    */
   readonly precision?: Float;
 }
@@ -25,7 +25,7 @@ export function drop(x: Tensor, probability: number, { keys }: Context): Tensor 
   return keys && probability > 0 ? dropout(x, probability, keys.next()) : x;
 }
 
-/** residual + drop(x), shapes being equal. */
+/** residual + drop(x), in one kernel; both have one shape. */
 export function dropAdd(residual: Tensor, x: Tensor, probability: number, { keys }: Context): Tensor {
   return keys && probability > 0 ? dropout(x, probability, keys.next(), residual) : add(residual, x);
 }

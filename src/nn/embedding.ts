@@ -1,4 +1,4 @@
-/** A table of learned rows. */
+/** An embedding: a table of learned rows. */
 import type { Float } from "../ops/check.ts";
 import { gatherRows } from "../ops/indexing.ts";
 import type { Indices } from "../ops/indices.ts";
@@ -9,8 +9,8 @@ import type { Parameter } from "./parameter.ts";
 import type { ModulePath } from "./parameters.ts";
 
 export interface EmbeddingOptions {
-  /** Standard deviation of the first values. */
-  readonly deviation: number;
+  /** Standard deviation of the initial values. */
+  readonly std: number;
   /** A row that starts at zero and, where `indices` ignores it, stays there. */
   readonly padding?: number;
 }
@@ -19,19 +19,19 @@ export interface EmbeddingOptions {
 export class Embedding {
   readonly weight: Parameter;
 
-  constructor(at: ModulePath, rows: number, width: number, { deviation, padding }: EmbeddingOptions) {
-    this.weight = at.parameter("weight", [rows, width], (values, shape, seed) => {
-      normal(deviation)(values, shape, seed);
+  constructor(path: ModulePath, rows: number, width: number, { std, padding }: EmbeddingOptions) {
+    this.weight = path.parameter("weight", [rows, width], (values, shape, seed) => {
+      normal(std)(values, shape, seed);
       if (padding !== undefined) values.fill(0, padding * width, (padding + 1) * width);
     });
   }
 
-  /** The rows of these numbers: [...ids.shape, width]. */
+  /** The rows with these numbers: [...ids.shape, width]. */
   forward(ids: Indices, dtype?: Float): Tensor {
     return gatherRows(this.weight.value, ids, dtype);
   }
 
-  /** Rows 0 to `count` - 1, [count, width]: f32; cheaper than asking for each by its number. */
+  /** Rows 0 to `count` - 1, f32 [count, width]: cheaper than gathering each by its number. */
   first(count: number): Tensor {
     return slice(this.weight.value, 0, 0, count);
   }

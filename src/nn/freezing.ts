@@ -1,9 +1,9 @@
-/** Which part of a pretrained encoder stays as it is. */
+/** Freezing: which part of a pretrained encoder is not learned. */
 
-/** All of an encoder, none of it, or so many of its first layers with the embeddings below them. */
+/** True: all of an encoder. False: none of it. A number: so many of its first layers, and the embeddings below them. */
 export type Frozen = boolean | number;
 
-/** True when a parameter of an encoder, named from the encoder on, is not learned. Layers are called `layer.N`. */
+/** True when a parameter is not learned. `name` begins within the encoder, whose layers are called `layer.N`. */
 export function isFrozen(name: string, frozen: Frozen): boolean {
   if (typeof frozen === "boolean") return frozen;
   const layer = /(?:^|\.)layer\.(\d+)\./.exec(name);

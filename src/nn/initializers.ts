@@ -1,20 +1,22 @@
-/** First values of parameters. */
+/** Initial values of parameters. */
 import { type Shape, sizeOf } from "../tensor/shape.ts";
 
-/** Fills `values`, a parameter of `shape`; the same `seed` gives the same values everywhere. */
+/** Fills `values`, a parameter of `shape`; the same `seed` gives the same values on every machine. */
 export type Initializer = (values: Float32Array, shape: Shape, seed: string) => void;
 
+/** All 0: biases. */
 export const zeros: Initializer = (values) => values.fill(0);
 
+/** All 1: the gains of norms. */
 export const ones: Initializer = (values) => values.fill(1);
 
-/** Normal with mean 0. */
-export function normal(deviation: number): Initializer {
+/** Normal with mean 0 and this standard deviation. */
+export function normal(std: number): Initializer {
   return (values, _, seed) => {
     const random = generator(seed);
     for (let i = 0; i < values.length; i += 2) {
-      // Box and Muller
-      const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
+      // The transform of Box and Muller: two uniform numbers make two normal ones.
+      const radius = std * Math.sqrt(-2 * Math.log(1 - random()));
       const angle = 2 * Math.PI * random();
       values[i] = radius * Math.cos(angle);
       if (i + 1 < values.length) values[i + 1] = radius * Math.sin(angle);

@@ -1,11 +1,11 @@
-/** Parameters that are used as one. */
+/** Several parameters that are used as one: query, key and value weights are one product. */
 import { concat } from "../ops/shape.ts";
 import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { disposeMemory, type FlatArray, type Memory, memoryIn } from "./flat_arrays.ts";
 import type { Parameter } from "./parameter.ts";
 
-/** What a product reads: a parameter, or several as one. */
+/** What a matrix product reads: a parameter, or several as one. */
 export type Operand = Pick<Parameter, "value" | "half">;
 
 /**
@@ -36,11 +36,11 @@ export class JoinedParameters implements Operand {
   }
 
   get half(): Tensor {
-    const halves = this.#parts.map(({ half }) => half); // which brings them up to date
+    const halves = this.#parts.map(({ half }) => half); // reading them brings the copies up to date
     return this.#memory?.half ?? concat(halves, 0);
   }
 
-  /** To be told of every flat array that has been laid out; one of parameters that are learned has `grads`. */
+  /** Must be called for every flat array that has been laid out; `grads` are those of an array that is learned. */
   placeIn(array: FlatArray, grads?: Tensor): void {
     const { members } = array;
     const first = members.findIndex(({ parameter }) => parameter === this.#parts[0]);

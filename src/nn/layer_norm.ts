@@ -11,9 +11,9 @@ export class LayerNorm {
   readonly bias: Parameter;
   readonly #epsilon: number;
 
-  constructor(at: ModulePath, width: number, epsilon: number) {
-    this.weight = at.parameter("weight", [width], ones);
-    this.bias = at.parameter("bias", [width], zeros);
+  constructor(path: ModulePath, width: number, epsilon: number) {
+    this.weight = path.parameter("weight", [width], ones);
+    this.bias = path.parameter("bias", [width], zeros);
     this.#epsilon = epsilon;
   }
 

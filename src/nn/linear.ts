@@ -1,4 +1,4 @@
-/** A fully connected layer. */
+/** Fully connected layers. */
 import { type Activation, linear } from "../ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, zeros } from "./initializers.ts";
@@ -9,20 +9,20 @@ import type { ModulePath } from "./parameters.ts";
 export interface LinearOptions {
   readonly initializer: Initializer;
   /** True: inputs may be f16, and then so are the weight that is read and the result. False if not given. */
-  readonly takesHalves?: boolean;
+  readonly takesF16?: boolean;
   /** True if not given; a bias starts at zero. */
   readonly bias?: boolean;
 }
 
-/** x W^T + b, W being [outputs, inputs]; declares `weight` and `bias`. */
+/** x Wᵀ + b, W being [outputs, inputs]; declares `weight` and `bias`. */
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
-  constructor(at: ModulePath, inputs: number, outputs: number, options: LinearOptions) {
-    const { initializer, takesHalves: isOperand = false, bias = true } = options;
-    this.weight = at.parameter("weight", [outputs, inputs], initializer, { isOperand });
-    this.bias = bias ? at.parameter("bias", [outputs], zeros) : undefined;
+  constructor(path: ModulePath, inputs: number, outputs: number, options: LinearOptions) {
+    const { initializer, takesF16: isOperand = false, bias = true } = options;
+    this.weight = path.parameter("weight", [outputs, inputs], initializer, { isOperand });
+    this.bias = bias ? path.parameter("bias", [outputs], zeros) : undefined;
   }
 
   /** [.., inputs] to [.., outputs]; the activation runs in the same kernel. */
@@ -36,37 +36,37 @@ function apply(x: Tensor, weight: Operand, bias: Operand | undefined, activation
 }
 
 /**
- * Layers of one size that read the same input; declares `weight` and `bias` of each below its name. All weights stand
- * side by side, then all biases, so that layers that follow each other are computed as one product.
+ * Several layers of one size that read the same input; declares `weight` and `bias` of each below its name. All weights
+ * stand side by side, then all biases, so that neighbouring layers are computed as one product.
  */
 export class JoinedLinear {
-  readonly #at: ModulePath;
+  readonly #path: ModulePath;
   readonly #weights: readonly Parameter[];
   readonly #biases: readonly Parameter[];
 
   constructor(
-    at: ModulePath,
+    path: ModulePath,
     names: readonly string[],
     inputs: number,
     outputs: number,
     options: LinearOptions,
   ) {
-    const { initializer, takesHalves: isOperand = false, bias = true } = options;
-    this.#at = at;
+    const { initializer, takesF16: isOperand = false, bias = true } = options;
+    this.#path = path;
     this.#weights = names.map((name) =>
-      at.at(name).parameter("weight", [outputs, inputs], initializer, { isOperand })
+      path.at(name).parameter("weight", [outputs, inputs], initializer, { isOperand })
     );
-    this.#biases = bias ? names.map((name) => at.at(name).parameter("bias", [outputs], zeros)) : [];
+    this.#biases = bias ? names.map((name) => path.at(name).parameter("bias", [outputs], zeros)) : [];
   }
 
   /**
-   * The layers from index `first` up to `end`: [.., inputs] to [.., (end - first) · outputs], results of the first layer
-   * first. To be asked for while the model is built.
+   * The layers from index `first` up to `end` as one: [.., inputs] to [.., (end - first) · outputs], results of the first
+   * layer first. Call it while the model is built: joined parameters must be known before memory is allocated.
    */
   layers(first: number, end: number): (x: Tensor) => Tensor {
-    const weight = this.#at.joined(this.#weights.slice(first, end));
+    const weight = this.#path.joined(this.#weights.slice(first, end));
     const biases = this.#biases.slice(first, end);
-    const bias = biases.length > 0 ? this.#at.joined(biases) : undefined;
+    const bias = biases.length > 0 ? this.#path.joined(biases) : undefined;
     return (x) => apply(x, weight, bias);
   }
 }

@@ -1,10 +1,10 @@
-/** One parameter of a model. */
+/** The type of one parameter of a model. */
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * One tensor of a model. `value` is a leaf of the tape; gradients gather in `grad` until `zeroGrad`. One that is frozen
- * is not learned: nothing is recorded for it, and asking for its `grad` throws.
+ * One tensor of a model. `value` is a leaf of the tape; gradients gather in `grad` until `zeroGrad`. A frozen parameter
+ * is not learned: nothing is recorded for it, and reading its `grad` throws.
  */
 export interface Parameter {
   readonly name: string;
@@ -13,8 +13,8 @@ export interface Parameter {
   readonly value: Tensor;
   readonly grad: Tensor;
   /**
-   * The value in f16, as it is now: of operands of matrix products, where `allocate` was asked for halves. A leaf as well,
-   * whose gradient is `grad`, in f32.
+   * The current value in f16. Only operands of matrix products have it, and only where `allocate` was asked for f16
+   * copies. It is a leaf as well, whose gradient is `grad`, in f32.
    */
   readonly half: Tensor;
 }

@@ -1,4 +1,4 @@
-/** Parameters: what is learned, by name, in a few flat device arrays. */
+/** The parameters of a model: declared by name, laid out in a few flat device arrays. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -6,14 +6,14 @@ import { fill } from "../ops/fill.ts";
 import {
   ALIGNMENT,
   disposeMemory,
+  F16_ALIGNMENT,
   type FlatArray,
-  HALF_ALIGNMENT,
+  type LearnedArray,
   type Memory,
   memoryIn,
-  type ParameterArray,
   readArrays,
 } from "./flat_arrays.ts";
-import { Halves } from "./halves.ts";
+import { F16Copies } from "./f16_copies.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
 import type { Parameter, ParameterOptions } from "./parameter.ts";
@@ -25,7 +25,7 @@ interface Declaration {
   readonly isOperand: boolean;
 }
 
-/** A module's place in the tree of names: `at("encoder").at("layer.0")` prefixes what is declared below it. */
+/** A module's place in the tree of names: below `at("encoder").at("layer.0")`, names begin with `encoder.layer.0.` */
 export class ModulePath {
   readonly #parameters: Parameters;
   readonly #prefix: string;
@@ -44,7 +44,7 @@ export class ModulePath {
     return this.#parameters.declare(this.#prefix + name, shape, initializer, options);
   }
 
-  /** Parameters of one shape as one, joined along their first dimension. */
+  /** Several parameters of one shape as one, joined along their first dimension. */
   joined(parts: readonly Parameter[]): JoinedParameters {
     return this.#parameters.join(parts);
   }
@@ -58,9 +58,9 @@ export class ModulePath {
 export class Parameters {
   readonly #declarations: Declaration[] = [];
   readonly #byName = new Map<string, Parameter & { frozen: boolean; memory?: Memory }>();
-  #arrays: ParameterArray[] = [];
+  #arrays: LearnedArray[] = [];
   #frozenArrays: FlatArray[] = [];
-  readonly #halves = new Halves();
+  readonly #f16Copies = new F16Copies();
   readonly #joined: JoinedParameters[] = [];
 
   /** The root of the tree of names. */
@@ -68,6 +68,7 @@ export class Parameters {
     return new ModulePath(this);
   }
 
+  /** What `ModulePath.parameter` calls, with the whole name. Throws RangeError for a name that exists. */
   declare(
     name: string,
     shape: Shape,
@@ -78,7 +79,7 @@ export class Parameters {
     if (this.#isAllocated) {
       throw new Error(`Cannot declare parameter "${name}": memory is allocated already`);
     }
-    const halves = this.#halves;
+    const f16Copies = this.#f16Copies;
     const parameter = {
       name,
       shape,
@@ -94,7 +95,7 @@ export class Parameters {
       get half(): Tensor {
         const { half } = memoryOf(this);
         if (!half) throw new Error(`Cannot use parameter "${name}" in f16: it is kept in f32 alone`);
-        halves.refresh();
+        f16Copies.refresh();
         return half;
       },
     };
@@ -103,6 +104,7 @@ export class Parameters {
     return parameter;
   }
 
+  /** What `ModulePath.joined` calls. */
   join(parts: readonly Parameter[]): JoinedParameters {
     if (this.#isAllocated) throw new Error("Cannot join parameters: memory is allocated already");
     const joined = new JoinedParameters(parts);
@@ -110,7 +112,7 @@ export class Parameters {
     return joined;
   }
 
-  /** Excludes parameters from learning, by name; they then take no memory but for their values. Before `allocate`. */
+  /** Excludes parameters from learning, by name; they then take memory for their values alone. Call it before `allocate`. */
   freeze(isFrozen: (name: string) => boolean): void {
     if (this.#isAllocated) throw new Error("Cannot freeze parameters: memory is allocated already");
     for (const parameter of this.#byName.values()) parameter.frozen ||= isFrozen(parameter.name);
@@ -118,13 +120,13 @@ export class Parameters {
 
   /**
    * Lays the declared parameters out and fills them by their initialisers, reproducibly from the seed; those that
-   * `isLoaded` names are zero, for the caller to write. With `withHalves`, operands have a copy in f16.
+   * `isLoaded` names are zero, for the caller to write. With `withF16`, operands of matrix products have a copy in f16.
    */
   allocate(
     gpu: Gpu,
     seed: number,
     isLoaded: (name: string) => boolean = () => false,
-    withHalves = false,
+    withF16 = false,
   ): void {
     if (this.#isAllocated) throw new Error("Cannot allocate parameters twice");
     const [frozen, learned] = [true, false].map((frozen) =>
@@ -136,9 +138,9 @@ export class Parameters {
       }
       for (const joined of this.#joined) joined.placeIn(array, grads);
     };
-    this.#frozenArrays = this.#layOutAll(gpu, frozen!, withHalves);
+    this.#frozenArrays = this.#layOutAll(gpu, frozen!, withF16);
     for (const array of this.#frozenArrays) place(array);
-    this.#arrays = this.#layOutAll(gpu, learned!, withHalves).map((array) => {
+    this.#arrays = this.#layOutAll(gpu, learned!, withF16).map((array) => {
       const grads = Tensor.empty(gpu, array.values.shape);
       fill(grads, 0);
       place(array, grads);
@@ -152,12 +154,12 @@ export class Parameters {
     }
   }
 
-  /** With halves, operands stand apart from the rest, which has none. */
-  #layOutAll(gpu: Gpu, declarations: readonly Declaration[], withHalves: boolean): FlatArray[] {
-    if (!withHalves) return this.#layOut(gpu, declarations, ALIGNMENT);
-    const operands = this.#layOut(gpu, declarations.filter(({ isOperand }) => isOperand), HALF_ALIGNMENT);
+  /** With f16 copies, operands stand in arrays of their own: the other parameters need no copy. */
+  #layOutAll(gpu: Gpu, declarations: readonly Declaration[], withF16: boolean): FlatArray[] {
+    if (!withF16) return this.#layOut(gpu, declarations, ALIGNMENT);
+    const operands = this.#layOut(gpu, declarations.filter(({ isOperand }) => isOperand), F16_ALIGNMENT);
     return [
-      ...operands.map((array) => ({ ...array, halves: this.#halves.copyOf(array.values) })),
+      ...operands.map((array) => ({ ...array, half: this.#f16Copies.copyOf(array.values) })),
       ...this.#layOut(gpu, declarations.filter(({ isOperand }) => !isOperand), ALIGNMENT),
     ];
   }
@@ -169,7 +171,7 @@ export class Parameters {
     for (const declaration of declarations) {
       const size = Math.ceil(sizeOf(declaration.shape) / alignment) * alignment;
       let array = arrays.at(-1);
-      // A parameter beyond the limit gets an array of its own; kernels bind it window by window.
+      // A parameter beyond the limit gets an array of its own; kernels bind it range by range.
       if (!array || (array.size > 0 && array.size + size > limit)) {
         arrays.push(array = { size: 0, members: [] });
       }
@@ -206,12 +208,12 @@ export class Parameters {
     return this.#declarations.reduce((total, { shape }) => total + sizeOf(shape), 0);
   }
 
-  /** The flat arrays of what is learned; none before `allocate`. */
-  get arrays(): readonly ParameterArray[] {
+  /** The flat arrays of the parameters that are learned; none before `allocate`. */
+  get arrays(): readonly LearnedArray[] {
     return this.#arrays;
   }
 
-  /** The flat arrays of what is not. */
+  /** The flat arrays of the frozen parameters. */
   get frozenArrays(): readonly FlatArray[] {
     return this.#frozenArrays;
   }
@@ -237,12 +239,12 @@ export class Parameters {
       );
     }
     value.gpu.write(value, values);
-    this.#halves.valuesChanged();
+    this.#f16Copies.valuesChanged();
   }
 
-  /** To be told when the values have been changed on the device, as by an optimizer's step. */
+  /** Must be called when values have been changed on the device, as an optimizer's step does. */
   valuesChanged(): void {
-    this.#halves.valuesChanged();
+    this.#f16Copies.valuesChanged();
   }
 
   /** Frees the memory. */
@@ -251,7 +253,7 @@ export class Parameters {
       if (memory) disposeMemory(memory);
     }
     for (const joined of this.#joined) joined.dispose();
-    this.#halves.dispose();
+    this.#f16Copies.dispose();
     for (const { values } of [...this.#arrays, ...this.#frozenArrays]) values.dispose();
     for (const { grads } of this.#arrays) grads.dispose();
   }

@@ -1,22 +1,23 @@
-/** Activation checkpointing: memory for time. */
+/** Activation checkpointing (Chen et al., 2016): activations are computed twice instead of kept, time for memory. */
 import { backward } from "../ops/backward.ts";
 import { enableGrad, record, withOwnTape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 
 /**
- * run(x, context), of which only x is kept for the gradient: what `run` computes on the way is computed again, from the
- * same random numbers, when the gradient is wanted. The gradients are those without it, bit for bit. What else `run`
- * reads is given in `held`, and apart from parameters none of it may require a gradient.
+ * run(x, context), keeping only x for the gradient: what `run` computes on the way is computed again, from the same random
+ * numbers, when the gradient is wanted. Gradients are the same bit for bit. Whatever else `run` reads must be listed in
+ * `held` and, parameters aside, must not require a gradient.
  */
-export function checkpoint(
+export function recompute(
   run: (x: Tensor, context: Context) => Tensor,
   x: Tensor,
   held: readonly Tensor[],
   context: Context,
 ): Tensor {
   const again = context.keys?.clone();
-  // Recorded, though for nothing: so the same kernels run as in the second pass, and y tells whether it needs a gradient.
+  // This pass is recorded although its tape is dropped: so the same kernels run as in the second pass, and y tells whether
+  // it needs a gradient.
   const y = withOwnTape(() => run(x, context));
   return record(y, [x], [x, ...held], (dy) =>
     withOwnTape(() => {

@@ -3,7 +3,7 @@ import { attention, selfAttention } from "../ops/attention.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkpoint } from "./recompute.ts";
+import { recompute } from "./recompute.ts";
 import { type Context, dropAdd } from "./context.ts";
 import { type Initializer, normal, xavierNormal } from "./initializers.ts";
 import { LayerNorm } from "./layer_norm.ts";
@@ -20,18 +20,18 @@ export type TransformerConfig = {
   readonly hidden_dropout_prob: number;
   readonly attention_probs_dropout_prob: number;
   readonly layer_norm_eps: number;
-  /** Standard deviation of the first values of weights. */
+  /** Standard deviation of the initial values of weights. */
   readonly initializer_range: number;
   /** Ours, not Hugging Face's: how dense layers start. From scratch, `xavier_normal` learns faster than a small range. */
   readonly dense_initializer: "normal" | "xavier_normal";
 };
 
-/** First values of the weights of dense layers. */
+/** Initial values of the weights of dense layers. */
 export function denseInitializer(config: TransformerConfig): Initializer {
   return config.dense_initializer === "normal" ? normal(config.initializer_range) : xavierNormal;
 }
 
-/** What ViT and BERT do differently: where they normalise, and what they call things. */
+/** Where ViT and BERT differ: where they normalise, and how they name the parts of a layer. */
 export interface TransformerStyle {
   /** True: x + f(norm(x)), as ViT. False: norm(x + f(x)), as BERT. */
   readonly preNorm: boolean;
@@ -65,10 +65,10 @@ class SelfAttention {
   readonly #queryKeyValue: (x: Tensor) => Tensor;
   readonly #config: TransformerConfig;
 
-  constructor(at: ModulePath, config: TransformerConfig, bias: boolean) {
+  constructor(path: ModulePath, config: TransformerConfig, bias: boolean) {
     const width = config.hidden_size;
-    const options = { initializer: denseInitializer(config), takesHalves: true, bias };
-    const projections = new JoinedLinear(at, ["query", "key", "value"], width, width, options);
+    const options = { initializer: denseInitializer(config), takesF16: true, bias };
+    const projections = new JoinedLinear(path, ["query", "key", "value"], width, width, options);
     this.#query = projections.layers(0, 1);
     this.#keyValue = projections.layers(1, 3);
     this.#queryKeyValue = projections.layers(0, 3);
@@ -76,8 +76,8 @@ class SelfAttention {
   }
 
   /**
-   * What each token of x [batch, tokens, width], or with `onlyFirst` the first one alone, gathers from all of them; mask
-   * u32 [batch, tokens], 1 for a token that may be attended to.
+   * Attends from each token of x [batch, tokens, width], or with `onlyFirst` from the first one alone, to all of them, and
+   * gives the same shape or [batch, 1, width]; mask u32 [batch, tokens] is 1 for a token that may be attended to.
    */
   forward(x: Tensor, mask: Tensor | undefined, { keys }: Context, onlyFirst: boolean): Tensor {
     const probability = this.#config.attention_probs_dropout_prob;
@@ -102,15 +102,15 @@ export class TransformerLayer {
   readonly #config: TransformerConfig;
   readonly #preNorm: boolean;
 
-  constructor(at: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
+  constructor(path: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
     const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = config;
-    const options = { initializer: denseInitializer(config), takesHalves: true };
-    this.#attention = new SelfAttention(at.at(style.attention), config, attentionBias);
-    this.#attentionOutput = new Linear(at.at("attention.output.dense"), width, width, options);
-    this.#attentionNorm = new LayerNorm(at.at(style.attentionNorm), width, epsilon);
-    this.#intermediate = new Linear(at.at("intermediate.dense"), width, inner, options);
-    this.#output = new Linear(at.at("output.dense"), inner, width, options);
-    this.#outputNorm = new LayerNorm(at.at(style.outputNorm), width, epsilon);
+    const options = { initializer: denseInitializer(config), takesF16: true };
+    this.#attention = new SelfAttention(path.at(style.attention), config, attentionBias);
+    this.#attentionOutput = new Linear(path.at("attention.output.dense"), width, width, options);
+    this.#attentionNorm = new LayerNorm(path.at(style.attentionNorm), width, epsilon);
+    this.#intermediate = new Linear(path.at("intermediate.dense"), width, inner, options);
+    this.#output = new Linear(path.at("output.dense"), inner, width, options);
+    this.#outputNorm = new LayerNorm(path.at(style.outputNorm), width, epsilon);
     this.#config = config;
     this.#preNorm = style.preNorm;
   }
@@ -142,7 +142,7 @@ function runLayer(
   onlyFirst: boolean,
 ): Tensor {
   const run = (x: Tensor, context: Context) => layer.forward(x, mask, context, onlyFirst);
-  return context.checkpointing ? checkpoint(run, x, mask ? [mask] : [], context) : run(x, context);
+  return context.recompute ? recompute(run, x, mask ? [mask] : [], context) : run(x, context);
 }
 
 /** A stack of layers; declares `layer.N.…`. */
@@ -150,10 +150,10 @@ export class TransformerEncoder {
   readonly #layers: readonly TransformerLayer[];
 
   /** `attentionBias`: whether query, key and value have one. */
-  constructor(at: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
+  constructor(path: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
     this.#layers = Array.from(
       { length: config.num_hidden_layers },
-      (_, i) => new TransformerLayer(at.at(`layer.${i}`), config, style, attentionBias),
+      (_, i) => new TransformerLayer(path.at(`layer.${i}`), config, style, attentionBias),
     );
   }
 

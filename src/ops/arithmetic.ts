@@ -3,7 +3,7 @@ import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
 import { broadcastShapes, sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { windows } from "./binding_ranges.ts";
+import { bindingRanges } from "./binding_ranges.ts";
 import { collapse } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf } from "./check.ts";
@@ -128,8 +128,8 @@ export function accumulate(into: Tensor, addend: Tensor): void {
   if (into.size !== addend.size) {
     throw new TypeError(`Cannot add ${showShape(addend.shape)} into ${showShape(into.shape)}: sizes differ`);
   }
-  const addends = windows(addend);
-  for (const [i, sum4] of windows(into).entries()) {
+  const addends = bindingRanges(addend);
+  for (const [i, sum4] of bindingRanges(into).entries()) {
     const count = sum4.bytes / (dtype === "f32" ? 4 : 2);
     into.gpu.dispatch({
       kernel: addKernel,

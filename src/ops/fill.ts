@@ -3,7 +3,7 @@ import { defineKernel } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { type DType, Tensor } from "../tensor/tensor.ts";
-import { windows } from "./binding_ranges.ts";
+import { bindingRanges } from "./binding_ranges.ts";
 import type { Float } from "./check.ts";
 import fill_ from "../../wgsl/pointwise/fill.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -20,7 +20,7 @@ export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32"
 /** Overwrites every element in place, however many: for buffers that outlive a step, such as gradients. */
 export function fill(tensor: Tensor, value: number): void {
   const word = wordOf(tensor.dtype, value);
-  for (const y of windows(tensor)) {
+  for (const y of bindingRanges(tensor)) {
     const vectors = Math.ceil(y.bytes / 16);
     tensor.gpu.dispatch({
       kernel: fillKernel,
@@ -41,8 +41,8 @@ function wordOf(dtype: DType, value: number): number {
 /** The same values, however many, in memory of their own, outside the tape. */
 export function copy(from: Tensor): Tensor {
   const to = Tensor.empty(from.gpu, from.shape, from.dtype);
-  const targets = windows(to);
-  for (const [i, x] of windows(from).entries()) {
+  const targets = bindingRanges(to);
+  for (const [i, x] of bindingRanges(from).entries()) {
     const vectors = Math.ceil(x.bytes / 16);
     from.gpu.dispatch({
       kernel: fillKernel,

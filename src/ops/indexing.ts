@@ -9,7 +9,7 @@ import { type Float, floatOf, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
 import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
 import { full } from "./fill.ts";
-import { rowWindows } from "./binding_ranges.ts";
+import { rowRanges } from "./binding_ranges.ts";
 import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
 import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -20,7 +20,7 @@ const gatherKernel = defineKernel("gatherRows", [gather_, grid]);
 
 /**
  * Rows of x by number: [rows, width] to [...ids.shape, width]. The gradient of x is whole, zero in rows not taken, and
- * sums each row's positions in a fixed order. x may exceed the adapter's binding limit: it is bound window by window.
+ * sums each row's positions in a fixed order. x may exceed the adapter's binding limit: it is bound range by range.
  * The result of an f32 table may be asked for in f16; the gradient of the table is f32 all the same.
  */
 export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
@@ -42,7 +42,7 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
     Row: cell === 4 ? `vec4<${x.dtype}>` : x.dtype,
     Sum: cell === 4 ? "vec4f" : "f32",
   };
-  for (const { first, end, range } of rowWindows(x)) {
+  for (const { first, end, range } of rowRanges(x)) {
     gpu.dispatch({
       kernel: gatherKernel,
       entry: "forward",
@@ -71,7 +71,7 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
     });
     const dx = sink ?? full(gpu, x.shape, 0, floatOf("gather the gradient of", x));
     const count = ids.rowsTaken * cells;
-    for (const { first, end, range } of rowWindows(dx)) {
+    for (const { first, end, range } of rowRanges(dx)) {
       gpu.dispatch({
         kernel: gatherKernel,
         entry: "add_rows",

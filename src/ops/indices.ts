@@ -1,5 +1,6 @@
 /** Row numbers known on the host, with the plan that lets a gradient gather instead of scatter. */
 import type { Gpu } from "../gpu/gpu.ts";
+import { BINDING_ALIGNMENT } from "../gpu/pool.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -42,8 +43,8 @@ export interface IndicesOptions {
 /** Shorter chunks are not worth an invocation of their own. */
 const SHORTEST_CHUNK = 32;
 
-/** Parts of a buffer are bound from multiples of 256 bytes. */
-const ALIGNMENT = 64;
+/** Words: each part is bound by itself. */
+const ALIGNMENT = BINDING_ALIGNMENT / 4;
 
 /**
  * Uploads row numbers and their plan in one write.

@@ -1,16 +1,16 @@
 /** Adam and AdamW over flat arrays: one dispatch an array, whatever the number of parameters. */
 import { defineKernel } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { readArrays, windowsOf } from "../nn/flat_arrays.ts";
+import { rangesOf, readArrays } from "../nn/flat_arrays.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { fill } from "../ops/fill.ts";
+import { full } from "../ops/fill.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { gradientNorm } from "./gradient_norm.ts";
 import type { LossScale } from "./loss_scale.ts";
-import { openWindows, type Window } from "./binding_ranges.ts";
+import { type ParameterRange, parameterRanges } from "./binding_ranges.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
 import adamBefore from "../../wgsl/optim/adam_before.wgsl" with { type: "text" };
 import adamInPlace from "../../wgsl/optim/adam_in_place.wgsl" with { type: "text" };
@@ -20,7 +20,8 @@ import lossScaled from "../../wgsl/optim/loss_scaled.wgsl" with { type: "text" }
 import lossScaleState from "../../wgsl/optim/loss_scale_state.wgsl" with { type: "text" };
 import unscaled from "../../wgsl/optim/unscaled.wgsl" with { type: "text" };
 
-const BEFORE = ["values_before", "first_before", "second_before"];
+/** What adam_before.wgsl reads through textures. */
+const BEFORE = ["values_before", "exp_avg_before", "exp_avg_sq_before"];
 const kernelsOf = (...files: readonly string[]) => ({
   inPlace: defineKernel("adam", [adam_, adamInPlace, ...files, blocks, grid], ["grads"]),
   before: defineKernel("adam", [adam_, adamBefore, ...files, blocks, grid], ["grads", ...BEFORE]),
@@ -49,25 +50,27 @@ export type StepOptions = {
   /** Gradients, once scaled, whose norm over all parameters is larger are shortened to it. */
   readonly maxNorm?: number;
   /**
-   * What the losses were scaled by: gradients are divided by it before all else. Where one has overflowed, parameters and
-   * moments stay as they are, as if there had been no step.
+   * The scale that losses were multiplied by: gradients are divided by it before all else. Where one has overflowed,
+   * parameters and moments stay as they are, as if there had been no step.
    */
   readonly lossScale?: LossScale;
 };
 
+/** Moments as torch calls them: averages, falling off exponentially, of gradients and of their squares. */
+interface Moments<T> {
+  readonly expAvg: T;
+  readonly expAvgSq: T;
+}
+
 /** Moments by the parameter's name, in the parameter's layout. */
-export type AdamState = {
+export type AdamState = Moments<ReadonlyMap<string, Float32Array<ArrayBuffer>>> & {
   readonly step: number;
   readonly learningRates: Readonly<Record<string, number>>;
-  readonly first: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
-  readonly second: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 };
 
-/** The moments of one flat array, in windows as the array has them. */
-interface Moments {
-  readonly first: Tensor;
-  readonly second: Tensor;
-  readonly windows: readonly (Window & { readonly first: Tensor; readonly second: Tensor })[];
+/** The moments of one flat array, and the array's ranges with theirs. */
+interface ArrayMoments extends Moments<Tensor> {
+  readonly ranges: readonly (ParameterRange & Moments<Tensor>)[];
 }
 
 export class Adam {
@@ -75,13 +78,13 @@ export class Adam {
   readonly #parameters: Parameters;
   readonly #options: Required<AdamOptions>;
   readonly #rates: Map<string, number>;
-  readonly #moments: readonly Moments[];
-  /** Of each group, its learning rate and its weight decay. */
+  readonly #moments: readonly ArrayMoments[];
+  /** f32 [groups, 2]: learning rate and weight decay of each. */
   readonly #groups: Tensor;
   #groupsAreCurrent = false;
   #step = 0;
 
-  /** Takes parameters that are allocated. Throws RangeError for a group that is not there, or a negative rate. */
+  /** `parameters` are allocated. Throws RangeError for a group that does not exist, or a negative rate. */
   constructor(parameters: Parameters, options: AdamOptions) {
     const [array] = parameters.arrays;
     if (!array) throw new RangeError("Cannot optimize parameters before they are allocated");
@@ -90,7 +93,7 @@ export class Adam {
     this.#options = { betas: [0.9, 0.999], epsilon: 1e-8, decoupled: false, ...options };
     const names = Object.keys(options.groups);
     this.#rates = new Map(names.map((name) => [name, mustBeRate(name, options.groups[name]!.learningRate)]));
-    const windows = openWindows(parameters, (parameter) => {
+    const ranges = parameterRanges(parameters, (parameter) => {
       const name = options.groupOf(parameter);
       if (name === undefined) return undefined;
       if (!names.includes(name)) {
@@ -100,19 +103,18 @@ export class Adam {
     });
     this.#groups = Tensor.empty(this.#gpu, [names.length, 2]);
     this.#moments = parameters.arrays.map(({ values }) => {
-      const [first, second] = [0, 0].map(() => {
-        const moments = Tensor.empty(this.#gpu, [values.size]);
-        fill(moments, 0);
-        return moments;
-      }) as [Tensor, Tensor];
-      const seconds = windowsOf(second);
+      const [expAvg, expAvgSq] = [0, 0].map((start) => full(this.#gpu, [values.size], start)) as [
+        Tensor,
+        Tensor,
+      ];
+      const squares = rangesOf(expAvgSq);
       return {
-        first,
-        second,
-        windows: windowsOf(first).map((window, i) => ({
-          ...windows.shift()!,
-          first: window,
-          second: seconds[i]!,
+        expAvg,
+        expAvgSq,
+        ranges: rangesOf(expAvg).map((range, i) => ({
+          ...ranges.shift()!,
+          expAvg: range,
+          expAvgSq: squares[i]!,
         })),
       };
     });
@@ -123,7 +125,7 @@ export class Adam {
     return Object.fromEntries(this.#rates);
   }
 
-  /** Throws RangeError for a group that is not there, or a negative rate. */
+  /** Throws RangeError for a group that does not exist, or a negative rate. */
   setLearningRate(group: string, rate: number): void {
     if (!this.#rates.has(group)) {
       throw new RangeError(`Cannot set the learning rate of group "${group}": no such group`);
@@ -137,13 +139,13 @@ export class Adam {
     return this.#step;
   }
 
-  get #windows() {
-    return this.#moments.flatMap(({ windows }) => windows);
+  get #ranges() {
+    return this.#moments.flatMap(({ ranges }) => ranges);
   }
 
-  /** The norm of the gradients of all that is learned, unscaled: f32 [1] on the device. */
+  /** The Euclidean norm of the gradients of all learned parameters, before any scaling: f32 [1] on the device. */
   gradientNorm(): Tensor {
-    return gradientNorm(this.#windows);
+    return gradientNorm(this.#ranges);
   }
 
   /** Moves every parameter by its gradient. Gradients stay: `Parameters.zeroGrad` ends them. */
@@ -152,12 +154,12 @@ export class Adam {
     const [beta1, beta2] = betas;
     this.#uploadGroups();
     this.#step++;
-    lossScale?.decide(this.#windows, betas);
+    lossScale?.decide(this.#ranges, betas);
     const params = {
       beta1,
-      rest1: 1 - beta1,
+      one_minus_beta1: 1 - beta1,
       beta2,
-      rest2: 1 - beta2,
+      one_minus_beta2: 1 - beta2,
       epsilon,
       rate_factor: rateFactor,
       gradient_scale: gradientScale,
@@ -170,16 +172,16 @@ export class Adam {
     };
     const norm = maxNorm === undefined ? undefined : this.gradientNorm();
     const { before, inPlace } = lossScale ? scaled : plain;
-    for (const { values, grads, blocks, vectors, first, second } of this.#windows) {
+    for (const { values, grads, blocks, vectors, expAvg, expAvgSq } of this.#ranges) {
       const copies = this.#gpu.adapterClass === "software" && this.#gpu.fitsTexture(values);
       const buffers = {
         blocks,
         groups_given: this.#groups,
         grads,
         values,
-        first_moments: first,
-        second_moments: second,
-        ...(copies && { values_before: values, first_before: first, second_before: second }),
+        exp_avg: expAvg,
+        exp_avg_sq: expAvgSq,
+        ...(copies && { values_before: values, exp_avg_before: expAvg, exp_avg_sq_before: expAvgSq }),
         ...(norm && { norm }),
         ...(lossScale && { scaling: lossScale.state }),
       };
@@ -200,25 +202,22 @@ export class Adam {
   /** Reads what a checkpoint must hold to go on from here. */
   async read(): Promise<AdamState> {
     const names = this.#learned.map(({ name }) => name);
-    const [first, second] = scope(() => [this.#views("first"), this.#views("second")]) as [
-      Tensor[],
-      Tensor[],
-    ];
-    const arrays = await readArrays([...first, ...second]);
-    for (const view of [...first, ...second]) view.dispose();
+    const views = scope(() => [...this.#views("expAvg"), ...this.#views("expAvgSq")]) as Tensor[];
+    const arrays = await readArrays(views);
+    for (const view of views) view.dispose();
     const named = (part: Float32Array<ArrayBuffer>[]) => new Map(part.map((array, i) => [names[i]!, array]));
     return {
       step: this.#step,
       learningRates: this.learningRates,
-      first: named(arrays.slice(0, names.length)),
-      second: named(arrays.slice(names.length)),
+      expAvg: named(arrays.slice(0, names.length)),
+      expAvgSq: named(arrays.slice(names.length)),
     };
   }
 
   /** Goes on from a state that was read. Throws RangeError where a parameter's moments are missing or of another size. */
-  write({ step, learningRates, first, second }: AdamState): void {
+  write({ step, learningRates, expAvg, expAvgSq }: AdamState): void {
     for (const { name, shape } of this.#learned) {
-      for (const moments of [first.get(name), second.get(name)]) {
+      for (const moments of [expAvg.get(name), expAvgSq.get(name)]) {
         if (moments?.length !== sizeOf(shape)) {
           throw new RangeError(
             `Cannot restore the moments of ${name}: ${sizeOf(shape)} values are needed, ${
@@ -230,7 +229,7 @@ export class Adam {
     }
     const names = this.#learned.map(({ name }) => name);
     scope(() => {
-      for (const [part, values] of [["first", first], ["second", second]] as const) {
+      for (const [part, values] of [["expAvg", expAvg], ["expAvgSq", expAvgSq]] as const) {
         for (const [i, view] of this.#views(part).entries()) this.#gpu.write(view, values.get(names[i]!)!);
       }
     });
@@ -240,11 +239,11 @@ export class Adam {
 
   /** Frees the moments. */
   dispose(): void {
-    for (const { first, second, windows } of this.#moments) {
-      first.dispose();
-      second.dispose();
-      for (const window of windows) {
-        for (const tensor of [window.values, window.grads, window.blocks, window.first, window.second]) {
+    for (const { expAvg, expAvgSq, ranges } of this.#moments) {
+      expAvg.dispose();
+      expAvgSq.dispose();
+      for (const range of ranges) {
+        for (const tensor of [range.values, range.grads, range.blocks, range.expAvg, range.expAvgSq]) {
           tensor.dispose();
         }
       }
@@ -252,13 +251,13 @@ export class Adam {
     this.#groups.dispose();
   }
 
-  /** All that is not frozen. */
+  /** Every parameter that is not frozen, in the order of the arrays. */
   get #learned(): Parameter[] {
     return this.#parameters.arrays.flatMap(({ members }) => members.map(({ parameter }) => parameter));
   }
 
-  /** The moments of every parameter that is not frozen, in their order, as views. */
-  #views(part: "first" | "second"): Tensor[] {
+  /** The moments of the learned parameters, in their order, as views. */
+  #views(part: keyof Moments<Tensor>): Tensor[] {
     return this.#parameters.arrays.flatMap(({ members }, i) =>
       members.map(({ parameter, start }) => this.#moments[i]![part].view(parameter.shape, { offset: start }))
     );

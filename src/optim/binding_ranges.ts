@@ -1,6 +1,6 @@
-/** How optimizers walk parameters: flat arrays in windows that fit a binding, in blocks that belong to a group. */
+/** How optimizers walk parameters: flat arrays in ranges that fit a binding, in blocks that each belong to one group. */
 import { readConstant } from "../gpu/kernel.ts";
-import { windowsOf } from "../nn/flat_arrays.ts";
+import { rangesOf } from "../nn/flat_arrays.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -11,8 +11,8 @@ import blocks_ from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 const BLOCK = readConstant(blocks_, "BLOCK");
 const GROUP_SHIFT = readConstant(blocks_, "GROUP_SHIFT");
 
-/** One window of a flat array. Its tensors are views, `blocks` is as wgsl/optim/blocks.wgsl reads it. */
-export interface Window {
+/** A range of a flat array that fits a binding. Its tensors are views; `blocks` is as wgsl/optim/blocks.wgsl reads it. */
+export interface ParameterRange {
   readonly values: Tensor;
   readonly grads: Tensor;
   readonly blocks: Tensor;
@@ -21,13 +21,13 @@ export interface Window {
 }
 
 /**
- * The windows of all arrays, in order; the caller disposes their tensors. `groupOf` numbers the group of a parameter;
- * one without a group is not learned.
+ * The ranges of all arrays, in order; the caller disposes their tensors. `groupOf` gives the number of a parameter's
+ * group; a parameter without one is not learned.
  */
-export function openWindows(
+export function parameterRanges(
   parameters: Parameters,
   groupOf: (parameter: Parameter) => number | undefined,
-): Window[] {
+): ParameterRange[] {
   return parameters.arrays.flatMap(({ values, grads, members }) => {
     const words = new Uint32Array(values.size / BLOCK);
     for (const { parameter, start } of members) {
@@ -38,13 +38,13 @@ export function openWindows(
         words[(start + at) / BLOCK] = group << GROUP_SHIFT | Math.min(size - at, BLOCK);
       }
     }
-    const gradWindows = windowsOf(grads);
+    const gradRanges = rangesOf(grads);
     let first = 0;
-    return windowsOf(values).map((window, i): Window => {
-      const count = window.size / BLOCK;
+    return rangesOf(values).map((range, i): ParameterRange => {
+      const count = range.size / BLOCK;
       const blocks = Tensor.from(values.gpu, words.slice(first, first + count), [count]);
       first += count;
-      return { values: window, grads: gradWindows[i]!, blocks, vectors: window.size / 4 };
+      return { values: range, grads: gradRanges[i]!, blocks, vectors: range.size / 4 };
     });
   });
 }

@@ -2,7 +2,7 @@
 import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import { rowWorkgroup } from "../ops/plan.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Window } from "./binding_ranges.ts";
+import type { ParameterRange } from "./binding_ranges.ts";
 import { workgroup } from "../ops/workgroup.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -13,19 +13,19 @@ const kernel = defineKernel("gradientNorm", [norm_, blocks, grid, workgroup]);
 /** Groups of four elements that one workgroup takes. */
 const CHUNK = readConstant(norm_, "CHUNK");
 
-/** The norm over all windows, f32 [1], on the device; nothing is read back. Throws RangeError without a window. */
-export function gradientNorm(windows: readonly Window[]): Tensor {
-  const [first] = windows;
+/** The norm over all ranges, f32 [1], on the device; nothing is read back. Throws RangeError without a range. */
+export function gradientNorm(ranges: readonly ParameterRange[]): Tensor {
+  const [first] = ranges;
   if (!first) throw new RangeError("Cannot take the norm of no gradients");
   const { gpu } = first.values;
   const constants = { WG: rowWorkgroup(gpu) };
-  const chunksOf = ({ vectors }: Window) => Math.ceil(vectors / CHUNK);
-  const count = windows.reduce((total, window) => total + chunksOf(window), 0);
+  const chunksOf = ({ vectors }: ParameterRange) => Math.ceil(vectors / CHUNK);
+  const count = ranges.reduce((total, range) => total + chunksOf(range), 0);
   const sums = Tensor.empty(gpu, [count]);
   let start = 0;
-  for (const window of windows) {
-    const { grads, blocks, vectors } = window;
-    const chunks = chunksOf(window);
+  for (const range of ranges) {
+    const { grads, blocks, vectors } = range;
+    const chunks = chunksOf(range);
     gpu.dispatch({
       kernel,
       entry: "square_sums",

@@ -3,7 +3,7 @@ import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { fill } from "../ops/fill.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Window } from "./binding_ranges.ts";
+import type { ParameterRange } from "./binding_ranges.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import lossScale_ from "../../wgsl/optim/loss_scale.wgsl" with { type: "text" };
@@ -15,11 +15,11 @@ const [STATE_SIZE, SCALE, SKIPPED] = ["STATE_SIZE", "SCALE", "SKIPPED"]
   .map((name) => readConstant(state_, name)) as [number, number, number];
 
 export type LossScaleOptions = {
-  /** 2^16 if not given. */
+  /** The scale to begin with; 2^16 if not given. */
   readonly initial?: number;
-  /** After a step that overflowed the scale is multiplied by it; 0.5 if not given. */
+  /** The scale is multiplied by it after a step that overflowed; 0.5 if not given. */
   readonly backoff?: number;
-  /** After `interval` steps that did not, by this one; 2 if not given. */
+  /** The scale is multiplied by it after `interval` steps in a row that did not overflow; 2 if not given. */
   readonly growth?: number;
   /** 2000 if not given. */
   readonly interval?: number;
@@ -44,7 +44,7 @@ export class LossScale {
     fill(this.#overflow, 0);
   }
 
-  /** Where the gradient of a loss starts: `weight` times the scale, f32 []. */
+  /** The gradient that backward starts from: `weight` times the scale, f32 []. */
   seed(weight: number): Tensor {
     const gradient = Tensor.empty(this.#gpu, []);
     this.#gpu.dispatch({
@@ -58,12 +58,12 @@ export class LossScale {
   }
 
   /**
-   * Looks for overflow in gradients and decides about the step they are for: Adam reads in `state` whether to take it,
-   * and how. Counts it, and sets the scale for the next. The betas are those of the moments.
+   * Looks for overflow in the gradients of a step and decides whether it is taken, which Adam reads in `state`; counts the
+   * step and sets the scale for the next. `betas` are Adam's.
    */
-  decide(windows: readonly Window[], [beta1, beta2]: readonly [number, number]): void {
+  decide(ranges: readonly ParameterRange[], [beta1, beta2]: readonly [number, number]): void {
     const overflow = this.#overflow;
-    for (const { grads, blocks, vectors } of windows) {
+    for (const { grads, blocks, vectors } of ranges) {
       this.#gpu.dispatch({
         kernel,
         entry: "inspect",
@@ -76,7 +76,7 @@ export class LossScale {
       kernel,
       entry: "decide",
       buffers: { state: this.state, overflow },
-      params: { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, ...this.#rule },
+      params: { beta1, one_minus_beta1: 1 - beta1, beta2, one_minus_beta2: 1 - beta2, ...this.#rule },
       workgroups: 1,
     });
   }

@@ -1,6 +1,6 @@
 /** The tensor: an immutable handle to a range of device memory, with a shape and an element type. */
 import type { Gpu } from "../gpu/gpu.ts";
-import type { DeviceBuffer } from "../gpu/pool.ts";
+import { BINDING_ALIGNMENT, type DeviceBuffer } from "../gpu/pool.ts";
 import { track } from "./scope.ts";
 import { type Shape, showShape, sizeOf } from "./shape.ts";
 
@@ -83,8 +83,10 @@ export class Tensor {
       );
     }
     const bytes = this.offset + offset * BYTES[this.dtype];
-    if (bytes % 256 !== 0) {
-      throw new RangeError(`Cannot view from element ${offset}: not a multiple of 256 bytes`);
+    if (bytes % BINDING_ALIGNMENT !== 0) {
+      throw new RangeError(
+        `Cannot view from element ${offset}: not a multiple of ${BINDING_ALIGNMENT} bytes`,
+      );
     }
     this.#mustBeAlive();
     return new Tensor(this.#storage, [...shape], this.dtype, bytes, requiresGrad);
@@ -103,7 +105,7 @@ export class Tensor {
     return this.size * BYTES[this.dtype];
   }
 
-  /** As a range of a buffer tells it: what copies into textures go by. */
+  /** What `BufferRange` asks for: texels of a copy in a texture are then f16 too. */
   get isHalf(): boolean {
     return this.dtype === "f16";
   }

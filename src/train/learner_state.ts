@@ -42,16 +42,19 @@ export function writeWeights(parameters: Parameters, weights: Arrays, source: st
   for (const [name, { data }] of weights) parameters.write(name, data);
 }
 
+/** What the names of moments begin with, as torch calls them. */
+const [EXP_AVG, EXP_AVG_SQ] = ["exp_avg", "exp_avg_sq"];
+
 /** Moments, running sums and the loss scale, as a checkpoint holds them, and the numbers that go with them. */
 export async function readOptimizer(
   { parameters, optimizer, ...parts }: LearnerParts,
 ): Promise<{ arrays: Arrays; state: OptimizerState }> {
-  const { step, learningRates, first, second } = await optimizer.read();
+  const { step, learningRates, expAvg, expAvgSq } = await optimizer.read();
   const single = singleTensors(parts);
   const values = await readTensors(single.map(([, tensor]) => tensor)) as Values[];
   const arrays = new Map([
-    ...prefixed("first.", shaped(parameters, first)),
-    ...prefixed("second.", shaped(parameters, second)),
+    ...prefixed(`${EXP_AVG}.`, shaped(parameters, expAvg)),
+    ...prefixed(`${EXP_AVG_SQ}.`, shaped(parameters, expAvgSq)),
     ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
   ]);
   return { arrays, state: { step, learning_rates: learningRates } };
@@ -72,9 +75,9 @@ export function writeOptimizer(
   const learned = [...parameters].filter(({ frozen }) => !frozen);
   const moments = (part: string) => new Map(learned.map(({ name }) => [name, dataOf(`${part}.${name}`)]));
   try {
-    const [first, second] = [moments("first"), moments("second")];
+    const [expAvg, expAvgSq] = [moments(EXP_AVG), moments(EXP_AVG_SQ)];
     const single = singleTensors(parts).map(([name, tensor]) => [tensor, dataOf(name)] as const);
-    optimizer.write({ step, learningRates: learning_rates, first, second });
+    optimizer.write({ step, learningRates: learning_rates, expAvg, expAvgSq });
     for (const [tensor, data] of single) tensor.gpu.write(tensor, data);
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(`${source}: ${error.message}`);

@@ -61,7 +61,7 @@ class Planner {
     const moments = 2 * learned;
     return {
       micro_batch: microBatch,
-      weights: learned + bytesOf(frozenArrays) + bytesOfHalves([...arrays, ...frozenArrays]),
+      weights: learned + bytesOf(frozenArrays) + bytesOfF16([...arrays, ...frozenArrays]),
       gradients: learned,
       moments,
       activations: gpu.memory.peakLive - this.#standing,
@@ -138,6 +138,6 @@ function bytesOf(arrays: readonly FlatArray[]): number {
   return arrays.reduce((sum, { values }) => sum + values.bytes, 0);
 }
 
-function bytesOfHalves(arrays: readonly FlatArray[]): number {
-  return arrays.reduce((sum, { halves }) => sum + (halves?.bytes ?? 0), 0);
+function bytesOfF16(arrays: readonly FlatArray[]): number {
+  return arrays.reduce((sum, { half }) => sum + (half?.bytes ?? 0), 0);
 }

@@ -1,6 +1,6 @@
 /** Sums over an epoch, gathered on the device and read now and then. */
 import type { Gpu } from "../gpu/gpu.ts";
-import { tally } from "../ops/running_sums.ts";
+import { addToSums } from "../ops/running_sums.ts";
 import { fill } from "../ops/fill.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -26,7 +26,7 @@ export class RunningSums {
 
   /** Adds factor · values to the sums of each name, a factor being 1 if not given; no name comes twice. */
   add(addends: readonly (readonly [name: string, values: Tensor, factor?: number])[]): void {
-    tally(
+    addToSums(
       this.sums,
       addends.map(([name, values, factor = 1]) => {
         const { at, size } = this.#place(name);

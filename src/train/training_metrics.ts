@@ -13,7 +13,7 @@ import { RunningSums } from "./running_sums.ts";
 export type Means = Pick<EpochRecord, "training_loss" | "training_accuracy" | "pairs">;
 
 export class TrainingMetrics {
-  readonly #tally: RunningSums;
+  readonly #sums: RunningSums;
   readonly #one: Tensor;
   readonly #modalities: readonly string[];
   readonly #heads: readonly string[];
@@ -25,7 +25,7 @@ export class TrainingMetrics {
     this.#heads = heads;
     this.#losses = ["total", ...heads, ...(hasContrast ? ["contrast"] : [])];
     this.#pairs = pairsOf(modalities).map(nameOfPair);
-    this.#tally = new RunningSums(gpu, {
+    this.#sums = new RunningSums(gpu, {
       samples: 1,
       "loss.total": 1,
       "loss.contrast": 1,
@@ -44,7 +44,7 @@ export class TrainingMetrics {
     const loss = (name: string, mean: Tensor) => [`loss.${name}`, mean, samples] as const;
     const right = (name: string, predicted: Tensor) =>
       [`right.${name}`, countEqual(predicted, labels)] as const;
-    this.#tally.add([
+    this.#sums.add([
       ["samples", this.#one, samples],
       loss("total", total),
       ...(contrastive ? [loss("contrast", contrastive)] : []),
@@ -58,7 +58,7 @@ export class TrainingMetrics {
 
   /** Means and shares since `reset`; waits for the device. */
   async means(): Promise<Means> {
-    const sum = await this.#tally.read();
+    const sum = await this.#sums.read();
     const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
     return {
       training_loss: Object.fromEntries(this.#losses.map((name) => [name, mean(`loss.${name}`)])),
@@ -71,16 +71,16 @@ export class TrainingMetrics {
   }
 
   reset(): void {
-    this.#tally.reset();
+    this.#sums.reset();
   }
 
   /** What a checkpoint holds of them. */
   get sums(): Tensor {
-    return this.#tally.sums;
+    return this.#sums.sums;
   }
 
   dispose(): void {
-    this.#tally.dispose();
+    this.#sums.dispose();
     this.#one.dispose();
   }
 }

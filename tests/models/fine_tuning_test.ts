@@ -91,7 +91,7 @@ async function train(frozen: Partial<Record<string, Frozen>>, checkpointing: boo
   const before = await parameters.read();
   const standing = gpu.memory.live;
   const losses = [1, 2].map((micro) => {
-    const context: Context = { keys: new RandomKeys(5, micro), checkpointing };
+    const context: Context = { keys: new RandomKeys(5, micro), recompute: checkpointing };
     const loss = scope(() => {
       const outputs = model.forward(model.upload(gpu, BATCH.inputs), context);
       const { objective } = model.losses(outputs, Tensor.from(gpu, BATCH.labels, [SAMPLES]));
@@ -217,7 +217,7 @@ Deno.test("checkpointing records nothing in evaluation, and computes the same", 
   const encoder = ENCODERS.text(parameters.root);
   parameters.allocate(gpu, 1);
   const live = gpu.memory.live;
-  const [plain, checkpointed] = [EVALUATION, { checkpointing: true }].map((context) =>
+  const [plain, checkpointed] = [EVALUATION, { recompute: true }].map((context) =>
     scope(() =>
       noGrad(() => {
         const representation = encoder.represent(encoder.upload(gpu, BATCH.inputs), context);

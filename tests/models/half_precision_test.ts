@@ -60,10 +60,10 @@ for (const checkpointing of [false, true]) {
     async fn() {
       const setting = new Setting();
       const { parameters, fixture } = setting;
-      const single = await readAll(setting.differentiate(0, { checkpointing }));
+      const single = await readAll(setting.differentiate(0, { recompute: checkpointing }));
       parameters.zeroGrad();
       const lossScale = new LossScale(gpu);
-      const context = { checkpointing, precision: "f16" } as const;
+      const context = { recompute: checkpointing, precision: "f16" } as const;
       const half = await readAll(setting.differentiate(0, context, () => lossScale.seed(1)));
       for (const [loss, [value]] of Object.entries(half)) {
         const [expected] = single[loss as keyof typeof single];

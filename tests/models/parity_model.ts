@@ -11,8 +11,8 @@ import { images, texts } from "./tiny_specs.ts";
 
 const { image, text, heads, normalisation, temperature, contrastive_weight } = summary.parity;
 
-/** The model with the fixture's weights; `withHalves` for training in f16. */
-export function build(gpu: Gpu, fixture: Fixture, withHalves = false) {
+/** The model with the fixture's weights; `withF16` for training in f16. */
+export function build(gpu: Gpu, fixture: Fixture, withF16 = false) {
   const parameters = new Parameters();
   const { mean, std } = normalisation as unknown as Pick<ImageSpec, "mean" | "std">;
   const model = new MultimodalClassifier(parameters.root, {
@@ -25,7 +25,7 @@ export function build(gpu: Gpu, fixture: Fixture, withHalves = false) {
     contrast: { temperature },
     contrastiveWeight: contrastive_weight,
   });
-  parameters.allocate(gpu, 0, undefined, withHalves);
+  parameters.allocate(gpu, 0, undefined, withF16);
   fixture.load(parameters, ["image.", "text.", "heads."]);
   return { parameters, model };
 }

@@ -4,7 +4,7 @@ import type { TextTransformer } from "../../src/models/encoders/text_transformer
 import type { VisionTransformer } from "../../src/models/encoders/vision_transformer.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
-import { tally } from "../../src/ops/running_sums.ts";
+import { addToSums } from "../../src/ops/running_sums.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { groupByPart } from "../../src/optim/groups.ts";
 import { scope } from "../../src/tensor/scope.ts";
@@ -95,7 +95,7 @@ Deno.test("the losses and counts of ten Adam steps agree with PyTorch", async ()
       backward(found.objective);
       const { unimodal, multimodal, contrastive, total, pairs } = found;
       const measures = [unimodal, multimodal!, contrastive!, total, pairs[0]!.counts];
-      tally(sums, measures.map((values, i) => ({ at: width * step + i, values })));
+      addToSums(sums, measures.map((values, i) => ({ at: width * step + i, values })));
     });
     optimizer.step();
   }

@@ -60,7 +60,7 @@ for (const { outputs, inputs, frozen, bias = true, dispatches } of cases) {
       async fn() {
         const live = gpu.memory.live;
         const parameters = new Parameters();
-        const options = { initializer: normal(1), takesHalves: true, bias };
+        const options = { initializer: normal(1), takesF16: true, bias };
         const joined = new JoinedLinear(parameters.root, NAMES, inputs, outputs, options);
         const [all, last] = [joined.layers(0, 3), joined.layers(1, 3)];
         const isFrozen = (name: string) => frozen !== undefined && name.startsWith(frozen);

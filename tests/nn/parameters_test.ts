@@ -95,7 +95,7 @@ Deno.test("initialisers draw what they say, by seed and name", async () => {
     new Linear(parameters.root.at("a"), 200, 100, { initializer: xavierNormal });
     new Linear(parameters.root.at("b"), 200, 100, { initializer: normal(0.02), bias: false });
     new LayerNorm(parameters.root.at("norm"), 8, 1e-5);
-    new Embedding(parameters.root.at("words"), 50, 16, { deviation: 0.5, padding: 1 });
+    new Embedding(parameters.root.at("words"), 50, 16, { std: 0.5, padding: 1 });
     parameters.allocate(gpu, seed);
     const values = await parameters.read();
     parameters.dispose();
@@ -106,12 +106,12 @@ Deno.test("initialisers draw what they say, by seed and name", async () => {
   const moments = (values: Float32Array) => {
     const mean = values.reduce((a, b) => a + b) / values.length;
     const at = (power: number) => values.reduce((a, b) => a + (b - mean) ** power, 0) / values.length;
-    return { mean, deviation: Math.sqrt(at(2)), kurtosis: at(4) / at(2) ** 2 };
+    return { mean, std: Math.sqrt(at(2)), kurtosis: at(4) / at(2) ** 2 };
   };
-  for (const [name, deviation] of [["a.weight", Math.sqrt(2 / 300)], ["b.weight", 0.02]] as const) {
+  for (const [name, std] of [["a.weight", Math.sqrt(2 / 300)], ["b.weight", 0.02]] as const) {
     const found = moments(first.get(name)!);
-    assert.ok(Math.abs(found.mean) < 5 * deviation / Math.sqrt(20_000), `${name}: mean ${found.mean}`);
-    assert.ok(Math.abs(found.deviation / deviation - 1) < 0.03, `${name}: deviation ${found.deviation}`);
+    assert.ok(Math.abs(found.mean) < 5 * std / Math.sqrt(20_000), `${name}: mean ${found.mean}`);
+    assert.ok(Math.abs(found.std / std - 1) < 0.03, `${name}: std ${found.std}`);
     assert.ok(Math.abs(found.kurtosis - 3) < 0.2, `${name}: kurtosis ${found.kurtosis}`);
     assert.notDeepEqual(first.get(name), other.get(name));
   }
@@ -146,7 +146,7 @@ Deno.test("no two parameters draw a stretch of the same numbers", () => {
 
 Deno.test("an embedding gathers rows, and gives the first ones without numbers", async () => {
   const parameters = new Parameters();
-  const table = new Embedding(parameters.root, 5, 4, { deviation: 1 });
+  const table = new Embedding(parameters.root, 5, 4, { std: 1 });
   parameters.allocate(gpu, 3);
   const { gathered, first } = scope(() => ({
     gathered: table.forward(indices(gpu, Uint32Array.of(0, 1, 2, 1), [2, 2], { rows: 5 })),
@@ -173,9 +173,9 @@ Deno.test({
     const agree = async () => {
       for (const name of ["a", "b", "frozen"]) {
         const { value, half } = parameters.get(name);
-        const [values, halves] = [await value.read(), await half.read()];
+        const [values, copied] = [await value.read(), await half.read()];
         assert.equal(half.dtype, "f16");
-        assert.ok(halves.every((x, i) => x === Math.f16round(values[i]!)), name);
+        assert.ok(copied.every((x, i) => x === Math.f16round(values[i]!)), name);
       }
     };
     await agree();

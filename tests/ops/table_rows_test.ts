@@ -32,7 +32,6 @@ const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
   countEqual: "counts integers",
   countPairTypes: "counts integers",
   detach: "has no gradient by design",
-  doubleHalves: "a check of the adapter",
   dropoutParams: "parameters of a kernel",
   embedding: "another name of gatherRows",
   equal: "is constant almost everywhere, and refuses a gradient",

@@ -140,7 +140,9 @@ for (const [planned, gpu] of Object.entries(DEVICES)) {
         const error = relativeError(movement(now, before), movement(reference.p.get(key)!, before));
         const rounding = 6 * 2 ** -24 * 4 / (GROUPS[GROUP_OF[key]].learningRate * (step.rateFactor ?? 1));
         assert.ok(error < 1e-4 + rounding, `${key} moved wrong by ${error}`);
-        for (const [part, expected] of [[state.first, reference.m], [state.second, reference.v]] as const) {
+        for (
+          const [part, expected] of [[state.expAvg, reference.m], [state.expAvgSq, reference.v]] as const
+        ) {
           assert.ok(relativeError(part.get(key)!, expected.get(key)!) < 1e-5, `moments of ${key}`);
         }
       }
@@ -210,7 +212,10 @@ Deno.test("Adam steps over arrays larger than the adapter's binding limit", asyn
     assert.ok(Math.abs(cut.norm! / whole.norm! - 1) < 1e-6);
     for (const [name, values] of whole.values) {
       assert.ok(relativeError(cut.values.get(name)!, values) < 1e-6, name);
-      assert.ok(relativeError(cut.moments.second.get(name)!, whole.moments.second.get(name)!) < 1e-6, name);
+      assert.ok(
+        relativeError(cut.moments.expAvgSq.get(name)!, whole.moments.expAvgSq.get(name)!) < 1e-6,
+        name,
+      );
     }
   } finally {
     small.destroy();
@@ -230,7 +235,7 @@ Deno.test("Adam names what it cannot use", () => {
   );
   const optimizer = new Adam(parameters, options());
   assert.throws(() => optimizer.setLearningRate("none", 1), /"none": no such group/);
-  const empty = { step: 1, learningRates: {}, first: new Map(), second: new Map() };
+  const empty = { step: 1, learningRates: {}, expAvg: new Map(), expAvgSq: new Map() };
   assert.throws(
     () => optimizer.write(empty),
     /Cannot restore the moments of a: 1 values are needed, 0 given/,

@@ -44,8 +44,8 @@ class Training {
   /** Parameters and both moments, one array. */
   async state(): Promise<Float32Array> {
     const values = await this.parameters.read();
-    const { first, second } = await this.optimizer.read();
-    const arrays = [values, first, second].flatMap((part) => NAMES.map((name) => [...part.get(name)!]));
+    const { expAvg, expAvgSq } = await this.optimizer.read();
+    const arrays = [values, expAvg, expAvgSq].flatMap((part) => NAMES.map((name) => [...part.get(name)!]));
     return Float32Array.from(arrays.flat());
   }
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { tally } from "../../src/ops/running_sums.ts";
+import { addToSums } from "../../src/ops/running_sums.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { RunningSums } from "../../src/train/running_sums.ts";
 import { openTestGpu } from "../open_gpu.ts";
 
-Deno.test("tally() adds scaled f32 and u32 values in their places and nowhere else", async () => {
+Deno.test("addToSums() adds scaled f32 and u32 values in their places and nowhere else", async () => {
   const gpu = await openTestGpu();
   for (const size of [1, 3, 64, 65, 1000]) {
     const sums = Tensor.from(gpu, Float32Array.from({ length: 8 * size + 1 }, (_, i) => i), [8 * size + 1]);
@@ -14,7 +14,7 @@ Deno.test("tally() adds scaled f32 and u32 values in their places and nowhere el
       const numbers = Array.from({ length }, (_, i) => 3 * i + s);
       return Tensor.from(gpu, s % 2 ? Uint32Array.from(numbers) : Float32Array.from(numbers), [length]);
     });
-    tally(sums, values.map((values, s) => ({ at: s * size, values, ...(s > 1 && { factor: s / 4 }) })));
+    addToSums(sums, values.map((values, s) => ({ at: s * size, values, ...(s > 1 && { factor: s / 4 }) })));
     const expected = Array.from({ length: 8 * size + 1 }, (_, at) => {
       const [s, i] = [Math.floor(at / size), at % size];
       const isAdded = s < 8 && (s % 3 !== 2 || i === 0);
@@ -25,35 +25,35 @@ Deno.test("tally() adds scaled f32 and u32 values in their places and nowhere el
   }
 });
 
-Deno.test("tally() refuses what does not fit", async () => {
+Deno.test("addToSums() refuses what does not fit", async () => {
   const gpu = await openTestGpu();
   const sums = Tensor.from(gpu, new Float32Array(4), [4]);
   const two = Tensor.from(gpu, new Float32Array(2), [2]);
   const bytes = Tensor.from(gpu, new Uint8Array(4), [4]);
   for (const at of [3, -1, 0.5]) {
-    assert.throws(() => tally(sums, [{ at, values: two }]), /RangeError.*2 values from place/);
+    assert.throws(() => addToSums(sums, [{ at, values: two }]), /RangeError.*2 values from place/);
   }
-  assert.throws(() => tally(sums, [{ at: 0, values: bytes }]), /TypeError.*u8/);
-  assert.throws(() => tally(bytes, [{ at: 0, values: two }]), /TypeError.*f32/);
+  assert.throws(() => addToSums(sums, [{ at: 0, values: bytes }]), /TypeError.*u8/);
+  assert.throws(() => addToSums(bytes, [{ at: 0, values: two }]), /TypeError.*f32/);
   for (const tensor of [sums, two, bytes]) tensor.dispose();
 });
 
 Deno.test("RunningSums keeps sums by name until it is reset", async () => {
   const gpu = await openTestGpu();
-  const sums = new RunningSums(gpu, { loss: 1, kinds: 4 });
+  const sums = new RunningSums(gpu, { loss: 1, counts: 4 });
   const loss = Tensor.from(gpu, Float32Array.of(1.5), []);
-  const kinds = Tensor.from(gpu, Uint32Array.of(1, 2, 3, 4), [4]);
+  const counts = Tensor.from(gpu, Uint32Array.of(1, 2, 3, 4), [4]);
   for (let i = 0; i < 3; i++) {
-    sums.add([["loss", loss, 2], ["kinds", kinds]]);
+    sums.add([["loss", loss, 2], ["counts", counts]]);
   }
   const read = await sums.read();
   assert.deepEqual([...read("loss")], [9]);
-  assert.deepEqual([...read("kinds")], [3, 6, 9, 12]);
+  assert.deepEqual([...read("counts")], [3, 6, 9, 12]);
   assert.throws(() => read("los"), /RangeError.*"los"/);
-  assert.throws(() => sums.add([["loss", kinds]]), /TypeError.*4 values to the 1/);
+  assert.throws(() => sums.add([["loss", counts]]), /TypeError.*4 values to the 1/);
   sums.reset();
   assert.deepEqual([...await sums.sums.read()], [0, 0, 0, 0, 0]);
   sums.dispose();
   loss.dispose();
-  kinds.dispose();
+  counts.dispose();
 });

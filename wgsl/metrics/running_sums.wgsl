@@ -1,6 +1,6 @@
 // sums[at_s + i] += factor_s · values_s[i], for SOURCES sources s of count_s values each.
-// One invocation the i-th value of every source: no two may have the same place. Bit s of `wholes` is set where source s
-// has whole numbers in place of f32; a source of no values stands for none.
+// One invocation adds the i-th value of every source, so no two sources may share a place. Bit s of `integers` is set
+// where source s holds u32 in place of f32; a source that is not there has a count of 0.
 // Needs: lib/grid.wgsl
 const WG: u32 = 64u;
 const SOURCES: u32 = 6u; // as many as are written out below
@@ -9,7 +9,7 @@ struct Params {
   at0: u32, at1: u32, at2: u32, at3: u32, at4: u32, at5: u32,
   count0: u32, count1: u32, count2: u32, count3: u32, count4: u32, count5: u32,
   factor0: f32, factor1: f32, factor2: f32, factor3: f32, factor4: f32, factor5: f32,
-  wholes: u32,
+  integers: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values0: array<u32>;
@@ -21,11 +21,11 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> sums: array<f32>;
 
 fn number(word: u32, s: u32) -> f32 {
-  return select(bitcast<f32>(word), f32(word), ((params.wholes >> s) & 1u) == 1u);
+  return select(bitcast<f32>(word), f32(word), ((params.integers >> s) & 1u) == 1u);
 }
 
 @compute @workgroup_size(WG)
-fn tally(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn add_values(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
   if (i < params.count0) { sums[params.at0 + i] += params.factor0 * number(values0[i], 0u); }
   if (i < params.count1) { sums[params.at1 + i] += params.factor1 * number(values1[i], 1u); }

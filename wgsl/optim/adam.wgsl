@@ -9,15 +9,16 @@
 const DECOUPLED: bool = false;
 const WG: u32 = 64u;
 
-// correction1 = 1 / (1 - beta1^t), correction2 = 1 / sqrt(1 - beta2^t): computed in float64. rate_factor is of the step.
-struct Params { vectors: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, epsilon: f32, correction1: f32, correction2: f32, rate_factor: f32, gradient_scale: f32, max_norm: f32 }
+// The host computes correction1 = 1 / (1 - beta1^t) and correction2 = 1 / sqrt(1 - beta2^t) in float64. rate_factor is
+// what the step multiplies all learning rates by.
+struct Params { vectors: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_minus_beta2: f32, epsilon: f32, correction1: f32, correction2: f32, rate_factor: f32, gradient_scale: f32, max_norm: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> groups_given: array<vec2f>; // learning rate, weight decay
 @group(0) @binding(3) var<storage, read> grads: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> values: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> first_moments: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> second_moments: array<vec4f>;
-@group(0) @binding(7) var<storage, read> norm: array<f32>; // of the unscaled gradient
+@group(0) @binding(5) var<storage, read_write> exp_avg: array<vec4f>; // m
+@group(0) @binding(6) var<storage, read_write> exp_avg_sq: array<vec4f>; // v
+@group(0) @binding(7) var<storage, read> norm: array<f32>; // of the gradients as they are stored
 
 fn update(i: u32, scale: f32) {
   if (i >= params.vectors || is_skipped()) { return; }
@@ -28,10 +29,10 @@ fn update(i: u32, scale: f32) {
   var p = value_at(i);
   var g = scale * grads[i];
   if (DECOUPLED) { p -= rate * group.y * p; } else { g += group.y * p; }
-  let m = params.beta1 * first_moment_at(i) + params.rest1 * g;
-  let v = params.beta2 * second_moment_at(i) + params.rest2 * g * g;
-  first_moments[i] = m;
-  second_moments[i] = v;
+  let m = params.beta1 * exp_avg_at(i) + params.one_minus_beta1 * g;
+  let v = params.beta2 * exp_avg_sq_at(i) + params.one_minus_beta2 * g * g;
+  exp_avg[i] = m;
+  exp_avg_sq[i] = v;
   values[i] = p - rate * correction1() * m / (sqrt(v) * correction2() + params.epsilon);
 }
 

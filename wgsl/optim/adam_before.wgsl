@@ -1,7 +1,8 @@
-// What Adam moves on is read from copies in textures: an array bound to be written cannot be bound to be read.
+// Values and moments as they were before the step, read from copies in textures: an array that is bound to be written
+// cannot be bound to be read as well.
 @group(0) @binding(9) var<storage, read> values_before: array<vec4f>;
-@group(0) @binding(10) var<storage, read> first_before: array<vec4f>;
-@group(0) @binding(11) var<storage, read> second_before: array<vec4f>;
+@group(0) @binding(10) var<storage, read> exp_avg_before: array<vec4f>;
+@group(0) @binding(11) var<storage, read> exp_avg_sq_before: array<vec4f>;
 fn value_at(i: u32) -> vec4f { return values_before[i]; }
-fn first_moment_at(i: u32) -> vec4f { return first_before[i]; }
-fn second_moment_at(i: u32) -> vec4f { return second_before[i]; }
+fn exp_avg_at(i: u32) -> vec4f { return exp_avg_before[i]; }
+fn exp_avg_sq_at(i: u32) -> vec4f { return exp_avg_sq_before[i]; }

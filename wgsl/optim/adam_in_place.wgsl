@@ -1,4 +1,4 @@
-// What Adam moves on is where it is left.
+// Values and moments as they were before the step, read from the arrays that the step overwrites.
 fn value_at(i: u32) -> vec4f { return values[i]; }
-fn first_moment_at(i: u32) -> vec4f { return first_moments[i]; }
-fn second_moment_at(i: u32) -> vec4f { return second_moments[i]; }
+fn exp_avg_at(i: u32) -> vec4f { return exp_avg[i]; }
+fn exp_avg_sq_at(i: u32) -> vec4f { return exp_avg_sq[i]; }

@@ -6,7 +6,7 @@
 // Needs: optim/loss_scale_state.wgsl, optim/blocks.wgsl, lib/grid.wgsl
 const WG: u32 = 64u;
 
-struct Params { weight: f32, vectors: u32, beta1: f32, rest1: f32, beta2: f32, rest2: f32, backoff: f32, growth: f32, interval: f32 }
+struct Params { weight: f32, vectors: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_minus_beta2: f32, backoff: f32, growth: f32, interval: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
@@ -41,8 +41,8 @@ fn decide() {
     return;
   }
   state[SKIP] = 0.0;
-  state[WEIGHT1] = params.beta1 * state[WEIGHT1] + params.rest1;
-  state[WEIGHT2] = params.beta2 * state[WEIGHT2] + params.rest2;
+  state[WEIGHT1] = params.beta1 * state[WEIGHT1] + params.one_minus_beta1;
+  state[WEIGHT2] = params.beta2 * state[WEIGHT2] + params.one_minus_beta2;
   state[GOOD] += 1.0;
   if (state[GOOD] >= params.interval) {
     state[SCALE] = min(scale * params.growth, 1e38);

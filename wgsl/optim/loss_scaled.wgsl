@@ -1,4 +1,5 @@
-// The same where losses are scaled: whether the step is skipped, and so how many were taken, only the device knows.
+// What Adam's kernel asks about the step, where losses are scaled: only the device knows whether it is skipped, and so how
+// many steps were taken.
 // Needs: optim/loss_scale_state.wgsl
 @group(0) @binding(8) var<storage, read> scaling: array<f32>;
 fn is_skipped() -> bool { return scaling[SKIP] != 0.0; }

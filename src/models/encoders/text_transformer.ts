@@ -38,12 +38,12 @@ export class TextTransformer implements Encoder {
 
   /** `countsFromPadding`: the first position is the one after `pad_token_id`, not 0. */
   constructor(path: ModulePath, config: TextConfig, countsFromPadding: boolean) {
-    const { hidden_size: width, pad_token_id: padding, initializer_range: deviation } = config;
+    const { hidden_size: width, pad_token_id: padding, initializer_range: std } = config;
     this.config = config;
     this.#countsFromPadding = countsFromPadding;
     const embeddings = path.at("embeddings");
     const table = (name: string, rows: number, options: { padding?: number } = {}) =>
-      new Embedding(embeddings.at(name), rows, width, { deviation, ...options });
+      new Embedding(embeddings.at(name), rows, width, { std, ...options });
     this.#words = table("word_embeddings", config.vocab_size, { padding });
     this.#positions = table(
       "position_embeddings",
