@@ -102,21 +102,11 @@ Deno.test("dropout() counts on beyond 65,535 workgroups", async () => {
   assert.deepEqual(values.subarray(first), expected);
 });
 
-Deno.test("RandomKeys give every use its own key, and clones go on from the same place", () => {
-  const keys = new RandomKeys(2 ** 32 * 3 + 2, 9);
-  assert.deepEqual(keys.next(), { key0: 2, key1: 3, layer: 0, step: 9 });
-  const again = keys.clone();
-  assert.deepEqual(keys.next(), { key0: 2, key1: 3, layer: 1, step: 9 });
-  assert.deepEqual(again.next(), { key0: 2, key1: 3, layer: 1, step: 9 });
-});
-
-Deno.test("dropout() and RandomKeys refuse values out of range", () => {
+Deno.test("dropout() refuses values out of range", () => {
   const x = full(gpu, [3], 1);
   const key = new RandomKeys(0, 0).next();
   for (const probability of [-0.1, 1, 1.5, NaN]) {
     assert.throws(() => dropout(x, probability, key), /at least 0 and below 1/);
   }
   assert.throws(() => dropout(x, 0.5, key, full(gpu, [1], 1)), /add \[1\] to \[3\]/);
-  for (const seed of [-1, 0.5, 2 ** 53]) assert.throws(() => new RandomKeys(seed, 0), /seed/);
-  for (const step of [-1, 0.5, 2 ** 32]) assert.throws(() => new RandomKeys(0, step), /step/);
 });

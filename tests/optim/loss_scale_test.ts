@@ -108,15 +108,57 @@ Deno.test("what lies between parameters, or is larger than any f16, is no overfl
   training.dispose();
 });
 
-Deno.test("the scale grows after so many steps in a row without overflow", async () => {
-  const training = new Training({ initial: 4, interval: 3 });
-  const spoil = { name: "a", at: 0, value: Infinity };
-  const scales: number[] = [];
-  for (const isSpoilt of [false, false, true, false, false, false, false, false, false, true]) {
-    training.step(0, 1, undefined, isSpoilt ? spoil : undefined);
-    scales.push((await training.scale()).scale);
+// "." is a step that is taken, "!" one that overflows; the scale after each.
+const rules: readonly { options: LossScaleOptions; steps: string; scales: readonly number[] }[] = [
+  { options: { initial: 4, interval: 3 }, steps: "..!......!", scales: [4, 4, 2, 2, 2, 4, 4, 4, 8, 4] },
+  { options: { initial: 4, interval: 1 }, steps: "..!.", scales: [8, 16, 8, 16] },
+  {
+    options: { initial: 64, backoff: 0.25, growth: 8, interval: 2 },
+    steps: "!!....!",
+    scales: [16, 4, 4, 32, 32, 256, 64],
+  },
+  { options: { initial: 8, interval: 2 }, steps: ".!.!.!", scales: [8, 4, 4, 2, 2, 1] },
+  { options: {}, steps: "!.!.", scales: [2 ** 15, 2 ** 15, 2 ** 14, 2 ** 14] },
+  // It never grows beyond what f32 holds, from where it still comes back.
+  {
+    options: { initial: 2 ** 125, interval: 1 },
+    steps: "...!",
+    scales: [2 ** 126, 1e38, 1e38, 5e37].map(Math.fround),
+  },
+];
+for (const { options, steps, scales } of rules) {
+  Deno.test(`the scale backs off and grows by ${JSON.stringify(options)} over ${steps}`, async () => {
+    const training = new Training(options);
+    for (const [i, step] of [...steps].entries()) {
+      training.step(0, 1, undefined, step === "!" ? { name: "a", at: 0, value: Infinity } : undefined);
+      const skipped = steps.slice(0, i + 1).replaceAll(".", "").length;
+      assert.deepEqual(await training.scale(), { scale: scales[i], skipped }, `step ${i}`);
+    }
+    training.dispose();
+  });
+}
+
+Deno.test("the scale grows after 2,000 steps if not told otherwise", async () => {
+  const lossScale = new LossScale(gpu);
+  for (const [steps, scale] of [[1999, 2 ** 16], [1, 2 ** 17], [1999, 2 ** 17], [1, 2 ** 18]] as const) {
+    for (let step = 0; step < steps; step++) lossScale.decide([], [0.9, 0.999]);
+    assert.deepEqual(await lossScale.read(), { scale, skipped: 0 });
   }
-  assert.deepEqual(scales, [4, 4, 2, 2, 2, 4, 4, 4, 8, 4]);
+  lossScale.dispose();
+});
+
+Deno.test("an overflow is seen wherever it lies, and in no more than its own step", async () => {
+  const training = new Training({ initial: 2 ** 100, backoff: 0.5, interval: 1e6 });
+  let scale = 2 ** 100;
+  for (const [name, [rows = 1, columns = 1]] of Object.entries(SHAPES)) {
+    const size = rows * columns;
+    for (const at of [0, 1, 2, 3, 63, 64, 67, size >> 1, size - 2, size - 1].filter((at) => at < size)) {
+      training.step(0, 1, undefined, { name, at, value: Infinity });
+      scale /= 2;
+      training.step(1, 1);
+      assert.equal((await training.scale()).scale, scale, `${name} at ${at}`);
+    }
+  }
   training.dispose();
 });
 

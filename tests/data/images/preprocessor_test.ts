@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { exifOrientation } from "../../../src/data/images/exif.ts";
+import { exifOrientation, upright } from "../../../src/data/images/exif.ts";
+import type { RgbImage } from "../../../src/data/images/image.ts";
 import { resizeLikePillow } from "../../../src/data/images/pillow_resize.ts";
 import { prepareImage } from "../../../src/data/images/prepare_image.ts";
 import { loadPreprocessor, parsePreprocessor } from "../../../src/data/images/preprocessor.ts";
@@ -119,22 +120,29 @@ Deno.test("prepareImage() keeps the shape by the shorter edge and crops the cent
       height <= width ? [5, Math.trunc((5 * width) / height)] : [Math.trunc((5 * height) / width), 5],
     );
   }
-  const cropped = prepareImage(numberedImage(9, 8), { filter: "bilinear", crop: { height: 4, width: 3 } });
-  // From (9 - 4) / 2 = 2 and (8 - 3) / 2 = 2, rounded down.
-  assert.deepEqual([...cropped.pixels.subarray(0, 6)], [2, 2, 9, 2, 3, 9]);
-  assert.deepEqual([...cropped.pixels.subarray(-3)], [5, 4, 9]);
 });
 
-Deno.test("prepareImage() fills with black where the crop is larger than the image", () => {
-  const { pixels } = prepareImage(numberedImage(2, 3), { filter: "bilinear", crop: { height: 5, width: 4 } });
-  for (let y = 0; y < 5; y++) {
-    for (let x = 0; x < 4; x++) {
-      const inside = y >= 2 && y < 4 && x >= 1; // the odd row and column go before
-      const expected = inside ? [y - 2, x - 1, 9] : [0, 0, 0];
-      assert.deepEqual([...pixels.subarray((y * 4 + x) * 3, (y * 4 + x) * 3 + 3)], expected, `${y}, ${x}`);
-    }
-  }
-});
+// What is odd goes to the end where the crop is smaller, and before the image where it is larger.
+const crops: readonly { from: [number, number]; to: [number, number]; top: number; left: number }[] = [
+  { from: [9, 8], to: [4, 3], top: 2, left: 2 },
+  { from: [2, 3], to: [5, 4], top: -2, left: -1 },
+  { from: [4, 7], to: [4, 7], top: 0, left: 0 },
+  { from: [4, 7], to: [4, 2], top: 0, left: 2 },
+  { from: [4, 7], to: [1, 7], top: 1, left: 0 },
+  { from: [4, 7], to: [4, 12], top: 0, left: -3 },
+  { from: [4, 7], to: [9, 7], top: -3, left: 0 },
+  { from: [8, 3], to: [3, 8], top: 2, left: -3 },
+];
+for (const { from, to: [height, width], top, left } of crops) {
+  Deno.test(`prepareImage() crops the centre of ${from.join(" x ")} to ${height} x ${width}, with black around`, () => {
+    const cropped = prepareImage(numberedImage(...from), { filter: "bilinear", crop: { height, width } });
+    const expected = Array.from({ length: height * width }, (_, i) => {
+      const [y, x] = [Math.floor(i / width) + top, i % width + left];
+      return y >= 0 && y < from[0] && x >= 0 && x < from[1] ? [y, x, 9] : [0, 0, 0];
+    });
+    assert.deepEqual({ ...cropped, pixels: [...cropped.pixels] }, { height, width, pixels: expected.flat() });
+  });
+}
 
 Deno.test("resizeLikePillow() keeps a flat colour and an image of the same size", () => {
   const flat = { pixels: new Uint8Array(30 * 41 * 3).fill(201), height: 30, width: 41 };
@@ -149,17 +157,105 @@ Deno.test("resizeLikePillow() keeps a flat colour and an image of the same size"
   }
 });
 
-Deno.test("exifOrientation() takes damaged or foreign data for upright", () => {
-  const little = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
-  const big = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0, 0, 0, 0, 0];
-  assert.equal(exifOrientation(Uint8Array.from(little)), 6);
-  assert.equal(exifOrientation(Uint8Array.from(big)), 8);
-  for (let length = 0; length < 22; length++) {
-    assert.equal(exifOrientation(Uint8Array.from(little.slice(0, length))), 1, `${length} bytes`);
+/** The columns of an image as its rows. */
+function transposed({ pixels, height, width }: RgbImage): RgbImage {
+  const turned = new Uint8Array(pixels.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      turned.set(pixels.subarray((y * width + x) * 3, (y * width + x + 1) * 3), (x * height + y) * 3);
+    }
   }
-  for (const [at, value] of [[0, 0], [2, 0], [5, 0xff], [10, 0], [12, 4], [18, 9], [18, 0]] as const) {
-    const changed = Uint8Array.from(little);
-    changed[at] = value;
-    assert.equal(exifOrientation(changed), 1, `byte ${at}`);
+  return { pixels: turned, height: width, width: height };
+}
+
+for (const filter of ["bilinear", "bicubic"] as const) {
+  Deno.test(`resizeLikePillow() takes rows and columns alike, and those alone that do not fit, ${filter}`, () => {
+    const [height, width] = [6, 9];
+    const pixels = Uint8Array.from({ length: height * width * 3 }, (_, i) => i * i * 31 + i * 57);
+    const image = { pixels, height, width };
+    for (const size of [3, 5, 9, 14]) {
+      const wider = resizeLikePillow(image, height, size, filter);
+      assert.deepEqual([wider.height, wider.width], [height, size]);
+      for (let y = 0; y < height; y++) {
+        const row = { pixels: pixels.subarray(y * width * 3, (y + 1) * width * 3), height: 1, width };
+        const alone = resizeLikePillow(row, 1, size, filter).pixels;
+        assert.deepEqual(
+          wider.pixels.subarray(y * size * 3, (y + 1) * size * 3),
+          alone,
+          `row ${y} to ${size}`,
+        );
+      }
+      const higher = resizeLikePillow(transposed(image), size, height, filter);
+      assert.deepEqual(transposed(higher), wider, `columns to ${size}`);
+    }
+  });
+}
+
+/** A TIFF structure whose directory lies at `start`; entries are [tag, type, value], the value of a SHORT. */
+function tiff(order: "II" | "MM", entries: readonly (readonly [number, number, number])[], start = 8) {
+  const view = new DataView(new ArrayBuffer(start + 2 + 12 * entries.length + 4));
+  const little = order === "II";
+  view.setUint16(0, little ? 0x4949 : 0x4d4d);
+  view.setUint16(2, 42, little);
+  view.setUint32(4, start, little);
+  view.setUint16(start, entries.length, little);
+  for (const [i, [tag, type, value]] of entries.entries()) {
+    const at = start + 2 + 12 * i;
+    view.setUint16(at, tag, little);
+    view.setUint16(at + 2, type, little);
+    view.setUint32(at + 4, 1, little);
+    view.setUint16(at + 8, value, little);
   }
-});
+  return new Uint8Array(view.buffer);
+}
+
+const ORIENTATION = 0x112, SHORT = 3, LONG = 4;
+
+for (const order of ["II", "MM"] as const) {
+  Deno.test(`exifOrientation() reads TIFF of byte order ${order}, wherever the entry stands`, () => {
+    for (let value = 1; value <= 8; value++) {
+      const entry = [ORIENTATION, SHORT, value] as const;
+      const others = [[0x100, LONG, 7], [0x10f, 2, 5]] as const;
+      assert.equal(exifOrientation(tiff(order, [entry])), value);
+      assert.equal(exifOrientation(tiff(order, [...others, entry], 14)), value);
+      assert.equal(exifOrientation(tiff(order, [entry, [0x1201, SHORT, 3], ...others])), value);
+      const inside = new Uint8Array(100).fill(value); // as within a file
+      inside.set(tiff(order, [entry]), 17);
+      assert.equal(exifOrientation(inside.subarray(17, 17 + tiff(order, [entry]).length)), value);
+    }
+  });
+
+  Deno.test(`exifOrientation() takes damaged or foreign data of byte order ${order} for upright`, () => {
+    const whole = tiff(order, [[ORIENTATION, SHORT, 6]]);
+    for (let length = 0; length < 22; length++) {
+      assert.equal(exifOrientation(whole.slice(0, length)), 1, `${length} bytes`);
+    }
+    for (const value of [0, 9, 0x600]) {
+      assert.equal(exifOrientation(tiff(order, [[ORIENTATION, SHORT, value]])), 1);
+    }
+    assert.equal(exifOrientation(tiff(order, [[ORIENTATION, LONG, 6]])), 1);
+    assert.equal(exifOrientation(tiff(order, [[0x113, SHORT, 6]])), 1);
+    assert.equal(exifOrientation(tiff(order, [])), 1);
+    // The other order, no TIFF, a directory beyond the end.
+    for (const [at, value] of [[0, 0x4949 ^ 0x4d4d], [2, 0], [4, 0x7f], [7, 0x7f]] as const) {
+      const changed = whole.slice();
+      changed[at]! ^= value || 42;
+      assert.equal(exifOrientation(changed), 1, `byte ${at}`);
+    }
+  });
+}
+
+// Where the pixels a, b, c / d, e, f of an image lie once it is upright, by its orientation (TIFF 6.0, page 36).
+const uprights = ["abc def", "cba fed", "fed cba", "def abc", "ad be cf", "da eb fc", "fc eb da", "cf be ad"];
+for (const [i, expected] of uprights.entries()) {
+  Deno.test(`upright() turns and mirrors orientation ${i + 1} to ${expected}`, () => {
+    const pixels = Uint8Array.from([..."abcdef"].flatMap((letter) => [letter.charCodeAt(0), i, 255]));
+    const image = upright({ pixels, height: 2, width: 3 }, i + 1);
+    const letters = Array.from({ length: 6 }, (_, at) => String.fromCharCode(image.pixels[3 * at]!)).join("");
+    assert.deepEqual(
+      [image.height, image.width, letters],
+      [i < 4 ? 2 : 3, i < 4 ? 3 : 2, expected.replaceAll(" ", "")],
+    );
+    assert.ok(image.pixels.every((value, at) => at % 3 === 0 || value === (at % 3 === 1 ? i : 255)));
+  });
+}

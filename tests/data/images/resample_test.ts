@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { colourMap, drawAugmentation, LIGHT_AUGMENTATION } from "../../../src/data/images/augmentation.ts";
 import { Random } from "../../../src/base/random.ts";
-import { resample, type Resampling } from "../../../src/data/images/resample.ts";
+import { resample, resampleAll, type Resampling } from "../../../src/data/images/resample.ts";
 
 /** 5 rows of 7 pixels. */
 const source = { pixels: new Uint8Array(5 * 7 * 3), height: 5, width: 7 };
@@ -72,6 +72,29 @@ Deno.test("resample() clamps colours instead of wrapping them", () => {
   assert.ok(resized(5, 7, { box: whole, colour: { matrix, offset: 300 } }).every((value) => value === 255));
   assert.ok(resized(5, 7, { box: whole, colour: { matrix, offset: -300 } }).every((value) => value === 0));
 });
+
+const turned = { matrix: Float64Array.of(0, 1, 0, 0, 0, 1, 1, 0, 0), offset: 0 };
+// The box covers the image, but for what is told; only where all of it fits is the image copied.
+const fits: readonly { name: string; height?: number; width?: number; how?: Partial<Resampling> }[] = [
+  { name: "the same size" },
+  { name: "another height", height: 3 },
+  { name: "another width", width: 4 },
+  { name: "twice the height", height: 10 },
+  { name: "a mirrored image", how: { flip: true } },
+  { name: "other colours", how: { colour: turned } },
+  { name: "a box from further right", how: { box: { ...whole, left: 1 } } },
+  { name: "a box from further down", how: { box: { ...whole, top: 1 } } },
+  { name: "a narrower box", how: { box: { ...whole, right: 6 } } },
+  { name: "a lower box", how: { box: { ...whole, bottom: 4 } } },
+];
+for (const { name, height = 5, width = 7, how = {} } of fits) {
+  Deno.test(`resampleAll() gives what resample() does for ${name}, image after image`, () => {
+    const own = { box: whole, ...how };
+    const images = [{ image: source, how: own }, { image: source, how: { box: whole } }];
+    const both = [...resized(height, width, own), ...resized(height, width, { box: whole })];
+    assert.deepEqual([...resampleAll({ images, height, width })], both);
+  });
+}
 
 Deno.test("resample() writes only its own part of the output", () => {
   const out = new Uint8Array(3 * 12).fill(7);

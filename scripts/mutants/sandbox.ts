@@ -1,0 +1,97 @@
+/** A copy of the repository in a temporary folder, where one file at a time is changed and tests are run. */
+import { dirname, join } from "node:path";
+
+export interface Outcome {
+  readonly passed: boolean;
+  /** True where it did not end in time. */
+  readonly timedOut: boolean;
+  readonly output: string;
+}
+
+/** For what tests leave behind. */
+const TEMPORARY = ".temporary";
+
+export class Sandbox {
+  readonly #root: string;
+  readonly #running = new Set<number>();
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Copies what git knows and what it does not ignore from `home`; packages are linked. */
+  static async create(home: string): Promise<Sandbox> {
+    const root = await Deno.makeTempDir({ prefix: "unis-mutants-" });
+    try {
+      const list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
+      const { success, stdout, stderr } = await new Deno.Command("git", { args: list, cwd: home }).output();
+      if (!success) throw new Error(`git ls-files: ${new TextDecoder().decode(stderr)}`);
+      for (const path of new TextDecoder().decode(stdout).split("\0").filter(Boolean)) {
+        await Deno.mkdir(join(root, dirname(path)), { recursive: true });
+        await Deno.copyFile(join(home, path), join(root, path)).catch((error) => {
+          if (!(error instanceof Deno.errors.NotFound)) throw error; // deleted, and not committed yet
+        });
+      }
+      await Deno.mkdir(join(root, TEMPORARY));
+      await Deno.symlink(join(home, "node_modules"), join(root, "node_modules"));
+      return new Sandbox(root);
+    } catch (error) {
+      await Deno.remove(root, { recursive: true });
+      throw error;
+    }
+  }
+
+  /** Runs `body` while the file at `path` holds `text`. */
+  async withFile<T>(path: string, text: string, body: () => Promise<T>): Promise<T> {
+    const changed = join(this.#root, path);
+    const before = await Deno.readTextFile(changed);
+    await Deno.writeTextFile(changed, text);
+    try {
+      return await body();
+    } finally {
+      await Deno.writeTextFile(changed, before);
+    }
+  }
+
+  /** Runs Deno in the copy; after `milliseconds` it and all that it started is ended. */
+  async deno(args: readonly string[], milliseconds = Infinity): Promise<Outcome> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...args],
+      cwd: this.#root,
+      env: {
+        TMPDIR: join(this.#root, TEMPORARY),
+        UNIS_CACHE_DIR: join(this.#root, TEMPORARY),
+        NO_COLOR: "1",
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true, // a process group of its own
+    }).spawn();
+    this.#running.add(child.pid);
+    let timedOut = false;
+    const timer = milliseconds < Infinity
+      ? setTimeout(() => (timedOut = true, this.#end(child.pid)), milliseconds)
+      : undefined;
+    const { success, stdout, stderr } = await child.output();
+    clearTimeout(timer);
+    this.#end(child.pid);
+    this.#running.delete(child.pid);
+    const text = new TextDecoder();
+    return { passed: success, timedOut, output: text.decode(stdout) + text.decode(stderr) };
+  }
+
+  /** Ends what runs and removes the copy. */
+  remove(): void {
+    for (const id of this.#running) this.#end(id);
+    Deno.removeSync(this.#root, { recursive: true });
+  }
+
+  #end(group: number): void {
+    try {
+      Deno.kill(-group, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
+}
