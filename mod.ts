@@ -15,7 +15,11 @@ export { type DataChoice, dataPreset, parseDataChoice } from "./src/config/data_
 
 // Training and testing, and what a run leaves behind
 export { openDevice } from "./src/app/open_device.ts";
+export { OpenRun } from "./src/app/open_run.ts";
 export { type NewRun, Work, type WorkOptions } from "./src/app/work.ts";
+export { Learner } from "./src/train/learner.ts";
+export type { Predictions } from "./src/train/evaluation.ts";
+export { evaluateBest } from "./src/train/trainer.ts";
 export { type Environment, RunFolder } from "./src/runs/run_folder.ts";
 export type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "./src/runs/records.ts";
 export { exportRun } from "./src/cli/export.ts";
