@@ -32,7 +32,7 @@ const bag = defineEncoder({
   representation: "sum of the embeddings of all tokens",
   fromData: ({ text }) => ({ vocab_size: text.vocabularySize }),
   build(path, { vocab_size, hidden_size }, { text }) {
-    const options = { deviation: 0.1, padding: text.padId };
+    const options = { std: 0.1, padding: text.padId };
     const embedding = new Embedding(path.at("embedding"), vocab_size, hidden_size, options);
     return {
       hiddenSize: hidden_size,
