@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { exportRun } from "../src/cli/export.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
-import { openSafetensors, type TensorToStore, writeSafetensors } from "../src/io/safetensors.ts";
+import { type TensorToStore, writeSafetensors } from "../src/io/safetensors.ts";
 import { EVALUATION } from "../src/nn/context.ts";
 import { Parameters } from "../src/nn/parameters.ts";
 import { noGrad } from "../src/tensor/tape.ts";
@@ -31,7 +31,7 @@ async function computeExpected(path: string) {
   const model = buildModel(parameters.root, run.config, data);
   parameters.allocate(gpu, 0, () => true);
   {
-    using weights = openSafetensors(run.checkpoints.best);
+    using weights = run.checkpoints.openBest();
     for (const { name } of parameters) parameters.write(name, weights.readFloat32(name));
   }
   const rows = Uint32Array.from({ length: Math.min(SAMPLES, data.count("test")) }, (_, row) => row);

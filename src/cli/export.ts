@@ -5,7 +5,6 @@ import { OpenRun } from "../app/open_run.ts";
 import { exportEncoder, exportTensors, preprocessorConfig } from "../build/hf_export.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import { TOKENIZER_FILES } from "../io/hub_files.ts";
-import { openSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
@@ -31,16 +30,14 @@ export async function exportCommand(folder: string, { to }: ExportFlags): Promis
 /**
  * Writes the best weights of a run: a folder for each encoder, which `transformers` loads, with its tokenizer or
  * preprocessor; heads.safetensors and heads.json. Gives the paths written. Needs no device. Throws a UserError where
- * the run has no weights yet, or there is something at `to`.
+ * the run has no weights yet, or damaged ones, or there is something at `to`.
  */
 export async function exportRun(folder: string, to: string): Promise<string[]> {
   const opened = await OpenRun.open(folder);
   const { run, modelData } = opened;
-  const { best } = run.checkpoints;
-  if (!exists(best)) throw new UserError(`There is no ${best}: the run has not finished an epoch yet`);
-  mustBeFree(to);
   const { config } = run;
-  using weights = openSafetensors(run.checkpoints.best);
+  using weights = run.checkpoints.openBest();
+  mustBeFree(to);
   const parameters = new Parameters();
   const model = buildModel(parameters.root, config, modelData);
   for (const { name, shape } of parameters) {

@@ -1,3 +1,4 @@
+import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum } from "./checksum.ts";
 import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./safetensors_header.ts";
 import { asBytes, reason } from "./file_bytes.ts";
 import { shortQuote } from "./strict_json.ts";
@@ -15,26 +16,29 @@ export interface TensorToStore {
 
 /**
  * Writes a safetensors file in one step: it appears complete and flushed to the disk, or not at all. Equal tensors
- * and metadata give equal bytes, whatever their order. Throws a TypeError for data that do not fit dtype and shape,
- * and a UserError if the file cannot be written.
+ * and metadata give equal bytes, whatever their order. `checksum` adds one of the whole file to the metadata, which
+ * `verifyChecksum` goes by. Throws a TypeError for data that do not fit dtype and shape, and a UserError if the file
+ * cannot be written.
  */
 export function writeSafetensors(
   path: string,
   tensors: Readonly<Record<string, TensorToStore>>,
   metadata: Readonly<Record<string, string>> = {},
+  { checksum = false }: { readonly checksum?: boolean } = {},
 ): void {
   // Large elements first keeps every tensor aligned to its element, for readers that map the file.
   const sorted = Object.entries(tensors).sort(([nameA, a], [nameB, b]) =>
     DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype] || (nameA < nameB ? -1 : 1)
   );
   for (const [name, tensor] of sorted) checkTensor(name, tensor);
-  const header = encodeHeader(sorted, metadata);
+  const header = encodeHeader(sorted, checksum ? { ...metadata, [CHECKSUM]: BLANK_CHECKSUM } : metadata);
+  if (checksum) fillInChecksum(header, dataOf(sorted));
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
     {
       using file = Deno.openSync(temporary, { write: true, createNew: true });
       writeFully(file, header);
-      for (const [, tensor] of sorted) writeTensor(file, tensor);
+      for (const bytes of dataOf(sorted)) writeFully(file, bytes);
       file.syncSync();
     } // closed before it is renamed, as Windows wants it
     Deno.renameSync(temporary, path);
@@ -95,10 +99,16 @@ function encodeHeader(
   return header;
 }
 
-function writeTensor(file: Deno.FsFile, { dtype, data }: TensorToStore): void {
-  if (dtype !== "F16" || !(data instanceof Float32Array)) return writeFully(file, asBytes(data));
-  for (let at = 0; at < data.length; at += CHUNK_ELEMENTS) {
-    writeFully(file, asBytes(new Float16Array(data.subarray(at, at + CHUNK_ELEMENTS))));
+/** The bytes of tensors as they stand in the file, part by part. */
+function* dataOf(tensors: readonly (readonly [string, TensorToStore])[]): Generator<Uint8Array> {
+  for (const [, { dtype, data }] of tensors) {
+    if (dtype !== "F16" || !(data instanceof Float32Array)) {
+      yield asBytes(data);
+      continue;
+    }
+    for (let at = 0; at < data.length; at += CHUNK_ELEMENTS) {
+      yield asBytes(new Float16Array(data.subarray(at, at + CHUNK_ELEMENTS)));
+    }
   }
 }
 

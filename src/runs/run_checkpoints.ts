@@ -1,7 +1,12 @@
-/** RunCheckpoints: the weights of the best epoch, and everything that going on from the last save takes. */
+/**
+ * RunCheckpoints: the weights of the best epoch, and everything that going on from the last save takes. Every file carries
+ * a checksum of its contents, and none holds NaN or infinity where weights and moments are.
+ */
 import { join } from "node:path";
-import { writeJsonFile } from "../io/json_file.ts";
-import { openSafetensors, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
+import { allFinite } from "../base/finite.ts";
+import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum, verifyChecksum } from "../io/checksum.ts";
+import { writeTextFile } from "../io/file_bytes.ts";
+import { openSafetensors, type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
 import * as z from "zod";
 import { exists, readJson, remove } from "../io/files.ts";
@@ -48,6 +53,12 @@ const OPTIMIZER = "last.optimizer.safetensors";
 /** Written last: once it is there, the save is whole. */
 const STATE = "last.json";
 const FILES = [WEIGHTS, OPTIMIZER, STATE] as const;
+const BEST = "best.safetensors";
+
+/** The running sums of an epoch: in f16 a loss may overflow, whose step is then skipped, and with it their sum. */
+const MAY_OVERFLOW = "sums";
+/** Tensors that an error names. */
+const LISTED = 8;
 
 export class RunCheckpoints {
   readonly #folder: string;
@@ -57,59 +68,79 @@ export class RunCheckpoints {
   }
 
   get best(): string {
-    return join(this.#folder, "best.safetensors");
+    return join(this.#folder, BEST);
   }
 
+  /** Throws a UserError, and leaves what there is, where weights are not finite. */
   saveBest(weights: Arrays, epoch: number, accuracy: number): void {
-    writeSafetensors(this.best, toStore(weights), {
-      epoch: String(epoch),
-      validation_accuracy: String(accuracy),
-    });
+    mustBeFinite(weights, `Cannot save ${this.best}`);
+    save(this.best, weights, { epoch: String(epoch), validation_accuracy: String(accuracy) });
   }
 
-  /** The weights of the best epoch, and which that is. Throws a UserError where none has been saved. */
-  loadBest(): { weights: Arrays; epoch: number } {
+  /** Opens the weights of the best epoch. Throws a UserError where none has been saved, or the file is damaged. */
+  openBest(): TensorFile {
     if (!exists(this.best)) {
       throw new UserError(`There is no ${this.best}: the run has not finished an epoch yet`);
     }
-    const { arrays, metadata } = load(this.best);
-    return { weights: arrays, epoch: Number(metadata.get("epoch")) };
+    this.#mustBeWhole(BEST);
+    return openSafetensors(this.best);
+  }
+
+  /** The weights of the best epoch, and which that is. Throws a UserError as `openBest` does, and where they are not finite. */
+  loadBest(): { weights: Arrays; epoch: number } {
+    using file = this.openBest();
+    return { weights: this.#read(file, BEST), epoch: Number(file.metadata.get("epoch")) };
+  }
+
+  /** True where the weights of the best epoch are there and undamaged. */
+  get hasBest(): boolean {
+    return isWhole(this.best);
   }
 
   /**
    * Saves in two phases, so that a crash at any moment leaves one whole snapshot, the old or the new: all files are
-   * written beside the old ones, the state as the last, and then take their names.
+   * written beside the old ones, the state as the last, and then take their names. Throws a UserError, and leaves what
+   * there is, where weights or moments are not finite.
    */
   saveLast({ weights, optimizer, state }: Snapshot): void {
+    mustBeFinite(weights, `Cannot save ${this.#path(WEIGHTS)}`);
+    mustBeFinite(optimizer, `Cannot save ${this.#path(OPTIMIZER)}`);
     this.#settle();
-    writeSafetensors(this.#next(WEIGHTS), toStore(weights), { step: String(state.step) });
-    writeSafetensors(this.#next(OPTIMIZER), toStore(optimizer), { step: String(state.step) });
-    writeJsonFile(this.#next(STATE), state);
+    save(this.#next(WEIGHTS), weights, { step: String(state.step) });
+    save(this.#next(OPTIMIZER), optimizer, { step: String(state.step) });
+    const json = new TextEncoder().encode(
+      JSON.stringify({ [CHECKSUM]: BLANK_CHECKSUM, ...state }, null, 2) + "\n",
+    );
+    fillInChecksum(json);
+    writeTextFile(this.#next(STATE), new TextDecoder().decode(json));
     this.#settle();
   }
 
   /** The state of the last snapshot, or undefined where there is none. Throws a UserError where it is damaged. */
   lastState(): TrainingState | undefined {
     this.#settle();
-    const file = join(this.#folder, STATE);
+    const file = this.#path(STATE);
     if (!exists(file)) return undefined;
-    const state = stateSchema.safeParse(readJson(file));
+    this.#mustBeWhole(STATE);
+    const { [CHECKSUM]: _, ...rest } = readJson(file) as Record<string, unknown>;
+    const state = stateSchema.safeParse(rest);
     if (state.success) return state.data;
     const { path, message } = state.error.issues[0]!;
     throw new UserError(`${file} is not a state of training: ${path.join(".")}: ${message}`);
   }
 
-  /** The last snapshot, or undefined where there is none. Throws a UserError where it is damaged. */
+  /** The last snapshot, or undefined where there is none. Throws a UserError where it is damaged or not finite. */
   loadLast(): Snapshot | undefined {
     const state = this.lastState();
     if (state === undefined) return undefined;
     const [weights, optimizer] = [WEIGHTS, OPTIMIZER].map((name) => {
-      const path = join(this.#folder, name);
-      const { arrays, metadata } = load(path);
-      if (metadata.get("step") !== String(state.step)) {
-        throw new UserError(`${path} is of step ${metadata.get("step")}, but ${STATE} of ${state.step}`);
+      this.#mustBeWhole(name);
+      using file = openSafetensors(this.#path(name));
+      const step = file.metadata.get("step");
+      if (step !== String(state.step)) {
+        throw new UserError(`${file.path} is of step ${step}, but ${STATE} of ${state.step}`);
       }
-      return arrays;
+      return this.#read(file, name);
     });
     return { weights: weights!, optimizer: optimizer!, state };
   }
@@ -121,26 +152,75 @@ export class RunCheckpoints {
       const next = this.#next(name);
       if (!exists(next)) continue;
       // The state is renamed last: until then the next call comes here again.
-      if (isWhole) Deno.renameSync(next, join(this.#folder, name));
+      if (isWhole) Deno.renameSync(next, this.#path(name));
       else remove(next);
     }
   }
 
-  #next(name: string): string {
-    return join(this.#folder, `next.${name}`);
+  /** Throws a UserError that says what else of the run can be used, where a file is not as it was written. */
+  #mustBeWhole(name: string): void {
+    const path = this.#path(name);
+    const soundness = verifyChecksum(path);
+    if (soundness === "whole") return;
+    // Files of one run are of one version: a checksum that one alone is without has been damaged.
+    if (soundness === "missing" && ![BEST, ...FILES].some((other) => isWhole(this.#path(other)))) {
+      throw new UserError(
+        `${path} has no checksum: an older version of unis made this run, which must be trained again`,
+      );
+    }
+    throw new UserError(`${path} is damaged: its contents do not match its checksum. ${this.#wayOut(name)}`);
   }
+
+  #read(file: TensorFile, name: string): Arrays {
+    const arrays = new Map(
+      Array.from(file.tensors, ([name, { shape }]) => [name, { shape, data: file.readFloat32(name) }]),
+    );
+    mustBeFinite(arrays, `Cannot use ${file.path}`, this.#wayOut(name));
+    return arrays;
+  }
+
+  /** What to do where a file of a run cannot be used. */
+  #wayOut(name: string): string {
+    if (name === BEST) {
+      return FILES.every((file) => isWhole(this.#path(file)))
+        ? "The last checkpoint of the run is whole: go on from it by --resume with more --epochs, which keeps a new best"
+        : "Restore it from a copy, or train again";
+    }
+    return this.hasBest
+      ? `To go on training, restore it from a copy or train again; ${BEST} is whole, so evaluate and export still work`
+      : "Restore it from a copy, or train again";
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  #next(name: string): string {
+    return this.#path(`next.${name}`);
+  }
+}
+
+function isWhole(path: string): boolean {
+  return exists(path) && verifyChecksum(path) === "whole";
+}
+
+/** Throws a UserError, which begins with `what` and ends with `wayOut`, where weights or moments are not finite. */
+function mustBeFinite(arrays: Arrays, what: string, wayOut = "Training has diverged"): void {
+  const names = Array.from(arrays).filter(([name, { data }]) => name !== MAY_OVERFLOW && !allFinite(data))
+    .map(([name]) => name);
+  if (names.length === 0) return;
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";
+  throw new UserError(
+    `${what}: NaN or infinity is in ${names.slice(0, LISTED).join(", ")}${more}. ${wayOut}`,
+  );
+}
+
+function save(path: string, arrays: Arrays, metadata: Readonly<Record<string, string>>): void {
+  writeSafetensors(path, toStore(arrays), metadata, { checksum: true });
 }
 
 function toStore(arrays: Arrays): Record<string, TensorToStore> {
   return Object.fromEntries(
     Array.from(arrays, ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }]),
   );
-}
-
-function load(path: string): { arrays: Arrays; metadata: ReadonlyMap<string, string> } {
-  using file = openSafetensors(path);
-  const arrays = new Map(
-    Array.from(file.tensors, ([name, { shape }]) => [name, { shape, data: file.readFloat32(name) }]),
-  );
-  return { arrays, metadata: file.metadata };
 }

@@ -189,14 +189,15 @@ Deno.test("RunCheckpoints hold one whole snapshot wherever a save is cut short",
 Deno.test("RunCheckpoints refuse files that do not belong together or are no state", () =>
   inFolder((folder) => {
     const checkpoints = new RunCheckpoints(folder);
+    const weights = join(folder, "last.safetensors");
     checkpoints.saveLast(snapshot(1));
-    const state = join(folder, "last.json");
-    const text = Deno.readTextFileSync(state);
-    Deno.writeTextFileSync(state, text.replace('"step": 1', '"step": 2'));
+    const first = Deno.readFileSync(weights);
+    checkpoints.saveLast(snapshot(2));
+    Deno.writeFileSync(weights, first);
     assert.throws(() => checkpoints.loadLast(), /UserError.*of step 1, but last\.json of 2/);
-    Deno.writeTextFileSync(state, text.replace('"batch": 2', '"batch": -2'));
+    checkpoints.saveLast({ ...snapshot(1), state: { ...state(1), batch: -2 } });
     assert.throws(() => checkpoints.loadLast(), /UserError.*last\.json is not a state of training: batch/);
-    Deno.writeTextFileSync(state, text);
+    checkpoints.saveLast(snapshot(1));
     Deno.truncateSync(join(folder, "last.safetensors"), 20);
     assert.throws(() => checkpoints.loadLast(), /UserError.*last\.safetensors/);
   }));
