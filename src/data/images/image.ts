@@ -1,3 +1,4 @@
+/** Decodes image files of several formats into RGB bytes, and says what is wrong with those it cannot decode. */
 import { exifOrientation, upright } from "./exif.ts";
 import { decodeJpeg, readJpegHeader, type RgbaImage } from "./jpeg.ts";
 import { decodePng, pngOrientation } from "./png.ts";
@@ -36,10 +37,15 @@ function checkSize(height: number, width: number): void {
   if (height * width > MOST_PIXELS) throw new Error(`${width}x${height} pixels are more than ${MOST_PIXELS}`);
 }
 
-/** Whatever else `image-js` reads, CMYK in JPEG files among it. */
+/** Decodes whatever else `image-js` reads: BMP and TIFF, and CMYK in JPEG files. */
 async function decodeOther(bytes: Uint8Array): Promise<RgbaImage> {
   const { decode } = await import("image-js"); // large and seldom needed
-  const image = decode(bytes);
+  let image: ReturnType<typeof decode>;
+  try {
+    image = decode(bytes);
+  } catch (cause) {
+    throw new Error(whyUnread(bytes), { cause });
+  }
   const { width, height, channels } = image;
   const { data: samples } = image.getRawImage();
   const colours = channels < 3 ? 1 : 3;
@@ -51,6 +57,28 @@ async function decodeOther(bytes: Uint8Array): Promise<RgbaImage> {
   }
   return { data, height, width };
 }
+
+/** Says why bytes are no image that can be read. */
+function whyUnread(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "the file is empty";
+  const start = String.fromCharCode(...bytes.subarray(0, 64));
+  if (/^(?:\xff\xd8|\x89PNG|BM|II\*|MM\0\*)/.test(start)) return "its data is damaged or cut off";
+  const format = UNREAD.find(([, pattern]) => pattern.test(start))?.[0];
+  const what = format === undefined ? "it is no image" : `it is ${format}, which is not read`;
+  return `${what}: JPEG, PNG, BMP and TIFF are`;
+}
+
+/** Other formats by how their files begin. */
+const UNREAD: readonly (readonly [format: string, start: RegExp])[] = [
+  ["WebP", /^RIFF[^]{4}WEBP/],
+  ["GIF", /^GIF8/],
+  ["AVIF", /^[^]{4}ftypavi[fs]/],
+  ["HEIC", /^[^]{4}ftyp(?:hei|hev|mif)/],
+  ["JPEG XL", /^(?:\xff\n|\0{3}\fJXL )/],
+  ["a page of HTML", /^\s*<(?:!doctype html|html)/i],
+  ["SVG", /^\s*<(?:svg|\?xml)/],
+  ["PDF", /^%PDF/],
+];
 
 function overWhite({ data, height, width }: RgbaImage): RgbImage {
   const pixels = new Uint8Array(height * width * 3);

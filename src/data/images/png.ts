@@ -1,3 +1,4 @@
+/** Decodes PNG files. */
 import { decode, type DecodedPng } from "fast-png";
 import { exifOrientation } from "./exif.ts";
 import type { RgbaImage } from "./jpeg.ts";
@@ -7,7 +8,7 @@ import type { RgbaImage } from "./jpeg.ts";
  * than 8 bits a pixel that do not fill their last byte, hence the decoder below it. Throws where the bytes are damaged.
  */
 export function decodePng(bytes: Uint8Array): RgbaImage {
-  const png = decode(bytes, { checkCrc: true });
+  const png = decodeOrThrow(bytes);
   const { height, width, depth, channels, palette } = png;
   const samples = depth < 8 ? unpack(png) : png.data;
   const colours = channels < 3 ? 1 : 3;
@@ -34,6 +35,14 @@ export function decodePng(bytes: Uint8Array): RgbaImage {
     data[to + 3] = isKey ? 0 : hasAlpha ? samples[from + colours]! >> shift : 255;
   }
   return { data, height, width };
+}
+
+function decodeOrThrow(bytes: Uint8Array): DecodedPng {
+  try {
+    return decode(bytes, { checkCrc: true });
+  } catch (cause) {
+    throw new Error("its data is damaged or cut off", { cause });
+  }
 }
 
 /** Samples of less than 8 bits, a byte each; every row starts with a byte of its own. */

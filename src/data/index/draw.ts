@@ -33,7 +33,7 @@ export function drawStratified(labels: readonly number[], count: number, seed: n
     }
     if (missing === before) {
       throw new RangeError(
-        `Cannot draw ${count} of ${labels.length} samples: a class would be left without any`,
+        `Cannot draw ${count} of ${labels.length} samples of ${classes.length} classes: a class would be left without any`,
       );
     }
   }

@@ -38,12 +38,15 @@ export function pathOf(kind: "image" | "text", paths: InnerPaths, relative: stri
   }
 }
 
-/** The number of the class that a cell names, blanks around it aside. Throws a `BadRow` where there is no such class. */
-export function labelOf(cell: string, numbers: ReadonlyMap<string, number>): number {
+/**
+ * The number of the class that a cell names, blanks around it aside. Throws a `BadRow` where there is no such class;
+ * `why` goes on where it says which classes there are.
+ */
+export function labelOf(cell: string, numbers: ReadonlyMap<string, number>, why = ""): number {
   const name = cleanName(cell);
   const label = numbers.get(name);
   if (label === undefined) {
-    throw new BadRow("label", name === "" ? "has no label" : `unknown label "${name}"`);
+    throw new BadRow("label", name === "" ? "has no label" : `unknown label "${name}"${why}`);
   }
   return label;
 }

@@ -10,6 +10,9 @@ export function featuresOf(cells: readonly unknown[], width: number, at?: Origin
   return Float32Array.from(cells, (cell, column) => {
     const value = typeof cell === "string" && cell.trim() !== "" ? Number(cell) : cell;
     if (typeof value === "number" && Number.isFinite(Math.fround(value))) return value;
-    throw new BadRow("features", `number ${column + 1} is ${JSON.stringify(cell) ?? "missing"}`, at);
+    const advice = typeof cell === "string" && /^\s*-?\d+,\d+\s*$/.test(cell)
+      ? ": fractions take a point"
+      : "";
+    throw new BadRow("features", `number ${column + 1} is ${JSON.stringify(cell) ?? "missing"}${advice}`, at);
   });
 }

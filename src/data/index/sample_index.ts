@@ -144,18 +144,24 @@ export function soundSamples(index: SampleIndex, skipped: ReadonlySet<string>): 
     );
   }
   const samples = index.samples.filter((sample) => !skipped.has(originKey(sample)));
-  const [lack] = lackingSplits(index, samples);
+  const [lack] = lacksOf(index, samples);
   if (lack !== undefined) throw new UserError(lack);
   return samples;
 }
 
-/** Sentences that say which splits have none of these samples of an index; one sentence where there are no samples at all. */
-export function lackingSplits(
-  { source, validatesOnTraining }: SampleIndex,
+/** Sentences that say what these samples of an index lack to be learned from: samples at all, in a split, a second class. */
+export function lacksOf(
+  { source, classes, validatesOnTraining }: SampleIndex,
   samples: readonly IndexedSample[],
 ): string[] {
   if (samples.length === 0) return [`${source} has no samples`];
-  return SPLITS.filter((split) =>
+  const empty = SPLITS.filter((split) =>
     !(split === "validation" && validatesOnTraining) && !samples.some((sample) => sample.split === split)
-  ).map((split) => `${source} has no samples in its ${split} split`);
+  );
+  return [
+    ...empty.map((split) => `${source} has no samples in its ${split} split`),
+    ...(classes.length > 1
+      ? []
+      : [`${source} has one class alone, "${classes[0]}": there is nothing to learn`]),
+  ];
 }

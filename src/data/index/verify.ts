@@ -7,7 +7,7 @@ import {
   type Fault,
   type FaultKind,
   type IndexedSample,
-  lackingSplits,
+  lacksOf,
   originKey,
   type SampleIndex,
 } from "./sample_index.ts";
@@ -17,8 +17,8 @@ export type SplitCounts = Readonly<Record<Split, number>>;
 export interface Verification {
   /** First those of rows that became no sample, then the others in the order of the index. */
   readonly faults: readonly Fault[];
-  /** Sentences about splits without samples, which training refuses. */
-  readonly lacking: readonly string[];
+  /** Sentences about what is lacking altogether, such as a split without samples, which training refuses. */
+  readonly lacks: readonly string[];
   /** Sentences about what may be a mistake, though it can be learned from. */
   readonly warnings: readonly string[];
   /** The samples listed, faulty ones among them, by class. */
@@ -41,9 +41,9 @@ const SPLITS = ["train", "validation", "test"] as const;
 /** Where samples of several splits are the same, the one in the last of these splits is kept. */
 const KEPT_LAST: readonly Split[] = SPLITS;
 
-/** Whether nothing is wrong: no fault, no split without samples, no count that is not as published. */
-export function isSound({ faults, lacking, counts, expected }: Verification): boolean {
-  return faults.length === 0 && lacking.length === 0 &&
+/** Whether nothing is wrong: no fault, nothing lacking, no count that is not as published. */
+export function isSound({ faults, lacks, counts, expected }: Verification): boolean {
+  return faults.length === 0 && lacks.length === 0 &&
     SPLITS.every((split) => expected === null || counts[split] === expected[split]);
 }
 
@@ -95,7 +95,7 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
   const byClass = Map.groupBy(samples, ({ label }) => label);
   return {
     faults: [...index.faults, ...samples.flatMap((sample) => found.get(sample) ?? [])],
-    lacking: lackingSplits(index, samples),
+    lacks: lacksOf(index, samples),
     warnings: index.warnings ?? [],
     classes: classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
     counts: countsOf(samples),
@@ -170,12 +170,12 @@ function describe({ file, row }: IndexedSample): string {
   return `${file}, row ${row}`;
 }
 
-/** One line for every count that is not as published, every split without samples and every fault. */
-export function verificationLines({ faults, lacking, counts, expected }: Verification): string[] {
+/** One line for every count that is not as published, everything that is lacking and every fault. */
+export function verificationLines({ faults, lacks, counts, expected }: Verification): string[] {
   const wrong = SPLITS.filter((split) => expected !== null && counts[split] !== expected[split]);
   return [
     ...wrong.map((split) => `the ${split} split has ${counts[split]} samples, not ${expected![split]}`),
-    ...lacking,
+    ...lacks,
     ...faults.map((fault) => `${describeFault(fault)} [${fault.kind}]`),
   ];
 }

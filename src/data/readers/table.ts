@@ -67,11 +67,14 @@ export function indexTable(given: TableOptions): SampleIndex {
   const classes = options.classes ??
     [...new Set([...options.knownClasses ?? [], ...classesOf(table.rows, options)])];
   const numbers = numbersOf(classes);
+  const unlisted = options.classes === null
+    ? ", which no training sample has"
+    : ', which "data.classes" lacks';
   const builder = new IndexBuilder();
   for (const row of table.rows) {
     const id = idOf(row, options.id);
     builder.row({ file, row: row.line }, id, () => {
-      const label = labelOf(plain(row.cell(options.label)), numbers);
+      const label = labelOf(plain(row.cell(options.label)), numbers, unlisted);
       if (id === "") throw new BadRow("row", `has no id in "${options.id}"`);
       const inputs = modalities.map(({ name, ...rest }): [string, Input] => {
         const source = options.modalities[name]!;
@@ -180,12 +183,17 @@ function numbersIn(row: TableRow, features: string | readonly string[]): readonl
   return Array.isArray(cell) ? cell : [cell];
 }
 
-/** The labels of the rows that are for training, sorted. */
-function classesOf(rows: readonly TableRow[], { label, split }: TableOptions): string[] {
-  const names = rows.flatMap((row) =>
-    orUndefined(() => splitOf(row, split) === "train" ? [cleanName(plain(row.cell(label)))] : []) ?? []
-  );
-  return [...new Set(names.filter((name) => name !== ""))].sort();
+/**
+ * The labels of the rows that are for training, sorted. Where there are none, those of all rows: that training rows are
+ * missing is the fault then, not each label.
+ */
+function classesOf(rows: readonly TableRow[], { label, split, knownClasses }: TableOptions): string[] {
+  const labels = rows.flatMap((row) =>
+    orUndefined(() => [{ name: cleanName(plain(row.cell(label))), split: splitOf(row, split) }]) ?? []
+  ).filter(({ name }) => name !== "");
+  const training = labels.filter((one) => one.split === "train");
+  const named = training.length === 0 && !knownClasses?.length ? labels : training;
+  return [...new Set(named.map(({ name }) => name))].sort();
 }
 
 /** Undefined where `read` finds a row broken, which is told when the row is listed. */

@@ -52,12 +52,24 @@ Deno.test("DecodePool gives every file its own pixels, whatever the order they c
 Deno.test("DecodePool names a file that is missing, cut off or no image, and goes on", () =>
   withFolder(async (folder) => {
     const whole = await Deno.readFile(paths[0]!);
+    const png = await Deno.readFile(join(FIXTURES, "png_rgb.png"));
+    const text = (content: string) => new TextEncoder().encode(content);
     const bad: [string, Uint8Array | undefined, RegExp][] = [
       ["missing.jpg", undefined, /Cannot read the image .*missing\.jpg/],
       ["cut.jpg", whole.subarray(0, whole.length - 40), /cut\.jpg: the file is cut off/],
       ["header.jpg", whole.subarray(0, 2), /header\.jpg: the file is cut off/],
-      ["text.png", new TextEncoder().encode("hello"), /text\.png: /],
-      ["empty.jpg", new Uint8Array(), /empty\.jpg: /],
+      ["text.png", text("hello"), /text\.png: it is no image: JPEG, PNG, BMP and TIFF are/],
+      ["empty.jpg", new Uint8Array(), /empty\.jpg: the file is empty/],
+      ["photo.jpg", text("RIFF\x24\0\0\0WEBPVP8 "), /photo\.jpg: it is WebP, which is not read/],
+      ["photo.gif", text("GIF89a"), /it is GIF, which/],
+      ["photo.heic", text("\0\0\0 ftypheic"), /it is HEIC, which/],
+      ["photo.avif", text("\0\0\0 ftypavif"), /it is AVIF, which/],
+      ["drawing.svg", text('<svg xmlns="http://www.w3.org/2000/svg"/>'), /it is SVG, which/],
+      ["page.jpg", text("\n<!DOCTYPE html><html>"), /it is a page of HTML, which/],
+      ["cut.tif", text("II*\0"), /cut\.tif: its data is damaged or cut off/],
+      ["cut.bmp", text("BM"), /cut\.bmp: its data is damaged or cut off/],
+      ["cut.png", png.subarray(0, png.length - 20), /cut\.png: its data is damaged or cut off/],
+      ["header.png", png.subarray(0, 12), /header\.png: its data is damaged or cut off/],
       ["damaged.jpg", whole.map((byte, at) => at > 20 && at < 120 ? 0x11 : byte), /damaged\.jpg: /],
     ];
     using pool = new DecodePool(preprocessor.preparation, 2);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { indexTable, type TableOptions } from "../../../src/data/readers/table.ts";
-import { describeFault, lackingSplits, type SampleIndex } from "../../../src/data/index/sample_index.ts";
+import { describeFault, lacksOf, type SampleIndex } from "../../../src/data/index/sample_index.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 import { temporaryFolder } from "../../io/crafted.ts";
 
@@ -182,11 +182,34 @@ for (const [what, name, content] of EMPTY) {
   Deno.test(`a table of ${what} has no samples, and says so`, () => {
     const index = read(name, content, { testShare: 0.2, validationShare: 0.2 });
     assert.deepEqual([index.faults, index.classes], [[], []]);
-    const lacking = lackingSplits(index, index.samples);
-    assert.equal(lacking.length, 1);
-    assert.match(lacking[0]!, new RegExp(`${name} has no samples$`));
+    const lacks = lacksOf(index, index.samples);
+    assert.equal(lacks.length, 1);
+    assert.match(lacks[0]!, new RegExp(`${name} has no samples$`));
   });
 }
+
+Deno.test("what a table lacks altogether is told once, not with every row", () => {
+  const rows = (splits: string[], labels: string[]) =>
+    "title,label,split\n" + splits.map((split, i) => `a,${labels[i % labels.length]},${split}\n`).join("");
+  const lacks = (...of: Parameters<typeof rows>) => {
+    const index = csv(rows(...of), { split: "split" });
+    return [
+      index.faults.map(describeFault),
+      lacksOf(index, index.samples).map((one) => one.replace(/^.*x\.csv /, "")),
+    ];
+  };
+  const all = ["train", "validation", "test"];
+  assert.deepEqual(lacks([...all, ...all], ["x", "y"]), [[], []]);
+  assert.deepEqual(lacks(["test", "test"], ["x", "y"]), [[], [
+    "has no samples in its train split",
+    "has no samples in its validation split",
+  ]]);
+  assert.deepEqual(lacks(all, ["x"]), [[], ['has one class alone, "x": there is nothing to learn']]);
+  assert.deepEqual(lacks(["train", "validation", "train", "test"], ["x", "x", "y", "z"]), [
+    ['x.csv, row 5: unknown label "z", which no training sample has'],
+    ["has no samples in its test split"],
+  ]);
+});
 
 const REFUSED: [what: string, name: string, content: string, options: Partial<TableOptions>, RegExp][] = [
   [
@@ -247,7 +270,18 @@ for (const [what, name, content, options, message] of REFUSED) {
 const FAULTS: [what: string, content: string, options: Partial<TableOptions>, fault: string][] = [
   ["an id of blanks", "title,label,id\na,x, \n", { id: "id" }, 'x.csv, row 2: has no id in "id"'],
   ["too many cells", "title,label\na,b,x\n", {}, "x.csv, row 2: has 3 cells, the header has 2"],
-  ["a label that is no class", "title,label\na,x\n", { classes: ["y"] }, 'x.csv, row 2: unknown label "x"'],
+  [
+    "a label that is no class",
+    "title,label\na,x\n",
+    { classes: ["y"] },
+    'x.csv, row 2: unknown label "x", which "data.classes" lacks',
+  ],
+  [
+    "a fraction with a comma",
+    'n,label\n"1,5",x\n',
+    { modalities: { numbers: { features: ["n"] } } },
+    'x.csv, row 2: number 1 is "1,5": fractions take a point',
+  ],
 ];
 for (const [what, content, options, fault] of FAULTS) {
   Deno.test(`a row is a fault for ${what}`, () => {
