@@ -1,6 +1,7 @@
 /** The hyper-parameters to begin with for data that is not the emoji, and the encoders its modalities need. */
 import { resolve } from "node:path";
 import { featureViews } from "../data/readers/features.ts";
+import { isTable } from "../data/readers/table_rows.ts";
 import { UserError } from "../base/user_error.ts";
 import { type RunConfig, withSettings } from "./run_config.ts";
 import { type DataConfig, type DataName, tableModalities } from "./data_config.ts";
@@ -23,7 +24,7 @@ export function parseDataChoice(text: string): DataChoice {
   const path = at < 0 ? "" : text.slice(at + 1);
   const name = DATA_NAMES.find((one) => one === given);
   if (name === undefined) {
-    const meant = nearest(given, DATA_NAMES);
+    const meant = isTable(text) ? `table:${text}` : nearest(given, DATA_NAMES);
     const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
     throw new UserError(`--data must be one of ${DATA_NAMES.join(", ")}, with :PATH, got "${given}"${hint}`);
   }

@@ -19,7 +19,7 @@ export function exists(path: string): boolean {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
     throw new UserError(`Cannot look at ${path}: ${reason(error)}`);
   }
 }

@@ -120,7 +120,10 @@ Deno.test("--data says what is wrong with it", async () => {
   Deno.writeTextFileSync(file, "path,title,label\na.jpg,one,x\n");
   const cases: [args: string[], ...parts: string[]][] = [
     [["--data", "food"], '"food"', "food101"],
+    [["--data", file], `did you mean "table:${file}"`],
     [["--data", "food101"], "needs a path"],
+    [["--data", `features:${file}`], "is no folder of feature matrices"],
+    [["--data", `food101:${file}`], "is no folder of UPMC-Food-101"],
     [["--data", "emoji:x"], "takes no path"],
     [["--data", `food101:${folder.path}`], "neither train.csv nor texts/train_titles.csv"],
     [["--data", `food101:${folder.path}`, "--preset", "emoji-large"], "--preset"],

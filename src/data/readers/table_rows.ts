@@ -23,6 +23,11 @@ export interface TableRows {
 
 const LIMITS = { depth: 8, keys: 100_000 };
 
+/** Whether a path ends as those of tables do. */
+export function isTable(path: string): boolean {
+  return /\.(csv|tsv|tab|jsonl|ndjson)$/i.test(path);
+}
+
 /** Reads a table; the ending of its name says which kind it is. Throws a UserError for an ending that is not known. */
 export function readTable(path: string): TableRows {
   if (/\.csv$/i.test(path)) return readSeparated(path);
