@@ -1,7 +1,7 @@
 /** `config.json` of a Hugging Face model, which decides the architecture. */
 import { join } from "node:path";
 import type { EncoderConfig } from "../models/encoders/encoder.ts";
-import { encoderTypes } from "../models/encoders/registry.ts";
+import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
 import { readJsonObject } from "../io/json_file.ts";
 import { isJsonObject } from "../io/strict_json.ts";
 import { UserError } from "../base/user_error.ts";
@@ -26,27 +26,24 @@ export function readEncoderConfig(
 ): EncoderConfig {
   const path = join(folder, "config.json");
   const given = readJsonObject(path);
-  const types = encoderTypes().filter(({ checkpoint }) => checkpoint !== undefined);
-  const type = types.find(({ model_type }) => model_type === given.model_type);
-  if (type === undefined) {
-    const known = types.map(({ model_type }) => model_type).join(", ");
-    throw new UserError(
-      `${path}: model_type is ${JSON.stringify(given.model_type)}, and encoders are of ${known}`,
-    );
+  try {
+    const type = encoderType(given.model_type, encoderTypes().filter(({ checkpoint }) => checkpoint));
+    mustBeComputable(given);
+    return type.configure({ ...given, ...changes });
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${path}: ${error.message}`) : error;
   }
+}
+
+/** Throws a UserError for a field that makes another model of it. */
+function mustBeComputable(given: Readonly<Record<string, unknown>>): void {
   for (const [field, value] of Object.entries(FIXED)) {
     const found = given[field] ?? value;
     if (found === value || isEmpty(found)) continue;
     throw new UserError(
-      `${path}: ${field} is ${JSON.stringify(found)}, which is not supported` +
+      `${field} is ${JSON.stringify(found)}, which is not supported` +
         (value === undefined ? "" : `, only ${JSON.stringify(value)}`),
     );
-  }
-  try {
-    return type.configure({ ...given, ...changes });
-  } catch (error) {
-    if (error instanceof UserError) throw new UserError(`${path}: ${error.message}`);
-    throw error;
   }
 }
 

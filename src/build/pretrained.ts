@@ -10,8 +10,8 @@ import type { RunConfig } from "../config/run_config.ts";
 import { hasInputs } from "../config/data_config.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { resolveMethod } from "../config/method_config.ts";
-import type { EncoderConfig, EncoderType } from "../models/encoders/encoder.ts";
-import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
+import type { EncoderConfig } from "../models/encoders/encoder.ts";
+import { encoderType, pretrainedTypes } from "../models/encoders/registry.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { makeFolder } from "../io/files.ts";
@@ -53,8 +53,8 @@ export async function choosePretrained(
     const { folder, commit } = await resolveModel(id, { kinds: ["weights", files], revision, progress });
     const encoder = await adopt(folder, config);
     const type = encoderType(encoder.model_type);
-    if (!readsOnly(reads, type)) {
-      const known = encoderTypes().filter((one) => one.checkpoint && readsOnly(reads, one));
+    const known = pretrainedTypes(reads);
+    if (!known.includes(type)) {
       throw new UserError(
         `--${reads}-encoder ${source} is a ${type.model_type}, but ${reads}s are read by ${
           known.map(({ model_type }) => model_type).join(" or ")
@@ -79,16 +79,11 @@ export async function choosePretrained(
 
 /** The encoders of one kind of input: each begins with a copy of the pretrained weights. */
 function encodersThatRead(reads: Reads, { model }: RunConfig): string[] {
-  const found = namedEncoders(model.encoders).filter(({ type }) => readsOnly(reads, type));
+  const found = namedEncoders(model.encoders).filter(({ type }) => pretrainedTypes(reads).includes(type));
   if (found.length === 0) {
     throw new UserError(`Cannot use --${reads}-encoder: no modality of the preset is ${reads}`);
   }
   return found.map(({ name }) => name);
-}
-
-function readsOnly(reads: Reads, { inputs }: EncoderType): boolean {
-  const kinds = Object.values(inputs);
-  return kinds.length === 1 && kinds[0] === reads;
 }
 
 /** `id@revision`, or a folder, whose name may hold an @ too: its absolute path, so that it is found from anywhere later. */

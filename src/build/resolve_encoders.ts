@@ -18,8 +18,8 @@ export interface ResolvedEncoder extends NamedEncoder {
 }
 
 /**
- * The encoders that a run uses, in the order of the modalities they read. Throws a UserError where encoders and data do
- * not fit.
+ * The encoders that a run uses, in the order of the last modality that each reads. Throws a UserError where encoders and
+ * data do not fit.
  */
 export function resolveEncoders(config: RunConfig, data: ModelData): ResolvedEncoder[] {
   const names = data.modalities.map(({ name }) => name);
@@ -30,7 +30,7 @@ export function resolveEncoders(config: RunConfig, data: ModelData): ResolvedEnc
     throw new UserError(`"model.encoders" needs an encoder for the ${kind} "${name}" of the data set`);
   }
   const placeOf = ({ specs }: ResolvedEncoder) =>
-    Math.min(...Object.values(specs).map(({ name }) => names.indexOf(name)));
+    Math.max(...Object.values(specs).map(({ name }) => names.indexOf(name)));
   return encoders.map((encoder) => resolve(encoder, data)).toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 

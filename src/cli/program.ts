@@ -2,6 +2,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { PRESETS } from "../config/presets.ts";
 import { describeSwitch } from "../config/method_config.ts";
+import type { InputKind } from "../models/encoders/inputs.ts";
+import { pretrainedTypes } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
 import { VERSION } from "../base/version.ts";
 import type { VerifyFlags } from "./data.ts";
@@ -151,9 +153,9 @@ function withConfigFlags(command: Command): Command {
     .option("--data <name[:path]>", DATA)
     .option(
       "--image-encoder <model>",
-      "pretrained ViT: a folder, or an id of the Hugging Face hub (id@revision)",
+      `${pretrained("image")}: a folder, or an id of the Hugging Face hub (id@revision)`,
     )
-    .option("--text-encoder <model>", "pretrained BERT or RoBERTa: a folder or an id, as above")
+    .option("--text-encoder <model>", `${pretrained("text")}: a folder or an id, as above`)
     .option(
       "--method <name>",
       `${methods().map(({ name }) => name).join(", ")}; or the name of a modality, to learn from that alone`,
@@ -179,6 +181,12 @@ function withConfigFlags(command: Command): Command {
     )
     .option("--checkpointing", "compute activations twice, and keep few of them")
     .option("--set <key=value...>", "change single settings, such as optimizer.weight_decay=0");
+}
+
+/** `pretrained BERT or RoBERTa` */
+function pretrained(kind: InputKind): string {
+  const titles = pretrainedTypes(kind).map(({ title }) => title.replace(/^an? /, ""));
+  return `pretrained ${titles.join(" or ")}`;
 }
 
 function device(): Option {

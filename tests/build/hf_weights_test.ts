@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { loadEncoderWeights } from "../../src/build/hf_weights.ts";
 import { openWeights } from "../../src/io/weights_file.ts";
+import { encoderType } from "../../src/models/encoders/registry.ts";
 import { resizePositions } from "../../src/models/encoders/positions.ts";
 import { type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { assertClose, Fixture } from "../models/fixtures.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { temporaryFolder } from "../io/crafted.ts";
-import { buildEncoder, checkpointFolder, loadFolder } from "./hf_fixtures.ts";
+import { buildEncoder, checkpointFolder, ENCODERS, loadFolder } from "./hf_fixtures.ts";
 
 const gpu = await openTestGpu();
 
@@ -133,17 +134,20 @@ Deno.test("loadEncoderWeights() writes nothing of a checkpoint it refuses", asyn
   parameters.dispose();
 });
 
-Deno.test("a ViT for other images has interpolated positions, and says so", async () => {
-  const warnings: string[] = [];
-  const tensors = tensorsOf("vit");
-  const values = await load("vit", tensors, { image_size: 40 }, (warning) => warnings.push(warning));
-  assert.deepEqual(warnings, ["Position embeddings of 3 x 3 patches were interpolated to 5 x 5"]);
-  const table = tensors["vit.embeddings.position_embeddings"]!.data as Float32Array;
-  const expected = resizePositions(table, { tokens: 1, from: 3, to: 5, width: 24 });
-  assert.deepEqual(values.get("part.embeddings.position_embeddings"), expected);
-  const patches = "embeddings.patch_embeddings.projection.weight";
-  assert.deepEqual(values.get(`part.${patches}`), tensors[`vit.${patches}`]!.data);
-});
+for (const name of ENCODERS.filter((name) => encoderType(name).checkpoint?.fit)) {
+  Deno.test(`a ${name} for other images has interpolated positions, and says so`, async () => {
+    const warnings: string[] = [];
+    const stored = tensorsOf(name);
+    const values = await load(name, stored, { image_size: 40 }, (warning) => warnings.push(warning));
+    assert.deepEqual(warnings, ["Position embeddings of 3 x 3 patches were interpolated to 5 x 5"]);
+    const { shape, data } = stored[`${name}.embeddings.position_embeddings`]!;
+    const [, rows, width] = shape as [number, number, number];
+    const expected = resizePositions(data as Float32Array, { tokens: rows - 9, from: 3, to: 5, width });
+    assert.deepEqual(values.get("part.embeddings.position_embeddings"), expected);
+    const patches = "embeddings.patch_embeddings.projection.weight";
+    assert.deepEqual(values.get(`part.${patches}`), stored[`${name}.${patches}`]!.data);
+  });
+}
 
 Deno.test("a table of positions that is no square is refused", async () => {
   const tensors = tensorsOf("vit");
@@ -160,6 +164,11 @@ Deno.test("resizePositions() agrees with torch's bicubic interpolation", () => {
     assertClose(`${to} x ${to}`, resized, fixture.floats(`to.${to}`));
   }
   assert.deepEqual(resizePositions(table, { tokens: 1, from: 3, to: 3, width: 8 }), table);
+  // A second token before the patches stays where it is, too.
+  const token = Float32Array.from({ length: 8 }, (_, i) => i);
+  const two = resizePositions(Float32Array.of(...token, ...table), { tokens: 2, from: 3, to: 4, width: 8 });
+  const one = resizePositions(table, { tokens: 1, from: 3, to: 4, width: 8 });
+  assert.deepEqual(two, Float32Array.of(...token, ...one));
   fixture.close();
 });
 

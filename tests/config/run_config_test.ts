@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encoderTypes } from "../../src/models/encoders/registry.ts";
 import { parseConfig, withSettings } from "../../src/config/run_config.ts";
 import { nearest } from "../../src/base/nearest.ts";
 import { PRESETS } from "../../src/config/presets.ts";
@@ -83,7 +84,11 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
       '"data.name" must be one of emoji, food101, n24news, features, table, got "emojis"; did you mean "emoji"?',
     ],
     ["data.root=x", 'unknown key "data.root": allowed: name, labels, image_size'],
-    ["model.encoders.image.model_type=bart", "one of vit, bert, roberta, mlp", 'did you mean "bert"?'],
+    [
+      "model.encoders.image.model_type=bart",
+      `one of ${encoderTypes().map(({ model_type }) => model_type).join(", ")}`,
+      'did you mean "bert"?',
+    ],
     ["model.encoders.audio={}", 'key "model.encoders.audio.model_type" is missing'],
     ["model.encoders.photo=3", '"model.encoders.photo" must be a group of keys, got 3'],
     ["optimizer=3", '"optimizer" must be a group of keys, got 3'],

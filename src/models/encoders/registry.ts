@@ -2,6 +2,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
 import type { EncoderType } from "./encoder.ts";
+import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
 import { roberta } from "./roberta.ts";
 import { vit } from "./vit.ts";
@@ -18,12 +19,20 @@ export function encoderTypes(): readonly EncoderType[] {
   return ENCODERS;
 }
 
-/** The encoder of a `model_type`. Throws a UserError that lists the known ones. */
-export function encoderType(model_type: string): EncoderType {
-  const type = ENCODERS.find((one) => one.model_type === model_type);
+/** The encoder of a `model_type`, `among` some of all. Throws a UserError that lists these where it is none of them. */
+export function encoderType(model_type: unknown, among: readonly EncoderType[] = ENCODERS): EncoderType {
+  const type = among.find((one) => one.model_type === model_type);
   if (type !== undefined) return type;
-  const known = ENCODERS.map((one) => one.model_type).join(", ");
-  throw new UserError(`"model_type" must be one of ${known}, got "${model_type}"`);
+  const known = among.map((one) => one.model_type).join(", ");
+  throw new UserError(`model_type is ${JSON.stringify(model_type)}, and encoders are of ${known}`);
+}
+
+/** The encoders that read inputs of one kind alone and can begin from a pretrained checkpoint. */
+export function pretrainedTypes(kind: InputKind): readonly EncoderType[] {
+  return ENCODERS.filter(({ inputs, checkpoint }) => {
+    const kinds = Object.values(inputs);
+    return checkpoint !== undefined && kinds.length === 1 && kinds[0] === kind;
+  });
 }
 
 /**

@@ -11,7 +11,7 @@ interface Atoms {
   ranges: [number, number][];
 }
 
-/** The strings of the tokenizer fixture, drawn as scripts/fixtures/tokenizers.py draws them. */
+/** The strings of the tokenizer fixture, drawn as scripts/fixtures/tokenization.py draws them. */
 export function fixtureStrings(vocabulary: readonly string[]): string[] {
   const atoms: Atoms = JSON.parse(Deno.readTextFileSync(`${TOKENIZER_FIXTURES}/atoms.json`));
   const random = new Random(SEED);

@@ -1,4 +1,4 @@
-// Ids of 10,000 strings against those of `transformers`; see scripts/fixtures/tokenizers.py.
+// Ids of 10,000 strings against those of `transformers`; see scripts/fixtures/tokenization.py.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
