@@ -1,6 +1,7 @@
 /**
- * A checksum that a file carries of itself: the SHA-256 of all its bytes, in which its own digits count as zeros. It stands
- * under the key "sha256" in JSON near the start of the file, be that a JSON file or the header of another.
+ * Writes and verifies the checksum that a file carries of itself: the SHA-256 of all its bytes, in which its own digits
+ * count as zeros. It stands under the key "sha256" in JSON near the start of the file, be that a JSON file or the header
+ * of another.
  */
 import { createHash } from "node:crypto";
 import { openRegularFile, readFully } from "./file_bytes.ts";
@@ -8,7 +9,7 @@ import { openRegularFile, readFully } from "./file_bytes.ts";
 /** The key of the checksum. */
 export const CHECKSUM = "sha256";
 
-/** What stands there until `fillInChecksum` knows better. */
+/** The zeros that stand in its place until `fillInChecksum` replaces them. */
 export const BLANK_CHECKSUM = "0".repeat(64);
 
 /** `whole`: the contents are those that were written. `missing`: no checksum is to be found. */

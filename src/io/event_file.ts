@@ -1,4 +1,4 @@
-/** Event files, as TensorBoard reads them: TFRecords of `Event` messages that hold scalars. */
+/** Writes event files as TensorBoard reads them: TFRecords of `Event` messages that hold scalars. */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import CRC32C from "crc-32/crc32c.js";
 
@@ -6,14 +6,14 @@ export interface Scalars {
   readonly step: number;
   /** Seconds since 1970. */
   readonly time: number;
-  /** By tag, such as "loss/validation/fusion". */
+  /** The values by their tags, such as "loss/validation/fusion". */
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** The first record of a file says what it is. */
+/** The version of the format, which the first record of a file names. */
 const FILE_VERSION = "brain.Event:2";
 
-/** The bytes of an event file; `begun` is when, in seconds since 1970. */
+/** The bytes of an event file; `begun` is the time of its first record in seconds since 1970. */
 export function eventFile(begun: number, scalars: readonly Scalars[]): Uint8Array<ArrayBuffer> {
   const records = [versionEvent(begun), ...scalars.map(scalarsEvent)].map(frame);
   const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));

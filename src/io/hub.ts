@@ -1,4 +1,4 @@
-// From the name of a model to the folder with its files: a folder of one's own, the Hugging Face cache, or the hub.
+/** Finds the folder with the files of a model by its name: a folder of one's own, the Hugging Face cache, or the hub. */
 import { join } from "node:path";
 import { cacheFolder, type Environment, fileSize, ModelCache, writing } from "./hub_cache.ts";
 import { HubClient, type RemoteFile } from "./hub_client.ts";
@@ -20,7 +20,7 @@ import { UserError } from "../base/user_error.ts";
 export type { DownloadProgress, FileKind };
 
 export interface ResolveOptions {
-  /** What the model is wanted for. */
+  /** The uses that the model is wanted for. */
   readonly kinds: readonly FileKind[];
   /** A branch, tag or commit; `main` by default. A commit pins the files for ever. */
   readonly revision?: string | undefined;
@@ -31,10 +31,10 @@ export interface ResolveOptions {
 }
 
 export interface ResolvedModel {
-  /** Holds `config.json` and what the kinds need, under their own names. */
+  /** The folder that holds `config.json` and what the kinds need, under their own names. */
   readonly folder: string;
   readonly source: "folder" | "cache" | "hub";
-  /** The commit the files are of; undefined for a folder of one's own. */
+  /** The commit that the files belong to; undefined for a folder of one's own. */
   readonly commit: string | undefined;
 }
 

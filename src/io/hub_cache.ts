@@ -1,10 +1,10 @@
-// The cache that Hugging Face's libraries share, in their layout:
+// Reads and writes the cache that Hugging Face's libraries share, in their layout:
 //   models--org--name/blobs/<hash>                     contents, named by SHA-256 or, for small files, git's SHA-1
 //   models--org--name/snapshots/<commit>/<file>        relative symbolic links to blobs
 //   models--org--name/refs/<revision>                  the commit a branch or tag stood for when last asked
 //   models--org--name/.no_exist/<commit>/<file>        empty: this commit is known not to have the file
 //   .locks/models--org--name/<hash>.lock               held by whoever downloads the blob
-// What is put there appears by a rename, so that other processes see it whole or not at all.
+// A file that is put there appears by a rename, so that other processes see it whole or not at all.
 import { dirname, join } from "node:path";
 import { statfs } from "node:fs/promises";
 import { reason } from "./file_bytes.ts";

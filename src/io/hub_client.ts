@@ -1,4 +1,4 @@
-// Talking to a Hugging Face hub. The package `@huggingface/hub` knows its addresses and answers; how requests are
+// Talks to a Hugging Face hub. The package `@huggingface/hub` knows its addresses and answers; how requests are
 // sent, repeated and refused is here.
 import { reason } from "./file_bytes.ts";
 import { type Environment, isCommit } from "./hub_cache.ts";
@@ -19,7 +19,7 @@ export interface RemoteFile {
   readonly hash: string;
 }
 
-/** What a request is for, in words that complete "Cannot fetch ...". */
+/** Says what a request is for, in words that complete "Cannot fetch ...". */
 export interface Subject {
   readonly id: string;
   readonly revision: string;
@@ -82,7 +82,7 @@ export class HubClient {
     });
   }
 
-  /** Where a file of a commit is downloaded from. */
+  /** The address from which a file of a commit is downloaded. */
   fileUrl(id: string, commit: string, name: string): string {
     return `${this.endpoint}/${id}/resolve/${commit}/${encodeURIComponent(name)}`;
   }
@@ -183,7 +183,7 @@ export class HubClient {
     );
   }
 
-  /** Why the hub refuses and what to do. It answers 401 as well for what it does not have. */
+  /** Says why the hub refuses and what to do. The hub answers 401 as well for what it does not have. */
   #refusal({ id, revision, file }: Subject, status: number, code: string | null): string {
     const page = `${this.endpoint}/${id}`;
     const spelling = `"organisation/name", as in google-bert/bert-base-uncased`;

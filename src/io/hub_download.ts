@@ -1,18 +1,19 @@
-// One file from the hub into the cache: resumed where it was cut, checked by size and hash before it gets its name.
+// Downloads one file from the hub into the cache: resumed where it was cut, and checked by size and hash before it gets
+// its name.
 import { createHash } from "node:crypto";
 import { fileSize, megabytes, type ModelCache, removeFile } from "./hub_cache.ts";
 import type { HubClient, RemoteFile } from "./hub_client.ts";
 import { TemporaryFailure } from "./hub_retry.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** Who shows how downloads go; all counts are bytes, `done` counts from the start of the file. */
+/** Is called as downloads go on, to show it; all counts are bytes, and `done` counts from the start of the file. */
 export interface DownloadProgress {
-  /** A file of `total` bytes is begun, of which `done` are here from an earlier time. */
+  /** Is called when a file of `total` bytes is begun, of which `done` are here from an earlier time. */
   begin(file: string, total: number, done: number): void;
-  /** `done` falls back where a download has to start anew. */
+  /** Is called when bytes have arrived; `done` falls back where a download has to start anew. */
   advance(file: string, done: number): void;
   end(file: string): void;
-  /** Something that a user should read: a wait, another try. */
+  /** Is called with something that a user should read: a wait, another try. */
   note(message: string): void;
 }
 
@@ -111,7 +112,7 @@ async function fetchRest(
   });
 }
 
-/** What is wrong with a downloaded file; undefined if it is what the hub said. */
+/** Says what is wrong with a downloaded file; undefined if it is what the hub said. */
 async function faultOf(path: string, file: RemoteFile): Promise<string | undefined> {
   const size = fileSize(path) ?? 0;
   if (size !== file.size) {

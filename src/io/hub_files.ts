@@ -1,15 +1,15 @@
-// Which files of a model repository are used, and what is lacking where only some of them are there.
+/** Knows which files of a model repository are used, and which are lacking where only some of them are there. */
 import { readJsonFile } from "./json_file.ts";
 import { isJsonObject, shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** What a model is wanted for; its `config.json` always belongs to it. */
+/** A use that a model is wanted for, which some of its files serve; `config.json` serves all of them. */
 export type FileKind = "weights" | "tokenizer" | "preprocessor";
 
 export const WEIGHTS = "model.safetensors";
 export const WEIGHTS_INDEX = "model.safetensors.index.json";
 const CONFIG = "config.json";
-/** What may say how texts become the ids a model knows. */
+/** The files that may say how texts become the ids a model knows. */
 export const TOKENIZER_FILES = [
   "tokenizer.json",
   "tokenizer_config.json",
@@ -36,7 +36,7 @@ export function candidates(kinds: readonly FileKind[]): string[] {
   ];
 }
 
-/** Those of a repository's files that the kinds need; of weights, the one file rather than the index of shards. */
+/** The files of a repository that the kinds need; for weights, the one file rather than the index of shards. */
 export function wantedFiles(kinds: readonly FileKind[], names: ReadonlySet<string>): string[] {
   return candidates(kinds).filter((name) =>
     names.has(name) && !(name === WEIGHTS_INDEX && names.has(WEIGHTS))
@@ -44,7 +44,7 @@ export function wantedFiles(kinds: readonly FileKind[], names: ReadonlySet<strin
 }
 
 /**
- * What the kinds need and `presence` does not have, in words; empty if it suffices. `indexPath` is where the index of
+ * The files that the kinds need and `presence` does not have, in words; empty if nothing lacks. `indexPath` is where the index of
  * the weights lies, if there is one. Throws a UserError if that index cannot be used.
  */
 export function lacking(kinds: readonly FileKind[], presence: Presence, indexPath: string): string[] {

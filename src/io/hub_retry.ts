@@ -1,4 +1,4 @@
-// Failures of the network that pass: waiting, trying again, and noticing that nothing arrives any more.
+// Gets over failures of the network that pass: waits, tries again, and notices that nothing arrives any more.
 import { reason } from "./file_bytes.ts";
 import { UserError } from "../base/user_error.ts";
 
@@ -7,7 +7,7 @@ const MAX_FAILURES = 5;
 /** A server that asks to wait longer than this is not waited for. */
 const MAX_WAIT_SECONDS = 300;
 
-/** Time, so that tests need not wait. */
+/** The clock to wait by; tests have one of their own, so that they need not wait. */
 export interface Clock {
   now(): number;
   sleep(ms: number): Promise<void>;
@@ -31,8 +31,8 @@ export class TemporaryFailure extends Error {
 }
 
 /**
- * Runs `action` again after each TemporaryFailure, at once told or ever longer pauses between; `progressed` starts the
- * count of failures anew. Throws a UserError when it gives up.
+ * Runs `action` again after each TemporaryFailure, with pauses between that the server asks for or that grow longer;
+ * `progressed` starts the count of failures anew. Throws a UserError when it gives up.
  */
 export async function withRetries<T>(
   what: string,
@@ -119,7 +119,7 @@ export class Watchdog implements Disposable {
   }
 }
 
-/** Why a connection failed. Addresses of storage hosts are signed: they do not belong into messages. */
+/** Says why a connection failed, without addresses: those of storage hosts are signed and do not belong into messages. */
 function connectionFault(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return reason(cause).replace(/ for url \(\S*\)/, "");

@@ -1,4 +1,4 @@
-// Reading and writing safetensors files. Reading is lazy: opening takes the header only, and each tensor is then read
+// Reads and writes safetensors files. Reading is lazy: opening takes the header only, and each tensor is then read
 // straight into the array that is handed out. All of it is synchronous: a seek and its read must not be parted by
 // another reader of the same file. Typed arrays are taken as little-endian, as on every platform Deno runs on.
 import { asBytes, openRegularFile, readFully } from "./file_bytes.ts";
@@ -17,7 +17,7 @@ import { UserError } from "../base/user_error.ts";
 export type { StoredArray, StoredDtype, StoredTensor } from "./safetensors_header.ts";
 export { type TensorToStore, writeSafetensors } from "./safetensors_writer.ts";
 
-/** Tensors by name, in one file or spread over several; what of them is read is read when asked for. */
+/** Tensors by name, in one file or spread over several; each is read when it is asked for. */
 export interface TensorFile extends Disposable {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, string>;
@@ -116,7 +116,7 @@ class SafetensorsFile implements TensorFile {
     return tensor;
   }
 
-  /** A sparse file may claim more than memory holds: that is the file's fault, not ours. */
+  /** Allocates memory for a tensor. A sparse file may claim more than memory holds, which is told as a fault of the file. */
   #allocate<T>(name: string, make: () => T): T {
     try {
       return make();

@@ -1,9 +1,9 @@
-// The header of a safetensors file: 8 bytes of little-endian length, then JSON that maps each tensor's name to its
+// Parses the header of a safetensors file: 8 bytes of little-endian length, then JSON that maps each tensor's name to its
 // dtype, shape and place among the data that follow. Everything a hostile or broken file could say is checked here,
 // once, so that the reader may seek and allocate by these numbers without looking again.
 import { isJsonObject, parseStrictJson, shortQuote } from "./strict_json.ts";
 
-/** Bytes an element of each dtype takes. */
+/** The bytes that an element of each dtype takes. */
 export const DTYPE_BYTES = {
   F64: 8,
   F32: 4,
@@ -193,7 +193,7 @@ function checkCoverage(
   }
 }
 
-/** Product of the sizes times `elementBytes`; not a safe integer, or NaN, where it cannot be told exactly. */
+/** Product of the sizes times `elementBytes`; not a safe integer, or NaN, where it is too large to be exact. */
 function byteSize(shape: readonly number[], elementBytes: number): number {
   let bytes = elementBytes;
   // A zero anywhere makes it empty, however large the other sizes are.

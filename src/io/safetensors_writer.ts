@@ -1,3 +1,4 @@
+/** Writes safetensors files whole or not at all. */
 import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum } from "./checksum.ts";
 import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./safetensors_header.ts";
 import { asBytes, reason } from "./file_bytes.ts";
@@ -7,7 +8,7 @@ import { UserError } from "../base/user_error.ts";
 /** float32 elements that are rounded to half precision at a time. */
 const CHUNK_ELEMENTS = 1 << 20;
 
-/** What is to be stored under a name: `data` is the array type of the dtype, row-major; F16 takes float32 as well. */
+/** A tensor to be stored under a name: `data` is the array type of the dtype, row-major; F16 takes float32 as well. */
 export interface TensorToStore {
   readonly dtype: StoredDtype;
   readonly shape: readonly number[];
@@ -120,6 +121,6 @@ function discard(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // It was never created, or went with its folder; the error that led here is the one to tell.
+    // It was never created, or went with its folder; the error that led here is thrown.
   }
 }

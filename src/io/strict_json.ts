@@ -1,3 +1,5 @@
+/** Parses JSON of files that are not to be trusted. */
+
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
