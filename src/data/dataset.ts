@@ -1,3 +1,4 @@
+/** Labelled samples, each seen through one or more modalities. */
 import type { Batch, ModalityBatch, Split } from "./batch.ts";
 import { keyOf, Random } from "../base/random.ts";
 
@@ -58,7 +59,7 @@ export interface Dataset {
 /** One way to see the samples of a data set; samples count over all splits, from 0. */
 export interface Modality {
   readonly spec: ModalitySpec;
-  /** With `random`, which makes the random numbers of a sample, the samples are varied for training. */
+  /** A batch of samples. With `random`, which makes the random numbers of a sample, they are varied for training. */
   batch(samples: Uint32Array, random?: (sample: number) => Random): ModalityBatch | Promise<ModalityBatch>;
   text?(sample: number): string;
   close?(): void;

@@ -1,8 +1,9 @@
+/** Batches of one pass over a split, made ahead of their use. */
 import type { Batch, Split } from "./batch.ts";
 import type { Dataset, EpochKey } from "./dataset.ts";
 import { keyOf, Random } from "../base/random.ts";
 
-/** So many batches are under way while one is used: enough for the workers that decode images to be ahead of the device. */
+/** The batches under way while one is used: enough for the workers that decode images to be ahead of the device. */
 const AHEAD = 2;
 
 /** How samples are visited; where nothing is given, the usual way. The first two are the published code's. */
@@ -15,7 +16,7 @@ export interface Visit {
   only?: readonly string[];
 }
 
-/** Of so many samples, those that batches of a size visit: all of them, unless the incomplete batch is left out. */
+/** How many samples batches of a size visit: all of them, unless the incomplete batch is left out. */
 export function visitedSamples(samples: number, size: number, { incompleteDropped = false }: Visit): number {
   return incompleteDropped ? samples - samples % size : samples;
 }

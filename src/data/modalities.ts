@@ -1,3 +1,4 @@
+/** The ways samples are seen: as images, as texts and as numbers. */
 import type { FeatureBatch, ImageBatch, TextBatch } from "./batch.ts";
 import { type Augmentation, drawAugmentation } from "./images/augmentation.ts";
 import type { FeatureSpec, ImageSpec, Modality, TextSpec } from "./dataset.ts";

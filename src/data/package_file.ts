@@ -1,3 +1,4 @@
+/** Finds and reads files of npm packages. */
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/user_error.ts";
 

@@ -1,3 +1,4 @@
+/** Reads which emoji there are, with their groups, texts and splits, from the CLDR data of a package. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { UserError } from "../../base/user_error.ts";
@@ -33,7 +34,7 @@ const namesSchema = z.object({
   subgroups: z.record(z.string(), z.string()),
 });
 
-/** Skin tones and hair styles: parts of emoji, not emoji. */
+/** Skin tones and hair styles, which are parts of emoji and no emoji. */
 const COMPONENT = "component";
 
 /**
@@ -80,15 +81,15 @@ export function plainCode(hexcode: string): string {
   return hexcode.toLowerCase().split("-").filter((point) => point !== "fe0f").join("-");
 }
 
-/** What the variants of an emoji have in common: joined ♀, ♂ and → are dropped, man and woman become person. */
+/** The family of an emoji, which its variants share: joined ♀, ♂ and → are dropped, man and woman become person. */
 export function familyOf(code: string): string {
   return plainCode(code).replace(/-200d-(?:2640|2642|27a1)(?=-|$)/g, "").replace(/\b1f46[89]\b/g, "1f9d1");
 }
 
 /** The fixed split of a family: 70 % train, 15 % validation, 15 % test by the SHA-256 of its code points. */
 export function splitOfFamily(family: string): Split {
-  const share = createHash("sha256").update(family).digest().readUInt32BE() / 2 ** 32;
-  return share < 0.7 ? "train" : share < 0.85 ? "validation" : "test";
+  const fraction = createHash("sha256").update(family).digest().readUInt32BE() / 2 ** 32;
+  return fraction < 0.7 ? "train" : fraction < 0.85 ? "validation" : "test";
 }
 
 function isFlippable(group: string, subgroup: string, words: readonly string[]): boolean {

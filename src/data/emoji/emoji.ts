@@ -1,4 +1,4 @@
-/** The emoji: two drawings of each with its CLDR keywords, to be told apart by Unicode group or subgroup. */
+/** Indexes the emoji: two drawings of each with its CLDR keywords, in classes by Unicode group or subgroup. */
 import { cachedImages, defaultCacheDirectory } from "../images/image_store.ts";
 import type { IndexedSample, SampleIndex } from "../index/sample_index.ts";
 import type { ImageSource } from "../modalities.ts";
@@ -13,11 +13,11 @@ const WHITE = 255;
 export interface EmojiOptions {
   /** Unicode groups (9 classes) or the subgroups that have at least 10 emoji. */
   readonly labels?: "group" | "subgroup";
-  /** Folder for the decoded images, `undefined` for the usual one; `false` keeps none. */
+  /** The folder for the decoded images, `undefined` for the usual one; `false` keeps none. */
   readonly cacheDirectory?: string | false;
-  /** Told what is worth knowing but no error, such as a damaged cache. */
+  /** Is called with what is worth knowing but no error, such as a damaged cache. */
   readonly note?: (message: string) => void;
-  /** How files of packages are found. */
+  /** Finds the files of packages. */
   readonly resolve?: Resolve;
 }
 

@@ -1,3 +1,4 @@
+/** Finds the drawings of emoji in the packages that hold them, and decodes them. */
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../../base/user_error.ts";
@@ -5,7 +6,7 @@ import { decodeRgb } from "../images/image.ts";
 import { packagePath, readPackageJson, type Resolve } from "../package_file.ts";
 import { plainCode } from "./catalogue.ts";
 
-/** Noto by Google (Apache-2.0) and Twemoji (CC-BY-4.0). */
+/** The styles of drawings: Noto by Google (Apache-2.0) and Twemoji (CC-BY-4.0). */
 export const STYLES = ["google", "twitter"] as const;
 export type Style = (typeof STYLES)[number];
 
@@ -17,9 +18,9 @@ const packageSchema = z.object({ name: z.string(), version: z.string() });
 
 /** The drawings of one style. */
 export interface StyleImages {
-  /** Name and version of the package. */
+  /** The name and version of the package. */
   source: string;
-  /** Path of the image by code point sequence without U+FE0F. */
+  /** The path of each image, by its code point sequence without U+FE0F. */
   paths: Map<string, string>;
 }
 

@@ -1,3 +1,4 @@
+/** Makes the texts of emoji from their keywords, without the words that give their class away. */
 import { stemmer } from "stemmer";
 
 const REGION = /^[A-Z]{2}$/;
@@ -8,7 +9,7 @@ export function stem(word: string): string {
   return stemmer(word.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase());
 }
 
-/** Stems of every word that occurs in the names of the classes, such as `["sky-weather", "people-body"]`. */
+/** The stems of every word that occurs in the names of the classes, such as `["sky-weather", "people-body"]`. */
 export function stemsOf(names: Iterable<string>): Set<string> {
   const stems = new Set<string>();
   for (const name of names) {
@@ -31,7 +32,7 @@ export function textFromKeywords(keywords: readonly string[], forbidden: Readonl
       removed = true;
       return "";
     });
-    // What tied a removed word to its neighbour ("-", "’") means nothing on its own.
+    // The "-" or "’" that tied a removed word to its neighbour means nothing on its own.
     if (removed) {
       rest = rest.replace(/(?<![\p{L}\p{N}])[^\p{L}\p{N}\s]+|[^\p{L}\p{N}\s]+(?![\p{L}\p{N}])/gu, " ");
     }

@@ -1,19 +1,20 @@
+/** Draws how a training image is varied: mirrored, shifted, zoomed, in other colours. */
 import type { Random } from "../../base/random.ts";
 import type { Box, ColourMap, Resampling } from "./resample.ts";
 
 /** How strongly training images are varied; every strength may be 0. */
 export interface Augmentation {
-  /** Probability of a mirror image, where a sample allows it. */
+  /** The probability of a mirror image, where a sample allows it. */
   flip: number;
-  /** Largest shift in each direction, as a share of the image. */
+  /** The largest shift in each direction, as a fraction of the image. */
   shift: number;
-  /** Zooms between 1 / (1 + scale) and 1 + scale. */
+  /** Images are zoomed between 1 / (1 + scale) and 1 + scale. */
   scale: number;
-  /** Multiplies all colours by 1 ± brightness. */
+  /** All colours are multiplied by 1 ± brightness. */
   brightness: number;
-  /** Multiplies the distance to mid-grey by 1 ± contrast. */
+  /** The distance to mid-grey is multiplied by 1 ± contrast. */
   contrast: number;
-  /** Multiplies the distance to the pixel's own grey by 1 ± saturation. */
+  /** The distance to the pixel's own grey is multiplied by 1 ± saturation. */
   saturation: number;
 }
 
@@ -27,10 +28,10 @@ export const LIGHT_AUGMENTATION: Readonly<Augmentation> = {
 };
 
 const MID_GREY = 127.5;
-/** Shares of red, green and blue in grey (ITU-R BT.601). */
+/** The weights of red, green and blue in grey (ITU-R BT.601). */
 const GREY = [0.299, 0.587, 0.114] as const;
 
-/** Draws one variation of an image of this size; always takes the same count of numbers from `random`. */
+/** Draws one variation of an image of this size. It always takes the same count of numbers from `random`. */
 export function drawAugmentation(
   strength: Augmentation,
   random: Random,

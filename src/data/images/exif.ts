@@ -1,3 +1,5 @@
+/** Reads the orientation that a camera noted, and turns images upright by it. */
+
 const ORIENTATION_TAG = 0x0112, SHORT = 3;
 
 /**
@@ -30,7 +32,7 @@ export function upright<Image extends { pixels: Uint8Array; height: number; widt
   const { pixels, height: sourceHeight, width: sourceWidth } = image;
   const swapped = orientation >= 5;
   const height = swapped ? sourceWidth : sourceHeight, width = swapped ? sourceHeight : sourceWidth;
-  // Where the first row starts and what a step right or down means in the source.
+  // The place in the source of the first pixel, and the steps there that a step right or down stands for.
   const fromRight = [2, 3, 7, 8].includes(orientation), fromBottom = [3, 4, 6, 7].includes(orientation);
   const first = (fromBottom ? sourceHeight - 1 : 0) * sourceWidth + (fromRight ? sourceWidth - 1 : 0);
   const across = fromRight ? -1 : 1, along = fromBottom ? -sourceWidth : sourceWidth;

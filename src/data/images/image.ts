@@ -10,7 +10,7 @@ export interface RgbImage {
   width: number;
 }
 
-/** More would fill the memory: twice what Pillow warns of. */
+/** Images of more pixels would fill the memory; it is twice the number that Pillow warns of. */
 const MOST_PIXELS = 178_956_970;
 
 /**
@@ -68,7 +68,7 @@ function whyUnread(bytes: Uint8Array): string {
   return `${what}: JPEG, PNG, BMP and TIFF are`;
 }
 
-/** Other formats by how their files begin. */
+/** Formats that are not read, by how their files begin. */
 const UNREAD: readonly (readonly [format: string, start: RegExp])[] = [
   ["WebP", /^RIFF[^]{4}WEBP/],
   ["GIF", /^GIF8/],

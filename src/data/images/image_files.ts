@@ -1,3 +1,4 @@
+/** The images of a data set of files, decoded in workers when they are first asked for, and cached. */
 import { createHash } from "node:crypto";
 import { UserError } from "../../base/user_error.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
@@ -7,13 +8,13 @@ import type { ImageSource } from "../modalities.ts";
 import type { ImagePreparation } from "./prepare_image.ts";
 
 export interface ImageFilesOptions {
-  /** Start of the cache file's name. */
+  /** The start of the cache file's name. */
   name: string;
-  /** Folder of the cache; `undefined` keeps decoded images in memory, as many as fit in 1 GiB. */
+  /** The folder of the cache; `undefined` keeps decoded images in memory, as many as fit in 1 GiB. */
   directory: string | undefined;
-  /** Told, in a sentence, when the cache cannot be used. */
+  /** Is called with a sentence when the cache cannot be used. */
   note: (message: string) => void;
-  /** Largest number of workers that decode; as many as the machine has cores unless told. */
+  /** The largest number of workers that decode; as many as the machine has cores if not given. */
   workers?: number;
 }
 
@@ -48,7 +49,7 @@ export class ImageFiles implements ImageSource {
       : openDiskSlots(directory, name, shape, JSON.stringify([preparation, paths]), note);
   }
 
-  /** A UserError names the file that is missing or cannot be decoded. */
+  /** The image of a sample. Throws, or rejects with, a UserError that names a file that is missing or cannot be decoded. */
   image(sample: number): RgbImage | Promise<RgbImage> {
     const path = this.#paths[sample];
     if (path === undefined) throw new RangeError(`Image ${sample} is outside 0..${this.#paths.length - 1}`);
@@ -83,7 +84,7 @@ export class ImageFiles implements ImageSource {
   }
 }
 
-/** What changes when a file does: from its length and time of change. Never 0. */
+/** A number that changes when a file does: made from its length and time of change, and never 0. */
 function fingerprintOf(path: string): bigint {
   let about: Deno.FileInfo;
   try {

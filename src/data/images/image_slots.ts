@@ -1,11 +1,12 @@
+/** Keeps decoded images by their numbers, in memory or in a file that grows as they come. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { StoreShape } from "./image_store.ts";
 
-/** Raised with every change of the file layout or of how images are decoded. */
+/** The version of the file layout and of how images are decoded, raised with every change of either. */
 const VERSION = 1;
 const MAGIC = "unis slots 1";
-/** Fingerprint of the image file (8 bytes), check sum of the pixels (4), nothing (4). */
+/** The bytes of an entry: fingerprint of the image file (8), check sum of the pixels (4), unused (4). */
 const ENTRY_BYTES = 16;
 const HEADER_BYTES = 64;
 
@@ -17,7 +18,7 @@ export interface ImageSlots {
   close(): void;
 }
 
-/** In memory, until `capacity` bytes are kept. */
+/** Keeps images in memory, until there are `capacity` bytes of them. */
 export class MemorySlots implements ImageSlots {
   readonly #kept = new Map<number, { fingerprint: bigint; pixels: Uint8Array }>();
   #left: number;
@@ -44,9 +45,9 @@ export class MemorySlots implements ImageSlots {
 }
 
 /**
- * In a file of `directory`: a header, an entry for every image, the images. It grows as images come, and may be read and
- * written by several processes at once: what they write is the same, and half-written images fail their check sum.
- * Where the file cannot be used, that is noted and memory serves instead.
+ * Keeps images in a file of `directory`: a header, an entry for every image, the images. It grows as images come, and may
+ * be read and written by several processes at once: all write the same, and half-written images fail their check sum.
+ * Where the file cannot be used, `note` says so and memory serves instead.
  */
 export function openDiskSlots(
   directory: string,
@@ -120,7 +121,7 @@ class DiskSlots implements ImageSlots {
     return HEADER_BYTES + this.#count * ENTRY_BYTES + index * this.#size;
   }
 
-  /** Whether the file holds that much. */
+  /** Whether the file is that long. */
   #readAt(position: number, into: Uint8Array): boolean {
     this.#file.seekSync(position, Deno.SeekMode.Start);
     for (let done = 0; done < into.length;) {

@@ -1,10 +1,11 @@
+/** Decoded images of one size all in memory, and the cache file that saves decoding them again. */
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { RgbImage } from "./image.ts";
 import type { ImageSource } from "../modalities.ts";
 
-/** Raised with every change of the file layout or of how images are decoded. */
+/** The version of the file layout and of how images are decoded, raised with every change of either. */
 const VERSION = 1;
 const MAGIC = "unis images\n";
 const DIGEST_BYTES = 32;
@@ -46,13 +47,13 @@ export interface StoreShape {
 }
 
 export interface CacheOptions {
-  /** Folder of the cache; `undefined` keeps nothing. */
+  /** The folder of the cache; nothing is kept where it is `undefined`. */
   directory: string | undefined;
-  /** Start of the file's name. */
+  /** The start of the file's name. */
   name: string;
   /** Everything the decoded bytes depend on, e.g. the versions of packages and the list of files. */
   content: readonly string[];
-  /** Told, in a sentence, when the cache cannot be used. */
+  /** Is called with a sentence when the cache cannot be used. */
   note: (message: string) => void;
 }
 
@@ -65,7 +66,7 @@ export function defaultCacheDirectory(): string {
 
 /**
  * Images from the cache, or made by `decode` and then cached. A cache that is damaged or belongs to other content is
- * made again; one that cannot be read or written is noted and done without.
+ * made again; where it cannot be read or written, `note` says so and nothing is cached.
  */
 export async function cachedImages(
   shape: StoreShape,
@@ -95,7 +96,7 @@ export async function cachedImages(
   return store;
 }
 
-/** Magic, key of the content, SHA-256 of the images. */
+/** The bytes of the header: magic, key of the content, SHA-256 of the images. */
 function header(key: Uint8Array, bytes: Uint8Array): Uint8Array {
   return Uint8Array.from([...new TextEncoder().encode(MAGIC), ...key, ...digest(bytes)]);
 }
@@ -112,7 +113,7 @@ function digest(bytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(bytes).digest();
 }
 
-/** Two processes that write at once, or one that dies halfway, never leave half a file under the final name. */
+/** Writes a file so that two processes at once, or one that dies halfway, never leave half of it under the final name. */
 async function writeAtomically(directory: string, path: string, parts: readonly Uint8Array[]): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   const temporary = await Deno.makeTempFile({ dir: directory, prefix: ".images-" });

@@ -1,8 +1,9 @@
+/** Decodes JPEG files, and reads their headers. */
 import createDecoder from "@jsquash/jpeg/codec/dec/mozjpeg_dec.js";
 import { exifOrientation } from "./exif.ts";
 import { packagePath } from "../package_file.ts";
 
-/** What the segments of a JPEG file say before anything is decoded. */
+/** The facts that the segments of a JPEG file state before anything is decoded. */
 export interface JpegHeader {
   height: number;
   width: number;

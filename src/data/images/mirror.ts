@@ -1,3 +1,4 @@
+/** Mirrors images of a batch at random, as the published code does in evaluation too. */
 import type { Batch } from "../batch.ts";
 import { keyOf, Random } from "../../base/random.ts";
 

@@ -1,8 +1,9 @@
+/** Resizes images as Pillow does, to the byte. */
 import type { RgbImage } from "./image.ts";
 
 export type Filter = "bilinear" | "bicubic";
 
-/** Weights are fixed-point numbers with this many bits behind the point, as Pillow's for 8-bit channels. */
+/** Weights are fixed-point numbers with this many bits behind the point, like those of Pillow for 8-bit channels. */
 const FRACTION_BITS = 22;
 const HALF = 1 << (FRACTION_BITS - 1);
 
@@ -34,7 +35,7 @@ export function resizeLikePillow(image: RgbImage, height: number, width: number,
   let { pixels } = image;
   let rows = axis(image.height, height, filter);
   if (image.width !== width) {
-    // Only the rows that the second direction reads.
+    // Only the rows that the second direction reads are made.
     const first = rows.start[0]!, end = rows.start[height - 1]! + rows.count[height - 1]!;
     pixels = squeezeColumns(pixels, image.width, first, end, axis(image.width, width, filter), width);
     rows = { ...rows, start: rows.start.map((at) => at - first) };
@@ -66,7 +67,7 @@ function axis(sourceSize: number, size: number, filter: Filter): Axis {
   return { start, count, weights, taps };
 }
 
-/** Rows from `first` to before `end`, each brought to `width` pixels. */
+/** The rows from `first` to before `end`, each brought to `width` pixels. */
 function squeezeColumns(
   pixels: Uint8Array,
   sourceWidth: number,
@@ -96,7 +97,7 @@ function squeezeColumns(
   return out;
 }
 
-/** Lines of `stride` bytes, brought to `height` lines. */
+/** The lines of `stride` bytes, brought to `height` lines. */
 function squeezeRows(pixels: Uint8Array, stride: number, axis: Axis, height: number): Uint8Array {
   const { start, count, weights, taps } = axis;
   const out = new Uint8Array(height * stride);

@@ -45,7 +45,7 @@ function decodeOrThrow(bytes: Uint8Array): DecodedPng {
   }
 }
 
-/** Samples of less than 8 bits, a byte each; every row starts with a byte of its own. */
+/** Unpacks samples of less than 8 bits to a byte each; every row starts with a byte of its own. */
 function unpack({ data, height, width, depth }: DecodedPng): Uint8Array {
   const stride = Math.ceil((width * depth) / 8), mask = 2 ** depth - 1;
   const samples = new Uint8Array(height * width);

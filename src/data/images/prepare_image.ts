@@ -1,3 +1,4 @@
+/** Brings an image to the size that a checkpoint expects. */
 import type { RgbImage } from "./image.ts";
 import { type Filter, resizeLikePillow } from "./pillow_resize.ts";
 
@@ -6,12 +7,12 @@ interface Size {
   width: number;
 }
 
-/** How an image is brought to the size a checkpoint expects; what is left out is not done. */
+/** The steps that bring an image to the size a checkpoint expects; a step that is left out is not done. */
 export interface ImagePreparation {
-  /** To this size whatever the shape, or so that the shorter edge has this length. */
+  /** The image is resized to this size whatever its shape, or so that its shorter edge has this length. */
   resize?: Size | { shortestEdge: number };
   filter: Filter;
-  /** Cut from the centre; what an image lacks is black. */
+  /** A part of this size is cut from the centre; where the image is smaller, its surroundings are black. */
   crop?: Size;
 }
 

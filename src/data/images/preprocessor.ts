@@ -1,3 +1,4 @@
+/** Reads how a checkpoint wants its images, from `preprocessor_config.json`. */
 import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../../base/user_error.ts";
@@ -64,7 +65,7 @@ export function parsePreprocessor(value: unknown, file: string): Preprocessor {
   const preparation: ImagePreparation = { filter };
   if (config.do_resize && size !== undefined) {
     preparation.resize = typeof size === "number"
-      // Those who crop afterwards mean the shorter edge by a mere number.
+      // A mere number means the shorter edge where a crop follows.
       ? config.do_center_crop ? { shortestEdge: size } : { height: size, width: size }
       : "height" in size
       ? size
@@ -82,7 +83,7 @@ export function parsePreprocessor(value: unknown, file: string): Preprocessor {
       `${file}: images would keep different sizes; "size" needs height and width, or a crop after it`,
     );
   }
-  // (byte · factor - mean) / std, told in terms of byte / 255.
+  // The file means (byte · factor - mean) / std; mean and std are given here for byte / 255.
   const unit = 1 / (255 * (config.do_rescale ? config.rescale_factor : 1));
   const scaled = (values: readonly [number, number, number]) =>
     values.map((one) => unit === 1 || Math.abs(unit - 1) < 1e-6 ? one : one * unit) as [

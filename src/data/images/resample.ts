@@ -1,3 +1,4 @@
+/** Resamples a part of an image to a size, and maps its colours in the same step: how training images are varied. */
 import type { RgbImage } from "./image.ts";
 
 /** A rectangle of the source in pixels; it may reach beyond the image. */
@@ -17,19 +18,19 @@ export interface ColourMap {
 export interface Resampling {
   box: Box;
   flip?: boolean;
-  /** Byte value of what the box covers outside the image; 255 (white) unless told. */
+  /** The byte value of the area that the box covers outside the image; 255 (white) if not given. */
   background?: number;
   colour?: ColourMap;
 }
 
-/** Images and what becomes of each, at one size. */
+/** Images, and how each is resampled to one size. */
 export interface Resamplings {
   readonly images: readonly { readonly image: RgbImage; readonly how: Resampling }[];
   readonly height: number;
   readonly width: number;
 }
 
-/** As `resample` of every image, one after the other: [images, height, width, 3]. */
+/** The images, each resampled as `resample` does it: [images, height, width, 3]. */
 export function resampleAll({ images, height, width }: Resamplings): Uint8Array<ArrayBuffer> {
   const size = height * width * 3;
   const pixels = new Uint8Array(images.length * size);
@@ -56,7 +57,7 @@ interface Axis {
   count: Int32Array;
   weights: Float32Array; // [size, taps]
   taps: number;
-  /** What the weights lack to 1: the share of the background. */
+  /** The weight of the background: 1 less the sum of the weights. */
   rest: Float32Array;
 }
 

@@ -21,7 +21,7 @@ export interface Verification {
   readonly lacks: readonly string[];
   /** Sentences about what may be a mistake, though it can be learned from. */
   readonly warnings: readonly string[];
-  /** The samples listed, faulty ones among them, by class. */
+  /** The numbers of samples of each class, faulty ones among them. */
   readonly classes: readonly { readonly name: string; readonly counts: SplitCounts }[];
   readonly counts: SplitCounts;
   /** How many the published data set has; null where nothing is known or it was not to be compared. */
@@ -31,9 +31,9 @@ export interface Verification {
 export interface VerifyOptions {
   /** Whether to compare with the counts of the published data set. */
   readonly compare: boolean;
-  /** Largest number of workers that decode; as many as the machine has cores unless told. */
+  /** The largest number of workers that decode; as many as the machine has cores if not given. */
   readonly workers?: number;
-  /** Told as images are decoded. */
+  /** Is called as images are decoded. */
   progress?(done: number, total: number): void;
 }
 

@@ -1,3 +1,4 @@
+/** Decodes image files in workers. */
 import { UserError } from "../../base/user_error.ts";
 import type { DecodeJob } from "./decode_worker.ts";
 import type { RgbImage } from "../images/image.ts";

@@ -1,4 +1,4 @@
-// Runs in a worker: reads, decodes and prepares one image file after the other.
+/** Runs in a worker: reads, decodes and prepares one image file after the other. */
 import { pointerIn } from "../../io/pointer_file.ts";
 import { decodeRgb } from "../images/image.ts";
 import { type ImagePreparation, prepareImage } from "../images/prepare_image.ts";

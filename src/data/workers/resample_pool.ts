@@ -1,7 +1,8 @@
+/** Resamples the images of a batch in workers. */
 import type { Resamplings } from "../images/resample.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
-/** More are not needed to be ahead of any device, and each takes memory. */
+/** More workers are not needed to be ahead of any device, and each takes memory. */
 const MOST_WORKERS = 8;
 
 /** Resamples the images of a batch in workers, so that the thread that drives the device need not. */
@@ -13,15 +14,15 @@ export class ResamplePool {
     this.#pool = new WorkerPool(new URL("./resample_worker.ts", import.meta.url), workers);
   }
 
-  /** As `resampleAll`. */
+  /** Gives what `resampleAll` gives. */
   async resample({ images, height, width }: Resamplings): Promise<Uint8Array<ArrayBuffer>> {
-    const share = Math.ceil(images.length / this.#pool.size);
+    const count = Math.ceil(images.length / this.#pool.size);
     const size = height * width * 3;
     const pixels = new Uint8Array(images.length * size);
     const parts: Promise<void>[] = [];
-    for (let first = 0; first < images.length; first += share) {
-      // Copies of their own, given away: an image may be a view of a buffer that holds many.
-      const copies = images.slice(first, first + share).map(({ image, how }) => ({
+    for (let first = 0; first < images.length; first += count) {
+      // Workers are sent copies, since an image may be a view of a buffer that holds many.
+      const copies = images.slice(first, first + count).map(({ image, how }) => ({
         image: { ...image, pixels: new Uint8Array(image.pixels) },
         how,
       }));

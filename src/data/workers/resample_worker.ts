@@ -1,4 +1,4 @@
-// Runs in a worker: resamples a part of a batch.
+/** Runs in a worker: resamples a part of a batch. */
 import { resampleAll, type Resamplings } from "../images/resample.ts";
 import { serveJobs } from "./serve_jobs.ts";
 

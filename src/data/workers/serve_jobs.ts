@@ -1,10 +1,12 @@
-/** What a worker is sent. */
+/** The side of the worker: takes jobs, and sends back their results. */
+
+/** The message that a worker is sent. */
 export interface Numbered<Job> {
   readonly number: number;
   readonly job: Job;
 }
 
-/** What it sends back, under the number of the job. */
+/** The message that it sends back, under the number of the job. */
 export type Answer<Result> =
   | { readonly number: number; readonly result: Result }
   | { readonly number: number; readonly error: string };

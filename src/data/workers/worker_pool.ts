@@ -1,6 +1,7 @@
+/** Hands jobs to a number of workers that run one module. */
 import type { Answer, Numbered } from "./serve_jobs.ts";
 
-/** Jobs a worker holds at once: one at work, one so that it need not wait for the next. */
+/** The jobs that a worker holds at once: one at work, and one so that it need not wait for the next. */
 const JOBS_A_WORKER = 2;
 /** More workers only compete for memory. */
 const MOST_WORKERS = 32;
@@ -19,7 +20,7 @@ interface Member<Job, Result> {
   readonly jobs: Map<number, Waiting<Job, Result>>;
 }
 
-/** The pool was closed before the job was done. */
+/** Thrown where the pool was closed before the job was done. */
 export class PoolClosed extends Error {
   override name = "PoolClosed";
 }
@@ -43,7 +44,7 @@ export class WorkerPool<Job, Result> {
     this.size = Math.max(1, Math.min(size, MOST_WORKERS));
   }
 
-  /** Rejects with what the worker says is wrong with the job, or with `PoolClosed`. Buffers in `transfer` are given away. */
+  /** The result of a job. Rejects with the error of the worker, or with `PoolClosed`. Buffers in `transfer` are given away. */
   run(job: Job, transfer: Transferable[] = []): Promise<Result> {
     if (this.#closed) return Promise.reject(new PoolClosed("the pool is closed"));
     return new Promise((resolve, reject) => {
@@ -65,7 +66,7 @@ export class WorkerPool<Job, Result> {
     for (const { reject } of open) reject(new PoolClosed("the pool was closed"));
   }
 
-  /** Sees to it that workers end if nothing comes for a while. */
+  /** Ends the workers after a while in which nothing comes. */
   #rest(): void {
     if (this.#members.length === 0 || this.#members.some(({ jobs }) => jobs.size > 0)) return;
     clearTimeout(this.#idle);
@@ -106,7 +107,7 @@ export class WorkerPool<Job, Result> {
       this.#hand();
       this.#rest();
     };
-    // A worker that dies takes with it what it was given; the others go on, and a new one starts when needed.
+    // The jobs of a worker that dies are lost; the others go on, and a new one starts when it is needed.
     worker.onerror = (event) => {
       event.preventDefault();
       worker.terminate();
