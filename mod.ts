@@ -22,4 +22,4 @@ export type { Predictions } from "./src/train/evaluation.ts";
 export { evaluateBest } from "./src/train/trainer.ts";
 export { type Environment, RunFolder } from "./src/runs/run_folder.ts";
 export type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "./src/runs/records.ts";
-export { exportRun } from "./src/cli/export.ts";
+export { exportRun } from "./src/app/export_run.ts";

@@ -21,6 +21,14 @@ export interface EncoderExport {
   readonly prefix: string;
   /** Files of JSON to write beside, by name, such as `tokenizer.json`. */
   readonly companions?: Readonly<Record<string, object>>;
+  /** Of an encoder of texts: pieces that the exported tokenizer has beyond its vocabulary. */
+  readonly unknown?: UnknownPieces;
+}
+
+/** So many pieces are unknown to the model and get the embedding of `id`, [UNK], each in a row of its own at the end. */
+export interface UnknownPieces {
+  readonly id: number;
+  readonly count: number;
 }
 
 /**
@@ -30,11 +38,12 @@ export interface EncoderExport {
  */
 export function exportEncoder(
   folder: string,
-  { config, weights, prefix, companions = {} }: EncoderExport,
+  { config: given, weights, prefix, companions = {}, unknown = { id: 0, count: 0 } }: EncoderExport,
 ): void {
   const tensors = readTensors(weights, prefix);
   makeFolder(folder);
-  const { exported, fields } = encoderType(config.model_type);
+  const { exported, fields } = encoderType(given.model_type);
+  const config = unknown.count > 0 ? withUnknown(given, tensors, exported.wordEmbeddings!, unknown) : given;
   const known = Object.entries(config).filter(([name]) => !fields[name]?.isOwn);
   writeJsonFile(join(folder, "config.json"), {
     ...(exported.architecture !== undefined && { architectures: [exported.architecture] }),
@@ -44,6 +53,23 @@ export function exportEncoder(
   });
   writeSafetensors(join(folder, "model.safetensors"), tensors, METADATA);
   for (const [name, value] of Object.entries(companions)) writeJsonFile(join(folder, name), value);
+}
+
+/** Adds a row for each unknown piece to the table of word embeddings; gives the configuration with its size. */
+function withUnknown(
+  config: EncoderConfig,
+  tensors: Record<string, TensorToStore>,
+  name: string,
+  { id, count }: UnknownPieces,
+): EncoderConfig {
+  const { shape: [rows, width], data } = tensors[name] as TensorToStore & { readonly data: Float32Array };
+  const table = new Float32Array((rows! + count) * width!);
+  table.set(data);
+  for (let row = rows!; row < rows! + count; row++) {
+    table.set(data.subarray(id * width!, (id + 1) * width!), row * width!);
+  }
+  tensors[name] = { dtype: "F32", shape: [rows! + count, width!], data: table };
+  return { ...config, vocab_size: rows! + count };
 }
 
 /** Writes the tensors under a prefix, by their names after it, as one file; for what is no model of Hugging Face's. */

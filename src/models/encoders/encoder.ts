@@ -64,6 +64,8 @@ export interface ExportFormat {
   readonly architecture?: string;
   /** Fields of config.json that are the same in all of our configurations. */
   readonly fields?: Readonly<Record<string, FieldValue>>;
+  /** Of an encoder of texts: the name of its table of word embeddings, [vocab_size, width]. */
+  readonly wordEmbeddings?: string;
 }
 
 /** All of an encoder's configuration. */

@@ -137,9 +137,12 @@ type Said = Pick<EncoderRow, "model_type" | "title" | "readsRawTexts" | "exporte
 };
 
 /** A kind of text transformer; `vocabulary` and `padding` are the defaults of its fields. */
-export function textEncoder({ vocabulary, padding, countsFromPadding, prefix, ignored, ...said }: Said) {
+export function textEncoder(
+  { vocabulary, padding, countsFromPadding, prefix, ignored, exported, ...said }: Said,
+) {
   return defineEncoder({
     ...said,
+    exported: { wordEmbeddings: "embeddings.word_embeddings.weight", ...exported },
     inputs: INPUTS,
     fields: fieldsFor(vocabulary, padding),
     multiples: [["hidden_size", "num_attention_heads"]],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { exportRun } from "../../src/cli/export.ts";
+import { exportRun } from "../../src/app/export_run.ts";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
@@ -37,7 +37,7 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     const written = await exportRun(run.path, to);
     assert.deepEqual(
       written,
-      ["image", "text", "heads.safetensors", "heads.json"].map((name) => join(to, name)),
+      ["image", "text", "heads.safetensors", "heads.json", "predict.py"].map((name) => join(to, name)),
     );
 
     const image = readEncoderConfig(join(to, "image"));
