@@ -12,7 +12,8 @@ import type { EvaluateFlags } from "./evaluate.ts";
 import type { ExperimentFlags } from "./experiment.ts";
 import type { ExportFlags } from "./export.ts";
 import type { ReportFlags } from "./report.ts";
-import type { ConfigFlags, TrainFlags } from "./train.ts";
+import type { TrainFlags } from "./train.ts";
+import type { TuneFlags } from "./tune.ts";
 
 const DATA = "emoji, or food101:, n24news:, features: or table: with the path of the folder or file";
 
@@ -59,8 +60,9 @@ function program(): Command {
       "measure the ways to compute a training step, and keep the best for this adapter",
     ),
   )
+    .option("--run <run>", "for the step of a run, in place of the flags above")
     .option("--debug", "show the trace of an error")
-    .action(async (flags: ConfigFlags, command: Command) => {
+    .action(async (flags: TuneFlags, command: Command) => {
       const { tune } = await import("./tune.ts");
       await tune(flags, typed(flags, command));
     });

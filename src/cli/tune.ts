@@ -1,4 +1,4 @@
-/** `unis tune` */
+/** The command `unis tune`. */
 import { defaultCacheDirectory } from "../data/images/image_store.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../base/user_error.ts";
@@ -12,20 +12,32 @@ import { Interrupted } from "../base/interrupt.ts";
 import { planMemory, settleMicroBatch } from "../train/memory_plan.ts";
 import { savePlans } from "../tuning/plan_cache.ts";
 import { openDevice } from "../app/open_device.ts";
+import { OpenRun } from "../app/open_run.ts";
+import type { ModelData } from "../build/resolve_encoders.ts";
 import { Stop } from "../app/stop.ts";
 import { chooseConfig, type ConfigFlags } from "./train.ts";
 
-/** TrainingMetrics the plans of all products of a configuration's training step, prints them, and keeps the best. */
-export async function tune(flags: ConfigFlags, given: readonly string[]): Promise<void> {
+export interface TuneFlags extends ConfigFlags {
+  /** The folder of a run, to tune for its own step. */
+  run?: string;
+}
+
+/** Flags that go with a run: it has said all else. */
+const WITH_RUN = ["run", "device", "debug"];
+
+/** Measures the plans of all products of a training step, prints them, and keeps the best; `given` are the flags typed. */
+export async function tune(flags: TuneFlags, given: readonly string[]): Promise<void> {
   const note = (message: string) => console.log(message);
-  const { config, folders } = await chooseConfig(flags, given, new DownloadBar(note));
+  const { config, data } = flags.run === undefined
+    ? await ofFlags(flags, given, note)
+    : await ofRun(flags.run, given);
   const gpu = await openDevice(flags.device, () => {}); // a cache that cannot be used is told of when it is replaced
   using stop = new Stop(note);
   try {
     if (!gpu.features.has("timestamp-query")) {
       throw new UserError(`Cannot tune for "${gpu.name}": it has no timestamp queries`);
     }
-    const work = await stepShapes(gpu, config, (modality) => folders.get(modality)!, note);
+    const work = stepShapes(gpu, config, data);
     note(`Adapter ${gpu.name} (${gpu.adapterClass}); products of ${work.length} shapes in a micro-batch`);
     const tuned: Tuned[] = [];
     for (const [i, { shape }] of work.entries()) {
@@ -48,20 +60,37 @@ export async function tune(flags: ConfigFlags, given: readonly string[]): Promis
   }
 }
 
-/** The shapes of the products of one micro-batch, forward and backward, and how often each comes. */
-async function stepShapes(
-  gpu: Gpu,
-  config: RunConfig,
-  filesOf: (modality: string) => string,
+interface Step {
+  readonly config: RunConfig;
+  readonly data: ModelData;
+}
+
+async function ofFlags(
+  flags: ConfigFlags,
+  given: readonly string[],
   note: (message: string) => void,
-) {
-  const { dataset: data } = await fitData(config, filesOf, note);
-  try {
-    const settled = settleMicroBatch(gpu, config, data);
-    return recordShapes(() => void planMemory(gpu, settled, data));
-  } finally {
-    data.close?.();
+): Promise<Step> {
+  const { config, folders } = await chooseConfig(flags, given, new DownloadBar(note));
+  const { dataset } = await fitData(config, (modality) => folders.get(modality)!, note);
+  dataset.close?.();
+  return { config, data: dataset };
+}
+
+/** Needs none of the data of the run, which keeps what its model must know of them. */
+async function ofRun(path: string, given: readonly string[]): Promise<Step> {
+  const wrong = given.find((flag) => !WITH_RUN.includes(flag));
+  if (wrong !== undefined) {
+    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UserError(`--${flag} cannot be used with --run: the run has its settings`);
   }
+  const { run, modelData } = await OpenRun.open(path);
+  return { config: run.config, data: modelData };
+}
+
+/** The shapes of the products of one micro-batch, forward and backward, and how often each comes. */
+function stepShapes(gpu: Gpu, config: RunConfig, data: ModelData) {
+  const settled = settleMicroBatch(gpu, config, data);
+  return recordShapes(() => void planMemory(gpu, settled, data));
 }
 
 /** A table of what was found, and what a micro-batch gains; `calls` says how often each shape comes in it. */

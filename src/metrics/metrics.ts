@@ -1,4 +1,4 @@
-/** TrainingMetrics of predictions against labels; the definitions are those of scikit-learn. */
+/** Metrics of predictions against labels; the definitions are those of scikit-learn. */
 
 /** The share of predictions that are right; 0 of no samples. */
 export function accuracy(labels: Uint32Array, predicted: Uint32Array): number {

@@ -1,5 +1,5 @@
 /**
- * RunCheckpoints: the weights of the best epoch, and everything that going on from the last save takes. Every file carries
+ * The checkpoints of a run: the weights of the best epoch, and everything that going on from the last save takes. Every file carries
  * a checksum of its contents, and none holds NaN or infinity where weights and moments are.
  */
 import { join } from "node:path";

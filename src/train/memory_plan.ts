@@ -1,6 +1,5 @@
 /** What training takes of the device's memory, found out before it begins; and the micro-batch that fits. */
 import type { Batch } from "../data/batch.ts";
-import type { Dataset } from "../data/dataset.ts";
 import { DryRunGpu } from "../gpu/dry_run_gpu.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../base/user_error.ts";
@@ -13,6 +12,7 @@ import { Parameters } from "../nn/parameters.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { withOwnTape } from "../tensor/tape.ts";
 import { buildModel } from "../build/build_model.ts";
+import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 import { differentiate, freezeParameters, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
@@ -33,12 +33,12 @@ class UndrawnParameters extends Parameters {
 class Planner {
   readonly #counting: DryRunGpu;
   readonly #config: RunConfig;
-  readonly #data: Dataset;
+  readonly #data: ModelData;
   readonly #model: MultimodalClassifier;
   readonly #parameters = new UndrawnParameters();
   readonly #standing: number;
 
-  constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
+  constructor(gpu: Gpu, config: RunConfig, data: ModelData) {
     this.#counting = new DryRunGpu(gpu);
     this.#config = config;
     this.#data = data;
@@ -73,7 +73,7 @@ class Planner {
 }
 
 /** The plan of a configuration. Throws a UserError for a micro-batch beyond the adapter's limits. */
-export function planMemory(gpu: Gpu, config: SettledConfig, data: Dataset): MemoryPlan {
+export function planMemory(gpu: Gpu, config: SettledConfig, data: ModelData): MemoryPlan {
   const { micro_batch } = config.training;
   try {
     return new Planner(gpu, config, data).plan(micro_batch);
@@ -89,7 +89,7 @@ export function planMemory(gpu: Gpu, config: SettledConfig, data: Dataset): Memo
  * Settles a micro-batch of "auto": the largest part of the batch whose plan fits the memory limit and the adapter's
  * limits. The batch stays as it is. Throws a UserError where a single sample does not fit.
  */
-export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: Dataset): SettledConfig {
+export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: ModelData): SettledConfig {
   const settled = (micro_batch: number) => ({ ...config, training: { ...config.training, micro_batch } });
   const { micro_batch, batch } = config.training;
   if (micro_batch !== "auto") return settled(micro_batch);
@@ -129,7 +129,7 @@ function defaultLimit({ adapterClass, limits }: Gpu): number {
 }
 
 /** A batch of the longest samples there may be, with nothing in them. */
-function fullBatch(data: Dataset, size: number): Batch {
+function fullBatch(data: ModelData, size: number): Batch {
   const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, largestInput(spec, size)]));
   return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), modalities };
 }

@@ -1,4 +1,4 @@
-/** TrainingMetrics the candidate plans of matrix products on the device. */
+/** Measures the candidate plans of matrix products on the device. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { capture, scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
