@@ -2,6 +2,7 @@
 import { defaultCacheDirectory } from "../data/images/image_store.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/gpu.ts";
+import { tunedPlans } from "../ops/gemm_plan.ts";
 import { selfTest } from "../ops/self_test.ts";
 import { loadPlans } from "../tuning/plan_cache.ts";
 
@@ -15,6 +16,6 @@ export async function openDevice(
 ): Promise<Gpu> {
   const gpu = await Gpu.open(kind);
   await selfTest(gpu);
-  gpu.plans = loadPlans(defaultCacheDirectory(), gpu, note);
+  tunedPlans.set(gpu, loadPlans(defaultCacheDirectory(), gpu, note));
   return gpu;
 }

@@ -2,7 +2,7 @@
 import { defaultCacheDirectory } from "../data/images/image_store.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../base/user_error.ts";
-import { nameOfShape, recordShapes } from "../ops/gemm_plan.ts";
+import { nameOfShape, recordShapes } from "../ops/gemm_shape.ts";
 import { type Tuned, tuneShape } from "../tuning/measure_plans.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { formatTable } from "../report/table.ts";

@@ -1,13 +1,14 @@
-/** A device that computes nothing and counts memory: what a program takes is found out by running it on this. */
+/** A device that computes nothing: running a program on it tells how much memory the program takes. */
 import type { AdapterClass, Limits } from "./adapter.ts";
+import type { Slots } from "./device_slot.ts";
 import type { Dispatch, Gpu } from "./gpu.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 
-/** Its buffers exist by their sizes alone: writes do nothing, dispatches but check the binding limit, reads throw. */
+/** Buffers have a size and no contents: writes do nothing, dispatches only check the binding limit, reads throw. */
 export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   readonly name: string;
   readonly identity: string;
-  readonly plans: ReadonlyMap<string, object>;
+  readonly slots: Slots;
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
@@ -21,7 +22,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   constructor(like: Gpu) {
     this.name = like.name;
     this.identity = like.identity;
-    this.plans = like.plans;
+    this.slots = like.slots;
     this.adapterClass = like.adapterClass;
     this.limits = like.limits;
     this.features = like.features;
@@ -30,7 +31,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
     this.#pool = new BufferPool(device as unknown as GPUDevice, () => {});
   }
 
-  /** As what takes a device sees it: of a class with private fields, only the public ones matter to others. */
+  /** This device for functions that take a `Gpu`: they see nothing of its private fields. */
   get gpu(): Gpu {
     return this as unknown as Gpu;
   }
@@ -79,7 +80,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   write(): void {}
 
   read(): Promise<never> {
-    return Promise.reject(new Error("Cannot read from a device that only counts memory"));
+    return Promise.reject(new Error("Cannot read from a dry-run device: it computes nothing"));
   }
 
   finish(): Promise<void> {
@@ -87,11 +88,11 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   }
 
   startProfiling(): never {
-    throw new Error("Cannot profile a device that only counts memory");
+    throw new Error("Cannot profile a dry-run device: it computes nothing");
   }
 
   stopProfiling(): Promise<never> {
-    return Promise.reject(new Error("Cannot profile a device that only counts memory"));
+    return Promise.reject(new Error("Cannot profile a dry-run device: it computes nothing"));
   }
 
   destroy(): void {}

@@ -8,6 +8,7 @@ import {
   type OpenOptions,
 } from "./adapter.ts";
 import { BindGroups } from "./bind_groups.ts";
+import type { Slots } from "./device_slot.ts";
 import type { Constants, KernelSource } from "./kernel.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
@@ -65,8 +66,8 @@ export class Gpu {
   readonly name: string;
   /** All that WebGPU tells of the adapter and its driver. */
   readonly identity: string;
-  /** Plans for kernels, by the work they are for, that go before the default ones; their kinds are the ops' affair. */
-  plans: ReadonlyMap<string, object> = new Map();
+  /** What layers above keep with the device: see `DeviceSlot`. */
+  readonly slots: Slots = new Map();
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;

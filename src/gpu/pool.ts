@@ -38,7 +38,7 @@ const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.
  * Held may be this much more than was ever in use at once. Less would destroy in every step what the next one makes
  * again: a step needs more of each size than it needs of all sizes at any moment.
  */
-const HELD_SHARE = 1.08;
+const HELD_FACTOR = 1.08;
 /** This many bytes more are allowed in any case: they are worth less than the time it takes to do without them. */
 const SPARE = 8 * 2 ** 20;
 
@@ -88,7 +88,7 @@ export class BufferPool {
         );
       }
       const needed = Math.max(this.#peakLive, this.#live + size);
-      const allowed = Math.max(HELD_SHARE * needed, needed + SPARE);
+      const allowed = Math.max(HELD_FACTOR * needed, needed + SPARE);
       this.#trimTo(this.#waitingBytes - (this.#held + size - allowed));
       buffer = { id: nextId++, handle: this.#device.createBuffer({ size, usage: USAGE }), bytes: size };
       this.#held += size;

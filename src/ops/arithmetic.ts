@@ -8,6 +8,7 @@ import { collapse } from "./broadcast.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf } from "./check.ts";
 import { full } from "./fill.ts";
+import { packsOf } from "./packs.ts";
 import { neg } from "./pointwise.ts";
 import { sumTo } from "./reduction.ts";
 import add_ from "../../wgsl/pointwise/add.wgsl" with { type: "text" };
@@ -55,7 +56,7 @@ function binary(
       entry: "same",
       buffers: { a4: a, b4: b, y4: y },
       params: { count: y.size },
-      invocations: Math.ceil(y.size / 4),
+      invocations: packsOf(y.size),
       constants,
     });
   } else if (sameShape(a.shape, shape) && repeatsWhole(b.shape, shape) && b.size % 4 === 0) {
@@ -64,7 +65,7 @@ function binary(
       entry: "repeat",
       buffers: { a4: a, b4: b, y4: y },
       params: { count: y.size, count_b: b.size },
-      invocations: Math.ceil(y.size / 4),
+      invocations: packsOf(y.size),
       constants,
     });
   } else {
@@ -136,7 +137,7 @@ export function accumulate(into: Tensor, addend: Tensor): void {
       entry: "accumulate",
       buffers: { sum4, b4: addends[i]! },
       params: { count },
-      invocations: Math.ceil(count / 4),
+      invocations: packsOf(count),
       constants: { Elem: dtype, ElemB: dtype },
       work: () => ({ bytes: 3 * sum4.bytes }),
     });

@@ -4,6 +4,7 @@ import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Float, floatOf } from "./check.ts";
+import { packsOf } from "./packs.ts";
 import cast_ from "../../wgsl/pointwise/cast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 
@@ -24,13 +25,13 @@ export function castInto(x: Tensor, y: Tensor): void {
   if (x.size !== y.size) {
     throw new TypeError(`Cannot cast ${showShape(x.shape)} into ${showShape(y.shape)}: sizes differ`);
   }
-  const vectors = Math.ceil(x.size / 4);
+  const packs = packsOf(x.size);
   x.gpu.dispatch({
     kernel: castKernel,
     entry: "convert",
     buffers: { x, y },
-    params: { vectors },
-    invocations: vectors,
+    params: { packs },
+    invocations: packs,
     constants,
   });
 }

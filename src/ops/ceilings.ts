@@ -1,4 +1,4 @@
-/** What an adapter can do at most, measured: the figures that the speed of kernels is a share of. */
+/** The most an adapter can do, measured: the rates that the speed of kernels is compared with. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { SOFTWARE_LANES } from "../gpu/adapter.ts";
 import { defineKernel, readConstant } from "../gpu/kernel.ts";

@@ -5,6 +5,7 @@ import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
+import { packsOf } from "./packs.ts";
 import { add } from "./arithmetic.ts";
 import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -43,13 +44,13 @@ export function dropout(x: Tensor, probability: number, key: RandomKey, addend?:
   if (probability === 0) return addend ? add(addend, x) : x;
   const drop = (x: Tensor, addend: Tensor | undefined, requiresGrad: boolean) => {
     const y = Tensor.empty(x.gpu, x.shape, dtype, requiresGrad);
-    const vectors = Math.ceil(x.size / 4);
+    const packs = packsOf(x.size);
     x.gpu.dispatch({
       kernel: dropoutKernel,
       entry: addend ? "dropout_add" : "dropout",
       buffers: { x, y, ...(addend && { addend }) },
-      params: { vectors, ...params },
-      invocations: vectors,
+      params: { packs, ...params },
+      invocations: packs,
       constants: { Elem: dtype },
     });
     return y;

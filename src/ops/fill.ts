@@ -8,6 +8,9 @@ import type { Float } from "./check.ts";
 import fill_ from "../../wgsl/pointwise/fill.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 
+/** These kernels move words, whatever the elements are, and four words are a pack. */
+const PACK_BYTES = 16;
+
 const fillKernel = defineKernel("fill", [fill_, grid]);
 
 /** A tensor of one value. */
@@ -21,13 +24,13 @@ export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32"
 export function fill(tensor: Tensor, value: number): void {
   const word = wordOf(tensor.dtype, value);
   for (const y of bindingRanges(tensor)) {
-    const vectors = Math.ceil(y.bytes / 16);
+    const packs = Math.ceil(y.bytes / PACK_BYTES);
     tensor.gpu.dispatch({
       kernel: fillKernel,
       entry: "fill",
       buffers: { y },
-      params: { vectors, word },
-      invocations: vectors,
+      params: { packs, word },
+      invocations: packs,
     });
   }
 }
@@ -43,13 +46,13 @@ export function copy(from: Tensor): Tensor {
   const to = Tensor.empty(from.gpu, from.shape, from.dtype);
   const targets = bindingRanges(to);
   for (const [i, x] of bindingRanges(from).entries()) {
-    const vectors = Math.ceil(x.bytes / 16);
+    const packs = Math.ceil(x.bytes / PACK_BYTES);
     from.gpu.dispatch({
       kernel: fillKernel,
       entry: "copy",
       buffers: { x, y: targets[i]! },
-      params: { vectors },
-      invocations: vectors,
+      params: { packs },
+      invocations: packs,
     });
   }
   return to;

@@ -2,7 +2,8 @@
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
-import { type GemmPlan, type GemmShape, LANES, nameOfShape, planFor, tileOf } from "./gemm_plan.ts";
+import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
+import { type GemmShape, nameOfShape } from "./gemm_shape.ts";
 import { sumTo } from "./reduction.ts";
 
 /** A product as it is asked for: what is not given is 1, false or "none"; the result is of the operands' type. */

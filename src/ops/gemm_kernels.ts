@@ -1,6 +1,7 @@
 /** The kernels of matrix products, linked from their files. */
 import { defineKernel, type KernelSource, type TwoVersions } from "../gpu/kernel.ts";
-import { type Epilogue, type GemmPlan, type GemmShape, takesVec4 } from "./gemm_plan.ts";
+import { type GemmPlan } from "./gemm_plan.ts";
+import { type Epilogue, type GemmShape, takesVec4 } from "./gemm_shape.ts";
 import aBlock from "../../wgsl/matmul/a_block.wgsl" with { type: "text" };
 import aScalar from "../../wgsl/matmul/a_scalar.wgsl" with { type: "text" };
 import aVec4 from "../../wgsl/matmul/a_vec4.wgsl" with { type: "text" };

@@ -1,35 +1,13 @@
 /**
  * How a matrix product is computed: a plan is data, chosen by the shape of the product and the class of the adapter, or
- * taken from the device's table of plans that were measured to be better (see gemm_tuning.ts).
+ * taken from the device's table of plans that were measured to be better (see src/tuning).
  */
+import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { readConstant } from "../gpu/kernel.ts";
-import type { Float } from "./check.ts";
-import { MAX_ITERATIONS } from "./plan.ts";
+import { type GemmShape, nameOfShape, recordShape, takesVec4 } from "./gemm_shape.ts";
+import { MAX_ITERATIONS } from "./workgroup.ts";
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
-
-/** What becomes of a product before it is stored. */
-export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
-
-/** All of a product that the choice of its plan may depend on. */
-export interface GemmShape {
-  /** Rows and columns of one product, and the dimension summed over. */
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** Number of products. */
-  readonly batch: number;
-  /** a is stored as [k, m], b as [n, k]. */
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  /** One a, or one b, serves the whole batch. */
-  readonly sharedA: boolean;
-  readonly sharedB: boolean;
-  readonly epilogue: Epilogue;
-  /** Of the operands, and of the result. */
-  readonly dtype: Float;
-  readonly result: Float;
-}
 
 interface Common {
   /** Where operands are read from whose stored rows are whole vec4s; others always from storage, one element at a time. */
@@ -61,42 +39,18 @@ export interface TilesPlan extends Common {
 
 export type GemmPlan = LanesPlan | TilesPlan;
 
-/** What plans depend on of a device. */
-export type PlanDevice = Pick<Gpu, "adapterClass" | "limits" | "fitsTexture" | "plans">;
+/** The part of a device that plans depend on. */
+export type PlanDevice = Pick<Gpu, "adapterClass" | "limits" | "fitsTexture" | "slots">;
 
-/** One name for one shape: `1576×768×3072 NT bias_gelu`, batch and element types where they are not 1 and f32. */
-export function nameOfShape(shape: GemmShape): string {
-  const { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result } = shape;
-  let name = `${m}×${k}×${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
-  if (batch !== 1) name = `${batch}${sharedA ? " shared A" : ""}${sharedB ? " shared B" : ""} · ${name}`;
-  if (epilogue !== "none") name += ` ${epilogue}`;
-  return dtype === "f32" ? name : `${name} f16${result === "f32" ? " to f32" : ""}`;
-}
-
-let recorder: Map<string, { shape: GemmShape; calls: number }> | undefined;
-
-/** The distinct shapes of the products that `body` asks for, on any device, in order of appearance. */
-export function recordShapes(body: () => void): { shape: GemmShape; calls: number }[] {
-  const outer = recorder;
-  const recorded = recorder = new Map();
-  try {
-    body();
-  } finally {
-    recorder = outer;
-  }
-  return [...recorded.values()];
-}
+/** A device's plans that were measured to be better than the default ones, by the names of their shapes. */
+export const tunedPlans = new DeviceSlot<ReadonlyMap<string, GemmPlan>>();
 
 /** The plan for a product: that of the device's table, else the default. */
 export function planFor(gpu: PlanDevice, shape: GemmShape): GemmPlan {
-  if (recorder) {
-    const name = nameOfShape(shape);
-    const known = recorder.get(name);
-    if (known) known.calls++;
-    else recorder.set(name, { shape, calls: 1 });
-  }
-  const tuned = gpu.plans.size > 0 ? gpu.plans.get(nameOfShape(shape)) : undefined;
-  return tuned as GemmPlan | undefined ?? defaultPlan(gpu, shape);
+  recordShape(shape);
+  const tuned = tunedPlans.get(gpu);
+  const plan = tuned && tuned.size > 0 ? tuned.get(nameOfShape(shape)) : undefined;
+  return plan ?? defaultPlan(gpu, shape);
 }
 
 /** The plan for a product where nothing has been measured. */
@@ -117,13 +71,6 @@ export function candidatePlans(gpu: PlanDevice, shape: GemmShape): GemmPlan[] {
 /** Rows and columns of the result that a workgroup computes. */
 export function tileOf(plan: GemmPlan): readonly [rows: number, columns: number] {
   return plan.form === "lanes" ? [4 * plan.rows, 4 * LANES * plan.columns] : [plan.tileM, plan.tileN];
-}
-
-/** Which of a, b and c have rows, as stored, of whole vec4s. */
-export function takesVec4(
-  { m, n, k, transposeA, transposeB }: GemmShape,
-): { readonly a: boolean; readonly b: boolean; readonly c: boolean } {
-  return { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, c: n % 4 === 0 };
 }
 
 function workgroups({ m, n, batch }: GemmShape, [tileM, tileN]: readonly [number, number]): number {

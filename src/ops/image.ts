@@ -2,14 +2,14 @@
 import { defineKernel } from "../gpu/kernel.ts";
 import { showShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { cellOf } from "./cells.ts";
 import { type Float, mustBe } from "./check.ts";
+import { packSizeOf } from "./packs.ts";
 import byFour from "../../wgsl/image/by_four.wgsl" with { type: "text" };
 import byOne from "../../wgsl/image/by_one.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import patches_ from "../../wgsl/image/patches.wgsl" with { type: "text" };
 
-/** One value for red, green and blue, each a share of full intensity. */
+/** One value for red, green and blue, each a fraction of full intensity. */
 type Rgb = readonly [number, number, number];
 
 /** Bytes become (byte / 255 - mean) / std, by channel. */
@@ -46,16 +46,16 @@ export function patchify(
   if (!std.every((value) => value > 0)) {
     throw new RangeError(`Cannot normalise images by std ${showShape(std)}: it must be above 0`);
   }
-  const cell = cellOf(patch);
-  const count = pixels.size / 3 / cell;
+  const packSize = packSizeOf(patch);
+  const count = pixels.size / 3 / packSize;
   const [mean0, mean1, mean2] = mean;
   const [std0, std1, std2] = std;
-  const sizes = { count, width: width / cell, side: patch, cells: patch / cell };
+  const sizes = { count, width: width / packSize, side: patch, packs: patch / packSize };
   const params = { ...sizes, mean0, mean1, mean2, std0, std1, std2 };
   const patches = height / patch * (width / patch);
   const y = Tensor.empty(pixels.gpu, [batch, patches, 3 * patch * patch], dtype);
   pixels.gpu.dispatch({
-    kernel: kernels[cell],
+    kernel: kernels[packSize],
     entry: "patches",
     buffers: { pixels, y },
     params,

@@ -4,12 +4,12 @@ import type { BufferRange } from "../gpu/pool.ts";
 import { sameShape, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { cellConstants, cellOf, mustBeWords } from "./cells.ts";
+import { rowRanges } from "./binding_ranges.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import type { Indices } from "./indices.ts";
-import { MAX_ITERATIONS, rowWorkgroup } from "./plan.ts";
+import { mustBeWords, packConstants, packSizeOf } from "./packs.ts";
 import { full } from "./fill.ts";
-import { rowRanges } from "./binding_ranges.ts";
+import { MAX_ITERATIONS, rowWorkgroup } from "./workgroup.ts";
 import argmax_ from "../../wgsl/indexing/argmax.wgsl" with { type: "text" };
 import gather_ from "../../wgsl/indexing/gather.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
@@ -32,22 +32,22 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   }
   mustBeWords("gather rows of", x);
   const { gpu } = x;
-  const cell = cellOf(width!);
-  const cells = width! / cell;
+  const packSize = packSizeOf(width!);
+  const packs = width! / packSize;
   if (dtype !== undefined && dtype !== x.dtype) mustBe("f32", `gather ${dtype} rows of`, x);
   const y = Tensor.empty(gpu, [...ids.shape, width!], dtype ?? x.dtype, needsGrad(x));
-  const count = y.size / cell;
+  const count = y.size / packSize;
   const constants = {
-    ...cellConstants(y, cell),
-    Row: cell === 4 ? `vec4<${x.dtype}>` : x.dtype,
-    Sum: cell === 4 ? "vec4f" : "f32",
+    ...packConstants(y, packSize),
+    Row: packSize === 4 ? `vec4<${x.dtype}>` : x.dtype,
+    Sum: packSize === 4 ? "vec4f" : "f32",
   };
   for (const { first, end, range } of rowRanges(x)) {
     gpu.dispatch({
       kernel: gatherKernel,
       entry: "forward",
       buffers: { ids: part(ids, ids.starts.ids, sizeOf(ids.shape)), x: range, y },
-      params: { count, width: cells, first, end },
+      params: { count, width: packs, first, end },
       invocations: count,
       constants,
       work: () => ({ bytes: 2 * y.bytes }), // of x, only the rows taken
@@ -55,7 +55,7 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   }
   return record(y, [x], [ids.packed], (dy, _, [sink]) => {
     const sums = Tensor.empty(gpu, [ids.chunks, width!]);
-    const inChunks = ids.chunks * cells;
+    const inChunks = ids.chunks * packs;
     gpu.dispatch({
       kernel: gatherKernel,
       entry: "sum_chunks",
@@ -65,12 +65,12 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
         dy,
         sums,
       },
-      params: { count: inChunks, width: cells },
+      params: { count: inChunks, width: packs },
       invocations: inChunks,
       constants,
     });
     const dx = sink ?? full(gpu, x.shape, 0, floatOf("gather the gradient of", x));
-    const count = ids.rowsTaken * cells;
+    const count = ids.rowsTaken * packs;
     for (const { first, end, range } of rowRanges(dx)) {
       gpu.dispatch({
         kernel: gatherKernel,
@@ -81,10 +81,10 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
           chunk_sums: sums,
           dx: range,
         },
-        params: { count, width: cells, first, end },
+        params: { count, width: packs, first, end },
         invocations: count,
         constants,
-        work: () => ({ bytes: sums.bytes + 2 * count * cell * 4 }), // of dx, only the rows taken
+        work: () => ({ bytes: sums.bytes + 2 * count * packSize * 4 }), // of dx, only the rows taken
       });
     }
     return [dx];
@@ -111,10 +111,10 @@ export function selectRows(mask: Tensor, a: Tensor, b: Tensor): Tensor {
   }
   const { gpu } = a;
   const width = sizeOf(a.shape.slice(1));
-  const cell = cellOf(width);
-  const count = a.size / cell;
-  const params = { count, width: width / cell };
-  const constants = cellConstants(a, cell);
+  const packSize = packSizeOf(width);
+  const count = a.size / packSize;
+  const params = { count, width: width / packSize };
+  const constants = packConstants(a, packSize);
   const y = Tensor.empty(gpu, a.shape, "f32", needsGrad(a, b));
   gpu.dispatch({
     kernel: selectKernel,

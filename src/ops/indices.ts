@@ -1,4 +1,4 @@
-/** Row numbers known on the host, with the plan that lets a gradient gather instead of scatter. */
+/** Row numbers known on the host, sorted so that a gradient gathers what it sums instead of scattering it. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { BINDING_ALIGNMENT } from "../gpu/pool.ts";
 import { type Shape, showShape, sizeOf } from "../tensor/shape.ts";
@@ -6,7 +6,7 @@ import { Tensor } from "../tensor/tensor.ts";
 
 /**
  * Numbers of rows on the device, made by `indices`. Its one tensor is `packed`: scopes own it, or whoever made the
- * indices outside of one disposes it. The plan: positions in order of their rows, cut into chunks; every row's chunks
+ * indices outside of one disposes it. It holds the positions in order of their rows, cut into chunks; every row's chunks
  * follow one another, so that summing a row is summing its chunks.
  */
 export type Indices = {
@@ -36,7 +36,7 @@ export type Indices = {
 export interface IndicesOptions {
   /** Rows of the matrix they point into. */
   readonly rows: number;
-  /** A row, as that of padding, that is read but gets no gradient. */
+  /** A row that is read but gets no gradient, such as that of padding. */
   readonly ignore?: number;
 }
 
@@ -47,7 +47,7 @@ const SHORTEST_CHUNK = 32;
 const ALIGNMENT = BINDING_ALIGNMENT / 4;
 
 /**
- * Uploads row numbers and their plan in one write.
+ * Uploads row numbers, sorted, in one write.
  * @throws RangeError naming the position of a number that is not a row
  */
 export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore }: IndicesOptions): Indices {
@@ -61,8 +61,8 @@ export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore
       `Cannot index row ${ids[wrong]} of ${rows}, at position ${wrong} of ${showShape(shape)}`,
     );
   }
-  const plan = planOf(ids, rows, ignore);
-  const parts = [ids, plan.order, plan.chunkStarts, plan.taken, plan.rowStarts];
+  const sorted = sortByRow(ids, rows, ignore);
+  const parts = [ids, sorted.order, sorted.chunkStarts, sorted.taken, sorted.rowStarts];
   const starts: number[] = [];
   let length = 0;
   for (const part of parts) {
@@ -74,9 +74,9 @@ export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore
   return {
     shape: [...shape],
     rows,
-    positions: plan.order.length,
-    chunks: plan.chunkStarts.length - 1,
-    rowsTaken: plan.taken.length,
+    positions: sorted.order.length,
+    chunks: sorted.chunkStarts.length - 1,
+    rowsTaken: sorted.taken.length,
     packed: Tensor.from(gpu, words, [length]),
     starts: {
       ids: starts[0]!,
@@ -88,7 +88,8 @@ export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore
   };
 }
 
-interface Plan {
+/** See `Indices.starts`. */
+interface SortedPositions {
   readonly order: Uint32Array;
   readonly chunkStarts: Uint32Array;
   readonly taken: Uint32Array;
@@ -96,7 +97,7 @@ interface Plan {
 }
 
 /** A stable counting sort of the positions by row. */
-function planOf(ids: Uint32Array, rows: number, ignore: number | undefined): Plan {
+function sortByRow(ids: Uint32Array, rows: number, ignore: number | undefined): SortedPositions {
   const counts = new Uint32Array(rows);
   for (const row of ids) counts[row]!++;
   if (ignore !== undefined && ignore < rows) counts[ignore] = 0;

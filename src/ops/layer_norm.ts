@@ -3,22 +3,22 @@ import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf, mustBe } from "./check.ts";
-import { MAX_ITERATIONS } from "./plan.ts";
 import { full } from "./fill.ts";
-import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
+import { defineRowKernel, type RowLayout, rowLayout } from "./rows.ts";
+import { MAX_ITERATIONS } from "./workgroup.ts";
 import layerNorm_ from "../../wgsl/rows/layer_norm.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("layerNorm", [layerNorm_], ["x", "dy"]);
+const layerNormKernel = defineRowKernel("layerNorm", [layerNorm_], ["x", "dy"]);
 
 /** Workgroups that keep an adapter busy; rows beyond are taken one after the other. */
 const GROUPS = { software: 64, gpu: 1024 };
 
-/** Rows that a workgroup takes, and so shares of the gradients of gamma and beta that there are. */
-function planShares({ gpu }: Tensor, { rows, steps }: RowPlan) {
+/** Rows that a workgroup takes, and workgroups: each leaves a partial sum of the gradients of gamma and beta. */
+function groupRows({ gpu }: Tensor, { rows, steps }: RowLayout) {
   const loopsOfOneRow = 4 * steps + 32; // four walks of the row, the lanes' sums
   const wanted = Math.ceil(rows / GROUPS[gpu.adapterClass]);
   const rowsEach = Math.min(wanted, Math.floor(MAX_ITERATIONS / loopsOfOneRow));
-  return { rowsEach, shares: Math.ceil(rows / rowsEach) };
+  return { rowsEach, groups: Math.ceil(rows / rowsEach) };
 }
 
 /**
@@ -28,9 +28,9 @@ function planShares({ gpu }: Tensor, { rows, steps }: RowPlan) {
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
   const dtype = floatOf("layerNorm", x);
   mustBe("f32", "layerNorm by", gamma, beta);
-  const plan = planRows("layerNorm", x);
-  const { rows, cols } = plan;
-  const constants = { ...plan.constants, Elem: dtype };
+  const layout = rowLayout("layerNorm", x);
+  const { rows, cols } = layout;
+  const constants = { ...layout.constants, Elem: dtype };
   for (const tensor of [gamma, beta]) {
     if (tensor.rank !== 1 || tensor.size !== cols) {
       throw new TypeError(
@@ -39,41 +39,41 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
     }
   }
   const { gpu } = x;
-  const { rowsEach, shares } = planShares(x, plan);
-  const variant = plan.variant(kernel);
+  const { rowsEach, groups } = groupRows(x, layout);
+  const kernel = layerNormKernel[layout.packSize];
   const params = { rows, rows_each: rowsEach };
   const y = Tensor.empty(gpu, x.shape, dtype, needsGrad(x, gamma, beta));
   const moments = Tensor.empty(gpu, [rows, 2]);
   gpu.dispatch({
-    kernel: variant,
+    kernel,
     entry: "forward",
     buffers: { x, gamma, beta, y, moments },
     params: { ...params, epsilon },
-    workgroups: shares,
+    workgroups: groups,
     constants,
   });
   return record(y, [x, gamma, beta], [x, gamma, moments], (dy, needed, sinks) => {
     const sink = sinks[0]?.dtype === dtype ? sinks[0] : undefined;
     const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
-    const gamma_shares = Tensor.empty(gpu, [shares, cols]);
-    const beta_shares = Tensor.empty(gpu, [shares, cols]);
+    const gamma_partials = Tensor.empty(gpu, [groups, cols]);
+    const beta_partials = Tensor.empty(gpu, [groups, cols]);
     gpu.dispatch({
-      kernel: variant,
+      kernel,
       entry: "backward",
-      buffers: { x, gamma, moments_saved: moments, dy, dx, gamma_shares, beta_shares },
+      buffers: { x, gamma, moments_saved: moments, dy, dx, gamma_partials, beta_partials },
       params: { ...params, added: Number(sink !== undefined) },
-      workgroups: shares,
+      workgroups: groups,
       constants,
     });
     if (!needed[1] && !needed[2]) return [dx];
     const dgamma = sinks[1] ?? full(gpu, [cols], 0);
     const dbeta = sinks[2] ?? full(gpu, [cols], 0);
     gpu.dispatch({
-      kernel: variant,
+      kernel,
       entry: "join",
-      buffers: { gamma_parts: gamma_shares, beta_parts: beta_shares, dgamma, dbeta },
+      buffers: { gamma_partials_saved: gamma_partials, beta_partials_saved: beta_partials, dgamma, dbeta },
       params,
-      workgroups: plan.constants.PACKS,
+      workgroups: layout.constants.PACKS,
       constants,
     });
     return [dx, dgamma, dbeta];

@@ -4,7 +4,7 @@ import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
 import { reduceAxes, sumKernel } from "./reduction.ts";
-import { defineRowKernel, planRows } from "./rows.ts";
+import { defineRowKernel, rowLayout } from "./rows.ts";
 import crossEntropy_ from "../../wgsl/losses/cross_entropy.wgsl" with { type: "text" };
 import keepAll from "../../wgsl/rows/keep_all.wgsl" with { type: "text" };
 import softmaxRow from "../../wgsl/rows/softmax_row.wgsl" with { type: "text" };
@@ -20,8 +20,8 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   mustBe("f32", "crossEntropy", logits);
   mustBe("u32", "crossEntropy with labels", labels);
   const { gpu } = logits;
-  const plan = planRows("crossEntropy", logits);
-  const { rows, constants } = plan;
+  const layout = rowLayout("crossEntropy", logits);
+  const { rows, constants } = layout;
   if (logits.rank !== 2 || labels.rank !== 1 || labels.size !== rows) {
     throw new TypeError(
       `Cannot crossEntropy ${showShape(logits.shape)} with labels ${showShape(labels.shape)}: ` +
@@ -29,7 +29,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
     );
   }
   if (rows === 0) throw new RangeError(`Cannot crossEntropy ${showShape(logits.shape)}: it has no rows`);
-  const kernel = plan.variant(crossEntropyKernel);
+  const kernel = crossEntropyKernel[layout.packSize];
   const loss = Tensor.empty(gpu, [rows]);
   const found = Tensor.empty(gpu, [rows, 2]);
   gpu.dispatch({

@@ -3,7 +3,7 @@ import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
-import { defineRowKernel, planRows } from "./rows.ts";
+import { defineRowKernel, rowLayout } from "./rows.ts";
 import cosine_ from "../../wgsl/rows/cosine.wgsl" with { type: "text" };
 import normalize_ from "../../wgsl/rows/normalize.wgsl" with { type: "text" };
 
@@ -14,10 +14,10 @@ const cosineKernel = defineRowKernel("cosineSimilarity", [cosine_]);
 export function l2Normalize(x: Tensor, epsilon = 1e-12): Tensor {
   mustBe("f32", "l2Normalize", x);
   const { gpu } = x;
-  const { rows, constants, variant } = planRows("l2Normalize", x);
+  const { rows, constants, packSize } = rowLayout("l2Normalize", x);
   const run = (entry: string, buffers: Record<string, Tensor>) =>
     gpu.dispatch({
-      kernel: variant(normalizeKernel),
+      kernel: normalizeKernel[packSize],
       entry,
       buffers,
       params: { rows, epsilon },
@@ -43,10 +43,10 @@ export function cosineSimilarity(a: Tensor, b: Tensor): Tensor {
     throw new TypeError(`Cannot compare ${showShape(a.shape)} with ${showShape(b.shape)}: shapes differ`);
   }
   const { gpu } = a;
-  const { rows, constants, variant } = planRows("cosineSimilarity", a);
+  const { rows, constants, packSize } = rowLayout("cosineSimilarity", a);
   const run = (entry: string, buffers: Record<string, Tensor>) =>
     gpu.dispatch({
-      kernel: variant(cosineKernel),
+      kernel: cosineKernel[packSize],
       entry,
       buffers,
       params: { rows },

@@ -3,6 +3,7 @@ import { defineKernel, type KernelSource } from "../gpu/kernel.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
+import { packsOf } from "./packs.ts";
 import affine_ from "../../wgsl/pointwise/affine.wgsl" with { type: "text" };
 import exp_ from "../../wgsl/pointwise/exp.wgsl" with { type: "text" };
 import gelu_ from "../../wgsl/pointwise/gelu.wgsl" with { type: "text" };
@@ -16,9 +17,6 @@ import sqrt_ from "../../wgsl/pointwise/sqrt.wgsl" with { type: "text" };
 import tanh_ from "../../wgsl/pointwise/tanh.wgsl" with { type: "text" };
 import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
 
-/** Groups of four elements. */
-const vectorsOf = ({ size }: Tensor) => Math.ceil(size / 4);
-
 const unaryKernel = (name: string, ...files: readonly string[]) =>
   defineKernel(name, [unary_, grid, ...files], ["x", "dy"]);
 
@@ -26,13 +24,13 @@ const unaryKernel = (name: string, ...files: readonly string[]) =>
 function mapUnary(kernel: KernelSource, x: Tensor, coefficients?: { a: number; b: number }): Tensor {
   const dtype = floatOf(kernel.label, x);
   const y = Tensor.empty(x.gpu, x.shape, dtype, needsGrad(x));
-  const vectors = vectorsOf(x);
+  const packs = packsOf(x.size);
   x.gpu.dispatch({
     kernel,
     entry: "forward",
     buffers: { x, y },
-    params: { vectors, ...coefficients },
-    invocations: vectors,
+    params: { packs, ...coefficients },
+    invocations: packs,
     constants: { Elem: dtype },
   });
   return y;
@@ -42,13 +40,13 @@ function mapUnary(kernel: KernelSource, x: Tensor, coefficients?: { a: number; b
 function unaryGrad(kernel: KernelSource, x: Tensor, dy: Tensor): Tensor {
   const dtype = floatOf(`differentiate ${kernel.label} of`, x, dy);
   const dx = Tensor.empty(x.gpu, x.shape, dtype);
-  const vectors = vectorsOf(x);
+  const packs = packsOf(x.size);
   x.gpu.dispatch({
     kernel,
     entry: "backward",
     buffers: { x, dy, dx },
-    params: { vectors },
-    invocations: vectors,
+    params: { packs },
+    invocations: packs,
     constants: { Elem: dtype },
   });
   return dx;

@@ -48,7 +48,7 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const y = reduced.view(finalShape(reduced.shape, axes, options.keepDims), { requiresGrad: needsGrad(x) });
   return record(y, [x], [x, reduced], (dy) => {
     const isMax = equal(x, reduced);
-    const share = div(dy.view(reduced.shape), reduceAxes(sumKernel, isMax, axes, 1));
-    return [mul(isMax, share)];
+    const each = div(dy.view(reduced.shape), reduceAxes(sumKernel, isMax, axes, 1));
+    return [mul(isMax, each)];
   });
 }

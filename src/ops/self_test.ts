@@ -66,7 +66,7 @@ const F16: Check = {
   run: (gpu) => {
     const x = Tensor.from(gpu, Uint32Array.of(0xc000_3c00, 0x6400_3800), [2]); // 1, -2, 0.5, 1024, two f16 a word
     const y = Tensor.empty(gpu, [2], "u32");
-    const params = { vectors: 1, a: 2, b: 0 };
+    const params = { packs: 1, a: 2, b: 0 };
     const constants = { Elem: "f16" };
     gpu.dispatch({
       kernel: doubleKernel,

@@ -4,7 +4,7 @@ import { axisOf, type Shape, showShape, sizeOf, stridesOf } from "../tensor/shap
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mergeDimensions } from "./broadcast.ts";
-import { cellConstants, cellOf, isShape, mustBeWords } from "./cells.ts";
+import { mustBeWords, packConstants, packSizeOf } from "./packs.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import permute_ from "../../wgsl/shape/permute.wgsl" with { type: "text" };
 import slice_ from "../../wgsl/shape/slice.wgsl" with { type: "text" };
@@ -20,7 +20,8 @@ function completeShape(x: Tensor, shape: Shape): Shape {
   const open = shape.indexOf(-1);
   const known = sizeOf(shape.filter((_, axis) => axis !== open));
   const complete = open < 0 ? shape : shape.with(open, x.size / known);
-  if (!isShape(complete) || sizeOf(complete) !== x.size) {
+  const isShape = complete.every((size) => Number.isInteger(size) && size >= 0);
+  if (!isShape || sizeOf(complete) !== x.size) {
     throw new TypeError(
       `Cannot reshape ${showShape(x.shape)} to ${showShape(shape)}: it has ${x.size} elements`,
     );
@@ -59,16 +60,25 @@ function permuted(x: Tensor, axes: readonly number[], requiresGrad: boolean): Te
   const inOrder = d3 === x.size && s3 <= 1;
   if (inOrder) return x.view(shape, { requiresGrad });
   const y = Tensor.empty(x.gpu, shape, x.dtype, requiresGrad);
-  const cell = s3 === 1 ? cellOf(d3) : 1; // the other steps are then multiples of d3
-  const count = d0 * d1 * d2 * d3 / cell;
-  const params = { count, d1, d2, d3: d3 / cell, s0: s0 / cell, s1: s1 / cell, s2: s2 / cell, s3 };
+  const packSize = s3 === 1 ? packSizeOf(d3) : 1; // the other steps are then multiples of d3
+  const count = d0 * d1 * d2 * d3 / packSize;
+  const params = {
+    count,
+    d1,
+    d2,
+    d3: d3 / packSize,
+    s0: s0 / packSize,
+    s1: s1 / packSize,
+    s2: s2 / packSize,
+    s3,
+  };
   x.gpu.dispatch({
     kernel: permuteKernel,
     entry: "permute",
     buffers: { x, y },
     params,
     invocations: count,
-    constants: cellConstants(x, cell),
+    constants: packConstants(x, packSize),
   });
   return y;
 }
@@ -91,8 +101,8 @@ interface Part {
 
 /** One pass over the part, or over the whole for `place`; `added` to what y holds, but for `place`. */
 function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part, added = false): Tensor {
-  const cell = cellOf(at.whole, at.part, at.start);
-  const [whole, part, start] = [at.whole / cell, at.part / cell, at.start / cell];
+  const packSize = packSizeOf(at.whole, at.part, at.start);
+  const [whole, part, start] = [at.whole / packSize, at.part / packSize, at.start / packSize];
   const count = at.outer * (entry === "place" ? whole : part);
   const passes = added ? 3 : 2; // what is added to is read as well
   x.gpu.dispatch({
@@ -101,7 +111,7 @@ function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part, 
     buffers: { x, y },
     params: { count, whole, part, start },
     invocations: count,
-    constants: { ...cellConstants(x, cell), ...(added && { ADDED: true }) },
+    constants: { ...packConstants(x, packSize), ...(added && { ADDED: true }) },
     work: () => ({ bytes: entry === "place" ? x.bytes + y.bytes : passes * Math.min(x.bytes, y.bytes) }),
   });
   return y;

@@ -3,7 +3,7 @@ import { showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
-import { defineRowKernel, planRows, type RowPlan } from "./rows.ts";
+import { defineRowKernel, type RowLayout, rowLayout } from "./rows.ts";
 import keepAll from "../../wgsl/rows/keep_all.wgsl" with { type: "text" };
 import keepMasked from "../../wgsl/rows/keep_masked.wgsl" with { type: "text" };
 import logsumexp_ from "../../wgsl/rows/logsumexp.wgsl" with { type: "text" };
@@ -19,11 +19,11 @@ const maskedKernel = defineRowKernel("maskedSoftmax", [softmax_, softmaxRow, kee
 const logsumexpKernel = defineRowKernel("logsumexp", [logsumexp_, softmaxRow, keepAll], ["x"]);
 
 /** Records the gradient of a softmax, masked or not: where a mask hides x, y is 0 and so is dx. */
-function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, variant }: RowPlan): Tensor {
+function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, packSize }: RowLayout): Tensor {
   return record(y, [x], [y], (dy) => {
     const dx = Tensor.empty(x.gpu, x.shape);
     x.gpu.dispatch({
-      kernel: variant(softmaxKernel),
+      kernel: softmaxKernel[packSize],
       entry: "backward",
       buffers: { y_saved: y, dy, dx },
       params: { rows },
@@ -37,18 +37,18 @@ function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, variant }: RowPl
 /** exp(x) divided by its sum over the last axis; x [.., cols], any offset. */
 export function softmax(x: Tensor): Tensor {
   mustBe("f32", "softmax", x);
-  const plan = planRows("softmax", x);
-  const { rows, constants } = plan;
+  const layout = rowLayout("softmax", x);
+  const { rows, constants } = layout;
   const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
   x.gpu.dispatch({
-    kernel: plan.variant(softmaxKernel),
+    kernel: softmaxKernel[layout.packSize],
     entry: "forward",
     buffers: { x, y },
     params: { rows },
     workgroups: rows,
     constants,
   });
-  return recordSoftmax(x, y, plan);
+  return recordSoftmax(x, y, layout);
 }
 
 /**
@@ -60,9 +60,9 @@ export function softmax(x: Tensor): Tensor {
 export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
   mustBe("f32", "maskedSoftmax", x);
   if (mask.dtype === "u8") throw new TypeError("Cannot maskedSoftmax by a u8 mask: it takes u32 or f32");
-  const plan = planRows("maskedSoftmax", x);
+  const layout = rowLayout("maskedSoftmax", x);
   const leading = mask.shape.slice(0, -1);
-  const fits = mask.rank >= 1 && mask.rank <= x.rank && mask.shape.at(-1) === plan.cols &&
+  const fits = mask.rank >= 1 && mask.rank <= x.rank && mask.shape.at(-1) === layout.cols &&
     leading.every((size, i) => size === x.shape[i]);
   if (!fits) {
     throw new TypeError(
@@ -72,27 +72,27 @@ export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
         "before it, first dimensions of x",
     );
   }
-  const { rows, constants } = plan;
+  const { rows, constants } = layout;
   const y = Tensor.empty(x.gpu, x.shape, "f32", needsGrad(x));
   x.gpu.dispatch({
-    kernel: plan.variant(maskedKernel),
+    kernel: maskedKernel[layout.packSize],
     entry: "forward",
     buffers: { x, y, mask },
     params: { rows, rows_per_mask: rows / sizeOf(leading) },
     workgroups: rows,
     constants,
   });
-  return recordSoftmax(x, y, plan);
+  return recordSoftmax(x, y, layout);
 }
 
 /** log Σ exp(x) over the last axis, which `keepDims` leaves as a dimension of one; x [.., cols], any offset. */
 export function logsumexp(x: Tensor, options: { readonly keepDims?: boolean } = {}): Tensor {
   mustBe("f32", "logsumexp", x);
   const { gpu } = x;
-  const { rows, constants, variant } = planRows("logsumexp", x);
+  const { rows, constants, packSize } = rowLayout("logsumexp", x);
   const run = (entry: string, buffers: Record<string, Tensor>) =>
     gpu.dispatch({
-      kernel: variant(logsumexpKernel),
+      kernel: logsumexpKernel[packSize],
       entry,
       buffers,
       params: { rows },

@@ -172,7 +172,7 @@ export class Adam {
     };
     const norm = maxNorm === undefined ? undefined : this.gradientNorm();
     const { before, inPlace } = lossScale ? scaled : plain;
-    for (const { values, grads, blocks, vectors, expAvg, expAvgSq } of this.#ranges) {
+    for (const { values, grads, blocks, packs, expAvg, expAvgSq } of this.#ranges) {
       const copies = this.#gpu.adapterClass === "software" && this.#gpu.fitsTexture(values);
       const buffers = {
         blocks,
@@ -189,8 +189,8 @@ export class Adam {
         kernel: copies ? before : inPlace,
         entry: norm ? "clipped" : "plain",
         buffers,
-        params: { vectors, ...params },
-        invocations: vectors,
+        params: { packs, ...params },
+        invocations: packs,
         constants: { DECOUPLED: decoupled },
         work: () => ({ bytes: 7 * grads.bytes }), // four arrays are read, three of them written back
       });

@@ -16,8 +16,8 @@ export interface ParameterRange {
   readonly values: Tensor;
   readonly grads: Tensor;
   readonly blocks: Tensor;
-  /** Groups of four elements. */
-  readonly vectors: number;
+  /** Packs of four elements. */
+  readonly packs: number;
 }
 
 /**
@@ -44,7 +44,7 @@ export function parameterRanges(
       const count = range.size / BLOCK;
       const blocks = Tensor.from(values.gpu, words.slice(first, first + count), [count]);
       first += count;
-      return { values: range, grads: gradRanges[i]!, blocks, vectors: range.size / 4 };
+      return { values: range, grads: gradRanges[i]!, blocks, packs: range.size / 4 };
     });
   });
 }

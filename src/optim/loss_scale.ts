@@ -63,13 +63,13 @@ export class LossScale {
    */
   decide(ranges: readonly ParameterRange[], [beta1, beta2]: readonly [number, number]): void {
     const overflow = this.#overflow;
-    for (const { grads, blocks, vectors } of ranges) {
+    for (const { grads, blocks, packs } of ranges) {
       this.#gpu.dispatch({
         kernel,
         entry: "inspect",
         buffers: { blocks, grads, overflow },
-        params: { vectors },
-        invocations: vectors,
+        params: { packs },
+        invocations: packs,
       });
     }
     this.#gpu.dispatch({

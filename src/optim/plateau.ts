@@ -8,7 +8,7 @@ export type PlateauOptions = {
   readonly factor?: number;
   /** Metrics in a row that may pass without an improvement; 10 if not given. */
   readonly patience?: number;
-  /** The share of the best by which a metric must beat it; 1e-4 if not given. */
+  /** The fraction of the best by which a metric must beat it; 1e-4 if not given. */
   readonly threshold?: number;
   /** Metrics after a reduction in which nothing is counted; 0 if not given. */
   readonly cooldown?: number;

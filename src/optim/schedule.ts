@@ -8,8 +8,8 @@ export function linearWarmup(step: number, warmup: number): number {
 /** As `linearWarmup`, then falls to 0 at step `total` along half a cosine. */
 export function cosineAfterWarmup(step: number, warmup: number, total: number): number {
   if (step < warmup) return linearWarmup(step, warmup);
-  const share = Math.min(1, (step - warmup) / Math.max(1, total - warmup));
-  return (1 + Math.cos(Math.PI * share)) / 2;
+  const progress = Math.min(1, (step - warmup) / Math.max(1, total - warmup));
+  return (1 + Math.cos(Math.PI * progress)) / 2;
 }
 
 /** What becomes of the rates after warm-up; where they fall on a plateau, `ReduceOnPlateau` sees to it. */

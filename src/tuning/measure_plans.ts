@@ -1,15 +1,16 @@
-/** Measures the candidate plans of matrix products on the device. */
+/** Measures the candidate plans of matrix products on the device, and finds the best. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { capture, scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { cast } from "../ops/cast.ts";
 import { type Gemm, gemmBy } from "../ops/gemm.ts";
-import { candidatePlans, type GemmPlan, type GemmShape } from "../ops/gemm_plan.ts";
+import { candidatePlans, type GemmPlan } from "../ops/gemm_plan.ts";
+import { type GemmShape } from "../ops/gemm_shape.ts";
 
 /** A candidate this much slower than the best, after its first call, is not measured further. */
 const HOPELESS = 1.3;
-/** A plan goes before the default only if it takes at most this share of the time: less is within the noise. */
+/** A plan goes before the default only if it takes at most this fraction of the time: less is within the noise. */
 const WORTHWHILE = 0.97;
 /** Rounds in which the candidates take turns: more for short ones. */
 const [LEAST_ROUNDS, MOST_ROUNDS] = [5, 25];

@@ -7,7 +7,8 @@ import { reason } from "../io/file_bytes.ts";
 import { readJsonFile, writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { GEMM_SOURCES } from "../ops/gemm_kernels.ts";
-import { candidatePlans, type GemmPlan, type GemmShape, nameOfShape } from "../ops/gemm_plan.ts";
+import { candidatePlans, type GemmPlan, tunedPlans } from "../ops/gemm_plan.ts";
+import { type GemmShape, nameOfShape } from "../ops/gemm_shape.ts";
 import type { Tuned } from "./measure_plans.ts";
 import { exists } from "../io/files.ts";
 
@@ -50,7 +51,7 @@ const KERNELS = createHash("sha256").update(JSON.stringify([SCHEMA, GEMM_SOURCES
   16,
 );
 
-type Device = Pick<Gpu, "name" | "identity" | "adapterClass" | "limits" | "fitsTexture" | "plans">;
+type Device = Pick<Gpu, "name" | "identity" | "adapterClass" | "limits" | "fitsTexture" | "slots">;
 
 /** The file with the plans of a device in the folder of caches. */
 export function planFile(directory: string, { name, adapterClass }: Device): string {
@@ -62,7 +63,7 @@ export function planFile(directory: string, { name, adapterClass }: Device): str
 }
 
 /**
- * The plans tuned for this device, by the names of shapes: for `gpu.plans`. Empty where there are none; of a file that is
+ * The plans tuned for this device, by the names of shapes, as `tunedPlans` holds them. Empty where there are none; of a file that is
  * damaged, or of another adapter, driver or version of the kernels, `note` is told, and it is not used.
  */
 export function loadPlans(
@@ -117,9 +118,10 @@ export function savePlans(
   return path;
 }
 
-/** What a session notes of the plans it used: how many, and a digest to compare by. Undefined where it had none. */
-export function describePlans({ plans }: Device): { shapes: number; sha256: string } | undefined {
-  if (plans.size === 0) return undefined;
+/** A device's tuned plans for the record: how many, and a digest to compare by. Undefined where it has none. */
+export function describePlans(device: Pick<Gpu, "slots">): { shapes: number; sha256: string } | undefined {
+  const plans = tunedPlans.get(device);
+  if (plans === undefined || plans.size === 0) return undefined;
   const sha256 = createHash("sha256").update(JSON.stringify([...plans].sort())).digest("hex");
   return { shapes: plans.size, sha256 };
 }

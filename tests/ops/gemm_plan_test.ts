@@ -8,16 +8,15 @@ import {
   candidatePlans,
   defaultPlan,
   type GemmPlan,
-  type GemmShape,
-  nameOfShape,
   type PlanDevice,
   planFor,
-  recordShapes,
   tileOf,
+  tunedPlans,
 } from "../../src/ops/gemm_plan.ts";
+import { type GemmShape, nameOfShape, recordShapes } from "../../src/ops/gemm_shape.ts";
 import { tuneShape } from "../../src/tuning/measure_plans.ts";
 import { linear, matmul } from "../../src/ops/matmul.ts";
-import { MAX_ITERATIONS } from "../../src/ops/plan.ts";
+import { MAX_ITERATIONS } from "../../src/ops/workgroup.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { generator } from "./table.ts";
@@ -41,7 +40,7 @@ function device(adapterClass: PlanDevice["adapterClass"], memory: number, invoca
     maxComputeWorkgroupStorageSize: memory,
     maxComputeInvocationsPerWorkgroup: invocations,
   } as Limits;
-  return { adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, plans: new Map() };
+  return { adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, slots: new Map() };
 }
 
 /** What the kernels rely on. */
@@ -207,9 +206,9 @@ Deno.test("products go by the device's table of plans, and else by the default",
   };
   const plain = dispatched();
   assert.equal(plain.dispatches, 1);
-  const halves: GemmPlan = { ...defaultPlan(gpu, shape), splits: 2 };
-  gpu.plans = new Map([[nameOfShape(shape), halves]]);
-  assert.deepEqual(planFor(gpu, shape), halves);
+  const inTwo: GemmPlan = { ...defaultPlan(gpu, shape), splits: 2 };
+  tunedPlans.set(gpu, new Map([[nameOfShape(shape), inTwo]]));
+  assert.deepEqual(planFor(gpu, shape), inTwo);
   const cut = dispatched();
   assert.equal(cut.dispatches, 2);
   assert.deepEqual(await cut.c.read(), await plain.c.read());

@@ -9,18 +9,18 @@ const HELPERS: Readonly<Record<string, string>> = {
   "binding_ranges.ts": "how large tensors are bound in parts",
   "broadcast.ts": "shapes and strides",
   "ceilings.ts": "measures the device",
-  "cells.ts": "shapes of kernels that move elements",
   "check.ts": "types of arguments",
   "gemm.ts": "the product below matmul and linear, whose rows carry it out",
   "gemm_kernels.ts": "the same, its kernels",
+  "gemm_shape.ts": "the same, its shape and name",
   "gemm_plan.ts": "the same, how it is cut into tiles",
   "indices.ts": "checks and sorts indices on the host",
-  "plan.ts": "sizes of workgroups",
+  "packs.ts": "how many elements an invocation handles at once",
   "reduction.ts": "sums and maxima below the ops of reduce.ts",
   "rows.ts": "kernels along rows",
   "running_sums.ts": "adds up metrics in place, outside the tape",
   "self_test.ts": "checks the adapter",
-  "workgroup.ts": "sources of kernels",
+  "workgroup.ts": "sizes of workgroups and what they link",
 };
 
 /** The other exports whose gradient no row checks, and why. */

@@ -4,7 +4,7 @@
 alias Elem = f32;
 const WG: u32 = 64u;
 
-struct Params { vectors: u32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+struct Params { packs: u32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Elem>>;
@@ -18,11 +18,11 @@ fn dropped(i: u32) -> vec4f {
 @compute @workgroup_size(WG)
 fn dropout(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
-  if (i < params.vectors) { y[i] = vec4<Elem>(dropped(i)); }
+  if (i < params.packs) { y[i] = vec4<Elem>(dropped(i)); }
 }
 
 @compute @workgroup_size(WG)
 fn dropout_add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
-  if (i < params.vectors) { y[i] = vec4<Elem>(vec4f(addend[i]) + dropped(i)); }
+  if (i < params.packs) { y[i] = vec4<Elem>(vec4f(addend[i]) + dropped(i)); }
 }

@@ -11,7 +11,7 @@ const WG: u32 = 64u;
 
 // The host computes correction1 = 1 / (1 - beta1^t) and correction2 = 1 / sqrt(1 - beta2^t) in float64. rate_factor is
 // what the step multiplies all learning rates by.
-struct Params { vectors: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_minus_beta2: f32, epsilon: f32, correction1: f32, correction2: f32, rate_factor: f32, gradient_scale: f32, max_norm: f32 }
+struct Params { packs: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_minus_beta2: f32, epsilon: f32, correction1: f32, correction2: f32, rate_factor: f32, gradient_scale: f32, max_norm: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> groups_given: array<vec2f>; // learning rate, weight decay
 @group(0) @binding(3) var<storage, read> grads: array<vec4f>;
@@ -21,7 +21,7 @@ struct Params { vectors: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_
 @group(0) @binding(7) var<storage, read> norm: array<f32>; // of the gradients as they are stored
 
 fn update(i: u32, scale: f32) {
-  if (i >= params.vectors || is_skipped()) { return; }
+  if (i >= params.packs || is_skipped()) { return; }
   let block = block_at(i);
   if (learned(i, block) == 0u) { return; }
   let group = groups_given[group_of(block)];

@@ -6,7 +6,7 @@
 // Needs: optim/loss_scale_state.wgsl, optim/blocks.wgsl, lib/grid.wgsl
 const WG: u32 = 64u;
 
-struct Params { weight: f32, vectors: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_minus_beta2: f32, backoff: f32, growth: f32, interval: f32 }
+struct Params { weight: f32, packs: u32, beta1: f32, one_minus_beta1: f32, beta2: f32, one_minus_beta2: f32, backoff: f32, growth: f32, interval: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
@@ -22,7 +22,7 @@ fn seed() {
 @compute @workgroup_size(WG)
 fn inspect(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
-  if (i >= params.vectors) { return; }
+  if (i >= params.packs) { return; }
   let is_learned = vec4u(0u, 1u, 2u, 3u) < vec4u(learned(i, block_at(i)));
   let exponents = grads[i] & vec4u(0x7f800000u);
   if (any(is_learned & (exponents == vec4u(0x7f800000u)))) { atomicStore(&overflow, 1u); }

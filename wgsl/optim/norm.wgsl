@@ -1,9 +1,9 @@
 // norm = sqrt(sum of g^2) over the learned elements of flat arrays of gradients.
-// `square_sums`: one workgroup CHUNK vectors, its sum at sums[start + its number].   `root`: one workgroup, all sums.
+// `square_sums`: one workgroup CHUNK packs, its sum at sums[start + its number].   `root`: one workgroup, all sums.
 // Needs: optim/blocks.wgsl, lib/grid.wgsl, lib/workgroup.wgsl
 const CHUNK: u32 = 4096u;
 
-struct Params { vectors: u32, chunks: u32, start: u32, count: u32 }
+struct Params { packs: u32, chunks: u32, start: u32, count: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> grads: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
@@ -12,7 +12,7 @@ struct Params { vectors: u32, chunks: u32, start: u32, count: u32 }
 fn square_sums(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let chunk = flat_group(group, groups);
   if (chunk >= params.chunks) { return; }
-  let last = min((chunk + 1u) * CHUNK, params.vectors);
+  let last = min((chunk + 1u) * CHUNK, params.packs);
   var sum = 0.0;
   for (var i = chunk * CHUNK + lane; i < last; i += WG) {
     let count = learned(i, block_at(i));

@@ -4,7 +4,7 @@ alias From = f32;
 alias To = f32;
 const WG: u32 = 64u;
 
-struct Params { vectors: u32 }
+struct Params { packs: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<From>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<To>>;
@@ -12,5 +12,5 @@ struct Params { vectors: u32 }
 @compute @workgroup_size(WG)
 fn convert(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
-  if (i < params.vectors) { y[i] = vec4<To>(x[i]); }
+  if (i < params.packs) { y[i] = vec4<To>(x[i]); }
 }

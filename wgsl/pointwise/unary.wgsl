@@ -4,7 +4,7 @@ alias Elem = f32;
 const WG: u32 = 64u;
 
 // a and b are the constants of the ops that have some.
-struct Params { vectors: u32, a: f32, b: f32 }
+struct Params { packs: u32, a: f32, b: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Elem>>;
@@ -12,7 +12,7 @@ struct Params { vectors: u32, a: f32, b: f32 }
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
-  if (i < params.vectors) { y[i] = vec4<Elem>(op(vec4f(x[i]))); }
+  if (i < params.packs) { y[i] = vec4<Elem>(op(vec4f(x[i]))); }
 }
 
 @group(0) @binding(2) var<storage, read> dy: array<vec4<Elem>>;
@@ -21,5 +21,5 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
-  if (i < params.vectors) { dx[i] = vec4<Elem>(vec4f(dy[i]) * op_grad(vec4f(x[i]))); }
+  if (i < params.packs) { dx[i] = vec4<Elem>(vec4f(dy[i]) * op_grad(vec4f(x[i]))); }
 }

@@ -1,7 +1,7 @@
 // h = (x - mean) r,   r = 1 / sqrt(variance + epsilon),   y = gamma h + beta
 // With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma += sum over rows of dy h,   dbeta += that of dy
-// One workgroup `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their share of
-// dgamma and dbeta gathers in registers; `join` adds up the shares, a pack a workgroup. Variance by a second pass over the
+// One workgroup `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their part of
+// dgamma and dbeta gathers in registers; `join` adds up these partial sums, a pack a workgroup. Variance by a second pass over the
 // held row. Means are taken relative to the row's first element, and saved so: a large common offset then costs no digits.
 // x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
 // Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
@@ -60,16 +60,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 @group(0) @binding(3) var<storage, read> moments_saved: array<vec2f>;
 @group(0) @binding(4) var<storage, read> dy: array<Pack>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Pack>;
-@group(0) @binding(6) var<storage, read_write> gamma_shares: array<Wide>; // [shares, cols]
-@group(0) @binding(7) var<storage, read_write> beta_shares: array<Wide>; // [shares, cols]
+@group(0) @binding(6) var<storage, read_write> gamma_partials: array<Wide>; // [workgroups, cols]
+@group(0) @binding(7) var<storage, read_write> beta_partials: array<Wide>; // [workgroups, cols]
 var<private> held_dy: array<Wide, STEPS>;
 var<private> sum_gamma: array<Wide, STEPS>;
 var<private> sum_beta: array<Wide, STEPS>;
 
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let share = flat_group(group, groups);
-  let first = share * params.rows_each;
+  let part = flat_group(group, groups);
+  let first = part * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
   for (var step = 0u; step < STEPS; step++) {
@@ -112,14 +112,14 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   for (var step = 0u; step < STEPS; step++) {
     let pack = lane + step * WG;
     if (inside(pack)) {
-      gamma_shares[share * PACKS + pack] = sum_gamma[step];
-      beta_shares[share * PACKS + pack] = sum_beta[step];
+      gamma_partials[part * PACKS + pack] = sum_gamma[step];
+      beta_partials[part * PACKS + pack] = sum_beta[step];
     }
   }
 }
 
-@group(0) @binding(1) var<storage, read> gamma_parts: array<Wide>; // [shares, cols]
-@group(0) @binding(2) var<storage, read> beta_parts: array<Wide>; // [shares, cols]
+@group(0) @binding(1) var<storage, read> gamma_partials_saved: array<Wide>; // [workgroups, cols]
+@group(0) @binding(2) var<storage, read> beta_partials_saved: array<Wide>; // [workgroups, cols]
 @group(0) @binding(3) var<storage, read_write> dgamma: array<Wide>;
 @group(0) @binding(4) var<storage, read_write> dbeta: array<Wide>;
 
@@ -131,8 +131,8 @@ fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var of_beta = Wide(0.0);
   let end = (params.rows + params.rows_each - 1u) / params.rows_each * PACKS;
   for (var at = pack + lane * PACKS; at < end; at += WG * PACKS) {
-    of_gamma += gamma_parts[at];
-    of_beta += beta_parts[at];
+    of_gamma += gamma_partials_saved[at];
+    of_beta += beta_partials_saved[at];
   }
   of_gamma = workgroup_sums(lane, of_gamma);
   of_beta = workgroup_sums(lane, of_beta);

@@ -6,7 +6,7 @@ var<private> weights: array<Wide, STEPS>;
 // Exactly 0 where e^d would leave the normal range: adapters differ there, and what is masked must weigh nothing.
 fn weight(d: Wide) -> Wide { return select(exp(d), Wide(0.0), d < Wide(-87.0)); }
 
-// The largest score of a row and the sum of its weights; leaves the lane's share of them in `weights`.
+// The largest score of a row and the sum of its weights; leaves the lane's part of them in `weights`.
 fn softmax_row(row: u32, lane: u32) -> vec2f {
   var top = Wide(LOWEST);
   for (var step = 0u; step < STEPS; step++) {

@@ -1,14 +1,14 @@
-// y[i] = x[coordinates of i in y's shape . strides of x in y's order].   One invocation one cell of y.
+// y[i] = x[coordinates of i in y's shape . strides of x in y's order].   One invocation one pack of y.
 // Needs: lib/grid.wgsl, lib/strided.wgsl
 alias Elem = f32;
-alias Cell = Elem; // or vec4<Elem>
+alias Pack = Elem; // or vec4<Elem>
 const WG: u32 = 64u;
 
-// y's shape is [.., d1, d2, d3]; s are the steps in x; all counted in cells.
+// y's shape is [.., d1, d2, d3]; s are the steps in x; all counted in packs.
 struct Params { count: u32, d1: u32, d2: u32, d3: u32, s0: u32, s1: u32, s2: u32, s3: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Cell>;
-@group(0) @binding(2) var<storage, read_write> y: array<Cell>;
+@group(0) @binding(1) var<storage, read> x: array<Pack>;
+@group(0) @binding(2) var<storage, read_write> y: array<Pack>;
 
 @compute @workgroup_size(WG)
 fn permute(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -3,19 +3,19 @@
 //   paste   y[o, start + i] = x[o, i]                       the part into the whole, the rest untouched
 //   place   y[o, start + i] = x[o, i], 0 elsewhere          the part into a whole of zeros
 // ADDED: `cut` and `paste` add to what y holds.
-// One invocation one cell, of the part for `cut` and `paste`, of the whole for `place`.
+// One invocation one pack, of the part for `cut` and `paste`, of the whole for `place`.
 // Needs: lib/grid.wgsl
 alias Elem = f32;
-alias Cell = Elem; // or vec4<Elem>
+alias Pack = Elem; // or vec4<Elem>
 const ADDED: bool = false;
 const WG: u32 = 64u;
 
 struct Params { count: u32, whole: u32, part: u32, start: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Cell>;
-@group(0) @binding(2) var<storage, read_write> y: array<Cell>;
+@group(0) @binding(1) var<storage, read> x: array<Pack>;
+@group(0) @binding(2) var<storage, read_write> y: array<Pack>;
 
-fn put(i: u32, value: Cell) {
+fn put(i: u32, value: Pack) {
   if (ADDED) { y[i] += value; } else { y[i] = value; }
 }
 
@@ -39,7 +39,7 @@ fn place(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
   if (i >= params.count) { return; }
   // Below the start this wraps around and is large.
   let within = i % params.whole - params.start;
-  var value = Cell();
+  var value = Pack();
   if (within < params.part) { value = x[i / params.whole * params.part + within]; }
   y[i] = value;
 }

@@ -1,0 +1,65 @@
+/** What a matrix product is, apart from how it is computed: its shape, its name, and which shapes a program asks for. */
+import type { Float } from "./check.ts";
+
+/** What a product goes through before it is stored. */
+export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
+
+/** Everything that the plan of a product may depend on. */
+export interface GemmShape {
+  /** Rows and columns of one product, and the dimension summed over. */
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Number of products. */
+  readonly batch: number;
+  /** a is stored as [k, m], b as [n, k]. */
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** One a, or one b, serves the whole batch. */
+  readonly sharedA: boolean;
+  readonly sharedB: boolean;
+  readonly epilogue: Epilogue;
+  /** The type of the operands. */
+  readonly dtype: Float;
+  /** The type of the result. */
+  readonly result: Float;
+}
+
+/** One name for one shape: `1576×768×3072 NT bias_gelu`, batch and element types where they are not 1 and f32. */
+export function nameOfShape(shape: GemmShape): string {
+  const { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result } = shape;
+  let name = `${m}×${k}×${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
+  if (batch !== 1) name = `${batch}${sharedA ? " shared A" : ""}${sharedB ? " shared B" : ""} · ${name}`;
+  if (epilogue !== "none") name += ` ${epilogue}`;
+  return dtype === "f32" ? name : `${name} f16${result === "f32" ? " to f32" : ""}`;
+}
+
+let recorder: Map<string, { shape: GemmShape; calls: number }> | undefined;
+
+/** The distinct shapes of the products that `body` asks for, on any device, in order of appearance. */
+export function recordShapes(body: () => void): { shape: GemmShape; calls: number }[] {
+  const outer = recorder;
+  const recorded = recorder = new Map();
+  try {
+    body();
+  } finally {
+    recorder = outer;
+  }
+  return [...recorded.values()];
+}
+
+/** Notes a product for `recordShapes`. */
+export function recordShape(shape: GemmShape): void {
+  if (!recorder) return;
+  const name = nameOfShape(shape);
+  const known = recorder.get(name);
+  if (known) known.calls++;
+  else recorder.set(name, { shape, calls: 1 });
+}
+
+/** Which of a, b and c have rows, as stored, of whole vec4s. */
+export function takesVec4(
+  { m, n, k, transposeA, transposeB }: GemmShape,
+): { readonly a: boolean; readonly b: boolean; readonly c: boolean } {
+  return { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, c: n % 4 === 0 };
+}
