@@ -50,7 +50,8 @@ const FILES = ["best.safetensors", "last.safetensors", "last.optimizer.safetenso
 
 /** Everything a run leaves behind but for times. */
 function contents(folder: string): Record<string, unknown> {
-  const { seconds: _, epoch_seconds: __, epoch_input_wait: ___, ...state } = JSON.parse(
+  // With the times goes the checksum, which is one of them too.
+  const { seconds: _, epoch_seconds: __, epoch_input_wait: ___, sha256: ____, ...state } = JSON.parse(
     Deno.readTextFileSync(join(folder, "checkpoints", "last.json")),
   );
   const records = RunFolder.open(folder).records()

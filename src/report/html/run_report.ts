@@ -109,7 +109,7 @@ async function maps(
     ...rescued.slice(0, SHOWN_TURNS),
     ...ruined.slice(0, SHOWN_TURNS),
   ]);
-  // Of a model that diverged there is nothing to draw.
+  // Weights that are finite may still make representations that overflow, of which there is nothing to draw.
   if (![...representations.values()].flat().every((vector) => vector.every(Number.isFinite))) return;
   return await mapFigures({
     table,
