@@ -40,8 +40,8 @@ const COMPARISONS = [
   /instanceof\s+\(?(?:Vit|Bert|Mlp|VisionTransformer|TextTransformer)\b/,
   /[!=]==?\s*"(?:vit|deit|bert|roberta|mlp)"/,
 ];
-/** Finding a row by its name is what a registry is for; and the peers of benchmarks have names of their own. */
-const EXEMPT = /^src\/models\/encoders\/registry\.ts$|^scripts\/bench\/peers\//;
+/** Finding a row by its name is what a registry is for; tokenizers and the peers of benchmarks share names with encoders. */
+const EXEMPT = /^src\/models\/encoders\/registry\.ts$|^src\/data\/text\/|^scripts\/bench\/peers\//;
 
 function* sources(folder: URL): Generator<{ path: string; text: string }> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
