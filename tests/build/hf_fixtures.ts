@@ -10,7 +10,7 @@ import type { VisionTransformer } from "../../src/models/encoders/vision_transfo
 import { images, texts } from "../models/tiny_specs.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 
-export const ENCODERS = ["vit", "bert", "roberta"] as const;
+export const ENCODERS = ["vit", "bert", "roberta", "deit"] as const;
 
 export function checkpointFolder(name: string): string {
   return new URL(`../fixtures/encoders/${name}`, import.meta.url).pathname;

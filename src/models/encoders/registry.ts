@@ -1,6 +1,7 @@
 /** All kinds of encoders there are, by `model_type`: one line each. */
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
+import { deit } from "./deit.ts";
 import type { EncoderType } from "./encoder.ts";
 import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
@@ -9,6 +10,7 @@ import { vit } from "./vit.ts";
 
 const ENCODERS: EncoderType[] = [
   vit,
+  deit,
   bert,
   roberta,
   mlp,
