@@ -150,7 +150,7 @@ export class Work implements Disposable {
     };
     const { epoch, ended, best } = await train({ learner, data, run, observer, signal, started });
     observer.note(`Training ended after ${epoch} epochs (${ended}); the best was epoch ${best!.epoch}`);
-    const { evaluation, predictions } = await evaluateBest({ learner, data, run, signal }, "test");
+    const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
     run.writeResults(evaluation, predictionsCsv(predictions, data));
     return evaluation;
   }

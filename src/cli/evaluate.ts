@@ -8,8 +8,7 @@ import { describeChanges } from "../data/index/reconcile.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { evaluationLines } from "../report/console.ts";
 import { digestSplit } from "../runs/preprocessing.ts";
-import { Learner } from "../train/learner.ts";
-import { withPossiblePrecision } from "../train/precision.ts";
+import { Predictor } from "../train/predictor.ts";
 import { evaluateBest } from "../train/trainer.ts";
 
 export interface EvaluateFlags {
@@ -29,11 +28,11 @@ export async function evaluate(folder: string, { split, device }: EvaluateFlags)
   held.defer(() => gpu.destroy());
   const { dataset, changes, kept } = await opened.openData(split, console.warn);
   held.defer(() => dataset.close?.());
-  const learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), dataset);
-  held.defer(() => learner.dispose());
+  const model = new Predictor(gpu, run.config, opened.modelData);
+  held.defer(() => model.dispose());
   using stop = new Stop(() => {});
   try {
-    const { evaluation } = await evaluateBest({ learner, data: dataset, run, signal: stop.signal }, split);
+    const { evaluation } = await evaluateBest({ model, data: dataset, run, signal: stop.signal }, split);
     console.log([`Adapter ${gpu.name} (${gpu.adapterClass})`, "", ...evaluationLines(evaluation)].join("\n"));
     const changed = describeChanges(split, changes[split]);
     if (changed !== undefined) {

@@ -20,8 +20,7 @@ import { OpenRun } from "../app/open_run.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
-import { Learner } from "../train/learner.ts";
-import { withPossiblePrecision } from "../train/precision.ts";
+import { Predictor } from "../train/predictor.ts";
 import { openDevice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
 
@@ -110,19 +109,19 @@ async function withModel(view: RunView, device: LazyDevice, options: LookOptions
   }
   const { run } = view;
   let data: Dataset | undefined;
-  let learner: Learner | undefined;
+  let model: Predictor | undefined;
   try {
     const gpu = await device.open();
     const opened = await OpenRun.of(run);
     data = (await opened.openData("test", console.warn)).dataset;
-    learner = new Learner(gpu, withPossiblePrecision(gpu, run.config), data);
-    return await reportRun(view, { learner, data }, options);
+    model = new Predictor(gpu, run.config, opened.modelData);
+    return await reportRun(view, { model, data }, options);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof AdapterError)) throw error;
     return await reportRun(view, { missing: error.message }, options);
   } finally {
     data?.close?.();
-    learner?.dispose();
+    model?.dispose();
   }
 }
 

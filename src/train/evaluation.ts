@@ -1,5 +1,5 @@
 /** What a model says of a split, and how good that is. */
-import type { Split } from "../data/batch.ts";
+import type { Batch, Split } from "../data/batch.ts";
 import { csvCell } from "../io/csv.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { evaluationBatches, visitedSamples } from "../data/epoch.ts";
@@ -8,7 +8,8 @@ import { UserError } from "../base/user_error.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { capture } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
-import type { Learner } from "./learner.ts";
+import type { RunConfig } from "../config/run_config.ts";
+import type { Arrays } from "../runs/run_checkpoints.ts";
 import {
   accuracy,
   argmaxRows,
@@ -36,20 +37,35 @@ export interface Predictions {
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
 }
 
+/** A model that can be asked: a `Learner`, or a `Predictor`, which only answers. */
+export interface AnsweringModel {
+  readonly config: RunConfig;
+  readonly classes: number;
+  /** The encoders, then "fusion" where they are fused. */
+  readonly heads: readonly string[];
+  readonly pairs: readonly (readonly [string, string])[];
+  /** Overwrites all weights. Throws a UserError, naming `source`, where they are not those of this model. */
+  writeWeights(weights: Arrays, source: string): void;
+  /** Logits of every head, [batch, classes], without dropout. */
+  logits(batch: Batch): Record<string, Tensor>;
+  /** Representations of every encoder, [batch, width], without dropout. */
+  representations(batch: Batch): Record<string, Tensor>;
+}
+
 /** Logits of so many batches wait on the device before they are read. */
 const BATCHES_PER_READ = 16;
 
 /** Runs the model over a split without dropout or augmentation. `signal` ends it early by an `Interrupted`. */
 export async function predict(
-  learner: Learner,
+  model: AnsweringModel,
   data: Dataset,
   split: Split,
   signal?: AbortSignal,
 ): Promise<Predictions> {
-  const { heads, classes } = learner;
-  const { seed, semantics, training, data: settings } = learner.config;
+  const { heads, classes } = model;
+  const { seed, semantics, training, data: settings } = model.config;
   const flip = "flip" in settings ? settings.flip : 0;
-  const visit = visitOf(learner.config);
+  const visit = visitOf(model.config);
   const samples = visitedSamples(data.count(split), training.evaluation_batch, visit);
   if (samples === 0 && data.count(split) > 0) {
     throw new UserError(
@@ -74,7 +90,7 @@ export async function predict(
       const batch = semantics.mirrored_evaluation ? mirrorAtRandom(each, flip, seed) : each;
       await pause();
       throwIfInterrupted(signal);
-      const outputs = capture<Record<string, Tensor>>(() => noGrad(() => learner.logits(batch)));
+      const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
       for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
       labels.set(batch.labels, start);
       start += batch.size;

@@ -8,7 +8,8 @@ import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
 import { pairsOf } from "../models/losses/pairs.ts";
 import type { Losses, Outputs } from "../models/methods/compute_losses.ts";
-import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import type { AnsweringModel } from "./evaluation.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { Adam } from "../optim/adam.ts";
@@ -35,11 +36,12 @@ import {
 import { type Means, TrainingMetrics } from "./training_metrics.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
+import { logitsOf } from "./predictor.ts";
 import type { EpochRecord, RunSummary } from "../runs/records.ts";
 
 const HEADS = "heads";
 
-export class Learner {
+export class Learner implements AnsweringModel {
   readonly gpu: Gpu;
   /** That given, with its micro-batch settled. */
   readonly config: SettledConfig;
@@ -144,10 +146,7 @@ export class Learner {
 
   /** Logits of every head, [batch, classes], without dropout. */
   logits(batch: Batch): Record<string, Tensor> {
-    return scope(() => {
-      const { unimodalLogits, fusedLogits } = this.#forward(batch);
-      return { ...unimodalLogits, ...(fusedLogits && { [FUSION]: fusedLogits }) };
-    });
+    return scope(() => logitsOf(this.#forward(batch)));
   }
 
   /** Representations of every modality, [batch, width], without dropout. */

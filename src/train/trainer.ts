@@ -1,7 +1,8 @@
 /** The training loop. */
+import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { mustNotDiverge } from "./divergence.ts";
-import { evaluate, predict, type Predictions } from "./evaluation.ts";
+import { type AnsweringModel, evaluate, predict, type Predictions } from "./evaluation.ts";
 import type { Arrays, TrainingState } from "../runs/run_checkpoints.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
@@ -37,15 +38,19 @@ export async function train(options: TrainOptions): Promise<TrainingState> {
   return trainer.state;
 }
 
+export interface EvaluateOptions extends Pick<TrainOptions, "data" | "run" | "signal"> {
+  readonly model: AnsweringModel;
+}
+
 /** Evaluates the weights of the best epoch on a split. */
 export async function evaluateBest(
-  { learner, data, run, signal }: Omit<TrainOptions, "observer">,
-  split: "train" | "validation" | "test",
+  { model, data, run, signal }: EvaluateOptions,
+  split: Split,
 ): Promise<{ evaluation: Evaluation; predictions: Predictions }> {
   const { weights, epoch } = run.checkpoints.loadBest();
-  learner.writeWeights(weights, run.checkpoints.best);
-  const predictions = await predict(learner, data, split, signal);
-  return { evaluation: evaluate(predictions, epoch, learner.pairs), predictions };
+  model.writeWeights(weights, run.checkpoints.best);
+  const predictions = await predict(model, data, split, signal);
+  return { evaluation: evaluate(predictions, epoch, model.pairs), predictions };
 }
 
 class Trainer {

@@ -77,7 +77,7 @@ export async function evaluateRun(gpu: Gpu, path: string, split: Split = "test")
   const learner = new Learner(gpu, opened.run.config, dataset);
   try {
     const { run } = opened;
-    const { evaluation, predictions } = await evaluateBest({ learner, data: dataset, run }, split);
+    const { evaluation, predictions } = await evaluateBest({ model: learner, data: dataset, run }, split);
     const probabilities = [...predictions.probabilities].map(([head, values]) => [head, [...values]]);
     return { numbers: JSON.stringify([evaluation, probabilities]), evaluation, notes, changes };
   } finally {

@@ -24,7 +24,11 @@ Deno.test({
     inFolder(async (folder) => {
       const { path, learner } = await exampleRun(folder, "one");
       const gallery = new SampleStore();
-      const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 20, seed: 1 });
+      const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
+        gallery,
+        most: 20,
+        seed: 1,
+      });
       learner.dispose();
       const { html } = reportPage("one", [{ group: "", view }], gallery);
       const file = join(folder, "report.html");

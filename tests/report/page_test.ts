@@ -13,7 +13,11 @@ Deno.test("a report has every figure of a run, and its maps lead to samples with
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
     const gallery = new SampleStore();
-    const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 20, seed: 1 });
+    const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
+      gallery,
+      most: 20,
+      seed: 1,
+    });
     learner.dispose();
     const { html, figures } = reportPage("<one>", [{ group: "", view }], gallery, { now: new Date(0) });
     assert.deepEqual(figures.map(({ name }) => name), [...NAMES, ...MAPS].map((name) => `run-1-${name}`));
@@ -60,7 +64,11 @@ Deno.test("a report without model or data says what it leaves out", () =>
     assert.match(reportPage("x", [{ group: "", view: moved }], new SampleStore()).html, /images\/ is gone/);
 
     const other = tinyData({ train: 16, validation: 4, test: 31 });
-    const { notes, figures } = await reportRun(viewRun(path, "run-1"), { learner, data: other }, options());
+    const { notes, figures } = await reportRun(
+      viewRun(path, "run-1"),
+      { model: learner, data: other },
+      options(),
+    );
     assert.match(notes[0]!, /31 test samples now, 30 were tested/);
     assert.equal(figures.length, NAMES.length);
     learner.dispose();
@@ -84,7 +92,8 @@ Deno.test("a report knows which samples were left out of the test, and represent
     const { path, learner } = await exampleRun(folder, "one", { settings });
     const view = viewRun(path, "run-1");
     assert.equal(view.table!.ids.length, 24);
-    const make = () => reportRun(view, { learner, data }, { gallery: new SampleStore(), most: 9, seed: 1 });
+    const make = () =>
+      reportRun(view, { model: learner, data }, { gallery: new SampleStore(), most: 9, seed: 1 });
     const sound = await make();
     assert.deepEqual([sound.notes, sound.figures.length], [[], NAMES.length + MAPS.length]);
 
@@ -101,7 +110,11 @@ Deno.test("the report of a single modality has its map and no word of fusion", (
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one", { settings: ["method=image"] });
     const gallery = new SampleStore();
-    const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 9, seed: 1 });
+    const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
+      gallery,
+      most: 9,
+      seed: 1,
+    });
     learner.dispose();
     assert.deepEqual(view.figures.slice(-3).map(({ name, rows }) => [name, rows.length]), [
       ["run-1-f1", 3],
@@ -116,7 +129,11 @@ Deno.test("the same run gives the same report", () =>
     const { path, learner } = await exampleRun(folder, "one");
     const make = async () => {
       const gallery = new SampleStore();
-      const view = await reportRun(viewRun(path, "run-1"), { learner, data }, { gallery, most: 12, seed: 1 });
+      const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
+        gallery,
+        most: 12,
+        seed: 1,
+      });
       return reportPage("x", [{ group: "", view }], gallery, { now: new Date(0) }).html;
     };
     assert.equal(await make() === await make(), true);

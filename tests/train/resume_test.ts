@@ -39,7 +39,10 @@ async function work(folder: string, interruptAt?: number, first = config): Promi
   const { signal } = controller;
   try {
     await train({ learner, data: seen, run, observer: silent(), signal });
-    const { evaluation, predictions } = await evaluateBest({ learner, data: seen, run, signal }, "test");
+    const { evaluation, predictions } = await evaluateBest(
+      { model: learner, data: seen, run, signal },
+      "test",
+    );
     run.writeResults(evaluation, predictionsCsv(predictions, seen));
   } finally {
     learner.dispose();
@@ -118,16 +121,16 @@ Deno.test("evaluateBest() of a fresh learner reproduces test.json exactly, and e
   await work(folder);
   const run = RunFolder.open(folder);
   const learner = new Learner(await openTestGpu(), run.config, data);
-  const { evaluation, predictions } = await evaluateBest({ learner, data, run }, "test");
+  const { evaluation, predictions } = await evaluateBest({ model: learner, data, run }, "test");
   assert.deepEqual(evaluation, JSON.parse(Deno.readTextFileSync(join(folder, "test.json"))));
   assert.equal(predictionsCsv(predictions, data), Deno.readTextFileSync(join(folder, "predictions.csv")));
 
   const best = run.records()[evaluation.epoch - 1]!;
-  const validation = (await evaluateBest({ learner, data, run }, "validation")).evaluation;
+  const validation = (await evaluateBest({ model: learner, data, run }, "validation")).evaluation;
   assert.deepEqual(validation.accuracy, best.validation_accuracy);
   assert.deepEqual(validation.loss, best.validation_loss);
   assert.equal(validation.samples, 20);
-  assert.equal((await evaluateBest({ learner, data, run }, "train")).evaluation.samples, 42);
+  assert.equal((await evaluateBest({ model: learner, data, run }, "train")).evaluation.samples, 42);
   learner.dispose();
   Deno.removeSync(folder, { recursive: true });
 });

@@ -20,7 +20,7 @@ export async function trained(config: RunConfig, data: Dataset, observer: Observ
       records: run.records(),
       weights: run.checkpoints.loadLast()!.weights,
       /** Of the best epoch, on the test split. */
-      test: await evaluateBest({ learner, data, run }, "test"),
+      test: await evaluateBest({ model: learner, data, run }, "test"),
     };
   } finally {
     learner.dispose();

@@ -4,7 +4,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import { visitedSamples } from "../../data/epoch.ts";
 import type { RunConfig } from "../../config/run_config.ts";
 import { exists } from "../../io/files.ts";
-import type { Learner } from "../../train/learner.ts";
+import type { AnsweringModel } from "../../train/evaluation.ts";
 import { visitOf } from "../../train/gradient_step.ts";
 import { type PredictionTable, readPredictions } from "../../runs/predictions.ts";
 import type { EpochRecord, Evaluation } from "../../runs/records.ts";
@@ -39,7 +39,9 @@ export interface RunReport extends RunView {
 }
 
 /** The model and the data of a run, or why they cannot be had. */
-export type Source = { readonly learner: Learner; readonly data: Dataset } | { readonly missing: string };
+export type Source = { readonly model: AnsweringModel; readonly data: Dataset } | {
+  readonly missing: string;
+};
 
 export interface LookOptions {
   readonly gallery: SampleStore;
@@ -97,13 +99,13 @@ async function maps(
   { key, run, source }: RunView,
   table: PredictionTable,
   { rescued, ruined }: Turns,
-  { learner, data }: { learner: Learner; data: Dataset },
+  { model, data }: { model: AnsweringModel; data: Dataset },
   { gallery, most, seed, signal }: LookOptions,
 ): Promise<Figure[] | undefined> {
   const { weights } = run.checkpoints.loadBest();
-  learner.writeWeights(weights, run.checkpoints.best);
+  model.writeWeights(weights, run.checkpoints.best);
   const rows = drawRows(table, most, seed);
-  const representations = await represent(learner, data, "test", rows, signal);
+  const representations = await represent(model, data, "test", rows, signal);
   await gallery.add(source, data, "test", [
     ...rows,
     ...rescued.slice(0, SHOWN_TURNS),

@@ -1,0 +1,79 @@
+/** A model that only answers: its weights, and none of what training takes beside them. */
+import { buildModel } from "../build/build_model.ts";
+import type { ModelData } from "../build/resolve_encoders.ts";
+import type { RunConfig } from "../config/run_config.ts";
+import type { Batch } from "../data/batch.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { pairsOf } from "../models/losses/pairs.ts";
+import type { Outputs } from "../models/methods/compute_losses.ts";
+import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import { EVALUATION } from "../nn/context.ts";
+import { Parameters } from "../nn/parameters.ts";
+import type { Arrays } from "../runs/run_checkpoints.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { AnsweringModel } from "./evaluation.ts";
+import { writeWeights } from "./learner_state.ts";
+import { withPossiblePrecision } from "./precision.ts";
+
+export class Predictor implements AnsweringModel {
+  readonly gpu: Gpu;
+  /** That of the run, in f32 where the adapter cannot do its precision. */
+  readonly config: RunConfig;
+  readonly classes: number;
+  readonly heads: readonly string[];
+  readonly modalities: readonly string[];
+  readonly pairs: readonly (readonly [string, string])[];
+  readonly #model: MultimodalClassifier;
+  readonly #parameters = new Parameters();
+
+  /** The weights are zero until `writeWeights` gives some. Throws a UserError where configuration and data do not fit. */
+  constructor(gpu: Gpu, config: RunConfig, data: ModelData) {
+    this.gpu = gpu;
+    this.config = withPossiblePrecision(gpu, config);
+    this.classes = data.classes.length;
+    this.#model = buildModel(this.#parameters.root, this.config, data);
+    this.#parameters.freeze(() => true); // no gradients and no moments
+    this.#parameters.allocate(gpu, 0, () => true, this.config.training.precision === "f16");
+    this.heads = this.#model.heads;
+    this.modalities = this.#model.modalities;
+    this.pairs = pairsOf(this.modalities);
+  }
+
+  /** Throws a UserError, naming `source`, where the weights are not those of this model. */
+  writeWeights(weights: Arrays, source: string): void {
+    writeWeights(this.#parameters, weights, source);
+  }
+
+  logits(batch: Batch): Record<string, Tensor> {
+    return scope(() => logitsOf(this.#forward(batch)));
+  }
+
+  representations(batch: Batch): Record<string, Tensor> {
+    return scope(() => ({ ...this.#forward(batch).representations }));
+  }
+
+  /** Both at once: logits of every head, and representations of every encoder. */
+  answer(batch: Batch): { logits: Record<string, Tensor>; representations: Record<string, Tensor> } {
+    return scope(() => {
+      const outputs = this.#forward(batch);
+      return { logits: logitsOf(outputs), representations: { ...outputs.representations } };
+    });
+  }
+
+  #forward(batch: Batch): Outputs {
+    const { precision } = this.config.training;
+    const inputs = this.#model.upload(this.gpu, batch.modalities);
+    return this.#model.forward(inputs, { ...EVALUATION, precision });
+  }
+
+  /** Frees the device memory. */
+  dispose(): void {
+    this.#parameters.dispose();
+  }
+}
+
+/** Logits of every head by its name, [batch, classes]. */
+export function logitsOf({ unimodalLogits, fusedLogits }: Outputs): Record<string, Tensor> {
+  return { ...unimodalLogits, ...(fusedLogits && { [FUSION]: fusedLogits }) };
+}
