@@ -43,24 +43,23 @@ const OP_FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/reduc/, "reduce"],
   [/dropout|philox/, "dropout"],
   [/image/, "image"],
-  [/pointwise|gelu|broadcast|cast/, "pointwise"],
+  [/pointwise|arithmetic|gelu|broadcast|cast/, "pointwise"],
 ];
 
-/** Arguments of `deno test` for the runs that tell of `file`, the quickest and nearest first. */
+/** Arguments of `deno test` for the runs that tell of `file`, the nearest first; `tests` holds the text of each test. */
 export function runsFor(
   file: string,
   folder: Folder,
-  testFiles: readonly string[],
-  textOf: (path: string) => string,
+  tests: ReadonlyMap<string, string>,
 ): string[][] {
-  const own = testFiles.filter((path) =>
+  const own = [...tests.keys()].filter((path) =>
     folder.tests.some((test) => path === test || path.startsWith(`${test}/`))
   );
   const stem = file.match(/([^/]+)\.\w+$/)![1]!;
   const nearness = (path: string) => {
     if (path.includes(`/${stem}_`)) return 0;
     if (path === OP_TABLE) return 3;
-    return textOf(path).includes(`${file}"`) ? 1 : 2;
+    return tests.get(path)!.includes(`${file}"`) ? 1 : 2;
   };
   const place = (path: string) => folder.tests.findIndex((test) => path.startsWith(test));
   const sorted = own.toSorted((a, b) => nearness(a) - nearness(b) || place(a) - place(b));

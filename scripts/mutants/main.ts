@@ -35,9 +35,9 @@ const { values: options } = parseArgs({
   },
 });
 
-const testFiles = filesBelow("tests").filter((path) => path.endsWith("_test.ts"));
-const text = (path: string) => Deno.readTextFileSync(join(HOME, path));
 const sandboxes: Sandbox[] = [];
+/** A file as it was when the copies were made. */
+const text = (path: string) => Deno.readTextFileSync(join(sandboxes[0]!.root, path));
 const stop = (code: number) => {
   for (const sandbox of sandboxes.splice(0)) sandbox.remove();
   Deno.exit(code);
@@ -54,6 +54,9 @@ try {
 async function main(): Promise<number> {
   const unknown = options.folder.find((name) => !(name in FOLDERS));
   if (unknown) throw new Error(`There is no folder ${unknown}; there are ${Object.keys(FOLDERS).join(", ")}`);
+  for (let job = 0; job < Number(options.jobs); job++) sandboxes.push(await Sandbox.create(HOME));
+  const testFiles = filesBelow("tests").filter((path) => path.endsWith("_test.ts"));
+  const tests = new Map(testFiles.map((path) => [path, text(path)]));
   const mutants = draw(
     options.folder.map((name) => mutantsOf(name, filesOf(name), text)),
     Number(options.seed),
@@ -63,7 +66,6 @@ async function main(): Promise<number> {
     !only || only.some(([first, last = first]) => number >= first! && number <= last!);
   const end = only ? Math.max(...only.flat()) : Infinity, count = only ? Infinity : Number(options.count);
 
-  for (let job = 0; job < Number(options.jobs); job++) sandboxes.push(await Sandbox.create(HOME));
   const limits = await timeLimits(sandboxes[0]!);
   const verdicts: Verdict[] = [];
   const counted = () => verdicts.filter((verdict) => verdict !== "does not compile").length;
@@ -77,7 +79,7 @@ async function main(): Promise<number> {
       if (!isWanted(own)) continue;
       inFlight++;
       const start = performance.now();
-      const verdict = await judge(sandbox, mutant, limits.get(mutant.folder)!);
+      const verdict = await judge(sandbox, mutant, tests, limits.get(mutant.folder)!);
       inFlight--;
       verdicts.push(verdict);
       show(own, mutant, verdict, performance.now() - start);
@@ -98,7 +100,7 @@ function filesOf(folder: string): string[] {
 }
 
 function filesBelow(folder: string): string[] {
-  return [...Deno.readDirSync(join(HOME, folder))].flatMap(({ name, isDirectory }) =>
+  return [...Deno.readDirSync(join(sandboxes[0]!.root, folder))].flatMap(({ name, isDirectory }) =>
     isDirectory ? filesBelow(`${folder}/${name}`) : [`${folder}/${name}`]
   ).sort();
 }
@@ -121,13 +123,18 @@ async function timeLimits(sandbox: Sandbox): Promise<Map<string, number>> {
 }
 
 /** Checks the types of a mutant, then runs the tests of its folder until one fails. */
-async function judge(sandbox: Sandbox, mutant: Mutant, limit: number): Promise<Verdict> {
+async function judge(
+  sandbox: Sandbox,
+  mutant: Mutant,
+  tests: ReadonlyMap<string, string>,
+  limit: number,
+): Promise<Verdict> {
   const { file, folder } = mutant;
   return await sandbox.withFile(file, mutant.text(), async () => {
     if (file.endsWith(".ts") && !(await sandbox.deno(["check", "--quiet", file])).passed) {
       return "does not compile";
     }
-    for (const run of runsFor(file, FOLDERS[folder]!, testFiles, text)) {
+    for (const run of runsFor(file, FOLDERS[folder]!, tests)) {
       const { passed, timedOut, output } = await sandbox.deno([...DENO_TEST, ...run], limit);
       if (file.endsWith(".wgsl") && INVALID_SHADER.test(output)) return "does not compile";
       if (timedOut) return "timed out";

@@ -12,11 +12,11 @@ export interface Outcome {
 const TEMPORARY = ".temporary";
 
 export class Sandbox {
-  readonly #root: string;
+  readonly root: string;
   readonly #running = new Set<number>();
 
   private constructor(root: string) {
-    this.#root = root;
+    this.root = root;
   }
 
   /** Copies what git knows and what it does not ignore from `home`; packages are linked. */
@@ -43,7 +43,7 @@ export class Sandbox {
 
   /** Runs `body` while the file at `path` holds `text`. */
   async withFile<T>(path: string, text: string, body: () => Promise<T>): Promise<T> {
-    const changed = join(this.#root, path);
+    const changed = join(this.root, path);
     const before = await Deno.readTextFile(changed);
     await Deno.writeTextFile(changed, text);
     try {
@@ -57,10 +57,10 @@ export class Sandbox {
   async deno(args: readonly string[], milliseconds = Infinity): Promise<Outcome> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [...args],
-      cwd: this.#root,
+      cwd: this.root,
       env: {
-        TMPDIR: join(this.#root, TEMPORARY),
-        UNIS_CACHE_DIR: join(this.#root, TEMPORARY),
+        TMPDIR: join(this.root, TEMPORARY),
+        UNIS_CACHE_DIR: join(this.root, TEMPORARY),
         NO_COLOR: "1",
       },
       stdin: "null",
@@ -84,7 +84,7 @@ export class Sandbox {
   /** Ends what runs and removes the copy. */
   remove(): void {
     for (const id of this.#running) this.#end(id);
-    Deno.removeSync(this.#root, { recursive: true });
+    Deno.removeSync(this.root, { recursive: true });
   }
 
   #end(group: number): void {
