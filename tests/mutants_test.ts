@@ -133,6 +133,12 @@ Deno.test("draw() gives each mutant once, folders by turns, in an order that the
   );
 });
 
+Deno.test("the table knows every folder of the source and of the kernels", () => {
+  const below = (root: string) => [...Deno.readDirSync(join(ROOT, root))].map(({ name }) => name).sort();
+  assert.deepEqual(Object.keys(FOLDERS).sort(), below("src").map((name) => `src/${name}`));
+  assert.deepEqual(Object.values(FOLDERS).flatMap(({ kernels = [] }) => kernels).sort(), below("wgsl"));
+});
+
 Deno.test("folders, kernels and tests of the table exist, and the nearest tests are run first", () => {
   for (const [folder, { kernels = [], tests }] of Object.entries(FOLDERS)) {
     for (const path of [folder, ...kernels.map((name) => `wgsl/${name}`), ...tests]) {

@@ -72,6 +72,9 @@ const FILES: [what: string, content: string | Uint8Array, message: RegExp][] = [
   ["UTF-16", Uint8Array.of(0xff, 0xfe, 0x61, 0, 10, 0), /x\.csv: it is UTF-16: save it as UTF-8/],
   ["UTF-16 of the other order", Uint8Array.of(0xfe, 0xff, 0, 0x61), /x\.csv: it is UTF-16/],
   ["UTF-16 without a mark", Uint8Array.of(0x61, 0, 10, 0), /x\.csv: it is UTF-16 or no text at all/],
+  ["the first byte of such a mark alone", Uint8Array.of(0xff, 0x61), /x\.csv: line 1 is not valid UTF-8/],
+  ["the second byte of such a mark alone", Uint8Array.of(0x61, 0xfe), /x\.csv: line 1 is not valid UTF-8/],
+  ["a byte of either mark", Uint8Array.of(0xfe, 0xfe), /x\.csv: line 1 is not valid UTF-8/],
   ["Latin-1", Uint8Array.of(0x61, 10, 0xc3, 0xa9, 10, 0xe9, 10), /x\.csv: line 3 is not valid UTF-8/],
   ["a character that is cut off", Uint8Array.of(0x61, 10, 0xc3), /x\.csv: line 2 is not valid UTF-8/],
 ];

@@ -43,6 +43,23 @@ function device(adapterClass: PlanDevice["adapterClass"], memory: number, invoca
   return { adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, slots: new Map() };
 }
 
+// Names are keys of the plans' cache, and stand in profiles.
+const names: readonly (readonly [Partial<GemmShape>, string])[] = [
+  [{}, "2×4×3 NN"],
+  [{ transposeA: true }, "2×4×3 TN"],
+  [{ transposeB: true, epilogue: "bias_gelu" }, "2×4×3 NT bias_gelu"],
+  [{ batch: 5 }, "5 · 2×4×3 NN"],
+  [{ batch: 5, sharedA: true }, "5 shared A · 2×4×3 NN"],
+  [{ batch: 5, sharedB: true }, "5 shared B · 2×4×3 NN"],
+  [{ dtype: "f16" }, "2×4×3 NN f16"],
+  [{ dtype: "f16", result: "f32" }, "2×4×3 NN f16 to f32"],
+];
+for (const [shape, name] of names) {
+  Deno.test(`nameOfShape() gives ${name}`, () => {
+    assert.equal(nameOfShape(shapeOf({ m: 2, n: 3, k: 4, ...shape })), name);
+  });
+}
+
 /** What the kernels rely on. */
 function assertValid({ limits }: PlanDevice, shape: GemmShape, plan: GemmPlan): void {
   const told = `${nameOfShape(shape)}: ${JSON.stringify(plan)}`;

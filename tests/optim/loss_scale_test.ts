@@ -98,12 +98,10 @@ for (const value of [Infinity, -Infinity, NaN]) {
 
 Deno.test("what lies between parameters, or is larger than any f16, is no overflow", async () => {
   const training = new Training({ initial: 1 });
-  const [array] = training.parameters.arrays;
-  training.step(0, 1e30);
-  const values = await array!.grads.read() as Float32Array<ArrayBuffer>;
-  values[70] = NaN; // "a" has 69 elements, and "b" starts at 128
-  gpu.write(array!.grads, values);
-  training.optimizer.step({ lossScale: training.lossScale! });
+  const [{ grads }] = training.parameters.arrays as [(typeof training.parameters.arrays)[number]];
+  gpu.write(grads, new Float32Array(grads.size).fill(NaN));
+  training.step(0, 1e30); // over all that is learned
+  assert.ok((await grads.read()).some(Number.isNaN), "there is something between");
   assert.deepEqual(await training.scale(), { scale: 1, skipped: 0 });
   training.dispose();
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UserError } from "../../src/base/user_error.ts";
-import type { EpochRecord } from "../../src/runs/records.ts";
+import type { EpochRecord, Progress } from "../../src/runs/records.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 import { largestDifference, trained } from "./trained.ts";
@@ -168,6 +168,43 @@ Deno.test('training.keep says whether the best weights are kept or the last, whi
   };
   assert.deepEqual(await kept("best"), [1, 3, "early stopping"]);
   assert.deepEqual(await kept("last"), [4, 4, "all epochs"]);
+});
+
+Deno.test("progress tells what is done, how fast, and how long it will take", async () => {
+  const { now } = performance;
+  const START = 5e6;
+  let clock = START;
+  const told: (Progress & { at: number })[] = [];
+  try {
+    performance.now = () => clock;
+    // Every batch takes a second to make, and nothing else takes any time.
+    const data = watched(tinyData({ train: 60, validation: 6, test: 3 }), () => clock += 1000);
+    const observer = {
+      ...silent(),
+      progressed: (progress: Progress) => void told.push({ ...progress, at: clock }),
+    };
+    await trained(
+      tinyConfig("training.epochs=2", "training.batch=8", "training.micro_batch=4"),
+      data,
+      observer,
+    );
+  } finally {
+    performance.now = now;
+  }
+  for (const [i, { epoch, epochs, done, total, samplesPerSecond, remaining, at }] of told.entries()) {
+    assert.deepEqual([epochs, total], [2, 60]);
+    const before = told[i - 1] ?? { epoch: 1, done: 0, at: START };
+    if (before.epoch === epoch) {
+      assert.equal(samplesPerSecond, 1000 * (done - before.done) / (at - before.at), `${i}`);
+    }
+    const fraction = (epoch - 1 + done / total) / 2;
+    const expected = (at - START) / 1000 * (1 - fraction) / fraction;
+    assert.ok(
+      Math.abs(remaining - expected) < 1e-6 * (1 + expected),
+      `${i}: ${remaining} for ${expected}`,
+    );
+  }
+  assert.ok(told.some(({ epoch, done }) => epoch === 2 && done > 50), "it is read to the end");
 });
 
 Deno.test("no step reads from the device: reads are few, however many steps there are", async () => {

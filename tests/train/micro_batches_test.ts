@@ -1,0 +1,79 @@
+/** The micro-batches of an epoch: which end a step, what each weighs in it, and how they are counted. */
+import assert from "node:assert/strict";
+import type { SettledConfig } from "../../src/config/run_config.ts";
+import { type MicroBatch, microBatches } from "../../src/train/micro_batches.ts";
+import { tinyConfig, tinyData, watched } from "./tiny.ts";
+
+async function epochOf(samples: number, settings: readonly string[], epoch = 0, skipped = 0) {
+  const data = tinyData({ train: samples, validation: 3, test: 3 });
+  const config = tinyConfig(...settings) as SettledConfig;
+  const all: MicroBatch[] = [];
+  for await (const one of microBatches(data, config, samples, epoch, skipped)) all.push(one);
+  return all;
+}
+
+const sized = (size: number, step: number) => [`training.micro_batch=${size}`, `training.batch=${step}`];
+
+// Of each micro-batch its size over that of its step; a step ends where a line does.
+const epochs: readonly { samples: number; size: number; step: number; steps: readonly string[] }[] = [
+  { samples: 8, size: 4, step: 8, steps: ["4/8 4/8"] },
+  { samples: 9, size: 4, step: 8, steps: ["4/8 4/8", "1/1"] },
+  { samples: 11, size: 2, step: 4, steps: ["2/4 2/4", "2/4 2/4", "2/3 1/3"] },
+  { samples: 3, size: 4, step: 8, steps: ["3/3"] },
+  { samples: 5, size: 1, step: 2, steps: ["1/2 1/2", "1/2 1/2", "1/1"] },
+  { samples: 6, size: 3, step: 3, steps: ["3/3", "3/3"] },
+];
+for (const { samples, size, step, steps } of epochs) {
+  Deno.test(`${samples} samples in micro-batches of ${size} make steps of ${step}: ${steps.join(", ")}`, async () => {
+    const expected = steps.flatMap((line) =>
+      line.split(" ").map((share, i, all) => {
+        const [own, whole] = share.split("/").map(Number) as [number, number];
+        return { size: own, weight: own / whole, endsStep: i === all.length - 1 };
+      })
+    );
+    for (const epoch of [0, 3]) {
+      const found = await epochOf(samples, sized(size, step), epoch);
+      assert.deepEqual(
+        found.map(({ batch, weight, endsStep }) => ({ size: batch.size, weight, endsStep })),
+        expected,
+      );
+      assert.deepEqual(found.map(({ done }) => done), expected.map((_, i) => i + 1));
+      assert.deepEqual(
+        found.map(({ number }) => number),
+        expected.map((_, i) => epoch * expected.length + i),
+      );
+    }
+  });
+}
+
+Deno.test("what is left of an epoch is what the whole of it ends with", async () => {
+  const settings = sized(2, 4);
+  const comparable = (all: readonly MicroBatch[]) => all.map(({ waited: _, ...rest }) => rest);
+  const whole = comparable(await epochOf(11, settings, 1));
+  for (const skipped of [1, 2, 5, 6]) {
+    assert.deepEqual(comparable(await epochOf(11, settings, 1, skipped)), whole.slice(skipped), `${skipped}`);
+  }
+});
+
+Deno.test("dropout is there in every epoch, or as published in the first alone", async () => {
+  for (const [published, expected] of [[false, [true, true, true]], [true, [true, false, false]]] as const) {
+    const settings = [...sized(4, 4), `semantics.dropout_until_validation=${published}`];
+    const drops = [0, 1, 2].map(async (epoch) => (await epochOf(4, settings, epoch))[0]!.withDropout);
+    assert.deepEqual(await Promise.all(drops), expected);
+  }
+});
+
+Deno.test("a micro-batch says for how many seconds it was waited for", async () => {
+  const { now } = performance;
+  let clock = 0;
+  performance.now = () => clock;
+  try {
+    const data = watched(tinyData({ train: 6, validation: 3, test: 3 }), () => clock += 250);
+    const config = tinyConfig(...sized(2, 2)) as SettledConfig;
+    let waited = 0;
+    for await (const one of microBatches(data, config, 6, 0)) waited += one.waited;
+    assert.equal(waited, 0.75);
+  } finally {
+    performance.now = now;
+  }
+});
