@@ -194,10 +194,10 @@ class Experiment implements Disposable {
   }
 
   #keepOutcome(name: string): void {
-    const { measured, answers: { ids, correct } } = outcomeOf(this.#folder.open(name));
+    const { measured, predictions: { ids, correct } } = outcomeOf(this.#folder.open(name));
     // Test samples are the same in all runs, as a rule: their names are kept once.
-    const known = [...this.#outcomes.values()].find(({ answers }) => sameNames(answers.ids, ids));
-    this.#outcomes.set(name, { measured, answers: { ids: known?.answers.ids ?? ids, correct } });
+    const known = [...this.#outcomes.values()].find(({ predictions }) => sameNames(predictions.ids, ids));
+    this.#outcomes.set(name, { measured, predictions: { ids: known?.predictions.ids ?? ids, correct } });
   }
 
   #fail(run: ReadyRun, error: unknown): void {

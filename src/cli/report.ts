@@ -42,14 +42,14 @@ export async function report(folder: string, { device, points, out, figures }: R
   const notes: string[] = [];
   const listed = isExperiment ? viewRuns(folder, notes) : [{ group: "", view: viewRun(folder, "run-1") }];
   using stop = new Stop(() => {});
-  const gallery = new SampleStore();
+  const samples = new SampleStore();
   const most = points ?? (isExperiment ? POINTS.several : POINTS.one);
   const opener = new LazyDevice(device);
   const runs: { group: string; view: RunReport }[] = [];
   try {
     for (const { group, view } of listed) {
       const isFirst = !runs.some((run) => run.group === group && run.view.table !== undefined);
-      const options = { gallery, most, seed: SEED, signal: stop.signal };
+      const options = { samples, most, seed: SEED, signal: stop.signal };
       runs.push({
         group,
         view: isFirst ? await withModel(view, opener, options) : await withoutModel(view, options),
@@ -60,7 +60,7 @@ export async function report(folder: string, { device, points, out, figures }: R
   } finally {
     opener.close();
   }
-  const page = reportPage(basename(resolve(folder)), runs, gallery, { isExperiment, notes });
+  const page = reportPage(basename(resolve(folder)), runs, samples, { isExperiment, notes });
   const file = out ?? join(folder, "report.html");
   writeTextFile(file, page.html);
   for (const note of notes) console.warn(note);

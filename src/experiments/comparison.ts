@@ -1,27 +1,27 @@
-/** Each variant of an experiment against a baseline, on the same test samples. */
+/** Compares each variant of an experiment with a baseline, on the same test samples. */
 import { type Correct, pairedBootstrap, type Pairing } from "../metrics/bootstrap.ts";
 import type { ExperimentFile } from "./experiment_file.ts";
 import { combinations, type Levels, type PlannedRun } from "./plan_runs.ts";
 import { isAt } from "./table.ts";
 
-/** What the main head of a finished run answered in the test. */
-export interface Answers {
+/** The test samples of a finished run, and which predictions of its main head are right. */
+export interface TestPredictions {
   readonly ids: readonly string[];
   readonly correct: Correct; // [samples]
 }
 
 export interface ComparedRun extends Pick<PlannedRun, "variant" | "levels" | "seed"> {
-  readonly answers: Answers | undefined;
+  readonly predictions: TestPredictions | undefined;
 }
 
 export interface Comparison {
   readonly variant: string;
   readonly levels: Levels;
-  /** Of test accuracies, variant minus baseline, and the ends of its 95 % interval. */
+  /** The difference of test accuracies, variant minus baseline, and the ends of its 95 % interval. */
   readonly difference: number;
   readonly low: number;
   readonly high: number;
-  /** Seeds with which both have finished. */
+  /** The seeds with which both have finished. */
   readonly seeds: readonly number[];
 }
 
@@ -37,8 +37,8 @@ export function baselineOf({ baseline, variants }: ExperimentFile): string | und
 }
 
 /**
- * Compares at every combination of levels, over the seeds that both have finished with. Variants that were tested on
- * other samples than the baseline are left out: there are no pairs.
+ * The comparisons at every combination of levels, over the seeds that both have finished with. Variants that were tested on
+ * other samples than the baseline are left out, since there are no pairs.
  */
 export function compare(file: ExperimentFile, runs: readonly ComparedRun[]): Comparison[] {
   const baseline = baselineOf(file);
@@ -53,10 +53,10 @@ export function compare(file: ExperimentFile, runs: readonly ComparedRun[]): Com
       const pairs: Pair[] = [];
       for (const run of here.filter(({ variant }) => variant === name)) {
         const reference = references.get(run.seed);
-        if (run.answers === undefined || reference?.answers === undefined) continue;
-        const samples = pairs[0]?.samples ?? reference.answers.ids;
-        if (!equal(samples, run.answers.ids) || !equal(samples, reference.answers.ids)) continue;
-        const [model, baseline] = [run.answers.correct, reference.answers.correct];
+        if (run.predictions === undefined || reference?.predictions === undefined) continue;
+        const samples = pairs[0]?.samples ?? reference.predictions.ids;
+        if (!equal(samples, run.predictions.ids) || !equal(samples, reference.predictions.ids)) continue;
+        const [model, baseline] = [run.predictions.correct, reference.predictions.correct];
         pairs.push({ run, reference, samples, model, baseline });
       }
       const [first] = pairs;

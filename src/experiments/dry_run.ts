@@ -1,8 +1,8 @@
-/** A taste of a run: two steps of training, and an evaluation of a few samples. */
+/** Shortens any run to a try: two steps of training, and an evaluation of a few samples. */
 import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 
-/** Samples of a step, in two micro-batches, and of an evaluation. */
+/** The number of samples of a step, in two micro-batches, and of an evaluation. */
 const STEP = 8;
 const SAMPLES: Readonly<Record<Split, number>> = { train: 2 * STEP, validation: STEP, test: STEP };
 
@@ -15,7 +15,7 @@ export const DRY_SETTINGS: readonly string[] = [
   "optimizer.warmup_steps=0",
 ];
 
-/** A few samples of every split, from all over it; whatever else the data set has, it keeps. */
+/** The data set with a few samples of every split, from all over it; nothing else of it changes. */
 export function fewSamples(data: Dataset): Dataset {
   const count = (split: Split) => Math.min(SAMPLES[split], data.count(split));
   const rowOf = (split: Split, row: number) => Math.floor(row * data.count(split) / count(split));

@@ -1,4 +1,4 @@
-/** The file of an experiment: which runs there are, and which tables are made of them. */
+/** Reads the file of an experiment, which says what runs there are and which tables are made of them. */
 import { dirname, resolve } from "node:path";
 import { parse, YAMLParseError } from "yaml";
 import * as z from "zod";
@@ -12,17 +12,17 @@ import { SEMANTICS } from "../config/semantics.ts";
 
 const name = z.string().min(1);
 
-/** What changes the settings of runs; of two changes of one setting, the later one wins: file, levels, variant. */
+/** Changes of the settings of runs. Where several change one setting, the variant wins over levels, and those over the file. */
 const change = {
   semantics: z.enum(Object.keys(SEMANTICS) as (keyof typeof SEMANTICS)[]).optional(),
-  /** Pretrained, as `--image-encoder` and `--text-encoder` name them. */
+  /** Pretrained encoders, as `--image-encoder` and `--text-encoder` name them. */
   encoders: z.strictObject({ image: name.optional(), text: name.optional() }).default({}),
-  /** By dotted keys, as `--set` has them. */
+  /** Settings by dotted keys, as `--set` has them. */
   set: z.record(z.string(), z.unknown()).default({}),
 };
 const changeSchema = z.strictObject(change);
 
-/** What an evaluation tells, as shares: more is better. */
+/** The measures of an evaluation that tables may show, all of them fractions of which more is better. */
 export const MEASURES = {
   accuracy: "accuracy",
   top_2: "top-2 accuracy",
@@ -36,11 +36,11 @@ export type Measure = keyof typeof MEASURES;
 const tableSchema = z.strictObject({
   title: name,
   note: z.string().optional(),
-  /** Those that stand in it, in this order; all of them if not given. */
+  /** The variants that stand in it, in this order; all of them if not given. */
   variants: z.array(name).min(1).optional(),
-  /** What variants are called in it, if not by their names. */
+  /** The names of variants in it, where they are not their own. */
   labels: z.record(z.string(), name).default({}),
-  /** Axes: "variant", "head", "measure" or the name of a factor. Without "head", it is what the whole model answers. */
+  /** The axes: "variant", "head", "measure" or the name of a factor. Without "head", measures are those of the last head. */
   rows: z.array(name).optional(),
   columns: z.array(name).optional(),
   measures: z.array(z.enum(Object.keys(MEASURES) as Measure[])).min(1).default(["accuracy"]),
@@ -48,11 +48,11 @@ const tableSchema = z.strictObject({
 
 const experimentSchema = z.strictObject({
   name,
-  /** As `--preset`; for the emoji. */
+  /** The preset, as `--preset` names it; for the emoji. */
   preset: z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[]).optional(),
-  /** As `--data`: NAME:PATH. */
+  /** The data as `--data` names it: NAME:PATH. */
   data: name.optional(),
-  /** As `--skip-bad`. */
+  /** Whether runs are trained without faulty samples, as by `--skip-bad`. */
   skip_bad: z.boolean().default(false),
   seeds: z.array(whole.min(0)).min(1),
   ...change,
@@ -60,7 +60,7 @@ const experimentSchema = z.strictObject({
   factors: z.record(z.string(), z.record(z.string(), changeSchema)).default({}),
   variants: z.array(z.strictObject({
     name,
-    /** As `--method`. */
+    /** The method, as `--method` names it. */
     method: name,
     ...change,
     /** Levels of factors that do not matter to this variant: it is trained at these only, and stands for all. */
@@ -76,8 +76,8 @@ export type Change = z.infer<typeof changeSchema>;
 export type TableSpec = z.infer<typeof tableSchema>;
 
 /**
- * Reads a YAML or JSON file. One that `extends` another, named from its own folder, has all keys of that which it does not
- * set itself; "set" and "encoders" are put together. Throws a UserError naming file, key, and what is expected.
+ * Reads a YAML or JSON file. A file that `extends` another, named from its own folder, has all keys of the other that it
+ * does not set itself; "set" and "encoders" are put together. Throws a UserError naming file, key, and what is expected.
  */
 export function readExperiment(path: string): ExperimentFile {
   return parseExperiment(readExtended(path, [resolve(path)]), path);
@@ -114,7 +114,7 @@ function readYaml(path: string): unknown {
   }
 }
 
-/** Checks what a file holds; `source` is its name. */
+/** Checks the content of a file; `source` is its name. */
 export function parseExperiment(value: unknown, source: string): ExperimentFile {
   const result = experimentSchema.safeParse(value);
   if (!result.success) {
@@ -124,7 +124,7 @@ export function parseExperiment(value: unknown, source: string): ExperimentFile 
   return result.data;
 }
 
-/** What no key can be blamed for alone. */
+/** Checks the rules that several keys keep together. */
 function checkTogether(file: ExperimentFile, source: string): void {
   const { preset, data, seeds, factors, variants, baseline, tables } = file;
   if (preset !== undefined && data !== undefined && data !== "emoji") {

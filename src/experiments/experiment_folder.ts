@@ -1,4 +1,4 @@
-/** The folder of an experiment: who works on it, what was planned, and where its runs are. */
+/** Keeps the folder of an experiment: the lock of the process that works on it, the plan, and the runs. */
 import { join } from "node:path";
 import { reason } from "../io/file_bytes.ts";
 import { writeJsonFile } from "../io/json_file.ts";
@@ -8,7 +8,7 @@ import { exists, readJson } from "../io/files.ts";
 import { RunFolder } from "../runs/run_folder.ts";
 import type { PlannedRun } from "./plan_runs.ts";
 
-/** A planned run and all that decides what comes out of it. */
+/** A planned run with all that decides its outcome. */
 export interface SettledRun extends PlannedRun {
   readonly config: RunConfig;
   /** Whether it is trained without faulty samples. */
@@ -21,7 +21,7 @@ type Plans = Readonly<Record<string, unknown>>;
 const PLAN = "experiment.json";
 const LOCK = "lock";
 
-/** Held by one process at a time, until it is disposed or the process ends, however it does. */
+/** The folder, held by one process at a time until it is disposed or the process ends in any way. */
 export class ExperimentFolder implements Disposable {
   readonly path: string;
   readonly #lock: Deno.FsFile;
@@ -52,7 +52,7 @@ export class ExperimentFolder implements Disposable {
     return folder;
   }
 
-  /** Written before any run begins: whatever has a folder has its plan there. */
+  /** Writes the plan before any run begins, so that no run has a folder without a plan. */
   #write(planned: readonly SettledRun[], before: Plans, source: string): void {
     const now = Object.fromEntries(
       planned.map(({ name, config, skipBad }) => [name, { skip_bad: skipBad, config }]),
@@ -75,7 +75,7 @@ export class ExperimentFolder implements Disposable {
     return join(this.path, run);
   }
 
-  /** A run that was begun; undefined of one that was not, or was cut before it saved anything, which is then removed. */
+  /** A run that was begun; undefined for one that was not. One that was cut before it saved anything is removed. */
   begun(name: string): RunFolder | undefined {
     const path = this.pathOf(name);
     if (!exists(path)) return undefined;
@@ -108,14 +108,14 @@ function plansAt(path: string): Plans {
   } catch (error) {
     throw new UserError(`Cannot use ${path} as the folder of an experiment: ${reason(error)}`);
   }
-  // What a process left that was killed while it wrote the plan.
+  // A process that was killed while it wrote the plan leaves a file with this ending.
   if (names.every((name) => name.startsWith(PLAN))) return {};
   throw new UserError(
     `Cannot use --out ${path}: it is not empty and holds no experiment. Name another folder`,
   );
 }
 
-/** The system forgets the lock with the process, so that no lock is ever stale. */
+/** Locks a file. The system forgets the lock with the process, so that no lock is ever stale. */
 function lock(path: string): Deno.FsFile {
   const file = join(path, LOCK);
   let opened: Deno.FsFile;
@@ -129,7 +129,7 @@ function lock(path: string): Deno.FsFile {
   throw new UserError(`Another process works on ${path}: wait for it, or name another folder by --out`);
 }
 
-/** A plan as it was written down, with today's defaults for what was no setting then. */
+/** A plan as it was written down, with today's defaults for settings that did not exist then. */
 function readPlan(plan: unknown, file: string): object {
   const { skip_bad, config } = plan as { skip_bad?: unknown; config?: unknown };
   return { skip_bad, config: parseConfig(config, file) };

@@ -1,4 +1,4 @@
-/** Results of an experiment as people read them. */
+/** Writes the results of an experiment as Markdown. */
 import { RESAMPLES } from "../metrics/bootstrap.ts";
 import type { Comparison } from "./comparison.ts";
 import { MEASURES } from "./experiment_file.ts";
@@ -8,7 +8,7 @@ import type { Cell, Table } from "./table.ts";
 const AXES: Readonly<Record<string, string>> = { variant: "Model", head: "Head", measure: "Measure" };
 const NOTHING = "–";
 
-/** All of the results as a page of Markdown. */
+/** All results as a page of Markdown. */
 export function resultsMarkdown(results: Results): string {
   const { name, seeds, runs, tables, comparison, baseline } = results;
   const failed = runs.filter(({ status }) => status === "failed");
@@ -46,7 +46,7 @@ export function resultsMarkdown(results: Results): string {
 
 function tableLines({ row_axes: rowAxes, rows, columns, cells }: Table): string[] {
   const at = new Map(cells.map((cell) => [JSON.stringify([cell.row, cell.column]), cell]));
-  // Of a single column without a name, what is in it is told by any cell.
+  // Where the columns have no names there is a single one, and any of its cells says what it holds.
   const unnamed = cells[0] === undefined ? "" : MEASURES[cells[0].measure];
   const header = [
     ...rowAxes.map((axis) => AXES[axis] ?? axis),
@@ -61,8 +61,8 @@ function tableLines({ row_axes: rowAxes, rows, columns, cells }: Table): string[
 
 function cellText(cell: Cell | undefined): string {
   if (cell === undefined) return NOTHING;
-  const { mean, deviation, runs, planned, best } = cell;
-  const text = percent(mean) + (deviation === null ? "" : ` ± ${percent(deviation)}`);
+  const { mean, std, runs, planned, best } = cell;
+  const text = percent(mean) + (std === null ? "" : ` ± ${percent(std)}`);
   return (best ? `**${text}**` : text) + (runs < planned ? ` (${runs} of ${planned})` : "");
 }
 
@@ -79,7 +79,7 @@ function comparisonLines(comparison: readonly Comparison[]): string[] {
   return pipeTable([header, ...body], 1 + factors.length);
 }
 
-/** A table of Markdown whose columns line up, too; the first `left` columns are names, the others numbers. */
+/** A table of Markdown whose columns line up; the first `left` columns are names, the others numbers. */
 function pipeTable(rows: readonly (readonly string[])[], left: number): string[] {
   const escaped = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")));
   const widths = escaped[0]!.map((_, i) => Math.max(3, ...escaped.map((row) => row[i]!.length)));
@@ -94,7 +94,7 @@ function percent(share: number): string {
   return (100 * share).toFixed(1);
 }
 
-/** `+1.2`, `−0.3`; nothing is `0.0`. */
+/** A number with its sign, such as `+1.2` or `−0.3`; zero is `0.0`. */
 function points(difference: number): string {
   const text = (100 * Math.abs(difference)).toFixed(1);
   return text === "0.0" ? text : (difference < 0 ? "−" : "+") + text;

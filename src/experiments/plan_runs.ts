@@ -1,27 +1,27 @@
-/** From the file of an experiment to its runs. */
+/** Plans the runs of an experiment from its file. */
 import { UserError } from "../base/user_error.ts";
 import type { Wanted } from "../build/pretrained.ts";
 import { SEMANTICS } from "../config/semantics.ts";
 import type { Change, ExperimentFile } from "./experiment_file.ts";
 
-/** By factor, the name of a level. */
+/** The name of a level for each factor. */
 export type Levels = Readonly<Record<string, string>>;
 
 /** A run as the file describes it. */
 export interface PlannedRun {
-  /** That of its folder; unique within the experiment. */
+  /** The name of its folder, unique within the experiment. */
   readonly name: string;
   readonly variant: string;
-  /** Of the factors that matter to it. */
+  /** The levels of the factors that matter to it. */
   readonly levels: Levels;
   readonly method: string;
   readonly seed: number;
   readonly encoders: Wanted;
-  /** As `--set` takes them; later ones win. */
+  /** Settings as `--set` takes them; later ones win. */
   readonly settings: readonly string[];
 }
 
-/** What the command line changes in all runs. */
+/** Changes that the command line makes in all runs. */
 export interface Overrides {
   readonly encoders: Wanted;
   readonly settings: readonly string[];
@@ -95,7 +95,7 @@ function setting(key: string, value: unknown): string {
   return `${key}=${JSON.stringify(value)}`;
 }
 
-/** `headline-bert-unis-mmc` */
+/** The name of a run without its seed, such as `headline-bert-unis-mmc`. */
 function slugOf(parts: readonly string[]): string {
   const words = parts.map((part) =>
     part.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "")

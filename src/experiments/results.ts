@@ -1,24 +1,24 @@
-/** What an experiment has found so far. */
+/** Gathers the results that an experiment has so far. */
 import { join } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { readPredictions } from "../runs/predictions.ts";
 import type { ByHead } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
-import { type Answers, baselineOf, compare, type Comparison } from "./comparison.ts";
+import { baselineOf, compare, type Comparison, type TestPredictions } from "./comparison.ts";
 import { type ExperimentFile, type Measure, MEASURES } from "./experiment_file.ts";
 import type { Levels, PlannedRun } from "./plan_runs.ts";
 import { fillTable, type Measured, type Table } from "./table.ts";
 
-/** What is known of a run after its test. */
+/** The outcome of the test of a run. */
 export interface Outcome {
   readonly measured: Measured;
-  readonly answers: Answers;
+  readonly predictions: TestPredictions;
 }
 
 /** A run in results.json. */
 export interface ListedRun {
   readonly name: string;
-  /** Relative to the folder of the experiment. */
+  /** The path of the run, relative to the folder of the experiment. */
   readonly path: string;
   readonly variant: string;
   readonly levels: Levels;
@@ -28,11 +28,11 @@ export interface ListedRun {
   readonly seed: number;
   readonly status: "finished" | "failed" | "open";
   readonly message?: string;
-  /** In the test, by head. */
+  /** The test accuracy of each head. */
   readonly accuracy?: ByHead;
 }
 
-/** results.json. It holds neither dates nor durations: the same runs give the same bytes, however they were made. */
+/** The content of results.json. It has neither dates nor durations, so that the same runs give the same bytes. */
 export interface Results {
   readonly name: string;
   readonly seeds: readonly number[];
@@ -53,11 +53,11 @@ export function outcomeOf(run: RunFolder): Outcome {
   );
   return {
     measured,
-    answers: { ids, correct: Uint8Array.from(labels, (label, i) => Number(label === main[i])) },
+    predictions: { ids, correct: Uint8Array.from(labels, (label, i) => Number(label === main[i])) },
   };
 }
 
-/** The tables and comparisons of the runs that have an outcome; `failures` are messages; both by the runs' names. */
+/** The tables and comparisons of runs. `outcomes` and `failures`, which are messages, are by the names of the runs. */
 export function resultsOf(
   file: ExperimentFile,
   planned: readonly PlannedRun[],
@@ -67,7 +67,7 @@ export function resultsOf(
   const known = planned.map((run) => ({
     ...run,
     measured: outcomes.get(run.name)?.measured,
-    answers: outcomes.get(run.name)?.answers,
+    predictions: outcomes.get(run.name)?.predictions,
   }));
   return {
     name: file.name,

@@ -1,9 +1,9 @@
-/** Tables of an experiment: the same measures in rows and columns of one's choice. */
+/** Fills the tables of an experiment, whose rows and columns its file chooses. */
 import type { ByHead } from "../runs/records.ts";
 import { axesOf, type ExperimentFile, type Measure, MEASURES, type TableSpec } from "./experiment_file.ts";
 import { combinations, type Levels, type PlannedRun } from "./plan_runs.ts";
 
-/** The measures of a finished run, by head; the last head gives the model's answer. */
+/** The measures of a finished run, by head; the last head makes the prediction of the whole model. */
 export type Measured = Readonly<Partial<Record<Measure, ByHead>>>;
 
 /** A planned run, with its measures if it has finished. */
@@ -12,7 +12,7 @@ export interface MeasuredRun extends Pick<PlannedRun, "variant" | "levels" | "se
 }
 
 export interface Cell {
-  /** Where it stands: a value for each axis of the rows, and of the columns. */
+  /** The place of the cell: a value for each axis of the rows, and of the columns. */
   readonly row: readonly string[];
   readonly column: readonly string[];
   readonly variant: string;
@@ -20,19 +20,19 @@ export interface Cell {
   readonly head: string;
   readonly measure: Measure;
   readonly mean: number;
-  /** Of the sample, n − 1; null of one run. */
-  readonly deviation: number | null;
-  /** Runs that finished, of those planned. */
+  /** The sample standard deviation, by n − 1; null for a single run. */
+  readonly std: number | null;
+  /** The number of runs that have finished, of those planned. */
   readonly runs: number;
   readonly planned: number;
-  /** No variant in its place has a higher mean, and there is another. */
+  /** True where no variant in its place has a higher mean, and there is another variant. */
   best: boolean;
 }
 
 export interface Table {
   readonly title: string;
   readonly note?: string;
-  /** Names of the axes. */
+  /** The names of the axes. */
   readonly row_axes: readonly string[];
   readonly column_axes: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -40,10 +40,10 @@ export interface Table {
   readonly cells: readonly Cell[];
 }
 
-/** Where something stands among others of an axis, and what it is called. */
+/** A value of an axis: its rank among the others, and its name. */
 type Place = readonly [order: number, name: string];
 
-/** Fills a table; what no finished run tells has no cell. */
+/** Fills a table; it has no cell where no run has finished. */
 export function fillTable(spec: TableSpec, file: ExperimentFile, runs: readonly MeasuredRun[]): Table {
   const { rows: rowAxes, columns: columnAxes } = axesOf(spec, file);
   const axes = [...rowAxes, ...columnAxes];
@@ -51,7 +51,7 @@ export function fillTable(spec: TableSpec, file: ExperimentFile, runs: readonly 
   const heads = headsOf(runs);
   const factors = Object.keys(file.factors);
   const cells = new Map<string, Cell>();
-  /** For each place in which variants compete, the cells there. */
+  /** The cells of each place in which variants compete. */
   const rivals = new Map<string, Set<Cell>>();
   const rows = new Map<string, Place[]>(), columns = new Map<string, Place[]>();
 
@@ -66,7 +66,7 @@ export function fillTable(spec: TableSpec, file: ExperimentFile, runs: readonly 
             if (axis === "variant") return [order, spec.labels[variant] ?? variant];
             if (axis === "head") return [heads.indexOf(head!), head!];
             if (axis === "measure") return [spec.measures.indexOf(measure), MEASURES[measure]];
-            // What a variant does not depend on needs no row or column for each level.
+            // A variant that does not depend on a factor needs no row or column for each of its levels.
             const sameSide = rowAxes.includes(axis) === rowAxes.includes("variant");
             if (!(axis in levels) && sameSide) return [-1, ""];
             const level = combination[axis]!;
@@ -115,7 +115,7 @@ export function fillTable(spec: TableSpec, file: ExperimentFile, runs: readonly 
   };
 }
 
-/** True of a run that is made at these levels, or does not depend on the others. */
+/** Whether a run is made at these levels; factors that it does not depend on do not count. */
 export function isAt(run: { readonly levels: Levels }, combination: Levels): boolean {
   return Object.entries(run.levels).every(([factor, level]) => combination[factor] === level);
 }
@@ -123,7 +123,7 @@ export function isAt(run: { readonly levels: Levels }, combination: Levels): boo
 /** The heads of all runs: modalities first, the fused one last. */
 function headsOf(runs: readonly MeasuredRun[]): string[] {
   const lists = runs.map(({ measured }) => Object.keys(measured?.accuracy ?? {}));
-  // Longer ones first: a model of one modality has that head alone.
+  // The longest lists come first, since a model of one modality has that head alone.
   return [...new Set(lists.toSorted((a, b) => b.length - a.length).flat())];
 }
 
@@ -141,11 +141,11 @@ function valueOf(
   return head === undefined ? Object.values(byHead).at(-1) : byHead[head];
 }
 
-function spread(values: readonly number[]): { mean: number; deviation: number | null; runs: number } {
+function spread(values: readonly number[]): { mean: number; std: number | null; runs: number } {
   const runs = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / runs;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: runs < 2 ? null : Math.sqrt(squares / (runs - 1)), runs };
+  return { mean, std: runs < 2 ? null : Math.sqrt(squares / (runs - 1)), runs };
 }
 
 function keyOf(places: readonly Place[]): string {

@@ -6,7 +6,7 @@ import { writeJsonFile } from "../io/json_file.ts";
 import { resultsMarkdown } from "./markdown.ts";
 import type { ListedRun, Results } from "./results.ts";
 
-/** Writes all files of the results; gives the text of results.md. */
+/** Writes all files of the results, and gives the text of results.md. */
 export function writeResults(folder: string, results: Results): string {
   const markdown = resultsMarkdown(results);
   writeJsonFile(join(folder, "results.json"), results);
@@ -16,20 +16,20 @@ export function writeResults(folder: string, results: Results): string {
   return markdown;
 }
 
-/** A line for every cell of every table; numbers are shares. */
+/** A line for every cell of every table; numbers are fractions. */
 export function tablesCsv({ tables, runs }: Results): string {
   const factors = factorsOf(runs);
   return toCsv([
-    ["table", "variant", ...factors, "head", "measure", "mean", "deviation", "runs", "best"],
+    ["table", "variant", ...factors, "head", "measure", "mean", "std", "runs", "best"],
     ...tables.flatMap(({ title, cells }) =>
-      cells.map(({ variant, levels, head, measure, mean, deviation, runs, best }) => [
+      cells.map(({ variant, levels, head, measure, mean, std, runs, best }) => [
         title,
         variant,
         ...factors.map((factor) => levels[factor] ?? ""),
         head,
         measure,
         String(mean),
-        deviation === null ? "" : String(deviation),
+        std === null ? "" : String(std),
         String(runs),
         best ? "yes" : "",
       ])
@@ -37,7 +37,7 @@ export function tablesCsv({ tables, runs }: Results): string {
   ]);
 }
 
-/** A line for every variant but the baseline, at all levels; numbers are shares. */
+/** A line for every variant but the baseline, at all levels; numbers are fractions. */
 export function comparisonCsv({ comparison, baseline, runs }: Results): string {
   const factors = factorsOf(runs);
   return toCsv([

@@ -1,7 +1,7 @@
-/** How sure a difference between two models is, by resampling the samples they were tested on. */
+/** Estimates how certain a difference between two models is, by resampling the samples they were tested on. */
 import { keyOf, Random } from "../base/random.ts";
 
-/** Which answers of a run were right, 1 or 0 a sample. */
+/** For each sample 1 where the prediction of a run is right, else 0. */
 export type Correct = Uint8Array;
 
 /** Models trained with the same seed and tested on the same samples. */
@@ -11,7 +11,7 @@ export interface Pairing {
 }
 
 export interface Difference {
-  /** Of accuracies, model minus baseline, averaged over the pairings. */
+  /** The difference of accuracies, model minus baseline, averaged over the pairings. */
   readonly difference: number;
   /** The ends of the 95 % percentile interval. */
   readonly low: number;
@@ -23,14 +23,14 @@ const SEED = 1;
 
 /**
  * The mean difference of accuracies and its interval (Efron's percentile bootstrap, paired: every sample brings the
- * answers of both models and of all seeds along). The seeds are averaged over, not resampled: the interval tells what
- * other test samples might have said of these runs. The same numbers give the same interval. Throws a RangeError where
- * there is nothing to compare, or samples differ in number.
+ * predictions of both models and of all seeds along). The seeds are averaged over and not resampled: the interval covers
+ * the results that other test samples might have given for these runs. The same numbers give the same interval. Throws a
+ * RangeError where there is nothing to compare, or samples differ in number.
  */
 export function pairedBootstrap(pairings: readonly Pairing[]): Difference {
   const samples = pairings[0]?.model.length ?? 0;
   if (samples === 0) throw new RangeError("Cannot compare models without a sample");
-  // In whole numbers, so that sums are exact whatever their order.
+  // Gains are counted in whole numbers, so that sums are exact whatever their order.
   const gains = new Int32Array(samples);
   for (const { model, baseline } of pairings) {
     if (model.length !== samples || baseline.length !== samples) {
@@ -46,15 +46,15 @@ export function pairedBootstrap(pairings: readonly Pairing[]): Difference {
     for (let i = 0; i < samples; i++) sum += gains[Math.floor(samples * random.uniform())]!;
     return sum;
   }).sort();
-  const share = (sum: number) => sum / (samples * pairings.length);
+  const fraction = (sum: number) => sum / (samples * pairings.length);
   return {
-    difference: share(gains.reduce((sum, gain) => sum + gain, 0)),
-    low: share(quantile(sums, 0.025)),
-    high: share(quantile(sums, 0.975)),
+    difference: fraction(gains.reduce((sum, gain) => sum + gain, 0)),
+    low: fraction(quantile(sums, 0.025)),
+    high: fraction(quantile(sums, 0.975)),
   };
 }
 
-/** Between the two nearest of sorted values, as numpy's default has it. */
+/** A quantile of sorted values, interpolated between the two nearest as numpy does by default. */
 function quantile(sorted: Int32Array, q: number): number {
   const at = q * (sorted.length - 1);
   const below = sorted[Math.floor(at)]!;

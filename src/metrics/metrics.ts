@@ -1,17 +1,17 @@
 /** Metrics of predictions against labels; the definitions are those of scikit-learn. */
 
-/** The share of predictions that are right; 0 of no samples. */
+/** The fraction of predictions that are right; 0 for no samples. */
 export function accuracy(labels: Uint32Array, predicted: Uint32Array): number {
   let right = 0;
   for (const [row, label] of labels.entries()) if (predicted[row] === label) right++;
   return labels.length === 0 ? 0 : right / labels.length;
 }
 
-/** How well one class is told from the others. */
+/** The scores of one class against the others. */
 export interface ClassScores {
-  /** Samples of the class. */
+  /** The number of samples of the class. */
   support: number;
-  /** Samples predicted to be of it. */
+  /** The number of samples predicted to be of it. */
   predicted: number;
   precision: number;
   recall: number;
@@ -42,21 +42,21 @@ export function classScores(labels: Uint32Array, predicted: Uint32Array, classes
   }));
 }
 
-/** The unweighted mean of F1 over the classes that occur among labels or predictions; 0 of no samples. */
+/** The unweighted mean of F1 over the classes that occur among labels or predictions; 0 for no samples. */
 export function macroF1(scores: readonly ClassScores[]): number {
   const occurring = scores.filter(({ support, predicted }) => support + predicted > 0);
   return occurring.reduce((sum, { f1 }) => sum + f1, 0) / Math.max(1, occurring.length);
 }
 
-/** The mean of F1 over the classes, each weighing as much as it has samples; 0 of no samples. */
+/** The mean of F1 over the classes, each weighted by its number of samples; 0 for no samples. */
 export function weightedF1(scores: readonly ClassScores[]): number {
   const samples = scores.reduce((sum, { support }) => sum + support, 0);
   return scores.reduce((sum, { f1, support }) => sum + f1 * support, 0) / Math.max(1, samples);
 }
 
 /**
- * The share of samples whose label is among the k classes with the largest scores [samples, classes]; of equal scores
- * the first classes come first, as in `argmaxRows`. 0 of no samples.
+ * The fraction of samples whose label is among the k classes with the largest scores [samples, classes]. Among equal
+ * scores the first classes come first, as in `argmaxRows`. It is 0 for no samples.
  */
 export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: number, k: number): number {
   let right = 0;
@@ -65,7 +65,7 @@ export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: 
     let above = 0;
     for (let other = 0; other < classes; other++) {
       const score = scores[row * classes + other]!;
-      // Where one of them is no number, as of a model that diverged, the label is not the better one.
+      // Where one of them is NaN, as after divergence, the label does not count as the better one.
       const isBelow = score < own || (score === own && other > label);
       if (other !== label && !isBelow) above++;
     }
@@ -87,7 +87,7 @@ export function auc(labels: Uint32Array, scores: Float64Array): number | undefin
   // Mann and Whitney's U: the sum of the ranks of class 1, equal scores sharing their mean rank.
   let ranks = 0;
   for (let start = 0, end = 0; start < rows.length; start = end) {
-    // Where scores are no numbers, of a model that diverged, none is above another, nor equal to itself.
+    // NaN scores, as after divergence, are neither above one another nor equal to themselves.
     while (end < rows.length && !(score(rows[end]!) > score(rows[start]!))) end++;
     const mean = (start + 1 + end) / 2;
     for (let i = start; i < end; i++) if (labels[rows[i]!] === 1) ranks += mean;
@@ -106,22 +106,22 @@ export function confusionMatrix(
   return counts;
 }
 
-/** How the predictions of two modalities stand to the labels, as shares of all samples (the paper's Table 1). */
+/** The fractions of all samples for which both, one or none of two modalities is right (the paper's Table 1). */
 export interface PairShares {
-  /** Both right. */
+  /** Both are right. */
   positive: number;
-  /** Exactly one right. */
+  /** Exactly one is right. */
   semi_positive: number;
-  /** Both wrong. */
+  /** Both are wrong. */
   negative: number;
 }
 
-/** "image-text", as records name a pair of modalities. */
+/** The name of a pair of modalities in records, such as "image-text". */
 export function nameOfPair([a, b]: readonly [string, string]): string {
   return `${a}-${b}`;
 }
 
-/** Shares from the counts of each kind of pair: both right, only a right, only b right, both wrong. */
+/** Fractions from the counts of the types of pairs: both right, only a right, only b right, both wrong. */
 export function pairShares(
   [both, onlyA, onlyB, none]: readonly [number, number, number, number],
 ): PairShares {
@@ -129,7 +129,7 @@ export function pairShares(
   return { positive: both / all, semi_positive: (onlyA + onlyB) / all, negative: none / all };
 }
 
-/** As above, from the predictions of modalities a and b. */
+/** The same fractions from the predictions of modalities a and b. */
 export function pairSharesOf(labels: Uint32Array, a: Uint32Array, b: Uint32Array): PairShares {
   const counts: [number, number, number, number] = [0, 0, 0, 0];
   for (const [row, label] of labels.entries()) {
@@ -166,11 +166,11 @@ export function softmaxRows(logits: Float32Array, classes: number): Float64Array
   return probabilities;
 }
 
-/** The mean of −log of the label's probability; 0 of no samples. */
+/** The mean of −log of the label's probability; 0 for no samples. */
 export function meanCrossEntropy(labels: Uint32Array, probabilities: Float64Array, classes: number): number {
   let sum = 0;
   for (const [row, label] of labels.entries()) {
-    // A probability that underflowed is still a finite loss.
+    // The loss stays finite where a probability has underflowed.
     sum -= Math.log(Math.max(probabilities[row * classes + label]!, Number.MIN_VALUE));
   }
   return labels.length === 0 ? 0 : sum / labels.length;

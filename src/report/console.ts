@@ -1,4 +1,4 @@
-/** What a run shows on the console. */
+/** Shows a run on the console while it trains, and its evaluation at the end. */
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
@@ -24,9 +24,9 @@ export class ConsoleObserver implements Observer {
     const ofThese = frozen === 0 ? "" : `; ${formatCount(frozen)} of them frozen`;
     this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}${ofThese}`);
     const { weights, gradients, moments, activations } = memory;
-    const kinds = { weights, gradients, moments, activations };
-    const sizes = Object.entries(kinds).map(([kind, bytes]) => `${kind} ${formatBytes(bytes)}`);
-    const sum = Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0);
+    const uses = { weights, gradients, moments, activations };
+    const sizes = Object.entries(uses).map(([use, bytes]) => `${use} ${formatBytes(bytes)}`);
+    const sum = Object.values(uses).reduce((sum, bytes) => sum + bytes, 0);
     this.#print(
       `Memory      ${formatBytes(sum)}: ${
         sizes.join(", ")
@@ -58,7 +58,7 @@ export class ConsoleObserver implements Observer {
 }
 
 /**
- * One line an epoch: mean training losses, accuracy in training/validation of every head, shares of P/S/N among the
+ * The line of an epoch: mean training losses, accuracy in training/validation of every head, fractions of P/S/N among the
  * training pairs, the learning rate of each part, the loss scale where there is one, seconds; `*` marks the best epoch so
  * far.
  */
@@ -100,7 +100,7 @@ export const MEASURES = [
   ["auc", "AUC"],
 ] as const;
 
-/** Waiting for batches is worth a word where it takes more of the time than this. */
+/** Waiting for batches is shown where it takes more than this fraction of the time. */
 const WORTH_TELLING = 0.05;
 
 function waitedShare({ seconds, input_wait_seconds: waited = 0 }: EpochRecord): string {
@@ -108,7 +108,7 @@ function waitedShare({ seconds, input_wait_seconds: waited = 0 }: EpochRecord): 
   return share > WORTH_TELLING ? ` (${Math.round(100 * share)} % waiting for data)` : "";
 }
 
-/** The lines shown for an evaluation: a row for every head, then the shares of P/S/N. */
+/** The lines shown for an evaluation: a row for every head, then the fractions of P/S/N. */
 export function evaluationLines(evaluation: Evaluation): string[] {
   const { split, samples, epoch, accuracy, pairs } = evaluation;
   const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);

@@ -1,4 +1,4 @@
-/** How downloads go: a bar on a terminal, a line a file elsewhere. */
+/** Shows how downloads go: by a bar on a terminal, by a line a file elsewhere. */
 import cliProgress from "cli-progress";
 import type { DownloadProgress } from "../io/hub.ts";
 import { formatBytes } from "./units.ts";

@@ -1,9 +1,9 @@
-/** A profile as tables for the console. */
+/** Writes a profile as tables for the console. */
 import type { KernelProfile, Profile } from "../runs/records.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount } from "./units.ts";
 
-/** Rows of the table by shape. */
+/** The number of rows of the table by shape. */
 const SHAPES_SHOWN = 15;
 
 /** The lines shown for a profile: the step, then its kernels, then the shapes that take most of it. */

@@ -1,9 +1,9 @@
-/** A bar that moves on a terminal, or a line now and then elsewhere. */
+/** Shows progress: by a bar that moves on a terminal, by a line now and then elsewhere. */
 import cliProgress from "cli-progress";
 import type { Progress } from "../runs/records.ts";
 import { formatSeconds } from "./units.ts";
 
-/** Where stdout is no terminal, a line at most this often, in seconds. */
+/** The seconds between two lines where stdout is no terminal. */
 const SECONDS_PER_LINE = 30;
 
 /** The part of the package that is used here; it carries no types. */

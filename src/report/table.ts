@@ -1,7 +1,7 @@
-/** Tables for the console. */
+/** Lays out tables for the console. */
 
 /**
- * Lines of a table: the first row is the header; the first column is left-aligned, all others right-aligned, each as
+ * The lines of a table: the first row is the header; the first column is left-aligned, all others right-aligned, each as
  * wide as its longest cell.
  */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {

@@ -1,6 +1,6 @@
-/** Numbers as people read them. */
+/** Writes numbers as people read them. */
 
-/** `1.5 MiB`. */
+/** A number of bytes, such as `1.5 MiB`. */
 export function formatBytes(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB"];
   let unit = 0;
@@ -11,17 +11,17 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? bytes : bytes.toFixed(bytes < 10 ? 2 : bytes < 100 ? 1 : 0)} ${units[unit]}`;
 }
 
-/** `650,123`. */
+/** A whole number with its thousands parted, such as `650,123`. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** `.725`, as shares are printed in tables; `1.000` and negative numbers keep their leading digit. */
+/** A fraction as tables print it, such as `.725`; `1.000` and negative numbers keep their leading digit. */
 export function formatShare(share: number | undefined): string {
   return share === undefined ? "-" : share.toFixed(3).replace(/^0\./, ".");
 }
 
-/** `1:05:09` or `2:31`. */
+/** A duration, such as `1:05:09` or `2:31`. */
 export function formatSeconds(seconds: number): string {
   if (!Number.isFinite(seconds)) return "?";
   const whole = Math.round(seconds);
@@ -30,7 +30,7 @@ export function formatSeconds(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** `2e-3`, `5e-4`, `0.1`: learning rates. */
+/** A learning rate, such as `2e-3`, `5e-4` or `0.1`. */
 export function formatRate(rate: number): string {
   return rate >= 0.01 || rate === 0
     ? String(Number(rate.toPrecision(3)))

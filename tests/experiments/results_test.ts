@@ -9,7 +9,7 @@ import { NEWS } from "./news.ts";
 
 const IDS = ["a", "b", "c", "d"];
 
-/** Accuracy of the answers, and a little less for each modality. */
+/** The accuracy of the predictions, and a little less for each modality. */
 function outcome(correct: readonly number[], single?: string): Outcome {
   const share = correct.reduce((sum, one) => sum + one, 0) / correct.length;
   const accuracy: Record<string, number> = single === undefined
@@ -17,14 +17,14 @@ function outcome(correct: readonly number[], single?: string): Outcome {
     : { [single]: share };
   return {
     measured: { accuracy, macro_f1: accuracy },
-    answers: { ids: IDS, correct: Uint8Array.from(correct) },
+    predictions: { ids: IDS, correct: Uint8Array.from(correct) },
   };
 }
 
 const RIGHT = { all: [1, 1, 1, 1], most: [1, 1, 1, 0], half: [1, 1, 0, 0], few: [1, 0, 0, 0] };
 
-/** Answers by how the name of a run begins; of seed 3, then of seed 1. */
-const ANSWERS: Record<string, [number[], number[]]> = {
+/** Which predictions are right, by how the name of a run begins; with seed 3, then with seed 1. */
+const CORRECT: Record<string, [number[], number[]]> = {
   "headline-bert-aggmm": [RIGHT.half, RIGHT.half],
   "headline-bert-c-semi": [RIGHT.most, RIGHT.all],
   "image-only": [RIGHT.few, RIGHT.half],
@@ -35,8 +35,8 @@ const ANSWERS: Record<string, [number[], number[]]> = {
 
 function outcomesOf(planned: readonly PlannedRun[]): Map<string, Outcome> {
   return new Map(planned.flatMap(({ name, seed, method }) => {
-    const answers = ANSWERS[name.replace(/-seed\d$/, "")]?.[seed === 3 ? 0 : 1];
-    return answers === undefined ? [] : [[name, outcome(answers, method === "image" ? "image" : undefined)]];
+    const correct = CORRECT[name.replace(/-seed\d$/, "")]?.[seed === 3 ? 0 : 1];
+    return correct === undefined ? [] : [[name, outcome(correct, method === "image" ? "image" : undefined)]];
   }));
 }
 
@@ -50,7 +50,7 @@ const tableOf = (markdown: string, title: string) =>
   markdown.split(`## ${title}\n`)[1]!.split("\n## ")[0]!.split("\n").filter((line) => line.startsWith("|"))
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
 
-Deno.test("a table has mean and deviation over seeds, the best in bold, and what is missing as a dash", () => {
+Deno.test("a table has mean and std over seeds, the best in bold, and what is missing as a dash", () => {
   const markdown = resultsMarkdown(resultsFor("[{ title: T, rows: [encoder, variant], columns: [source] }]"));
   assert.deepEqual(tableOf(markdown, "T"), [
     ["encoder", "Model", "Headline", "Caption"],
@@ -114,7 +114,7 @@ Deno.test("runs that failed are told, the others are counted, and nothing hides 
   outcomes.delete("headline-bert-c-semi-seed1");
   const cells = resultsOf(file, planned, outcomes, new Map()).tables[0]!.cells;
   const partial = cells.find(({ variant, levels }) => variant === "+ C_semi" && levels.encoder === "BERT")!;
-  assert.deepEqual([partial.mean, partial.deviation, partial.runs, partial.planned], [0.75, null, 1, 2]);
+  assert.deepEqual([partial.mean, partial.std, partial.runs, partial.planned], [0.75, null, 1, 2]);
 });
 
 Deno.test("every variant is compared with the baseline at the same levels, and in both CSV files numbers are shares", () => {
@@ -140,7 +140,7 @@ Deno.test("every variant is compared with the baseline at the same levels, and i
   assert.equal(lines[0], "variant,source,encoder,baseline,difference,low,high,runs");
   assert.match(lines[1]!, /^\+ C_semi,Headline,BERT,AggMM,0\.375,-?[\d.]+,[\d.]+,2$/);
   const cells = tablesCsv(results).trim().split("\n");
-  assert.equal(cells[0], "table,variant,source,encoder,head,measure,mean,deviation,runs,best");
+  assert.equal(cells[0], "table,variant,source,encoder,head,measure,mean,std,runs,best");
   assert.ok(cells.includes("T,AggMM,Headline,RoBERTa,fusion,accuracy,0.75,0,2,yes"), cells.join("\n"));
   assert.ok(
     cells.some((line) => line.startsWith("T,Image-only,Caption,BERT,image,accuracy,0.375,")),
@@ -154,8 +154,8 @@ Deno.test("variants tested on other samples are not compared", () => {
   const outcomes = outcomesOf(planned);
   for (const seed of [1, 3]) {
     const name = `headline-bert-c-semi-seed${seed}`;
-    const { measured, answers } = outcomes.get(name)!;
-    outcomes.set(name, { measured, answers: { ...answers, ids: ["a", "b", "c", "x"] } });
+    const { measured, predictions } = outcomes.get(name)!;
+    outcomes.set(name, { measured, predictions: { ...predictions, ids: ["a", "b", "c", "x"] } });
   }
   const { comparison } = resultsOf(file, planned, outcomes, new Map());
   assert.deepEqual(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Random } from "../../src/base/random.ts";
 import { pairedBootstrap, type Pairing } from "../../src/metrics/bootstrap.ts";
 
-/** Answers of two models: of each kind of pair, so many samples. */
+/** Predictions of two models, with a number of samples of each type of pair. */
 function pairing(both: number, onlyModel: number, onlyBaseline: number, none: number): Pairing {
   const kinds = [[1, 1, both], [1, 0, onlyModel], [0, 1, onlyBaseline], [0, 0, none]] as const;
   const column = (i: 0 | 1) => Uint8Array.from(kinds.flatMap((kind) => Array<number>(kind[2]).fill(kind[i])));

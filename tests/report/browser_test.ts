@@ -23,14 +23,14 @@ Deno.test({
   fn: () =>
     inFolder(async (folder) => {
       const { path, learner } = await exampleRun(folder, "one");
-      const gallery = new SampleStore();
+      const samples = new SampleStore();
       const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
-        gallery,
+        samples,
         most: 20,
         seed: 1,
       });
       learner.dispose();
-      const { html } = reportPage("one", [{ group: "", view }], gallery);
+      const { html } = reportPage("one", [{ group: "", view }], samples);
       const file = join(folder, "report.html");
       Deno.writeTextFileSync(file, html);
       const { code, output } = await check(file);

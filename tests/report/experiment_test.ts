@@ -7,8 +7,8 @@ import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { exampleRun, inFolder } from "./example.ts";
 
 Deno.test("spreadOf() is mean and sample standard deviation", () => {
-  assert.deepEqual(spreadOf([2, 4, 4, 4, 5, 5, 7, 9]), { mean: 5, deviation: Math.sqrt(32 / 7), count: 8 });
-  assert.deepEqual(spreadOf([3]), { mean: 3, deviation: undefined, count: 1 });
+  assert.deepEqual(spreadOf([2, 4, 4, 4, 5, 5, 7, 9]), { mean: 5, std: Math.sqrt(32 / 7), count: 8 });
+  assert.deepEqual(spreadOf([3]), { mean: 3, std: undefined, count: 1 });
 });
 
 Deno.test("the report of an experiment compares its methods and links to its runs", () =>
@@ -38,7 +38,7 @@ Deno.test("the report of an experiment compares its methods and links to its run
       const view = viewRun(path, `run-${i + 1}`, name);
       return {
         group,
-        view: await reportRun(view, { missing: "x" }, { gallery: new SampleStore(), most: 9, seed: 1 }),
+        view: await reportRun(view, { missing: "x" }, { samples: new SampleStore(), most: 9, seed: 1 }),
       };
     }));
     assert.deepEqual([...byGroup(runs, ({ title }) => title)], [
@@ -57,7 +57,7 @@ Deno.test("the report of an experiment compares its methods and links to its run
     const share = (i: number) => runs[i]!.view.evaluation!.pairs["image-text"]!.positive;
     assert.deepEqual(figures[0]!.rows[0], {
       method: "unis-mmc",
-      kind: "both right",
+      type: "both right",
       share: (share(0) + share(1)) / 2,
       runs: 2,
     });
@@ -76,9 +76,9 @@ Deno.test("the report of an experiment compares its methods and links to its run
       assert.ok(html.includes(`<a href="#run-${i}">`) && html.includes(`<section id="run-${i}"`));
     }
     const accuracies = [0, 1].map((i) => runs[i]!.view.evaluation!.accuracy.fusion!);
-    const { mean, deviation } = spreadOf(accuracies);
+    const { mean, std } = spreadOf(accuracies);
     const three = (value: number) => value.toFixed(3).replace(/^0/, "");
-    assert.ok(html.includes(`<td>${three(mean)} ± ${three(deviation!)}</td>`));
+    assert.ok(html.includes(`<td>${three(mean)} ± ${three(std!)}</td>`));
   }));
 
 Deno.test("readRuns() names what is wrong with the list", () =>

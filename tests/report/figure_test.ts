@@ -84,13 +84,13 @@ Deno.test("a drawing shortens its coordinates, not what it says", () => {
   }
 });
 
-Deno.test("confusion and scores by class are those of the answers", () => {
+Deno.test("confusion and scores by class are those of the predictions", () => {
   const { rows, svg } = confusionFigure(table, "");
   assert.equal(rows.length, 9);
   assert.deepEqual(
     rows.filter(({ count }) => count !== 0).map((
-      { label, answer, count, share },
-    ) => [label, answer, count, share]),
+      { label, prediction, count, share },
+    ) => [label, prediction, count, share]),
     [
       ["x", "x", 1, 0.5],
       ["x", "w", 1, 0.5],

@@ -9,24 +9,24 @@ import { data, exampleRun, inFolder } from "./example.ts";
 const NAMES = ["accuracy", "loss", "consistency-image-text", "learning-rate", "f1", "confusion-fusion"];
 const MAPS = ["map-image-text", "map-fusion"];
 
-Deno.test("a report has every figure of a run, and its maps lead to samples with pictures, texts and answers", () =>
+Deno.test("a report has every figure of a run, and its maps lead to samples with pictures, texts and predictions", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
-    const gallery = new SampleStore();
+    const samples = new SampleStore();
     const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
-      gallery,
+      samples,
       most: 20,
       seed: 1,
     });
     learner.dispose();
-    const { html, figures } = reportPage("<one>", [{ group: "", view }], gallery, { now: new Date(0) });
+    const { html, figures } = reportPage("<one>", [{ group: "", view }], samples, { now: new Date(0) });
     assert.deepEqual(figures.map(({ name }) => name), [...NAMES, ...MAPS].map((name) => `run-1-${name}`));
     assert.deepEqual(view.notes, []);
 
-    const { samples, runs } = JSON.parse(
+    const { samples: shown, runs } = JSON.parse(
       /<script type="application\/json"[^>]*>(.*)<\/script>/.exec(html)![1]!,
     );
-    const { heads, answers } = runs["run-1"];
+    const { heads, predictions } = runs["run-1"];
     assert.deepEqual(heads, ["image", "text", "fusion"]);
     for (const map of figures.filter(({ run }) => run !== undefined)) {
       const points = [...map.svg.matchAll(/<[^>]*data-sample=[^>]*>/g)].map(([tag]) =>
@@ -34,11 +34,11 @@ Deno.test("a report has every figure of a run, and its maps lead to samples with
       );
       assert.equal(points.length, 20, map.name);
       for (const [i, [sample, label, modality]] of points.entries()) {
-        const row = map.rows[i]!, { id, text, image, label: name } = samples[Number(sample)];
+        const row = map.rows[i]!, { id, text, image, label: name } = shown[Number(sample)];
         assert.deepEqual([id, name, modality], [row.id, row.label, row.modality]);
         assert.equal(name, data.classes[Number(label)]);
         assert.ok(text.length > 0 && image.startsWith("data:image/png;base64,iVBOR"));
-        assert.deepEqual(answers[sample!], heads.map((head: string) => row[`${head} answers`]));
+        assert.deepEqual(predictions[sample!], heads.map((head: string) => row[`${head} predicts`]));
       }
       const spread = new Set(map.rows.map(({ x, y }) => `${x},${y}`));
       assert.ok(spread.size > 10, "points lie on one another");
@@ -57,7 +57,7 @@ Deno.test("a report has every figure of a run, and its maps lead to samples with
 Deno.test("a report without model or data says what it leaves out", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
-    const options = () => ({ gallery: new SampleStore(), most: 20, seed: 1 });
+    const options = () => ({ samples: new SampleStore(), most: 20, seed: 1 });
     const moved = await reportRun(viewRun(path, "run-1"), { missing: "images/ is gone" }, options());
     assert.deepEqual(moved.figures.map(({ name }) => name), NAMES.map((name) => `run-1-${name}`));
     assert.match(moved.notes[0]!, /left out: images\/ is gone/);
@@ -93,7 +93,7 @@ Deno.test("a report knows which samples were left out of the test, and represent
     const view = viewRun(path, "run-1");
     assert.equal(view.table!.ids.length, 24);
     const make = () =>
-      reportRun(view, { model: learner, data }, { gallery: new SampleStore(), most: 9, seed: 1 });
+      reportRun(view, { model: learner, data }, { samples: new SampleStore(), most: 9, seed: 1 });
     const sound = await make();
     assert.deepEqual([sound.notes, sound.figures.length], [[], NAMES.length + MAPS.length]);
 
@@ -109,9 +109,9 @@ Deno.test("a report knows which samples were left out of the test, and represent
 Deno.test("the report of a single modality has its map and no word of fusion", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one", { settings: ["method=image"] });
-    const gallery = new SampleStore();
+    const samples = new SampleStore();
     const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
-      gallery,
+      samples,
       most: 9,
       seed: 1,
     });
@@ -121,20 +121,20 @@ Deno.test("the report of a single modality has its map and no word of fusion", (
       ["run-1-confusion-image", 9],
       ["run-1-map-image", 9],
     ]);
-    assert.ok(!reportPage("x", [{ group: "", view }], gallery).html.includes("by fusion"));
+    assert.ok(!reportPage("x", [{ group: "", view }], samples).html.includes("by fusion"));
   }));
 
 Deno.test("the same run gives the same report", () =>
   inFolder(async (folder) => {
     const { path, learner } = await exampleRun(folder, "one");
     const make = async () => {
-      const gallery = new SampleStore();
+      const samples = new SampleStore();
       const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
-        gallery,
+        samples,
         most: 12,
         seed: 1,
       });
-      return reportPage("x", [{ group: "", view }], gallery, { now: new Date(0) }).html;
+      return reportPage("x", [{ group: "", view }], samples, { now: new Date(0) }).html;
     };
     assert.equal(await make() === await make(), true);
     learner.dispose();

@@ -125,7 +125,7 @@ function withCleanNames({ modalities, label, split, id, classes, ...rest }: Tabl
   };
 }
 
-/** So many columns are named where one is not found. */
+/** The number of columns that are named where one is not found. */
 const MOST_NAMED = 20;
 
 function checkColumns({ file, modalities, label, split, id }: TableOptions, { columns }: TableRows): void {

@@ -1,4 +1,4 @@
-/** What changes over the epochs of a run. */
+/** Draws curves of the values that change over the epochs of a run. */
 import * as Plot from "@observablehq/plot";
 import type { PairShares } from "../../metrics/metrics.ts";
 import type { EpochRecord } from "../../runs/records.ts";
@@ -13,8 +13,8 @@ export interface CurvePoint {
   readonly value: number;
 }
 
-/** The kinds of pairs of predictions, as the paper's Figures 6 and 7 have them. */
-export const KINDS = [["positive", "both right"], ["semi_positive", "opposite"], [
+/** The types of pairs of predictions, as the paper's Figures 6 and 7 have them. */
+export const PAIR_TYPES = [["positive", "both right"], ["semi_positive", "opposite"], [
   "negative",
   "both wrong",
 ]] as const;
@@ -22,7 +22,7 @@ export const KINDS = [["positive", "both right"], ["semi_positive", "opposite"],
 const DASHES = { training: "3,3", validation: undefined } as const;
 const WIDTH = 380, HEIGHT = 250;
 
-/** Curves of every loss, every accuracy, the shares of each pair of modalities, and the learning rates. */
+/** Curves of every loss, every accuracy, the pair types of each two modalities, and the learning rates. */
 export function curveFigures(records: readonly EpochRecord[], prefix: string): Figure[] {
   if (records.length === 0) return [];
   const heads = Object.keys(records[0]!.validation_accuracy);
@@ -56,7 +56,7 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string): F
           "Share of samples that both modalities get right, one of them (opposite), or neither, by epoch; the " +
           "paper's Figure 6.",
         points: consistency(records, pair),
-        order: KINDS.map(([, name]) => name),
+        order: PAIR_TYPES.map(([, name]) => name),
         y: { label: "share", domain: [0, 1] },
       })
     ),
@@ -72,7 +72,7 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string): F
   ];
 }
 
-/** The shares of a pair by epoch; older runs have none of validation. */
+/** The fractions of the pair types of two modalities by epoch; older runs have none of validation. */
 export function consistency(records: readonly EpochRecord[], pair: string): CurvePoint[] {
   return records.flatMap(({ epoch, pairs, validation_pairs }) =>
     ([["training", pairs], ["validation", validation_pairs]] as const).flatMap(([split, shares]) =>
@@ -82,7 +82,7 @@ export function consistency(records: readonly EpochRecord[], pair: string): Curv
 }
 
 export function namedShares(shares: PairShares): Record<string, number> {
-  return Object.fromEntries(KINDS.map(([key, name]) => [name, shares[key]]));
+  return Object.fromEntries(PAIR_TYPES.map(([key, name]) => [name, shares[key]]));
 }
 
 function pointsOf(
@@ -93,7 +93,7 @@ function pointsOf(
   return Object.entries(values).map(([series, value]) => ({ epoch, series, split, value }));
 }
 
-/** Lines over epochs, a colour a series, dashed in training; `order` gives series their colours. */
+/** Draws lines over epochs in a colour a series, dashed in training; `order` gives series their colours. */
 export function curves({ name, title, caption, points, order, y }: {
   name: string;
   title: string;
@@ -158,7 +158,7 @@ export function curves({ name, title, caption, points, order, y }: {
   };
 }
 
-/** At most seven epochs to be written at an axis, the first among them. */
+/** The epochs to be written at an axis: at most seven, the first among them. */
 function wholeTicks(last: number): number[] {
   const step = Math.max(1, Math.ceil(last / 6));
   return Array.from({ length: last }, (_, i) => i + 1).filter((epoch) => epoch === 1 || epoch % step === 0);

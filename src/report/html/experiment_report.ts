@@ -1,25 +1,25 @@
-/** What a report says of several runs together. */
+/** Draws the part of a report that is about several runs together. */
 import * as Plot from "@observablehq/plot";
 import { resolve } from "node:path";
 import * as z from "zod";
 import { readJsonFile } from "../../io/json_file.ts";
 import { UserError } from "../../base/user_error.ts";
-import { consistency, type CurvePoint, curves, KINDS } from "./curves.ts";
+import { consistency, type CurvePoint, curves, PAIR_TYPES } from "./curves.ts";
 import { draw, type Figure } from "./figure.ts";
 import { colour } from "./palette.ts";
 import type { RunView } from "./run_report.ts";
 
-/** The file by which a folder is an experiment; it may say more. */
+/** The file that makes a folder an experiment; it may hold more than is read here. */
 export const RESULTS = "results.json";
 
 const resultsSchema = z.looseObject({
   runs: z.array(z.looseObject({
     name: z.string(),
-    /** Relative to the folder. */
+    /** The path of the run, relative to the folder. */
     path: z.string(),
     method: z.string(),
     seed: z.int(),
-    /** What its figures are averaged under: runs that differ in their seeds alone; the method if not given. */
+    /** The name of the group whose runs are averaged, as they differ in their seeds alone; the method if not given. */
     group: z.string().optional(),
   })),
 });
@@ -55,10 +55,10 @@ export interface GroupedRun {
   readonly view: RunView;
 }
 
-/** Mean and sample standard deviation; that of one value is undefined. */
+/** The mean and the sample standard deviation of some values; `std` is undefined for a single one. */
 export interface Spread {
   readonly mean: number;
-  readonly deviation: number | undefined;
+  readonly std: number | undefined;
   readonly count: number;
 }
 
@@ -67,7 +67,7 @@ export function spreadOf(values: readonly number[]): Spread {
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return {
     mean,
-    deviation: values.length < 2 ? undefined : Math.sqrt(squares / (values.length - 1)),
+    std: values.length < 2 ? undefined : Math.sqrt(squares / (values.length - 1)),
     count: values.length,
   };
 }
@@ -85,7 +85,7 @@ export function byGroup<T>(
   return groups;
 }
 
-/** The shares of pairs by method: over training (Figure 6) and in the test (Figure 7). */
+/** The pair types by method: over training (Figure 6) and in the test (Figure 7). */
 export function experimentFigures(runs: readonly GroupedRun[]): Figure[] {
   const pairs = new Set(runs.flatMap(({ view }) => Object.keys(view.evaluation?.pairs ?? {})));
   return [...pairs].flatMap((pair) => [testShares(runs, pair), ...sharesOverTraining(runs, pair)]);
@@ -96,9 +96,9 @@ function testShares(runs: readonly GroupedRun[], pair: string): Figure {
   const rows = Array.from(
     shares,
     ([method, all]) =>
-      KINDS.map(([key, kind]) => ({
+      PAIR_TYPES.map(([key, type]) => ({
         method,
-        kind,
+        type,
         share: spreadOf(all.map((one) => one[key])).mean,
         runs: all.length,
       })),
@@ -107,21 +107,21 @@ function testShares(runs: readonly GroupedRun[], pair: string): Figure {
   const caption =
     "Share of test samples that both modalities get right, one of them (opposite), or neither; means over " +
     "the runs; the paper's Figure 7.";
-  const kinds = KINDS.map(([, name]) => name);
+  const types = PAIR_TYPES.map(([, name]) => name);
   const svg = draw({
     width: 380,
     height: 60 + 30 * shares.size,
     marginLeft: 20 + 6.2 * Math.max(...Array.from(shares.keys(), (name) => name.length)),
     x: { domain: [0, 1], label: "share" },
     y: { domain: [...shares.keys()], label: null, tickSize: 0 },
-    color: { domain: kinds, range: kinds.map((_, i) => colour(i)) },
+    color: { domain: types, range: types.map((_, i) => colour(i)) },
     marks: [
       Plot.barX(rows, {
         x: "share",
         y: "method",
-        fill: "kind",
+        fill: "type",
         insetRight: 1,
-        title: (row) => `${row.method}, ${row.kind}: ${row.share.toFixed(3)}`,
+        title: (row) => `${row.method}, ${row.type}: ${row.share.toFixed(3)}`,
       }),
       Plot.textX(
         rows,
@@ -141,19 +141,19 @@ function testShares(runs: readonly GroupedRun[], pair: string): Figure {
     caption,
     svg,
     rows,
-    legend: kinds.map((name, i) => ({ name, colour: colour(i) })),
+    legend: types.map((name, i) => ({ name, colour: colour(i) })),
   };
 }
 
 function sharesOverTraining(runs: readonly GroupedRun[], pair: string): Figure[] {
-  // Older runs have no shares of validation.
+  // Older runs recorded no pairs of validation.
   const all = runs.flatMap(({ view }) => consistency(view.records, pair));
   const split = all.some((p) => p.split === "validation") ? "validation" : "training";
   const points = byGroup(runs, ({ records }) => consistency(records, pair).filter((p) => p.split === split));
   const methods = [...points.keys()];
-  return KINDS.flatMap(([key, kind]) => {
+  return PAIR_TYPES.flatMap(([key, type]) => {
     const means = methods.flatMap((method) => {
-      const own = points.get(method)!.flat().filter(({ series }) => series === kind);
+      const own = points.get(method)!.flat().filter(({ series }) => series === type);
       const epochs = [...new Set(own.map(({ epoch }) => epoch))].sort((a, b) => a - b);
       return epochs.map((epoch) => ({
         epoch,
@@ -165,7 +165,7 @@ function sharesOverTraining(runs: readonly GroupedRun[], pair: string): Figure[]
     if (means.length === 0) return [];
     return [curves({
       name: `methods-${pair}-${key.replace("_", "-")}`,
-      title: `${pair}: ${kind}`,
+      title: `${pair}: ${type}`,
       caption: `Share of ${split} samples by epoch, mean over the runs of a method; the paper's Figure 6.`,
       points: means,
       order: methods,

@@ -1,4 +1,4 @@
-/** Figures: a drawing, and the rows it shows. */
+/** Draws figures: each is a drawing, and the rows that it shows. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { csvCell } from "../../io/csv.ts";
@@ -10,23 +10,23 @@ export type Row = Readonly<Record<string, string | number>>;
 export interface LegendEntry {
   readonly name: string;
   readonly colour: string;
-  /** A `stroke-dasharray`, for lines. */
+  /** The `stroke-dasharray` of lines. */
   readonly dash?: string;
 }
 
 export interface Figure {
-  /** Of its files and its anchor; unique in a report. */
+  /** The name of its files and its anchor; unique in a report. */
   readonly name: string;
   readonly title: string;
   readonly caption: string;
-  /** Coloured by the variables of `palette.ts`. */
+  /** The drawing, coloured by the variables of `palette.ts`. */
   readonly svg: string;
-  /** What is drawn; all rows have the same keys. */
+  /** The rows that are drawn, which all have the same keys. */
   readonly rows: readonly Row[];
   readonly legend: readonly LegendEntry[];
-  /** Wider than a phone: it is scrolled, not shrunk. */
+  /** True where it is wider than a phone, so that it is scrolled and not shrunk. */
   readonly isWide?: boolean;
-  /** For points that stand for samples: which of the report's runs, the data of `gallery.ts`. */
+  /** Where points stand for samples: the key of the run whose predictions are shown with them. */
   readonly run?: string;
 }
 
@@ -64,7 +64,7 @@ export function draw(
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  // In tags alone: what is written between them is meant as it is.
+  // Only tags are changed: the text between them is meant as it is.
   return svg.outerHTML.replaceAll(/<[^>]*>/g, (tag) => tag.replaceAll(/\d+\.\d{3,}/g, shortNumber));
 }
 

@@ -1,4 +1,4 @@
-/** Where representations lie: t-SNE of the unimodal ones together and of the fused ones, the paper's Figures 4 and 5. */
+/** Draws maps of representations: t-SNE of the unimodal ones together and of the fused ones, the paper's Figures 4 and 5. */
 import * as Plot from "@observablehq/plot";
 import { keyOf, Random } from "../../base/random.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
@@ -7,14 +7,14 @@ import { draw, type Figure, type Row } from "./figure.ts";
 import { colour, COLOURS } from "./palette.ts";
 import { mapVectors, unit } from "./tsne.ts";
 
-/** The paper shows the first ten classes. */
+/** The number of classes shown: the first ten, as in the paper. */
 const MOST_CLASSES = 10;
 const SIDE = 480;
-/** As in the paper: + for text, × for images. */
+/** The symbols of modalities: + for text and × for images, as in the paper. */
 const SYMBOL_OF: Record<string, string> = { text: "plus", image: "times" };
 const OTHER_SYMBOLS = ["circle", "triangle", "square", "diamond", "star", "wye", "asterisk"];
 
-/** Rows of the first ten classes, `most` of them at most, drawn by seed. */
+/** Draws rows of the first ten classes by seed, `most` of them at most. */
 export function drawRows({ labels }: PredictionTable, most: number, seed: number): Uint32Array {
   const rows = Array.from(labels.keys()).filter((row) => labels[row]! < MOST_CLASSES);
   new Random(keyOf(seed)).shuffle(rows);
@@ -29,14 +29,14 @@ interface Place {
 
 /**
  * The maps of a run: its modalities on one plane where their representations are of one width, else on a plane each; and
- * their concatenation. `rows` are those represented, in order; a map has at most `most` points.
+ * their concatenation. `rows` are the samples represented, in order; a map has at most `most` points.
  */
 export async function mapFigures(
   { table, rows, representations, numberOf, prefix, run, seed, most, signal }: {
     table: PredictionTable;
     rows: Uint32Array;
     representations: Representations;
-    /** That of a sample in the report's gallery, by id. */
+    /** The number of a sample among those of the report, by its id. */
     numberOf: (id: string) => number | undefined;
     prefix: string;
     run: string;
@@ -110,7 +110,7 @@ function mapFigure({ name, title, caption, places, points, table, numberOf, run 
     id: table.ids[row]!,
     label: table.classes[table.labels[row]!]!,
     ...Object.fromEntries(
-      Array.from(table.predicted, ([head, own]) => [`${head} answers`, table.classes[own[row]!]!]),
+      Array.from(table.predicted, ([head, own]) => [`${head} predicts`, table.classes[own[row]!]!]),
     ),
   }));
   const classes = table.classes.slice(0, MOST_CLASSES);

@@ -1,4 +1,4 @@
-/** HTML as templates that escape what is put into them. */
+/** Writes HTML by templates that escape what is put into them. */
 
 /** HTML that needs no more escaping. */
 export class Markup {
@@ -11,7 +11,7 @@ export class Markup {
 
 export type Part = string | number | Markup | undefined | false | readonly Part[];
 
-/** A template of HTML: text is escaped, markup and lists of it stand as they are, what is absent leaves nothing. */
+/** A template of HTML: text is escaped, markup and lists of it stand as they are, absent values leave nothing. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Markup {
   return new Markup(strings.reduce((text, string, i) => text + textOf(parts[i - 1]) + string));
 }
@@ -33,7 +33,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => names[character]!);
 }
 
-/** A link's target that holds the data itself. */
+/** The target of a link, which holds the data itself. */
 export function dataUri(type: string, data: string | Uint8Array<ArrayBuffer>): string {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   return `data:${type};base64,${bytes.toBase64()}`;

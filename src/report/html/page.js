@@ -1,10 +1,10 @@
 // Runs in the browser: shows the sample of a point, and lets the legend of a map choose a class.
 const { samples, runs } = JSON.parse(document.getElementById("data").textContent);
 const card = document.getElementById("card");
-/** In pixels. */
+/** The distance, in pixels, at which a point still counts as meant. */
 const REACH = 14;
 
-/** An element with a class and text. */
+/** Makes an element with a class and text. */
 function element(name, text, className) {
   const made = document.createElement(name);
   if (text !== undefined) made.textContent = text;
@@ -17,7 +17,7 @@ function show(map, point) {
   if (point.classList.contains("active") && !card.hidden) return;
   const number = point.dataset.sample;
   const { id, label, text, image } = samples[number];
-  const { heads, answers } = runs[map.dataset.run];
+  const { heads, predictions } = runs[map.dataset.run];
   for (const other of map.querySelectorAll(".active")) other.classList.remove("active");
   point.classList.add("active");
   point.parentNode.append(point); // drawn above the others
@@ -25,8 +25,8 @@ function show(map, point) {
   words.append(element("p", id, "muted"), element("p", `label: ${label}`));
   if (text) words.append(element("p", text));
   for (const [i, head] of heads.entries()) {
-    const answer = answers[number][i];
-    words.append(element("p", `${head}: ${answer}`, answer === label ? "right" : "wrong"));
+    const prediction = predictions[number][i];
+    words.append(element("p", `${head}: ${prediction}`, prediction === label ? "right" : "wrong"));
   }
   const parts = [words];
   if (image) {
@@ -49,7 +49,7 @@ function hide(map) {
   card.hidden = true;
 }
 
-/** Where a point's middle is in the window. */
+/** The middle of a point in the window. */
 function middle(point) {
   const { left, right, top, bottom } = point.getBoundingClientRect();
   return [(left + right) / 2, (top + bottom) / 2];
@@ -68,7 +68,7 @@ function nearest(points, x, y) {
 
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The point nearest to `from` in a direction; what is off to the side counts as farther. */
+/** The point nearest to `from` in a direction; points off to the side count as farther. */
 function neighbour(points, from, [dx, dy]) {
   const [x, y] = middle(from);
   let best = from, least = Infinity;

@@ -1,4 +1,4 @@
-/** A report as one HTML file that needs nothing else. */
+/** Writes a report as one HTML file that needs nothing else. */
 import type { Evaluation } from "../../runs/records.ts";
 import { MEASURES } from "../console.ts";
 import { formatShare } from "../units.ts";
@@ -15,18 +15,18 @@ import { runSection } from "./run_section.ts";
 
 export interface Page {
   readonly html: string;
-  /** All figures in it, for those who want them as files. */
+  /** All figures in it, to be written as files too. */
   readonly figures: readonly Figure[];
 }
 
 /**
- * The report of one run, or of several in groups; `gallery` has the samples that figures point to, `notes` say what of
- * an experiment is left out.
+ * The report of one run, or of several in groups. `samples` are those that figures point to, `notes` say which runs of an
+ * experiment are left out.
  */
 export function reportPage(
   title: string,
   runs: readonly { readonly group: string; readonly view: RunReport }[],
-  gallery: SampleStore,
+  samples: SampleStore,
   { isExperiment = false, notes = [], now = new Date() }: {
     isExperiment?: boolean;
     notes?: readonly string[];
@@ -34,7 +34,7 @@ export function reportPage(
   } = {},
 ): Page {
   const shared = isExperiment ? experimentFigures(runs) : [];
-  const sections = runs.map(({ view }) => runSection(view, gallery, isExperiment));
+  const sections = runs.map(({ view }) => runSection(view, samples, isExperiment));
   const body = html`
     <header>
       <h1>${title}</h1>
@@ -44,12 +44,12 @@ export function reportPage(
     <div id="card" class="sample" role="status" hidden></div>
   `;
   return {
-    html: document(title, body, pageData(runs, gallery)),
+    html: document(title, body, pageData(runs, samples)),
     figures: [...shared, ...runs.flatMap(({ view }) => view.figures)],
   };
 }
 
-/** Nothing may be fetched: the policy makes browsers hold to it. */
+/** The policy by which browsers fetch nothing. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 function document(title: string, body: Markup, data: unknown): string {
@@ -78,23 +78,25 @@ function document(title: string, body: Markup, data: unknown): string {
   `.text;
 }
 
-/** What the script needs: samples, and what the heads of each run answered for them. */
-function pageData(runs: readonly { readonly view: RunReport }[], gallery: SampleStore): unknown {
-  const answersOf = ({ table, source }: RunReport) =>
+/** The data that the script needs: samples, and the predictions that the heads of each run made for them. */
+function pageData(runs: readonly { readonly view: RunReport }[], samples: SampleStore): unknown {
+  const predictionsOf = ({ table, source }: RunReport) =>
     Object.fromEntries((table?.ids ?? []).flatMap((id, row) => {
-      const number = gallery.find(source, id);
+      const number = samples.find(source, id);
       if (number === undefined) return [];
       return [[number, table!.heads.map((head) => table!.classes[table!.predicted.get(head)![row]!]!)]];
     }));
   return {
-    samples: gallery.samples,
+    samples: samples.all,
     runs: Object.fromEntries(
-      runs.map(({ view }) => [view.key, { heads: view.table?.heads ?? [], answers: answersOf(view) }]),
+      runs.map((
+        { view },
+      ) => [view.key, { heads: view.table?.heads ?? [], predictions: predictionsOf(view) }]),
     ),
   };
 }
 
-/** Mean ± standard deviation by method, links to the runs, and the figures of all together. */
+/** The section that compares runs: mean ± standard deviation by method, links to the runs, and their common figures. */
 function comparison(runs: readonly GroupedRun[], figures: readonly Figure[]): Markup {
   const evaluations = byGroup(runs, (view) => view.evaluation);
   const all = [...evaluations.values()].flat();
@@ -103,8 +105,8 @@ function comparison(runs: readonly GroupedRun[], figures: readonly Figure[]): Ma
   const cell = (values: readonly (number | undefined)[]) => {
     const known = values.filter((value) => value !== undefined);
     if (known.length === 0) return "-";
-    const { mean, deviation } = spreadOf(known);
-    return deviation === undefined ? formatShare(mean) : `${formatShare(mean)} ± ${formatShare(deviation)}`;
+    const { mean, std } = spreadOf(known);
+    return std === undefined ? formatShare(mean) : `${formatShare(mean)} ± ${formatShare(std)}`;
   };
   const last = ({ accuracy }: Evaluation) => Object.keys(accuracy).at(-1)!;
   return html`<section aria-labelledby="comparison"><h2 id="comparison">Comparison</h2>

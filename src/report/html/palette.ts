@@ -1,6 +1,6 @@
-/** Colours of a report, as CSS variables: every mark has a contrast of at least 3 to the page, text of 4.5. */
+/** The colours of a report as CSS variables: the contrast to the page is at least 3 for every mark, and 4.5 for text. */
 
-/** Variables by name, without the two dashes. */
+/** The values of variables by their names without the two dashes. */
 export type Theme = Readonly<Record<string, string>>;
 
 export const LIGHT: Theme = {
@@ -41,10 +41,10 @@ export const DARK: Theme = {
   c9: "#5fd6e6",
 };
 
-/** So many series can be told apart by colour; more begin again. */
+/** The number of series that differ in colour; further ones begin again. */
 export const COLOURS = 10;
 
-/** The colour of a series by its number, as it follows the theme of the page. */
+/** The colour of a series by its number; it follows the theme of the page. */
 export function colour(number: number): string {
   return `var(--c${number % COLOURS})`;
 }

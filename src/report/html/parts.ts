@@ -1,4 +1,4 @@
-/** Pieces of a page. */
+/** Writes the pieces that a page is made of. */
 import { type Figure, svgFile, toCsv } from "./figure.ts";
 import { dataUri, html, Markup } from "./markup.ts";
 

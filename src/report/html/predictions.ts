@@ -1,4 +1,4 @@
-/** How answers stand to labels: confusion, scores by class, what fusion rescues and ruins. */
+/** Draws predictions against labels: confusion, scores by class, and the samples that fusion rescues or ruins. */
 import * as Plot from "@observablehq/plot";
 import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
@@ -10,14 +10,19 @@ const MOST_NUMBERED = 30;
 const MOST_CHARACTERS = 22;
 const CHARACTER = 6;
 
-/** Samples by label and answer of a head, which the last one is unless told. */
+/** Samples by label and prediction of a head; the last one if not given. */
 export function confusionFigure(table: PredictionTable, prefix: string, head = table.heads.at(-1)!): Figure {
   const { classes, labels, predicted } = table;
   const counts = confusionMatrix(labels, predicted.get(head)!, classes.length);
   const rows = classes.flatMap((label, i) => {
     const own = counts.subarray(i * classes.length, (i + 1) * classes.length);
     const all = own.reduce((sum, count) => sum + count, 0);
-    return classes.map((answer, j) => ({ label, answer, count: own[j]!, share: own[j]! / Math.max(1, all) }));
+    return classes.map((prediction, j) => ({
+      label,
+      prediction,
+      count: own[j]!,
+      share: own[j]! / Math.max(1, all),
+    }));
   });
   const found = rows.filter(({ count }) => count > 0);
   const cell = classes.length <= MOST_NUMBERED ? 30 : 14;
@@ -25,7 +30,7 @@ export function confusionFigure(table: PredictionTable, prefix: string, head = t
   const side = margin + cell * classes.length + 20;
   const title = `Confusion matrix of ${head}`;
   const caption =
-    "Samples by label (rows) and answer (columns); the stronger the colour, the larger the share of its row.";
+    "Samples by label (rows) and prediction (columns); the stronger the colour, the larger the share of its row.";
   const svg = draw({
     width: side,
     height: side,
@@ -34,21 +39,21 @@ export function confusionFigure(table: PredictionTable, prefix: string, head = t
     marginTop: 20,
     marginRight: 20,
     padding: 0.04,
-    x: { domain: classes, tickRotate: -45, label: "answer", tickFormat: shortened },
+    x: { domain: classes, tickRotate: -45, label: "prediction", tickFormat: shortened },
     y: { domain: classes, label: "label", tickFormat: shortened },
     marks: [
       Plot.frame({ strokeOpacity: 0.15 }),
       Plot.cell(found, {
-        x: "answer",
+        x: "prediction",
         y: "label",
         fill: colour(0),
         // A square root, so that few samples can be seen too; numbers must be read on the strongest.
         fillOpacity: (row: { share: number }) => 0.55 * Math.sqrt(row.share),
         title: (row) =>
-          `${row.count} of ${row.label} answered ${row.answer} (${(100 * row.share).toFixed(1)} %)`,
+          `${row.count} of ${row.label} predicted as ${row.prediction} (${(100 * row.share).toFixed(1)} %)`,
       }),
       ...(classes.length <= MOST_NUMBERED
-        ? [Plot.text(found, { x: "answer", y: "label", text: "count" })]
+        ? [Plot.text(found, { x: "prediction", y: "label", text: "count" })]
         : []),
     ],
     opacity: { type: "identity" },
@@ -56,7 +61,7 @@ export function confusionFigure(table: PredictionTable, prefix: string, head = t
   return { name: `${prefix}confusion-${head}`, title, caption, svg, rows, legend: [], isWide: true };
 }
 
-/** F1 of every class by head. */
+/** The F1 of every class by head. */
 export function classFigure({ classes, labels, predicted, heads }: PredictionTable, prefix: string): Figure {
   const rows = heads.flatMap((head) =>
     classScores(labels, predicted.get(head)!, classes.length).map((
@@ -105,7 +110,7 @@ export function classFigure({ classes, labels, predicted, heads }: PredictionTab
   };
 }
 
-/** Rows of samples where the fused answer and those of the modalities differ in being right. */
+/** The rows of samples for which the fused head is right and a modality is not, or the other way round. */
 export interface Turns {
   /** Fusion is right although a modality is not; first where most are not. */
   readonly rescued: readonly number[];
@@ -113,7 +118,7 @@ export interface Turns {
   readonly ruined: readonly number[];
 }
 
-/** Those most surely answered come first; nothing where there is no fusion. */
+/** Finds the rows that fusion turns, the most confident first; there are none where nothing is fused. */
 export function findTurns({ labels, predicted, heads, confidence }: PredictionTable): Turns {
   if (heads.length < 3) return { rescued: [], ruined: [] };
   const last = heads.at(-1)!, modalities = heads.slice(0, -1);
@@ -127,7 +132,7 @@ export function findTurns({ labels, predicted, heads, confidence }: PredictionTa
   return { rescued: ranked(true), ruined: ranked(false) };
 }
 
-/** Counts of samples by which heads are right, the most frequent first. */
+/** The numbers of samples by which heads are right, the most frequent first. */
 export function patterns(
   { labels, predicted, heads }: PredictionTable,
 ): { readonly right: readonly boolean[]; readonly count: number }[] {

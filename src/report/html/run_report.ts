@@ -1,4 +1,4 @@
-/** What a report says of one run. */
+/** Reads a run and draws the figures of its report. */
 import { basename, join, resolve } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { visitedSamples } from "../../data/epoch.ts";
@@ -16,25 +16,25 @@ import type { Figure } from "./figure.ts";
 import type { SampleStore } from "./samples.ts";
 import { drawRows, mapFigures } from "./maps.ts";
 
-/** A run as its folder tells of it. */
+/** A run as it is read from its folder. */
 export interface RunView {
-  /** Of its section and its figures: "run-1". */
+  /** The name of its section and the start of those of its figures, such as "run-1". */
   readonly key: string;
   readonly title: string;
   readonly run: RunFolder;
   readonly records: readonly EpochRecord[];
   readonly environment: Environment | undefined;
-  /** Of the test split; undefined as long as it has not been tested. */
+  /** The evaluation on the test split; undefined as long as it has not been tested. */
   readonly evaluation: Evaluation | undefined;
   readonly table: PredictionTable | undefined;
-  /** Names its data in the gallery: runs of the same data share their samples. */
+  /** Names its data: runs of the same data share their samples in a report. */
   readonly source: string;
 }
 
 export interface RunReport extends RunView {
   readonly figures: readonly Figure[];
   readonly turns: Turns;
-  /** What is left out, and why. */
+  /** Sentences that say what is left out, and why. */
   readonly notes: readonly string[];
 }
 
@@ -44,15 +44,15 @@ export type Source = { readonly model: AnsweringModel; readonly data: Dataset } 
 };
 
 export interface LookOptions {
-  readonly gallery: SampleStore;
-  /** Points of a map, at most. */
+  readonly samples: SampleStore;
+  /** The largest number of points of a map. */
   readonly most: number;
-  /** Draws the samples of maps. */
+  /** The seed by which the samples of maps are drawn. */
   readonly seed: number;
   readonly signal?: AbortSignal;
 }
 
-/** So many samples that fusion rescues, and as many that it ruins, are shown. */
+/** How many samples are shown that fusion rescues, and how many that it ruins. */
 export const SHOWN_TURNS = 12;
 
 /** Reads the folder of a run. Throws a UserError where it is none or a file of it is damaged. */
@@ -79,7 +79,7 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
   const figures = curveFigures(records, prefix);
   if (records.length === 0) notes.push("No epoch has been finished yet.");
   if (table === undefined) {
-    notes.push("The run has not been tested yet: figures of its answers are left out.");
+    notes.push("The run has not been tested yet: figures of its predictions are left out.");
     return { ...view, figures, turns: { rescued: [], ruined: [] }, notes };
   }
   figures.push(classFigure(table, prefix), confusionFigure(table, prefix));
@@ -100,24 +100,24 @@ async function maps(
   table: PredictionTable,
   { rescued, ruined }: Turns,
   { model, data }: { model: AnsweringModel; data: Dataset },
-  { gallery, most, seed, signal }: LookOptions,
+  { samples, most, seed, signal }: LookOptions,
 ): Promise<Figure[] | undefined> {
   const { weights } = run.checkpoints.loadBest();
   model.writeWeights(weights, run.checkpoints.best);
   const rows = drawRows(table, most, seed);
   const representations = await represent(model, data, "test", rows, signal);
-  await gallery.add(source, data, "test", [
+  await samples.add(source, data, "test", [
     ...rows,
     ...rescued.slice(0, SHOWN_TURNS),
     ...ruined.slice(0, SHOWN_TURNS),
   ]);
-  // Weights that are finite may still make representations that overflow, of which there is nothing to draw.
+  // Weights that are finite may still make representations that overflow, and those cannot be drawn.
   if (![...representations.values()].flat().every((vector) => vector.every(Number.isFinite))) return;
   return await mapFigures({
     table,
     rows,
     representations,
-    numberOf: (id) => gallery.find(source, id),
+    numberOf: (id) => samples.find(source, id),
     prefix: `${key}-`,
     run: key,
     seed,
@@ -126,7 +126,7 @@ async function maps(
   });
 }
 
-/** How the data at hand are not those that were tested, if so. */
+/** Says how the data at hand differ from those that were tested; undefined where they do not. */
 function differs(
   { ids, labels, classes }: PredictionTable,
   config: RunConfig,

@@ -1,16 +1,16 @@
-/** The section of a page on one run. */
+/** Writes the section of a page on one run. */
 import type { PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { MEASURES } from "../console.ts";
 import { formatCount, formatSeconds, formatShare } from "../units.ts";
 import { patterns } from "./predictions.ts";
-import { KINDS } from "./curves.ts";
+import { PAIR_TYPES } from "./curves.ts";
 import type { SampleStore } from "./samples.ts";
 import { html, type Markup } from "./markup.ts";
 import { figuresMarkup, notesMarkup, table } from "./parts.ts";
 import { type RunReport, SHOWN_TURNS } from "./run_report.ts";
 
-export function runSection(report: RunReport, gallery: SampleStore, isOneOfMany: boolean): Markup {
+export function runSection(report: RunReport, samples: SampleStore, isOneOfMany: boolean): Markup {
   const { key, title, run, evaluation, figures, notes, table: predictions } = report;
   return html`<section id="${key}" aria-labelledby="${key}-title">
 <h2 id="${key}-title">${isOneOfMany ? title : "Run"}</h2>
@@ -19,7 +19,7 @@ ${notesMarkup(notes)}
 ${evaluation && evaluationTables(evaluation)}
 ${figuresMarkup(figures.filter(({ run }) => run === undefined))}
 ${figuresMarkup(figures.filter(({ run }) => run !== undefined), "maps")}
-${predictions && predictions.heads.length > 2 && turnsMarkup(report, predictions, gallery)}
+${predictions && predictions.heads.length > 2 && turnsMarkup(report, predictions, samples)}
 <details><summary>Configuration</summary><pre tabindex="0">${
     JSON.stringify(run.config, null, 2)
   }</pre></details>
@@ -68,7 +68,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
   const pairNames = Object.keys(pairs);
   return html`${
     table(
-      `TrainingMetrics of the ${split} split, ${formatCount(samples)} samples`,
+      `Measures of the ${split} split, ${formatCount(samples)} samples`,
       ["head", ...measures.map(([, name]) => name), "loss"],
       heads.map((head) => [
         head,
@@ -78,9 +78,9 @@ function evaluationTables(evaluation: Evaluation): Markup {
     )
   }${
     pairNames.length > 0 && table(
-      "How the answers of two modalities stand to the label",
-      ["pair", ...KINDS.map(([, name]) => name)],
-      pairNames.map((pair) => [pair, ...KINDS.map(([key]) => formatShare(pairs[pair]![key]))]),
+      "Predictions of two modalities against the label",
+      ["pair", ...PAIR_TYPES.map(([, name]) => name)],
+      pairNames.map((pair) => [pair, ...PAIR_TYPES.map(([key]) => formatShare(pairs[pair]![key]))]),
     )
   }`;
 }
@@ -88,23 +88,23 @@ function evaluationTables(evaluation: Evaluation): Markup {
 function turnsMarkup(
   { key, turns, source }: RunReport,
   predictions: PredictionTable,
-  gallery: SampleStore,
+  samples: SampleStore,
 ): Markup {
   const { heads, classes, labels, predicted, ids } = predictions;
   const fused = heads.at(-1)!;
   const one = (row: number) => {
-    const number = gallery.find(source, ids[row]!);
-    const sample = number === undefined ? undefined : gallery.samples[number];
+    const number = samples.find(source, ids[row]!);
+    const sample = number === undefined ? undefined : samples.all[number];
     return html`<li class="sample">${sample?.image && html`<img src="${sample.image}" alt="">`}<div>
 <p class="muted">${ids[row]!}</p><p>label: ${classes[labels[row]!]!}</p>${
       sample?.text && html`<p>${sample.text}</p>`
     }
 ${
       heads.map((head) => {
-        const answer = predicted.get(head)![row]!;
+        const prediction = predicted.get(head)![row]!;
         return html`<p class="${
-          answer === labels[row] ? "right" : "wrong"
-        }">${head}: ${classes[answer]!}</p>`;
+          prediction === labels[row] ? "right" : "wrong"
+        }">${head}: ${classes[prediction]!}</p>`;
       })
     }</div></li>`;
   };

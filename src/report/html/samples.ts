@@ -1,4 +1,4 @@
-/** The samples that a report shows: each once, however many figures and runs point to it. */
+/** Gathers the samples that a report shows, each once, however many figures and runs point to it. */
 import { encode } from "fast-png";
 import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
@@ -8,7 +8,7 @@ import { dataUri } from "./markup.ts";
 export interface Sample {
   readonly id: string;
   readonly label: string;
-  /** Empty where the data set has none. */
+  /** The text of the sample, empty where the data set has none. */
   readonly text: string;
   /** A data URI of the image as the model sees it; undefined where there is none. */
   readonly image: string | undefined;
@@ -19,16 +19,16 @@ const MOST_CHARACTERS = 300;
 const SAMPLES_AT_ONCE = 64;
 
 export class SampleStore {
-  readonly samples: Sample[] = [];
-  /** By source, then by id. */
+  readonly all: Sample[] = [];
+  /** Numbers of samples by source, then by id. */
   readonly #numbers = new Map<string, Map<string, number>>();
 
-  /** The number of a sample; undefined for what has not been added. */
+  /** The number of a sample; undefined for one that has not been added. */
   find(source: string, id: string): number | undefined {
     return this.#numbers.get(source)?.get(id);
   }
 
-  /** Adds rows of a split, with their texts and small pictures; `source` names the data, as ids are theirs alone. */
+  /** Adds rows of a split, with their texts and small pictures; `source` names the data, whose ids they are. */
   async add(source: string, data: Dataset, split: Split, rows: Iterable<number>): Promise<void> {
     const numbers = this.#numbers.get(source) ?? new Map<string, number>();
     this.#numbers.set(source, numbers);
@@ -39,8 +39,8 @@ export class SampleStore {
       const images = Object.values(modalities).find((part) => part.kind === "image");
       for (const [i, row] of batchRows.entries()) {
         const text = data.text(split, row);
-        numbers.set(data.id(split, row), this.samples.length);
-        this.samples.push({
+        numbers.set(data.id(split, row), this.all.length);
+        this.all.push({
           id: data.id(split, row),
           label: data.classes[data.label(split, row)]!,
           text: text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text,

@@ -1,11 +1,11 @@
-/** Maps of vectors on the plane. */
+/** Makes maps of vectors on the plane by t-SNE. */
 import { TSNE } from "@keckelt/tsne";
 import { keyOf, Random } from "../../base/random.ts";
 import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 
 const STEPS = 500;
 const PERPLEXITY = 30;
-/** Between two chances to stop. */
+/** The iterations between two chances to stop. */
 const STEPS_AT_ONCE = 10;
 
 /** The package's t-SNE (exact, of van der Maaten and Hinton), beginning with random numbers of a key. */
@@ -23,7 +23,7 @@ class SeededTsne extends TSNE {
   }
 }
 
-/** Places of vectors, all of one width, on the plane; the same for the same vectors and seed. */
+/** The places on the plane of vectors of one width; the same for the same vectors and seed. */
 export async function mapVectors(
   vectors: readonly Float32Array[],
   seed: number,
@@ -42,7 +42,7 @@ export async function mapVectors(
   return tsne.getSolution() as [number, number][];
 }
 
-/** The vector in unit length; of zeros as it is. */
+/** The vector in unit length; one of zeros stays as it is. */
 export function unit(vector: Float32Array): Float32Array {
   const length = Math.hypot(...vector);
   return length === 0 ? vector : vector.map((value) => value / length);
