@@ -51,7 +51,7 @@ function write(path: string, content: string): string {
   return path;
 }
 
-const faultsOf = (listing: SampleIndex) => listing.faults.map(describeFault);
+const faultsOf = (index: SampleIndex) => index.faults.map(describeFault);
 const isUserError = (...parts: readonly string[]) => (error: unknown) =>
   error instanceof UserError && parts.every((part) => error.message.includes(part));
 
@@ -114,12 +114,12 @@ Deno.test("indexFood101() reads both layouts and draws the validation split by i
   for (const layout of ["published", "titles"] as const) {
     const root = join(folder.path, layout);
     await writeFood101(root, layout, { classes: 3, perClass: 6 });
-    const listing = indexFood101({ ...FOOD, root });
-    assert.deepEqual(countsOf(listing), { train: 14, validation: 4, test: 6 });
-    assert.deepEqual(faultsOf(listing), []);
-    assert.equal(listing.classes.length, 101);
-    const { id, label, inputs } = listing.samples.find((sample) => sample.id === "baklava_2.jpg")!;
-    assert.equal(listing.classes[label], "baklava");
+    const index = indexFood101({ ...FOOD, root });
+    assert.deepEqual(countsOf(index), { train: 14, validation: 4, test: 6 });
+    assert.deepEqual(faultsOf(index), []);
+    assert.equal(index.classes.length, 101);
+    const { id, label, inputs } = index.samples.find((sample) => sample.id === "baklava_2.jpg")!;
+    assert.equal(index.classes[label], "baklava");
     assert.match(String(inputs.image), /images\/train\/baklava\/baklava_2\.jpg$/);
     assert.match(String(inputs.text), layout === "published" ? /ingredients/ : /baklava.*easy +recipe/);
     assert.match(String(inputs.text), /^[a-z ]+$/, id);
@@ -146,11 +146,11 @@ Deno.test("indexN24News() reads the text asked for, and cleans bodies where it s
   await writeN24News(root, { classes: 4, perClass: 3 });
   const texts = new Set<string>();
   for (const text of ["headline", "caption", "abstract", "body"] as const) {
-    const listing = indexN24News({ root, text, clean: true, maxWords: 100 });
-    assert.deepEqual(countsOf(listing), { train: 12, validation: 4, test: 4 });
-    assert.equal(listing.classes.length, 24);
-    texts.add(String(listing.samples[0]!.inputs.text));
-    if (text === "body") assert.match(String(listing.samples[0]!.inputs.text), /^[a-z ]+$/);
+    const index = indexN24News({ root, text, clean: true, maxWords: 100 });
+    assert.deepEqual(countsOf(index), { train: 12, validation: 4, test: 4 });
+    assert.equal(index.classes.length, 24);
+    texts.add(String(index.samples[0]!.inputs.text));
+    if (text === "body") assert.match(String(index.samples[0]!.inputs.text), /^[a-z ]+$/);
   }
   assert.equal(texts.size, 4);
   const raw = indexN24News({ root, text: "body", clean: false, maxWords: 100 }).samples[0]!.inputs.text;
@@ -178,12 +178,12 @@ Deno.test("indexFeatures() reads any number of matrices and names what does not 
   write(join(root, "labels_te.csv"), "0\n1\n2\n1\n");
   write(join(root, "2_te.csv"), "1,2,3\n1,2\n1,2,3\n1,x,3\n");
   const options = { root, validationShare: 0.2, splitSeed: 1 };
-  const listing = indexFeatures(options);
-  assert.deepEqual(listing.classes, ["0", "1"]);
-  assert.deepEqual(listing.modalities.map(({ name }) => name), ["view1", "view2", "view3"]);
-  assert.deepEqual(countsOf(listing), { train: 8, validation: 2, test: 1 });
-  assert.deepEqual([...listing.samples[1]!.inputs.view2 as Float32Array], [1, 1.1, 1.2].map(Math.fround));
-  assert.deepEqual(faultsOf(listing), [
+  const index = indexFeatures(options);
+  assert.deepEqual(index.classes, ["0", "1"]);
+  assert.deepEqual(index.modalities.map(({ name }) => name), ["view1", "view2", "view3"]);
+  assert.deepEqual(countsOf(index), { train: 8, validation: 2, test: 1 });
+  assert.deepEqual([...index.samples[1]!.inputs.view2 as Float32Array], [1, 1.1, 1.2].map(Math.fround));
+  assert.deepEqual(faultsOf(index), [
     "2_te.csv, row 2: has 2 numbers where others have 3",
     'labels_te.csv, row 3: unknown label "2"',
     '2_te.csv, row 4: number 2 is "x"',
@@ -229,19 +229,19 @@ Deno.test("indexTable() takes any modalities from CSV and JSONL, and draws the s
     title: { text: "title" },
     lab: { features: ["a", "b"] },
   };
-  const listings = [
+  const indices = [
     indexTable({ ...TABLE, file: csv, modalities }),
     indexTable({ ...TABLE, file: jsonl, modalities: { ...modalities, lab: { features: "both" } } }),
   ];
-  for (const listing of listings) {
-    assert.deepEqual(faultsOf(listing), []);
-    assert.deepEqual(countsOf(listing), { train: 6, validation: 2, test: 2 });
-    assert.deepEqual(listing.classes, ["apple_pie", "baby_back_ribs"]);
-    assert.equal(listing.modalities.length, 4);
-    assert.deepEqual([...listing.samples[3]!.inputs.lab as Float32Array], [0.5, -1]);
-    assert.equal(listing.samples[3]!.inputs.title, 'a "baby_back_ribs", no. 1\nwith more');
+  for (const index of indices) {
+    assert.deepEqual(faultsOf(index), []);
+    assert.deepEqual(countsOf(index), { train: 6, validation: 2, test: 2 });
+    assert.deepEqual(index.classes, ["apple_pie", "baby_back_ribs"]);
+    assert.equal(index.modalities.length, 4);
+    assert.deepEqual([...index.samples[3]!.inputs.lab as Float32Array], [0.5, -1]);
+    assert.equal(index.samples[3]!.inputs.title, 'a "baby_back_ribs", no. 1\nwith more');
   }
-  assert.deepEqual(listings.map(({ samples }) => samples.map(({ row }) => row).slice(0, 3)), [[2, 4, 6], [
+  assert.deepEqual(indices.map(({ samples }) => samples.map(({ row }) => row).slice(0, 3)), [[2, 4, 6], [
     1,
     2,
     3,

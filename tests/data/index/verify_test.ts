@@ -19,22 +19,22 @@ const LAYOUTS: Record<
   string,
   { write: (root: string) => Promise<void>; list: (root: string) => SampleIndex }
 > = {
-  published: { write: (root) => writeFood101(root, "published", SIZE), list: listFood },
-  titles: { write: (root) => writeFood101(root, "titles", SIZE), list: listFood },
+  published: { write: (root) => writeFood101(root, "published", SIZE), list: indexFood },
+  titles: { write: (root) => writeFood101(root, "titles", SIZE), list: indexFood },
   n24news: {
     write: (root) => writeN24News(root, SIZE),
     list: (root) => indexN24News({ root, text: "caption", clean: true, maxWords: 100 }),
   },
 };
 
-function listFood(root: string): SampleIndex {
+function indexFood(root: string): SampleIndex {
   const drawn = { validationSamples: 2, splitSeed: 1 };
   const index = indexFood101({ root, layout: "auto", text: "auto", maxWords: 100, ...drawn });
   drawSplits(index);
   return index;
 }
 
-const check = (listing: SampleIndex, compare = false) => verifyIndex(listing, { compare, workers: 1 });
+const check = (index: SampleIndex, compare = false) => verifyIndex(index, { compare, workers: 1 });
 
 function edit(path: string, change: (text: string) => string): void {
   const before = Deno.readTextFileSync(path);
@@ -224,23 +224,23 @@ for (const [layout, what, plant, found, message] of PLANTS) {
     const { write, list } = LAYOUTS[layout]!;
     await write(root);
     plant(root);
-    const listing = list(root);
-    const after = await check(listing);
+    const index = list(root);
+    const after = await check(index);
     assert.equal(after.faults.length, 1, verificationLines(after).join("\n"));
     const { kind, file, row, message: given } = after.faults[0]!;
     assert.deepEqual({ kind, file, row }, found);
     assert.match(given, message);
     assert.equal(isSound(after), false);
     // Training refuses rows that are no samples, and goes without all that is faulty where it may.
-    if (listing.faults.length > 0) {
+    if (index.faults.length > 0) {
       assert.throws(
-        () => soundSamples(listing, new Set()),
+        () => soundSamples(index, new Set()),
         (error) => error instanceof UserError && error.message.startsWith(`${file}, row ${row}: `),
       );
     }
-    const sound = soundSamples(listing, faultyRows(after.faults));
+    const sound = soundSamples(index, faultyRows(after.faults));
     assert.ok(sound.every((sample) => sample.file !== file || sample.row !== row));
-    assert.equal(sound.length, listing.samples.length - (listing.faults.length === 0 ? 1 : 0));
+    assert.equal(sound.length, index.samples.length - (index.faults.length === 0 ? 1 : 0));
   });
 }
 
@@ -248,9 +248,9 @@ Deno.test("verifyIndex() compares the counts with those published", async () => 
   using folder = temporaryFolder();
   const root = join(folder.path, "set");
   await LAYOUTS.n24news!.write(root);
-  const listing = LAYOUTS.n24news!.list(root);
-  assert.equal(isSound(await check(listing)), true);
-  const whole = await check(listing, true);
+  const index = LAYOUTS.n24news!.list(root);
+  assert.equal(isSound(await check(index)), true);
+  const whole = await check(index, true);
   assert.equal(isSound(whole), false);
   assert.deepEqual(verificationLines(whole), [
     "the train split has 8 samples, not 48988",
@@ -259,7 +259,7 @@ Deno.test("verifyIndex() compares the counts with those published", async () => 
   ]);
   assert.deepEqual(whole.classes[1], { name: "Books", counts: { train: 4, validation: 1, test: 1 } });
   const expected = { train: 8, validation: 2, test: 2 };
-  assert.equal(isSound(await check({ ...listing, expected }, true)), true);
+  assert.equal(isSound(await check({ ...index, expected }, true)), true);
 });
 
 Deno.test("images that are linked to from elsewhere are as good as files", async () => {
@@ -270,12 +270,12 @@ Deno.test("images that are linked to from elsewhere are as good as files", async
   Deno.symlinkSync("../elsewhere", join(root, "images"));
   Deno.renameSync(last(root), join(folder.path, "blob"));
   Deno.symlinkSync(join(folder.path, "blob"), last(root));
-  assert.deepEqual((await check(listFood(root))).faults, []);
+  assert.deepEqual((await check(indexFood(root))).faults, []);
 });
 
 Deno.test("soundSamples() refuses a split without samples", () => {
   const sample = { id: "1", file: "x.csv", row: 2, label: 0, inputs: {}, split: "train" as const };
-  const listing = {
+  const index = {
     name: "table",
     source: "x",
     classes: ["a"],
@@ -283,5 +283,5 @@ Deno.test("soundSamples() refuses a split without samples", () => {
     samples: [sample],
     faults: [],
   };
-  assert.throws(() => soundSamples(listing, new Set()), /x has no samples in its validation split/);
+  assert.throws(() => soundSamples(index, new Set()), /x has no samples in its validation split/);
 });

@@ -30,7 +30,7 @@ const load = (files: Files) => withFolder(files, loadTokenizer);
 const pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "##s", "Red", "é", "e"];
 const vocabTxt = pieces.join("\n") + "\n";
 const ids = numbered(pieces);
-const roberta = await loadTokenizer(TOKENIZER_FIXTURES);
+const roberta = loadTokenizer(TOKENIZER_FIXTURES);
 
 Deno.test("loadTokenizer() reads a tokenizer.json and its vocab.txt alike", async () => {
   const given = wordPieceJson(ids, {}, { ...BERT_SPECIAL_TOKENS, mask: "[MASK]" });

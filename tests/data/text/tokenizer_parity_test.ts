@@ -27,7 +27,7 @@ async function withFolder(
 
 /** Compares every string and pair, whole and truncated, by the hashes of the fixture. */
 async function compare(folder: string, fixture: string): Promise<void> {
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = loadTokenizer(folder);
   const expected = await Deno.readFile(join(TOKENIZER_FIXTURES, fixture));
   assert.equal(expected.length, DIGEST_BYTES + 2 * strings.length);
   const ids = strings.map((text) => tokenizer.ids(text));
