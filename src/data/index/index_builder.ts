@@ -30,8 +30,13 @@ export class IndexBuilder {
 
 /** The path of a sample's file. Throws a `BadRow` of that kind where there is none. */
 export function pathOf(kind: "image" | "text", paths: InnerPaths, relative: string): string {
+  return ofFile(kind, () => paths.find(relative));
+}
+
+/** The value that `read` takes from a sample's file. Throws a `BadRow` of that kind where the file cannot be used. */
+export function ofFile<T>(kind: "image" | "text", read: () => T): T {
   try {
-    return paths.find(relative);
+    return read();
   } catch (error) {
     if (error instanceof UserError) throw new BadRow(kind, `cannot use the ${kind}: ${error.message}`);
     throw error;

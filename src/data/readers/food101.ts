@@ -5,7 +5,7 @@ import { cleanText, firstWords } from "../text/clean_text.ts";
 import { type CsvRow, parseCsv } from "../../io/csv.ts";
 import { exists } from "../../io/files.ts";
 import { InnerPaths } from "../index/inner_path.ts";
-import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import { BadRow, IndexBuilder, labelOf, numbersOf, ofFile, pathOf } from "../index/index_builder.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
 import { cleanName } from "../index/names.ts";
 import { readAnyText, readUtf8 } from "../../io/text_file.ts";
@@ -65,9 +65,8 @@ export function indexFood101(options: Food101Options): SampleIndex {
         const number = labelOf(annotation, numbers);
         if (label !== undefined) mustAgree(label, annotation, labels);
         const image = pathOf("image", images, `${annotation}/${id}`);
-        const raw = text === "title"
-          ? title
-          : readAnyText(pathOf("text", pages, `${annotation}/${id.replace(/\.jpg$/, "")}.txt`));
+        const page = `${annotation}/${id.replace(/\.jpg$/, "")}.txt`;
+        const raw = text === "title" ? title : ofFile("text", () => readAnyText(pages.find(page)));
         return { label: number, split, inputs: { image, text: firstWords(cleanText(raw), maxWords) } };
       });
     }

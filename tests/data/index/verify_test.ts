@@ -100,6 +100,17 @@ const PLANTS: readonly Plant[] = [
     /apple_pie_0\.txt is missing/,
   ],
   [
+    "published",
+    "a page that Git LFS has not fetched",
+    (root) =>
+      Deno.writeTextFileSync(
+        join(root, "texts_txt/apple_pie/apple_pie_0.txt"),
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+      ),
+    { kind: "text", file: "train.csv", row: 2 },
+    /apple_pie_0\.txt: it is a Git LFS pointer/,
+  ],
+  [
     "n24news",
     "an empty caption",
     (root) => editNews(root, "dev", (articles) => articles[1]!.caption = null),
@@ -260,6 +271,37 @@ Deno.test("verifyIndex() compares the counts with those published", async () => 
   assert.deepEqual(whole.classes[1], { name: "Books", counts: { train: 4, validation: 1, test: 1 } });
   const expected = { train: 8, validation: 2, test: 2 };
   assert.equal(isSound(await check({ ...index, expected }, true)), true);
+});
+
+Deno.test("blanks around labels, ids and columns are no faults, in any layout", async () => {
+  const blanked: Record<string, (root: string) => void> = {
+    published: (root) =>
+      edit(
+        join(root, "train.csv"),
+        (text) =>
+          text.replace("id,text", "id , text").replaceAll(/,apple_pie,/g, ",\u00a0apple_pie ,").replaceAll(
+            /^(apple_pie_\d)\.jpg,/gm,
+            " $1.jpg ,",
+          ),
+      ),
+    titles: (root) =>
+      edit(join(root, "texts/train_titles.csv"), (text) => text.replaceAll(/,apple_pie$/gm, ",apple_pie\t")),
+    n24news: (root) =>
+      editNews(root, "train", (articles) => {
+        for (const article of articles) {
+          article.section = ` ${article.section}\u3000`;
+          article.image_id = `${article.image_id} `;
+        }
+      }),
+  };
+  for (const [layout, { write, list }] of Object.entries(LAYOUTS)) {
+    using folder = temporaryFolder();
+    const root = join(folder.path, "set");
+    await write(root);
+    const before = list(root);
+    blanked[layout]!(root);
+    assert.deepEqual(list(root), before, layout);
+  }
 });
 
 Deno.test("images that are linked to from elsewhere are as good as files", async () => {
