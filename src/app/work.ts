@@ -124,6 +124,8 @@ export class Work implements Disposable {
       (isNew ? await findPretrained(config, downloads) : new Map<string, string>());
     await loadPretrained(learner, folders, note);
     const run = resumed ?? RunFolder.create(chosen!.out, learner.config);
+    // Only now is it sure that a resumed run goes on, with as many epochs as it was given.
+    resumed?.writeConfig();
     if (chosen) keepEncoderFiles(run, chosen.folders);
     writePreprocessing(run, await fitted?.keep() ?? opened!.kept);
     if (bad !== undefined) {

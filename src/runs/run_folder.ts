@@ -51,8 +51,9 @@ export class RunFolder {
     } catch (error) {
       throw new UserError(`Cannot make ${path}: ${reason(error)}`);
     }
-    writeJsonFile(join(path, "config.json"), config);
-    return new RunFolder(path, config);
+    const run = new RunFolder(path, config);
+    run.writeConfig();
+    return run;
   }
 
   /** Throws a UserError unless a run may be made at `path`. */
@@ -78,10 +79,14 @@ export class RunFolder {
     return new RunFolder(path, parseConfig(readJson(file), file));
   }
 
-  /** The same run with another configuration, which is written down: for going on beyond the epochs first planned. */
+  /** The same run with another configuration: for going on beyond the epochs first planned. */
   withConfig(config: RunConfig): RunFolder {
-    writeJsonFile(join(this.path, "config.json"), config);
     return new RunFolder(this.path, config);
+  }
+
+  /** Writes config.json. */
+  writeConfig(): void {
+    writeJsonFile(join(this.path, "config.json"), this.config);
   }
 
   appendRecord(record: EpochRecord): void {

@@ -8,6 +8,7 @@ import { readCsv } from "../../src/io/csv.ts";
 import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { evaluateRun, resume, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
 
 const gpu = await openTestGpu();
@@ -95,6 +96,7 @@ Deno.test("--resume refuses changed data by row; accepted, the run goes on and o
   const file = join(folder.path, "items.csv");
   writeTable(file, table(true));
   const run = await trainOnTable(gpu, folder.path, [...TEXT_ALONE, "data.split=split"]);
+  const { epochs } = RunFolder.open(run).config.training;
   const rows = table(true);
   rows[3]![0] = "another text altogether";
   writeTable(file, rows);
@@ -105,6 +107,7 @@ Deno.test("--resume refuses changed data by row; accepted, the run goes on and o
       /Rows: items\.csv, row 4: its inputs changed\. Restore them, or go on with --accept-changed-data/,
     ),
   );
+  assert.equal(RunFolder.open(run).config.training.epochs, epochs, "what was refused has changed nothing");
   const notes = await resume(gpu, run, 3, true);
   assert.match(notes.join("\n"), /The train split changed/);
   assert.deepEqual(

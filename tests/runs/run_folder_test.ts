@@ -53,8 +53,9 @@ Deno.test("RunFolder keeps configuration, records and sessions", () =>
     assert.deepEqual([unis, deno], [VERSION, Deno.version.deno]);
 
     const longer = run.withConfig(tinyConfig("seed=9", "training.epochs=50"));
+    assert.equal(RunFolder.open(path).config.training.epochs, run.config.training.epochs);
+    longer.writeConfig();
     assert.equal(RunFolder.open(path).config.training.epochs, 50);
-    assert.equal(longer.config.training.epochs, 50);
   }));
 
 Deno.test("RunFolder reads back what is no finite number, and goes on", () =>
