@@ -151,13 +151,13 @@ if [ -z "${DENO_DIR:-}${XDG_CACHE_HOME:-}" ] && ! [ -w "${HOME:-}" ]; then
 fi
 
 if [ $# -eq 0 ]; then
-  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, experiment, evaluate, report, export, data, tune, test, check, bench, compile)"
+  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, experiment, evaluate, report, export, data, tune, doctor, test, check, bench, compile)"
   exit 2
 fi
 find_deno || install_deno
 install_dependencies
 case $1 in
-  check | compile | data | export) ;; # these need no device
+  check | compile | data | doctor | export) ;; # these need no device, or say themselves why there is none
   *) need_adapter ;;
 esac
 exec "$deno" task --quiet "$@"

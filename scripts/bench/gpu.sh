@@ -3,13 +3,18 @@
 # ViT-base and BERT-base, beside PyTorch where there is one.
 #   sh scripts/bench/gpu.sh            on a machine with a GPU (some 10 GiB of its memory)
 #   sh scripts/bench/gpu.sh --small    tiny sizes, anywhere: does it run?
-# Needs Deno 2.9 or later (DENO names another than that on the PATH), and for the comparison a Python with torch (PYTHON).
+# Needs Deno 2.9 or later, on the PATH or put into .deno/ by scripts/run.sh (DENO names another), and for the comparison
+# a Python with torch (PYTHON).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 deno=${DENO:-deno}
+# As scripts/run.sh does: where the PATH has none, the one of this checkout.
+if [ -z "${DENO:-}" ] && ! command -v deno >/dev/null && [ -x "$here/../../.deno/bin/deno" ]; then
+  deno=$here/../../.deno/bin/deno
+fi
 python=${PYTHON:-python3}
 command -v "$deno" >/dev/null || {
-  echo "gpu.sh: no Deno found; DENO=/path/to/deno names one" >&2
+  echo "gpu.sh: no Deno found; sh scripts/run.sh doctor fetches one, DENO=/path/to/deno names one" >&2
   exit 2
 }
 if command -v nvidia-smi >/dev/null; then

@@ -8,6 +8,7 @@ import { methods } from "../models/methods/registry.ts";
 import { VERSION } from "../base/version.ts";
 import type { VerifyFlags } from "./data.ts";
 import { describeError, EXIT } from "../app/errors.ts";
+import type { DoctorFlags } from "./doctor.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import type { ExperimentFlags } from "./experiment.ts";
 import type { ExportFlags } from "./export.ts";
@@ -135,6 +136,15 @@ function program(): Command {
     .action(async (folder: string, flags: ExportFlags) => {
       const { exportCommand } = await import("./export.ts");
       await exportCommand(folder, flags);
+    });
+
+  unis.command("doctor")
+    .description("say what this machine trains on and how fast, what is wrong with it, and what helps")
+    .option("--json", "print all of it as JSON")
+    .option("--debug", "show the trace of an error")
+    .action(async (flags: DoctorFlags) => {
+      const { doctor } = await import("./doctor.ts");
+      await doctor(flags);
     });
   return unis;
 }

@@ -39,7 +39,31 @@ const LIMITS = [
 
 export type Limits = Readonly<Record<(typeof LIMITS)[number], number>>;
 
+/** What WebGPU tells of an adapter, before a device of it is opened. */
+export interface AdapterDescription {
+  readonly name: string;
+  /** All that WebGPU tells of the adapter and its driver. */
+  readonly identity: string;
+  readonly isSoftware: boolean;
+  readonly vendor: string;
+  readonly features: readonly string[];
+  readonly limits: Limits;
+}
+
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
+
+/** By the number that Vulkan and PCI have for them, which is what Deno calls an adapter's vendor. */
+const VENDORS: Readonly<Record<number, string>> = {
+  0x1002: "AMD",
+  0x106b: "Apple",
+  0x10de: "NVIDIA",
+  0x13b5: "ARM",
+  0x1414: "Microsoft",
+  0x1ae0: "Google",
+  0x5143: "Qualcomm",
+  0x8086: "Intel",
+  0x10005: "Mesa",
+};
 
 const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
@@ -67,14 +91,9 @@ export async function openAdapter(
   kind: DeviceKind,
   options: OpenOptions = {},
 ): Promise<OpenAdapter> {
-  const adapter = await navigator.gpu?.requestAdapter({
-    powerPreference: "high-performance",
-    forceFallbackAdapter: kind === "cpu",
-  });
+  const adapter = await requestAdapter(kind === "cpu" ? "fallback" : "high-performance");
   if (!adapter) throw new AdapterError(NO_ADAPTER);
-  const { description, vendor, architecture, device: model } = adapter.info;
-  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
-  const software = adapter.info.isFallbackAdapter || SOFTWARE.test(name);
+  const { name, identity, isSoftware: software } = describeAdapter(adapter);
   if (kind === "gpu" && software) {
     throw new AdapterError(
       `No GPU found, only the software adapter "${name}". Install the GPU's Vulkan driver, or use --device cpu`,
@@ -99,10 +118,36 @@ export async function openAdapter(
   return {
     device,
     name,
-    identity: [vendor, architecture, model, description].join(" | "),
+    identity,
     adapterClass,
     limits: allLimits(device.limits, options.limits),
     subgroup: triesSubgroups && await isOneSubgroup(device, SOFTWARE_LANES) ? SOFTWARE_LANES : 0,
+  };
+}
+
+/** What an adapter can be asked for by. */
+export type AdapterRequest = (typeof ADAPTER_REQUESTS)[number];
+/** In the order in which they are preferred. */
+export const ADAPTER_REQUESTS = ["high-performance", "low-power", "fallback"] as const;
+
+/** The adapter of a request, as far as there is one. */
+export async function requestAdapter(request: AdapterRequest): Promise<GPUAdapter | null> {
+  return await navigator.gpu?.requestAdapter({
+    powerPreference: request === "low-power" ? "low-power" : "high-performance",
+    forceFallbackAdapter: request === "fallback",
+  }) ?? null;
+}
+
+export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
+  const { description, vendor, architecture, device, isFallbackAdapter } = adapter.info;
+  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  return {
+    name,
+    identity: [vendor, architecture, device, description].join(" | "),
+    isSoftware: isFallbackAdapter || SOFTWARE.test(name),
+    vendor: VENDORS[Number(vendor)] ?? (/^apple /i.test(name) ? "Apple" : vendor),
+    features: [...adapter.features].sort(),
+    limits: allLimits(adapter.limits),
   };
 }
 

@@ -3,6 +3,15 @@ import type { AdapterClass, Limits } from "./adapter.ts";
 import type { Slots } from "./device_slot.ts";
 import type { Dispatch, Gpu } from "./gpu.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
+import { bytesOf } from "./profiler.ts";
+
+/** What dispatches would do. */
+export interface DryWork {
+  /** Floating-point additions and multiplications of those that say so: matrix products and attention. */
+  readonly operations: number;
+  /** Bytes that all others read and write. */
+  readonly bytes: number;
+}
 
 /** Buffers have a size and no contents: writes do nothing, dispatches only check the binding limit, reads throw. */
 export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
@@ -12,8 +21,11 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
+  readonly subgroup: number;
   /** The largest buffer so far, in bytes. */
   largest = 0;
+  /** Of all dispatches so far. */
+  work: DryWork = { operations: 0, bytes: 0 };
   readonly #like: Gpu;
   readonly #pool: BufferPool;
   #dispatches = 0;
@@ -26,6 +38,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
     this.adapterClass = like.adapterClass;
     this.limits = like.limits;
     this.features = like.features;
+    this.subgroup = like.subgroup;
     this.#like = like;
     const device = { limits: like.limits, createBuffer: () => ({ destroy() {} }) };
     this.#pool = new BufferPool(device as unknown as GPUDevice, () => {});
@@ -63,7 +76,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   }
 
   /** Throws RangeError for a buffer that is beyond the adapter's binding limit. */
-  dispatch({ kernel, buffers }: Dispatch): void {
+  dispatch({ kernel, buffers, work }: Dispatch): void {
     const limit = this.limits.maxStorageBufferBindingSize;
     for (const [name, { bytes }] of Object.entries(buffers)) {
       if (bytes > limit) {
@@ -73,6 +86,10 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
       }
     }
     this.#dispatches++;
+    const { operations = 0, bytes = bytesOf(buffers) } = work?.() ?? {};
+    this.work = operations > 0
+      ? { ...this.work, operations: this.work.operations + operations }
+      : { ...this.work, bytes: this.work.bytes + bytes };
   }
 
   flush(): void {}

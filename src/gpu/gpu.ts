@@ -71,6 +71,7 @@ export class Gpu {
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
+  readonly subgroup: number; // see OpenAdapter
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #uniforms: UniformArena;
@@ -92,6 +93,7 @@ export class Gpu {
     this.adapterClass = adapterClass;
     this.limits = limits;
     this.features = device.features;
+    this.subgroup = subgroup;
     this.#pool = new BufferPool(device, () => this.flush());
     this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
     this.#textures = new TextureCopies(device);

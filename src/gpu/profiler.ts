@@ -163,7 +163,7 @@ export class Profiler {
 }
 
 /** Bytes of different ranges: what is bound twice is counted once. */
-function bytesOf(buffers: Readonly<Record<string, BufferRange>>): number {
+export function bytesOf(buffers: Readonly<Record<string, BufferRange>>): number {
   const seen = new Set<string>();
   let total = 0;
   for (const { buffer, offset, bytes } of Object.values(buffers)) {

@@ -1,6 +1,6 @@
 /** What training takes of the device's memory, found out before it begins; and the micro-batch that fits. */
 import type { Batch } from "../data/batch.ts";
-import { DryRunGpu } from "../gpu/dry_run_gpu.ts";
+import { DryRunGpu, type DryWork } from "../gpu/dry_run_gpu.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../base/user_error.ts";
 import { largestInput } from "../models/encoders/inputs.ts";
@@ -21,6 +21,12 @@ const GIB = 2 ** 30;
 
 /** The share of the limit that "auto" plans with. What is not planned takes the rest: driver, operand textures, reads. */
 const USABLE = 0.8;
+
+/** What differentiating one micro-batch takes. */
+export interface MicroBatchPlan {
+  readonly memory: MemoryPlan;
+  readonly work: DryWork;
+}
 
 /** Names and shapes as they will be; their first values are never drawn. */
 class UndrawnParameters extends Parameters {
@@ -49,9 +55,10 @@ class Planner {
   }
 
   /** Peaks only rise, so ask for small micro-batches first. Throws RangeError for one beyond the adapter's limits. */
-  plan(microBatch: number): MemoryPlan {
+  plan(microBatch: number): MicroBatchPlan {
     const { gpu } = this.#counting;
     gpu.trim();
+    this.#counting.work = { operations: 0, bytes: 0 };
     const batch = fullBatch(this.#data, microBatch);
     const context = trainingContext(this.#config, 0);
     // On a tape of its own, so that nothing is left recorded where the limits end it halfway.
@@ -59,7 +66,7 @@ class Planner {
     const { arrays, frozenArrays } = this.#parameters;
     const learned = bytesOf(arrays);
     const moments = 2 * learned;
-    return {
+    const memory = {
       micro_batch: microBatch,
       weights: learned + bytesOf(frozenArrays) + bytesOfF16([...arrays, ...frozenArrays]),
       gradients: learned,
@@ -69,11 +76,17 @@ class Planner {
       largest_buffer: this.#counting.largest,
       binding_limit: gpu.limits.maxStorageBufferBindingSize,
     };
+    return { memory, work: this.#counting.work };
   }
 }
 
-/** The plan of a configuration. Throws a UserError for a micro-batch beyond the adapter's limits. */
+/** The memory that a configuration takes. Throws a UserError for a micro-batch beyond the adapter's limits. */
 export function planMemory(gpu: Gpu, config: SettledConfig, data: ModelData): MemoryPlan {
+  return planMicroBatch(gpu, config, data).memory;
+}
+
+/** The plan of a configuration. Throws a UserError for a micro-batch beyond the adapter's limits. */
+export function planMicroBatch(gpu: Gpu, config: SettledConfig, data: ModelData): MicroBatchPlan {
   const { micro_batch } = config.training;
   try {
     return new Planner(gpu, config, data).plan(micro_batch);
@@ -100,7 +113,7 @@ export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: ModelData): 
   for (let size = 1; size <= batch; size++) {
     if (batch % size !== 0) continue;
     try {
-      const { held } = planner.plan(size);
+      const { held } = planner.plan(size).memory;
       if (held > USABLE * limit) {
         reason = `it takes ${held} bytes, and ${USABLE} of "training.memory_limit", ${limit}, may be used`;
         break;

@@ -5,7 +5,7 @@ import type { Dataset, ModalitySpec } from "../../src/data/dataset.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
 import { Learner } from "../../src/train/learner.ts";
-import { planMemory, settleMicroBatch } from "../../src/train/memory_plan.ts";
+import { planMemory, planMicroBatch, settleMicroBatch } from "../../src/train/memory_plan.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "../ops/table.ts";
@@ -108,6 +108,31 @@ Deno.test("the plan of f16 has little more than half of the activations of f32, 
   assert.ok(share > 0.5 && share < 0.6, `${share} of the activations`);
   const more = half!.weights / single!.weights;
   assert.ok(more > 1.05 && more < 1.5, `${more} of the weights`);
+});
+
+Deno.test({
+  name: "the work that is planned is the work that a micro-batch does",
+  ignore: !shared.features.has("timestamp-query"),
+  async fn() {
+    const config = emoji(...deeper);
+    const data = randomData(config);
+    const learner = new Learner(shared, config, data);
+    const { work } = planMicroBatch(shared, learner.config, data);
+    const batch = await data.batch("train", Uint32Array.from({ length: 8 }, (_, i) => i));
+    learner.accumulate(batch, 1, 0); // the kernels are compiled by it
+    shared.startProfiling();
+    learner.accumulate(batch, 1, 1);
+    const dispatches = await shared.stopProfiling();
+    learner.dispose();
+    const done = { operations: 0, bytes: 0 };
+    for (const { operations, bytes } of dispatches) {
+      if (operations > 0) done.operations += operations;
+      else done.bytes += bytes;
+    }
+    assert.equal(work.operations, done.operations);
+    // Learning sums losses and measures besides.
+    assert.ok(Math.abs(work.bytes / done.bytes - 1) < 0.05, `${work.bytes} planned, ${done.bytes} moved`);
+  },
 });
 
 const auto = (...settings: string[]) =>
