@@ -74,6 +74,16 @@ const READERS: [file: string, read: (folder: string) => unknown][] = [
   }],
 ];
 
+Deno.test("a long text that begins as a pointer is a text", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "x.csv");
+  for (const length of [1, 1025]) {
+    Deno.writeTextFileSync(path, LFS.padEnd(length, "."));
+    if (length > 1) assert.equal(readCsv(path).length, 4);
+    else assert.throws(() => readCsv(path), UserError);
+  }
+});
+
 for (const [what, put, message] of STAND_INS) {
   Deno.test(`all readers tell ${what} as what it is, with the file's name`, async () => {
     for (const [file, read] of READERS) {

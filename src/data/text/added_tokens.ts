@@ -35,7 +35,7 @@ type Normalize = (text: string) => string;
 
 /** A word character of the reference's regular expressions. */
 const WORD = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
-const WORD_BEFORE = new RegExp(`${WORD}$`, "u");
+const WORD_BEFORE = new RegExp(`${WORD}$`, "v"); // with "u", V8 15.0 finds no character beyond U+FFFF before "$"
 const WORD_AFTER = new RegExp(`^${WORD}`, "u");
 const SPACE_BEFORE = /\p{White_Space}*$/u;
 const SPACE_AFTER = /^\p{White_Space}*/u;
@@ -82,7 +82,7 @@ class Finder {
       if (token.single_word && (WORD_BEFORE.test(before.slice(-2)) || WORD_AFTER.test(after))) continue;
       const spaceBefore = token.lstrip ? SPACE_BEFORE.exec(before)![0].length : 0;
       const spaceAfter = token.rstrip ? SPACE_AFTER.exec(after)![0].length : 0;
-      const start = Math.max(index - spaceBefore, done);
+      const start = index - spaceBefore; // which may be within what the token before has taken in
       if (start > done) parts.push(text.slice(done, start));
       parts.push(token);
       done = index + content.length + spaceAfter;

@@ -6,7 +6,7 @@ import { readUtf8 } from "../../io/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type AddedToken, addedToken } from "./added_tokens.ts";
 import { TextTokenizer } from "./tokenizer.ts";
-import { readJson, readTokenizerConfig, type TokenizerConfig } from "./tokenizer_config.ts";
+import { readJson, readTokenizerConfig, type TokenizerConfig, type TokenToAdd } from "./tokenizer_config.ts";
 import { byteLevelJson, wordPieceJson } from "./tokenizer_json.ts";
 
 const vocabularySchema = z.record(z.string(), z.int().nonnegative());
@@ -93,39 +93,40 @@ function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextT
 }
 
 /**
- * The added tokens of a `tokenizer.json`, then those of the configuration that it lacks. One without an id has that of the
- * vocabulary, else the next. Throws a UserError where an id is that of another token.
+ * The added tokens of a `tokenizer.json`, then those of the configuration that it lacks: first the ones whose ids are
+ * known, from there or from the vocabulary, then new special tokens with the ids that follow. Throws a UserError where an
+ * id is that of another token.
  */
 function addedTokens(file: string, json: TokenizerJson, { special, added }: TokenizerConfig): AddedToken[] {
   const vocabulary = new Map(Object.entries(json.model.vocab));
-  const tokens = new Map(json.added_tokens.map((token) => [token.content, addedToken(token)]));
-  const holders = new Map(
-    [...vocabulary, ...[...tokens.values()].map(({ content, id }) => [content, id] as const)]
-      .map(([content, id]) => [id, content]),
-  );
-  let next = 1 + [...holders.keys()].reduce((largest, id) => Math.max(largest, id), -1);
+  const tokens = new Map<string, AddedToken>();
+  const holders = new Map(Array.from(vocabulary, ([content, id]) => [id, content]));
+  const add = (token: TokenToAdd, id: number) => {
+    tokens.set(token.content, addedToken({ ...token, id }));
+    holders.set(id, token.content);
+  };
+  for (const token of json.added_tokens) add(token, token.id);
   for (const token of added) {
     const { content } = token;
-    if (content === "" || tokens.has(content)) continue;
-    const known = vocabulary.get(content);
-    if (known === undefined && token.id === undefined && Object.values(special).includes(content)) {
-      next++; // the reference adds a mask that the vocabulary lacks; no model has learned it, so its place stays empty
-      continue;
-    }
-    const id = known ?? token.id ?? next;
-    const holder = known === undefined ? holders.get(id) : undefined;
-    if (id !== (token.id ?? id) || holder !== undefined) {
-      const other = holder === undefined
-        ? `but its id is ${id}`
-        : `which is that of ${JSON.stringify(holder)}`;
+    const known = vocabulary.get(content), id = known ?? token.id;
+    if (content === "" || tokens.has(content) || id === undefined) continue;
+    const holder = known === undefined ? holders.get(id) : content;
+    if (id !== (token.id ?? id) || (holder !== undefined && holder !== content)) {
+      const other = holder === content ? `but its id is ${id}` : `which is that of ${JSON.stringify(holder)}`;
       throw new UserError(
         `The files beside ${file} give ${JSON.stringify(content)} the id ${token.id}, ${other}`,
       );
     }
-    tokens.set(content, addedToken({ ...token, id }));
-    holders.set(id, content);
-    next = Math.max(next, id + 1);
+    add(token, id);
   }
+  const { mask, ...parts } = special;
+  const open = added.filter(({ content }) => content !== "" && !tokens.has(content))
+    .filter(({ content }) => !Object.values(parts).includes(content));
+  // Of new tokens the mask is the first, as in the reference. Where it is the only one it is left out: no model has
+  // learned it, and a vocabulary larger than the model's is refused.
+  if (open.every(({ content }) => content === mask)) return [...tokens.values()];
+  let next = 1 + [...holders.keys()].reduce((largest, id) => Math.max(largest, id), -1);
+  for (const token of open) if (!tokens.has(token.content)) add(token, next++);
   return [...tokens.values()];
 }
 

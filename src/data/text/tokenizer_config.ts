@@ -85,7 +85,7 @@ export function readTokenizerConfig(folder: string, model: "bert" | "roberta"): 
       separator: special.separator.content,
       mask: special.mask.content,
     },
-    added: [...byId.sort((a, b) => a.id - b.id), ...all],
+    added: [...byId, ...all],
   };
 }
 

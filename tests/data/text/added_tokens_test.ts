@@ -72,10 +72,38 @@ Deno.test("AddedTokens takes the longest of the tokens that begin at a place", (
   const split = (text: string) => added.split(text).map((part) => typeof part === "string" ? part : part.id);
   assert.deepEqual(split("xabcdabac|d.*"), ["x", 2, "d", 1, 0, 3, 4]);
   assert.deepEqual(split(""), []);
+  const words = new AddedTokens([addedToken({ id: 7, content: "é", single_word: true })], (text) => text);
+  for (
+    const [text, parts] of [["é", [7]], ["\u{10400}é", ["\u{10400}é"]], ["é\u{10400}", ["é\u{10400}"]], [
+      "😀é",
+      ["😀", 7],
+    ]]
+  ) {
+    assert.deepEqual(
+      words.split(text as string).map((part) => typeof part === "string" ? part : part.id),
+      parts,
+    );
+  }
   assert.deepEqual(new AddedTokens([], (text) => text.trim()).split(" x "), ["x"]);
 });
 
+Deno.test("special_tokens_map.json names special tokens anew, but not beside an added_tokens_decoder", () => {
+  const files = {
+    "vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\n",
+    "tokenizer_config.json": { cls_token: "[CLS]" },
+    "special_tokens_map.json": { cls_token: "red" },
+  };
+  assert.equal(load(files).classId, 4);
+  const decoder = { added_tokens_decoder: {}, ...files["tokenizer_config.json"] };
+  assert.equal(load({ ...files, "tokenizer_config.json": decoder }).classId, 2);
+});
+
 const VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\n";
+Deno.test("a mask that the vocabulary lacks does not make it larger than the model's", () => {
+  const { vocabularySize, special } = load({ "vocab.txt": VOCABULARY });
+  assert.deepEqual([vocabularySize, special.mask], [5, undefined]);
+});
+
 const REFUSED: [what: string, files: Files, message: RegExp][] = [
   [
     "an id that another token has",
