@@ -74,6 +74,7 @@ export {
 // Encoders there are
 export { encoderType, encoderTypes, registerEncoder } from "./src/models/encoders/registry.ts";
 export { bert } from "./src/models/encoders/bert.ts";
+export { deit } from "./src/models/encoders/deit.ts";
 export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
 export { roberta } from "./src/models/encoders/roberta.ts";
 export { type TextConfig, TextTransformer } from "./src/models/encoders/text_transformer.ts";

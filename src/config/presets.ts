@@ -67,6 +67,7 @@ const emoji: EmojiConfig = {
     checkpointing: false,
   },
   optimizer: {
+    name: "adam",
     encoder_learning_rate: 1e-3,
     head_learning_rate: 1e-3,
     learning_rates: { image: 2e-3 },

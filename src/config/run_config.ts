@@ -28,11 +28,13 @@ const configSchema = z.strictObject({
     checkpointing: z.boolean().default(false),
   }),
   optimizer: z.strictObject({
+    /** Where weights decay: within the gradient, as in torch's Adam (L2), or beside it, as in torch's AdamW. */
+    name: z.enum(["adam", "adamw"]).default("adam"),
     encoder_learning_rate: rate,
     head_learning_rate: rate,
     /** Rates of single encoders, by the name of the modality. */
     learning_rates: z.record(z.string(), rate),
-    /** L2, as in torch's Adam; none for biases and norms. */
+    /** None for biases and norms. */
     weight_decay: decay,
     /** That of single parts: an encoder, by the name of its modality, or "heads". */
     weight_decays: z.record(z.string(), decay).default({}),

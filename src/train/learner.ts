@@ -105,6 +105,7 @@ export class Learner implements AnsweringModel {
       }),
       betas: [optimizer.beta1, optimizer.beta2],
       epsilon: optimizer.epsilon,
+      decoupled: optimizer.name === "adamw",
     });
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     this.plateau = new ReduceOnPlateau(this.#optimizer, {

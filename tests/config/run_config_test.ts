@@ -37,7 +37,7 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
       "optimizer.encoder_learningrate=1",
       'unknown key "optimizer.encoder_learningrate"',
       'did you mean "optimizer.encoder_learning_rate"?',
-      "allowed: encoder_learning_rate, head_learning_rate",
+      "allowed: name, encoder_learning_rate, head_learning_rate",
     ],
     [
       "optimiser.weight_decay=1",
@@ -107,6 +107,7 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ["model.encoders.text.froze=1", 'did you mean "model.encoders.text.frozen"?'],
     ["model.checkpointing=1", '"model.checkpointing" must be true or false, got 1'],
     ["optimizer.schedule=cosin", "one of plateau, cosine, constant", 'did you mean "cosine"?'],
+    ["optimizer.name=adamx", "one of adam, adamw", 'did you mean "adam"?'],
     ["optimizer.max_gradient_norm=0", '"optimizer.max_gradient_norm" must be more than 0, got 0'],
     ["optimizer.max_gradient_norm=big", '"optimizer.max_gradient_norm" must be a number, got "big"'],
     ["optimizer.weight_decays.text=-1", '"optimizer.weight_decays.text" must be at least 0, got -1'],
@@ -139,6 +140,7 @@ Deno.test("configurations written before fine-tuning had controls are those with
     const [group, key] of [
       ["model", "checkpointing"],
       ["optimizer", "weight_decays"],
+      ["optimizer", "name"],
       ["optimizer", "schedule"],
       ["optimizer", "max_gradient_norm"],
       ["training", "memory_limit"],
