@@ -21,6 +21,7 @@ const changes: readonly (readonly [source: string, expected: readonly string[]])
   ["return Math.max(a, b) + o.max;", ["max → min", "a, b → b, a", "+ → -"]],
   ["return f(a, [b, c], d);", ["a, [b, c] → [b, c], a"]],
   ["return f(a, (b, c) => b);", ["a, (b, c) => b → (b, c) => b, a"]],
+  ["return f(a!, b as C, d);", ["a!, b as C → b as C, a!"]],
   ["const x = 7;", ["7 → 8", "7 → 6"]],
   ["const x = 0;", ["0 → 1"]],
   ["const x = 1_000 + 1e-3 + 0x10;", [

@@ -43,7 +43,9 @@ export function mutationsOf(source: string, language: Language): Mutation[] {
       found.push({ start, end, before: source.slice(start, end), after, weight: weight / choices.length });
     }
   };
-  const textOf = (first: number, last: number) => source.slice(tokens[first]!.start, tokens[last]!.end);
+  /** Where an operand of these tokens ends: what only types mean may follow its last. */
+  const endOf = (last: number) => source.slice(0, tokens[last + 1]?.start).trimEnd().length;
+  const textOf = (first: number, last: number) => source.slice(tokens[first]!.start, endOf(last));
   /** The first token from `from` on that is one of `ends` and in no bracket opened since; or the one that closes. */
   const find = (from: number, ends: string): number => {
     let at = from;
@@ -61,7 +63,7 @@ export function mutationsOf(source: string, language: Language): Mutation[] {
     const last = find(colon + 1, ",;") - 1;
     const [yes, no] = [textOf(question + 1, colon - 1), textOf(colon + 1, last)]
       .map((branch) => branch.includes(" ? ") ? `(${branch})` : branch);
-    if (yes !== no) change(tokens[question + 1]!.start, tokens[last]!.end, [`${no} : ${yes}`]);
+    if (yes !== no) change(tokens[question + 1]!.start, endOf(last), [`${no} : ${yes}`]);
   };
 
   const swapArguments = (open: number) => {
@@ -77,7 +79,7 @@ export function mutationsOf(source: string, language: Language): Mutation[] {
     if (tokens[comma]!.text !== "," || last === comma) return;
     const [first, second] = [textOf(open + 1, comma - 1), textOf(comma + 1, last)];
     if (first === second) return;
-    change(tokens[open + 1]!.start, tokens[last]!.end, [`${second}, ${first}`], WEIGHT.swappedArguments);
+    change(tokens[open + 1]!.start, endOf(last), [`${second}, ${first}`], WEIGHT.swappedArguments);
   };
 
   const dropStatement = (first: number) => {
