@@ -170,41 +170,57 @@ Deno.test('training.keep says whether the best weights are kept or the last, whi
   assert.deepEqual(await kept("last"), [4, 4, "all epochs"]);
 });
 
-Deno.test("progress tells what is done, how fast, and how long it will take", async () => {
+/** A run of two epochs of 60 samples by a clock that goes on by `tick` milliseconds with every batch, and else stands. */
+async function timed(tick: number) {
   const { now } = performance;
-  const START = 5e6;
-  let clock = START;
+  const start = 5e6;
+  let clock = start;
   const told: (Progress & { at: number })[] = [];
+  performance.now = () => clock;
   try {
-    performance.now = () => clock;
-    // Every batch takes a second to make, and nothing else takes any time.
-    const data = watched(tinyData({ train: 60, validation: 6, test: 3 }), () => clock += 1000);
-    const observer = {
-      ...silent(),
-      progressed: (progress: Progress) => void told.push({ ...progress, at: clock }),
-    };
-    await trained(
-      tinyConfig("training.epochs=2", "training.batch=8", "training.micro_batch=4"),
-      data,
-      observer,
-    );
+    const data = watched(tinyData({ train: 60, validation: 6, test: 3 }), () => clock += tick);
+    const progressed = (progress: Progress) => void told.push({ ...progress, at: clock });
+    const config = tinyConfig("training.epochs=2", "training.batch=8", "training.micro_batch=4");
+    const { records } = await trained(config, data, { ...silent(), progressed });
+    return { start, told, records };
   } finally {
     performance.now = now;
   }
+}
+
+function near(actual: number, expected: number, what: string): void {
+  assert.ok(
+    Math.abs(actual - expected) < 1e-9 * (1 + expected),
+    `${what}: ${actual} in place of ${expected}`,
+  );
+}
+
+Deno.test("progress tells what is done, how fast, and how long it will take", async () => {
+  const { start, told, records } = await timed(1234.5);
   for (const [i, { epoch, epochs, done, total, samplesPerSecond, remaining, at }] of told.entries()) {
     assert.deepEqual([epochs, total], [2, 60]);
-    const before = told[i - 1] ?? { epoch: 1, done: 0, at: START };
+    const before = told[i - 1] ?? { epoch: 1, done: 0, at: start };
     if (before.epoch === epoch) {
-      assert.equal(samplesPerSecond, 1000 * (done - before.done) / (at - before.at), `${i}`);
+      near(samplesPerSecond, 1000 * (done - before.done) / (at - before.at), `${i}: samples a second`);
     }
     const fraction = (epoch - 1 + done / total) / 2;
-    const expected = (at - START) / 1000 * (1 - fraction) / fraction;
-    assert.ok(
-      Math.abs(remaining - expected) < 1e-6 * (1 + expected),
-      `${i}: ${remaining} for ${expected}`,
-    );
+    near(remaining, (at - start) / 1000 * (1 - fraction) / fraction, `${i}: seconds that remain`);
   }
-  assert.ok(told.some(({ epoch, done }) => epoch === 2 && done > 50), "it is read to the end");
+  // A step takes longer than is left between two reports: each is reported, but for the last, whose batches are made ahead
+  // of it, so that it takes no time by this clock. Fifteen batches an epoch, and one for validation.
+  const reported = [8, 16, 24, 32, 40, 48, 56];
+  assert.deepEqual(told.map(({ done }) => done), [...reported, ...reported]);
+  assert.deepEqual(records.map(({ seconds }) => seconds), [19.75, 19.75]);
+  for (const { seconds, input_wait_seconds } of records) {
+    assert.ok(input_wait_seconds! > 0 && input_wait_seconds! < seconds, `${input_wait_seconds}`);
+  }
+});
+
+Deno.test("progress is read every two seconds or so, and not after every step", async () => {
+  const { told } = await timed(200);
+  // The first step takes 0.8 s, since batches are made ahead: three more make two seconds. They take 0.4 s each, so that
+  // five more would, and after four the epoch is over.
+  assert.deepEqual(told.map(({ done }) => done), [8, 32, 8, 32]);
 });
 
 Deno.test("no step reads from the device: reads are few, however many steps there are", async () => {
