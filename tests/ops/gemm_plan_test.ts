@@ -1,6 +1,5 @@
 /** Plans of matrix products: valid whatever the shape, and every one of them right. */
 import assert from "node:assert/strict";
-import type { Limits } from "../../src/gpu/adapter.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { cast } from "../../src/ops/cast.ts";
 import { gemm, gemmBy } from "../../src/ops/gemm.ts";
@@ -19,29 +18,8 @@ import { linear, matmul } from "../../src/ops/matmul.ts";
 import { MAX_ITERATIONS } from "../../src/ops/workgroup.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
+import { device, shapeOf } from "./gemm_shapes.ts";
 import { generator } from "./table.ts";
-
-function shapeOf(given: Partial<GemmShape> & Pick<GemmShape, "m" | "n" | "k">): GemmShape {
-  return {
-    batch: 1,
-    transposeA: false,
-    transposeB: false,
-    sharedA: false,
-    sharedB: false,
-    epilogue: "none",
-    dtype: "f32",
-    result: given.dtype ?? "f32",
-    ...given,
-  };
-}
-
-function device(adapterClass: PlanDevice["adapterClass"], memory: number, invocations: number): PlanDevice {
-  const limits = {
-    maxComputeWorkgroupStorageSize: memory,
-    maxComputeInvocationsPerWorkgroup: invocations,
-  } as Limits;
-  return { adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, slots: new Map() };
-}
 
 // Names are keys of the plans' cache, and stand in profiles.
 const names: readonly (readonly [Partial<GemmShape>, string])[] = [
