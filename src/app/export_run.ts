@@ -14,6 +14,10 @@ import { writeTextFile } from "../io/file_bytes.ts";
 import { TOKENIZER_FILES } from "../io/hub_files.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import type { TensorFile } from "../io/safetensors.ts";
+import type { EncoderType } from "../models/encoders/encoder.ts";
+import type { InputKind } from "../models/encoders/inputs.ts";
+import { concatenation } from "../models/methods/fusion.ts";
+import type { Method } from "../models/methods/method.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
@@ -26,10 +30,15 @@ const TOKENIZER = "tokenizer.json";
 /**
  * Writes the best weights of a run below `to`: a folder for each encoder, which `transformers` loads, with all that makes
  * its inputs (tokenizer, preprocessor, ranges of features); heads.safetensors and heads.json; and predict.py, which goes
- * from image files and texts to probabilities. Gives the paths written. Needs neither data nor a device. Throws a
- * UserError where the run has no weights yet, or damaged ones, or there is something at `to`.
+ * from image files and texts to probabilities, and is left out where an encoder or a fusion of one's own is beyond it, of
+ * which `note` is told. Gives the paths written. Needs neither data nor a device. Throws a UserError where the run has no
+ * weights yet, or damaged ones, or there is something at `to`.
  */
-export async function exportRun(folder: string, to: string): Promise<string[]> {
+export async function exportRun(
+  folder: string,
+  to: string,
+  note: (message: string) => void = () => {},
+): Promise<string[]> {
   const { run, kept: { preprocessing }, modelData } = await OpenRun.open(folder);
   const { config } = run;
   using weights = run.checkpoints.openBest();
@@ -45,15 +54,12 @@ export async function exportRun(folder: string, to: string): Promise<string[]> {
     await writeEncoder(path, encoder, run, preprocessing.modalities, weights);
     written.push(path);
   }
-  const [tensors, heads, script] = ["heads.safetensors", "heads.json", "predict.py"].map((name) =>
-    join(to, name)
-  ) as [
-    string,
-    string,
-    string,
+  const [tensors, heads, script] = [
+    join(to, "heads.safetensors"),
+    join(to, "heads.json"),
+    join(to, "predict.py"),
   ];
   exportTensors(tensors, weights, "heads.");
-  const kinds = encoders.flatMap(({ name, specs }) => Object.values(specs).map(({ kind }) => [name, kind]));
   writeJsonFile(heads, {
     unis: VERSION,
     data: modelData.name,
@@ -61,7 +67,7 @@ export async function exportRun(folder: string, to: string): Promise<string[]> {
     classes: modelData.classes,
     // Heads are named by these, and "fusion" where there is one.
     modalities: model.modalities,
-    inputs: Object.fromEntries(kinds),
+    inputs: Object.fromEntries(encoders.map(({ name, type }) => [name, kindOf(type) ?? type.inputs])),
     representations: Object.fromEntries(encoders.map(({ name, type }) => [name, type.representation])),
     fusion: model.method.fusion?.description ?? null,
     layers: "0, 1, 2: linear, ReLU after 0 and 1",
@@ -69,13 +75,35 @@ export async function exportRun(folder: string, to: string): Promise<string[]> {
     dropout: config.model.head.dropout,
     epoch: Number(weights.metadata.get("epoch")),
   });
-  writeTextFile(script, predictPy);
-  return [...written, tensors, heads, script];
+  written.push(tensors, heads);
+  const beyond = beyondScript(model.method, encoders);
+  if (beyond !== undefined) note(`${script} is left out: it cannot do ${beyond}`);
+  else {
+    writeTextFile(script, predictPy);
+    written.push(script);
+  }
+  return written;
+}
+
+/** The kind of an encoder's only input. */
+function kindOf({ inputs }: EncoderType): InputKind | undefined {
+  const [kind, ...others] = Object.values(inputs);
+  return others.length === 0 ? kind : undefined;
+}
+
+/** What predict.py does not know how to do; undefined where it does all. */
+function beyondScript({ fusion }: Method, encoders: readonly ResolvedEncoder[]): string | undefined {
+  if (fusion !== undefined && fusion !== concatenation) return `the fusion "${fusion.description}"`;
+  const own = encoders.find(({ type }) => {
+    const { architecture, isLinearLayers = false } = type.exported;
+    return kindOf(type) === undefined || (architecture === undefined && !isLinearLayers);
+  });
+  return own && own.type.title;
 }
 
 async function writeEncoder(
   path: string,
-  { name, config, specs }: ResolvedEncoder,
+  { name, type, config, specs }: ResolvedEncoder,
   run: RunFolder,
   modalities: readonly ModalityPreprocessing[],
   weights: TensorFile,
@@ -93,7 +121,7 @@ async function writeEncoder(
     }
     if (fitted.kind !== "text") continue;
     copied.push(...TOKENIZER_FILES.map((file) => join(kept, file)).filter(exists));
-    if (!fitted.isFitted) continue;
+    if (!fitted.isFitted || type.exported.wordEmbeddings === undefined) continue;
     const separate = separateUnknown(readJsonObject(join(kept, TOKENIZER)), fitted.tokenizer);
     unknown = separate;
     companions[TOKENIZER] = separate.json;

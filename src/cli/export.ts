@@ -7,5 +7,5 @@ export interface ExportFlags {
 
 /** Exports a run and says what was written. */
 export async function exportCommand(folder: string, { to }: ExportFlags): Promise<void> {
-  for (const path of await exportRun(folder, to)) console.log(path);
+  for (const path of await exportRun(folder, to, console.warn)) console.log(path);
 }

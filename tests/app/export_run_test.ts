@@ -4,6 +4,9 @@ import { exportRun } from "../../src/app/export_run.ts";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
+import { concatenation } from "../../src/models/methods/fusion.ts";
+import type { Method } from "../../src/models/methods/method.ts";
+import { registerMethod } from "../../src/models/methods/registry.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
@@ -12,13 +15,15 @@ import { keepData } from "../runs/kept.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "../train/tiny.ts";
 
+const FEW = { train: 3, validation: 3, test: 3 };
+
 const refuses = (error: unknown, message: RegExp) =>
   error instanceof UserError && message.test(error.message);
 
 Deno.test("a run is exported as an encoder a folder, and its heads", async () => {
   const folder = Deno.makeTempDirSync();
   try {
-    const data = tinyData({ train: 3, validation: 3, test: 3 });
+    const data = tinyData(FEW);
     const run = RunFolder.create(join(folder, "run"), tinyConfig());
     await assert.rejects(
       exportRun(run.path, join(folder, "out")),
@@ -104,6 +109,42 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
       exportRun(wider.path, join(folder, "other")),
       (e) => refuses(e, /intermediate\.dense\.weight is \[16, 8\], not \[24, 8\]/),
     );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("an export says how representations are fused, and has no script for what the script cannot do", async () => {
+  const doubled: Method = {
+    name: "doubled",
+    description: "the fused loss alone",
+    fusion: { ...concatenation, description: "twice all representations, concatenated" },
+    unimodalHeadsAreProbes: true,
+  };
+  registerMethod(doubled);
+  const folder = Deno.makeTempDirSync();
+  try {
+    const data = tinyData(FEW);
+    const cases = [
+      ["agg-mm", concatenation.description, ["image", "text"], true],
+      ["text", null, ["text"], true],
+      ["doubled", doubled.fusion!.description, ["image", "text"], false],
+    ] as const;
+    for (const [method, fusion, modalities, hasScript] of cases) {
+      const run = RunFolder.create(join(folder, method), tinyConfig(`method=${method}`));
+      keepData(run, data);
+      const learner = new Learner(await openTestGpu(), run.config, data);
+      run.checkpoints.saveBest(await learner.readWeights(), 1, 0.5);
+      learner.dispose();
+      const notes: string[] = [];
+      const written = await exportRun(run.path, join(folder, `${method}-out`), (note) => notes.push(note));
+      const heads = readJsonObject(join(folder, `${method}-out`, "heads.json"));
+      assert.equal(heads.fusion, fusion);
+      assert.deepEqual(heads.modalities, modalities);
+      assert.equal(written.some((path) => path.endsWith("predict.py")), hasScript, method);
+      assert.equal(notes.length, hasScript ? 0 : 1);
+      if (!hasScript) assert.match(notes[0]!, /predict\.py is left out: it cannot do the fusion "twice all/);
+    }
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

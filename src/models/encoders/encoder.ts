@@ -58,10 +58,15 @@ export interface Fitting {
   values(stored: Float32Array): Float32Array<ArrayBuffer>;
 }
 
-/** How an encoder is written as `transformers` loads it. */
+/** How an encoder is written, as `transformers` or the predict.py of an export loads it. */
 export interface ExportFormat {
-  /** The class of Hugging Face's, such as "ViTModel"; none where it has no such model. */
+  /**
+   * The class of Hugging Face's, such as "ViTModel", whose `last_hidden_state[:, 0]` is the representation; none where it
+   * has no such model.
+   */
   readonly architecture?: string;
+  /** True where the encoder is linear layers `layer.N` with ReLU between them and no more, as predict.py computes them. */
+  readonly isLinearLayers?: boolean;
   /** Fields of config.json that are the same in all of our configurations. */
   readonly fields?: Readonly<Record<string, FieldValue>>;
   /** Of an encoder of texts: the name of its table of word embeddings, [vocab_size, width]. */

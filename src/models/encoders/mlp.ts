@@ -63,4 +63,5 @@ export const mlp = defineEncoder({
   representation: "output of the last layer, without activation",
   fromData: ({ features }) => ({ input_size: features.width }),
   build: (path, config) => new Mlp(path, config),
+  exported: { isLinearLayers: true },
 });
