@@ -19,7 +19,7 @@ export { OpenRun } from "./src/app/open_run.ts";
 export { type NewRun, Work, type WorkOptions } from "./src/app/work.ts";
 export { Learner } from "./src/train/learner.ts";
 export { Predictor } from "./src/train/predictor.ts";
-export type { Predictions } from "./src/train/evaluation.ts";
+export type { Predictions } from "./src/runs/predictions.ts";
 export { evaluateBest } from "./src/train/trainer.ts";
 export { type Environment, RunFolder } from "./src/runs/run_folder.ts";
 export type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "./src/runs/records.ts";

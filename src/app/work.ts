@@ -10,7 +10,7 @@ import { UserError } from "../base/user_error.ts";
 import { fitData } from "../build/load_dataset.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
-import { predictionsCsv } from "../train/evaluation.ts";
+import { predictionsCsv } from "../runs/predictions.ts";
 import { Learner } from "../train/learner.ts";
 import { type PresetName, PRESETS } from "../config/presets.ts";
 import { describePlans } from "../tuning/plan_cache.ts";

@@ -1,12 +1,20 @@
-/** `unis evaluate` */
-import { OpenRun } from "../app/open_run.ts";
+/** The command `unis evaluate`. */
 import { openDevice } from "../app/open_device.ts";
+import { OpenRun } from "../app/open_run.ts";
+import { PendingFile } from "../app/predict/predict_rows.ts";
+import { predictTable, tablePath } from "../app/predict/predict_table.ts";
+import { PredictSession } from "../app/predict/session.ts";
+import { answerWriter } from "../app/predict/writers.ts";
 import { Stop } from "../app/stop.ts";
 import { Interrupted } from "../base/interrupt.ts";
+import { UserError } from "../base/user_error.ts";
 import type { Split } from "../data/batch.ts";
 import { describeChanges } from "../data/index/reconcile.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
-import { evaluationLines } from "../report/console.ts";
+import { writeTextFile } from "../io/file_bytes.ts";
+import { confusionLines, evaluationLines } from "../report/console.ts";
+import { formatCount } from "../report/units.ts";
+import { predictionsCsv } from "../runs/predictions.ts";
 import { digestSplit } from "../runs/preprocessing.ts";
 import { Predictor } from "../train/predictor.ts";
 import { evaluateBest } from "../train/trainer.ts";
@@ -14,13 +22,29 @@ import { evaluateBest } from "../train/trainer.ts";
 export interface EvaluateFlags {
   split: Split;
   device: DeviceKind;
+  /** A table of other samples than the run's. */
+  data?: string;
+  /** Where the answers are written to, as CSV. */
+  predictions?: string;
 }
 
-/**
- * Prints the measures of a run's best weights on a split. Where the split is not the one that the run knew, they are
- * another evaluation than its own, and written beside it.
- */
-export async function evaluate(folder: string, { split, device }: EvaluateFlags): Promise<void> {
+/** Evaluates a run's best weights on a split of its data, or on another table with labels. */
+export async function evaluate(folder: string, flags: EvaluateFlags): Promise<void> {
+  using stop = new Stop(() => {});
+  try {
+    if (flags.data === undefined) await evaluateSplit(folder, flags, stop.signal);
+    else await evaluateTable(folder, tablePath(flags.data), flags, stop.signal);
+  } catch (error) {
+    throw error instanceof Interrupted ? new Interrupted("stopped") : error;
+  }
+}
+
+/** Where the split is not the one that the run knew, its measures are another evaluation, and written beside its own. */
+async function evaluateSplit(
+  folder: string,
+  { split, device, predictions: to }: EvaluateFlags,
+  signal: AbortSignal,
+): Promise<void> {
   const opened = await OpenRun.open(folder);
   const { run } = opened;
   using held = new DisposableStack();
@@ -30,16 +54,50 @@ export async function evaluate(folder: string, { split, device }: EvaluateFlags)
   held.defer(() => dataset.close?.());
   const model = new Predictor(gpu, run.config, opened.modelData);
   held.defer(() => model.dispose());
-  using stop = new Stop(() => {});
-  try {
-    const { evaluation } = await evaluateBest({ model, data: dataset, run, signal: stop.signal }, split);
-    console.log([`Adapter ${gpu.name} (${gpu.adapterClass})`, "", ...evaluationLines(evaluation)].join("\n"));
-    const changed = describeChanges(split, changes[split]);
-    if (changed !== undefined) {
-      const name = `${split}-${digestSplit(kept.samples, split)}`;
-      console.log(`\nWritten to ${run.writeOtherEvaluation(name, { ...evaluation, changes: changed })}`);
-    }
-  } catch (error) {
-    throw error instanceof Interrupted ? new Interrupted("stopped") : error;
+  const { evaluation, predictions } = await evaluateBest({ model, data: dataset, run, signal }, split);
+  console.log([`Adapter ${gpu.name} (${gpu.adapterClass})`, "", ...evaluationLines(evaluation)].join("\n"));
+  const changed = describeChanges(split, changes[split]);
+  if (changed !== undefined) {
+    const name = `${split}-${digestSplit(kept.samples, split)}`;
+    console.log(`\nWritten to ${run.writeOtherEvaluation(name, { ...evaluation, changes: changed })}`);
   }
+  if (to === undefined) return;
+  writeTextFile(to, predictionsCsv(predictions, dataset));
+  console.log(`\nPredictions ${to}`);
+}
+
+async function evaluateTable(
+  folder: string,
+  path: string,
+  { device, predictions: to }: EvaluateFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  using session = await PredictSession.begin(folder, device);
+  using file = to === undefined ? undefined : new PendingFile(to);
+  const { classes, gpu } = session;
+  const found = await predictTable(session, path, {
+    skipBad: false,
+    writer: answerWriter("csv", { classes, top: 1, all: true }),
+    print: (text) => file?.write(text),
+    signal,
+  });
+  if (found.evaluation === undefined || found.predictions === undefined) {
+    throw new UserError(`${path} has no row with a label that the run knows: ${classes.join(", ")}`);
+  }
+  file?.finish();
+  console.log([
+    `Adapter ${gpu.name} (${gpu.adapterClass})`,
+    "",
+    ...evaluationLines(found.evaluation, path),
+    "",
+    ...confusionLines(found.predictions, classes),
+  ].join("\n"));
+  if (found.unknownLabels > 0) {
+    console.warn(
+      `${
+        formatCount(found.unknownLabels)
+      } rows have a label that the run does not know; they are not counted`,
+    );
+  }
+  if (to !== undefined) console.log(`\nPredictions ${to}`);
 }

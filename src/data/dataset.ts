@@ -44,6 +44,8 @@ export interface Dataset {
   /** A name of the sample that is the same in every run. */
   id(split: Split, row: number): string;
   label(split: Split, row: number): number;
+  /** The path of the sample's image, empty where there is none. */
+  path?(split: Split, row: number): string;
   /** The text of the sample, empty where there is none. */
   text(split: Split, row: number): string;
   /**
@@ -67,6 +69,7 @@ export interface Modality {
 
 export interface Sample {
   id: string;
+  path?: string;
   label: number;
   split: Split;
 }
@@ -120,6 +123,10 @@ export class SampleDataset implements Dataset {
 
   label(split: Split, row: number): number {
     return this.#samples[this.#number(split, row)]!.label;
+  }
+
+  path(split: Split, row: number): string {
+    return this.#samples[this.#number(split, row)]!.path ?? "";
   }
 
   text(split: Split, row: number): string {

@@ -57,6 +57,7 @@ async function fitModality(
       tokenizer: tokenizer ?? compactWordPiece(texts, await readBertVocabulary(options.resolve)),
       maxTokens,
       isFitted,
+      isCleaned: modality.isCleaned ?? false,
     };
   }
   const { width, columns = Array.from({ length: width }, (_, i) => String(i + 1)) } = modality;

@@ -21,6 +21,8 @@ export interface TextPreprocessing {
   readonly maxTokens: number;
   /** True where the vocabulary was made from the training texts; false where it came with a pretrained encoder. */
   readonly isFitted: boolean;
+  /** True where texts are cleaned by `cleanText` before they are split, as the published code does for some data sets. */
+  readonly isCleaned: boolean;
 }
 
 /** Numbers: (x - minimum) / (maximum - minimum), 0 for a feature that never varied in training. */

@@ -29,7 +29,7 @@ export function readCsv(path: string): CsvRow[] {
  * line after the one on which such a quote opens.
  */
 export function parseCsv(text: string, delimiter = ","): CsvRow[] {
-  const cellEnd = new RegExp(`[${delimiter}\r\n]`, "g");
+  const cellEnd = endOfCell(delimiter);
   const rows: CsvRow[] = [];
   for (let at = 0, line = 1; at < text.length;) {
     const { next, ...row } = readRecord(text, at, line, cellEnd);
@@ -40,8 +40,18 @@ export function parseCsv(text: string, delimiter = ","): CsvRow[] {
   return rows;
 }
 
+/** What ends a cell without quotes. */
+export function endOfCell(delimiter: string): RegExp {
+  return new RegExp(`[${delimiter}\r\n]`, "g");
+}
+
 /** The record that begins at `start`, on that line, and the index where the next one begins. */
-function readRecord(text: string, start: number, line: number, cellEnd: RegExp): CsvRow & { next: number } {
+export function readRecord(
+  text: string,
+  start: number,
+  line: number,
+  cellEnd: RegExp,
+): CsvRow & { readonly next: number } {
   const cells: string[] = [];
   for (let at = start;;) {
     const { value, end, fault } = readCell(text, at, cellEnd);
@@ -95,16 +105,30 @@ function nextLine(text: string, from: number): number {
   return text.startsWith("\r\n", at) ? at + 2 : Math.min(at + 1, text.length);
 }
 
-function isBreak(character: string | undefined): boolean {
+export function isBreak(character: string | undefined): boolean {
   return character === "\r" || character === "\n";
 }
 
 /** How many lines end in a text. */
-function breaksIn(text: string): number {
+export function breaksIn(text: string): number {
   return text.match(/\r\n|\r|\n/g)?.length ?? 0;
 }
 
 /** A cell of a CSV file, quoted where it must be (RFC 4180). */
 export function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * As `csvCell`, for files that people open in spreadsheets, which would run a text that begins like a formula: an
+ * apostrophe before it makes it a text. A text that has one already gets another, so that `withoutHarm` gives back all.
+ */
+export function harmlessCell(text: string): string {
+  const isFormula = /^'*[=+\-@\t\r]/.test(text) && (text.trim() === "" || Number.isNaN(Number(text)));
+  return csvCell(isFormula ? `'${text}` : text);
+}
+
+/** The text that `harmlessCell` was given, from the cell it made. */
+export function withoutHarm(cell: string): string {
+  return /^'+[=+\-@\t\r]/.test(cell) ? cell.slice(1) : cell;
 }

@@ -1,4 +1,6 @@
 /** Shows a run on the console while it trains, and its evaluation at the end. */
+import { confusionMatrix } from "../metrics/metrics.ts";
+import type { Predictions } from "../runs/predictions.ts";
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
@@ -109,15 +111,15 @@ function waitedShare({ seconds, input_wait_seconds: waited = 0 }: EpochRecord): 
 }
 
 /** The lines shown for an evaluation: a row for every head, then the fractions of P/S/N. */
-export function evaluationLines(evaluation: Evaluation): string[] {
-  const { split, samples, epoch, accuracy, pairs } = evaluation;
+export function evaluationLines(evaluation: Evaluation, what = `${evaluation.split} split`): string[] {
+  const { samples, epoch, accuracy, pairs } = evaluation;
   const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
   const rows = Object.keys(accuracy).map((head) => [
     head,
     ...measures.map(([key]) => formatShare(evaluation[key]![head])),
   ]);
   const lines = [
-    `${split} split, ${formatCount(samples)} samples, weights of epoch ${epoch}`,
+    `${what}, ${formatCount(samples)} samples, weights of epoch ${epoch}`,
     ...formatTable([["", ...measures.map(([, name]) => name)], ...rows]),
   ];
   const pairRows = Object.entries(pairs).map(([pair, { positive, semi_positive, negative }]) => [
@@ -128,4 +130,22 @@ export function evaluationLines(evaluation: Evaluation): string[] {
     lines.push("", ...formatTable([["", "P both right", "S one right", "N both wrong"], ...pairRows]));
   }
   return lines;
+}
+
+/** More classes make a matrix that no terminal shows. */
+const MOST_SHOWN = 20;
+
+/** How often each class (a row) was predicted as each (a column), by the last head; nothing of very many classes. */
+export function confusionLines({ labels, predicted }: Predictions, classes: readonly string[]): string[] {
+  if (classes.length > MOST_SHOWN) return [];
+  const [head, own] = [...predicted].at(-1)!;
+  const counts = confusionMatrix(labels, own, classes.length);
+  const rows = classes.map((name, row) => [
+    name,
+    ...classes.map((_, column) => formatCount(counts[row * classes.length + column]!)),
+  ]);
+  return [
+    `Confusion of ${head}: a row is a class, a column what it was predicted as`,
+    ...formatTable([["", ...classes], ...rows]),
+  ];
 }

@@ -57,7 +57,13 @@ const modalitySchema = z.discriminatedUnion("kind", [
     }),
     from_original: z.boolean(),
   }),
-  z.strictObject({ name, kind: z.literal("text"), max_tokens: z.int().min(3), is_fitted: z.boolean() }),
+  z.strictObject({
+    name,
+    kind: z.literal("text"),
+    max_tokens: z.int().min(3),
+    is_fitted: z.boolean(),
+    is_cleaned: z.boolean().default(false),
+  }),
   z.strictObject({
     name,
     kind: z.literal("features"),
@@ -161,7 +167,15 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
 
 function toFile(modality: ModalityPreprocessing): PreprocessingFile["modalities"][number] {
   const { name, kind } = modality;
-  if (kind === "text") return { name, kind, max_tokens: modality.maxTokens, is_fitted: modality.isFitted };
+  if (kind === "text") {
+    return {
+      name,
+      kind,
+      max_tokens: modality.maxTokens,
+      is_fitted: modality.isFitted,
+      is_cleaned: modality.isCleaned,
+    };
+  }
   if (kind === "features") {
     const { columns, minimum, maximum } = modality;
     return { name, kind, columns: [...columns], minimum: [...minimum], maximum: [...maximum] };
@@ -191,7 +205,14 @@ async function fromFile(
   const { name, kind } = modality;
   if (kind === "text") {
     const tokenizer = await loadTokenizer(modalityFolder(run, name));
-    return { name, kind, tokenizer, maxTokens: modality.max_tokens, isFitted: modality.is_fitted };
+    return {
+      name,
+      kind,
+      tokenizer,
+      maxTokens: modality.max_tokens,
+      isFitted: modality.is_fitted,
+      isCleaned: modality.is_cleaned,
+    };
   }
   if (kind === "features") {
     const { columns, minimum, maximum } = modality;

@@ -1,6 +1,5 @@
 /** What a model says of a split, and how good that is. */
 import type { Batch, Split } from "../data/batch.ts";
-import { csvCell } from "../io/csv.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { evaluationBatches, visitedSamples } from "../data/epoch.ts";
 import { mirrorAtRandom } from "../data/images/mirror.ts";
@@ -25,17 +24,8 @@ import {
 } from "../metrics/metrics.ts";
 import { pause, throwIfInterrupted } from "../base/interrupt.ts";
 import { visitOf } from "./gradient_step.ts";
+import type { Predictions } from "../runs/predictions.ts";
 import type { Evaluation } from "../runs/records.ts";
-
-/** What every head predicts for the samples of a split, in order. */
-export interface Predictions {
-  readonly split: Split;
-  readonly labels: Uint32Array; // [samples]
-  readonly classes: number;
-  /** By head. */
-  readonly predicted: ReadonlyMap<string, Uint32Array>; // [samples]
-  readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
-}
 
 /** A model that can be asked: a `Learner`, or a `Predictor`, which only answers. */
 export interface AnsweringModel {
@@ -139,19 +129,4 @@ export function evaluate(
       ]),
     ),
   };
-}
-
-/** predictions.csv: sample, label, the prediction of every head, and the probability of every class by the last. */
-export function predictionsCsv(predictions: Predictions, data: Dataset): string {
-  const { split, labels, classes, predicted, probabilities } = predictions;
-  const heads = [...predicted.keys()];
-  const fused = probabilities.get(heads.at(-1)!)!;
-  const header = ["id", "label", ...heads, ...data.classes.map((name) => `p(${name})`)];
-  const lines = Array.from(labels, (label, row) => [
-    data.id(split, row),
-    data.classes[label]!,
-    ...heads.map((head) => data.classes[predicted.get(head)![row]!]!),
-    ...Array.from(fused.subarray(row * classes, (row + 1) * classes), (p) => p.toPrecision(6)),
-  ]);
-  return [header, ...lines].map((cells) => cells.map(csvCell).join(",") + "\n").join("");
 }

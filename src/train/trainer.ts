@@ -2,7 +2,8 @@
 import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { mustNotDiverge } from "./divergence.ts";
-import { type AnsweringModel, evaluate, predict, type Predictions } from "./evaluation.ts";
+import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
+import type { Predictions } from "../runs/predictions.ts";
 import type { Arrays, TrainingState } from "../runs/run_checkpoints.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";

@@ -1,6 +1,7 @@
 /** A finished run of the tiny model on the tiny data, without the training: what a report can show of it. */
 import { join } from "node:path";
-import { evaluate, predict, predictionsCsv } from "../../src/train/evaluation.ts";
+import { evaluate, predict } from "../../src/train/evaluation.ts";
+import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { Learner } from "../../src/train/learner.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";

@@ -15,7 +15,7 @@ export function keepData(run: RunFolder, data: SampleDataset): KeptData {
     }
     if (spec.kind === "text" && part instanceof TextModality) {
       const { name, kind, maxTokens } = spec;
-      return { name, kind, tokenizer: part.tokenizer, maxTokens, isFitted: true };
+      return { name, kind, tokenizer: part.tokenizer, maxTokens, isFitted: true, isCleaned: false };
     }
     throw new TypeError(`${spec.name} is ${spec.kind}`);
   });

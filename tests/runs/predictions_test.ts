@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Predictions, predictionsCsv } from "../../src/train/evaluation.ts";
+import { type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
 import { readPredictions } from "../../src/runs/predictions.ts";
 import { tinyData } from "../train/tiny.ts";
 
@@ -39,7 +39,7 @@ Deno.test("readPredictions() reads what predictionsCsv() wrote", () => {
 });
 
 Deno.test("readPredictions() reads back any name of a class", () => {
-  const classes = ['a\n"b"', "p(c), d", "</e>"];
+  const classes = ['a\n"b"', "p(c), d", "=SUM(1)"];
   const named = {
     ...data,
     classes,
@@ -54,10 +54,13 @@ Deno.test("readPredictions() reads back any name of a class", () => {
 Deno.test("readPredictions() names the file and line of what is wrong", () => {
   const cases: [string, RegExp][] = [
     ["", /first line/],
-    ["id,name,p(a)\n", /first line/],
-    ["id,label,fusion\n", /first line/],
-    ["id,label,fusion,p(a),p(b)\n1,a,b,.1,.9\n2,a,c,.1,.9\n", /\.csv, line 3: "c" is none of its classes/],
-    ["id,label,fusion,p(a),p(b)\n1,x,b,.1,.9\n", /\.csv, line 2: "x"/],
+    ["id,path,name,fusion_class,fusion_p(a)\n", /first line/],
+    ["id,path,label,fusion_class\n", /first line/],
+    [
+      "id,path,label,fusion_class,fusion_p(a),fusion_p(b)\n1,,a,b,.1,.9\n2,,a,c,.1,.9\n",
+      /\.csv, line 3: "c" is none of its classes/,
+    ],
+    ["id,path,label,fusion_class,fusion_p(a),fusion_p(b)\n1,,x,b,.1,.9\n", /\.csv, line 2: "x"/],
   ];
   for (const [text, message] of cases) {
     withFile(text, (path) => assert.throws(() => readPredictions(path), { name: "UserError", message }));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { evaluate, type Predictions, predictionsCsv } from "../../src/train/evaluation.ts";
+import { evaluate } from "../../src/train/evaluation.ts";
+import { type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
 import { tinyData } from "./tiny.ts";
 
 const data = tinyData({ train: 3, validation: 3, test: 4 });
@@ -52,10 +53,19 @@ Deno.test("evaluate() gives the measures that the number of classes allows", () 
   assert.deepEqual(keysOf(6, [0, 1]), ["top_2", "top_5", "weighted_f1"]);
 });
 
-Deno.test("predictionsCsv() quotes names and gives the fused probabilities", () => {
+Deno.test("predictionsCsv() quotes names and gives the probabilities of every head", () => {
   const lines = predictionsCsv(predictions, data).split("\n");
-  assert.equal(lines[0], 'id,label,image,text,fusion,p(warm),"p(fresh, green)",p(cold)');
-  assert.equal(lines[4], '"test, ""3""",warm,warm,"fresh, green","fresh, green",0.125000,0.750000,0.125000');
+  const shares = ["image", "text", "fusion"].map((head) =>
+    `${head}_p(warm),"${head}_p(fresh, green)",${head}_p(cold)`
+  );
+  assert.equal(lines[0], `id,path,label,image_class,text_class,fusion_class,${shares.join(",")}`);
+  assert.match(lines[4]!, /^"test, ""3""",,warm,warm,"fresh, green","fresh, green",/);
+  assert.match(lines[4]!, /,0\.125000,0\.750000,0\.125000$/);
+  assert.equal(
+    lines[4]!.split(",").length,
+    6 + 2 + 9 + 1,
+    "two quoted classes and one quoted id hold a comma",
+  );
   assert.equal(lines.length, 6);
   assert.equal(lines[5], "");
 });

@@ -5,7 +5,7 @@ import { FeatureModality } from "../../src/data/modalities.ts";
 import { Random } from "../../src/base/random.ts";
 import { methods } from "../../src/models/methods/registry.ts";
 import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
-import { predictionsCsv } from "../../src/train/evaluation.ts";
+import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -113,7 +113,10 @@ Deno.test("a single modality is all there is of its run, and decides which epoch
   assert.deepEqual(Object.keys(evaluation.accuracy), ["bit1"]);
   const { bit1 } = evaluation.accuracy;
   assert.ok(bit1! > 0.4 && bit1! < 0.6, `bit1 ${bit1}`);
-  assert.equal(predictionsCsv(predictions, two).split("\n")[0], "id,label,bit1,p(00),p(01),p(10),p(11)");
+  assert.equal(
+    predictionsCsv(predictions, two).split("\n")[0],
+    "id,path,label,bit1_class,bit1_p(00),bit1_p(01),bit1_p(10),bit1_p(11)",
+  );
 });
 
 Deno.test("without negative pairs equation 2 is 0, and unis-mmc learns as mt-mml does", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
-import { predictionsCsv } from "../../src/train/evaluation.ts";
+import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { Interrupted } from "../../src/base/interrupt.ts";
 import { Learner } from "../../src/train/learner.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";

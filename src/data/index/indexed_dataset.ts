@@ -47,7 +47,11 @@ export async function datasetFrom(
   for (const [i, modality] of modalities.entries()) {
     parts.push(await partOf(modality, preprocessing.modalities[i]!, name, all, options));
   }
-  return new SampleDataset({ name, classes, samples: all, parts });
+  const image = modalities.find(({ kind }) => kind === "image")?.name;
+  const named = image === undefined
+    ? all
+    : all.map((sample) => ({ ...sample, path: sample.inputs[image] as string }));
+  return new SampleDataset({ name, classes, samples: named, parts });
 }
 
 async function partOf(

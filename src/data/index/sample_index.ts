@@ -41,6 +41,8 @@ export type IndexedModality =
     readonly kind: "text";
     /** True where the order of the words means nothing, so that training shuffles them. */
     readonly isSet?: boolean;
+    /** True where the texts of the index went through `cleanText`. */
+    readonly isCleaned?: boolean;
   }
   | {
     readonly name: string;

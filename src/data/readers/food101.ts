@@ -75,7 +75,7 @@ export function indexFood101(options: Food101Options): SampleIndex {
     name: "food101",
     source: root,
     classes: FOOD_CLASSES,
-    modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
+    modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text", isCleaned: true }],
     samples: builder.samples,
     faults: builder.faults,
     draws: [{

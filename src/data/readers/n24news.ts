@@ -86,7 +86,11 @@ export function indexN24News({ root, text, clean, maxWords }: N24NewsOptions): S
     name: "n24news",
     source: root,
     classes: SECTIONS,
-    modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
+    modalities: [{ name: "image", kind: "image" }, {
+      name: "text",
+      kind: "text",
+      isCleaned: text === "body" && clean,
+    }],
     samples: builder.samples,
     faults: builder.faults,
     expected: { train: 48_988, validation: 6_123, test: 6_124 },

@@ -1,0 +1,146 @@
+/** Answers of a model to a stream of rows, in their order, in flat memory. */
+import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
+import { BadRow } from "../../data/index/index_builder.ts";
+import type { StreamedRow } from "../../data/readers/table_stream.ts";
+import { softmaxRows } from "../../metrics/metrics.ts";
+import { capture } from "../../tensor/scope.ts";
+import { noGrad } from "../../tensor/tape.ts";
+import { readTensors, type Tensor } from "../../tensor/tensor.ts";
+import type { Predictor } from "../../train/predictor.ts";
+import type { InputReader, PreparedSample } from "./inputs.ts";
+
+/** What a model says of a row. */
+export interface Answer {
+  readonly row: StreamedRow;
+  /** By head. */
+  readonly probabilities: ReadonlyMap<string, Float64Array>; // [classes]
+  /** By encoder, where they are wanted. */
+  readonly representations: ReadonlyMap<string, Float32Array>; // [width]
+}
+
+export interface AnswerOptions {
+  readonly batchSize: number;
+  readonly withRepresentations?: boolean;
+  /** Told of each row that cannot be used, in their order. */
+  readonly refused: (row: StreamedRow, reason: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Batches whose images are decoded and texts split while one is computed. */
+const AHEAD = 2;
+/** Batches whose results wait on the device before they are read: a read costs a wait, however much it reads. */
+const PER_READ = 4;
+
+interface Prepared {
+  readonly rows: readonly StreamedRow[];
+  readonly samples: readonly PreparedSample[];
+}
+
+interface Waiting {
+  readonly rows: readonly StreamedRow[];
+  readonly logits: Readonly<Record<string, Tensor>>;
+  readonly representations: Readonly<Record<string, Tensor>>;
+}
+
+/** `signal` ends it early by an `Interrupted`. */
+export async function* answerRows(
+  model: Predictor,
+  reader: InputReader,
+  rows: AsyncIterable<StreamedRow>,
+  options: AnswerOptions,
+): AsyncGenerator<Answer> {
+  const { withRepresentations = false, signal } = options;
+  let waiting: Waiting[] = [];
+  try {
+    for await (const { rows: own, samples } of preparedBatches(reader, rows, options)) {
+      await pause();
+      throwIfInterrupted(signal);
+      if (own.length === 0) continue;
+      const batch = reader.batch(samples);
+      const { logits, representations } = capture(() => noGrad(() => model.answer(batch)));
+      if (!withRepresentations) { for (const tensor of Object.values(representations)) tensor.dispose(); }
+      waiting.push({ rows: own, logits, representations: withRepresentations ? representations : {} });
+      model.gpu.flush();
+      if (waiting.length < PER_READ) continue;
+      yield* await read(waiting, model.classes);
+      waiting = [];
+    }
+    yield* await read(waiting, model.classes);
+    waiting = [];
+  } finally {
+    for (const { logits, representations } of waiting) {
+      for (const tensor of [...Object.values(logits), ...Object.values(representations)]) tensor.dispose();
+    }
+  }
+}
+
+/** Reads what waits, and frees it. */
+async function read(waiting: readonly Waiting[], classes: number): Promise<Answer[]> {
+  const tensors = waiting.flatMap((one) => [
+    ...Object.values(one.logits),
+    ...Object.values(one.representations),
+  ]);
+  if (tensors.length === 0) return [];
+  const arrays = await readTensors(tensors) as Float32Array[];
+  for (const tensor of tensors) tensor.dispose();
+  let next = 0;
+  return waiting.flatMap(({ rows, logits, representations }) => {
+    const heads = Object.keys(logits).map((head) => [head, softmaxRows(arrays[next++]!, classes)] as const);
+    const encoders = Object.keys(representations).map((name) => [name, arrays[next++]!] as const);
+    return rows.map((row, i): Answer => ({
+      row,
+      probabilities: new Map(heads.map(([head, all]) => [head, part(all, i, rows.length)])),
+      representations: new Map(encoders.map(([name, all]) => [name, part(all, i, rows.length)])),
+    }));
+  });
+}
+
+function part<T extends Float32Array | Float64Array>(all: T, row: number, rows: number): T {
+  const width = all.length / rows;
+  return all.subarray(row * width, (row + 1) * width) as T;
+}
+
+async function* preparedBatches(
+  reader: InputReader,
+  rows: AsyncIterable<StreamedRow>,
+  { batchSize, refused }: AnswerOptions,
+): AsyncGenerator<Prepared> {
+  const ahead: Promise<Prepared>[] = [];
+  const start = (chunk: readonly StreamedRow[]) => {
+    const prepared = prepareAll(reader, chunk, refused);
+    prepared.catch(() => {}); // thrown where it is awaited, if it is
+    ahead.push(prepared);
+  };
+  let chunk: StreamedRow[] = [];
+  for await (const row of rows) {
+    chunk.push(row);
+    if (chunk.length < batchSize) continue;
+    start(chunk);
+    chunk = [];
+    if (ahead.length > AHEAD) yield await ahead.shift()!;
+  }
+  if (chunk.length > 0) start(chunk);
+  while (ahead.length > 0) yield await ahead.shift()!;
+}
+
+async function prepareAll(
+  reader: InputReader,
+  rows: readonly StreamedRow[],
+  refused: AnswerOptions["refused"],
+): Promise<Prepared> {
+  const results = await Promise.all(rows.map(async (row) => {
+    if (row.fault !== undefined) return new BadRow("row", row.fault);
+    try {
+      return await reader.prepare(row.values);
+    } catch (error) {
+      if (error instanceof BadRow) return error;
+      throw error;
+    }
+  }));
+  const good: { row: StreamedRow; sample: PreparedSample }[] = [];
+  for (const [i, result] of results.entries()) {
+    if (result instanceof BadRow) refused(rows[i]!, result.message);
+    else good.push({ row: rows[i]!, sample: result });
+  }
+  return { rows: good.map(({ row }) => row), samples: good.map(({ sample }) => sample) };
+}

@@ -1,0 +1,119 @@
+/** Turns raw samples, as rows of a table or objects of a request, into batches, with what the run keeps. */
+import { UserError } from "../../base/user_error.ts";
+import type { Batch, ModalityBatch } from "../../data/batch.ts";
+import { scaled } from "../../data/fit.ts";
+import type { RgbImage } from "../../data/images/image.ts";
+import { BadRow } from "../../data/index/index_builder.ts";
+import { featuresOf } from "../../data/index/numbers.ts";
+import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
+import { cleanText } from "../../data/text/clean_text.ts";
+import { padTexts } from "../../data/text/tokenizer.ts";
+import { DecodePool } from "../../data/workers/decode_pool.ts";
+
+/** The columns of a modality: one of paths, texts or lists of numbers, or several of numbers. */
+export type Columns = Readonly<Record<string, string | readonly string[]>>;
+
+/** What a model reads of one sample, by modality: pixels, token ids or scaled numbers. */
+export type PreparedSample = Readonly<Record<string, RgbImage | Uint32Array | Float32Array>>;
+
+export class InputReader {
+  readonly #modalities: readonly ModalityPreprocessing[];
+  readonly #columns: Columns;
+  readonly #find: (path: string) => string;
+  readonly #pools = new Map<string, DecodePool>();
+
+  /** `find` gives the path of an image as a row names it, or throws a UserError that says why there is none. */
+  constructor(
+    modalities: readonly ModalityPreprocessing[],
+    columns: Columns,
+    find: (path: string) => string,
+  ) {
+    this.#modalities = modalities;
+    this.#columns = columns;
+    this.#find = find;
+    for (const { name, kind, ...rest } of modalities) {
+      if (kind === "image" && "preparation" in rest) this.#pools.set(name, new DecodePool(rest.preparation));
+    }
+  }
+
+  /** Throws a `BadRow` that says what is wrong with a row. */
+  async prepare(values: Readonly<Record<string, unknown>>): Promise<PreparedSample> {
+    const prepared = await Promise.all(
+      this.#modalities.map(async (modality) => [modality.name, await this.#input(modality, values)] as const),
+    );
+    return Object.fromEntries(prepared);
+  }
+
+  async #input(
+    modality: ModalityPreprocessing,
+    values: Readonly<Record<string, unknown>>,
+  ): Promise<PreparedSample[string]> {
+    const { name, kind } = modality;
+    const column = this.#columns[name] ?? name;
+    const cells = [column].flat().map((one) => cellOf(values, one, name));
+    if (kind === "features") {
+      const numbers = typeof column === "string" ? cells.flat() : cells;
+      const list = numbers.length === 1 && typeof numbers[0] === "string" ? numbers[0].split(",") : numbers;
+      return scaled([featuresOf(list, modality.columns.length)], modality);
+    }
+    const [cell] = cells;
+    if (typeof cell !== "string" && typeof cell !== "number") {
+      throw new BadRow(kind, `"${column}" must be a text, got ${JSON.stringify(cell)}`);
+    }
+    if (kind === "image") return await this.#image(name, String(cell));
+    const text = modality.isCleaned ? cleanText(String(cell)) : String(cell);
+    const { tokenizer, maxTokens } = modality;
+    return tokenizer.enclose(tokenizer.ids(text).slice(0, maxTokens), maxTokens);
+  }
+
+  async #image(modality: string, path: string): Promise<RgbImage> {
+    try {
+      return await this.#pools.get(modality)!.decode(this.#find(path));
+    } catch (error) {
+      if (error instanceof UserError) throw new BadRow("image", error.message);
+      throw error;
+    }
+  }
+
+  /** Samples as one batch; its rows count from 0 and its labels are 0. */
+  batch(samples: readonly PreparedSample[]): Batch {
+    const size = samples.length;
+    const modalities = this.#modalities.map((modality): [string, ModalityBatch] => {
+      const own = samples.map((sample) => sample[modality.name]!);
+      return [modality.name, joined(modality, own)];
+    });
+    const rows = Uint32Array.from({ length: size }, (_, row) => row);
+    return { size, rows, labels: new Uint32Array(size), modalities: Object.fromEntries(modalities) };
+  }
+
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function cellOf(values: Readonly<Record<string, unknown>>, column: string, modality: string): unknown {
+  if (Object.hasOwn(values, column) && values[column] !== undefined) return values[column];
+  const has = Object.keys(values).join(", ");
+  throw new BadRow("row", `has no "${column}" for the modality "${modality}"; it has ${has || "nothing"}`);
+}
+
+function joined(modality: ModalityPreprocessing, samples: readonly PreparedSample[string][]): ModalityBatch {
+  const { kind } = modality;
+  if (kind === "text") {
+    return padTexts(samples as Uint32Array[], modality.tokenizer.padId, modality.maxTokens);
+  }
+  if (kind === "features") {
+    const width = modality.columns.length;
+    const values = new Float32Array(samples.length * width);
+    samples.forEach((sample, row) => values.set(sample as Float32Array, row * width));
+    return { kind, values, width };
+  }
+  const { height, width } = modality;
+  const pixels = new Uint8Array(samples.length * height * width * 3);
+  samples.forEach((sample, row) => pixels.set((sample as RgbImage).pixels, row * height * width * 3));
+  return { kind, pixels, height, width };
+}

@@ -1,0 +1,184 @@
+/** Predicts a stream of rows and writes what is asked for: answers, representations, and how good they are. */
+import { reason } from "../../io/file_bytes.ts";
+import { UserError } from "../../base/user_error.ts";
+import { cleanName } from "../../data/index/names.ts";
+import type { StreamedRow } from "../../data/readers/table_stream.ts";
+import { argmaxRows } from "../../metrics/metrics.ts";
+import type { Evaluation } from "../../runs/records.ts";
+import { evaluate } from "../../train/evaluation.ts";
+import type { Predictions } from "../../runs/predictions.ts";
+import { type Answer, answerRows } from "./answers.ts";
+import type { EmbeddingsFile } from "./embeddings.ts";
+import type { InputReader } from "./inputs.ts";
+import type { PredictSession } from "./session.ts";
+import type { AnswerWriter } from "./writers.ts";
+
+export interface PredictRowsOptions {
+  /** What rows are from, for messages: "items.csv". */
+  readonly source: string;
+  readonly batchSize: number;
+  /** True: rows that cannot be used are left out. */
+  readonly skipBad: boolean;
+  readonly writer: AnswerWriter;
+  /** Takes the text of the answers, as it comes. */
+  readonly print: (text: string) => void;
+  readonly embeddings?: EmbeddingsFile;
+  /** The column that names rows in `embeddings`; their lines if not given. */
+  readonly idColumn?: string;
+  /** The column of the class, where rows have one. */
+  readonly labelColumn?: string;
+  readonly progress?: (rows: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface PredictedRows {
+  readonly rows: number;
+  /** Lines that say which rows were left out, and why. */
+  readonly refused: readonly string[];
+  /** Of rows with a label that the run knows; undefined where there is none. */
+  readonly evaluation: Evaluation | undefined;
+  readonly predictions: Predictions | undefined;
+  /** Rows with a label that the run does not know. */
+  readonly unknownLabels: number;
+}
+
+/** Throws a UserError that names the rows that cannot be used, unless they are skipped. */
+export async function predictRows(
+  session: PredictSession,
+  reader: InputReader,
+  rows: AsyncIterable<StreamedRow>,
+  options: PredictRowsOptions,
+): Promise<PredictedRows> {
+  const { source, batchSize, skipBad, writer, print, embeddings, signal } = options;
+  const refused: { line: number; text: string }[] = [];
+  const labelled = new LabelledAnswers(session, options.labelColumn);
+  let count = 0;
+  const mustBeSound = () => {
+    if (skipBad || refused.length === 0) return;
+    const [first, ...others] = refused.toSorted((a, b) => a.line - b.line);
+    const more = others.length > 0 ? ` (and ${others.length} more near it)` : "";
+    throw new UserError(`${first!.text}${more}; --skip-bad leaves such rows out`);
+  };
+  const answers = answerRows(session.model, reader, rows, {
+    batchSize,
+    withRepresentations: embeddings !== undefined,
+    refused: ({ line }, why) => refused.push({ line, text: `${source}, row ${line}: ${why}` }),
+    ...(signal && { signal }),
+  });
+  for await (const answer of answers) {
+    mustBeSound();
+    print(writer.write(answer));
+    embeddings?.add(idOf(answer.row, options.idColumn), answer.representations);
+    labelled.add(answer);
+    count++;
+    options.progress?.(count);
+  }
+  mustBeSound();
+  print(writer.end());
+  return {
+    rows: count,
+    refused: refused.toSorted((a, b) => a.line - b.line).map(({ text }) => text),
+    ...labelled.result(),
+  };
+}
+
+function idOf({ line, values }: StreamedRow, column: string | undefined): string {
+  return column === undefined ? String(line) : String(values[column] ?? "");
+}
+
+/** Gathers what the measures of predictions need, of rows that have a label. */
+class LabelledAnswers {
+  readonly #session: PredictSession;
+  readonly #column: string | undefined;
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #labels: number[] = [];
+  readonly #probabilities = new Map<string, number[]>();
+  #unknown = 0;
+
+  constructor(session: PredictSession, column: string | undefined) {
+    this.#session = session;
+    this.#column = column;
+    this.#numbers = new Map(session.classes.map((name, number) => [cleanName(name), number]));
+  }
+
+  add({ row: { values }, probabilities }: Answer): void {
+    if (this.#column === undefined || !Object.hasOwn(values, this.#column)) return;
+    const label = this.#numbers.get(cleanName(String(values[this.#column] ?? "")));
+    if (label === undefined) {
+      this.#unknown++;
+      return;
+    }
+    this.#labels.push(label);
+    for (const [head, own] of probabilities) {
+      const all = this.#probabilities.get(head) ?? [];
+      this.#probabilities.set(head, all);
+      for (const p of own) all.push(p);
+    }
+  }
+
+  result(): Pick<PredictedRows, "evaluation" | "predictions" | "unknownLabels"> {
+    const unknownLabels = this.#unknown;
+    if (this.#labels.length === 0) return { evaluation: undefined, predictions: undefined, unknownLabels };
+    const { classes, model, epoch } = this.#session;
+    const all = Array.from(this.#probabilities, ([head, own]) => [head, Float64Array.from(own)] as const);
+    const predictions: Predictions = {
+      split: "test",
+      labels: Uint32Array.from(this.#labels),
+      classes: classes.length,
+      predicted: new Map(all.map(([head, own]) => [head, argmaxRows(own, classes.length)])),
+      probabilities: new Map(all),
+    };
+    return { evaluation: evaluate(predictions, epoch, model.pairs), predictions, unknownLabels };
+  }
+}
+
+/** Where text is written to and appears at the end, or not at all. */
+export class PendingFile implements Disposable {
+  readonly #path: string | undefined;
+  readonly #temporary: string;
+  readonly #file: Deno.FsFile;
+  #isOpen = true;
+
+  /** Standard output where no path is given. Throws a UserError where the file cannot be written. */
+  constructor(path: string | undefined) {
+    this.#path = path;
+    try {
+      this.#temporary = path === undefined ? Deno.makeTempFileSync() : `${path}.${crypto.randomUUID()}.tmp`;
+      this.#file = Deno.openSync(this.#temporary, { read: true, write: true, create: true, truncate: true });
+    } catch (error) {
+      throw new UserError(`Cannot write ${path ?? "a temporary file"}: ${reason(error)}`);
+    }
+  }
+
+  write(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+  }
+
+  /** Makes it appear. */
+  finish(): void {
+    if (this.#path === undefined) {
+      this.#file.seekSync(0, Deno.SeekMode.Start);
+      const bytes = new Uint8Array(1 << 16);
+      for (let count = this.#file.readSync(bytes); count !== null; count = this.#file.readSync(bytes)) {
+        for (let done = 0; done < count;) done += Deno.stdout.writeSync(bytes.subarray(done, count));
+      }
+    }
+    this.#close();
+    if (this.#path !== undefined) Deno.renameSync(this.#temporary, this.#path);
+  }
+
+  #close(): void {
+    if (this.#isOpen) this.#file.close();
+    this.#isOpen = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+    try {
+      Deno.removeSync(this.#temporary);
+    } catch {
+      // It has taken its name.
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** Predicts the rows of a table, read with the columns that the run learned from or that are named. */
+import { basename, dirname } from "node:path";
+import { UserError } from "../../base/user_error.ts";
+import { InnerPaths } from "../../data/index/inner_path.ts";
+import { streamTable, tableFormat } from "../../data/readers/table_stream.ts";
+import { type Columns, InputReader } from "./inputs.ts";
+import { type PredictedRows, predictRows, type PredictRowsOptions } from "./predict_rows.ts";
+import { type PredictSession, typedPath } from "./session.ts";
+
+/** The path of `--data`, which may be `table:` and a path. Throws a UserError for what is no table by its name. */
+export function tablePath(data: string): string {
+  const path = data.replace(/^table:/, "");
+  if (tableFormat(path) !== undefined) return path;
+  throw new UserError(`--data ${data} must be a .csv, .tsv or .jsonl file`);
+}
+
+export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" | "batchSize"> {
+  /** As in the run's evaluation if not given. */
+  readonly batchSize?: number;
+  readonly columns?: Columns;
+}
+
+/**
+ * `path` is a file, whose images are found from its folder, or "-" for standard input, whose images are found from where
+ * the caller stands. What the run says of the columns of ids and labels counts unless `options` say otherwise.
+ */
+export async function predictTable(
+  session: PredictSession,
+  path: string,
+  { columns, ...options }: PredictTableOptions,
+): Promise<PredictedRows> {
+  const { data, training } = session.open.run.config;
+  const own = data.name === "table"
+    ? { labelColumn: data.label, ...(data.id !== null && { idColumn: data.id }) }
+    : { labelColumn: "label" };
+  const paths = path === "-" ? undefined : new InnerPaths(dirname(path));
+  const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
+  using reader = new InputReader(session.modalities, session.columns(columns), find);
+  return await predictRows(session, reader, streamTable(path), {
+    batchSize: training.evaluation_batch,
+    ...own,
+    ...options,
+    source: path === "-" ? "input" : basename(path),
+  });
+}

@@ -1,0 +1,121 @@
+/** Writes answers as CSV, as JSON lines, or as a table for people. */
+import { harmlessCell } from "../../io/csv.ts";
+import { formatTable } from "../../report/table.ts";
+import type { Answer } from "./answers.ts";
+
+export type OutputFormat = "csv" | "jsonl" | "table";
+
+export interface WriterOptions {
+  readonly classes: readonly string[];
+  /** So many of the likeliest classes of each head, with their probabilities. */
+  readonly top: number;
+  /** Every class's probability as well. */
+  readonly all: boolean;
+}
+
+/** Turns answers into text, piece by piece. */
+export interface AnswerWriter {
+  write(answer: Answer): string;
+  /** What is left to be written after the last answer. */
+  end(): string;
+}
+
+export function answerWriter(format: OutputFormat, options: WriterOptions): AnswerWriter {
+  return { csv: csvWriter, jsonl: jsonWriter, table: tableWriter }[format](options);
+}
+
+/** The likeliest classes and their probabilities, the first of equals first. */
+export function likeliest(
+  probabilities: Float64Array,
+  classes: readonly string[],
+  count: number,
+): { readonly class: string; readonly probability: number }[] {
+  return Array.from(probabilities, (probability, k) => ({ class: classes[k]!, probability }))
+    .sort((a, b) => b.probability - a.probability).slice(0, count);
+}
+
+/**
+ * The row's own columns; of each head `<head>_class` and `<head>_p`, with `_2` and so on those of the next likeliest, and
+ * `<head>_p(<class>)`.
+ */
+function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
+  let columns: string[] | undefined;
+  const line = (cells: readonly string[]) => cells.map(harmlessCell).join(",") + "\n";
+  return {
+    write({ row: { values }, probabilities }) {
+      const heads = [...probabilities.keys()];
+      const isFirst = columns === undefined;
+      columns ??= Object.keys(values);
+      const header = [
+        ...columns,
+        ...heads.flatMap((head) =>
+          Array.from({ length: Math.min(top, classes.length) }, (_, i) => i === 0 ? "" : `_${i + 1}`)
+            .flatMap((place) => [`${head}_class${place}`, `${head}_p${place}`])
+        ),
+        ...(all ? heads.flatMap((head) => classes.map((name) => `${head}_p(${name})`)) : []),
+      ];
+      const cells = [
+        ...columns.map((name) => textOf(values[name])),
+        ...[...probabilities.values()].flatMap((own) =>
+          likeliest(own, classes, top).flatMap((one) => [one.class, shown(one.probability)])
+        ),
+        ...(all ? [...probabilities.values()].flatMap((own) => Array.from(own, shown)) : []),
+      ];
+      return (isFirst ? line(header) : "") + line(cells);
+    },
+    end: () => "",
+  };
+}
+
+/** The row as it is, with `predictions` and, if wanted, `probabilities`, by head. */
+function jsonWriter({ classes, top, all }: WriterOptions): AnswerWriter {
+  return {
+    write({ row: { values }, probabilities }) {
+      const byHead = <T>(make: (own: Float64Array) => T) =>
+        Object.fromEntries(Array.from(probabilities, ([head, own]) => [head, make(own)]));
+      const object = {
+        ...values,
+        predictions: byHead((own) => likeliest(own, classes, top)),
+        ...(all && {
+          probabilities: byHead((own) => Object.fromEntries(classes.map((name, k) => [name, own[k]]))),
+        }),
+      };
+      return JSON.stringify(object) + "\n";
+    },
+    end: () => "",
+  };
+}
+
+/** Characters of a cell that a table shows. */
+const SHOWN = 40;
+
+function tableWriter({ classes, top, all }: WriterOptions): AnswerWriter {
+  const rows: string[][] = [];
+  let header: string[] | undefined;
+  const count = all ? classes.length : top;
+  return {
+    write({ row: { values }, probabilities }) {
+      header ??= [...Object.keys(values), ...Array.from(probabilities.keys(), (head) => `${head}_class`)];
+      const answers = [...probabilities.values()].map((own) =>
+        likeliest(own, classes, count).map((one) => `${one.class} ${one.probability.toFixed(3)}`).join(", ")
+      );
+      rows.push([...Object.values(values).map((value) => shortened(textOf(value))), ...answers]);
+      return "";
+    },
+    end: () => header === undefined ? "" : formatTable([header, ...rows]).join("\n") + "\n",
+  };
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function shortened(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ");
+  return line.length > SHOWN ? `${line.slice(0, SHOWN - 1)}…` : line;
+}
+
+function shown(probability: number): string {
+  return probability.toPrecision(6);
+}

@@ -1,0 +1,172 @@
+/** The command `unis predict`. */
+import { EmbeddingsFile } from "../app/predict/embeddings.ts";
+import { type Columns, InputReader } from "../app/predict/inputs.ts";
+import {
+  PendingFile,
+  type PredictedRows,
+  predictRows,
+  type PredictRowsOptions,
+} from "../app/predict/predict_rows.ts";
+import { predictTable, tablePath } from "../app/predict/predict_table.ts";
+import { PredictSession, typedPath } from "../app/predict/session.ts";
+import { answerWriter, type OutputFormat } from "../app/predict/writers.ts";
+import { Stop } from "../app/stop.ts";
+import { Interrupted } from "../base/interrupt.ts";
+import { UserError } from "../base/user_error.ts";
+import { type StreamedRow, tableFormat } from "../data/readers/table_stream.ts";
+import type { DeviceKind } from "../gpu/adapter.ts";
+import { confusionLines, evaluationLines } from "../report/console.ts";
+import { RowProgress } from "../report/row_progress.ts";
+import { formatCount } from "../report/units.ts";
+
+export interface PredictFlags {
+  device: DeviceKind;
+  data?: string;
+  image?: string;
+  text?: string;
+  features?: string;
+  input?: string[];
+  column?: string[];
+  label?: string;
+  id?: string;
+  out?: string;
+  format?: OutputFormat;
+  top: number;
+  proba?: boolean;
+  embeddings?: string;
+  skipBad?: boolean;
+  batch?: number;
+}
+
+/** Rows that are named where some are left out. */
+const NAMED = 20;
+
+/** Predicts the rows of a table, of standard input where `input` is "-", or one sample that flags describe. */
+export async function predict(path: string, input: string | undefined, flags: PredictFlags): Promise<void> {
+  const source = sourceOf(input, flags);
+  using session = await PredictSession.begin(path, flags.device);
+  using out = new PendingFile(flags.out);
+  using embeddings = flags.embeddings === undefined ? undefined : new EmbeddingsFile(flags.embeddings);
+  using stop = new Stop(() => {});
+  using progress = new RowProgress(console.warn);
+  const options = {
+    skipBad: flags.skipBad ?? false,
+    writer: answerWriter(formatOf(flags), {
+      classes: session.classes,
+      top: flags.top,
+      all: flags.proba ?? false,
+    }),
+    print: (text: string) => out.write(text),
+    ...(embeddings && { embeddings }),
+    ...(flags.id !== undefined && { idColumn: flags.id }),
+    ...(flags.label !== undefined && { labelColumn: flags.label }),
+    ...(flags.batch !== undefined && { batchSize: flags.batch }),
+    progress: (rows: number) => progress.update(rows),
+    signal: stop.signal,
+  };
+  const columns = pairs("--column", flags.column);
+  let found: PredictedRows;
+  try {
+    found = source === "sample"
+      ? await predictSample(session, sampleOf(session, flags), options)
+      : await predictTable(session, source, { ...options, columns });
+  } catch (error) {
+    throw error instanceof Interrupted ? new Interrupted("stopped; nothing was written") : error;
+  }
+  progress.clear();
+  out.finish();
+  const written = [...(flags.out === undefined ? [] : [flags.out]), ...embeddings?.finish() ?? []];
+  for (const line of found.refused.slice(0, NAMED)) console.warn(`Skipped     ${line}`);
+  if (found.refused.length > NAMED) console.warn(`Skipped     ${found.refused.length - NAMED} more rows`);
+  if (found.unknownLabels > 0) {
+    console.warn(`${formatCount(found.unknownLabels)} rows have a label that the run does not know`);
+  }
+  if (found.evaluation !== undefined && found.predictions !== undefined) {
+    console.warn(
+      [
+        "",
+        ...evaluationLines(found.evaluation, "rows with a label"),
+        "",
+        ...confusionLines(found.predictions, session.classes),
+      ].join("\n"),
+    );
+  }
+  if (written.length > 0) console.warn(`Predicted   ${formatCount(found.rows)} rows: ${written.join(", ")}`);
+}
+
+/** The path of a table, "-" for standard input, or "sample". Throws a UserError unless exactly one is named. */
+function sourceOf(input: string | undefined, flags: PredictFlags): string {
+  const { data, image, text, features, input: inputs } = flags;
+  const isSample = [image, text, features, inputs].some((flag) => flag !== undefined);
+  const given = [input !== undefined, data !== undefined, isSample].filter(Boolean).length;
+  if (given !== 1) {
+    throw new UserError(
+      "Say what to predict, in one way: --data FILE (.csv, .tsv, .jsonl), - for standard input, or one sample by --image, " +
+        "--text, --features or --input",
+    );
+  }
+  if (isSample) return "sample";
+  if (input !== undefined && input !== "-") {
+    throw new UserError(
+      `Cannot predict "${input}": give a table as --data ${input}, or - for standard input`,
+    );
+  }
+  return data === undefined ? "-" : tablePath(data);
+}
+
+/** The row that flags describe. Throws a UserError where they are not what the model reads. */
+function sampleOf(session: PredictSession, flags: PredictFlags): StreamedRow {
+  const named = pairs("--input", flags.input) as Record<string, string>;
+  for (const kind of ["image", "text", "features"] as const) {
+    const value = flags[kind];
+    if (value === undefined) continue;
+    const own = session.modalities.filter((modality) => modality.kind === kind);
+    if (own.length !== 1) {
+      const names = session.modalities.map(({ name, kind }) => `${name} (${kind})`).join(", ");
+      throw new UserError(
+        `--${kind} is for a model that reads one of them; this one reads ${names}: use --input NAME=VALUE`,
+      );
+    }
+    named[own[0]!.name] = value;
+  }
+  const missing = session.modalities.filter(({ name }) => !(name in named));
+  if (missing.length > 0) {
+    throw new UserError(
+      `The model reads ${session.modalities.map(({ name }) => name).join(" and ")}; give ${
+        missing.map(({ name, kind }) => name === kind ? `--${kind}` : `--input ${name}=…`).join(" and ")
+      } too`,
+    );
+  }
+  session.columns(named);
+  return { line: 1, values: named };
+}
+
+async function predictSample(
+  session: PredictSession,
+  row: StreamedRow,
+  options: Omit<PredictRowsOptions, "source" | "batchSize">,
+): Promise<PredictedRows> {
+  async function* rows() {
+    yield await Promise.resolve(row);
+  }
+  using reader = new InputReader(session.modalities, {}, typedPath);
+  return await predictRows(session, reader, rows(), { ...options, source: "input", batchSize: 1 });
+}
+
+/** `name=value` flags. Throws a UserError for one that is none. */
+function pairs(flag: string, given: readonly string[] = []): Columns {
+  return Object.fromEntries(given.map((text) => {
+    const at = text.indexOf("=");
+    if (at < 1) throw new UserError(`${flag} takes name=value, got "${text}"`);
+    return [text.slice(0, at), text.slice(at + 1)];
+  }));
+}
+
+/** That of the flag, else of the name of the output, else a table for people. */
+function formatOf({ format, out }: PredictFlags): OutputFormat {
+  if (format !== undefined) return format;
+  if (out === undefined) return "table";
+  const named = tableFormat(out);
+  if (named === "csv" || named === "jsonl") return named;
+  throw new UserError(`--out ${out} must be a .csv or .jsonl file, or say --format`);
+}

@@ -1,0 +1,256 @@
+// A trained run answers for new samples as its evaluation does, whatever shares their batch.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { encode } from "fast-png";
+import { EmbeddingsFile } from "../../src/app/predict/embeddings.ts";
+import { PendingFile, predictRows, type PredictRowsOptions } from "../../src/app/predict/predict_rows.ts";
+import { InputReader } from "../../src/app/predict/inputs.ts";
+import { predictTable } from "../../src/app/predict/predict_table.ts";
+import { PredictSession } from "../../src/app/predict/session.ts";
+import { answerWriter, type OutputFormat } from "../../src/app/predict/writers.ts";
+import { Random } from "../../src/base/random.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import type { StreamedRow } from "../../src/data/readers/table_stream.ts";
+import { readCsv } from "../../src/io/csv.ts";
+import { openSafetensors } from "../../src/io/safetensors.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { evaluateRun, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
+
+const folder = Deno.makeTempDirSync({ prefix: "unis-predict-" });
+Deno.env.set("UNIS_CACHE_DIR", join(folder, "cache"));
+const gpu = await openTestGpu();
+const COLOURS = ["red", "green", "blue"];
+
+/** Rows of a picture, a text, two numbers, a class and a split. */
+const rows = Array.from({ length: 48 }, (_, i) => {
+  const [width, height] = [8 + i % 5, 8 + i % 7];
+  const random = new Random(i);
+  const data = Uint8Array.from({ length: width * height * 4 }, () => 255 * random.uniform());
+  Deno.writeFileSync(join(folder, `${i}.png`), encode({ width, height, channels: 4, data }));
+  const split = i % 4 === 0 ? "test" : i % 4 === 1 ? "validation" : "train";
+  const words = `${COLOURS[i % 3]} thing ${"more ".repeat(i % 9)}`;
+  return [`s${i}`, `${i}.png`, words, String(i % 3), String(random.uniform()), COLOURS[i % 3]!, split];
+});
+const HEADER = ["name", "path", "title", "a", "b", "label", "split"];
+writeTable(join(folder, "items.csv"), [HEADER, ...rows]);
+const run = await trainOnTable(gpu, folder, [
+  ...SMALL_TEXT,
+  "data.image=path",
+  "data.id=name",
+  "data.split=split",
+  'data.modalities={"lab":{"features":["a","b"]}}',
+  "data.image_size=8",
+  ...["hidden_size=8", "num_hidden_layers=1", "intermediate_size=8", "num_attention_heads=2", "patch_size=4"]
+    .map((one) => `model.encoders.image.${one}`),
+  "model.encoders.lab.hidden_size=8",
+]);
+const session = await PredictSession.begin(run, "auto");
+const own = await evaluateRun(gpu, run);
+Deno.env.delete("UNIS_CACHE_DIR");
+Deno.test.afterAll(() => {
+  session[Symbol.dispose]();
+  Deno.removeSync(folder, { recursive: true });
+});
+
+function tableOf(name: string, table: Table): string {
+  const path = join(folder, name);
+  writeTable(path, table);
+  return path;
+}
+
+/** What is printed for a table. */
+async function printed(
+  path: string,
+  format: OutputFormat,
+  options: Partial<PredictRowsOptions> & { all?: boolean; top?: number } = {},
+) {
+  const parts: string[] = [];
+  const { all = false, top = 1, ...rest } = options;
+  const found = await predictTable(session, path, {
+    skipBad: false,
+    writer: answerWriter(format, { classes: session.classes, top, all }),
+    print: (text) => parts.push(text),
+    ...rest,
+  });
+  return { text: parts.join(""), ...found };
+}
+
+const refuses = (...parts: RegExp[]) => (error: unknown) =>
+  error instanceof UserError && parts.every((part) => part.test(error.message));
+
+Deno.test("predict gives the probabilities of evaluate for the same samples, without labels and splits", async () => {
+  const test = rows.filter((row) => row[6] === "test");
+  const path = tableOf("new.csv", [HEADER.slice(0, 5), ...test.map((row) => row.slice(0, 5))]);
+  const { text, evaluation, rows: count } = await printed(path, "jsonl", { all: true, top: 3 });
+  assert.equal(count, test.length);
+  assert.equal(evaluation, undefined);
+  const expected = new Map<string, number[]>(JSON.parse(own.numbers)[1]);
+  for (const [i, line] of text.trim().split("\n").entries()) {
+    const { name, predictions, probabilities } = JSON.parse(line);
+    assert.equal(name, test[i]![0], "the row's own columns are kept");
+    for (const [head, all] of expected) {
+      const given = session.classes.map((one) => probabilities[head][one]);
+      assert.deepEqual(given, all.slice(3 * i, 3 * i + 3), "bit for bit");
+      const best = given.indexOf(Math.max(...given));
+      assert.deepEqual(predictions[head][0], { class: session.classes[best], probability: given[best] });
+    }
+  }
+});
+
+Deno.test("the answer to a sample has the same bits whatever shares its batch", async () => {
+  const path = tableOf("all.csv", [HEADER.slice(0, 5), ...rows.map((row) => row.slice(0, 5))]);
+  const reference = await printed(path, "jsonl", { all: true });
+  const answers = new Map(reference.text.trim().split("\n").map((line) => [JSON.parse(line).name, line]));
+  for (const batchSize of [1, 2, 7, 32]) {
+    const shuffled = [...rows];
+    new Random(batchSize).shuffle(shuffled);
+    const mixed = tableOf("mixed.csv", [HEADER.slice(0, 5), ...shuffled.map((row) => row.slice(0, 5))]);
+    const { text } = await printed(mixed, "jsonl", { all: true, batchSize });
+    for (const line of text.trim().split("\n")) {
+      assert.equal(line, answers.get(JSON.parse(line).name), `batches of ${batchSize}`);
+    }
+  }
+});
+
+Deno.test("labels, where there are any, give the measures of evaluate; unknown ones are counted", async () => {
+  const test = rows.filter((row) => row[6] === "test");
+  const { evaluation } = await printed(tableOf("labelled.csv", [HEADER, ...test]), "csv");
+  const { split: _, ...measures } = evaluation!;
+  const { split: __, ...expected } = own.evaluation;
+  assert.deepEqual(measures, expected);
+  const odd = test.map((row, i) => i === 0 ? row.with(5, "purple") : row);
+  const found = await printed(tableOf("odd.csv", [HEADER, ...odd]), "csv");
+  assert.equal(found.unknownLabels, 1);
+  assert.equal(found.evaluation!.samples, test.length - 1);
+});
+
+Deno.test("rows that cannot be used are named; nothing is printed unless they are skipped", async () => {
+  const bad: Table = [
+    ["s0", "none.png", "red thing", "1", "2"],
+    ["s1", "1.png", "red thing", "one", "2"],
+    ["s2", "2.png", "red thing", "1"],
+  ];
+  const good = rows.slice(0, 3).map((row) => row.slice(0, 5));
+  const path = tableOf("bad.csv", [HEADER.slice(0, 5), good[0]!, ...bad, ...good.slice(1)]);
+  const target = join(folder, "out.csv");
+  {
+    using file = new PendingFile(target);
+    await assert.rejects(
+      printed(path, "csv", { print: (text) => file.write(text) }),
+      refuses(
+        /^bad\.csv, row 3: .*none\.png is missing \(and 2 more near it\); --skip-bad leaves such rows out$/,
+      ),
+    );
+  }
+  assert.throws(() => Deno.statSync(target), Deno.errors.NotFound);
+  const { rows: count, refused, text } = await printed(path, "csv", { skipBad: true });
+  assert.equal(count, 3);
+  assert.deepEqual(refused.map((line) => line.replace(/: .*none/, ": none")), [
+    "bad.csv, row 3: none.png is missing",
+    'bad.csv, row 4: number 1 is "one"',
+    "bad.csv, row 5: has 4 cells, the header has 5",
+  ]);
+  assert.equal(text.trim().split("\n").length, 4);
+  await assert.rejects(
+    printed(tableOf("short.csv", [["path", "a", "b"], ["1.png", "1", "2"]]), "csv"),
+    refuses(/short\.csv, row 2: has no "title" for the modality "text"; it has path, a, b/),
+  );
+  assert.throws(() => session.columns({ photo: "path" }), refuses(/reads no "photo", but image, text, lab/));
+});
+
+Deno.test("CSV keeps the columns, has the likeliest classes, and nothing that a spreadsheet would run", async () => {
+  const path = tableOf("formulas.csv", [
+    ["path", "title", "a", "b", "=note"],
+    ["1.png", '=HYPERLINK("x")', "-1", "+2", "@home"],
+  ]);
+  const { text } = await printed(path, "csv", { top: 2, all: true });
+  Deno.writeTextFileSync(path, text);
+  const [header, row] = readCsv(path).map(({ cells }) => cells);
+  const heads = ["image", "text", "lab", "fusion"];
+  assert.deepEqual(header, [
+    ...["path", "title", "a", "b", "'=note"],
+    ...heads.flatMap((head) => [`${head}_class`, `${head}_p`, `${head}_class_2`, `${head}_p_2`]),
+    ...heads.flatMap((head) => session.classes.map((name) => `${head}_p(${name})`)),
+  ]);
+  assert.deepEqual(row!.slice(0, 5), ["1.png", '\'=HYPERLINK("x")', "-1", "+2", "'@home"]);
+  const shares = row!.slice(-3).map(Number);
+  assert.ok(Math.abs(shares.reduce((sum, p) => sum + p, 0) - 1) < 1e-5);
+  assert.equal(
+    row![header!.indexOf("fusion_p")],
+    row![header!.indexOf(`fusion_p(${row![header!.indexOf("fusion_class")]})`)],
+  );
+});
+
+Deno.test("embeddings are the representations of each encoder and all of them, with ids", async () => {
+  const path = tableOf("some.csv", [HEADER, ...rows.slice(0, 10)]);
+  const write = async (name: string) => {
+    using embeddings = new EmbeddingsFile(join(folder, name));
+    await printed(path, "csv", { embeddings });
+    return embeddings.finish();
+  };
+  const [safetensors, ids] = await write("e.safetensors");
+  assert.deepEqual(Deno.readTextFileSync(ids!).trim().split("\n"), rows.slice(0, 10).map(([name]) => name));
+  using file = openSafetensors(safetensors!);
+  assert.deepEqual(
+    Object.fromEntries(Array.from(file.tensors, ([name, { shape }]) => [name, shape])),
+    { image: [10, 8], text: [10, 8], lab: [10, 8], fusion: [10, 24] },
+  );
+  const fused = file.readFloat32("fusion");
+  for (const [at, name] of ["image", "text", "lab"].entries()) {
+    const vectors = file.readFloat32(name);
+    for (let row = 0; row < 10; row++) {
+      assert.deepEqual(
+        fused.subarray(24 * row + 8 * at, 24 * row + 8 * at + 8),
+        vectors.subarray(8 * row, 8 * row + 8),
+      );
+    }
+  }
+  const written = await write("e.npy");
+  assert.deepEqual(written.map((one) => one.slice(folder.length + 1)), [
+    "e.image.npy",
+    "e.text.npy",
+    "e.lab.npy",
+    "e.fusion.npy",
+    "e.ids.txt",
+  ]);
+  const bytes = Deno.readFileSync(written[3]!);
+  const length = 10 + bytes[8]! + 256 * bytes[9]!;
+  assert.equal(length % 64, 0);
+  assert.deepEqual([...bytes.subarray(0, 8)], [0x93, ...new TextEncoder().encode("NUMPY"), 1, 0]);
+  assert.equal(
+    new TextDecoder().decode(bytes.subarray(10, length)).trimEnd(),
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (10, 24), }",
+  );
+  assert.deepEqual(new Float32Array(bytes.slice(length).buffer), fused);
+  assert.throws(() => new EmbeddingsFile("e.txt"), refuses(/takes a \.safetensors or \.npy file/));
+});
+
+Deno.test("a stream without an end is answered as it comes, and stops when asked", async () => {
+  async function* endless(): AsyncGenerator<StreamedRow> {
+    for (let line = 1;; line++) {
+      yield await Promise.resolve({ line, values: { title: "red thing", path: "1.png", a: 1, b: 2 } });
+    }
+  }
+  using reader = new InputReader(session.modalities, session.columns(), (path) => join(folder, path));
+  const controller = new AbortController();
+  const writer = answerWriter("csv", { classes: session.classes, top: 1, all: false });
+  const options = {
+    source: "x",
+    batchSize: 16,
+    skipBad: false,
+    writer,
+    print: () => {},
+    signal: controller.signal,
+  };
+  const live = session.gpu.memory.live;
+  await assert.rejects(
+    predictRows(session, reader, endless(), {
+      ...options,
+      progress: (count) => {
+        if (count > 300) controller.abort();
+      },
+    }),
+    /Interrupted/,
+  );
+  assert.equal(session.gpu.memory.live, live, "nothing stays on the device");
+});
