@@ -1,4 +1,4 @@
-/** The classifier on a representation. */
+/** The classifier on top of a representation, the same for every modality and for all of them fused. */
 import { type Context, drop } from "../nn/context.ts";
 import { xavierNormal } from "../nn/initializers.ts";
 import { Linear } from "../nn/linear.ts";
@@ -8,32 +8,49 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 export type ClassifierConfig = {
   readonly classes: number;
-  /** Width of the two hidden layers; 256 if not given. */
+  /** The width of the two hidden layers; 256 if not given. */
   readonly hidden_size?: number;
-  /** After the first layer; 0 if not given. */
+  /** The probability of dropout after the first layer; 0 if not given. */
   readonly dropout?: number;
 };
 
-/** Three fully connected layers, ReLU after the first two, dropout after the first; Xavier-normal weights, zero bias. */
+/**
+ * Three fully connected layers, ReLU after the first two, dropout after the first; Xavier-normal weights, zero bias.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { EVALUATION, Gpu, Parameters, Tensor } from "unis/engine";
+ * import { Classifier } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const head = new Classifier(parameters.root, 8, { classes: 3, hidden_size: 16 });
+ * parameters.allocate(gpu, 0);
+ * const logits = head.forward(Tensor.from(gpu, new Float32Array(2 * 8), [2, 8]), EVALUATION);
+ * assert.deepEqual(logits.shape, [2, 3]);
+ * gpu.destroy();
+ * ```
+ */
 export class Classifier {
   readonly #layers: readonly [Linear, Linear, Linear];
   readonly #dropout: number;
 
   constructor(
-    at: ModulePath,
+    path: ModulePath,
     inputs: number,
     { classes, hidden_size: width = 256, dropout = 0 }: ClassifierConfig,
   ) {
     const options = { initializer: xavierNormal };
     this.#layers = [
-      new Linear(at.at("0"), inputs, width, options),
-      new Linear(at.at("1"), width, width, options),
-      new Linear(at.at("2"), width, classes, options),
+      new Linear(path.at("0"), inputs, width, options),
+      new Linear(path.at("1"), width, width, options),
+      new Linear(path.at("2"), width, classes, options),
     ];
     this.#dropout = dropout;
   }
 
-  /** [batch, inputs] to logits [batch, classes]. */
+  /** Takes representations [batch, inputs] to logits [batch, classes]. */
   forward(x: Tensor, context: Context): Tensor {
     const [first, second, third] = this.#layers;
     return scope(() => {

@@ -25,25 +25,49 @@ export type MultimodalClassifierConfig = {
   readonly contrastiveWeight?: number;
   /** τ is 0.07 if not given. */
   readonly contrast?: Partial<ContrastSettings>;
-  /** By encoder and input, the modality of a batch that it is; where nothing is said, as `modalitiesRead` has it. */
+  /** The modality of a batch that each input of each encoder reads, where it is not as `modalitiesRead` has it. */
   readonly reads?: ByModality<Readonly<Record<string, string>>>;
 };
 
 /** The head on all modalities together. */
 export const FUSION = "fusion";
 
-/** What stands beside modalities among parameters, predictions and losses: no encoder may have these names. */
+/** These names stand beside encoders among parameters, predictions and losses, so no encoder may have them. */
 export const RESERVED: readonly string[] = ["heads", FUSION, "total", "contrast"];
 
 /**
- * An encoder is called by the name of the modality it reads, and a joint encoder by a name of its own; beyond the encoders
- * each stands for a modality. Parameters are `<encoder>.…`, `heads.<encoder>.…` and `heads.fusion.…`.
+ * Encoders, a head on the representation of each, and a head on all of them fused. An encoder is called by the name of the
+ * modality it reads, and a joint encoder by a name of its own; what comes after takes each for one modality. Parameters are
+ * `<encoder>.…`, `heads.<encoder>.…` and `heads.fusion.…`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { EVALUATION, Gpu, type ModulePath, Parameters } from "unis/engine";
+ * import { mlp, MultimodalClassifier } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const build = (name: string) => (path: ModulePath) =>
+ *   mlp.build(path, mlp.configure({ input_size: 3 }), { features: { kind: "features", name, width: 3 } });
+ * const model = new MultimodalClassifier(parameters.root, { genes: build("genes"), proteins: build("proteins") }, {
+ *   method: "unis-mmc",
+ *   classifier: { classes: 2 },
+ * });
+ * parameters.allocate(gpu, 0);
+ *
+ * const four = { kind: "features", values: new Float32Array(4 * 3), width: 3 } as const;
+ * const inputs = model.upload(gpu, { genes: four, proteins: four });
+ * assert.deepEqual(model.forward(inputs, EVALUATION).fusedLogits!.shape, [4, 2]);
+ * assert.deepEqual(model.heads, ["genes", "proteins", "fusion"]);
+ * gpu.destroy();
+ * ```
  */
 export class MultimodalClassifier {
   readonly encoders: ByModality<Encoder>;
   readonly config: MultimodalClassifierConfig;
   readonly method: Method;
-  /** By encoder and input, the modality of a batch. */
+  /** The modality of a batch that each input of each encoder reads. */
   readonly #reads: ByModality<Readonly<Record<string, string>>>;
   readonly #heads: ByModality<Classifier>;
   readonly #fusion: Classifier | undefined;
@@ -89,7 +113,7 @@ export class MultimodalClassifier {
       new Classifier(heads.at(FUSION), method.fusion.width(widths), config.classifier);
   }
 
-  /** The names of the encoders. */
+  /** The names of the encoders, each of which stands for a modality. */
   get modalities(): readonly string[] {
     return Object.keys(this.encoders);
   }
@@ -153,7 +177,7 @@ function mustBeFree(names: readonly string[]): void {
   }
 }
 
-/** A cosine takes two vectors of one length. */
+/** Throws a UserError where representations differ in width: a cosine takes two vectors of one length. */
 function checkWidths(method: string, encoders: ByModality<Encoder>): void {
   const [[first, { hiddenSize }], ...others] = Object.entries(encoders) as [
     [string, Encoder],

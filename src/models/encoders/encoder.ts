@@ -7,29 +7,39 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type ConfigOf, type Fields, type FieldValue, type Multiples, readFields } from "./fields.ts";
 import type { DeviceInputs, HostInputs, InputKind, InputSpec } from "./inputs.ts";
 
-/** The kinds of an encoder's inputs, by name. */
+/** The kinds of an encoder's inputs, by their names. */
 export type InputKinds = Readonly<Record<string, InputKind>>;
 
-/** Turns one or several modalities of a batch into representations. */
+/** Turns one or several modalities of a batch into one vector a sample. */
 export interface Encoder {
   /** The width of a representation. */
   readonly hiddenSize: number;
-  /** The inputs that `upload` and `represent` want. */
+  /** The inputs that `upload` and `represent` expect. */
   readonly inputs: InputKinds;
   /**
    * Sends a batch to the device, in tensors of the current scope. Throws TypeError where an input is missing or of another
    * kind, RangeError where a text is too long or has an id beyond the vocabulary.
    */
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs;
-  /** One representation a sample, f32 [batch, hiddenSize]. */
+  /** Makes one representation a sample, f32 [batch, hiddenSize]. */
   represent(inputs: DeviceInputs, context: Context): Tensor;
-  /** The last hidden state of every token, [batch, tokens, hiddenSize], where there are tokens. */
+  /** Gives the last hidden state of every token, [batch, tokens, hiddenSize], where there are tokens. */
   lastHiddenState?(inputs: DeviceInputs, context: Context): Tensor;
 }
 
 /**
- * Which modality each input of an encoder is, where `given` does not say: the only input is the modality that the encoder
- * is named after, and each of several is the modality of its own name.
+ * Finds the modality that each input of an encoder reads. Where `given` does not say, an only input reads the modality that
+ * the encoder is named after, and each of several inputs the modality of its own name.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { modalitiesRead } from "unis/models";
+ *
+ * assert.deepEqual(modalitiesRead("title", { text: "text" }), { text: "title" });
+ * const joint = { image: "image", text: "text" } as const;
+ * assert.deepEqual(modalitiesRead("joint", joint, { text: "title" }), { image: "image", text: "title" });
+ * ```
  */
 export function modalitiesRead(
   encoder: string,
@@ -42,23 +52,24 @@ export function modalitiesRead(
   );
 }
 
-/** How checkpoints of Hugging Face's hold an encoder. After the prefix, parameters have Hugging Face's names. */
+/** The layout of Hugging Face's checkpoints. After the prefix, our parameters have the names of its tensors. */
 export interface CheckpointFormat {
   /** Stands before every name where the encoder is a part of a model for some task. */
   readonly prefix: string;
-  /** What stands beside an encoder and is of no use to it: poolers, heads of tasks, buffers. */
+  /** The tensors beside an encoder that are of no use to it: poolers, heads of tasks, buffers. */
   readonly ignored: RegExp;
-  /** How the parameter `name` is made of a tensor that has another shape than it; undefined where it cannot be. */
+  /** Says how the parameter `name` is made of a tensor of another shape; undefined where it cannot be made of it. */
   fit?(name: string, stored: Shape, wanted: Shape): Fitting | undefined;
 }
 
+/** The way from a tensor of a checkpoint to a parameter of another shape. */
 export interface Fitting {
-  /** What is done, for the user to read. */
+  /** Says what is done, for the user to read. */
   readonly note: string;
   values(stored: Float32Array): Float32Array<ArrayBuffer>;
 }
 
-/** How an encoder is written, as `transformers` or the predict.py of an export loads it. */
+/** The form in which an encoder is exported, for `transformers` or the predict.py of an export to load. */
 export interface ExportFormat {
   /**
    * The class of Hugging Face's, such as "ViTModel", whose `last_hidden_state[:, 0]` is the representation; none where it
@@ -69,7 +80,7 @@ export interface ExportFormat {
   readonly isLinearLayers?: boolean;
   /** Fields of config.json that are the same in all of our configurations. */
   readonly fields?: Readonly<Record<string, FieldValue>>;
-  /** Of an encoder of texts: the name of its table of word embeddings, [vocab_size, width]. */
+  /** The name of the table of word embeddings, [vocab_size, width], where the encoder reads texts. */
   readonly wordEmbeddings?: string;
 }
 
@@ -80,7 +91,7 @@ export type SpecsOf<I extends InputKinds> = {
   readonly [K in keyof I]: Extract<InputSpec, { readonly kind: I[K] }>;
 };
 
-/** What the author of an encoder says of it; see `EncoderType`. */
+/** A kind of encoder as its author describes it; `defineEncoder` makes an `EncoderType` of it. */
 export interface EncoderRow<
   F extends Fields = Fields,
   I extends InputKinds = InputKinds,
@@ -94,25 +105,25 @@ export interface EncoderRow<
   readonly inputs: I;
   readonly fields: F;
   readonly multiples?: Multiples<keyof F & string>;
-  /** What a representation is, for whoever reads an export. */
+  /** Says what a representation is, for the readers of an export. */
   readonly representation: string;
   /**
-   * The fields that follow from the data; a configuration's own values of optional ones win. Throws a UserError for data
-   * that cannot be encoded.
+   * Gives the fields that follow from the data; where a configuration says an optional one itself, its value wins. Throws a
+   * UserError for data that cannot be encoded.
    */
   fromData(specs: SpecsOf<I>): Partial<ConfigOf<F>>;
   /** Declares the parameters below `path`. Layers named `layer.N` and embeddings below `embeddings` can be frozen. */
   build(path: ModulePath, config: ConfigOf<F>, specs: SpecsOf<I>): E;
-  /** For an encoder of texts: the most tokens a text may have, as far as the configuration says. */
+  /** Gives the most tokens that a text may have, as far as the configuration says. Encoders of texts have it. */
   longestText?(config: Partial<ConfigOf<F>>): number;
-  /** For an encoder of texts: true where the published code gives it texts as they are, not cleaned. */
+  /** True for an encoder of texts that the published code gives texts as they are, not cleaned. */
   readonly readsRawTexts?: boolean;
-  /** Only of an encoder that can begin from a pretrained checkpoint. */
+  /** An encoder that can begin from a pretrained checkpoint has it. */
   readonly checkpoint?: CheckpointFormat;
   readonly exported?: ExportFormat;
 }
 
-/** A kind of encoder. Everything that differs from one to another is asked of it. */
+/** A kind of encoder. Whatever differs from one kind to another is asked of it, never found out by its name or class. */
 export interface EncoderType<
   F extends Fields = Fields,
   I extends InputKinds = InputKinds,
@@ -120,11 +131,49 @@ export interface EncoderType<
 > extends EncoderRow<F, I, E> {
   readonly multiples: Multiples<keyof F & string>;
   readonly exported: ExportFormat;
-  /** A whole configuration from some of its fields. Throws a UserError naming a bad one. */
+  /** Makes a whole configuration of some of its fields. Throws a UserError naming a bad one. */
   configure(given?: object): ConfigOf<F> & { readonly model_type: string };
 }
 
-/** Completes what an author says of an encoder. `registerEncoder` makes it known by its `model_type`. */
+/**
+ * Completes the description of a kind of encoder. `registerEncoder` then makes it known by its `model_type`; without that,
+ * `configure` and `build` are enough for a `MultimodalClassifier`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Linear, Parameters, xavierNormal } from "unis/engine";
+ * import { count, defineEncoder, derived, inputOf, uploadFeatures } from "unis/models";
+ *
+ * const projection = defineEncoder({
+ *   model_type: "projection",
+ *   title: "a projection",
+ *   inputs: { features: "features" },
+ *   fields: { input_size: derived(count(1)), hidden_size: count(4) },
+ *   representation: "projected features",
+ *   fromData: ({ features }) => ({ input_size: features.width }),
+ *   build(path, { input_size, hidden_size }) {
+ *     const linear = new Linear(path.at("linear"), input_size, hidden_size, { initializer: xavierNormal });
+ *     return {
+ *       hiddenSize: hidden_size,
+ *       inputs: { features: "features" },
+ *       upload: (gpu, inputs) => ({ features: uploadFeatures(gpu, inputOf(inputs, "features", "features")) }),
+ *       represent: (inputs) => linear.forward(inputOf(inputs, "features", "features").values),
+ *     };
+ *   },
+ * });
+ *
+ * const gpu = await Gpu.open();
+ * const features = { kind: "features", name: "genes", width: 3 } as const;
+ * const parameters = new Parameters();
+ * const config = projection.configure(projection.fromData({ features }));
+ * const encoder = projection.build(parameters.root, config, { features });
+ * parameters.allocate(gpu, 0);
+ * const batch = { features: { kind: "features", values: new Float32Array(2 * 3), width: 3 } } as const;
+ * assert.deepEqual(encoder.represent(encoder.upload(gpu, batch)).shape, [2, 4]);
+ * gpu.destroy();
+ * ```
+ */
 export function defineEncoder<F extends Fields, const I extends InputKinds, E extends Encoder>(
   row: EncoderRow<F, I, E>,
 ): EncoderType<F, I, E> {

@@ -6,7 +6,7 @@ import { UserError } from "../../base/user_error.ts";
 
 export type FieldValue = number | string | boolean;
 
-/** One field: what it may hold, what it holds where nothing is said, and who says it. */
+/** One field: the values it may hold, the one it holds where nothing is said, and who says it. */
 export type Field<T extends FieldValue = FieldValue> = {
   readonly type: "whole" | "real" | "flag" | "choice";
   /** The value where nothing is said: that of Hugging Face's configuration class. */
@@ -18,8 +18,8 @@ export type Field<T extends FieldValue = FieldValue> = {
   /** The values of a choice. */
   readonly options?: readonly T[];
   /**
-   * Who says it in the configuration of a run: the configuration must; it may, and else it follows from the data or the
-   * default; or the data alone says it, and the configuration has no such key.
+   * "required": the configuration of a run must say it. "optional": it may, and otherwise the data or the default decide.
+   * "derived": the data alone decide, and the configuration has no such key.
    */
   readonly setting: "required" | "optional" | "derived";
   /** True for a field that Hugging Face's configurations do not have; exports leave it out. */
@@ -33,31 +33,52 @@ export type ConfigOf<F extends Fields> = {
   readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never;
 };
 
-/** A whole number, at least 1. */
+/**
+ * Declares a whole number, at least 1. Like the other functions here, it takes the default and makes a field that a run's
+ * configuration must say; `optional` and `derived` change that.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { choice, count, derived, optional, probability } from "unis/models";
+ * import { readFields } from "./fields.ts";
+ *
+ * const fields = {
+ *   hidden_size: count(64),
+ *   dropout: optional(probability(0.1)),
+ *   act: choice(["gelu", "relu"], "gelu"),
+ *   input_size: derived(count(1)),
+ * };
+ * const config = readFields("an encoder", fields, [], { hidden_size: 32 });
+ * assert.deepEqual(config, { hidden_size: 32, dropout: 0.1, act: "gelu", input_size: 1 });
+ * assert.throws(() => readFields("an encoder", fields, [], { dropout: 1 }), /dropout = 1 .* below 1/);
+ * ```
+ */
 export function count(value: number): Field<number> {
   return { type: "whole", minimum: 1, default: value, setting: "required" };
 }
 
-/** A whole number, at least 0. */
+/** Declares a whole number, at least 0. */
 export function whole(value: number): Field<number> {
   return { type: "whole", minimum: 0, default: value, setting: "required" };
 }
 
-/** A number above 0. */
+/** Declares a number above 0. */
 export function positive(value: number): Field<number> {
   return { type: "real", above: 0, default: value, setting: "required" };
 }
 
-/** At least 0 and below 1. */
+/** Declares a number that is at least 0 and below 1. */
 export function probability(value: number): Field<number> {
   return { type: "real", minimum: 0, below: 1, default: value, setting: "required" };
 }
 
+/** Declares a truth value. */
 export function flag(value: boolean): Field<boolean> {
   return { type: "flag", default: value, setting: "required" };
 }
 
-/** One of some values. */
+/** Declares one of some values. */
 export function choice<const T extends number | string>(
   options: readonly T[],
   value: NoInfer<T>,
@@ -65,17 +86,17 @@ export function choice<const T extends number | string>(
   return { type: "choice", options, default: value, setting: "required" };
 }
 
-/** The same field, which a run's configuration need not have. */
+/** Gives the same field, which a run's configuration need not say. */
 export function optional<T extends FieldValue>(field: Field<T>): Field<T> {
   return { ...field, setting: "optional" };
 }
 
-/** The same field, said by the data alone. */
+/** Gives the same field, decided by the data alone. */
 export function derived<T extends FieldValue>(field: Field<T>): Field<T> {
   return { ...field, setting: "derived" };
 }
 
-/** What all transformers have, as `TransformerConfig` of nn/transformer.ts; `dropout` is the default of both kinds. */
+/** Gives the fields of all transformers, as in `TransformerConfig`; `dropout` is the default of both kinds of dropout. */
 export function transformerFields(dropout: number) {
   return {
     hidden_size: count(768),
@@ -86,7 +107,7 @@ export function transformerFields(dropout: number) {
     hidden_dropout_prob: probability(dropout),
     attention_probs_dropout_prob: probability(dropout),
     layer_norm_eps: positive(1e-12),
-    /** Standard deviation of the first values of embeddings, and of dense layers that begin "normal". */
+    /** The standard deviation of the initial values of embeddings, and of dense layers that begin "normal". */
     initializer_range: positive(0.02),
     dense_initializer: { ...choice(["normal", "xavier_normal"], "normal"), isOwn: true },
   };
@@ -96,7 +117,7 @@ export function transformerFields(dropout: number) {
 export type Multiples<K extends string = string> = readonly (readonly [multiple: K, of: K])[];
 
 /**
- * The fields, each as given or else by default; what else is given is of no concern. `what` names the encoder, such as "a
+ * Reads the fields, each as given or else by default; what else is given is of no concern. `what` names the encoder, such as "a
  * BERT". Throws a UserError that names the field where a value has the wrong type or range, or is no multiple.
  */
 export function readFields<F extends Fields>(
@@ -122,7 +143,7 @@ export function readFields<F extends Fields>(
   return config as ConfigOf<F>;
 }
 
-/** What a value must be, where it is not that; undefined if nothing is wrong. */
+/** Says what a value must be, where it is not that; undefined if nothing is wrong. */
 function fault(
   { type, minimum = -Infinity, above = -Infinity, below = Infinity, options = [] }: Field,
   value: unknown,

@@ -1,4 +1,4 @@
-/** What encoders read: images, texts and features, as a data set describes them, on the host and on the device. */
+/** The inputs of encoders, images, texts and features: as a data set describes them, on the host and on the device. */
 import type { Gpu } from "../../gpu/gpu.ts";
 import { type Indices, indices } from "../../ops/indices.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -27,7 +27,7 @@ export type TextSpec = {
 /** Vectors of `width` features. */
 export type FeatureSpec = { readonly kind: "features"; readonly name: string; readonly width: number };
 
-/** What a data set says of a modality, `name`. */
+/** The description of a modality by a data set. */
 export type InputSpec = ImageSpec | TextSpec | FeatureSpec;
 export type InputKind = InputSpec["kind"];
 
@@ -39,34 +39,46 @@ export type HostInput =
 
 export type ImageInput = {
   readonly kind: "image";
-  /** u8 [batch, height, width, 3]. */
+  /** Bytes, u8 [batch, height, width, 3]. */
   readonly pixels: Tensor;
 };
 
 export type TextInput = {
   readonly kind: "text";
-  /** [batch, tokens]. */
+  /** Token ids, [batch, tokens]. */
   readonly ids: Indices;
-  /** u32 [batch, tokens], 1 for a token of the text, 0 for padding. */
+  /** 1 for a token of the text and 0 for padding, u32 [batch, tokens]. */
   readonly mask: Tensor;
-  /** [batch, tokens], for a model that does not just count them, as RoBERTa. */
+  /** Positions, [batch, tokens], for a model that does not just count them, as RoBERTa. */
   readonly positions?: Indices;
 };
 
 export type FeatureInput = {
   readonly kind: "features";
-  /** f32 [batch, width]. */
+  /** Numbers, f32 [batch, width]. */
   readonly values: Tensor;
 };
 
 /** One modality of a batch on the device. */
 export type DeviceInput = ImageInput | TextInput | FeatureInput;
 
-/** What an encoder reads of a batch, by the names that its type gives to its inputs. */
+/** The inputs of one encoder, by the names that its type gives them. */
 export type HostInputs = Readonly<Record<string, HostInput>>;
 export type DeviceInputs = Readonly<Record<string, DeviceInput>>;
 
-/** The input of a name. Throws TypeError where it is not there, or of another kind. */
+/**
+ * Takes the input of a name. Throws TypeError where it is missing, or of another kind.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { type HostInputs, inputOf } from "unis/models";
+ *
+ * const inputs: HostInputs = { genes: { kind: "features", values: Float32Array.of(1, 2), width: 2 } };
+ * assert.equal(inputOf(inputs, "genes", "features").width, 2);
+ * assert.throws(() => inputOf(inputs, "genes", "image"), TypeError);
+ * ```
+ */
 export function inputOf<T extends { readonly kind: InputKind }, K extends InputKind>(
   inputs: Readonly<Record<string, T>>,
   name: string,
@@ -109,7 +121,7 @@ export function uploadFeatures(
   return { kind: "features", values: Tensor.from(gpu, unshared(values), [values.length / width, width]) };
 }
 
-/** The largest input that `size` samples can make, with nothing in it: what memory is planned for. */
+/** Makes the largest input that `size` samples can have, with nothing in it, for memory to be planned with. */
 export function largestInput(spec: InputSpec, size: number): HostInput {
   if (spec.kind === "image") {
     const { kind, height, width } = spec;
@@ -124,7 +136,7 @@ export function largestInput(spec: InputSpec, size: number): HostInput {
   return { kind, tokens, ids, mask: new Uint32Array(size * tokens).fill(1) };
 }
 
-/** An array as uploads take it: of memory that is not shared; copied only where it is. */
+/** Gives an array over memory that is not shared, as uploads want it; copies it only where it is. */
 function unshared<T extends Uint8Array | Uint32Array | Float32Array>(
   array: T,
 ): T extends Uint8Array ? Uint8Array<ArrayBuffer>

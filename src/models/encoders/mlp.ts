@@ -12,10 +12,10 @@ import { type DeviceInputs, type HostInputs, inputOf, uploadFeatures } from "./i
 
 const INPUTS = { features: "features" } as const;
 const FIELDS = {
-  /** Features of a sample. */
+  /** The features of a sample. */
   input_size: derived(count(1)),
   hidden_size: count(256),
-  /** Layers, each as wide as the representation. */
+  /** The number of layers, each as wide as the representation. */
   num_hidden_layers: count(2),
   hidden_dropout_prob: probability(0.1),
 };
@@ -43,7 +43,7 @@ export class Mlp implements Encoder {
     return { features: uploadFeatures(gpu, inputOf(inputs, "features", "features")) };
   }
 
-  /** What the last layer gives. */
+  /** Gives the output of the last layer. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
     const { values } = inputOf(inputs, "features", "features");
     return scope(() =>

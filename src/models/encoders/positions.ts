@@ -1,7 +1,7 @@
 /** Position embeddings of a vision transformer for images of another size than it was trained on. */
 import type { CheckpointFormat } from "./encoder.ts";
 
-/** Keys' bicubic kernel (1981) with a = -0.75, as torch has it, at distances 1 + t, t, 1 - t and 2 - t. */
+/** Evaluates Keys' bicubic kernel (1981) with a = -0.75, as torch has it, at distances 1 + t, t, 1 - t and 2 - t. */
 function weights(t: number): readonly [number, number, number, number] {
   const a = -0.75;
   const near = (x: number) => ((a + 2) * x - (a + 3)) * x * x + 1;
@@ -9,7 +9,7 @@ function weights(t: number): readonly [number, number, number, number] {
   return [far(1 + t), near(t), near(1 - t), far(2 - t)];
 }
 
-/** For each of `to` points, the four of `from` it is made of and their weights; points beyond an edge are the edge. */
+/** Finds, for each of `to` points, the four of `from` that make it and their weights; beyond an edge stands the edge. */
 function taps(from: number, to: number) {
   return Array.from({ length: to }, (_, i) => {
     const place = (i + 0.5) * from / to - 0.5;
@@ -20,8 +20,18 @@ function taps(from: number, to: number) {
 }
 
 /**
- * A table [tokens + from², width], learned tokens and then a square of patches row by row, for `to`² patches: the tokens as
- * they are, the square resized as by torch's `interpolate(mode="bicubic", align_corners=False)`.
+ * Resizes a table [tokens + from², width], learned tokens and then a square of patches row by row, for `to`² patches: the
+ * tokens stay as they are, the square is resized as by torch's `interpolate(mode="bicubic", align_corners=False)`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { resizePositions } from "./positions.ts";
+ *
+ * const table = Float32Array.of(7, 1, 1, 1, 1); // a class token and 2 x 2 patches of width 1
+ * const resized = resizePositions(table, { tokens: 1, from: 2, to: 3, width: 1 });
+ * assert.deepEqual(resized, Float32Array.of(7, 1, 1, 1, 1, 1, 1, 1, 1, 1));
+ * ```
  */
 export function resizePositions(
   table: Float32Array,

@@ -1,4 +1,4 @@
-/** All kinds of encoders there are, by `model_type`: one line each. */
+/** The kinds of encoders there are, by `model_type`: one line each. */
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
 import { deit } from "./deit.ts";
@@ -16,12 +16,25 @@ const ENCODERS: EncoderType[] = [
   mlp,
 ];
 
-/** Every kind of encoder, those registered from outside last. */
+/** Lists every kind of encoder, those registered from outside last. */
 export function encoderTypes(): readonly EncoderType[] {
   return ENCODERS;
 }
 
-/** The encoder of a `model_type`, `among` some of all. Throws a UserError that lists these where it is none of them. */
+/**
+ * Finds the kind of encoder that a `model_type` names, `among` some of them. Throws a UserError that lists these where it is
+ * none of them.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { encoderType } from "unis/models";
+ *
+ * const { hidden_size, num_hidden_layers } = encoderType("vit").configure({ hidden_size: 192 });
+ * assert.deepEqual([hidden_size, num_hidden_layers], [192, 12]);
+ * assert.throws(() => encoderType("gpt2"), /model_type is "gpt2"/);
+ * ```
+ */
 export function encoderType(model_type: unknown, among: readonly EncoderType[] = ENCODERS): EncoderType {
   const type = among.find((one) => one.model_type === model_type);
   if (type !== undefined) return type;
@@ -29,7 +42,7 @@ export function encoderType(model_type: unknown, among: readonly EncoderType[] =
   throw new UserError(`model_type is ${JSON.stringify(model_type)}, and encoders are of ${known}`);
 }
 
-/** The encoders that read inputs of one kind alone and can begin from a pretrained checkpoint. */
+/** Lists the encoders that read inputs of one kind alone and can begin from a pretrained checkpoint. */
 export function pretrainedTypes(kind: InputKind): readonly EncoderType[] {
   return ENCODERS.filter(({ inputs, checkpoint }) => {
     const kinds = Object.values(inputs);
@@ -39,7 +52,7 @@ export function pretrainedTypes(kind: InputKind): readonly EncoderType[] {
 
 /**
  * Makes an encoder of one's own known: from then on configurations, loading and export take its `model_type`. Throws
- * RangeError for a `model_type` that is known already.
+ * RangeError for a `model_type` that is known already. See `defineEncoder` for what it takes.
  */
 export function registerEncoder(type: EncoderType): void {
   if (ENCODERS.some((one) => one.model_type === type.model_type)) {

@@ -26,6 +26,27 @@ const fieldsFor = (vocabulary: number, padding: number) => ({
 
 export type TextConfig = ConfigOf<ReturnType<typeof fieldsFor>>;
 
+/**
+ * A transformer of texts without pooler, by the names of Hugging Face's parameters.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { EVALUATION, Gpu, Parameters } from "unis/engine";
+ * import { bert } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const text = { kind: "text", name: "text", vocabularySize: 9, maxTokens: 4, padId: 0 } as const;
+ * const small = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8 };
+ * const parameters = new Parameters();
+ * const encoder = bert.build(parameters.root, bert.configure({ ...small, ...bert.fromData({ text }) }), { text });
+ * parameters.allocate(gpu, 0);
+ * const [ids, mask] = [Uint32Array.of(2, 5, 3, 0), Uint32Array.of(1, 1, 1, 0)]; // one text of three tokens, padded
+ * const inputs = encoder.upload(gpu, { text: { kind: "text", ids, mask, tokens: 4 } });
+ * assert.deepEqual(encoder.represent(inputs, EVALUATION).shape, [1, 8]);
+ * gpu.destroy();
+ * ```
+ */
 export class TextTransformer implements Encoder {
   readonly inputs = INPUTS;
   readonly config: TextConfig;
@@ -77,19 +98,19 @@ export class TextTransformer implements Encoder {
     return { text: { ...text, positions } };
   }
 
-  /** The last hidden state of the first token, [CLS] or <s>. */
+  /** Gives the last hidden state of the first token, [CLS] or <s>. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
     const input = inputOf(inputs, "text", "text");
     return scope(() => cast(this.#encoder.first(this.#embed(input, context), input.mask, context), "f32"));
   }
 
-  /** Embeddings and what each layer makes of them, [batch, tokens, hidden] each; padding holds nothing of meaning. */
+  /** Gives the embeddings and the output of each layer, [batch, tokens, hidden] each; padding holds nothing of meaning. */
   hiddenStates(inputs: DeviceInputs, context: Context): Tensor[] {
     const input = inputOf(inputs, "text", "text");
     return scope(() => this.#encoder.hiddenStates(this.#embed(input, context), input.mask, context));
   }
 
-  /** What the last layer makes of every token, [batch, tokens, hidden]; padding holds nothing of meaning. */
+  /** Gives the output of the last layer for every token, [batch, tokens, hidden]; padding holds nothing of meaning. */
   lastHiddenState(inputs: DeviceInputs, context: Context): Tensor {
     return scope(() => this.hiddenStates(inputs, context).at(-1)!);
   }
@@ -110,7 +131,7 @@ export class TextTransformer implements Encoder {
   }
 }
 
-/** The tokens that are not padding count from `padding` + 1 on, in each text; padding is at `padding`. */
+/** Numbers the tokens of each text from `padding` + 1 on; padding is at `padding`. */
 export function positionsFromPadding(ids: Uint32Array, tokens: number, padding: number): Uint32Array {
   let count = 0;
   return ids.map((id, i) => {
@@ -119,7 +140,7 @@ export function positionsFromPadding(ids: Uint32Array, tokens: number, padding: 
   });
 }
 
-/** The positions that are left for tokens; as many as you like where the configuration does not say. */
+/** Counts the positions that are left for tokens; as many as you like where the configuration does not say. */
 function longestText(
   { max_position_embeddings: positions = Infinity, pad_token_id = 0 }: Partial<TextConfig>,
   countsFromPadding: boolean,
@@ -136,7 +157,7 @@ type Said = Pick<EncoderRow, "model_type" | "title" | "readsRawTexts" | "exporte
   readonly ignored: RegExp;
 };
 
-/** A kind of text transformer; `vocabulary` and `padding` are the defaults of its fields. */
+/** Describes a kind of text transformer; `vocabulary` and `padding` are the defaults of its fields. */
 export function textEncoder(
   { vocabulary, padding, countsFromPadding, prefix, ignored, exported, ...said }: Said,
 ) {

@@ -35,9 +35,30 @@ const FIELDS = {
 
 export type VisionConfig = ConfigOf<typeof FIELDS>;
 
-/** Tokens that are learned and stand before those of the patches; the first one represents the image. */
+/** The tokens that are learned and stand before those of the patches; the first one represents the image. */
 type Tokens = readonly [first: string, ...others: string[]];
 
+/**
+ * A vision transformer without pooler, by the names of Hugging Face's parameters.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { EVALUATION, Gpu, Parameters } from "unis/engine";
+ * import { vit } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const half = [0.5, 0.5, 0.5] as const;
+ * const image = { kind: "image", name: "image", height: 8, width: 8, mean: half, std: half } as const;
+ * const small = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8, patch_size: 4 };
+ * const parameters = new Parameters();
+ * const encoder = vit.build(parameters.root, vit.configure({ ...small, ...vit.fromData({ image }) }), { image });
+ * parameters.allocate(gpu, 0);
+ * const two = { image: { kind: "image", pixels: new Uint8Array(2 * 8 * 8 * 3), height: 8, width: 8 } } as const;
+ * assert.deepEqual(encoder.represent(encoder.upload(gpu, two), EVALUATION).shape, [2, 8]);
+ * gpu.destroy();
+ * ```
+ */
 export class VisionTransformer implements Encoder {
   readonly inputs = INPUTS;
   readonly config: VisionConfig;
@@ -81,7 +102,7 @@ export class VisionTransformer implements Encoder {
     return { image: uploadImage(gpu, inputOf(inputs, "image", "image")) };
   }
 
-  /** The last hidden state of the first token, normalised. */
+  /** Gives the last hidden state of the first token, normalised. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
     return scope(() => {
       const first = this.#encoder.first(this.#embed(inputs, context), undefined, context);
@@ -89,12 +110,12 @@ export class VisionTransformer implements Encoder {
     });
   }
 
-  /** Embeddings and what each layer makes of them, before the final norm: [batch, tokens + patches, hidden] each. */
+  /** Gives the embeddings and the output of each layer, before the final norm: [batch, tokens + patches, hidden] each. */
   hiddenStates(inputs: DeviceInputs, context: Context): Tensor[] {
     return scope(() => this.#encoder.hiddenStates(this.#embed(inputs, context), undefined, context));
   }
 
-  /** What the last layer makes of every token, normalised: [batch, tokens + patches, hidden]. */
+  /** Gives the output of the last layer for every token, normalised: [batch, tokens + patches, hidden]. */
   lastHiddenState(inputs: DeviceInputs, context: Context): Tensor {
     return scope(() => this.#norm.forward(this.hiddenStates(inputs, context).at(-1)!));
   }
@@ -119,14 +140,14 @@ export class VisionTransformer implements Encoder {
 }
 
 type Said = Pick<EncoderRow, "model_type" | "title" | "exported"> & {
-  /** How checkpoints call the learned tokens that stand before the patches. */
+  /** The names, in checkpoints, of the learned tokens that stand before the patches. */
   readonly tokens: Tokens;
   /** See `CheckpointFormat`. */
   readonly prefix: string;
   readonly ignored: RegExp;
 };
 
-/** A kind of vision transformer, of square images. */
+/** Describes a kind of vision transformer; it reads square images. */
 export function visionEncoder({ tokens, prefix, ignored, ...said }: Said) {
   return defineEncoder({
     ...said,

@@ -11,17 +11,17 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, type ModalityPair, sumOf } from "./pairs.ts";
 
-/** Taken from a logit, it leaves nothing of its exponential; added as 0, it changes no digit. */
+/** Subtracted from a logit, this leaves nothing of its exponential; a 0 in its place changes no digit. */
 const OUT_OF_SIGHT = 1e4;
-/** The bound on norms, as that of `cosineSimilarity`. */
+/** The least norm that rows are divided by, as in `cosineSimilarity`. */
 const EPSILON = 1e-8;
 
 export type BatchOptions = {
-  /** τ. */
+  /** The temperature τ. */
   readonly temperature: number;
-  /** From b to a as well as from a to b; false if not given. */
+  /** True contrasts from b to a as well as from a to b, and takes the mean; false if not given. */
   readonly symmetric?: boolean;
-  /** True: D_i = P_i, as published. */
+  /** True has D_i = P_i, as the published code; false if not given. */
   readonly positivesOnly?: boolean;
 };
 
@@ -32,6 +32,21 @@ export type BatchOptions = {
  * sample is a group of its own, InfoNCE. `symmetric`: the mean of that and of the same with a and b exchanged. P_i is
  * never empty. With D_i = P_i, nothing repels, and of groups of one nothing is left: L = 0. a, b [batch, width], groups
  * u32 [batch] give [].
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Tensor } from "unis/engine";
+ * import { batchContrast } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 0, 0, 1), [2, 2]);
+ * const alone = Tensor.from(gpu, Uint32Array.of(0, 1), [2]);
+ * // InfoNCE at τ = 1: log(e^1 + e^0) - 1 for each of the two samples.
+ * const [loss] = await batchContrast(x, x, alone, { temperature: 1 }).read();
+ * assert.ok(Math.abs(loss! - (Math.log(Math.E + 1) - 1)) < 1e-6);
+ * gpu.destroy();
+ * ```
  */
 export function batchContrast(
   a: Tensor,
@@ -55,7 +70,7 @@ export function batchContrast(
   });
 }
 
-/** `batchContrast` of all pairs of modalities a < b, summed: []. */
+/** Sums `batchContrast` over all pairs of modalities a < b; gives []. */
 export function batchContrasts(
   representations: ByModality<Tensor>,
   pairs: readonly ModalityPair[],

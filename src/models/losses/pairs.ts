@@ -1,27 +1,53 @@
-/** Modalities in pairs: what methods compare. */
+/** Pairs of modalities, which methods compare, and collections by modality. */
 import { countPairTypes, pairTypes } from "../../ops/contrast.ts";
 import { add } from "../../ops/arithmetic.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-/** One value a modality, by its name; an encoder of several modalities stands here as one, by the encoder's name. */
+/** One value for each modality, by its name. An encoder of several modalities stands for one here, by its own name. */
 export type ByModality<T> = { readonly [modality: string]: T };
 
 /** Two modalities, and how their predictions stand to the labels of a batch. */
 export type ModalityPair = {
   readonly a: string;
   readonly b: string;
-  /** u32 [batch], a number of `PAIR_TYPES` each. */
+  /** A number of `PAIR_TYPES` for each sample: u32 [batch]. */
   readonly types: Tensor;
-  /** u32 [4]: samples of each type. P is the first, S the second and third together, N the last. */
+  /** The samples of each type: u32 [4]. P is the first, S the second and third together, N the last. */
   readonly counts: Tensor;
 };
 
-/** Every pair of modalities, a before b. */
+/**
+ * Lists every pair of modalities, a before b.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { pairsOf } from "./pairs.ts";
+ *
+ * assert.deepEqual(pairsOf(["image", "text", "sound"]), [["image", "text"], ["image", "sound"], ["text", "sound"]]);
+ * ```
+ */
 export function pairsOf(modalities: readonly string[]): readonly (readonly [a: string, b: string])[] {
   return modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
 }
 
-/** Every pair of modalities, a before b, with what it holds; `predictions` u32 [batch] of each, `labels` u32 [batch]. */
+/**
+ * Finds for every pair of modalities, a before b, how many samples both, one or none get right, from the predictions of each
+ * u32 [batch] and the labels u32 [batch].
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Tensor } from "unis/engine";
+ * import { modalityPairs } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const classes = (...values: number[]) => Tensor.from(gpu, Uint32Array.from(values), [4]);
+ * const [pair] = modalityPairs({ image: classes(0, 1, 0, 1), text: classes(0, 0, 1, 1) }, classes(0, 0, 0, 0));
+ * assert.deepEqual([...await pair!.counts.read()], [1, 1, 1, 1]); // both, only the image, only the text, none
+ * gpu.destroy();
+ * ```
+ */
 export function modalityPairs(predictions: ByModality<Tensor>, labels: Tensor): ModalityPair[] {
   return pairsOf(Object.keys(predictions)).map(([a, b]) => {
     const types = pairTypes(predictions[a]!, predictions[b]!, labels);
@@ -29,7 +55,7 @@ export function modalityPairs(predictions: ByModality<Tensor>, labels: Tensor): 
   });
 }
 
-/** The same keys with other values. */
+/** Changes every value and keeps its key. */
 export function mapModalities<A, B>(
   values: ByModality<A>,
   change: (value: A, modality: string) => B,
@@ -37,7 +63,7 @@ export function mapModalities<A, B>(
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value, name)]));
 }
 
-/** The sum of at least one tensor. */
+/** Adds up at least one tensor. */
 export function sumOf(terms: readonly Tensor[]): Tensor {
   return terms.reduce((total, term) => add(total, term));
 }

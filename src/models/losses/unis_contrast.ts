@@ -9,17 +9,37 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, type ModalityPair, sumOf } from "./pairs.ts";
 
 export type UnisOptions = {
-  /** τ. */
+  /** The temperature τ. */
   readonly temperature: number;
   /** False takes semi-positive pairs out of the numerator; they stay in the denominator. True if not given. */
   readonly semi_positive?: boolean;
   /** False takes negative pairs out of the denominator. True if not given. */
   readonly negative?: boolean;
-  /** As published: see `firstRow`. */
+  /** True computes the loss of the published code: see `firstRow`. False if not given. */
   readonly first_row_only?: boolean;
 };
 
-/** Equations 2 and 3: the contrast of every pair, summed; representations are [batch, width]. Gives []. */
+/**
+ * Equations 2 and 3: the contrast of every pair of modalities, summed. Representations are [batch, width], pairs those of
+ * `modalityPairs`; gives a loss [].
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Tensor } from "unis/engine";
+ * import { modalityPairs, unisContrast } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const rows = (...values: number[]) => Tensor.from(gpu, Float32Array.from(values), [2, 2]);
+ * const classes = (...values: number[]) => Tensor.from(gpu, Uint32Array.from(values), [2]);
+ * const representations = { image: rows(1, 0, 0, 1), text: rows(1, 0, 0, -1) };
+ * // Both are right about the first sample and wrong about the second, whose cosine is -1: there is little left to learn.
+ * const pairs = modalityPairs({ image: classes(0, 1), text: classes(0, 1) }, classes(0, 0));
+ * const [loss] = await unisContrast(representations, pairs, { temperature: 0.07 }).read();
+ * assert.ok(Math.abs(loss!) < 1e-6);
+ * gpu.destroy();
+ * ```
+ */
 export function unisContrast(
   representations: ByModality<Tensor>,
   pairs: readonly ModalityPair[],
@@ -28,7 +48,7 @@ export function unisContrast(
   return scope(() => sumOf(pairs.map((pair) => pairContrast(representations, pair, options))));
 }
 
-/** Equation 2 for one pair. */
+/** Computes equation 2 for one pair. */
 function pairContrast(
   representations: ByModality<Tensor>,
   { a, b, types }: ModalityPair,
@@ -56,12 +76,12 @@ function firstRow(a: Tensor, b: Tensor): Tensor {
   return reshape(matmul(first, unit(b), { transposeB: true }), [-1]);
 }
 
-/** Rows of norm 1; the bound on norms is that of `cosineSimilarity`. */
+/** Scales rows to norm 1; the bound on norms is that of `cosineSimilarity`. */
 function unit(x: Tensor): Tensor {
   return l2Normalize(x, 1e-8);
 }
 
-/** x, detached in the rows of a mask: where only one modality is right, it is the other that shall move. */
+/** Detaches x in the rows of a mask: where only one modality is right, it is the other that shall move. */
 function withoutGradient(x: Tensor, rows: Tensor): Tensor {
   return selectRows(rows, detach(x), x);
 }

@@ -1,4 +1,4 @@
-/** The losses of a method, from what a model makes of a batch. */
+/** The losses of a method for the outputs of a model. */
 import { argmax } from "../../ops/indexing.ts";
 import { crossEntropy } from "../../ops/losses.ts";
 import { scale } from "../../ops/pointwise.ts";
@@ -8,26 +8,26 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
 import type { ContrastSettings, Method } from "./method.ts";
 
-/** What a model makes of a batch. */
+/** The outputs of a model for a batch. */
 export type Outputs = {
   readonly representations: ByModality<Tensor>; // [batch, width]
   readonly unimodalLogits: ByModality<Tensor>; // [batch, classes]
-  /** Only where the method fuses. */
+  /** There only where the method fuses. */
   readonly fusedLogits?: Tensor; // [batch, classes]
 };
 
 /** Losses are [], f32; predictions u32 [batch]. All of it stays on the device. */
 export type Losses = {
-  /** What training differentiates: `total`, and the losses of the heads that are probes. */
+  /** The loss that training differentiates: `total`, and the losses of the heads that are probes. */
   readonly objective: Tensor;
   /** The loss of the method. */
   readonly total: Tensor;
   /** The sum of `unimodalOf`: equation 1. */
   readonly unimodal: Tensor;
   readonly unimodalOf: ByModality<Tensor>;
-  /** Equation 4; only where the method fuses. */
+  /** Equation 4; there only where the method fuses. */
   readonly multimodal?: Tensor;
-  /** Equation 3, or what the method has in its place, not yet weighted; only where the method has one. */
+  /** Equation 3, or the contrast that the method has in its place, not yet weighted; there only where it has one. */
   readonly contrastive?: Tensor;
   readonly pairs: readonly ModalityPair[];
   readonly predictions: ByModality<Tensor>;
@@ -39,7 +39,31 @@ export type LossOptions = ContrastSettings & {
   readonly contrastiveWeight: number;
 };
 
-/** L = L_uni + L_multi + λ L_contrast, or what of it a method has; labels u32 [batch], each below the classes. */
+/**
+ * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; labels are u32 [batch], each below the
+ * number of classes.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Tensor } from "unis/engine";
+ * import { chooseMethod, computeLosses } from "unis/models";
+ *
+ * const gpu = await Gpu.open();
+ * const zeros = (width: number) => Tensor.from(gpu, new Float32Array(2 * width), [2, width]);
+ * const outputs = {
+ *   representations: { image: zeros(4), text: zeros(4) },
+ *   unimodalLogits: { image: zeros(3), text: zeros(3) },
+ *   fusedLogits: zeros(3),
+ * };
+ * const { method } = chooseMethod("mt-mml", ["image", "text"]);
+ * const options = { temperature: 0.07, contrastiveWeight: 0.1 };
+ * const { total } = computeLosses(method, outputs, Tensor.from(gpu, Uint32Array.of(0, 2), [2]), options);
+ * // Each of the three heads is as unsure as can be: ln 3.
+ * assert.ok(Math.abs((await total.read())[0]! - 3 * Math.log(3)) < 1e-5);
+ * gpu.destroy();
+ * ```
+ */
 export function computeLosses(
   method: Method,
   outputs: Outputs,
@@ -73,7 +97,7 @@ export function computeLosses(
   });
 }
 
-/** The class of the largest logit: [batch, classes] to u32 [batch]. */
+/** Finds the class of the largest logit, from [batch, classes] to u32 [batch], without gradient. */
 export function predict(logits: Tensor): Tensor {
   return noGrad(() => argmax(logits));
 }

@@ -1,17 +1,17 @@
-/** How the representations of all modalities become one input of the fused head. */
+/** Fusion: the representations of all modalities become the one input of the fused head. */
 import { concat } from "../../ops/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface Fusion {
-  /** In words, for whoever reads an export. */
+  /** Says what it does, for the readers of an export. */
   readonly description: string;
-  /** The width that representations of these widths give. */
+  /** Gives the width of what comes of representations of these widths. */
   width(widths: readonly number[]): number;
-  /** Representations [batch, width], in the order of the modalities, to [batch, width] of that width. */
+  /** Takes representations [batch, width], in the order of the modalities, to one tensor [batch, width] of that width. */
   fuse(representations: readonly Tensor[]): Tensor;
 }
 
-/** All representations side by side. */
+/** Puts all representations side by side. */
 export const concatenation: Fusion = {
   description: "all representations concatenated, in the order of the modalities",
   width: (widths) => widths.reduce((total, width) => total + width, 0),

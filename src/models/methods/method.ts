@@ -4,8 +4,8 @@ import type { ByModality, ModalityPair } from "../losses/pairs.ts";
 import type { Fusion } from "./fusion.ts";
 
 /**
- * Settings of losses that some methods alone heed, by their names in configurations: the value that changes nothing, and
- * what the other one does.
+ * The settings of losses that some methods alone heed, by their names in configurations: `idle` is the value that changes
+ * nothing, `does` says what the other one does.
  */
 export const SWITCHES = {
   semi_positive: {
@@ -20,7 +20,7 @@ export const SWITCHES = {
 } as const;
 export type Switch = keyof typeof SWITCHES;
 
-/** Where the published code's losses depart from the paper, by the names of `semantics` in configurations. */
+/** The places where losses of the published code depart from the paper, by their names in `semantics` of configurations. */
 export const DEPARTURES = {
   first_row_only:
     "contrasts row 0 of the similarities of a batch, divided by |P∪S|: `firstRow` in losses/unis_contrast.ts",
@@ -31,13 +31,13 @@ export const DEPARTURES = {
 } as const;
 export type Departure = keyof typeof DEPARTURES;
 
-/** τ, and of the rest what is to differ from the paper. */
+/** The temperature τ, and those switches and departures that are not to be as in the paper. */
 export type ContrastSettings =
   & { readonly temperature: number }
   & { readonly [K in Switch | Departure]?: boolean };
 
 /**
- * A loss [] between the representations [batch, width] of pairs of modalities; labels are u32 [batch]. It compares
+ * Computes a loss [] between the representations [batch, width] of pairs of modalities; labels are u32 [batch]. It compares
  * representations, so all must be of one width.
  */
 export type Contrast = (
@@ -47,20 +47,48 @@ export type Contrast = (
   labels: Tensor,
 ) => Tensor;
 
+/**
+ * A method of multimodal classification. One of one's own is an object like this: `MultimodalClassifier` takes it in place of
+ * a name, and `registerMethod` gives it a name in configurations.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { mean, mul, scope, sub } from "unis/engine";
+ * import { chooseMethod, concatenation, type Method, registerMethod } from "unis/models";
+ *
+ * const near: Method = {
+ *   name: "near",
+ *   description: "the fused loss, and λ times the squared distance of the first two representations",
+ *   fusion: concatenation,
+ *   unimodalHeadsAreProbes: true,
+ *   contrast: (representations) =>
+ *     scope(() => {
+ *       const [a, b] = Object.values(representations);
+ *       const difference = sub(a!, b!);
+ *       return mean(mul(difference, difference));
+ *     }),
+ * };
+ * registerMethod(near);
+ * assert.equal(chooseMethod("near", ["image", "text"]).method, near);
+ * ```
+ */
 export interface Method {
   /** The name in configurations. */
   readonly name: string;
-  /** What it learns from, in one line for help texts. */
+  /** Says in one line for help texts which losses it learns from. */
   readonly description: string;
-  /** How representations become the input of the fused head; without it, there is one encoder and nothing to fuse. */
+  /** Makes the input of the fused head from all representations; without it, there is one encoder and nothing to fuse. */
   readonly fusion?: Fusion;
   /**
-   * True: the unimodal heads learn on detached representations. They tell how good each representation is, and encoders
-   * and fusion learn from the fused loss alone, as if those heads did not exist. (A norm over all gradients sees them.)
+   * True where the unimodal heads learn on detached representations. They tell how good each representation is, and
+   * encoders and fusion learn from the fused loss alone, as if those heads did not exist. (A norm over all gradients sees
+   * them.)
    */
   readonly unimodalHeadsAreProbes: boolean;
+  /** The loss between representations that is added with the weight λ, where there is one. */
   readonly contrast?: Contrast;
-  /** What of the settings it heeds; none if not given. */
+  /** The settings that it heeds; none if not given. */
   readonly switches?: readonly Switch[];
   readonly departures?: readonly Departure[];
 }

@@ -1,4 +1,4 @@
-/** All methods there are, by name: one line each; and which one a configuration means. */
+/** The methods there are, one line each, and the choice of one by a configuration. */
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { aggMm } from "./agg_mm.ts";
@@ -17,12 +17,12 @@ const METHODS: Method[] = [
   supMmc,
 ];
 
-/** Every method, those registered from outside last; beside these, the name of an encoder stands for that one alone. */
+/** Lists every method, those registered from outside last. Beside these, the name of an encoder stands for it alone. */
 export function methods(): readonly Method[] {
   return METHODS;
 }
 
-/** Makes a method of one's own known: configurations then take its name. Throws RangeError for a name that is taken. */
+/** Makes a method of one's own known, so that configurations take its name. Throws RangeError for a name that is taken. */
 export function registerMethod(method: Method): void {
   if (METHODS.some(({ name }) => name === method.name)) {
     throw new RangeError(`Cannot register a method "${method.name}": there is one of that name`);
@@ -30,14 +30,27 @@ export function registerMethod(method: Method): void {
   METHODS.push(method);
 }
 
-/** What a model learns by, and from. */
+/** A method and the encoders that it uses. */
 export interface ChosenMethod {
   readonly method: Method;
-  /** The names of the encoders that are used, in their order: all, or the one that was named. */
+  /** The names of these encoders in their order: all of them, or the one that was named as the method. */
   readonly encoders: readonly string[];
 }
 
-/** What a method, the name of one or the name of an encoder mean. Throws a UserError for what is none of these. */
+/**
+ * Chooses by a method, the name of one, or the name of an encoder, which is then used alone. Throws a UserError that lists
+ * all names for one that is none of them.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { chooseMethod } from "unis/models";
+ *
+ * assert.deepEqual(chooseMethod("agg-mm", ["image", "text"]).encoders, ["image", "text"]);
+ * assert.deepEqual(chooseMethod("text", ["image", "text"]).encoders, ["text"]);
+ * assert.throws(() => chooseMethod("agg", ["image", "text"]), /did you mean "agg-mm"/);
+ * ```
+ */
 export function chooseMethod(given: string | Method, encoders: readonly string[]): ChosenMethod {
   const method = typeof given === "string" ? METHODS.find(({ name }) => name === given) : given;
   if (method !== undefined) return { method, encoders };

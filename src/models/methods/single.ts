@@ -1,4 +1,4 @@
-/** One encoder and its head, learning from its own loss: what the name of a modality stands for as a method. */
+/** The method that the name of an encoder stands for: it and its head learn from their own loss alone. */
 import type { Method } from "./method.ts";
 
 export const single: Method = {
