@@ -159,6 +159,28 @@ Deno.test("resolveModel() refuses what is neither a folder nor an id", async () 
   }
 });
 
+Deno.test("resolveModel() takes every id and revision that a hub may have", async () => {
+  using home = temporaryFolder();
+  const env = { HF_HOME: home.path, HF_HUB_OFFLINE: "1" };
+  for (
+    const id of [
+      "a",
+      "_",
+      "a/b",
+      "A_1/b.c-d",
+      "a.b/c_d",
+      "x".repeat(96),
+      `${"x".repeat(47)}/${"y".repeat(48)}`,
+    ]
+  ) {
+    assert.match(await refusal(id, [], env), /offline/, id);
+  }
+  const revisions = ["main", "v1", "_x", "refs/pr/1", "a.b+c", "a/b.c", COMMIT, "9", "x".repeat(200)];
+  for (const revision of revisions) {
+    assert.match(await refusal("a/b", [], env, revision), /offline/, revision);
+  }
+});
+
 Deno.test("cacheFolder() follows the variables of Hugging Face's libraries", () => {
   const HOME = join("/home", "me");
   const cases: [Record<string, string>, string][] = [
