@@ -10,10 +10,14 @@ export class Stop implements Disposable {
     ? ["SIGINT"]
     : ["SIGINT", "SIGTERM"];
 
-  constructor(say: (message: string) => void) {
+  /** `say` is told once, with `message`, that the first signal has come. */
+  constructor(
+    say: (message: string) => void,
+    message = "Stopping after the step under way, and saving; press Ctrl-C again to quit at once without",
+  ) {
     this.#listener = () => {
       if (this.signal.aborted) Deno.exit(EXIT.interrupted);
-      say("Stopping after the step under way, and saving; press Ctrl-C again to quit at once without");
+      say(message);
       this.#controller.abort();
     };
     for (const signal of this.#signals) Deno.addSignalListener(signal, this.#listener);

@@ -74,6 +74,17 @@ export async function* answerRows(
   }
 }
 
+/** The answers to some rows at once. */
+export async function answerBatch(
+  model: Predictor,
+  reader: InputReader,
+  rows: readonly StreamedRow[],
+  samples: readonly PreparedSample[],
+): Promise<Answer[]> {
+  const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(reader.batch(samples))));
+  return await read([{ rows, logits, representations: {} }], model.classes);
+}
+
 /** Reads what waits, and frees it. */
 async function read(waiting: readonly Waiting[], classes: number): Promise<Answer[]> {
   const tensors = waiting.flatMap((one) => [

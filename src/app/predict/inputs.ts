@@ -1,4 +1,6 @@
 /** Turns raw samples, as rows of a table or objects of a request, into batches, with what the run keeps. */
+import { reason } from "../../io/file_bytes.ts";
+import { PoolClosed } from "../../data/workers/worker_pool.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Batch, ModalityBatch } from "../../data/batch.ts";
 import { scaled } from "../../data/fit.ts";
@@ -20,17 +22,20 @@ export class InputReader {
   readonly #modalities: readonly ModalityPreprocessing[];
   readonly #columns: Columns;
   readonly #find: (path: string) => string;
+  readonly #mostPixels: number | undefined;
   readonly #pools = new Map<string, DecodePool>();
 
-  /** `find` gives the path of an image as a row names it, or throws a UserError that says why there is none. */
+  /** `mostPixels` bounds images that rows hold as bytes. `find` gives the path of an image as a row names it, or throws a UserError that says why there is none. */
   constructor(
     modalities: readonly ModalityPreprocessing[],
     columns: Columns,
     find: (path: string) => string,
+    mostPixels?: number,
   ) {
     this.#modalities = modalities;
     this.#columns = columns;
     this.#find = find;
+    this.#mostPixels = mostPixels;
     for (const { name, kind, ...rest } of modalities) {
       if (kind === "image" && "preparation" in rest) this.#pools.set(name, new DecodePool(rest.preparation));
     }
@@ -57,6 +62,9 @@ export class InputReader {
       return scaled([featuresOf(list, modality.columns.length)], modality);
     }
     const [cell] = cells;
+    if (kind === "image" && cell instanceof Uint8Array) {
+      return await this.#imageOf(name, cell as Uint8Array<ArrayBuffer>);
+    }
     if (typeof cell !== "string" && typeof cell !== "number") {
       throw new BadRow(kind, `"${column}" must be a text, got ${JSON.stringify(cell)}`);
     }
@@ -72,6 +80,15 @@ export class InputReader {
     } catch (error) {
       if (error instanceof UserError) throw new BadRow("image", error.message);
       throw error;
+    }
+  }
+
+  async #imageOf(modality: string, bytes: Uint8Array<ArrayBuffer>): Promise<RgbImage> {
+    try {
+      return await this.#pools.get(modality)!.decodeBytes(bytes, this.#mostPixels);
+    } catch (error) {
+      if (error instanceof PoolClosed) throw error;
+      throw new BadRow("image", `is no image that can be read: ${reason(error)}`);
     }
   }
 

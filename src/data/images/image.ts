@@ -17,24 +17,24 @@ const MOST_PIXELS = 178_956_970;
  * Decodes a JPEG, a PNG (or a BMP or TIFF) of any colour model and 1 to 16 bits, turns it upright by its Exif
  * orientation, and lays what is transparent over white. Throws where the bytes are no image, or only a part of one.
  */
-export async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
+export async function decodeRgb(bytes: Uint8Array, mostPixels = MOST_PIXELS): Promise<RgbImage> {
   const starts = (...expected: number[]) => expected.every((byte, at) => bytes[at] === byte);
   if (starts(0xff, 0xd8)) {
     const { height, width, components, orientation } = readJpegHeader(bytes);
-    checkSize(height, width);
+    checkSize(height, width, mostPixels);
     return upright(overWhite(await (components === 4 ? decodeOther : decodeJpeg)(bytes)), orientation);
   }
   if (starts(0x89, 0x50, 0x4e, 0x47) && bytes.length >= 24) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    checkSize(view.getUint32(20), view.getUint32(16));
+    checkSize(view.getUint32(20), view.getUint32(16), mostPixels);
     return upright(overWhite(decodePng(bytes)), pngOrientation(bytes));
   }
   const isTiff = starts(0x49, 0x49, 42) || starts(0x4d, 0x4d, 0, 42);
   return upright(overWhite(await decodeOther(bytes)), isTiff ? exifOrientation(bytes) : 1);
 }
 
-function checkSize(height: number, width: number): void {
-  if (height * width > MOST_PIXELS) throw new Error(`${width}x${height} pixels are more than ${MOST_PIXELS}`);
+function checkSize(height: number, width: number, most: number): void {
+  if (height * width > most) throw new Error(`${width}x${height} pixels are more than ${most}`);
 }
 
 /** Decodes whatever else `image-js` reads: BMP and TIFF, and CMYK in JPEG files. */

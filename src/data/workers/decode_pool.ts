@@ -24,12 +24,18 @@ export class DecodePool {
   /** The prepared image of a file. Rejects with a UserError that names the file where it cannot be read. */
   async decode(path: string): Promise<RgbImage> {
     try {
-      return await this.#pool.run({ path, preparation: this.#preparation });
+      return await this.#pool.run({ source: path, preparation: this.#preparation });
     } catch (cause) {
       const { message } = cause as Error;
       if (cause instanceof PoolClosed) throw new Error(`Cannot decode ${path}: ${message}`, { cause });
       throw new UserError(`Cannot read the image ${path}: ${message}`, { cause });
     }
+  }
+
+  /** As `decode`, of the bytes of a file, which are given away. Rejects with an Error that says what is wrong with them. */
+  async decodeBytes(source: Uint8Array<ArrayBuffer>, mostPixels?: number): Promise<RgbImage> {
+    const job = { source, preparation: this.#preparation, ...(mostPixels !== undefined && { mostPixels }) };
+    return await this.#pool.run(job, [source.buffer]);
   }
 
   /** Ends the workers; what was not decoded yet is rejected. */

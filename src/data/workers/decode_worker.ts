@@ -1,18 +1,20 @@
-/** Runs in a worker: reads, decodes and prepares one image file after the other. */
+/** Runs in a worker: decodes and prepares one image after the other. */
 import { pointerIn } from "../../io/pointer_file.ts";
 import { decodeRgb } from "../images/image.ts";
 import { type ImagePreparation, prepareImage } from "../images/prepare_image.ts";
 import { serveJobs } from "./serve_jobs.ts";
 
 export interface DecodeJob {
-  readonly path: string;
+  /** The path of a file, or its bytes. */
+  readonly source: string | Uint8Array;
+  readonly mostPixels?: number;
   readonly preparation: ImagePreparation;
 }
 
-serveJobs(async ({ path, preparation }: DecodeJob) => {
-  const bytes = await Deno.readFile(path);
+serveJobs(async ({ source, mostPixels, preparation }: DecodeJob) => {
+  const bytes = typeof source === "string" ? await Deno.readFile(source) : source;
   const pointer = pointerIn(bytes);
   if (pointer !== undefined) throw new Error(`it ${pointer}`);
-  const image = prepareImage(await decodeRgb(bytes), preparation);
+  const image = prepareImage(await decodeRgb(bytes, mostPixels), preparation);
   return { ...image, pixels: image.pixels.slice() }; // of its own buffer
 });

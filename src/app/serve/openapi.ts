@@ -1,0 +1,139 @@
+/** The interface of a server in the terms of OpenAPI 3.1. */
+import { VERSION } from "../../base/version.ts";
+import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
+
+export interface Described {
+  readonly name: string;
+  readonly modalities: readonly ModalityPreprocessing[];
+  readonly heads: readonly string[];
+  readonly classes: readonly string[];
+  readonly limits: { readonly maxSamples: number; readonly maxText: number };
+  readonly hasToken: boolean;
+}
+
+export function openApi({ name, modalities, heads, classes, limits, hasToken }: Described): object {
+  const properties = Object.fromEntries(
+    modalities.map((modality) => [modality.name, schemaOf(modality, limits.maxText)]),
+  );
+  const sample = {
+    type: "object",
+    properties,
+    required: modalities.map((modality) => modality.name),
+    additionalProperties: false,
+  };
+  const top = {
+    type: "integer",
+    minimum: 1,
+    default: 1,
+    description: "So many of the likeliest classes of each head.",
+  };
+  const byHead = (schema: object) => ({
+    type: "object",
+    properties: Object.fromEntries(heads.map((head) => [head, schema])),
+  });
+  const likely = {
+    type: "array",
+    items: { type: "object", properties: { class: { enum: classes }, probability: { type: "number" } } },
+  };
+  const answer = {
+    type: "object",
+    properties: {
+      predictions: byHead(likely),
+      probabilities: byHead({
+        type: "object",
+        properties: Object.fromEntries(classes.map((one) => [one, { type: "number" }])),
+      }),
+    },
+  };
+  const error = (description: string) => ({
+    description,
+    content: {
+      "application/json": {
+        schema: { type: "object", properties: { error: { type: "string" }, field: { type: "string" } } },
+      },
+    },
+  });
+  return {
+    openapi: "3.1.0",
+    info: { title: `unis serve: ${name}`, version: VERSION },
+    ...(hasToken && {
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+    }),
+    paths: {
+      "/predict": {
+        post: {
+          summary: "The probabilities of every class by every head.",
+          ...(hasToken && { security: [{ token: [] }] }),
+          requestBody: {
+            required: true,
+            content: {
+              "application/json": {
+                schema: {
+                  oneOf: [
+                    { ...sample, properties: { ...properties, top } },
+                    {
+                      type: "object",
+                      properties: {
+                        samples: { type: "array", items: sample, maxItems: limits.maxSamples },
+                        top,
+                      },
+                      required: ["samples"],
+                    },
+                  ],
+                },
+              },
+              "multipart/form-data": { schema: { ...sample, properties: { ...properties, top } } },
+            },
+          },
+          responses: {
+            "200": {
+              description: "An answer for each sample, in order.",
+              content: {
+                "application/json": {
+                  schema: { type: "object", properties: { answers: { type: "array", items: answer } } },
+                },
+              },
+            },
+            "400": error("The body cannot be read."),
+            ...(hasToken && { "401": error("The token is missing or wrong.") }),
+            "413": error("The body, an image, a text or the number of samples is over its limit."),
+            "415": error("The content type is neither JSON nor a multipart form."),
+            "422": error("A field is missing or wrong; `field` names it."),
+            "429": error("Too many samples are waiting; try again after the seconds of Retry-After."),
+            "503": error("The server is stopping."),
+          },
+        },
+      },
+      "/healthz": {
+        get: { summary: "Whether the server answers.", responses: { "200": { description: "It does." } } },
+      },
+      "/metrics": {
+        get: { summary: "Measurements for Prometheus.", responses: { "200": { description: "As text." } } },
+      },
+      "/openapi.json": {
+        get: { summary: "This description.", responses: { "200": { description: "OpenAPI 3.1." } } },
+      },
+    },
+  };
+}
+
+function schemaOf(modality: ModalityPreprocessing, maxText: number): object {
+  switch (modality.kind) {
+    case "image":
+      return {
+        type: "string",
+        contentEncoding: "base64",
+        description: "An image file (PNG, JPEG, BMP, TIFF).",
+      };
+    case "text":
+      return { type: "string", maxLength: maxText };
+    case "features":
+      return {
+        type: "array",
+        items: { type: "number" },
+        minItems: modality.columns.length,
+        maxItems: modality.columns.length,
+        description: modality.columns.join(", ").slice(0, 1000),
+      };
+  }
+}

@@ -1,0 +1,79 @@
+/** The page of a server: drop an image, type a text, and see what each head makes of them. */
+import { html, raw } from "hono/html";
+import type { Described } from "./openapi.ts";
+import styles from "./page.css" with { type: "text" };
+import script from "./page.js" with { type: "text" };
+
+export function servePage({ name, modalities, heads, hasToken }: Described) {
+  const fields = modalities.map(({ name, ...modality }) => {
+    switch (modality.kind) {
+      case "image":
+        return html`
+          <div class="field">
+            <label for="in-${name}">${name}</label>
+            <div class="drop" data-for="in-${name}">
+              <input id="in-${name}" name="${name}" type="file"
+                accept="image/png,image/jpeg,image/bmp,image/tiff" required>
+              <span>Choose an image, drop one here, or paste one.</span>
+              <img alt="" hidden>
+            </div>
+          </div>
+        `;
+      case "text":
+        return html`
+          <div class="field">
+            <label for="in-${name}">${name}</label>
+            <textarea id="in-${name}" name="${name}" rows="3"></textarea>
+          </div>
+        `;
+      case "features":
+        return html`
+          <div class="field">
+            <label for="in-${name}">${name}: ${String(
+              modality.columns.length,
+            )} numbers, with commas between them</label>
+            <textarea id="in-${name}" name="${name}" rows="3" required></textarea>
+          </div>
+        `;
+    }
+  });
+  const token = hasToken
+    ? html`
+      <div class="field">
+        <label for="token">Token</label>
+        <input id="token" type="password" autocomplete="off" required>
+      </div>
+    `
+    : "";
+  return html`
+    <!DOCTYPE html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <title>${name} · unis</title>
+        <link rel="icon" href="data:,">
+        <style>${raw(styles)}</style>
+      </head>
+      <body>
+        <main data-heads="${JSON.stringify(heads)}">
+          <h1>${name}</h1>
+          <p>A model that reads ${modalities.map(({ name }) => name).join(" and ")}. See also
+              <a href="/openapi.json">its interface</a>.</p>
+          <form>
+              ${fields}${token}
+              <button type="submit">Predict</button>
+              <p role="status" aria-live="polite"></p>
+            </form>
+          <section aria-label="Answer" hidden>
+            <h2 class="verdict"></h2>
+            <p class="trust"></p>
+            <div class="heads"></div>
+          </section>
+        </main>
+        <script>${raw(script)}</script>
+      </body>
+    </html>
+  `;
+}

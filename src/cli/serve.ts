@@ -1,0 +1,72 @@
+/** The command `unis serve`. */
+import { PredictSession } from "../app/predict/session.ts";
+import { PredictServer } from "../app/serve/server.ts";
+import { Stop } from "../app/stop.ts";
+import { UserError } from "../base/user_error.ts";
+import type { DeviceKind } from "../gpu/adapter.ts";
+import { reason } from "../io/file_bytes.ts";
+
+export interface ServeFlags {
+  device: DeviceKind;
+  port: number;
+  host: string;
+  maxBatch: number;
+  maxQueue: number;
+  wait: number;
+  maxBody: number;
+  maxPixels: number;
+  maxText: number;
+}
+
+/** The variable of the environment that holds the token. */
+const TOKEN = "UNIS_TOKEN";
+const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
+
+/** Serves a run over HTTP until it is stopped; requests that are here then get their answers first. */
+export async function serve(path: string, flags: ServeFlags): Promise<void> {
+  const { device, port, host: hostname, ...limits } = flags;
+  if (limits.maxQueue < limits.maxBatch) {
+    throw new UserError(
+      `--max-queue must be at least --max-batch, got ${limits.maxQueue} and ${limits.maxBatch}`,
+    );
+  }
+  const token = Deno.env.get(TOKEN) || undefined;
+  using session = await PredictSession.begin(path, device);
+  using server = new PredictServer(session, {
+    ...limits,
+    note: console.error,
+    ...(token !== undefined && { token }),
+  });
+  using stop = new Stop(
+    (message) => console.warn(message),
+    "Stopping when all requests have their answers; press Ctrl-C again to quit at once",
+  );
+  const listening = listen({ hostname, port, onListen: () => {} }, server.app.fetch);
+  const { addr } = listening;
+  console.log(
+    `Serving     ${path} at http://${
+      addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname
+    }:${addr.port}/`,
+  );
+  console.log(`Adapter     ${session.gpu.name} (${session.gpu.adapterClass})`);
+  if (token === undefined && !LOOPBACK.includes(hostname)) {
+    console.warn(`Anybody who reaches ${hostname} may use it: set ${TOKEN} to ask for a token`);
+  }
+  await new Promise<void>((resolve) =>
+    stop.signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+  await server.drain();
+  await listening.shutdown();
+  console.log("Stopped     all requests have their answers");
+}
+
+function listen(
+  options: Deno.ServeTcpOptions,
+  handler: (request: Request) => Response | Promise<Response>,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve(options, handler);
+  } catch (error) {
+    throw new UserError(`Cannot listen at ${options.hostname}:${options.port}: ${reason(error)}`);
+  }
+}
