@@ -118,7 +118,7 @@ Deno.test("src/ holds layers only, in files named in snake_case that one can rea
     // A browser gets no TypeScript.
     assert.match(
       basename(file),
-      file.startsWith("src/report/html/") ? /^[a-z0-9_]+\.(ts|js)$/ : /^[a-z0-9_]+\.ts$/,
+      /^([a-z0-9_]+\.ts|page\.js)$/,
       file,
     );
     const lines = source.split("\n").length - 1;
