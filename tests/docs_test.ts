@@ -69,7 +69,8 @@ Deno.test("commands and flags that the documents name are those of the program",
   const program = read("src/cli/program.ts");
   const commands = [...program.matchAll(/\.command\("([a-z]+)"\)/g)].map((match) => match[1]!);
   const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
-  const flags = new Set(program.match(/--[a-z][a-z-]*/g));
+  const ofDeno = read("deno.json").match(/--(?:allow|ignore)-[a-z]+/g)!;
+  const flags = new Set([...program.match(/--[a-z][a-z-]*/g)!, ...ofDeno]);
   for (const { path, text } of guides) {
     const typed = spans(text).filter((span) => /^unis [a-z]/.test(span));
     for (const call of [...calls(text), ...typed]) {

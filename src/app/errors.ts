@@ -11,7 +11,7 @@ export class CheckFailed extends Error {
 
 export const EXIT = { ok: 0, unexpected: 1, usage: 2, interrupted: 130 } as const;
 
-/** The line to show, if any, and the exit status: 2 for what the user can mend, 130 when interrupted, else 1. */
+/** The line to show, if any, and the exit status: 2 for what the user can mend (what Deno was not allowed included), 130 when interrupted, else 1. */
 export function describeError(error: unknown): { line: string | undefined; status: number } {
   if (error instanceof CommanderError) {
     // Help and version have been printed.
@@ -24,6 +24,11 @@ export function describeError(error: unknown): { line: string | undefined; statu
   }
   if (error instanceof CheckFailed) return { line: oneLine(error.message), status: EXIT.unexpected };
   if (error instanceof Interrupted) return { line: oneLine(error.message), status: EXIT.interrupted };
+  if (error instanceof Deno.errors.NotCapable) {
+    // "Requires env access to "X", run again with the --allow-env flag"
+    const line = `${oneLine(error.message)}; sh scripts/run.sh grants what a command needs`;
+    return { line, status: EXIT.usage };
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { line: `${oneLine(message)} (unexpected; --debug shows the trace)`, status: EXIT.unexpected };
 }

@@ -1,6 +1,6 @@
 /** Finds the folder with the files of a model by its name: a folder of one's own, the Hugging Face cache, or the hub. */
 import { join } from "node:path";
-import { cacheFolder, type Environment, fileSize, ModelCache, writing } from "./hub_cache.ts";
+import { cacheFolder, type Environment, fileSize, hubEnvironment, ModelCache, writing } from "./hub_cache.ts";
 import { HubClient, type RemoteFile } from "./hub_client.ts";
 import { downloadBlob, type DownloadProgress } from "./hub_download.ts";
 import {
@@ -46,7 +46,7 @@ const SILENT: DownloadProgress = { begin() {}, advance() {}, end() {}, note() {}
  * asking the hub. Throws a UserError that names the model, the file and what to do.
  */
 export async function resolveModel(idOrFolder: string, options: ResolveOptions): Promise<ResolvedModel> {
-  const { kinds, revision = "main", env = Deno.env.toObject() } = options;
+  const { kinds, revision = "main", env = hubEnvironment() } = options;
   if (isFolder(idOrFolder)) {
     if (options.revision !== undefined) {
       throw new UserError(

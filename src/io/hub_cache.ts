@@ -12,6 +12,25 @@ import { UserError } from "../base/user_error.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The variables that say where the cache is and how a hub is reached: all of the environment that is looked at. */
+export const HUB_VARIABLES = [
+  "HF_HOME",
+  "HF_HUB_CACHE",
+  "HUGGINGFACE_HUB_CACHE",
+  "XDG_CACHE_HOME",
+  "HOME",
+  "USERPROFILE",
+  "HF_ENDPOINT",
+  "HF_TOKEN",
+  "HF_HUB_OFFLINE",
+  "TRANSFORMERS_OFFLINE",
+] as const;
+
+/** These variables, as they are now. */
+export function hubEnvironment(): Environment {
+  return Object.fromEntries(HUB_VARIABLES.map((name) => [name, Deno.env.get(name)]));
+}
+
 /** The folder of the cache: `HF_HUB_CACHE`, else `HF_HOME`/hub, else ~/.cache/huggingface/hub. */
 export function cacheFolder(env: Environment): string {
   const home = env.HOME || env.USERPROFILE;

@@ -44,6 +44,7 @@ export async function withRetries<T>(
     try {
       return await action(() => failures = 0);
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw notAllowed(what, error);
       if (!(error instanceof TemporaryFailure)) throw error;
       failures++;
       const wait = error.waitSeconds ?? 2 ** (failures - 1);
@@ -62,6 +63,17 @@ export async function withRetries<T>(
       await clock.sleep(wait * 1000);
     }
   }
+}
+
+/** Trying again does not help a program that was started without the network. */
+function notAllowed(what: string, { message }: Error): UserError {
+  const host = message.match(/net access to "([^"]+)"/)?.[1];
+  return new UserError(
+    `Cannot fetch ${what}: the program was started without access to ${
+      host ?? "the network"
+    }. Start it with ` +
+      "--allow-net, set HF_HOME to a cache that has the model, or give the path of a folder",
+  );
 }
 
 /** The seconds that a Retry-After header (seconds or a date) asks to wait; undefined if it says nothing. */
@@ -88,6 +100,7 @@ export class Watchdog implements Disposable {
     try {
       return await start(this.#controller.signal);
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
       throw new TemporaryFailure(
         this.#controller.signal.aborted
           ? `nothing came from ${host} for ${this.#stallMs / 1000} s`

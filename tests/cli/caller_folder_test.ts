@@ -17,7 +17,13 @@ function start(command: string, args: string[], folder: string): Outcome {
     args,
     cwd: folder,
     clearEnv: true,
-    env: { ...env, PATH: `${dirname(Deno.execPath())}${delimiter}${env.PATH ?? ""}`, NO_COLOR: "1" },
+    // Caches are new, so that all of them are made with the permissions of the tasks.
+    env: {
+      ...env,
+      UNIS_CACHE_DIR: join(folder, "../cache"),
+      PATH: `${dirname(Deno.execPath())}${delimiter}${env.PATH ?? ""}`,
+      NO_COLOR: "1",
+    },
     stdin: "null",
   }).outputSync();
   const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
@@ -96,6 +102,8 @@ for (const [name, unis] of Object.entries(STARTS)) {
     succeeds(...train);
     assert.equal([...Deno.readDirSync(join(folder, "runs"))].length, 1, "runs go to runs/ here if not told");
     succeeds("experiment", "seeds.yaml");
+    succeeds("tune", "--run", "run");
+    assert.equal([...Deno.readDirSync(join(folder, "../cache"))].length, 1, "tuned plans");
     there(folder, "runs/seeds/results.md");
   });
 }

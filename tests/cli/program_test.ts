@@ -93,6 +93,11 @@ Deno.test("describeError() gives 2 for what the user can mend, 130 for an interr
   const cases: [unknown, number, RegExp | undefined][] = [
     [new UserError("no such\n  file"), 2, /^no such file$/],
     [new AdapterError("install a driver"), 2, /^install a driver$/],
+    [
+      new Deno.errors.NotCapable("Requires net access"),
+      2,
+      /^Requires net access; sh scripts\/run\.sh grants/,
+    ],
     [new Interrupted("stopped"), 130, /^stopped$/],
     [
       new CommanderError(1, "commander.unknownOption", "error: unknown option '--x'"),

@@ -208,6 +208,7 @@ function notLooked({ cards }: HostFacts): Cause[] {
   return [{
     id: "cards_not_seen",
     what: "Whether the machine has a graphics card could not be seen",
-    cure: "Deno shows /dev and /sys to nobody but programs that may do all: deno run -A main.ts doctor",
+    cure:
+      "sh scripts/run.sh doctor sees it: Deno shows /dev and /sys to no program but one that may do everything",
   }];
 }

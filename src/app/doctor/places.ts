@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { statfsSync } from "node:fs";
 import { defaultCacheDirectory } from "../../data/images/image_store.ts";
 import { reason } from "../../io/file_bytes.ts";
-import { cacheFolder } from "../../io/hub_cache.ts";
+import { cacheFolder, hubEnvironment } from "../../io/hub_cache.ts";
 
 export interface Place {
   readonly name: "cache" | "hub_cache" | "runs";
@@ -27,7 +27,7 @@ export function examinePlaces(): Place[] {
   };
   return [
     of("cache", defaultCacheDirectory),
-    of("hub_cache", () => cacheFolder(Deno.env.toObject())),
+    of("hub_cache", () => cacheFolder(hubEnvironment())),
     of("runs", () => "runs"),
   ];
 }

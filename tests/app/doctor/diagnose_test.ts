@@ -243,7 +243,7 @@ const CASES: Case[] = [
       LLVMPIPE,
     ),
     ["warning cards_not_seen"],
-    [/deno run -A main\.ts doctor/],
+    [/sh scripts\/run\.sh doctor/],
   ],
   [
     "an old Deno",
