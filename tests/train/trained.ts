@@ -9,12 +9,17 @@ import { openTestGpu } from "../open_gpu.ts";
 import { silent } from "./tiny.ts";
 
 /** Trains in a new folder; gives the records, the final state and the weights after the last step. */
-export async function trained(config: RunConfig, data: Dataset, observer: Observer = silent()) {
+export async function trained(
+  config: RunConfig,
+  data: Dataset,
+  observer: Observer = silent(),
+  started: () => void = () => {},
+) {
   const folder = Deno.makeTempDirSync();
   const learner = new Learner(await openTestGpu(), config, data);
   try {
     const run = RunFolder.create(folder, config);
-    const state = await train({ learner, data, run, observer });
+    const state = await train({ learner, data, run, observer, started });
     return {
       state,
       records: run.records(),

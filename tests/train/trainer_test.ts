@@ -223,6 +223,19 @@ Deno.test("progress is read every two seconds or so, and not after every step", 
   assert.deepEqual(told.map(({ done }) => done), [8, 32, 8, 32]);
 });
 
+Deno.test("a run says once that it has started: after its first step, before any progress", async () => {
+  const heard: string[] = [];
+  const observer = {
+    ...silent(),
+    measured: (activations: number) => void heard.push(activations > 0 ? "measured" : "nothing"),
+    progressed: ({ done }: Progress) => void heard.push(`${done} done`),
+  };
+  const config = tinyConfig("training.epochs=2", "training.batch=8", "training.micro_batch=8");
+  const data = tinyData({ train: 8, validation: 3, test: 3 });
+  await trained(config, data, observer, () => heard.push("started"));
+  assert.deepEqual(heard, ["started", "measured", "8 done", "8 done"]);
+});
+
 Deno.test("no step reads from the device: reads are few, however many steps there are", async () => {
   const gpu = await openTestGpu();
   const { read } = gpu;
