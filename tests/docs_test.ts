@@ -66,7 +66,12 @@ Deno.test("the README fits two screens and no page is endless", () => {
 });
 
 Deno.test("commands and flags that the documents name are those of the program", () => {
-  const program = read("src/cli/program.ts");
+  const program = [
+    "program.ts",
+    "options.ts",
+    ...Array.from(Deno.readDirSync(`${ROOT}/src/cli/commands`), ({ name }) => `commands/${name}`),
+  ]
+    .map((name) => read(`src/cli/${name}`)).join("\n");
   const commands = [...program.matchAll(/\.command\("([a-z]+)"\)/g)].map((match) => match[1]!);
   const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
   const ofDeno = read("deno.json").match(/--(?:allow|ignore)-[a-z]+/g)!;

@@ -1,0 +1,44 @@
+/** Defines the command `unis predict`. */
+import { type Command, Option } from "commander";
+import type { PredictFlags } from "../predict.ts";
+import { device, wholeNumber } from "../options.ts";
+
+export function definePredict(unis: Command): void {
+  unis.command("predict")
+    .description("answer for new samples: a table, standard input, or one sample")
+    .argument("<run>", "folder of the run")
+    .argument("[input]", "- for standard input: CSV with a header, or one JSON object a line")
+    .option("--data <file>", "a .csv, .tsv or .jsonl file; it needs no labels")
+    .option("--image <file>", "one sample: its image")
+    .option("--text <text>", "one sample: its text")
+    .option("--features <numbers>", "one sample: its numbers, with commas between them")
+    .option(
+      "--input <modality=value...>",
+      "one sample, where modalities have other names or there are several of a kind",
+    )
+    .option(
+      "--column <modality=column...>",
+      "the column of a modality, where the table is not laid out as in training",
+    )
+    .option("--label <column>", "the column of the class, where there is one: measures are printed as well")
+    .option("--id <column>", "the column that names rows among embeddings")
+    .option("--out <file>", "a .csv or .jsonl file; else a table is printed")
+    .addOption(
+      new Option("--format <name>", "whatever the name of the output").choices(["csv", "jsonl", "table"]),
+    )
+    .option("--top <number>", "so many of the likeliest classes", wholeNumber(1), 1)
+    .option("--proba", "the probability of every class")
+    .option("--embeddings <file>", "write representations too, as .safetensors or .npy")
+    .option("--skip-bad", "leave out rows that cannot be used, and name them")
+    .option(
+      "--batch <number>",
+      "samples that go through the model at once (default: as in the run's evaluation)",
+      wholeNumber(1),
+    )
+    .addOption(device())
+    .option("--debug", "show the trace of an error")
+    .action(async (folder: string, input: string | undefined, flags: PredictFlags) => {
+      const { predict } = await import("../predict.ts");
+      await predict(folder, input, flags);
+    });
+}
