@@ -151,7 +151,7 @@ if [ -z "${DENO_DIR:-}${XDG_CACHE_HOME:-}" ] && ! [ -w "${HOME:-}" ]; then
 fi
 
 if [ $# -eq 0 ]; then
-  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, experiment, evaluate, predict, report, export, data, tune, doctor, test, check, bench, compile)"
+  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, experiment, evaluate, predict, serve, report, export, data, tune, doctor, test, check, bench, compile)"
   exit 2
 fi
 find_deno || install_deno

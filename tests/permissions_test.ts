@@ -6,8 +6,9 @@ import { HUB_VARIABLES } from "../src/io/hub_cache.ts";
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const read = (path: string) => Deno.readTextFileSync(join(ROOT, path));
 const { tasks } = JSON.parse(read("deno.json")) as { tasks: Record<string, string> };
-const commands = [...read("src/cli/program.ts").matchAll(/unis\.command\("([a-z]+)"\)/g)].map(([, name]) =>
-  name!
+const commands = Array.from(
+  Deno.readDirSync(join(ROOT, "src/cli/commands")),
+  ({ name }) => name.replace(/\.ts$/, ""),
 );
 
 /** The permission flags of a command line, in an order of their own. */

@@ -18,8 +18,6 @@ export interface ServeFlags {
   maxText: number;
 }
 
-/** The variable of the environment that holds the token. */
-const TOKEN = "UNIS_TOKEN";
 const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
 
 /** Serves a run over HTTP until it is stopped; requests that are here then get their answers first. */
@@ -30,7 +28,7 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
       `--max-queue must be at least --max-batch, got ${limits.maxQueue} and ${limits.maxBatch}`,
     );
   }
-  const token = Deno.env.get(TOKEN) || undefined;
+  const token = Deno.env.get("UNIS_TOKEN") || undefined;
   using session = await PredictSession.begin(path, device);
   using server = new PredictServer(session, {
     ...limits,
@@ -50,7 +48,7 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
   );
   console.log(`Adapter     ${session.gpu.name} (${session.gpu.adapterClass})`);
   if (token === undefined && !LOOPBACK.includes(hostname)) {
-    console.warn(`Anybody who reaches ${hostname} may use it: set ${TOKEN} to ask for a token`);
+    console.warn(`Anybody who reaches ${hostname} may use it: set UNIS_TOKEN to ask for a token`);
   }
   await new Promise<void>((resolve) =>
     stop.signal.addEventListener("abort", () => resolve(), { once: true })
