@@ -1,6 +1,7 @@
 /** Finding and opening a WebGPU adapter. */
 import { isOneSubgroup } from "./subgroups.ts";
 
+/** Which adapter to open: a GPU, the processor (a software adapter), or a GPU where there is one. */
 export type DeviceKind = "auto" | "gpu" | "cpu";
 
 /** No usable adapter; the message says what to install or try. */
@@ -14,11 +15,11 @@ export type AdapterClass = "gpu" | "software";
 export interface OpenAdapter {
   readonly device: GPUDevice;
   readonly name: string;
-  /** All that WebGPU tells of the adapter and its driver. */
+  /** Everything that WebGPU tells about the adapter and its driver. */
   readonly identity: string;
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
-  /** Lanes of a workgroup that is one subgroup and was seen to compute as one; 0 where none is known. */
+  /** Lanes of a workgroup that was seen to compute as one subgroup; 0 where none was. */
   readonly subgroup: number;
 }
 
@@ -73,13 +74,13 @@ export const SOFTWARE_LANES = 8;
 const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, or the software one: " +
   "apt-get install mesa-vulkan-drivers (Debian, Ubuntu)";
 
-/** For trying what another device would do. */
+/** Ways to try what another device would do. */
 export interface OpenOptions {
-  /** Limits lower than the adapter's. Deno gives a device the adapter's own; the ones returned are what to go by. */
+  /** Limits lower than the adapter's. Deno gives a device the adapter's own, so programs must go by those returned. */
   readonly limits?: Partial<Limits>;
-  /** Run the kernels and plans of this class, whatever the adapter is. */
+  /** Use the kernels and plans of this class, whatever the adapter is. */
   readonly adapterClass?: AdapterClass;
-  /** False: do without subgroups. */
+  /** False: use no subgroups. True if not given. */
   readonly subgroups?: boolean;
 }
 
@@ -125,12 +126,12 @@ export async function openAdapter(
   };
 }
 
-/** What an adapter can be asked for by. */
+/** A way to ask for an adapter. */
 export type AdapterRequest = (typeof ADAPTER_REQUESTS)[number];
-/** In the order in which they are preferred. */
+/** All ways to ask, from the one that is preferred. */
 export const ADAPTER_REQUESTS = ["high-performance", "low-power", "fallback"] as const;
 
-/** The adapter of a request, as far as there is one. */
+/** The adapter that a request gives; null where there is none. */
 export async function requestAdapter(request: AdapterRequest): Promise<GPUAdapter | null> {
   return await navigator.gpu?.requestAdapter({
     powerPreference: request === "low-power" ? "low-power" : "high-performance",
@@ -151,7 +152,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   };
 }
 
-/** Without asking, a device has the specification's default limits, whatever the adapter could do. */
+/** The limits to ask for: without asking, a device has those of the specification, whatever the adapter could do. */
 function allLimits(offered: GPUSupportedLimits, lowered: Partial<Limits> = {}): Limits {
   return Object.fromEntries(
     LIMITS.map((name) => [name, Math.min(offered[name], lowered[name] ?? Infinity)]),

@@ -1,8 +1,9 @@
-/** Bind groups, kept: a training step meets those of the step before, and making one costs more than a dispatch. */
+/** A cache of bind groups: a training step meets those of the step before, and making one costs more than a dispatch. */
+import type { Buffers } from "./dispatch.ts";
 import type { Pipeline } from "./pipelines.ts";
-import type { BufferRange } from "./pool.ts";
 import type { TextureCopies } from "./textures.ts";
 
+/** Bind groups kept at most; beyond, the cache starts anew. */
 const KEPT = 16384;
 
 export class BindGroups {
@@ -20,8 +21,8 @@ export class BindGroups {
     this.#limit = limit;
   }
 
-  /** Buffers are given by their WGSL names. Throws TypeError for one too few or too many. */
-  get(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
+  /** `buffers` are given by their WGSL names. Throws TypeError for one too few or too many. */
+  get(pipeline: Pipeline, buffers: Buffers): GPUBindGroup {
     let key = String(pipeline.id);
     for (const { name, type } of pipeline.buffers) {
       const range = buffers[name];
@@ -38,11 +39,12 @@ export class BindGroups {
     return group;
   }
 
+  /** Must be called before buffers or textures are destroyed. */
   clear(): void {
     this.#groups.clear();
   }
 
-  #make(pipeline: Pipeline, buffers: Readonly<Record<string, BufferRange>>): GPUBindGroup {
+  #make(pipeline: Pipeline, buffers: Buffers): GPUBindGroup {
     const known = new Set(pipeline.buffers.map(({ name }) => name));
     const unknown = Object.keys(buffers).find((name) => !known.has(name));
     if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);

@@ -1,6 +1,6 @@
-/** A place on a device where a layer above keeps something of its own. The type is the slot's; gpu knows nothing of it. */
+/** Device slots: layers above keep things of their own with a device, typed by the slot, of which gpu knows nothing. */
 
-/** What a device has in its slots. */
+/** The contents of a device's slots, by slot. */
 export type Slots = Map<object, unknown>;
 
 export class DeviceSlot<T> {

@@ -1,15 +1,16 @@
 /** A device that computes nothing: running a program on it tells how much memory the program takes. */
 import type { AdapterClass, Limits } from "./adapter.ts";
 import type { Slots } from "./device_slot.ts";
-import type { Dispatch, Gpu } from "./gpu.ts";
+import type { Dispatch } from "./dispatch.ts";
+import type { Gpu } from "./gpu.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { bytesOf } from "./profiler.ts";
 
-/** What dispatches would do. */
+/** The work that dispatches would have been. */
 export interface DryWork {
-  /** Floating-point additions and multiplications of those that say so: matrix products and attention. */
+  /** Floating-point additions and multiplications of dispatches that tell theirs: matrix products and attention. */
   readonly operations: number;
-  /** Bytes that all others read and write. */
+  /** Bytes that all other dispatches read and write. */
   readonly bytes: number;
 }
 
@@ -22,15 +23,15 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
   readonly subgroup: number;
-  /** The largest buffer so far, in bytes. */
+  /** Bytes of the largest buffer so far. */
   largest = 0;
-  /** Of all dispatches so far. */
+  /** The work of all dispatches so far. */
   work: DryWork = { operations: 0, bytes: 0 };
   readonly #like: Gpu;
   readonly #pool: BufferPool;
   #dispatches = 0;
 
-  /** Takes memory as `like` would, through the same pool. */
+  /** Takes memory as `like` would, by a pool with the same rules, and uses its tuned plans. */
   constructor(like: Gpu) {
     this.name = like.name;
     this.identity = like.identity;

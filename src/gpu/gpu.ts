@@ -9,64 +9,25 @@ import {
 } from "./adapter.ts";
 import { BindGroups } from "./bind_groups.ts";
 import type { Slots } from "./device_slot.ts";
-import type { Constants, KernelSource } from "./kernel.ts";
+import { type Buffers, type Dispatch, gridOf } from "./dispatch.ts";
+import type { KernelSource } from "./kernel.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
-import { type DispatchTime, Profiler, type Work } from "./profiler.ts";
+import { type DispatchTime, Profiler } from "./profiler.ts";
 import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
 
-/** Workgroups: a count (folded into two dimensions where it exceeds the limit of one) or a grid. */
-export type Workgroups = number | readonly [number, number, number];
-
-/** One run of an entry point: on so many workgroups, or on as many as have the invocations asked for. */
-export type Dispatch =
-  & {
-    readonly kernel: KernelSource;
-    readonly entry: string;
-    /** By their WGSL names, exactly those that the entry uses. */
-    readonly buffers: Buffers;
-    /** The fields of `struct Params` that the entry uses, exactly those; none if not given. */
-    readonly params?: Readonly<Record<string, number>>;
-    /** What the kernel is specialised by; nothing if not given. */
-    readonly constants?: Constants;
-    /** Asked for while profiling only. */
-    readonly work?: () => Work;
-  }
-  & (
-    | { readonly workgroups: Workgroups; readonly invocations?: never }
-    | { readonly invocations: number; readonly workgroups?: never }
-  );
-
-type Buffers = Readonly<Record<string, BufferRange>>;
-
 /** Work is submitted after this many dispatches, so that the device starts while the rest is encoded. */
 const DISPATCHES_PER_SUBMIT = 256;
-const MAX_WORKGROUPS = 65535;
 
-/** A grid of `count` workgroups; beyond the limit of one dimension the kernel flattens it with `flat_group`. */
-export function foldWorkgroups(count: number): readonly [number, number, number] {
-  if (count <= MAX_WORKGROUPS) return [count, 1, 1];
-  const rows = Math.ceil(count / MAX_WORKGROUPS);
-  return [Math.ceil(count / rows), rows, 1];
-}
-
-function workgroupsFor({ label, workgroupSize }: Pipeline, invocations: number): number {
-  if (workgroupSize === undefined) {
-    throw new TypeError(
-      `Cannot dispatch ${label} by invocations: say its workgroups, whose size is computed`,
-    );
-  }
-  return Math.ceil(invocations / workgroupSize);
-}
-
+/** One object for everything that is not given, so that a dispatch makes no new one. */
 const NOTHING = {};
 
 export class Gpu {
   readonly name: string;
-  /** All that WebGPU tells of the adapter and its driver. */
+  /** Everything that WebGPU tells about the adapter and its driver. */
   readonly identity: string;
-  /** What layers above keep with the device: see `DeviceSlot`. */
+  /** Whatever layers above keep with the device: see `DeviceSlot`. */
   readonly slots: Slots = new Map();
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
@@ -100,7 +61,7 @@ export class Gpu {
     this.#pipelines = new Pipelines(device, subgroup);
     const { binding } = this.#uniforms;
     this.#bindGroups = new BindGroups(device, this.#textures, binding, limits.maxStorageBufferBindingSize);
-    // Errors of the device are silent unless listened to, and name no dispatch: the nearest known label is kept.
+    // Errors of the device are silent unless listened to, and name no dispatch: the nearest label known is kept with them.
     device.addEventListener("uncapturederror", (event) => {
       this.#error ??= `${
         (event as GPUUncapturedErrorEvent).error.message
@@ -130,6 +91,7 @@ export class Gpu {
     return this.#pool.take(bytes);
   }
 
+  /** Takes a buffer back, for reuse. */
   give(buffer: DeviceBuffer): void {
     this.#pool.give(buffer);
   }
@@ -150,8 +112,7 @@ export class Gpu {
     const { kernel, entry, buffers, params = NOTHING, constants = NOTHING } = dispatch;
     const known = this.#pipelines.count;
     const pipeline = this.#pipelines.get(kernel, entry, constants, this.#readsTextures(kernel, buffers));
-    const workgroups = dispatch.workgroups ?? workgroupsFor(pipeline, dispatch.invocations);
-    const grid = typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
+    const grid = gridOf(dispatch, pipeline);
     if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
     const bindGroup = this.#bindGroups.get(pipeline, buffers);
     const offset = this.#uniforms.append(pipeline.label, pipeline.params, params);
@@ -166,7 +127,7 @@ export class Gpu {
     this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     this.#lastLabel = pipeline.label;
     this.#dispatches++;
-    // Drivers finish compiling a kernel when it first runs, so that is not put off: it goes on while the next is prepared.
+    // Drivers finish compiling a kernel when it first runs: submitting it at once lets that go on while the next is prepared.
     if (++this.#pending >= DISPATCHES_PER_SUBMIT || this.#pipelines.count > known) this.flush();
   }
 
@@ -207,7 +168,7 @@ export class Gpu {
 
   /**
    * Reads ranges back, all through one map (a map costs some ten milliseconds whatever its size).
-   * @throws Error with the first thing the device complained of since the last read
+   * @throws Error with the first error that the device has reported since the last read
    */
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
     const starts: number[] = [];
@@ -238,7 +199,7 @@ export class Gpu {
     return copies;
   }
 
-  /** Waits until everything encoded has run; throws what the device complained of. */
+  /** Waits until everything encoded has run. Throws Error with the first error that the device has reported. */
   async finish(): Promise<void> {
     this.flush();
     await this.#device.queue.onSubmittedWorkDone();
@@ -246,8 +207,8 @@ export class Gpu {
   }
 
   /**
-   * From here to `stopProfiling` each dispatch is timed, which takes a pass for each. Throws an Error where the adapter
-   * has no timestamps.
+   * Times each dispatch until `stopProfiling`, which takes a pass for each. Throws an Error where the adapter has no
+   * timestamps.
    */
   startProfiling(): void {
     if (!this.features.has("timestamp-query")) {
@@ -285,13 +246,13 @@ export class Gpu {
     throw new Error(`The device reported an error: ${message}`);
   }
 
-  /** Processors read textures several times as fast as storage, copying included. */
+  /** True for processors, which read textures several times as fast as storage, where all that the kernel names fits. */
   #readsTextures({ textures }: KernelSource, buffers: Buffers): boolean {
     if (this.adapterClass !== "software") return false;
     return textures.every((name) => !buffers[name] || this.#textures.fits(buffers[name]));
   }
 
-  /** Copies stand outside passes, so the open one ends. */
+  /** Encodes the copies that a dispatch reads. Copies must stand outside a pass, so the open one ends. */
   #copyToTextures(encoder: GPUCommandEncoder, pipeline: Pipeline, buffers: Buffers): void {
     this.#endPass();
     this.#profiler?.beforeCopies(encoder);

@@ -1,10 +1,10 @@
-/** Turns WGSL files into kernels: link, specialise, reflect. Pure text; nothing here touches a device. */
+/** From WGSL files to kernels: link, specialise, reflect. All of it works on text; nothing here touches a device. */
 import texelFile from "../../wgsl/lib/texel.wgsl" with { type: "text" };
 
 /** Values for the top-level `alias` and `const` declarations of a kernel. */
 export type Constants = Readonly<Record<string, string | number | boolean>>;
 
-/** A file in two versions: for any workgroup, and for one that is one subgroup. Both declare the same. */
+/** A file in two versions, for any workgroup and for one that is one subgroup. Both declare the same names. */
 export interface TwoVersions {
   readonly workgroup: string;
   readonly subgroup: string;
@@ -14,14 +14,15 @@ export interface TwoVersions {
 export interface KernelSource {
   readonly label: string;
   readonly files: readonly (string | TwoVersions)[];
-  /** Arrays that processors read through copies in textures; see `link`. */
+  /** Names of arrays that processors read through copies in textures; see `link`. */
   readonly textures: readonly string[];
 }
 
-/** How a device takes a kernel. */
+/** What the files of a kernel are joined for. */
 export interface Linking {
-  /** A workgroup is one subgroup. */
+  /** True where a workgroup is one subgroup. */
   readonly subgroup: boolean;
+  /** True where the arrays that the kernel names are read through textures. */
   readonly textures: boolean;
 }
 
@@ -39,17 +40,17 @@ export interface ParamInfo {
   readonly offset: number;
 }
 
-/** What an entry point takes from its caller. */
+/** An entry point as its caller must know it. */
 export interface EntryInfo {
-  /** In order of their index. */
+  /** The bindings that it uses, in order of their index. */
   readonly bindings: readonly BindingInfo[];
-  /** The fields of `struct Params` that it uses, in order; the others are as they happen to be. */
+  /** The fields of `struct Params` that it uses, in order. */
   readonly params: readonly ParamInfo[];
   /** Invocations of a workgroup; undefined where `@workgroup_size` has more than one number, or one that is computed. */
   readonly workgroupSize: number | undefined;
 }
 
-/** `textures` name arrays of elements of four numbers that are read only; a name not declared so throws. */
+/** `textures` name read-only arrays whose elements have four numbers. Throws RangeError for a name not declared so. */
 export function defineKernel(
   label: string,
   files: KernelSource["files"],
@@ -71,6 +72,7 @@ export function link({ label, files, textures }: KernelSource, how: Linking): st
   return `${textures.reduce((code, name) => throughTexture(label, code, name), code)}\n${texelFile}`;
 }
 
+/** Declares the array `name` as a texture, and reads it as one. */
 function throughTexture(label: string, code: string, name: string): string {
   const declaration = new RegExp(`var<storage, read> ${name}: array<[^;]+>;`);
   if (!declaration.test(code)) {
@@ -97,7 +99,7 @@ function withTexels(body: string, name: string): string {
   return body;
 }
 
-/** Rewrites the right-hand side of top-level `alias`/`const` declarations, and nothing else. An unknown name throws. */
+/** Rewrites the right-hand side of top-level `alias` and `const` declarations. Throws RangeError for an unknown name. */
 export function specialise(label: string, code: string, constants: Constants): string {
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(`^((?:alias|const) ${name}\\b[^=]*= )[^;]+;`, "m");
@@ -111,6 +113,7 @@ export function specialise(label: string, code: string, constants: Constants): s
   return /^alias \w+ = f16;/m.test(code) ? `enable f16;\n${code}` : code;
 }
 
+/** Functions at the top level: on one line, or up to a closing brace at the start of a line. */
 const FUNCTIONS = /^fn (\w+)\((?:[^\n]*\}$|[\s\S]*?\n\}$)/gm;
 
 /** The functions an entry point can reach, itself among them, as text. */
@@ -132,7 +135,10 @@ function uses(body: string, name: string): boolean {
   return new RegExp(`(?<![.\\w])${name}\\b`).test(body) && !declared.test(body);
 }
 
-/** Reads from the WGSL itself what an entry point, or a function it reaches, uses. */
+/**
+ * Reads an entry point's bindings, parameters and workgroup size from the WGSL itself, functions that it reaches included.
+ * Throws RangeError for an entry that is not there, or where `params` is used as a whole.
+ */
 export function reflect(label: string, code: string, entry: string): EntryInfo {
   const bodies = reachable(label, code, entry);
   return {
@@ -181,12 +187,14 @@ function paramsOf(label: string, code: string, bodies: readonly string[]): Param
     .filter(({ name }) => used.has(name));
 }
 
+/** The number in `@workgroup_size(N)`, where it stands there or is a constant that stands in the text. */
 function workgroupSizeOf(code: string, entry: string): number | undefined {
   const size = code.match(new RegExp(`@workgroup_size\\((\\w+)\\)\\s*fn ${entry}\\(`))?.[1];
   if (size === undefined) return undefined;
   return /^\d/.test(size) ? parseInt(size) : numberOf(code, size);
 }
 
+/** The value of `const NAME: u32 = 64u;`; undefined where there is no such declaration. */
 function numberOf(code: string, name: string): number | undefined {
   const value = code.match(new RegExp(`^const ${name}: u32 = (\\d+)u;`, "m"))?.[1];
   return value === undefined ? undefined : Number(value);

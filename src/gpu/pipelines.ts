@@ -15,7 +15,7 @@ export interface Pipeline {
   readonly label: string;
   readonly handle: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
-  /** Every binding but that of the parameters. */
+  /** All bindings except that of the parameters. */
   readonly buffers: readonly BindingInfo[];
   readonly readsTextures: boolean;
   /** Index of the binding of the parameters; undefined where there are none. */
@@ -37,12 +37,12 @@ export class Pipelines {
     this.#subgroup = subgroup;
   }
 
-  /** How many there are. */
+  /** Pipelines compiled so far. */
   get count(): number {
     return this.#count;
   }
 
-  /** `textures`: what the kernel names is read through textures. */
+  /** `textures`: true where the arrays that the kernel names are read through textures. */
   get(kernel: KernelSource, entry: string, constants: Constants, textures: boolean): Pipeline {
     let variants = this.#pipelines.get(kernel);
     if (!variants) this.#pipelines.set(kernel, variants = new Map());

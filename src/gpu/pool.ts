@@ -35,8 +35,8 @@ export interface MemoryUse {
 const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /**
- * Held may be this much more than was ever in use at once. Less would destroy in every step what the next one makes
- * again: a step needs more of each size than it needs of all sizes at any moment.
+ * The pool may hold this many times the most that was ever in use at once. With less, every step would destroy what the
+ * next one makes again: over a step, the buffers needed of each size add up to more than are in use at any moment.
  */
 const HELD_FACTOR = 1.08;
 /** This many bytes more are allowed in any case: they are worth less than the time it takes to do without them. */
@@ -51,14 +51,14 @@ export function sizeClass(bytes: number): number {
 }
 
 /**
- * Hands out storage buffers. Of those waiting in a class the first made is reused: which it is depends on what waits, not
- * on the order in which it came back, so that a training step meets the buffers (and with them the bind groups) of the
- * step before. `beforeDestroy` must submit any work that names a buffer.
+ * Hands out storage buffers. Of those waiting in a class the first made is reused. Which one that is depends on which
+ * wait, not on the order they came back in, so that a training step meets the buffers, and with them the bind groups, of
+ * the step before. `beforeDestroy` must submit any work that names a buffer.
  */
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #beforeDestroy: () => void;
-  /** By class; the first made comes last. */
+  /** Buffers that wait for reuse, by class; the first made comes last. */
   readonly #waiting = new Map<number, DeviceBuffer[]>();
   #waitingBytes = 0;
   #live = 0;
@@ -120,7 +120,7 @@ export class BufferPool {
     for (const size of [...this.#waiting.keys()].sort((a, b) => b - a)) {
       const waiting = this.#waiting.get(size)!;
       while (waiting.length > 0 && this.#waitingBytes > spare) {
-        // The last made, which is reused the least.
+        // The last made comes first, and is reused the least.
         waiting.shift()!.handle.destroy();
         this.#waitingBytes -= size;
         this.#held -= size;
@@ -129,7 +129,7 @@ export class BufferPool {
   }
 }
 
-/** Where a buffer stands among others, of which the first made comes last. */
+/** The place of a buffer among others, of which the first made comes last. */
 function placeOf({ id }: DeviceBuffer, others: readonly DeviceBuffer[]): number {
   let [low, high] = [0, others.length];
   while (low < high) {

@@ -2,13 +2,13 @@
 import type { Pipeline } from "./pipelines.ts";
 import type { BufferRange } from "./pool.ts";
 
-/** What a dispatch does, told by its op where the bindings alone do not say it. */
+/** The work of a dispatch, told by its op where the bindings alone do not say it. */
 export interface Work {
-  /** Floating-point additions and multiplications. 0 if not given. */
+  /** Floating-point additions and multiplications; 0 if not given. */
   readonly operations?: number;
-  /** Bytes read and written at least. If not given, every range bound, once. */
+  /** Bytes that must be read and written; if not given, those of every range that is bound, once. */
   readonly bytes?: number;
-  /** The sizes it works on, for people: `1576×768×3072 NT`. */
+  /** The sizes it works on, for people to read: `1576×768×3072 NT`. */
   readonly shape?: string;
 }
 
@@ -23,14 +23,14 @@ export interface DispatchTime {
   readonly bytes: number;
 }
 
-/** A dispatch, and which queries have the time before its copies (if it has any), before and after its pass. */
+/** A dispatch, and the queries of the time before its copies (if it has any), before its pass and after. */
 interface Encoded extends Omit<DispatchTime, "milliseconds" | "copying"> {
   readonly copies: number | undefined;
   readonly begin: number;
   readonly end: number;
 }
 
-/** Queries of a dispatch at most. */
+/** The most queries of one dispatch. */
 const QUERIES = 3;
 const QUERY_BYTES = 8;
 /** A pause that is long against the ten milliseconds by which waiting for the device is late. */
@@ -40,8 +40,8 @@ const CALIBRATION_MILLISECONDS = 300;
 const periods = new WeakMap<GPUDevice, number>();
 
 /**
- * While there is one, each dispatch has a pass of its own. `submissionLimit` is the most dispatches of a submission; the
- * device must have the feature "timestamp-query".
+ * Times dispatches, each in a pass of its own. `submissionLimit` is the most dispatches of a submission; the device must
+ * have the feature "timestamp-query".
  */
 export class Profiler {
   readonly #device: GPUDevice;

@@ -1,8 +1,8 @@
-/** Whether a device computes by subgroups: what it says of that is not to be relied on, so it is tried. */
+/** Finds out by trying whether a device computes by subgroups: what devices say about that is not reliable. */
 import probe from "../../wgsl/lib/subgroup_probe.wgsl" with { type: "text" };
 import { specialise } from "./kernel.ts";
 
-/** True where a workgroup of so many lanes is one subgroup, its lanes in order, and sums, maxima and broadcasts are right. */
+/** True where a workgroup of `lanes` lanes is one subgroup, its lanes in order, and sums, maxima and broadcasts are right. */
 export async function isOneSubgroup(device: GPUDevice, lanes: number): Promise<boolean> {
   if (!device.features.has("subgroups")) return false;
   device.pushErrorScope("validation");

@@ -1,16 +1,15 @@
 /**
- * Buffers seen as textures. On a processor a texel is fetched several times as fast as four elements of a
- * storage buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel, f32 or
- * f16, TEXELS_PER_ROW texels a row.
+ * Copies of buffers in textures. On a processor a texel is fetched several times as fast as four elements of a storage
+ * buffer, so kernels for software adapters may read operands as `texture_2d<f32>`: four elements a texel, f32 or f16,
+ * TEXELS_PER_ROW texels a row.
  */
+import type { Buffers } from "./dispatch.ts";
 import { type BindingInfo, readConstant } from "./kernel.ts";
 import type { BufferRange } from "./pool.ts";
 import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
 
 const TEXELS_PER_ROW = readConstant(texel, "TEXELS_PER_ROW");
 
-/** By their WGSL names. */
-type Buffers = Readonly<Record<string, BufferRange>>;
 type Sized = Pick<BufferRange, "bytes" | "isHalf">;
 const texelBytes = ({ isHalf }: Sized) => isHalf ? 8 : 16;
 const rowBytes = (range: Sized) => TEXELS_PER_ROW * texelBytes(range);
@@ -22,12 +21,12 @@ export interface TextureCopy {
 }
 
 /**
- * Copies for one dispatch at a time: a binding index, a height and a format have one texture, overwritten at the next use.
- * The device runs copies and dispatches in order, so that is safe.
+ * Copies serve one dispatch at a time: a binding index, a height and a format have one texture, which the next use
+ * overwrites. That is safe because the device runs copies and dispatches in order.
  */
 export class TextureCopies {
   readonly #device: GPUDevice;
-  readonly #mostRows: number; // kept, for the device's own getter is slow and every product asks
+  readonly #mostRows: number; // kept here because the device's own getter is slow and every product asks
   readonly #textures = new Map<string, TextureCopy>();
   #nextId = 0;
   #bytes = 0;
@@ -47,7 +46,7 @@ export class TextureCopies {
     return rowsFor(range) <= this.#mostRows;
   }
 
-  /** The texture that a dispatch reads a range from: of several bindings that read the same, that of the first. */
+  /** The texture that a dispatch reads a range from. Several bindings that read one range read the texture of the first. */
   textureFor(bindings: readonly BindingInfo[], buffers: Buffers, range: BufferRange): TextureCopy {
     return this.#textureOf(firstOf(bindings, buffers, range), range);
   }

@@ -1,7 +1,7 @@
 /** Run-time parameters of the dispatches of one submission, in one buffer addressed by dynamic offsets. */
 import type { ParamInfo } from "./kernel.ts";
 
-/** Bytes bound for every kernel's `Params`: room for 32 fields. */
+/** Bytes bound for the `Params` of any kernel: room for 32 fields. */
 const BINDING_BYTES = 128;
 
 export class UniformArena {
@@ -11,7 +11,7 @@ export class UniformArena {
   readonly #view: DataView<ArrayBuffer>;
   #used = 0;
 
-  /** `slots` is the most `append`s between two `upload`s. */
+  /** `slots`: the most calls of `append` between two of `upload`. */
   constructor(device: GPUDevice, slots: number) {
     this.#device = device;
     const alignment = device.limits.minUniformBufferOffsetAlignment;

@@ -9,9 +9,9 @@ import type { Parameter } from "./parameter.ts";
 export type Operand = Pick<Parameter, "value" | "half">;
 
 /**
- * Parameters of one shape, joined along their first dimension. Where they lie side by side in a flat array, as those do
- * that are declared one after the other and whose size is a multiple of its alignment, that is a view, whose gradient
- * is theirs; else they are joined anew at every use.
+ * Parameters of one shape, joined along their first dimension. Where they lie side by side in a flat array, this is a view,
+ * whose gradient is theirs: parameters do that are declared one after the other and whose size is a multiple of the array's
+ * alignment. Others are joined anew at every use.
  */
 export class JoinedParameters implements Operand {
   readonly #parts: readonly Parameter[];

@@ -1,4 +1,4 @@
-/** The transformer encoder, parameters named as in Hugging Face's checkpoints of ViT and BERT. */
+/** The transformer encoder, with parameters named as in Hugging Face's checkpoints of ViT and BERT. */
 import { attention, selfAttention } from "../ops/attention.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -10,7 +10,7 @@ import { LayerNorm } from "./layer_norm.ts";
 import { JoinedLinear, Linear } from "./linear.ts";
 import type { ModulePath } from "./parameters.ts";
 
-/** Fields of Hugging Face's `config.json`. */
+/** The fields of Hugging Face's `config.json` that a transformer is built by. */
 export type TransformerConfig = {
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
@@ -22,7 +22,7 @@ export type TransformerConfig = {
   readonly layer_norm_eps: number;
   /** Standard deviation of the initial values of weights. */
   readonly initializer_range: number;
-  /** Ours, not Hugging Face's: how dense layers start. From scratch, `xavier_normal` learns faster than a small range. */
+  /** Not a field of Hugging Face's: the initial weights of dense layers. From scratch, `xavier_normal` learns faster. */
   readonly dense_initializer: "normal" | "xavier_normal";
 };
 
@@ -35,7 +35,7 @@ export function denseInitializer(config: TransformerConfig): Initializer {
 export interface TransformerStyle {
   /** True: x + f(norm(x)), as ViT. False: norm(x + f(x)), as BERT. */
   readonly preNorm: boolean;
-  /** Names within a layer. */
+  /** The names of its parts within a layer. */
   readonly attention: string;
   readonly attentionNorm: string;
   readonly outputNorm: string;

@@ -34,8 +34,8 @@ function repeatsWhole(own: Shape, shape: Shape): boolean {
 }
 
 /**
- * The values of `op(a, b)`; `grads` gives those of the gradients before they are summed to the inputs' shapes. `mixed`
- * allows an f32 b beside an f16 a: the result is f16, the gradient of b f32.
+ * op(a, b), broadcast. `grads` give the gradients of a and b in the shape of the result; they are then summed to the
+ * shapes of a and b. `mixed` allows an f32 b beside an f16 a: the result is f16, the gradient of b f32.
  */
 function binary(
   kernel: KernelSource,
@@ -87,22 +87,22 @@ function binary(
   ]);
 }
 
-/** a + b, broadcast. To an f16 a an f32 b may be added, as learned positions are: the result is f16. */
+/** a + b, elementwise, broadcast. An f32 b, such as learned positions, may be added to an f16 a: the result is f16. */
 export function add(a: Tensor, b: Tensor): Tensor {
   return binary(addKernel, a, b, [], [(dy) => dy, (dy) => dy], true);
 }
 
-/** a − b, broadcast. */
+/** a − b, elementwise, broadcast. */
 export function sub(a: Tensor, b: Tensor): Tensor {
   return binary(subKernel, a, b, [], [(dy) => dy, neg]);
 }
 
-/** a · b elementwise, broadcast. */
+/** a · b, elementwise, broadcast. */
 export function mul(a: Tensor, b: Tensor): Tensor {
   return binary(mulKernel, a, b, [a, b], [(dy) => mul(dy, b), (dy) => mul(dy, a)]);
 }
 
-/** a / b elementwise, broadcast. */
+/** a / b, elementwise, broadcast. */
 export function div(a: Tensor, b: Tensor): Tensor {
   return binary(divKernel, a, b, [a, b], [
     (dy) => div(dy, b),
@@ -112,18 +112,18 @@ export function div(a: Tensor, b: Tensor): Tensor {
 
 const equalKernel = binaryKernel("equal", equal_);
 
-/** 1 where a = b, else 0, broadcast. Has no gradient. */
+/** 1 where a = b, else 0, elementwise, broadcast. Throws TypeError where an input requires a gradient: there is none. */
 export function equal(a: Tensor, b: Tensor): Tensor {
   refuseGrad("equal", a, b);
   return binary(equalKernel, a, b, [], []);
 }
 
-/** x repeated to a shape it broadcasts to; f32 may become f16 on the way. */
+/** x repeated to a shape that it broadcasts to; f32 may become f16 on the way. */
 export function expand(x: Tensor, shape: Shape, dtype: Float = floatOf("expand", x)): Tensor {
   return sameShape(x.shape, shape) ? cast(x, dtype) : add(full(x.gpu, shape, 0, dtype), x);
 }
 
-/** into += addend, in place, however large, outside the tape. */
+/** into += addend, in place and outside the tape, however large they are. Throws TypeError where types or sizes differ. */
 export function accumulate(into: Tensor, addend: Tensor): void {
   const dtype = floatOf("accumulate", into, addend);
   if (into.size !== addend.size) {

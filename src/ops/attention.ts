@@ -16,14 +16,14 @@ import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
 
 const shared = [attentionSource, multiplyAdd, philox, grid];
 const byFour = defineKernel("attention", [...shared, accessVec4], ["q", "kv", "dy"]);
-/** Where four does not divide the width of a head. */
+/** The kernel for heads whose width four does not divide. */
 const byOne = defineKernel("attention_scalar", [...shared, accessScalar]);
 
 export interface AttentionOptions {
   readonly heads: number;
-  /** u32 [batch, keys]: 0 for keys to leave out, such as padding. A query with no key left attends to nothing: 0. */
+  /** u32 [batch, keys]: 0 for keys to leave out, such as padding. The result is 0 for a query with no key left. */
   readonly mask?: Tensor;
-  /** Dropout of the probabilities, and the key it draws by. */
+  /** Dropout of the attention probabilities, and the random key that it draws by. */
   readonly dropout?: { readonly probability: number; readonly key: RandomKey };
 }
 
@@ -31,8 +31,9 @@ const NO_DROPOUT = { probability: 0, key: { key0: 0, key1: 0, layer: 0, step: 0 
 
 /**
  * softmax(q kᵀ / √dim) v for each head: q and the result are [batch, queries, heads · dim], kv is
- * [batch, keys, 2 · heads · dim], of every token first k, then v; all f32 or all f16. Kept for the gradient: q, kv, the
- * result, and two f32 numbers a query and head.
+ * [batch, keys, 2 · heads · dim] and holds first k, then v of every token; all are f32 or all f16. The gradient needs q,
+ * kv, the result, and two f32 numbers for each query and head. Throws TypeError for other shapes or types, RangeError
+ * where `heads` does not divide the width.
  */
 export function attention(q: Tensor, kv: Tensor, options: AttentionOptions): Tensor {
   const dtype = floatOf("attend to", q, kv);
@@ -46,7 +47,7 @@ export function attention(q: Tensor, kv: Tensor, options: AttentionOptions): Ten
   return attend(q, kv, dtype, hidden!, options);
 }
 
-/** The same where queries, keys and values are of the same tokens and lie in one tensor, [batch, tokens, 3 · heads · dim]. */
+/** `attention` of tokens to each other: queries, keys and values lie in one tensor, [batch, tokens, 3 · heads · dim]. */
 export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   const dtype = floatOf("attend to", qkv);
   const width = qkv.shape[2]!;
@@ -58,7 +59,7 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   return attend(qkv, qkv, dtype, width / 3, options);
 }
 
-/** q and kv are two tensors, or twice the one that holds q, k and v. */
+/** q and kv are two tensors, or both are the one that holds q, k and v. */
 function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: AttentionOptions): Tensor {
   const { heads, mask, dropout = NO_DROPOUT } = options;
   const [batch, queries] = q.shape as [number, number];
@@ -93,7 +94,7 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
     scale: 1 / Math.sqrt(dim),
     ...dropoutParams(dropout.probability, dropout.key),
   };
-  // An invocation has four queries, or four keys.
+  // An invocation computes four queries, or four keys.
   const inFours = (tokens: number) => {
     const blocks = Math.ceil(tokens / 4);
     const count = batch * heads * blocks;
@@ -106,7 +107,7 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
 
   const o = Tensor.empty(gpu, [batch, queries, hidden], dtype, needsGrad(q, kv));
   const stats = Tensor.empty(gpu, [byQuery.count, 2, 4]);
-  // Each product of queries × keys × dim: forward has two; the gradient of q three, of k and v four.
+  // Products of queries × keys × dim: two in the forward pass, three for the gradient of q, four for those of k and v.
   const work = (products: number) => () => ({
     operations: 2 * products * batch * queries * keys * hidden,
     shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,

@@ -1,4 +1,4 @@
-/** Where a gradient starts. */
+/** The start of differentiation: `backward`. */
 import { backwardFrom } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
@@ -7,7 +7,8 @@ import { copy, full } from "./fill.ts";
 
 /**
  * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the
- * elements of output; ones if not given. What was recorded is used up.
+ * elements of output; all weights are 1 if it is not given. The tape is used up: differentiating twice takes computing
+ * twice. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape.
  */
 export function backward(output: Tensor, seed?: Tensor): void {
   const { gpu, shape } = output;

@@ -31,7 +31,7 @@ export function mergeDimensions(
   return { dims: pad(dims, 1), strides: merged.map((stride) => pad(stride, 0)) };
 }
 
-/** As above for inputs broadcast to `shape`: a repeated dimension has stride 0. */
+/** Merges the dimensions of inputs that are broadcast to `shape`: a repeated dimension has stride 0. */
 export function collapse(shape: Shape, inputs: readonly Shape[]): { dims: Four; strides: Four[] } {
   return mergeDimensions(
     shape,

@@ -1,4 +1,4 @@
-/** Between f32 and f16. */
+/** Conversion between f32 and f16. */
 import { defineKernel } from "../gpu/kernel.ts";
 import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
@@ -10,7 +10,7 @@ import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 
 const castKernel = defineKernel("cast", [cast_, grid]);
 
-/** The values of x, f32 or f16, as the other type; x itself where it has it. The gradient is cast back. */
+/** x, f32 or f16, as `dtype`; x itself where it is of that type. The gradient is cast back. Throws TypeError for others. */
 export function cast(x: Tensor, dtype: Float): Tensor {
   if (x.dtype === dtype) return x;
   const from = floatOf("cast", x);
@@ -19,7 +19,7 @@ export function cast(x: Tensor, dtype: Float): Tensor {
   return record(y, [x], [], (dy) => [cast(dy, from)]);
 }
 
-/** Overwrites y, of as many elements, by the values of x in y's type; outside the tape. */
+/** Overwrites y by the values of x, in y's type and outside the tape. Throws TypeError where sizes differ. */
 export function castInto(x: Tensor, y: Tensor): void {
   const constants = { From: floatOf("cast", x), To: floatOf("cast to", y) };
   if (x.size !== y.size) {

@@ -9,12 +9,12 @@ import multiplyAdd from "../../wgsl/ceilings/multiply_add.wgsl" with { type: "te
 
 const kernel = defineKernel("ceiling_multiply_add", [multiplyAdd]);
 
-/** By adapter class: lanes of a workgroup, and MiB to copy, more than caches hold. */
+/** Lanes of a workgroup by class of adapter, and MiB to copy: more than caches hold. */
 const SIZES = { software: { WG: SOFTWARE_LANES, copied: 64 }, gpu: { WG: 256, copied: 256 } };
 const ITERATIONS = 256;
 /** Operations of one invocation: a multiply-add is two. */
 const OPERATIONS = 2 * readConstant(multiplyAdd, "CHAINS") * readConstant(multiplyAdd, "STEPS") * ITERATIONS;
-/** Work is made this long, so that starting it costs nothing beside it. */
+/** Rounds take at least this long, so that starting them costs nothing beside it. */
 const LEAST_MILLISECONDS = 10;
 const MOST_GROUPS = 32768;
 const ROUNDS = 4;
@@ -22,7 +22,7 @@ const ROUNDS = 4;
 export interface Ceilings {
   /** Floating-point operations a second in dependent but plentiful multiply-adds; a multiply-add is two. */
   readonly f32: number;
-  /** The same in f16, where the adapter has it. */
+  /** Floating-point operations a second in f16, where the adapter has it. */
   readonly f16?: number;
   /** Bytes a second that a copy of a large buffer reads and writes together. */
   readonly bytes: number;
@@ -36,7 +36,7 @@ export async function deviceMilliseconds(gpu: Gpu, body: () => void): Promise<nu
   return times.reduce((sum, { milliseconds, copying }) => sum + milliseconds + copying, 0);
 }
 
-/** The best of a few rounds of each. Throws an Error for an adapter without timestamps. */
+/** Measures each rate in a few rounds, of which the best counts. Throws an Error for an adapter without timestamps. */
 export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
   return {
     f32: await multiplyAdds(gpu, "f32"),
@@ -45,7 +45,7 @@ export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
   };
 }
 
-/** Operations a second. */
+/** Floating-point operations a second. */
 async function multiplyAdds(gpu: Gpu, Elem: "f32" | "f16"): Promise<number> {
   const { WG } = SIZES[gpu.adapterClass];
   const round = (groups: number) =>

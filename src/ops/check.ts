@@ -1,8 +1,8 @@
-/** What ops check before they allocate anything. */
+/** Checks that ops make before they allocate anything. */
 import { showShape } from "../tensor/shape.ts";
 import type { DType, Tensor } from "../tensor/tensor.ts";
 
-/** Element types of activations. */
+/** The types of numbers that have gradients. */
 export type Float = "f32" | "f16";
 
 /** Throws TypeError where a tensor is not of the type an op takes. */
@@ -14,7 +14,7 @@ export function mustBe(dtype: DType, op: string, ...tensors: readonly Tensor[]):
   }
 }
 
-/** The type that all these tensors are of, f32 or f16. Throws TypeError for any other, and where two differ. */
+/** The one type, f32 or f16, of all these tensors. Throws TypeError for any other type, and where two differ. */
 export function floatOf(op: string, first: Tensor, ...others: readonly Tensor[]): Float {
   const { dtype } = first;
   if (dtype !== "f32" && dtype !== "f16") {

@@ -27,17 +27,17 @@ export const PAIR_TYPES: Readonly<Record<PairType, number>> = {
 /** A set of types as contrast.wgsl reads it: a bit for each. */
 const setOf = (...types: readonly PairType[]) => types.reduce((set, type) => set | 1 << PAIR_TYPES[type], 0);
 
-/** Equation 2 as it is, if nothing is given, or with parts of it left out or added. */
+/** Changes to equation 2 of the paper; it stays as it is where nothing is given. */
 export interface ContrastParts {
-  /** False: pairs of which one is right leave the numerator; they are only in the denominator. */
+  /** False: pairs with one right prediction are left out of the numerator, and stay in the denominator. */
   readonly semiPositive?: boolean;
-  /** False: pairs that are both wrong leave the denominator. */
+  /** False: pairs with no right prediction are left out of the denominator. */
   readonly negative?: boolean;
   /** True: the fraction is divided by |P∪S|, or by the number of samples where that is 0. */
   readonly divided?: boolean;
 }
 
-/** Checks that tensors are all [rows]; gives rows. */
+/** The number of rows of tensors that are all [rows]. Throws TypeError for other shapes, RangeError for no rows. */
 function rowsOf(op: string, ...tensors: readonly Tensor[]): number {
   const rows = tensors[0]!.size;
   if (tensors.some((tensor) => tensor.rank !== 1 || tensor.size !== rows)) {
@@ -48,7 +48,7 @@ function rowsOf(op: string, ...tensors: readonly Tensor[]): number {
   return rows;
 }
 
-/** Lanes of the one workgroup that walks all rows. */
+/** The lanes of the one workgroup that walks all rows. Throws RangeError for rows that its loops would not reach. */
 function mustFitWorkgroup(op: string, gpu: Gpu, rows: number): number {
   const WG = rowWorkgroup(gpu);
   if (rows > WG * MAX_ITERATIONS) {
@@ -129,7 +129,7 @@ export function sameLabel(labels: Tensor): Tensor {
   return same;
 }
 
-/** In how many places a and b agree: u32 [rows] each give u32 [1]. Throws RangeError beyond 262,144 rows. */
+/** The number of places where a and b agree: u32 [rows] each give u32 [1]. Throws RangeError beyond 262,144 rows. */
 export function countEqual(a: Tensor, b: Tensor): Tensor {
   mustBe("u32", "countEqual", a, b);
   const rows = rowsOf("countEqual", a, b);

@@ -11,13 +11,13 @@ import dropout_ from "../../wgsl/dropout/dropout.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
 
-/** What a kernel needs to drop elements by `keep4` of wgsl/lib/philox.wgsl and to scale up those it keeps. */
+/** Parameters by which a kernel drops elements, with `keep4` of wgsl/lib/philox.wgsl, and scales up those it keeps. */
 export interface DropoutParams extends RandomKey {
   readonly threshold: number;
   readonly factor: number;
 }
 
-/** Throws RangeError for a probability outside [0, 1). */
+/** The parameters of dropout with `probability`, drawn by `key`. Throws RangeError for a probability outside [0, 1). */
 export function dropoutParams(probability: number, key: RandomKey): DropoutParams {
   if (!(probability >= 0 && probability < 1)) {
     throw new RangeError(`Cannot drop with probability ${probability}: it must be at least 0 and below 1`);
@@ -29,9 +29,9 @@ export function dropoutParams(probability: number, key: RandomKey): DropoutParam
 const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox], ["x", "addend"]);
 
 /**
- * x, f32 or f16, with every element set to zero with `probability`, the others divided by 1 - probability; x itself for 0.
- * Equal keys drop equal elements. With `addend`, of the shape and type of x, it is added in the same kernel: the residual
- * connection of a transformer. Throws RangeError for a probability outside [0, 1), TypeError where shapes differ.
+ * x, f32 or f16, where each element is set to zero with `probability` and else divided by 1 − probability; x itself for 0.
+ * Equal keys drop equal elements. An `addend`, of the shape and type of x, is added in the same kernel, as the residual
+ * connection of a transformer. Throws RangeError for a probability outside [0, 1), TypeError where shapes or types differ.
  */
 export function dropout(x: Tensor, probability: number, key: RandomKey, addend?: Tensor): Tensor {
   const dtype = addend ? floatOf("drop elements and add", x, addend) : floatOf("drop elements of", x);

@@ -13,14 +13,14 @@ const PACK_BYTES = 16;
 
 const fillKernel = defineKernel("fill", [fill_, grid]);
 
-/** A tensor of one value. */
+/** A tensor whose elements all have one value. */
 export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32" = "f32"): Tensor {
   const tensor = Tensor.empty(gpu, shape, dtype);
   fill(tensor, value);
   return tensor;
 }
 
-/** Overwrites every element in place, however many: for buffers that outlive a step, such as gradients. */
+/** Overwrites every element in place, however many there are: for tensors that outlive a step, such as gradients. */
 export function fill(tensor: Tensor, value: number): void {
   const word = wordOf(tensor.dtype, value);
   for (const y of bindingRanges(tensor)) {
@@ -35,13 +35,13 @@ export function fill(tensor: Tensor, value: number): void {
   }
 }
 
-/** The word that a value fills, alone or as two halves. */
+/** The word that a value fills, alone or, in f16, twice. */
 function wordOf(dtype: DType, value: number): number {
   if (dtype === "f32") return new Uint32Array(Float32Array.of(value).buffer)[0]!;
   return dtype === "f16" ? new Uint32Array(Float16Array.of(value, value).buffer)[0]! : value;
 }
 
-/** The same values, however many, in memory of their own, outside the tape. */
+/** A copy in memory of its own, outside the tape, however many elements there are. */
 export function copy(from: Tensor): Tensor {
   const to = Tensor.empty(from.gpu, from.shape, from.dtype);
   const targets = bindingRanges(to);

@@ -1,4 +1,4 @@
-/** Matrix products on the device, outside the tape: plans carried out. */
+/** Matrix products on the device, outside the tape: carries out the plans of gemm_plan.ts. */
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
@@ -6,18 +6,20 @@ import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
 import { type GemmShape, nameOfShape } from "./gemm_shape.ts";
 import { sumTo } from "./reduction.ts";
 
-/** A product as it is asked for: what is not given is 1, false or "none"; the result is of the operands' type. */
+/**
+ * A request for a product. Fields that are not given are 1, false or "none", and the result is of the operands' type.
+ */
 export interface Gemm extends Partial<GemmShape> {
   readonly m: number;
   readonly n: number;
   readonly k: number;
   /** f32 [n]. */
   readonly bias?: Tensor;
-  /** Where `bias_gelu_saved` leaves the argument of gelu; of the type of the result. */
+  /** The tensor where `bias_gelu_saved` leaves the argument of gelu; of the type of the result. */
   readonly h?: Tensor;
-  /** The products are added to it, in place, and it is the result; its type is that of the result. */
+  /** The tensor that products are added to, in place; it is then the result, and of its type. */
   readonly into?: Tensor | undefined;
-  /** f32 [m]: the sums of the rows of a are added to it. For one product, with a stored as [k, m]. */
+  /** f32 [m], to which the sums of the rows of a are added. For one product only, with a stored as [k, m]. */
   readonly rowSums?: Tensor | undefined;
 }
 
@@ -35,9 +37,10 @@ function shapeOf(a: Tensor, b: Tensor, options: Gemm): GemmShape {
   return { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result: stored };
 }
 
+/** Workgroups of one dimension at most; larger grids take several dispatches. */
 const MAX_GRID = 65535;
 
-/** As `gemm`, by a plan of the caller's: one of `candidatePlans` for the shape. */
+/** Carries out `gemm` by a given plan, one of `candidatePlans` for the shape. */
 export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Tensor {
   const { gpu } = a;
   const shape = shapeOf(a, b, options);

@@ -37,7 +37,7 @@ const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
   bias_gelu_saved: [epilogueGeluSaved, geluLibrary],
 };
 
-/** How a, b and c are reached. */
+/** The files that load and store the operands: by vec4s, or one element at a time. */
 const A = { vec4: aVec4, scalar: aScalar };
 const B = { vec4: bVec4, scalar: bScalar };
 const C = { vec4: cVec4, scalar: cScalar };
@@ -46,7 +46,7 @@ const PAIR: TwoVersions = { workgroup: pair, subgroup: pairSubgroup };
 const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles] };
 const SUMS = { lanes: { none: [sumsNone], rows: [sumsRows] }, tiles: { none: [], rows: [] } };
 
-/** All the text that results and speed of matrix products depend on. */
+/** The text that results and speed of matrix products depend on: tuned plans hold for it alone. */
 export const GEMM_SOURCES: readonly string[] = [
   ...Object.values(EPILOGUES).flat(),
   ...[A, B, C].flatMap((files) => Object.values(files)),
@@ -82,7 +82,7 @@ export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
   return form === "lanes" && splits === 1;
 }
 
-/** The kernel that computes products, or parts of products, by a plan; it adds up the rows of a, or not. */
+/** The kernel that computes products, or parts of products, by a plan; with `sums` "rows" it adds up the rows of a too. */
 export function productKernel(
   { form, operands }: GemmPlan,
   shape: GemmShape,
@@ -99,7 +99,7 @@ export function productKernel(
   );
 }
 
-/** The kernel that makes results of the parts of products. */
+/** The kernel that adds up the parts of products that were split along k. */
 export function joinKernel(shape: GemmShape): KernelSource {
   const c = accessTo(takesVec4(shape).c);
   const { epilogue } = shape;

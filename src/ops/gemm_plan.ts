@@ -10,29 +10,29 @@ import { MAX_ITERATIONS } from "./workgroup.ts";
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
 
 interface Common {
-  /** Where operands are read from whose stored rows are whole vec4s; others always from storage, one element at a time. */
+  /** Where the kernel reads operands whose stored rows are whole vec4s. Others are read from storage, element by element. */
   readonly operands: "texture" | "storage";
-  /** Parts the inner dimension is cut into. */
+  /** Parts that the inner dimension is cut into. */
   readonly splits: number;
 }
 
-/** By lanes.wgsl, for processors: blocks of four rows and of four columns an invocation. */
+/** A plan for lanes.wgsl, for processors: blocks of four rows and blocks of four columns that an invocation computes. */
 export interface LanesPlan extends Common {
   readonly form: "lanes";
   readonly rows: 2 | 4 | 6;
   readonly columns: 1 | 2 | 4;
 }
 
-/** By tiles.wgsl, for GPUs. */
+/** A plan for tiles.wgsl, for GPUs. */
 export interface TilesPlan extends Common {
   readonly form: "tiles";
-  /** Rows and columns a workgroup computes. */
+  /** Rows and columns that a workgroup computes. */
   readonly tileM: number;
   readonly tileN: number;
-  /** Blocks of four rows and of four columns an invocation computes. */
+  /** Blocks of four rows and blocks of four columns that an invocation computes. */
   readonly rows: 1 | 2;
   readonly columns: 1 | 2;
-  /** Of the inner dimension, so much is brought into workgroup memory at a time, into one of so many buffers. */
+  /** Elements along the inner dimension that are brought into workgroup memory at a time, into one of `buffers`. */
   readonly step: 8 | 16;
   readonly buffers: 1 | 2;
 }
@@ -77,7 +77,7 @@ function workgroups({ m, n, batch }: GemmShape, [tileM, tileN]: readonly [number
   return Math.ceil(m / tileM) * Math.ceil(n / tileN) * batch;
 }
 
-/** So many parts the inner dimension must be cut into, whatever the adapter: no loop may be too long. */
+/** The fewest parts that the inner dimension must be cut into on any adapter, so that no loop is too long. */
 function leastSplits({ k }: GemmShape): number {
   return Math.max(1, Math.ceil(k / (4 * MAX_ITERATIONS)));
 }
@@ -91,8 +91,8 @@ export const LANES = readConstant(lanes, "WG");
 const WIDE_RESULT = 256;
 
 /**
- * Sixteen rows by 128 columns where the result is wide, else by 64 or 32: few kinds, for each is a kernel to compile. Eight
- * rows where elements are reached one at a time: that is long code, and takes a software adapter seconds to compile.
+ * Sixteen rows by 128 columns where the result is wide, else by 64 or 32: few sizes, because each is a kernel to compile.
+ * Eight rows where elements are loaded one at a time: that code is long, and takes a software adapter seconds to compile.
  */
 function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
   const { a, b, c } = takesVec4(shape);
@@ -103,7 +103,7 @@ function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
   return { form: "lanes", rows, columns, operands, splits: leastSplits(shape) };
 }
 
-/** Textures where all that has whole vec4s fits. */
+/** Textures where all operands with rows of whole vec4s fit one. */
 function lanesOperands(gpu: PlanDevice, shape: GemmShape): Common["operands"] {
   const { m, n, k, batch, sharedA, sharedB, dtype } = shape;
   const isHalf = dtype === "f16";
@@ -113,16 +113,16 @@ function lanesOperands(gpu: PlanDevice, shape: GemmShape): Common["operands"] {
   return (a || b) && fit ? "texture" : "storage";
 }
 
-/** Below so many multiplications the copy to a texture may cost more than it saves. */
+/** In products of fewer multiplications, the copy to a texture may cost more than it saves. */
 const SMALL_PRODUCT = 2 ** 21;
 /** Fewer workgroups than these may leave a core of a processor idle. */
 const FEW_WORKGROUPS = 8;
-/** Below so many a wider tile gains less than its kernel takes to compile. */
+/** With fewer workgroups than these, a wider tile gains less than its kernel takes to compile. */
 const WIDE_WORKGROUPS = 32;
-/** Parts of the inner dimension are no shorter. */
+/** The least length of a part of the inner dimension. */
 const LEAST_DEPTH = { software: 64, gpu: 256 } as const;
 
-/** The widest first: an element loaded is used as often as there are columns, or rows. */
+/** From the widest: an element that is loaded is used as often as there are columns, or rows. */
 const LANES_BLOCKS: readonly Pick<LanesPlan, "rows" | "columns">[] = ([4, 6, 2] as const).flatMap((rows) =>
   ([4, 2, 1] as const).map((columns) => ({ rows, columns }) as const)
 );
@@ -135,7 +135,7 @@ function* lanesPlans(gpu: PlanDevice, shape: GemmShape): Generator<LanesPlan> {
   for (const blocks of LANES_BLOCKS) {
     const whole: LanesPlan = { form: "lanes", ...blocks, operands: best, splits: least };
     const [tileM, tileN] = tileOf(whole);
-    // As good as empty below, or to the right.
+    // The tile would be mostly empty.
     if ((blocks.rows > 2 && tileM >= 2 * m) || (blocks.columns > 1 && tileN >= 2 * n)) continue;
     for (const operands of best === "texture" && isSmall ? [best, "storage" as const] : [best]) {
       const plan = { ...whole, operands };
@@ -150,7 +150,7 @@ function* lanesPlans(gpu: PlanDevice, shape: GemmShape): Generator<LanesPlan> {
 
 // ---- tiles
 
-/** From the largest: more elements a load, but fewer workgroups. */
+/** Tiles from the largest, which use each element loaded more often, but give fewer workgroups. */
 const TILES = [
   { tileM: 128, tileN: 128, rows: 2, columns: 2 },
   { tileM: 128, tileN: 64, rows: 2, columns: 2 },
@@ -164,7 +164,7 @@ const TILES = [
 
 type Tile = (typeof TILES)[number];
 
-/** From the most there is to do between two barriers. */
+/** Slices from those with the most work between two barriers. */
 const SLICES = [
   { step: 16, buffers: 2 },
   { step: 8, buffers: 2 },
@@ -174,9 +174,9 @@ const SLICES = [
 
 type Slices = (typeof SLICES)[number];
 
-/** So many workgroups keep the cores of most GPUs busy. */
+/** As many workgroups as keep the cores of most GPUs busy. */
 const ENOUGH_WORKGROUPS = 256;
-/** Those of a split product, where the parts are small: less is left over in the last round of workgroups. */
+/** Workgroups wanted of a split product: its parts are small, and less is then left over in the last round. */
 const SPLIT_WORKGROUPS = 512;
 
 /** Bytes of workgroup memory; its slices are f32 whatever the operands are. */
@@ -194,13 +194,13 @@ function slicesFor(bytes: number, { k }: GemmShape, tile: Tile): readonly Slices
   return good.length > 0 ? good : fitting.slice(-1);
 }
 
-/** The deepest that take at most half of what a workgroup may have, so that two fit a core at once. */
+/** The deepest slices that take at most half the memory a workgroup may have, so that two workgroups fit a core. */
 function defaultSlices({ limits }: PlanDevice, shape: GemmShape, tile: Tile): Slices {
   const bytes = limits.maxComputeWorkgroupStorageSize;
   return slicesFor(bytes / 2, shape, tile)[0] ?? slicesFor(bytes, shape, tile)[0]!;
 }
 
-/** True where the tile is not as good as empty, and the device has what it takes. */
+/** True where the tile is not mostly empty, and the device has the invocations and the memory for it. */
 function suits({ limits }: PlanDevice, shape: GemmShape, tile: Tile): boolean {
   const { tileM, tileN, rows, columns } = tile;
   if (tile === TILES.at(-1)) return true;

@@ -1,7 +1,7 @@
-/** What a matrix product is, apart from how it is computed: its shape, its name, and which shapes a program asks for. */
+/** Matrix products, apart from how they are computed: their shapes and names, and the shapes that a program asks for. */
 import type { Float } from "./check.ts";
 
-/** What a product goes through before it is stored. */
+/** The function that a product goes through before it is stored. */
 export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
 
 /** Everything that the plan of a product may depend on. */
@@ -57,7 +57,7 @@ export function recordShape(shape: GemmShape): void {
   else recorder.set(name, { shape, calls: 1 });
 }
 
-/** Which of a, b and c have rows, as stored, of whole vec4s. */
+/** True for those of a, b and c whose stored rows are whole vec4s. */
 export function takesVec4(
   { m, n, k, transposeA, transposeB }: GemmShape,
 ): { readonly a: boolean; readonly b: boolean; readonly c: boolean } {

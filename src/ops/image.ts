@@ -12,7 +12,7 @@ import patches_ from "../../wgsl/image/patches.wgsl" with { type: "text" };
 /** One value for red, green and blue, each a fraction of full intensity. */
 type Rgb = readonly [number, number, number];
 
-/** Bytes become (byte / 255 - mean) / std, by channel. */
+/** Bytes become (byte / 255 − mean) / std, by channel. */
 export interface ImageNormalisation {
   readonly mean: Rgb;
   readonly std: Rgb;

@@ -19,9 +19,9 @@ import select_ from "../../wgsl/indexing/select.wgsl" with { type: "text" };
 const gatherKernel = defineKernel("gatherRows", [gather_, grid]);
 
 /**
- * Rows of x by number: [rows, width] to [...ids.shape, width]. The gradient of x is whole, zero in rows not taken, and
- * sums each row's positions in a fixed order. x may exceed the adapter's binding limit: it is bound range by range.
- * The result of an f32 table may be asked for in f16; the gradient of the table is f32 all the same.
+ * Rows of x by number: x [rows, width] gives [...ids.shape, width]. The gradient of x has x's shape, is zero in rows not
+ * taken, and adds up each row's positions in a fixed order. x may exceed the adapter's binding limit. The result of an f32
+ * table may be asked for in f16; the gradient of the table is f32 all the same. Throws TypeError for other shapes or types.
  */
 export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   const [rows, width] = x.shape;
@@ -91,9 +91,10 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   });
 }
 
-/** `gatherRows` by its field name: rows of a table [rows, width] for token, position or type ids. */
+/** `gatherRows` by the field's name: rows of a table [rows, width] for the ids of tokens, positions or types. */
 export const embedding = gatherRows;
 
+/** A part of the packed words, as a range to bind. */
 function part({ packed }: Indices, start: number, length: number): BufferRange {
   return { buffer: packed.buffer, offset: packed.offset + 4 * start, bytes: 4 * length };
 }

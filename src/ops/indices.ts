@@ -19,16 +19,16 @@ export type Indices = {
   /** Different rows among the positions. */
   readonly rowsTaken: number;
   readonly packed: Tensor;
-  /** Where each part of `packed` begins, in words. */
+  /** The word of `packed` that each part begins at. */
   readonly starts: {
     /** The row numbers themselves. */
     readonly ids: number; // [...shape]
     readonly order: number; // [positions]
-    /** Where each chunk begins in `order`, and where the last ends. */
+    /** The places in `order` where chunks begin, and where the last one ends. */
     readonly chunkStarts: number; // [chunks + 1]
     /** The rows taken, in order. */
     readonly taken: number; // [rowsTaken]
-    /** Where the chunks of each row taken begin, and where the last row's end. */
+    /** The places in `chunkStarts` where the chunks of each row taken begin, and where those of the last row end. */
     readonly rowStarts: number; // [rowsTaken + 1]
   };
 };

@@ -15,7 +15,7 @@ const GROUPS = { software: 64, gpu: 1024 };
 
 /** Rows that a workgroup takes, and workgroups: each leaves a partial sum of the gradients of gamma and beta. */
 function groupRows({ gpu }: Tensor, { rows, steps }: RowLayout) {
-  const loopsOfOneRow = 4 * steps + 32; // four walks of the row, the lanes' sums
+  const loopsOfOneRow = 4 * steps + 32; // a row is walked four times, and lanes add up their sums in trees
   const wanted = Math.ceil(rows / GROUPS[gpu.adapterClass]);
   const rowsEach = Math.min(wanted, Math.floor(MAX_ITERATIONS / loopsOfOneRow));
   return { rowsEach, groups: Math.ceil(rows / rowsEach) };

@@ -12,9 +12,9 @@ import softmaxRow from "../../wgsl/rows/softmax_row.wgsl" with { type: "text" };
 const crossEntropyKernel = defineRowKernel("crossEntropy", [crossEntropy_, softmaxRow, keepAll]);
 
 /**
- * The mean over rows of −log softmax(logits)[label]: logits [rows, classes] and labels u32 [rows] give [] (equation 1
- * of the paper). Labels are not checked on the device, where one beyond the classes counts as the last class: whoever
- * makes them checks them.
+ * The mean over rows of −log softmax(logits)[label], equation 1 of the UniS-MMC paper: logits [rows, classes] and labels
+ * u32 [rows] give []. Labels are not checked on the device, where one beyond the classes counts as the last class: check
+ * them where they are made. Throws TypeError for other shapes or types, RangeError for no rows.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   mustBe("f32", "crossEntropy", logits);

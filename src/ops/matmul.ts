@@ -10,8 +10,9 @@ import { gelu, geluGrad, reluGrad } from "./pointwise.ts";
 import { sumTo, viewAs } from "./reduction.ts";
 
 export interface MatmulOptions {
-  /** Use the last two dimensions of a the other way round. */
+  /** True: a is stored as [.., k, m]. */
   readonly transposeA?: boolean;
+  /** True: b is stored as [.., n, k]. */
   readonly transposeB?: boolean;
   /** Element type of the result; that of a and b if not given. */
   readonly result?: Float;
@@ -47,7 +48,7 @@ function dimensions(a: Tensor, b: Tensor, { transposeA = false, transposeB = fal
 
 /**
  * a · b over the last two dimensions: [.., m, k] by [.., k, n] gives [.., m, n]. The leading dimensions are equal, or b
- * has none and serves all. Both are f32 or both f16; sums are f32.
+ * has none and serves all. Both are f32 or both f16; sums are f32. Throws TypeError for other shapes or types.
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const dtype = floatOf("multiply", a, b);
@@ -80,10 +81,10 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 export type Activation = "none" | "relu" | "gelu";
 
 /**
- * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. A weight of
- * more dimensions, as that of a convolution, is taken with all but the first as one. Bias and activation happen inside
- * the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x
- * if none is given, the gradients of weight and bias are f32.
+ * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. All
+ * dimensions of the weight but the first count as one, as those of a convolution's. Bias and activation are applied in the
+ * kernel of the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x if none is
+ * given, the gradients of weight and bias are f32. Throws TypeError for other shapes or types.
  */
 export function linear(
   x: Tensor,
@@ -144,7 +145,7 @@ export function linear(
   });
 }
 
-/** dhᵀ · x, f32, added to `into` where there is one; the sums of dh over its rows are added to `rowSums`. */
+/** dhᵀ · x in f32, added to `into` where there is one; the sums of dh over its rows are added to `rowSums`. */
 function gradientOfWeight(
   dh: Tensor,
   x: Tensor,

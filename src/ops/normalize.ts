@@ -1,4 +1,4 @@
-/** Rows by their Euclidean norm: L2 normalisation, cosine similarity. */
+/** Ops on the Euclidean norm of rows: L2 normalisation, cosine similarity. */
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -36,7 +36,7 @@ function mapUnary(kernel: KernelSource, x: Tensor, coefficients?: { a: number; b
   return y;
 }
 
-/** dx of a unary op from its argument and dy, outside the tape. */
+/** The gradient of a unary op from its argument x and dy, outside the tape. */
 function unaryGrad(kernel: KernelSource, x: Tensor, dy: Tensor): Tensor {
   const dtype = floatOf(`differentiate ${kernel.label} of`, x, dy);
   const dx = Tensor.empty(x.gpu, x.shape, dtype);
@@ -69,15 +69,15 @@ export const sqrt = unary(unaryKernel("sqrt", sqrt_));
 export const tanh = unary(unaryKernel("tanh", tanh_, nan));
 /** max(x, 0), elementwise; NaN stays. */
 export const relu = unary(reluKernel);
-/** x Φ(x) with the exact normal distribution function (erf), elementwise. */
+/** x Φ(x), elementwise, Φ being the normal distribution function by erf: the exact GELU, not the one by tanh. */
 export const gelu = unary(geluKernel);
 
-/** The gradient of relu from its argument or, as well, from its result. Outside the tape. */
+/** The gradient of relu from its argument or its result, which give the same; outside the tape. */
 export function reluGrad(xOrY: Tensor, dy: Tensor): Tensor {
   return unaryGrad(reluKernel, xOrY, dy);
 }
 
-/** The gradient of gelu from its argument. Outside the tape. */
+/** The gradient of gelu from its argument, outside the tape. */
 export function geluGrad(x: Tensor, dy: Tensor): Tensor {
   return unaryGrad(geluKernel, x, dy);
 }
@@ -90,12 +90,12 @@ export function affine(x: Tensor, factor: number, shift: number): Tensor {
   return record(y, [x], [], (dy) => [scale(dy, factor)]);
 }
 
-/** factor · x. */
+/** factor · x, elementwise. */
 export function scale(x: Tensor, factor: number): Tensor {
   return affine(x, factor, 0);
 }
 
-/** −x. */
+/** −x, elementwise. */
 export function neg(x: Tensor): Tensor {
   return affine(x, -1, 0);
 }

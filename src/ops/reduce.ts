@@ -1,4 +1,4 @@
-/** Reductions over any axes: sum, mean, max. Fixed order, so that a run repeats bit for bit on an adapter. */
+/** Reductions over any axes: sum, mean, max. Their order is fixed, so that a run repeats bit for bit on an adapter. */
 import { axisOf, type Shape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -30,18 +30,21 @@ function scaledSum(x: Tensor, axes: readonly number[], factor: number, keepDims?
   return record(y, [x], [], (dy) => [expand(scale(dy.view(reduced.shape), factor), x.shape)]);
 }
 
-/** The sum over axes. */
+/** The sum over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank. */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   return scaledSum(x, mustBeReducible("sum", x, options), 1, options.keepDims);
 }
 
-/** The mean over axes. */
+/** The mean over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   const axes = mustBeReducible("mean", x, options);
   return scaledSum(x, axes, 1 / sizeOf(axes.map((axis) => x.shape[axis]!)), options.keepDims);
 }
 
-/** The largest over axes; where several are equal they share the gradient. */
+/**
+ * The maximum over axes; x is f32. Elements that are equal get equal parts of the gradient. Throws RangeError for no
+ * elements, or an axis beyond the rank.
+ */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const axes = mustBeReducible("max", x, options);
   const reduced = reduceAxes(maxKernel, x, axes, 1);

@@ -19,8 +19,8 @@ const COLUMN_CHUNK = 256;
 const ROW_CHUNK = 16384;
 
 /**
- * x [outer, n, inner] to [outer, inner] of `dtype`; in stages where n is long, so that no loop is, with f32 in between.
- * With `into`, which is of that type, the result is added to what that holds. Outside the tape.
+ * Reduces x [outer, n, inner] to [outer, inner] of `dtype`, outside the tape; where n is long in stages, with f32 between
+ * them, so that no loop is long. The result is added to `into`, if that is given; it is of the same type.
  */
 function reduceMiddle(
   kernel: KernelSource,
@@ -57,8 +57,8 @@ function reduceMiddle(
 }
 
 /**
- * Reduces runs of neighbouring axes one after the other; gives the result the shape with the axes kept as ones, and the
- * type of x if none is given. With `into`, of the result's size, the result is added to what that holds.
+ * Reduces runs of neighbouring axes one after the other. The result keeps the axes as dimensions of one, and is of x's
+ * type if none is given. It is added to `into`, if that is given; that has as many elements.
  */
 export function reduceAxes(
   kernel: KernelSource,
@@ -88,9 +88,9 @@ export function reduceAxes(
 }
 
 /**
- * The sum of a gradient over the dimensions its tensor was repeated along; the inverse of broadcasting. With `into`, it
- * may have been added there: then that is the result. Without, the result is of `dtype`, that of x if not given; sums
- * are f32 until then.
+ * Sums a gradient over the dimensions that its tensor was repeated along: the gradient of broadcasting. The sum may be
+ * added to `into`, if that is given, which is then the result. Else the result is of `dtype`, that of x if not given; sums
+ * are f32 on the way.
  */
 export function sumTo(
   x: Tensor,

@@ -1,4 +1,4 @@
-/** Ops that only arrange elements: reshape, permute, slice, concat, detach. Floats with gradients, u32 without. */
+/** Ops that only arrange elements: reshape, permute, slice, concat, detach. u32 has no gradient. */
 import { defineKernel } from "../gpu/kernel.ts";
 import { axisOf, type Shape, showShape, sizeOf, stridesOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
@@ -10,7 +10,10 @@ import permute_ from "../../wgsl/shape/permute.wgsl" with { type: "text" };
 import slice_ from "../../wgsl/shape/slice.wgsl" with { type: "text" };
 import strided from "../../wgsl/lib/strided.wgsl" with { type: "text" };
 
-/** The same elements under another shape, as a view. One dimension may be -1: it takes what the others leave. */
+/**
+ * The same elements under another shape, as a view. One dimension may be -1: it takes what the others leave. Throws
+ * TypeError where the number of elements differs.
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const y = x.view(completeShape(x, shape), { requiresGrad: needsGrad(x) });
   return record(y, [x], [], (dy) => [dy.view(x.shape)]);
@@ -29,7 +32,7 @@ function completeShape(x: Tensor, shape: Shape): Shape {
   return complete;
 }
 
-/** The same elements in a view that no gradient passes. */
+/** A view of the same elements that no gradient passes. */
 export function detach(x: Tensor): Tensor {
   return x.view(x.shape);
 }
@@ -37,8 +40,8 @@ export function detach(x: Tensor): Tensor {
 const permuteKernel = defineKernel("permute", [permute_, grid, strided]);
 
 /**
- * Reorders axes: axis i of the result is axis `order[i]` of x. A view where only dimensions of one move.
- * @throws RangeError for orders of more than four groups of axes that stay together
+ * Reorders axes: axis i of the result is axis `order[i]` of x. The result is a view where only dimensions of one move.
+ * @throws TypeError where `order` is not one of x's axes; RangeError where more than four groups of axes move apart
  */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   const axes = order.map((axis) => axisOf(x.shape, axis));
@@ -83,7 +86,7 @@ function permuted(x: Tensor, axes: readonly number[], requiresGrad: boolean): Te
   return y;
 }
 
-/** Swaps the last two axes. */
+/** Swaps the last two axes. Throws TypeError for fewer than two. */
 export function transpose(x: Tensor): Tensor {
   if (x.rank < 2) throw new TypeError(`Cannot transpose ${showShape(x.shape)}: it has fewer than two axes`);
   return permute(x, x.shape.map((_, axis) => axis < x.rank - 2 ? axis : 2 * x.rank - 3 - axis));
@@ -91,7 +94,7 @@ export function transpose(x: Tensor): Tensor {
 
 const sliceKernel = defineKernel("slice", [slice_, grid]);
 
-/** Where a part lies in each of the `outer` runs of a whole, all counted in elements. */
+/** The place of a part in each of the `outer` runs of a whole, all counted in elements. */
 interface Part {
   readonly outer: number;
   readonly whole: number;
@@ -99,7 +102,7 @@ interface Part {
   readonly start: number;
 }
 
-/** One pass over the part, or over the whole for `place`; `added` to what y holds, but for `place`. */
+/** Moves a part, in one pass over it, or over the whole for `place`. `added`, not for `place`: y holds the sum afterwards. */
 function move(entry: "cut" | "paste" | "place", x: Tensor, y: Tensor, at: Part, added = false): Tensor {
   const packSize = packSizeOf(at.whole, at.part, at.start);
   const [whole, part, start] = [at.whole / packSize, at.part / packSize, at.start / packSize];
@@ -127,7 +130,10 @@ function partOf(shape: Shape, axis: number, start: number, length: number): Part
   };
 }
 
-/** Elements `start` up to, not including, `end` of an axis; to its end if not given. */
+/**
+ * The elements from `start` up to, but not including, `end` of an axis; up to its last if `end` is not given. Throws
+ * RangeError for a range that is empty or beyond the axis.
+ */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
   mustBeWords("slice", x);
   const along = axisOf(x.shape, axis);
@@ -145,7 +151,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
   ]);
 }
 
-/** Tensors joined along an axis; their other dimensions are equal. */
+/** Joins tensors along an axis. Throws TypeError where types or other dimensions differ. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [first] = tensors;
   if (!first) throw new TypeError("Cannot concat no tensors");

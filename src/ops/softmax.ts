@@ -34,7 +34,7 @@ function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, packSize }: RowL
   });
 }
 
-/** exp(x) divided by its sum over the last axis; x [.., cols], any offset. */
+/** exp(x) divided by its sum over the last axis; x [.., cols], f32. A large common offset costs no digits. */
 export function softmax(x: Tensor): Tensor {
   mustBe("f32", "softmax", x);
   const layout = rowLayout("softmax", x);
@@ -52,8 +52,8 @@ export function softmax(x: Tensor): Tensor {
 }
 
 /**
- * Softmax over those elements of the last axis where `mask` (u32 or f32, each 0 or 1) is 1; 0 elsewhere, and a row with
- * nothing kept is all 0 with zero gradient. Before its last dimension the mask has the first dimensions of x: x [batch,
+ * Softmax over those elements of the last axis where `mask` (u32 or f32, each 0 or 1) is 1, and 0 elsewhere; a row with
+ * nothing kept is all 0, with zero gradient. Before its last dimension the mask has the first dimensions of x: x [batch,
  * heads, queries, keys] takes a mask [keys], [batch, keys], [batch, heads, keys] or of its own shape. Throws TypeError
  * for any other.
  */
@@ -85,7 +85,10 @@ export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
   return recordSoftmax(x, y, layout);
 }
 
-/** log Σ exp(x) over the last axis, which `keepDims` leaves as a dimension of one; x [.., cols], any offset. */
+/**
+ * log Σ exp(x) over the last axis, which `keepDims` leaves as a dimension of one; x [.., cols], f32. A large common offset
+ * costs no digits.
+ */
 export function logsumexp(x: Tensor, options: { readonly keepDims?: boolean } = {}): Tensor {
   mustBe("f32", "logsumexp", x);
   const { gpu } = x;

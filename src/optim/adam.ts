@@ -28,11 +28,12 @@ const kernelsOf = (...files: readonly string[]) => ({
 });
 const plain = kernelsOf(unscaled);
 const scaled = kernelsOf(lossScaled, lossScaleState);
+/** The settings of a group of parameters. */
 export type AdamGroup = { readonly learningRate: number; readonly weightDecay: number };
 
 export type AdamOptions = {
   readonly groups: Readonly<Record<string, AdamGroup>>;
-  /** The name of a parameter's group; a parameter without one is not learned. */
+  /** Gives the name of a parameter's group; a parameter without one is not learned. */
   readonly groupOf: (parameter: Parameter) => string | undefined;
   /** 0.9 and 0.999 if not given. */
   readonly betas?: readonly [number, number];
@@ -199,7 +200,7 @@ export class Adam {
     this.#parameters.valuesChanged();
   }
 
-  /** Reads what a checkpoint must hold to go on from here. */
+  /** Reads the state that `write` goes on from. */
   async read(): Promise<AdamState> {
     const names = this.#learned.map(({ name }) => name);
     const views = scope(() => [...this.#views("expAvg"), ...this.#views("expAvgSq")]) as Tensor[];
@@ -214,7 +215,7 @@ export class Adam {
     };
   }
 
-  /** Goes on from a state that was read. Throws RangeError where a parameter's moments are missing or of another size. */
+  /** Takes over a state that was read. Throws RangeError where a parameter's moments are missing or of another size. */
   write({ step, learningRates, expAvg, expAvgSq }: AdamState): void {
     for (const { name, shape } of this.#learned) {
       for (const moments of [expAvg.get(name), expAvgSq.get(name)]) {

@@ -12,7 +12,7 @@ const kernel = defineKernel("gradientNorm", [norm_, blocks, grid, workgroup]);
 /** Packs that one workgroup takes. */
 const CHUNK = readConstant(norm_, "CHUNK");
 
-/** The norm over all ranges, f32 [1], on the device; nothing is read back. Throws RangeError without a range. */
+/** The norm over all ranges, f32 [1], on the device: nothing is read back. Throws RangeError without a range. */
 export function gradientNorm(ranges: readonly ParameterRange[]): Tensor {
   const [first] = ranges;
   if (!first) throw new RangeError("Cannot take the norm of no gradients");

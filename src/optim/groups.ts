@@ -3,16 +3,16 @@ import type { Parameter } from "../nn/parameter.ts";
 import type { AdamGroup, AdamOptions } from "./adam.ts";
 
 export type PartOptions = {
-  /** Learning rates by part, which is how names begin: `image`, `text`, `heads`. */
+  /** Learning rates by part, the first word of parameters' names: `image`, `text`, `heads`. */
   readonly rates: Readonly<Record<string, number>>;
   readonly weightDecay: number;
-  /** Weight decays of single parts. */
+  /** Weight decays of parts that differ from it. */
   readonly weightDecays?: Readonly<Record<string, number>>;
-  /** True: biases and norms decay too. False if not given. */
+  /** True: biases and norms, which have one dimension, decay too. False if not given. */
   readonly decayVectors?: boolean;
 };
 
-/** Ends the names of groups that do not decay. */
+/** The end of the names of groups that do not decay. */
 export const UNDECAYED = ".vectors";
 
 /**

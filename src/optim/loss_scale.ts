@@ -25,7 +25,7 @@ export type LossScaleOptions = {
   readonly interval?: number;
 };
 
-/** Defaults and rule are those of torch.cuda.amp.GradScaler. All of it stays on the device: nothing is read in a step. */
+/** Defaults and rule of torch.cuda.amp.GradScaler. The state stays on the device: no step reads anything back. */
 export class LossScale {
   /** f32, as wgsl/optim/loss_scale_state.wgsl has it: what a checkpoint must hold to go on from here. */
   readonly state: Tensor;

@@ -1,20 +1,20 @@
-/** Lower learning rates when a metric stops improving. */
+/** Lowers learning rates when a metric stops improving. */
 import { UserError } from "../base/user_error.ts";
 
 export type PlateauOptions = {
   /** "max" if not given: the metric shall rise. */
   readonly mode?: "max" | "min";
-  /** What rates are multiplied by; 0.1 if not given. */
+  /** The factor of a reduction; 0.1 if not given. */
   readonly factor?: number;
-  /** Metrics in a row that may pass without an improvement; 10 if not given. */
+  /** Metrics in a row that may come without an improvement; 10 if not given. */
   readonly patience?: number;
   /** The fraction of the best by which a metric must beat it; 1e-4 if not given. */
   readonly threshold?: number;
-  /** Metrics after a reduction in which nothing is counted; 0 if not given. */
+  /** Metrics after a reduction for which none without improvement is counted; 0 if not given. */
   readonly cooldown?: number;
-  /** No rate falls below; 0 if not given. */
+  /** The lowest rate; 0 if not given. */
   readonly minimum?: number;
-  /** A change that is not larger is not made; 1e-8 if not given. */
+  /** Reductions by this or less are not made; 1e-8 if not given. */
   readonly epsilon?: number;
 };
 
@@ -25,13 +25,13 @@ export type PlateauState = {
   readonly cooldown: number;
 };
 
-/** Whatever has learning rates by group: an optimizer. */
+/** An optimizer, as far as schedules know it: something that has learning rates by group. */
 export interface Rated {
   readonly learningRates: Readonly<Record<string, number>>;
   setLearningRate(group: string, rate: number): void;
 }
 
-/** torch's `ReduceLROnPlateau` with its relative threshold. */
+/** The rule of torch's `ReduceLROnPlateau`, with a relative threshold. */
 export class ReduceOnPlateau {
   readonly #optimizer: Rated;
   readonly #options: Required<PlateauOptions>;

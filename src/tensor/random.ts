@@ -1,11 +1,11 @@
 /** Keys of the counter-based generator (wgsl/lib/philox.wgsl): the same key gives the same numbers on every adapter. */
 
-/** What one use of randomness is keyed by; kernels take these as parameters, and count the elements themselves. */
+/** The key of one use of randomness. Kernels take it as parameters, and count the elements themselves. */
 export type RandomKey = {
   /** The seed, lower 32 bits first. */
   readonly key0: number;
   readonly key1: number;
-  /** Which use within the step. */
+  /** The number of the use within the step. */
   readonly layer: number;
   readonly step: number;
 };
@@ -34,7 +34,7 @@ export class RandomKeys {
     return { key0, key1: (this.#seed - key0) / 2 ** 32, layer: this.#layer++, step: this.#step };
   }
 
-  /** Keys that go on from the same place: whoever runs a layer a second time draws the same numbers from them. */
+  /** Keys that go on from the same place: running a layer a second time with them draws the same numbers. */
   clone(): RandomKeys {
     const keys = new RandomKeys(this.#seed, this.#step);
     keys.#layer = this.#layer;

@@ -1,26 +1,26 @@
-/** Scopes own the tensors made in them and free them at their end, but for those returned. */
+/** Scopes own the tensors made in them and free them at their end, except those returned. */
 
-/** What a scope owns: a tensor. */
+/** A tensor, as far as scopes know it. */
 export interface Resource {
-  /** Adds a holder. */
+  /** Adds one holder. */
   retain(): this;
-  /** Takes one away; with the last, the memory is freed. */
+  /** Takes one holder away; with the last, the memory is freed. */
   dispose(): void;
 }
 
-/** What a scope may return: its tensors, however nested, outlive it. */
+/** A value that a scope may return: the tensors in it, however nested, outlive the scope. */
 export type Kept = Resource | null | undefined | void | number | boolean | string | readonly Kept[] | {
   readonly [name: string]: Kept;
 };
 
 let current: Set<Resource> | undefined;
 
-/** Called for every new tensor. */
+/** Must be called for every new tensor. */
 export function track(tensor: Resource): void {
   current?.add(tensor);
 }
 
-/** Runs `body`; afterwards frees what it made, but what it returns passes to the scope around, or to the caller. */
+/** Runs `body` and frees the tensors made in it; those it returns pass to the scope around, or to the caller. */
 export function scope<T extends Kept>(body: () => T): T {
   const outer = current;
   const [result, made] = collect(body);
@@ -31,7 +31,7 @@ export function scope<T extends Kept>(body: () => T): T {
   return result;
 }
 
-/** As `scope`, but the caller becomes a holder of every tensor returned, made inside or not, and must dispose each. */
+/** Like `scope`, but the caller holds every tensor returned, made inside or not, and must dispose each. */
 export function capture<T extends Kept>(body: () => T): T {
   const [result, made] = collect(body);
   for (const tensor of tensorsIn(result)) {

@@ -1,8 +1,8 @@
-/** Shapes: lists of dimensions, row-major. */
+/** Shapes: lists of dimensions, of tensors that lie in memory row by row. */
 
 export type Shape = readonly number[];
 
-/** The number of elements. */
+/** The number of elements of a shape; 1 for [], a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (const dimension of shape) size *= dimension;
@@ -13,7 +13,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
 }
 
-/** As messages show it: `[32, 197, 768]`. */
+/** A shape as messages show it: `[32, 197, 768]`. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }

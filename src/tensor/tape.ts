@@ -4,9 +4,9 @@ import { sameShape, showShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * From the gradient of an op's output to those of its inputs, in order; `undefined` for an input that gets none.
- * `needed[i]` is false where nobody wants the gradient of input i. `sinks[i]` is there where input i has a gradient
- * already, in memory of its own: the closure may add to it itself, and then gives back the sink.
+ * Maps the gradient of an op's output to those of its inputs, in order; `undefined` for an input that gets none.
+ * `needed[i]` is false where nobody wants the gradient of input i. `sinks[i]` is the gradient that input i has already, if
+ * it has one in memory of its own: the closure may add to it, and then returns the sink itself.
  */
 export type Backward = (
   dy: Tensor,
@@ -30,8 +30,8 @@ export function needsGrad(...inputs: readonly (Tensor | undefined)[]): boolean {
 }
 
 /**
- * Records an op, unless its output needs no gradient. `saved` lists every tensor the closure reads: the tape holds
- * them, and lets go as soon as the closure has run.
+ * Records an op, unless its output needs no gradient. `saved` lists every tensor that the closure reads: the tape holds
+ * them, and lets them go as soon as the closure has run.
  */
 export function record(
   output: Tensor,
@@ -57,7 +57,7 @@ export function noGrad<T>(body: () => T): T {
   return withRecording(false, body);
 }
 
-/** Runs `body` with recording, even within `noGrad`, where the closures of ops run. */
+/** Runs `body` with recording, even within `noGrad`. The closures of ops run without, so recomputation needs this. */
 export function enableGrad<T>(body: () => T): T {
   return withRecording(true, body);
 }
@@ -73,8 +73,8 @@ function withRecording<T>(on: boolean, body: () => T): T {
 }
 
 /**
- * Runs `body` on a tape of its own. What it leaves recorded is dropped at the end, and so are the
- * activations that were saved for it: only what `body` differentiates itself is of use.
+ * Runs `body` on a tape of its own. Whatever is left recorded at its end is dropped, with the activations saved for it:
+ * only what `body` differentiates itself is of use.
  */
 export function withOwnTape<T>(body: () => T): T {
   const outer = tape;
@@ -89,9 +89,9 @@ export function withOwnTape<T>(body: () => T): T {
   }
 }
 
-/** The two ways gradients meet, given by the op layer. */
+/** The two ops by which gradients are added up; the tape stands below the ops and is given them. */
 export interface Summation {
-  /** In place: `into += addend`. */
+  /** `into += addend`, in place. */
   accumulate(into: Tensor, addend: Tensor): void;
   copy(tensor: Tensor): Tensor;
 }
@@ -113,7 +113,7 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
   const made = new Set(entries.map((entry) => entry.output));
   const grads = new Map<Tensor, Tensor>([[output, seed.retain()]]);
 
-  /** Takes over the caller's hold on `addend`. Memory that somebody else reads too is never written. */
+  /** Adds to the gradient of `input`, taking over the caller's hold on `addend`. Shared memory is never written. */
   const add = (input: Tensor, addend: Tensor) => {
     const isLeaf = !made.has(input);
     const sum = isLeaf ? input.grad : grads.get(input);
@@ -136,6 +136,7 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
     addend.dispose();
   };
 
+  /** The gradient that a closure may add to: nobody else reads it. */
   const sinkOf = (input: Tensor) => {
     if (!made.has(input)) return input.grad;
     const sum = grads.get(input);

@@ -9,7 +9,7 @@ export type DType = "f32" | "f16" | "u32" | "u8";
 
 const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, u32: 4, u8: 1 };
 
-/** A buffer shared by the tensors that view it; it returns to the pool with the last of them. */
+/** A buffer, and how many tensors view it; it returns to the pool with the last of them. */
 class Storage {
   readonly gpu: Gpu;
   readonly buffer: DeviceBuffer;
@@ -35,9 +35,9 @@ export class Tensor {
   readonly size: number;
   /** Offset into the buffer, in bytes. */
   readonly offset: number;
-  /** True for tensors a gradient flows to. */
+  /** True where a gradient flows to the tensor. */
   readonly requiresGrad: boolean;
-  /** The gradient, where `backward` has left one: only leaves (parameters, inputs under test) get one. */
+  /** The gradient that `backward` has left. Only leaves get one: parameters, and inputs made with `requiresGrad`. */
   grad: Tensor | undefined;
   readonly #storage: Storage;
   #holders = 1;
@@ -74,7 +74,7 @@ export class Tensor {
     return tensor;
   }
 
-  /** The same memory, or a part of it from `offset` elements on, under another shape. */
+  /** A tensor of the same memory under another shape; of the part from element `offset` on, if that is given. */
   view(shape: Shape, options: { offset?: number; requiresGrad?: boolean } = {}): Tensor {
     const { offset = 0, requiresGrad = false } = options;
     if (offset + sizeOf(shape) > this.size) {
@@ -119,19 +119,20 @@ export class Tensor {
     return this.#holders === 1 && this.#storage.holders === 1;
   }
 
-  /** One more holder; each is ended by one `dispose`. */
+  /** Adds one holder; every holder must call `dispose` once. */
   retain(): this {
     this.#mustBeAlive();
     this.#holders++;
     return this;
   }
 
+  /** Ends one hold; with the last, the tensor cannot be used any more. */
   dispose(): void {
     this.#mustBeAlive();
     if (--this.#holders === 0) this.#storage.release();
   }
 
-  /** Reads the elements back, f16 widened to f32; waits for the device. Several at once: `readTensors`. */
+  /** Reads the elements back, f16 widened to f32; waits for the device. `readTensors` reads several in one wait. */
   async read(): Promise<Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>> {
     return (await readTensors([this]))[0]!;
   }

@@ -8,11 +8,11 @@ import { type Gemm, gemmBy } from "../ops/gemm.ts";
 import { candidatePlans, type GemmPlan } from "../ops/gemm_plan.ts";
 import { type GemmShape } from "../ops/gemm_shape.ts";
 
-/** A candidate this much slower than the best, after its first call, is not measured further. */
+/** A candidate whose first call is this many times slower than the best is not measured further. */
 const HOPELESS = 1.3;
 /** A plan goes before the default only if it takes at most this fraction of the time: less is within the noise. */
 const WORTHWHILE = 0.97;
-/** Rounds in which the candidates take turns: more for short ones. */
+/** The candidates take turns in so many rounds: more where products are short. */
 const [LEAST_ROUNDS, MOST_ROUNDS] = [5, 25];
 const ROUNDS_MILLISECONDS = 30;
 
@@ -62,8 +62,8 @@ export async function tuneShape(gpu: Gpu, shape: GemmShape): Promise<Tuned> {
 }
 
 /**
- * The plans that give what the first gives, and those that do not. Compiles all of them on the way. Sums of the operands
- * are whole numbers, so the order of a sum makes no difference.
+ * Divides plans into those that give what the first gives and those that do not, and compiles all of them on the way. Sums
+ * of the operands are whole numbers, so the order of a sum makes no difference.
  */
 async function compare(
   plans: readonly GemmPlan[],
@@ -89,7 +89,7 @@ function same(a: Uint16Array, b: Uint16Array): boolean {
   return a.length === b.length;
 }
 
-/** Milliseconds on the device of each of the works, which take turns: medians over rounds. */
+/** Milliseconds on the device for each of the works, which take turns: medians over rounds. */
 async function measure(gpu: Gpu, works: readonly (() => unknown)[], rounds: number): Promise<number[]> {
   const counts = works.map(() => 0);
   gpu.startProfiling();
@@ -112,7 +112,7 @@ async function measure(gpu: Gpu, works: readonly (() => unknown)[], rounds: numb
   return times.map((values) => values.sort((a, b) => a - b)[values.length >> 1]!);
 }
 
-/** Operands of -1, 0 and 1, in no order. */
+/** Operands whose elements are -1, 0 and 1 in pseudo-random order. */
 function operandsFor(gpu: Gpu, shape: GemmShape): { a: Tensor; b: Tensor; options: Gemm } {
   const { m, n, k, batch, sharedA, sharedB, dtype, epilogue, result } = shape;
   const draw = (size: number, seed: number) => {

@@ -1,4 +1,4 @@
-/** Tuned plans of matrix products, kept from `unis tune` on: one file for an adapter. */
+/** The cache of tuned plans of matrix products, which `unis tune` writes: one file for an adapter. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
@@ -12,7 +12,7 @@ import { type GemmShape, nameOfShape } from "../ops/gemm_shape.ts";
 import type { Tuned } from "./measure_plans.ts";
 import { exists } from "../io/files.ts";
 
-/** Rises when plans or shapes get other fields. */
+/** Must be raised when plans or shapes get other fields. */
 const SCHEMA = 1;
 
 const size = z.number().int().positive();
@@ -45,7 +45,7 @@ const fileSchema = z.strictObject({
 
 type PlanFile = z.infer<typeof fileSchema>;
 
-/** What the speed of plans depends on: the text of the kernels, and what a plan says of them. */
+/** A digest of everything that the speed of plans depends on: the text of the kernels, and the fields of plans. */
 const KERNELS = createHash("sha256").update(JSON.stringify([SCHEMA, GEMM_SOURCES])).digest("hex").slice(
   0,
   16,
@@ -63,8 +63,8 @@ export function planFile(directory: string, { name, adapterClass }: Device): str
 }
 
 /**
- * The plans tuned for this device, by the names of shapes, as `tunedPlans` holds them. Empty where there are none; of a file that is
- * damaged, or of another adapter, driver or version of the kernels, `note` is told, and it is not used.
+ * The plans tuned for this device, by the names of shapes, as `tunedPlans` holds them; empty where there are none. A file
+ * that is damaged, or of another adapter, driver or version of the kernels, is not used, and `note` is called with why.
  */
 export function loadPlans(
   directory: string,

@@ -1,5 +1,7 @@
+/** The device: order of work, checks of what is bound, memory. */
 import assert from "node:assert/strict";
-import { foldWorkgroups, Gpu } from "../../src/gpu/gpu.ts";
+import { foldWorkgroups } from "../../src/gpu/dispatch.ts";
+import { Gpu } from "../../src/gpu/gpu.ts";
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { sizeClass } from "../../src/gpu/pool.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";

@@ -1,3 +1,4 @@
+/** From WGSL files to kernels: linking, specialising, reflection. */
 import assert from "node:assert/strict";
 import { defineKernel, link, readConstant, reflect, specialise } from "../../src/gpu/kernel.ts";
 

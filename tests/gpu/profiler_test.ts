@@ -1,3 +1,4 @@
+/** Profiling: times of dispatches, and that it changes nothing else. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { cast } from "../../src/ops/cast.ts";

@@ -1,3 +1,4 @@
+/** Subgroups: found by trying, and the same results with and without. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { isOneSubgroup } from "../../src/gpu/subgroups.ts";

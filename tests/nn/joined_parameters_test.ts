@@ -1,3 +1,4 @@
+/** Parameters used as one: the same results as apart, in fewer dispatches. */
 import assert from "node:assert/strict";
 import { readArrays } from "../../src/nn/flat_arrays.ts";
 import { normal } from "../../src/nn/initializers.ts";

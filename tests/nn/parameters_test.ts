@@ -1,3 +1,4 @@
+/** Parameters: names, layout in flat arrays, initial values, freezing, f16 copies. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { Embedding } from "../../src/nn/embedding.ts";

@@ -1,3 +1,4 @@
+/** Attention beyond the op table: what it refuses, and that both forms agree. */
 import assert from "node:assert/strict";
 import { attention, selfAttention } from "../../src/ops/attention.ts";
 import { slice } from "../../src/ops/shape.ts";

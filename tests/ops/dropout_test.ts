@@ -1,3 +1,4 @@
+/** Dropout: the published random numbers, the fraction kept, and the mask drawn again. */
 import assert from "node:assert/strict";
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { backward } from "../../src/ops/backward.ts";

@@ -1,3 +1,4 @@
+/** Patches of images beyond the op table: the order of a patch, and what is refused. */
 import assert from "node:assert/strict";
 import { patchify } from "../../src/ops/image.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";

@@ -1,3 +1,4 @@
+/** Gathering rows beyond the op table: many rows, large tables, ignored rows, and what is refused. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -78,10 +79,10 @@ Deno.test("gatherRows() repeats its gradient bit for bit", async () => {
   assert.deepEqual(await gather(gpu, values, ids, { rows: 10 }, seed), first);
 });
 
-Deno.test("gatherRows() takes a table beyond the binding limit, window by window", async () => {
+Deno.test("gatherRows() takes a table beyond the binding limit, range by range", async () => {
   const small = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 2 ** 16 } });
   try {
-    const [rows, width] = [1001, 60]; // 240 kB in windows of 256 rows
+    const [rows, width] = [1001, 60]; // 240 kB in ranges of 256 rows
     const [values, seed] = [whole(rows * width), whole(50 * width)];
     const ids = Uint32Array.from(
       { length: 50 },
@@ -103,7 +104,7 @@ Deno.test({
   async fn() {
     const small = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 2 ** 14 } });
     try {
-      const [rows, width] = [700, 15]; // 21 kB in windows of 512 rows
+      const [rows, width] = [700, 15]; // 21 kB in ranges of 512 rows
       const values = whole(rows * width);
       const ids = Uint32Array.of(0, 511, 512, 699);
       const table = Tensor.empty(small, [rows, width], "f16");

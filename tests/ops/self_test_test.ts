@@ -1,3 +1,4 @@
+/** The start-up self-test: an adapter that leaves a kernel out is refused. */
 import assert from "node:assert/strict";
 import { AdapterError } from "../../src/gpu/adapter.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";

@@ -1,3 +1,4 @@
+/** Ops that arrange elements, beyond the op table: views, and what they refuse. */
 import assert from "node:assert/strict";
 import { backward } from "../../src/ops/backward.ts";
 import { add } from "../../src/ops/arithmetic.ts";

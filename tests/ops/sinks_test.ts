@@ -153,7 +153,7 @@ for (const [name, { shapes, run }] of Object.entries(INNER)) {
 Deno.test("accumulate() reaches every element of tensors beyond the binding limit", async () => {
   const small = await Gpu.open("auto", { limits: { maxStorageBufferBindingSize: 2 ** 16 } });
   try {
-    const size = 16_637; // 253 elements in the second window, one beyond whole vec4s
+    const size = 16_637; // 253 elements in the second range, one beyond whole vec4s
     const [into, addend] = [1, 2].map((value) =>
       Tensor.from(small, new Float32Array(size).fill(value), [size])
     ) as [Tensor, Tensor];

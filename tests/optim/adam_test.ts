@@ -1,4 +1,4 @@
-/** Adam and AdamW against float64, by groups, over arrays that are cut into windows. */
+/** Adam and AdamW against float64, by groups, over arrays that are cut into binding ranges. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { Parameters } from "../../src/nn/parameters.ts";

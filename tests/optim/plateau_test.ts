@@ -1,3 +1,4 @@
+/** Schedules: ReduceOnPlateau against torch, warm-up and cosine. */
 import assert from "node:assert/strict";
 import { type PlateauOptions, ReduceOnPlateau } from "../../src/optim/plateau.ts";
 import { cosineAfterWarmup, linearWarmup } from "../../src/optim/schedule.ts";

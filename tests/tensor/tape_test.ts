@@ -1,3 +1,4 @@
+/** Scopes and the tape: who frees what, and how gradients add up. */
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backward } from "../../src/ops/backward.ts";

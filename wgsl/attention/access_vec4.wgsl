@@ -1,4 +1,4 @@
-// Operands and results where DIM is a multiple of four.
+// Loads and stores of attention.wgsl where DIM is a multiple of four: one vec4 at a time.
 @group(0) @binding(1) var<storage, read> q: array<vec4<Elem>>;
 @group(0) @binding(2) var<storage, read> kv: array<vec4<Elem>>;
 @group(0) @binding(3) var<storage, read> dy: array<vec4<Elem>>;

@@ -4,8 +4,8 @@
 // softmax) and leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
 //   p = exp(s - lse),  p' = dropout(p),   dv = p'ᵀ do,   dp = dropout'(do vᵀ),   ds = p (dp - Σ do o),
 //   dq = scale · ds k,   dk = scale · dsᵀ q
-// One invocation four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by four
-// keys, or four tokens by four of dim.
+// One invocation computes four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by
+// four keys, or four tokens by four elements of dim.
 // Needs: access_vec4.wgsl or access_scalar.wgsl; matmul/multiply_add.wgsl, lib/philox.wgsl, lib/grid.wgsl
 alias Elem = f32;
 const WG: u32 = 64u;
@@ -20,10 +20,10 @@ struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, q_
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(4) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out
-// Of each block of four queries lse and Σ do o.
+// lse and Σ do o of every block of four queries.
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>; // [batch, heads, blocks, 2]
 
-// What an invocation works on: four queries or keys of a head of a sample, from `first` on.
+// The place of an invocation: four queries or keys of a head of a sample, from `first` on.
 struct Place { batch: u32, head: u32, first: u32 }
 fn place_of(id: u32) -> Place {
   let pair = id / params.blocks;
@@ -36,12 +36,12 @@ fn o_row(at: Place, query: u32) -> u32 { return query_of(at, query) * params.hea
 fn q_row(at: Place, query: u32) -> u32 { return query_of(at, query) * params.q_parts * params.heads + at.head; }
 fn k_row(at: Place, key: u32) -> u32 { return (key_of(at, key) * params.kv_parts + params.kv_parts - 2u) * params.heads + at.head; }
 fn v_row(at: Place, key: u32) -> u32 { return k_row(at, key) + params.heads; }
-// Where the numbers of the four queries from `query` on stand in stats.
+// The index into stats of the four queries from `query` on.
 fn stats_of(at: Place, query: u32) -> u32 {
   return 2u * ((at.batch * params.heads + at.head) * ((params.queries + 3u) / 4u) + query / 4u);
 }
 
-// Which of four keys take part.
+// True for those of four keys that exist and are not masked.
 fn kept_keys(at: Place, key: u32) -> vec4<bool> {
   let keys = vec4u(key, key + 1u, key + 2u, key + 3u);
   let inside = keys < vec4u(params.keys);

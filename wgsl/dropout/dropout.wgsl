@@ -1,6 +1,6 @@
 // dropout      y[i] = keep[i] ? factor x[i] : 0; its gradient is the same function of dy
-// dropout_add  y[i] = addend[i] + that
-// One invocation four elements.   Needs: lib/grid.wgsl, lib/philox.wgsl
+// dropout_add  y[i] = addend[i] + (keep[i] ? factor x[i] : 0)
+// One invocation one pack.   Needs: lib/grid.wgsl, lib/philox.wgsl
 alias Elem = f32;
 const WG: u32 = 64u;
 

@@ -11,7 +11,7 @@ struct Params { rows: u32, columns: u32 }
 var<workgroup> ranks: array<u32, WG>;
 var<workgroup> places: array<u32, WG>;
 
-// A whole number for each float, in their order; 0 and -0 have the same.
+// Maps floats to whole numbers in the same order; 0 and -0 give the same, NaN the largest.
 fn rank(value: f32) -> u32 {
   let bits = bitcast<u32>(value);
   let magnitude = bits & 0x7fffffffu;

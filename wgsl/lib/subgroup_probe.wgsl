@@ -1,4 +1,5 @@
-// Of a workgroup of WG lanes: lanes of its subgroup, what subgroup functions give, and what they should.
+// Two vec4s a lane that are equal where a workgroup of WG lanes is one subgroup, with its lanes in order: its size and the
+// results of subgroup functions; and what these must be, computed without subgroups.
 const WG: u32 = 8u;
 @group(0) @binding(0) var<storage, read_write> found: array<vec4f>; // [2, WG]
 var<workgroup> values: array<f32, WG>;

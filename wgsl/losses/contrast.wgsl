@@ -1,4 +1,5 @@
-// With A the attracted samples, R the repelled ones, lse_A = log sum over A of exp(s / t), lse_R likewise:
+// The unimodality-supervised contrast, equation 2 of the UniS-MMC paper. A are the attracted samples (the paper's P and S),
+// R the repelled ones, lse_A = log sum over A of exp(s / t), lse_R likewise:
 //   L = -log(exp(lse_A) / (exp(lse_A) + exp(lse_R))) = log(1 + e^d),   d = lse_R - lse_A
 // and 0 where A or R is empty. As softplus of d, L keeps its digits however small R's fraction is; so does the gradient,
 // in which softmax over A + R and softmax over A do not cancel but have the factor sigmoid(d) = R's fraction in common:

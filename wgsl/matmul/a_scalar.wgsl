@@ -1,4 +1,6 @@
-// As a_vec4.wgsl, one element a load, for stored rows of any length. Elements beyond the end are 0.
+// Loads of a [m, k], stored so or as [k, m], one element at a time: for stored rows of any length. Elements beyond the
+// end are 0.
+// Needs: params.wgsl
 const TRANSPOSED_A: bool = false;
 @group(0) @binding(1) var<storage, read> a: array<Elem>;
 

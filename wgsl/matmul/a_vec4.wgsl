@@ -1,10 +1,10 @@
-// 4×4 blocks of a [m, k], stored so or as [k, m], by vec4s. Rows beyond the end repeat the last one.
+// Loads of a [m, k], stored so or as [k, m], one vec4 at a time. Rows beyond the end repeat the last one.
 // Needs: params.wgsl
 const TRANSPOSED_A: bool = false;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Elem>>;
 fn load_a(i: u32) -> vec4f { return vec4f(a[i]); }
 
-// A block of a as it is stored is four parts, from row m and column k on: rows of a, or of its transpose.
+// Part i of the four that make the 4×4 block at row m and column k: a row of a or, where that is stored, of its transpose.
 fn part_a(start: u32, m: u32, k: u32, i: u32) -> vec4f {
   if (TRANSPOSED_A) {
     let stride = params.m / 4u;

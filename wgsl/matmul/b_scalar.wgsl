@@ -1,4 +1,6 @@
-// As b_vec4.wgsl, one element a load, for stored rows of any length. Elements beyond the end are 0.
+// 4×4 blocks of b [k, n], stored so or as [n, k], loaded one element at a time: for stored rows of any length. Elements
+// beyond the end are 0.
+// Needs: params.wgsl
 const TRANSPOSED_B: bool = false;
 @group(0) @binding(2) var<storage, read> b: array<Elem>;
 

@@ -1,4 +1,4 @@
-// 4×4 blocks of b [k, n], stored so or as [n, k], by vec4s. Columns beyond the end repeat the last ones.
+// 4×4 blocks of b [k, n], stored so or as [n, k], loaded one vec4 at a time. Columns beyond the end repeat the last ones.
 // Needs: params.wgsl
 const TRANSPOSED_B: bool = false;
 @group(0) @binding(2) var<storage, read> b: array<vec4<Elem>>;

@@ -1,4 +1,5 @@
-// As c_vec4.wgsl, one element at a time, for rows of any length. Epilogues get no place in c.
+// Stores blocks of c [m, n] one element at a time, for rows of any length, and loads the partial products that join.wgsl
+// adds up. Epilogues get no place in c: those that keep something need rows of whole vec4s.
 // Needs: params.wgsl, an epilogue_*.wgsl
 const ADDED: bool = false; // the result is added to what c holds
 @group(0) @binding(3) var<storage, read_write> c: array<Result>;

@@ -1,4 +1,4 @@
-// Blocks of c [m, n] by vec4s, and the parts that c is the sum of where the inner dimension was cut.
+// Stores blocks of c [m, n] one vec4 at a time, and loads the partial products that join.wgsl adds up.
 // Needs: params.wgsl, an epilogue_*.wgsl
 const ADDED: bool = false; // the result is added to what c holds
 @group(0) @binding(3) var<storage, read_write> c: array<vec4<Result>>;

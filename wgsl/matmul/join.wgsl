@@ -1,5 +1,5 @@
 // c[z] = epilogue(Σ_s parts[z, s]): the end of a product whose inner dimension was cut into parts, each computed into an
-// array of its own. Parts are summed in their order. One invocation four elements of a row.
+// array of its own. Parts are summed in their order. One invocation computes four elements of a row.
 // Needs: params.wgsl, c_vec4.wgsl or c_scalar.wgsl, an epilogue_*.wgsl, lib/grid.wgsl
 const WG: u32 = 64u;
 

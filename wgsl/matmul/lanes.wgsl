@@ -1,8 +1,8 @@
-// c[z] = epilogue(a[z] · b[z]) for processors: one invocation 4 ROWS rows × 4 COLS columns of c, accumulators in registers,
-// eight invocations side by side along the columns, no workgroup memory (slow there).
+// c[z] = epilogue(a[z] · b[z]) for processors: one invocation computes 4 ROWS rows × 4 COLS columns of c in registers, eight
+// invocations stand side by side along the columns, and no workgroup memory is used, which is slow there.
 // Needs: params.wgsl, multiply_add.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; pair.wgsl or
 // pair_subgroup.wgsl; an epilogue_*.wgsl, a sums_*.wgsl
-const WG: u32 = 8u; // no other
+const WG: u32 = 8u; // pair_subgroup.wgsl works for no other number
 const ROWS: u32 = 4u; // 2, 4 or 6 blocks of four rows an invocation
 const COLS: u32 = 4u; // 1, 2 or 4 blocks of four columns, eight blocks apart
 

@@ -1,4 +1,4 @@
-// The product of two 4×4 blocks added to a third. A matrix here holds four rows of a row-major operand.
+// c + a · b for 4×4 blocks. A matrix here holds four rows of a row-major operand.
 fn row(c: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
   return fma(vec4f(a.w), b[3], fma(vec4f(a.z), b[2], fma(vec4f(a.y), b[1], fma(vec4f(a.x), b[0], c))));
 }

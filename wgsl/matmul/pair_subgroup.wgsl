@@ -1,4 +1,4 @@
-// Two blocks of a, one below the other, that eight lanes all need: each loads an eighth of them.
+// Two blocks of a, one below the other, that all eight lanes of a subgroup need: each lane loads an eighth of them.
 // Needs: a_vec4.wgsl or a_scalar.wgsl
 fn pair_a(start: u32, m: u32, k: u32, lane: u32) -> array<mat4x4f, 2> {
   let part = part_a(start, m + lane / 4u * 4u, k, lane % 4u);

@@ -1,7 +1,7 @@
-// What every piece of a product shares. One product of a batch is [m, k] · [k, n]. The grid starts at row m0 and matrix z0;
+// The parameters of a batch of products [m, k] · [k, n], for all files of a product. The grid starts at row m0 and matrix z0;
 // the inner dimension is cut into `splits` parts of `depth`, and part s of matrix z is written to c[z · splits + s]. Strides
 // are in elements. Operands are read, and the result is written, in blocks of 4×4: by vec4s where the stored rows are whole
-// vec4s, else one element at a time. What lies beyond the end along k counts as 0.
+// vec4s, else one element at a time. Elements beyond the end along k count as 0.
 alias Elem = f32; // of a and b
 alias Result = f32; // of c
 const WHOLE_K: bool = false; // k is a multiple of four
@@ -9,7 +9,7 @@ const WHOLE_K: bool = false; // k is a multiple of four
 struct Params { m: u32, n: u32, k: u32, batch: u32, m0: u32, z0: u32, splits: u32, depth: u32, stride_a: u32, stride_b: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
-// Of four rows from k on, those that there are.
+// Four rows from k on, those beyond the end being 0.
 fn rows_along_k(k: u32, block: mat4x4f) -> mat4x4f {
   if (WHOLE_K) { return block; }
   let zero = vec4f();

@@ -1,4 +1,6 @@
-// The sums of the rows of a, added to what row_sums holds: of a gradient, those are the gradient of the bias.
+// row_sums[m] += Σ_k a[m, k], on the way of a product: where a is the gradient of a layer's output, transposed, that is the
+// gradient of its bias.
+// Needs: params.wgsl
 const SUMMED: bool = true;
 @group(0) @binding(7) var<storage, read_write> row_sums: array<f32>; // [m]
 fn add_sums(m: u32, sums: vec4f) {

@@ -1,17 +1,17 @@
 // c[z] = epilogue(a[z] · b[z]) for GPUs: one workgroup a tile of c, TILE_M × TILE_N, as a sum over steps along k of
 //   tile += a[TILE_M, STEP] · b[STEP, TILE_N],
 // the two slices being brought into workgroup memory once and read by every invocation. There they lie k by k in vec4s
-// along m and n, so that an invocation reads for one k a few vec4s and adds their outer products, 4·ROWS × 4·COLS elements
-// of c, in registers. While it does, the next slices are on their way: they are loaded into registers before, and written
-// to workgroup memory after it. With two buffers that is other memory than is read meanwhile, and one barrier a step is enough.
+// along m and n, so that an invocation reads a few vec4s for one k and adds their outer products, 4·ROWS × 4·COLS elements
+// of c, in registers. The next slices are loaded into registers before that, so that they are on their way meanwhile, and
+// written to workgroup memory after it: with two buffers to other memory than is being read, so that one barrier a step is
+// enough.
 //
 // Invocation (x, y) of X × Y owns blocks of 4×4 at rows 4(y + rY) and columns 4(x + sX): neighbours read neighbouring vec4s,
 // which lie in different banks. 32 invocations in a row are 8 wide and 4 high: together they read the fewest vec4s.
 // A slice comes as blocks of 4×4, at most two an invocation, in the order of the operand in memory. Where that is along k,
 // neighbours write vec4s a whole number of banks apart: `place` moves them to different ones.
-// The dimensions of the arrays are such that what varies is one index (it costs a clamp) and the rest are constants.
-// Needs: params.wgsl; for a and b an _vec4.wgsl with its _storage or _texture, or a _scalar.wgsl; for c an _vec4.wgsl or
-// _scalar.wgsl; an epilogue_*.wgsl
+// Of the indices into these arrays one varies, at the cost of a clamp, and the rest are constants.
+// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl
 const TILE_M: u32 = 64u;
 const TILE_N: u32 = 64u;
 const ROWS: u32 = 2u; // 1 or 2 blocks of four rows an invocation
@@ -31,7 +31,7 @@ var<workgroup> slice_b: array<array<array<array<array<vec4f, X>, COLS>, 4>, SLAB
 
 fn place(at: u32, slab: u32, width: u32) -> u32 { return at ^ (slab * (8u / SLABS) % width); }
 
-// Which block of a slice, along k and along m or n, has number i in the order of the operand in memory.
+// The block of a slice, along k and along m or n, that has number i in the order of the operand in memory.
 fn block_of(i: u32, length: u32, along_k: bool) -> vec2u {
   return select(vec2u(i / length, i % length), vec2u(i % SLABS, i / SLABS), along_k);
 }

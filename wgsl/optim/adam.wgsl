@@ -4,7 +4,7 @@
 //   v = beta2 v + (1 - beta2) g^2
 //   p -= rate m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)
 // `clipped` scales by min(1, max_norm / (norm + 1e-6)) too, as torch's clip_grad_norm_.
-// One invocation four elements.   Needs: optim/unscaled.wgsl, or optim/loss_scaled.wgsl and what it needs;
+// One invocation one pack.   Needs: optim/unscaled.wgsl, or optim/loss_scaled.wgsl and what it needs;
 // optim/adam_in_place.wgsl or optim/adam_before.wgsl, optim/blocks.wgsl, lib/grid.wgsl
 const DECOUPLED: bool = false;
 const WG: u32 = 64u;

@@ -1,6 +1,6 @@
 // Dynamic loss scaling (Micikevicius et al., 2018; rule and numbers of torch.cuda.amp.GradScaler):
 //   seed      gradient of a loss = weight * scale
-//   inspect   overflow = some gradient is infinite or not a number.   One invocation four elements.
+//   inspect   overflow = some gradient is infinite or not a number.   One invocation one pack.
 //   decide    overflow: the step is skipped, scale *= backoff
 //             else:     a step is taken; after `interval` of them in a row, scale *= growth
 // Needs: optim/loss_scale_state.wgsl, optim/blocks.wgsl, lib/grid.wgsl

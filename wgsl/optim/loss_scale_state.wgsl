@@ -1,4 +1,4 @@
-// Where each number of the state of a loss scale stands.
+// The places of the numbers in the state of a loss scale.
 const STATE_SIZE: u32 = 7u;
 const SCALE: u32 = 0u; // what the next losses are multiplied by
 const GOOD: u32 = 1u; // steps since the scale changed, none of them skipped

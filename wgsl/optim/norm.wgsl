@@ -1,5 +1,6 @@
 // norm = sqrt(sum of g^2) over the learned elements of flat arrays of gradients.
-// `square_sums`: one workgroup CHUNK packs, its sum at sums[start + its number].   `root`: one workgroup, all sums.
+//   square_sums   sums[start + i] = sum of g^2 over chunk i of CHUNK packs     one workgroup one chunk
+//   root          norm = sqrt(sum of all sums)                                 one workgroup
 // Needs: optim/blocks.wgsl, lib/grid.wgsl, lib/workgroup.wgsl
 const CHUNK: u32 = 4096u;
 

@@ -1,6 +1,8 @@
-// y = op(a, b).   `same`: equal shapes, one invocation four elements.   `repeat`: as `same`, with a b that is repeated as a
-// whole, over leading dimensions.   `broadcast`: one invocation one element; a and b are read through strides that are 0
-// along the dimensions they are repeated over.
+// y = op(a, b), elementwise:
+//   same        a and b have one shape                                                  one invocation one pack
+//   repeat      b is repeated as a whole, over leading dimensions of a                  one invocation one pack
+//   broadcast   a and b are read through strides, 0 along dimensions they repeat over   one invocation one element
+//   accumulate  sum = op(sum, b), in place, where shapes are the same                   one invocation one pack
 // Needs: a file that declares `op`; lib/grid.wgsl, lib/strided.wgsl
 alias Elem = f32;
 alias ElemB = f32; // of b; f32 where it is a parameter and a is f16
@@ -40,7 +42,6 @@ fn broadcast(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) group
   y[i] = Elem(op(vec4f(f32(a[ia])), vec4f(f32(b[ib]))).x);
 }
 
-// a += b, in place
 @group(0) @binding(3) var<storage, read_write> sum4: array<vec4<Elem>>;
 
 @compute @workgroup_size(WG)

@@ -1,4 +1,4 @@
-// y[i] = x[i] in another type of floats; what f16 cannot hold becomes infinite.   One invocation four elements.
+// y[i] = x[i] as another type of floats; a value beyond the range of f16 becomes infinite.   One invocation one pack.
 // Needs: lib/grid.wgsl
 alias From = f32;
 alias To = f32;

@@ -1,4 +1,6 @@
-// y[i] = value, and y[i] = x[i].   One invocation four elements; elements of any type, as words.
+// fill   y[i] = word
+// copy   y[i] = x[i]
+// One invocation one pack, of four words whatever the elements are.
 // Needs: lib/grid.wgsl
 const WG: u32 = 64u;
 

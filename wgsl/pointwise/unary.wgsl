@@ -1,9 +1,9 @@
-// y[i] = op(x[i])   and   dx[i] = dy[i] * op_grad(x[i]).   One invocation four elements.
+// y[i] = op(x[i])   and   dx[i] = dy[i] * op_grad(x[i]).   One invocation one pack.
 // Needs: a file that declares `op` and `op_grad`; lib/grid.wgsl
 alias Elem = f32;
 const WG: u32 = 64u;
 
-// a and b are the constants of the ops that have some.
+// a and b are the coefficients of affine.wgsl; other ops use neither.
 struct Params { packs: u32, a: f32, b: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Elem>>;

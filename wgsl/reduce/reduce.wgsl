@@ -1,5 +1,6 @@
-// y[o, c, i] = reduction over n in chunk c of x[o, n, i], x being [outer, n, inner].
-// `columns`: one invocation one (o, c, i).   `rows`: inner = 1, one workgroup one (o, c), tree over its lanes.
+// y[o, c, i] = factor · the reduction over n in chunk c of x[o, n, i], x being [outer, n, inner]:
+//   columns   one invocation one (o, c, i)
+//   rows      where inner is 1: one workgroup one (o, c), a tree over its lanes
 // ADDED: the result is added to what y holds.
 // Needs: a file that declares `start`, `combine` and `workgroup_combine`; lib/grid.wgsl, lib/workgroup.wgsl
 alias Elem = f32; // of x

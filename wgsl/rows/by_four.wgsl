@@ -1,8 +1,8 @@
-// A row taken four elements at a time: for widths that four divides.
+// Packs of four elements, for rows whose width four divides.
 alias Elem = f32;
 alias Pack = vec4<Elem>;
-alias Wide = vec4f;
-alias Word = vec4u;
+alias Wide = vec4f; // a pack as f32
+alias Word = vec4u; // a pack as bits
 const WIDTH: u32 = 4u;
 fn total(v: Wide) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn largest(v: Wide) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }

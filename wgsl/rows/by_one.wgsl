@@ -1,8 +1,8 @@
-// A row taken one element at a time: for any width.
+// Packs of one element, for rows of any width.
 alias Elem = f32;
 alias Pack = Elem;
-alias Wide = f32;
-alias Word = u32;
+alias Wide = f32; // a pack as f32
+alias Word = u32; // a pack as bits
 const WIDTH: u32 = 1u;
 fn total(v: Wide) -> f32 { return v; }
 fn largest(v: Wide) -> f32 { return v; }

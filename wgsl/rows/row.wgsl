@@ -1,6 +1,6 @@
-// A row of PACKS packs (of one or four elements), shared by the WG lanes of a workgroup: the l-th has packs l, l + WG, ..
+// A row of PACKS packs (see src/ops/packs.ts) divided among the WG lanes of a workgroup: lane l has packs l, l + WG, ..
 // Lanes hold what they load in private arrays and never load it twice: the length of a row is a constant, so loops over
-// STEPS unroll and the arrays become registers. On a software adapter loads are by far the dearest instructions.
+// STEPS unroll and the arrays become registers. On a software adapter loads are by far the slowest instructions.
 // Needs: lib/workgroup.wgsl
 const PACKS: u32 = 1u;
 const STEPS: u32 = (PACKS + WG - 1u) / WG;

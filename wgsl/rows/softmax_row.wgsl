@@ -1,4 +1,4 @@
-// One row's weights exp(score - top), top being its largest score: nothing overflows, whatever the offset.
+// The weights exp(score - top) of a row, top being its largest score: nothing overflows, whatever the offset.
 // Needs: a file that declares `score`; rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl
 const LOWEST: f32 = -3.4028234e38;
 var<private> weights: array<Wide, STEPS>;
