@@ -91,7 +91,7 @@ function kindOf({ inputs }: EncoderType): InputKind | undefined {
   return others.length === 0 ? kind : undefined;
 }
 
-/** What predict.py does not know how to do; undefined where it does all. */
+/** The reason why predict.py cannot do as the run does; undefined where it can. */
 function beyondScript({ fusion }: Method, encoders: readonly ResolvedEncoder[]): string | undefined {
   if (fusion !== undefined && fusion !== concatenation) return `the fusion "${fusion.description}"`;
   const own = encoders.find(({ type }) => {

@@ -35,13 +35,13 @@ export interface WorkOptions {
   readonly device: DeviceKind | Gpu;
   readonly observer: Observer;
   readonly downloads: DownloadProgress;
-  /** Of the program so far; where it is of interest how long the first step took to come. */
+  /** The times of the program so far, where the caller wants to know how long the first step took to come. */
   readonly startUp?: StartUp;
   /** Where a new run shall be trained without the faults of its data. */
   readonly findFaults?: (config: RunConfig, note: (message: string) => void) => Promise<readonly Fault[]>;
   /** True: a run that is resumed goes on with data that changed since it began, which it then owns. */
   readonly acceptChangedData?: boolean;
-  /** What a run is to see of its data; all of it if not given. */
+  /** Picks the part of the data that a run sees; it sees all of them if not given. */
   readonly limit?: (data: Dataset) => Dataset;
 }
 

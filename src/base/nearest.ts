@@ -1,4 +1,4 @@
-/** Which of several names a misspelt one was meant to be. */
+/** Finds the name that a misspelt one was meant to be. */
 
 /** The number of insertions, deletions, replacements and swaps of neighbours between two words (Damerau). */
 function distance(a: string, b: string): number {

@@ -8,7 +8,7 @@ import { writeJsonFile } from "../io/json_file.ts";
 import { type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** What `transformers` asks of a safetensors file. */
+/** The metadata that `transformers` asks of a safetensors file. */
 const METADATA = { format: "pt" };
 /** Pillow's number for bilinear. */
 const BILINEAR = 2;
@@ -21,7 +21,7 @@ export interface EncoderExport {
   readonly prefix: string;
   /** Files of JSON to write beside, by name, such as `tokenizer.json`. */
   readonly companions?: Readonly<Record<string, object>>;
-  /** Of an encoder of texts: pieces that the exported tokenizer has beyond its vocabulary. */
+  /** For an encoder of texts: the pieces that the exported tokenizer has beyond its vocabulary. */
   readonly unknown?: UnknownPieces;
 }
 

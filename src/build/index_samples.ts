@@ -1,4 +1,4 @@
-/** What the data set of a configuration lists. */
+/** Indexes the samples of the data set that a configuration names. */
 import { indexEmoji } from "../data/emoji/emoji.ts";
 import type { SampleIndex } from "../data/index/sample_index.ts";
 import { indexFeatures } from "../data/readers/features.ts";

@@ -32,7 +32,7 @@ type Note = (message: string) => void;
 export interface FittedData {
   readonly dataset: Dataset;
   readonly preprocessing: Preprocessing;
-  /** What the run must keep of them; reads every image file. */
+  /** Gives what the run must keep of its data; reads every image file. */
   keep(): Promise<KeptData>;
 }
 
@@ -81,7 +81,7 @@ export async function fitData(
 export interface OpenedData extends Reconciled {
   /** Without samples of classes that the run does not know. */
   readonly dataset: Dataset;
-  /** What the run would have to keep, to own these data in place of those it knew. */
+  /** The data that the run would have to keep, to own these in place of those it knew. */
   readonly kept: KeptData;
 }
 
@@ -157,7 +157,7 @@ function mustHaveModalities({ name, modalities }: SampleIndex, preprocessing: Pr
   }
 }
 
-/** What came with pretrained encoders, by modality. */
+/** The tokenizers and image preparations that came with pretrained encoders, by modality. */
 async function pretrainedFiles(config: RunConfig, filesOf: (encoder: string) => string) {
   const { data, model } = config;
   const preparations = new Map<string, ImagePreparation>();

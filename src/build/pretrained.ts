@@ -16,7 +16,7 @@ import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { makeFolder } from "../io/files.ts";
 
-/** What an encoder reads that can be replaced by a pretrained one. */
+/** The kinds of input whose encoder can be replaced by a pretrained one. */
 export type Reads = "image" | "text";
 
 /** A folder or an id of the hub, `id@revision` to pin one, for each kind of input that gets a pretrained encoder. */

@@ -7,7 +7,7 @@ import type { RunConfig } from "../config/run_config.ts";
 import type { Dataset, ModalitySpec } from "../data/dataset.ts";
 import type { EncoderConfig } from "../models/encoders/encoder.ts";
 
-/** What a model must know of the data it is for. */
+/** The part of a data set that a model must know to be built for it. */
 export type ModelData = Pick<Dataset, "name" | "classes" | "modalities">;
 
 export interface ResolvedEncoder extends NamedEncoder {

@@ -38,7 +38,7 @@ export interface ExperimentFlags {
 /** A run with its pretrained encoders at hand. */
 type ReadyRun = SettledRun & Chosen;
 
-/** Of the experiment: of a run there is the bar, and a line now and then; the rest is in its folder. */
+/** Shows an experiment: each run has a bar, or a line now and then, and the rest is in its folder. */
 class QuietObserver extends ConsoleObserver {
   override planned(): void {}
   override measured(): void {}
@@ -124,7 +124,7 @@ class Experiment implements Disposable {
   #gpu: Gpu | undefined;
   readonly #outcomes = new Map<string, Outcome>();
   readonly #failures = new Map<string, string>();
-  /** Of data sets that are trained on without them. */
+  /** The faults of data sets that are trained on without them. */
   readonly #faults = new Map<string, Promise<readonly Fault[]>>();
 
   constructor(

@@ -6,7 +6,7 @@ import type { InputKind } from "../models/encoders/inputs.ts";
 import { pretrainedTypes } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
 
-/** What `--data` takes. */
+/** Describes the values that `--data` takes. */
 export const DATA = "emoji, or food101:, n24news:, features: or table: with the path of the folder or file";
 
 /** The names of the flags that were typed. */

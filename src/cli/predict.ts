@@ -162,7 +162,7 @@ function pairs(flag: string, given: readonly string[] = []): Columns {
   }));
 }
 
-/** That of the flag, else of the name of the output, else a table for people. */
+/** The format that the flag says, else the name of the output; else a table for people. */
 function formatOf({ format, out }: PredictFlags): OutputFormat {
   if (format !== undefined) return format;
   if (out === undefined) return "table";

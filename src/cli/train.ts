@@ -71,7 +71,7 @@ const FIXED = [
   "set",
 ];
 
-/** Of these, those that are typed as --no-<name>. */
+/** The flags among these that are typed as --no-<name>. */
 const NEGATED = ["semi", "negative"];
 
 /** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */

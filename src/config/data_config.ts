@@ -24,7 +24,7 @@ const inputs = {
   unknown_words: share.lt(1).default(0.1),
 };
 
-/** Of what a data set does not split itself: the same in every run, so that runs of other seeds can be compared. */
+/** The seed of splits that a data set does not bring: it is the same in every run, so that runs of other seeds can be compared. */
 const split_seed = whole.min(0);
 const drawn = share.gt(0).lt(1);
 
@@ -60,7 +60,7 @@ export const dataSchema = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("features"),
     root: z.string(),
-    /** Of the training samples; 0 learns from all of them, and then validation on the same samples decides nothing. */
+    /** The share of the training samples that is held back; 0 learns from all of them, and then validation on the same samples decides nothing. */
     validation_share: share.lt(1),
     split_seed,
   }),
@@ -76,7 +76,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     split: column.nullable(),
     id: column.nullable(),
     classes: z.array(z.string().min(1)).min(1).nullable(),
-    /** Of all rows, where the table has none for validation or test. */
+    /** The shares of all rows that are drawn, where the table has none for validation or test. */
     validation_share: drawn,
     test_share: drawn,
     split_seed,

@@ -11,7 +11,7 @@ import { PRESETS } from "./presets.ts";
 
 export const DATA_NAMES: readonly DataName[] = ["emoji", "food101", "n24news", "features", "table"];
 
-/** What `--data NAME[:PATH]` says; the path is absolute. */
+/** A data set as `--data NAME[:PATH]` names it; the path is absolute. */
 export interface DataChoice {
   readonly name: DataName;
   readonly path: string;

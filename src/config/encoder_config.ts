@@ -6,21 +6,21 @@ import type { Field, FieldValue } from "../models/encoders/fields.ts";
 import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
 import { whole } from "./values.ts";
 
-/** What a configuration says of one encoder: its own fields, of which some may be missing, and what all encoders have. */
+/** The settings of one encoder in a configuration: its own fields, of which some may be missing, and those that all encoders have. */
 export type EncoderSettings = {
   model_type: string;
-  /** What is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
+  /** The part that is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
   frozen: boolean | number;
   /** Where the first weights come from; without it, they are drawn. */
   pretrained?: { source: string; commit: string | null } | undefined;
-  /** Of an encoder with several inputs: the modality of the data that each is, where it has not the input's name. */
+  /** For an encoder with several inputs: the modality of the data that each is, where it has not the input's name. */
   inputs?: Record<string, string> | undefined;
   [field: string]: unknown;
 };
 
 const pretrained = z.strictObject({
   source: z.string(),
-  /** Of the hub, where it came from there. */
+  /** The commit on the hub, where it came from there. */
   commit: z.string().nullable(),
 }).optional();
 
@@ -65,11 +65,11 @@ function schemaOfField({ type, minimum, above, below, options, setting }: Field)
 
 /** An encoder that a configuration names. */
 export interface NamedEncoder {
-  /** Its own, which is that of its head and of its parameters. */
+  /** The name of the encoder, which is also that of its head and of its parameters. */
   readonly name: string;
   readonly type: EncoderType;
   readonly settings: EncoderSettings;
-  /** Of these, the fields of its type, as far as the configuration says them. */
+  /** The settings that are fields of its type, as far as the configuration says them. */
   readonly fields: Readonly<Record<string, FieldValue>>;
   /** By input, the modality of the data that it is. */
   readonly reads: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** What is wrong with a configuration, in words that help. */
+/** Says what is wrong with a configuration, in words that help. */
 import * as z from "zod";
 import { nearest } from "../base/nearest.ts";
 

@@ -1,4 +1,4 @@
-/** What a configuration learns by: the method, the encoders it uses, the modalities these read, and its settings. */
+/** Resolves what a configuration learns by: the method, the encoders it uses, the modalities these read, and its settings. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { DEPARTURES, type Method, type Switch, SWITCHES } from "../models/methods/method.ts";
@@ -18,7 +18,7 @@ type Asked = {
   readonly model: { readonly encoders: Readonly<Record<string, EncoderSettings>> };
 };
 
-/** What a configuration learns by and from. Throws a UserError for a method that is none. */
+/** The method of a configuration and what it learns from. Throws a UserError for a method that is none. */
 export function resolveMethod({ method: name, model }: Asked): ResolvedMethod {
   const { method, encoders: used } = chooseMethod(name, Object.keys(model.encoders));
   const encoders = namedEncoders(model.encoders).filter((encoder) => used.includes(encoder.name));
@@ -42,7 +42,7 @@ function heededBy(name: Switch): string[] {
   return methods().filter(({ switches }) => switches?.includes(name)).map((one) => one.name);
 }
 
-/** What a switch is for, in one line for help texts. */
+/** The purpose of a switch, in one line for help texts. */
 export function describeSwitch(name: Switch): string {
   return `${heededBy(name).join(", ")}: ${SWITCHES[name].does}`;
 }

@@ -10,7 +10,7 @@ import { checkMethod, switchFields } from "./method_config.ts";
 import { semanticsSchema } from "./semantics.ts";
 
 const configSchema = z.strictObject({
-  /** Of weights, order, augmentation and dropout. */
+  /** The seed of weights, order, augmentation and dropout. */
   seed: whole.min(0),
   /** The name of a method, or that of an encoder, which is then all that is learned from. */
   method: z.string(),
@@ -34,9 +34,9 @@ const configSchema = z.strictObject({
     head_learning_rate: rate,
     /** Rates of single encoders, by the name of the modality. */
     learning_rates: z.record(z.string(), rate),
-    /** None for biases and norms. */
+    /** The weight decay; biases and norms have none. */
     weight_decay: decay,
-    /** That of single parts: an encoder, by the name of its modality, or "heads". */
+    /** The weight decay of single parts: an encoder, by the name of its modality, or "heads". */
     weight_decays: z.record(z.string(), decay).default({}),
     beta1: share.lt(1),
     beta2: share.lt(1),
@@ -65,11 +65,11 @@ const configSchema = z.strictObject({
     memory_limit: count.nullable().default(null),
     batch: count,
     evaluation_batch: count,
-    /** Of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
+    /** The type of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
     precision: z.enum(["f32", "f16"]).default("f32"),
     /** Epochs without a better validation accuracy after which training ends. */
     early_stopping: count,
-    /** Which weights are tested: of the epoch best in validation, or of the last, which then none ends early. */
+    /** The weights that are tested: those of the epoch best in validation, or of the last, which then none ends early. */
     keep: z.enum(["best", "last"]).default("best"),
   }),
 });
@@ -149,7 +149,7 @@ function setKey(config: object, path: string, value: unknown, source: string): v
   }
 }
 
-/** What no key can be blamed for alone. */
+/** Checks what no key can be blamed for alone. */
 function checkTogether({ data, method, model, optimizer, training }: RunConfig, source: string): void {
   const fail = (message: string) => new UserError(`${source}: ${message}`);
   try {

@@ -29,5 +29,5 @@ export type Semantics = z.infer<typeof semanticsSchema>;
 const all = (on: boolean) =>
   Object.fromEntries(Object.keys(semanticsSchema.shape).map((name) => [name, on])) as Semantics;
 
-/** What `--semantics` names: everything as the paper has it, or as its authors' code does. */
+/** The settings that `--semantics` names: everything as the paper has it, or as its authors' code does. */
 export const SEMANTICS = { paper: all(false), authors: all(true) } as const;

@@ -1,4 +1,4 @@
-/** What the keys of a configuration may hold. */
+/** The kinds of values that the keys of a configuration may hold. */
 import * as z from "zod";
 
 export const whole = z.int();

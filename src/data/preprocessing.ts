@@ -47,7 +47,7 @@ export interface Preprocessing {
   readonly modalities: readonly ModalityPreprocessing[];
 }
 
-/** What a model must know of a modality to read it. */
+/** The part of a preprocessing that a model must know to read a modality. */
 export function specOf(modality: ModalityPreprocessing): ModalitySpec {
   const { name, kind } = modality;
   if (kind === "image") {

@@ -4,7 +4,7 @@ import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { harmlessCell, readCsv, withoutHarm } from "../io/csv.ts";
 
-/** What every head predicts for the samples of a split, in order. */
+/** The predictions of every head for the samples of a split, in order. */
 export interface Predictions {
   readonly split: Split;
   readonly labels: Uint32Array; // [samples]
@@ -14,7 +14,7 @@ export interface Predictions {
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
 }
 
-/** What every head answered for the samples of a split, as the file has it. */
+/** The predictions of every head for the samples of a split, as the file has them. */
 export interface PredictionTable {
   readonly ids: readonly string[];
   readonly classes: readonly string[];

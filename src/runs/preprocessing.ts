@@ -48,7 +48,7 @@ const modalitySchema = z.discriminatedUnion("kind", [
     /** Bytes become (byte / 255 - mean) / std, by channel. */
     mean: channels,
     std: channels,
-    /** What transparent pixels are laid over. */
+    /** The colour that transparent pixels are laid over. */
     background: z.literal("white"),
     preparation: z.strictObject({
       filter: z.enum(["bilinear", "bicubic"]),
@@ -235,7 +235,7 @@ async function fromFile(
   };
 }
 
-/** What is there already came with a pretrained encoder and says more than we read of it; but for the longest text. */
+/** Files that are there already came with a pretrained encoder and say more than we read of them, but for the longest text. */
 function writeTokenizer(
   folder: string,
   { tokenizer, maxTokens }: Extract<ModalityPreprocessing, { readonly kind: "text" }>,

@@ -1,4 +1,4 @@
-/** What a run tells while it goes and writes down when it ends. */
+/** The records that a run makes while it goes and when it ends. */
 import type { Ceilings } from "../ops/ceilings.ts";
 import type { PairShares } from "../metrics/metrics.ts";
 
@@ -19,15 +19,15 @@ export interface EpochRecord {
   validation_accuracy: ByHead;
   /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
   pairs: Record<string, PairShares>;
-  /** The same among the validation samples (the paper's Figure 6). Older files may be without. */
+  /** These shares among the validation samples (the paper's Figure 6). Older files may be without. */
   validation_pairs?: Record<string, PairShares>;
-  /** Of each part, at the end of the epoch. */
+  /** The rate of each part at the end of the epoch. */
   learning_rates: Record<string, number>;
   /** With precision f16, at the end of the epoch: the scale, and the steps skipped since the run began. */
   loss_scale?: number;
   skipped_steps?: number;
   seconds: number;
-  /** Of these, for how long training waited for batches. Older files may be without. */
+  /** The seconds among these for which training waited for batches. Older files may be without. */
   input_wait_seconds?: number;
 }
 
@@ -57,13 +57,13 @@ export interface OtherEvaluation extends Evaluation {
   changes: string;
 }
 
-/** What training takes of the device's memory, in bytes. */
+/** The device memory that training takes, in bytes. */
 export interface MemoryPlan {
   /** Samples that go through the model at once. */
   micro_batch: number;
   /** With precision f16, their copies in f16 as well. */
   weights: number;
-  /** Of what is not frozen, like the moments. */
+  /** Only what is not frozen has gradients and moments. */
   gradients: number;
   /** Both moments of the optimizer. */
   moments: number;
@@ -76,13 +76,13 @@ export interface MemoryPlan {
   binding_limit: number;
 }
 
-/** What is known once the model is built. */
+/** The facts that are known once the model is built. */
 export interface RunSummary {
   adapter: string;
   adapter_class: string;
   /** Learned values of each part: encoders, then heads. */
   parameters: Record<string, number>;
-  /** Of these, so many are frozen. */
+  /** How many of these are frozen. */
   frozen: number;
   memory: MemoryPlan;
   samples: { train: number; validation: number; test: number };
@@ -139,13 +139,13 @@ export interface Profile {
   ceilings: Ceilings;
   /** Per step of ordinary training, with no kernel timed. */
   step_milliseconds: number;
-  /** Of these: JavaScript that encodes the work, and waiting for batches. */
+  /** The parts of these that JavaScript takes to encode the work, and that are spent waiting for batches. */
   host_milliseconds: number;
   input_wait_milliseconds: number;
   dispatches: number;
   /** Per step, with every kernel timed by itself. */
   kernel_milliseconds: number;
-  /** Of these, matrix products and attention. */
+  /** The part of these that matrix products and attention take. */
   product_milliseconds: number;
   /** Bytes: the most in use, and the most held from the device. */
   memory: { peak_live: number; peak_held: number };

@@ -79,7 +79,7 @@ export class RunFolder {
     return new RunFolder(path, parseConfig(readJson(file), file));
   }
 
-  /** The same run with another configuration: for going on beyond the epochs first planned. */
+  /** This run with another configuration: for going on beyond the epochs first planned. */
   withConfig(config: RunConfig): RunFolder {
     return new RunFolder(this.path, config);
   }

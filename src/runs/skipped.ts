@@ -17,7 +17,7 @@ export function writeSkipped(run: RunFolder, faults: readonly Fault[]): void {
   writeTextFile(pathOf(run), [HEADER, ...rows].map((cells) => cells.map(csvCell).join(",") + "\n").join(""));
 }
 
-/** What a run leaves out, by `originKey`; nothing where it has no such file. Throws a UserError where the file is broken. */
+/** The samples that a run leaves out, by `originKey`; none where it has no such file. Throws a UserError where the file is broken. */
 export function readSkipped(run: RunFolder): ReadonlySet<string> {
   if (!exists(pathOf(run))) return new Set();
   const [, ...rows] = readCsv(pathOf(run));

@@ -1,4 +1,4 @@
-/** What a model says of a split, and how good that is. */
+/** Predicts a split with a model, and measures how good that is. */
 import type { Batch, Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { evaluationBatches, visitedSamples } from "../data/epoch.ts";

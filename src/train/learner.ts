@@ -43,7 +43,7 @@ const HEADS = "heads";
 
 export class Learner implements AnsweringModel {
   readonly gpu: Gpu;
-  /** That given, with its micro-batch settled. */
+  /** The configuration that was given, with its micro-batch settled. */
   readonly config: SettledConfig;
   readonly classes: number;
   /** The modalities, then "fusion"; or the single modality. */
@@ -184,7 +184,7 @@ export class Learner implements AnsweringModel {
     this.#parameters.zeroGrad();
   }
 
-  /** What a record says of the loss scale; nothing where there is none. Waits for the device. */
+  /** The loss scale as a record has it; empty where there is none. Waits for the device. */
   async lossScale(): Promise<Pick<EpochRecord, "loss_scale" | "skipped_steps">> {
     if (!this.#lossScale) return {};
     const { scale, skipped } = await this.#lossScale.read();

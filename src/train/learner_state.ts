@@ -1,4 +1,4 @@
-/** What of a learner a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
+/** Reads and writes the part of a learner that a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
 import { UserError } from "../base/user_error.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import type { Adam } from "../optim/adam.ts";
@@ -7,13 +7,13 @@ import { sameShape, showShape } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 
-/** What of a learner, beside arrays, going on from a checkpoint takes. */
+/** The numbers beside arrays that going on from a checkpoint takes. */
 export interface OptimizerState {
   readonly step: number;
   readonly learning_rates: Readonly<Record<string, number>>;
 }
 
-/** What changes while a learner learns. */
+/** The parts of a learner that change while it learns. */
 export interface LearnerParts {
   readonly parameters: Parameters;
   readonly optimizer: Adam;
@@ -42,7 +42,7 @@ export function writeWeights(parameters: Parameters, weights: Arrays, source: st
   for (const [name, { data }] of weights) parameters.write(name, data);
 }
 
-/** What the names of moments begin with, as torch calls them. */
+/** The names of moments begin with these, as torch calls them. */
 const [EXP_AVG, EXP_AVG_SQ] = ["exp_avg", "exp_avg_sq"];
 
 /** Moments, running sums and the loss scale, as a checkpoint holds them, and the numbers that go with them. */

@@ -1,4 +1,4 @@
-/** What training takes of the device's memory, found out before it begins; and the micro-batch that fits. */
+/** Finds out, before training begins, how much device memory it takes, and the micro-batch that fits. */
 import type { Batch } from "../data/batch.ts";
 import { DryRunGpu, type DryWork } from "../gpu/dry_run_gpu.ts";
 import type { Gpu } from "../gpu/gpu.ts";
@@ -22,7 +22,7 @@ const GIB = 2 ** 30;
 /** The share of the limit that "auto" plans with. What is not planned takes the rest: driver, operand textures, reads. */
 const USABLE = 0.8;
 
-/** What differentiating one micro-batch takes. */
+/** The memory that differentiating one micro-batch takes. */
 export interface MicroBatchPlan {
   readonly memory: MemoryPlan;
   readonly work: DryWork;

@@ -7,7 +7,7 @@ import { microBatchWeight, visitOf } from "./gradient_step.ts";
 
 export interface MicroBatch {
   readonly batch: Batch;
-  /** Of its gradient in that of its step. */
+  /** The weight of its gradient in that of its step. */
   readonly weight: number;
   /** Counts all micro-batches of the run; it picks the random numbers of dropout. */
   readonly number: number;
@@ -19,7 +19,7 @@ export interface MicroBatch {
   readonly waited: number;
 }
 
-/** What of an epoch, which has `samples`, comes after the first `skipped` micro-batches. */
+/** The micro-batches of an epoch of `samples` samples, after the first `skipped` of them. */
 export async function* microBatches(
   data: Dataset,
   config: SettledConfig,

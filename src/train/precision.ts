@@ -1,4 +1,4 @@
-/** What precision an adapter can do. */
+/** Tells the precisions that an adapter can do. */
 import type { Gpu } from "../gpu/gpu.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";

@@ -18,7 +18,7 @@ import { withPossiblePrecision } from "./precision.ts";
 
 export class Predictor implements AnsweringModel {
   readonly gpu: Gpu;
-  /** That of the run, in f32 where the adapter cannot do its precision. */
+  /** The configuration of the run, in f32 where the adapter cannot do its precision. */
   readonly config: RunConfig;
   readonly classes: number;
   readonly heads: readonly string[];

@@ -1,4 +1,4 @@
-/** What the encoders of a model make of samples. */
+/** Computes the representations that the encoders of a model make of samples. */
 import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { capture } from "../tensor/scope.ts";

@@ -1,4 +1,4 @@
-/** What training is measured by within an epoch, summed up on the device. */
+/** The metrics of training within an epoch, summed up on the device. */
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
 import { pairsOf } from "../models/losses/pairs.ts";
@@ -74,7 +74,7 @@ export class TrainingMetrics {
     this.#sums.reset();
   }
 
-  /** What a checkpoint holds of them. */
+  /** The sums as a checkpoint holds them. */
   get sums(): Tensor {
     return this.#sums.sums;
   }

@@ -1,4 +1,4 @@
-/** What fine-tuning encoders of base size would take on a device: memory, and about how long a step. */
+/** Estimates the memory and the time of a step that fine-tuning encoders of base size would take on a device. */
 import type { ModelData } from "../../build/resolve_encoders.ts";
 import { PRESETS } from "../../config/presets.ts";
 import { type RunConfig, withSettings } from "../../config/run_config.ts";

@@ -1,7 +1,7 @@
 /** The system that this program runs on, as far as Deno lets it look. */
 import type { HostSystem } from "./host.ts";
 
-/** What `look` gives; undefined where that is not there, or not for this user or program to see. */
+/** The result of `look`; undefined where that is not there, or not for this user or program to see. */
 function unlessHidden<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -11,9 +11,9 @@ import type { Cause, Problem, Severity } from "./problem.ts";
 export interface Facts {
   readonly host: HostFacts;
   readonly adapters: readonly ListedAdapter[];
-  /** Of these, the one that `--device auto` opens; null where there is none. */
+  /** The adapter of these that `--device auto` opens; null where there is none. */
   readonly used: ListedAdapter | null;
-  /** What the self-test found wrong; null where it passed or there was nothing to test. */
+  /** The fault that the self-test found; null where it passed or there was nothing to test. */
   readonly fault: string | null;
   readonly places: readonly Place[];
   readonly base_sizes: BaseSizes | null;

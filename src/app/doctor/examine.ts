@@ -12,7 +12,7 @@ import { examineHost, type HostFacts } from "./host.ts";
 import { examinePlaces, type Place } from "./places.ts";
 import type { Problem } from "./problem.ts";
 
-/** What `unis doctor --json` prints: keys are added, and never change their meaning. */
+/** The object that `unis doctor --json` prints: keys are added, and never change their meaning. */
 export interface Examination {
   readonly unis: string;
   /** Whether training would run. */

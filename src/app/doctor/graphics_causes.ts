@@ -10,7 +10,7 @@ const BACKENDS: Readonly<Record<string, readonly string[]>> = {
   windows: ["dx12", "vulkan"],
 };
 
-/** What keeps an adapter, or the GPU, from being found; empty where nothing can be seen that does. */
+/** The causes that keep an adapter, or the GPU, from being found; empty where none can be seen. */
 export function graphicsCauses(host: HostFacts): Cause[] {
   const backend = wrongBackend(host);
   if (backend.length > 0) return backend;

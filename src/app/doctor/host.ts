@@ -1,7 +1,7 @@
 /** Looks at the machine: what the system is, which graphics cards it has, and which drivers are there for them. */
 import { basename, join } from "node:path";
 
-/** What a package manager calls things. */
+/** The package managers whose names of packages are known. */
 export type Family = "debian" | "ubuntu" | "fedora" | "arch" | "other";
 export type Vendor = "nvidia" | "amd" | "intel" | "other";
 
@@ -21,7 +21,7 @@ export interface DeviceFile {
 /** A manifest by which the Vulkan loader finds a driver. */
 export interface VulkanDriver {
   readonly file: string;
-  /** Of Vulkan, as the manifest says; null where it cannot be read. */
+  /** The version of Vulkan that the manifest says; null where it cannot be read. */
   readonly api_version: string | null;
 }
 
@@ -218,7 +218,7 @@ function hasLoader(system: HostSystem): boolean {
   return folders.some((folder) => system.exists(join(folder, "libvulkan.so.1")));
 }
 
-/** Which vendor's driver a manifest stands for, by its name: `nvidia_icd.json`, `radeon_icd.x86_64.json`. */
+/** The vendor whose driver a manifest stands for, by its name: `nvidia_icd.json`, `radeon_icd.x86_64.json`. */
 export function vendorOfManifest(file: string): Vendor | "software" {
   const name = basename(file);
   if (/^nvidia|^nouveau/.test(name)) return "nvidia";

@@ -1,4 +1,4 @@
-/** Which packages hold the Vulkan drivers, by system and by vendor of the card. */
+/** Knows the packages that hold the Vulkan drivers, by system and by vendor of the card. */
 import type { Family, Vendor } from "./host.ts";
 
 type Wanted = Exclude<Vendor, "other"> | "software";
@@ -40,12 +40,12 @@ const COMMANDS: Readonly<Record<Family, Readonly<Record<Wanted, string>>>> = {
   },
 };
 
-/** What to type, or to look for, to have the Vulkan driver of a vendor. */
+/** The command to type, or the thing to look for, to have the Vulkan driver of a vendor. */
 export function installing(family: Family, vendor: Vendor | "software"): string {
   return COMMANDS[family][vendor === "other" ? "software" : vendor];
 }
 
-/** What to type where NVIDIA's kernel module is there, and its Vulkan driver is not. */
+/** The command to type where NVIDIA's kernel module is there, and its Vulkan driver is not. */
 export function installingNvidiaVulkan(family: Family, module: string | null): string {
   // Ubuntu has a package for each branch of the driver, and those of other branches do not work with the module.
   if (family === "ubuntu") return `sudo apt-get install libnvidia-gl-${module?.split(".")[0] ?? "VERSION"}`;

@@ -1,4 +1,4 @@
-/** Whether the folders that the program keeps things in can be written. */
+/** Tries whether the folders that the program keeps things in can be written. */
 import { dirname, join, resolve } from "node:path";
 import { statfsSync } from "node:fs";
 import { defaultCacheDirectory } from "../../data/images/image_store.ts";

@@ -1,4 +1,4 @@
-/** What may be wrong with a machine. */
+/** A problem of a machine, with its cure. */
 
 /** `error`: training would not run. `warning`: it runs, but worse than it could. `note`: something else does not. */
 export type Severity = "error" | "warning" | "note";

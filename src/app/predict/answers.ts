@@ -9,7 +9,7 @@ import { readTensors, type Tensor } from "../../tensor/tensor.ts";
 import type { Predictor } from "../../train/predictor.ts";
 import type { InputReader, PreparedSample } from "./inputs.ts";
 
-/** What a model says of a row. */
+/** The answer of a model to a row. */
 export interface Answer {
   readonly row: StreamedRow;
   /** By head. */

@@ -15,7 +15,7 @@ import { DecodePool } from "../../data/workers/decode_pool.ts";
 /** The columns of a modality: one of paths, texts or lists of numbers, or several of numbers. */
 export type Columns = Readonly<Record<string, string | readonly string[]>>;
 
-/** What a model reads of one sample, by modality: pixels, token ids or scaled numbers. */
+/** One sample as a model reads it, by modality: pixels, token ids or scaled numbers. */
 export type PreparedSample = Readonly<Record<string, RgbImage | Uint32Array | Float32Array>>;
 
 export class InputReader {

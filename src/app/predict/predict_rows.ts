@@ -14,7 +14,7 @@ import type { PredictSession } from "./session.ts";
 import type { AnswerWriter } from "./writers.ts";
 
 export interface PredictRowsOptions {
-  /** What rows are from, for messages: "items.csv". */
+  /** The name of the source of the rows in messages: "items.csv". */
   readonly source: string;
   readonly batchSize: number;
   /** True: rows that cannot be used are left out. */
@@ -35,7 +35,7 @@ export interface PredictedRows {
   readonly rows: number;
   /** Lines that say which rows were left out, and why. */
   readonly refused: readonly string[];
-  /** Of rows with a label that the run knows; undefined where there is none. */
+  /** The measures over the rows with a label that the run knows; undefined where there is none. */
   readonly evaluation: Evaluation | undefined;
   readonly predictions: Predictions | undefined;
   /** Rows with a label that the run does not know. */

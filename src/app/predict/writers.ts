@@ -16,7 +16,7 @@ export interface WriterOptions {
 /** Turns answers into text, piece by piece. */
 export interface AnswerWriter {
   write(answer: Answer): string;
-  /** What is left to be written after the last answer. */
+  /** The text that is left to be written after the last answer. */
   end(): string;
 }
 

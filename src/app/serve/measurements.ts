@@ -1,4 +1,4 @@
-/** What a server tells Prometheus. */
+/** Counts and times what a server does, for Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 export class Measurements {

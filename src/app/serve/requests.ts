@@ -3,7 +3,7 @@ import { decodeBase64 } from "../../base/base64.ts";
 import { nearest } from "../../base/nearest.ts";
 import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 
-/** What is wrong with a request; `status` is that of the response. */
+/** Thrown where a request cannot be answered; `status` is that of the response. */
 export class BadRequest extends Error {
   override name = "BadRequest";
 

@@ -23,7 +23,7 @@ export interface ServeOptions {
   readonly maxBody: number;
   readonly maxPixels: number;
   readonly maxText: number;
-  /** What requests must bear; nothing if not given. */
+  /** The token that requests must bear; none is asked for if not given. */
   readonly token?: string;
   /** Told of what went wrong here and not with a request. */
   readonly note: (message: string) => void;

@@ -13,11 +13,11 @@ export interface KeptSample {
   readonly digest: string;
 }
 
-/** What became of the samples of one split. */
+/** The fate of the samples of one split. */
 export interface SplitChanges {
-  /** The same inputs and label in the same split. */
+  /** How many samples have the same inputs and label in the same split. */
   same: number;
-  /** Of these, and those below, one line a sample: where it is, and what is different. */
+  /** Here and below one line stands for a sample: where it is, and what is different. */
   readonly added: string[];
   readonly removed: string[];
   readonly changed: string[];
@@ -31,9 +31,9 @@ export interface Reconciled {
   /** One for each of `samples`. */
   readonly digests: readonly string[];
   readonly changes: Changes;
-  /** What is worth saying of classes. */
+  /** Sentences about classes that are worth saying. */
   readonly notes: readonly string[];
-  /** Of `samples`, those of classes that the run does not know, whose label counts none; by the name of the class. */
+  /** The samples of classes that the run does not know, by the name of the class; their label is -1. */
   readonly unknown: ReadonlyMap<string, readonly IndexedSample[]>;
 }
 
@@ -141,7 +141,7 @@ export function describeChanges(split: Split, changes: SplitChanges): string | u
 /** A sample of the index, with its class and digest. */
 type Found = Omit<KeptSample, "id"> & { readonly sample: IndexedSample };
 
-/** Which sample is which: none of either side twice. */
+/** Pairs each sample that the run knew with the one it is now; none of either side is taken twice. */
 function pair(
   kept: readonly KeptSample[],
   found: readonly Found[],

@@ -10,7 +10,7 @@ export interface StreamedRow {
   /** The line it begins on, from 1. */
   readonly line: number;
   readonly values: Readonly<Record<string, unknown>>;
-  /** What is wrong with the row, as the end of a sentence that begins with where it is; it then has no values. */
+  /** The fault of the row, as the end of a sentence that begins with where it is; such a row has no values. */
   readonly fault?: string;
 }
 
@@ -41,7 +41,7 @@ export async function* streamTable(path: string, format = tableFormat(path)): As
   yield* kind === "jsonl" ? jsonRows(text) : separatedRows(text, path, kind === "tsv" ? "\t" : undefined);
 }
 
-/** What has been read and not been used. */
+/** Text that has been read and not been used. */
 class TextBuffer {
   rest = "";
   isOver = false;
