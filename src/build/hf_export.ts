@@ -17,7 +17,7 @@ export interface EncoderExport {
   readonly config: EncoderConfig;
   /** Holds the encoder's weights, each under `prefix` and its name. */
   readonly weights: TensorFile;
-  /** With its full stop, such as `text.`; empty for none. */
+  /** The prefix with its full stop, such as `text.`; empty for none. */
   readonly prefix: string;
   /** Files of JSON to write beside, by name, such as `tokenizer.json`. */
   readonly companions?: Readonly<Record<string, object>>;

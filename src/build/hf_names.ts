@@ -1,7 +1,7 @@
 /** The names of tensors in Hugging Face's checkpoints, and which of our parameters they are. */
 import type { CheckpointFormat } from "../models/encoders/encoder.ts";
 
-/** Names of norms as TensorFlow had them, in checkpoints converted long ago. */
+/** The names that TensorFlow gave to parameters of norms, which checkpoints converted long ago still have. */
 const OLD_ENDINGS: Readonly<Record<string, string>> = { gamma: "weight", beta: "bias" };
 
 /** Our name of the tensor that a checkpoint stores as `key`; undefined for one that is of no use. */
@@ -12,7 +12,7 @@ export function parameterName({ prefix, ignored }: CheckpointFormat, key: string
 }
 
 export interface Matching {
-  /** From names of parameters to keys of the checkpoint. */
+  /** The key in the checkpoint for the name of each parameter. */
   readonly keys: ReadonlyMap<string, string>;
   /** Parameters that no key stands for. */
   readonly missing: readonly string[];

@@ -8,7 +8,7 @@ import type { TensorFile } from "../io/safetensors.ts";
 import { allFinite } from "../base/finite.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** Names that an error lists, of each kind. */
+/** The most names of each kind that an error lists. */
 const LISTED = 8;
 /** Bytes on their way to the device at once. */
 const IN_FLIGHT = 64 * 2 ** 20;

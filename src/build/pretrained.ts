@@ -1,4 +1,4 @@
-/** Pretrained encoders in a run: chosen, their small files kept with the run, their weights loaded. */
+/** Pretrained encoders in a run: they are chosen, found again, and their small files are kept with the run. */
 import { join, resolve } from "node:path";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
@@ -11,7 +11,7 @@ import { hasInputs } from "../config/data_config.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { resolveMethod } from "../config/method_config.ts";
 import type { EncoderConfig } from "../models/encoders/encoder.ts";
-import { encoderType, pretrainedTypes } from "../models/encoders/registry.ts";
+import { encoderType, pretrainedTypes, readsOnly } from "../models/encoders/registry.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { makeFolder } from "../io/files.ts";
@@ -24,7 +24,7 @@ export type Wanted = Readonly<Partial<Record<Reads, string>>>;
 
 export interface Chosen {
   readonly config: RunConfig;
-  /** Where the files of each modality's encoder are. */
+  /** The folder with the files of each pretrained encoder, by the encoder's name. */
   readonly folders: ReadonlyMap<string, string>;
 }
 
@@ -77,9 +77,9 @@ export async function choosePretrained(
   return { config, folders };
 }
 
-/** The encoders of one kind of input: each begins with a copy of the pretrained weights. */
+/** Lists the encoders of one kind of input: each begins with a copy of the pretrained weights. */
 function encodersThatRead(reads: Reads, { model }: RunConfig): string[] {
-  const found = namedEncoders(model.encoders).filter(({ type }) => pretrainedTypes(reads).includes(type));
+  const found = namedEncoders(model.encoders).filter(({ type }) => readsOnly(type, reads));
   if (found.length === 0) {
     throw new UserError(`Cannot use --${reads}-encoder: no modality of the preset is ${reads}`);
   }
@@ -102,7 +102,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** For each kind of input, the files that come with its encoders, and how a configuration takes over what they say. */
+/** The files that come with encoders of each kind of input, and the way a configuration takes over what they say. */
 const ADOPTION: Readonly<
   Record<Reads, {
     readonly files: FileKind;
@@ -144,7 +144,10 @@ async function adoptTokenizer(folder: string, { data }: RunConfig): Promise<Enco
   return encoder;
 }
 
-/** The folders of the encoders that a configuration names and learns from, found again: for a run that was cut before it saved any weights. */
+/**
+ * Finds the folders of the encoders that a configuration names and learns from again, for a run that was cut before it saved
+ * any weights.
+ */
 export async function findPretrained(
   config: RunConfig,
   progress: DownloadProgress,

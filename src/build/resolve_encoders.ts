@@ -13,7 +13,7 @@ export type ModelData = Pick<Dataset, "name" | "classes" | "modalities">;
 export interface ResolvedEncoder extends NamedEncoder {
   /** All fields of its type. */
   readonly config: EncoderConfig;
-  /** By input, the modality of the data set that it is. */
+  /** The modality of the data set that each input reads. */
   readonly specs: Readonly<Record<string, ModalitySpec>>;
 }
 

@@ -1,7 +1,7 @@
 /** Flags that several commands share. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { PRESETS } from "../config/presets.ts";
-import { describeSwitch } from "../config/method_config.ts";
+import { describeMethods, describeSwitch } from "../config/method_config.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import { pretrainedTypes } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
@@ -17,6 +17,7 @@ export function typed(flags: object, command: Command): string[] {
 /** Adds the flags that say what is trained. */
 export function withConfigFlags(command: Command): Command {
   return command
+    .addHelpText("after", () => `\nMethods learn from:\n${describeMethods()}`)
     .addOption(
       new Option("--preset <name>", "hyper-parameters to begin with").choices(Object.keys(PRESETS)).default(
         "emoji",
@@ -30,7 +31,9 @@ export function withConfigFlags(command: Command): Command {
     .option("--text-encoder <model>", `${pretrained("text")}: a folder or an id, as above`)
     .option(
       "--method <name>",
-      `${methods().map(({ name }) => name).join(", ")}; or the name of a modality, to learn from that alone`,
+      `${
+        methods().map(({ name }) => name).join(", ")
+      }; or the name of a modality, to learn from that alone (see below)`,
     )
     .option("--no-semi", describeSwitch("semi_positive"))
     .option("--no-negative", describeSwitch("negative"))

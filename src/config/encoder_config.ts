@@ -11,7 +11,7 @@ export type EncoderSettings = {
   model_type: string;
   /** The part that is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
   frozen: boolean | number;
-  /** Where the first weights come from; without it, they are drawn. */
+  /** The source of the first weights; without it, they are drawn. */
   pretrained?: { source: string; commit: string | null } | undefined;
   /** For an encoder with several inputs: the modality of the data that each is, where it has not the input's name. */
   inputs?: Record<string, string> | undefined;
@@ -24,7 +24,7 @@ const pretrained = z.strictObject({
   commit: z.string().nullable(),
 }).optional();
 
-/** The schema of one encoder, by its `model_type`, of all kinds that are registered now. */
+/** Makes the schema of one encoder, by its `model_type`, from all kinds that are registered now. */
 export function encoderSchema(): z.ZodType<EncoderSettings> {
   const [first, ...others] = encoderTypes().map(schemaOf);
   return z.discriminatedUnion("model_type", [first!, ...others]) as unknown as z.ZodType<EncoderSettings>;
@@ -71,11 +71,11 @@ export interface NamedEncoder {
   readonly settings: EncoderSettings;
   /** The settings that are fields of its type, as far as the configuration says them. */
   readonly fields: Readonly<Record<string, FieldValue>>;
-  /** By input, the modality of the data that it is. */
+  /** The modality of the data that each input reads. */
   readonly reads: Readonly<Record<string, string>>;
 }
 
-/** The encoders of a configuration, in its order. */
+/** Lists the encoders of a configuration, in its order. */
 export function namedEncoders(encoders: Readonly<Record<string, EncoderSettings>>): NamedEncoder[] {
   return Object.entries(encoders).map(([name, settings]) => {
     const type = encoderType(settings.model_type);
@@ -86,7 +86,7 @@ export function namedEncoders(encoders: Readonly<Record<string, EncoderSettings>
   });
 }
 
-/** The encoders of a configuration that read a modality. */
+/** Lists the encoders of a configuration that read a modality. */
 export function encodersOf(
   modality: string,
   encoders: Readonly<Record<string, EncoderSettings>>,

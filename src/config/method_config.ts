@@ -3,11 +3,12 @@ import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { DEPARTURES, type Method, type Switch, SWITCHES } from "../models/methods/method.ts";
 import { chooseMethod, methods } from "../models/methods/registry.ts";
+import { single } from "../models/methods/single.ts";
 import { type EncoderSettings, type NamedEncoder, namedEncoders } from "./encoder_config.ts";
 
 export interface ResolvedMethod {
   readonly method: Method;
-  /** The encoders that are used: all of them, or of a method that is the name of one, that alone. */
+  /** The encoders that are used: all of them, or the one whose name the method is. */
   readonly encoders: readonly NamedEncoder[];
   /** The modalities of the data that these read. */
   readonly modalities: readonly string[];
@@ -33,7 +34,7 @@ export const switchFields = Object.fromEntries(
   Object.entries(SWITCHES).map(([name, { idle }]) => [name, z.boolean().default(idle)]),
 ) as Record<Switch, z.ZodDefault<z.ZodBoolean>>;
 
-/** The settings of `semantics` that are of losses. */
+/** The settings of `semantics` that concern losses. */
 export const departureFields = Object.fromEntries(
   Object.keys(DEPARTURES).map((name) => [name, off]),
 ) as Record<keyof typeof DEPARTURES, z.ZodDefault<z.ZodBoolean>>;
@@ -45,6 +46,13 @@ function heededBy(name: Switch): string[] {
 /** The purpose of a switch, in one line for help texts. */
 export function describeSwitch(name: Switch): string {
   return `${heededBy(name).join(", ")}: ${SWITCHES[name].does}`;
+}
+
+/** Says what each method learns from, a line for each, for help texts. */
+export function describeMethods(): string {
+  const rows = [...methods(), { ...single, name: "<modality>" }];
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  return rows.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`).join("\n");
 }
 
 /** Throws a UserError for a method that is none, and for a setting that it does not heed and that is not idle. */

@@ -1,6 +1,7 @@
 // Everything that differs from one encoder to another is asked of its type: no code tells encoders apart by their name
 // or class. And what registries take from outside works like what they hold.
 import assert from "node:assert/strict";
+import { describeMethods } from "../../src/config/method_config.ts";
 import { parseConfig, withSettings } from "../../src/config/run_config.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { defineEncoder, type Encoder, type SpecsOf } from "../../src/models/encoders/encoder.ts";
@@ -219,6 +220,13 @@ Deno.test("every switch and every departure of losses is heeded by a method, and
         assert.equal(set().model[key as keyof typeof SWITCHES], !idle);
       } else assert.throws(set, new RegExp(`"model.${key}" must be ${idle} where "method" is ${name}`));
     }
+  }
+});
+
+Deno.test("the help of the command line describes every method", () => {
+  for (const { name, description } of methods()) {
+    const line = describeMethods().split("\n").find((one) => one.trim().startsWith(`${name} `));
+    assert.ok(line?.endsWith(`  ${description}`), name);
   }
 });
 

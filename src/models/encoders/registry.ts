@@ -44,10 +44,13 @@ export function encoderType(model_type: unknown, among: readonly EncoderType[] =
 
 /** Lists the encoders that read inputs of one kind alone and can begin from a pretrained checkpoint. */
 export function pretrainedTypes(kind: InputKind): readonly EncoderType[] {
-  return ENCODERS.filter(({ inputs, checkpoint }) => {
-    const kinds = Object.values(inputs);
-    return checkpoint !== undefined && kinds.length === 1 && kinds[0] === kind;
-  });
+  return ENCODERS.filter((type) => type.checkpoint !== undefined && readsOnly(type, kind));
+}
+
+/** Whether an encoder reads one input alone, of this kind. */
+export function readsOnly({ inputs }: EncoderType, kind: InputKind): boolean {
+  const kinds = Object.values(inputs);
+  return kinds.length === 1 && kinds[0] === kind;
 }
 
 /**
