@@ -56,7 +56,8 @@ export {
 } from "./src/nn/transformer.ts";
 
 // Optimizers
-export { Adam, type AdamGroup, type AdamOptions, type StepOptions } from "./src/optim/adam.ts";
+export { Adam } from "./src/optim/adam.ts";
+export type { AdamGroup, AdamOptions, StepOptions } from "./src/optim/adam_options.ts";
 export { gradientNorm } from "./src/optim/gradient_norm.ts";
 export { groupByPart, type PartOptions } from "./src/optim/groups.ts";
 export { LossScale, type LossScaleOptions } from "./src/optim/loss_scale.ts";

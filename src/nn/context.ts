@@ -20,12 +20,40 @@ export interface Context {
 /** Nothing is random: evaluation, in f32. */
 export const EVALUATION: Context = {};
 
-/** Dropout with `probability` in training; x itself in evaluation. */
+/**
+ * Dropout with `probability` in training; x itself in evaluation.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { drop, EVALUATION, full, Gpu, RandomKeys } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = full(gpu, [100], 1);
+ * assert.equal(drop(x, 0.5, EVALUATION), x);
+ * const dropped = await drop(x, 0.5, { keys: new RandomKeys(0, 1) }).read();
+ * assert.ok(dropped.includes(0) && dropped.includes(2));
+ * gpu.destroy();
+ * ```
+ */
 export function drop(x: Tensor, probability: number, { keys }: Context): Tensor {
   return keys && probability > 0 ? dropout(x, probability, keys.next()) : x;
 }
 
-/** residual + drop(x), in one kernel; both have one shape. */
+/**
+ * residual + drop(x), in one kernel; both have one shape.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { dropAdd, EVALUATION, full, Gpu } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = dropAdd(full(gpu, [2], 1), full(gpu, [2], 3), 0.1, EVALUATION);
+ * assert.deepEqual(await y.read(), Float32Array.of(4, 4));
+ * gpu.destroy();
+ * ```
+ */
 export function dropAdd(residual: Tensor, x: Tensor, probability: number, { keys }: Context): Tensor {
   return keys && probability > 0 ? dropout(x, probability, keys.next(), residual) : add(residual, x);
 }

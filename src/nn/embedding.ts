@@ -15,7 +15,23 @@ export interface EmbeddingOptions {
   readonly padding?: number;
 }
 
-/** Declares `weight` [rows, width]. */
+/**
+ * Declares `weight` [rows, width].
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Embedding, Gpu, indices, Parameters } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const words = new Embedding(parameters.root.at("words"), 100, 8, { std: 0.02, padding: 0 });
+ * parameters.allocate(gpu, 0);
+ * const ids = indices(gpu, Uint32Array.of(5, 7, 0), [1, 3], { rows: 100, ignore: 0 });
+ * assert.deepEqual(words.forward(ids).shape, [1, 3, 8]);
+ * gpu.destroy();
+ * ```
+ */
 export class Embedding {
   readonly weight: Parameter;
 

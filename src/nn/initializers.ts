@@ -10,7 +10,20 @@ export const zeros: Initializer = (values) => values.fill(0);
 /** All 1: the gains of norms. */
 export const ones: Initializer = (values) => values.fill(1);
 
-/** Normal with mean 0 and this standard deviation. */
+/**
+ * Normal with mean 0 and this standard deviation.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { normal } from "unis/engine";
+ *
+ * const values = new Float32Array(10_000);
+ * normal(0.5)(values, [100, 100], "seed");
+ * const variance = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+ * assert.ok(Math.abs(Math.sqrt(variance) - 0.5) < 0.02);
+ * ```
+ */
 export function normal(std: number): Initializer {
   return (values, _, seed) => {
     const random = generator(seed);
@@ -24,7 +37,20 @@ export function normal(std: number): Initializer {
   };
 }
 
-/** Normal with variance 2 / (inputs + outputs), for a weight of [outputs, inputs] (Glorot and Bengio, 2010). */
+/**
+ * Normal with variance 2 / (inputs + outputs), for a weight of [outputs, inputs] (Glorot and Bengio, 2010).
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { xavierNormal } from "unis/engine";
+ *
+ * const values = new Float32Array(10_000);
+ * xavierNormal(values, [100, 100], "seed");
+ * const variance = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+ * assert.ok(Math.abs(variance - 2 / 200) < 0.001);
+ * ```
+ */
 export const xavierNormal: Initializer = (values, shape, seed) => {
   const outputs = shape[0]!;
   const inputs = sizeOf(shape) / outputs;

@@ -5,7 +5,22 @@ import { ones, zeros } from "./initializers.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModulePath } from "./parameters.ts";
 
-/** Declares `weight`, the gain, and `bias`, the shift. */
+/**
+ * Declares `weight`, the gain, and `bias`, the shift.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { full, Gpu, LayerNorm, Parameters } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const norm = new LayerNorm(parameters.root.at("norm"), 8, 1e-6);
+ * parameters.allocate(gpu, 0);
+ * assert.deepEqual(await norm.forward(full(gpu, [1, 8], 3)).read(), new Float32Array(8));
+ * gpu.destroy();
+ * ```
+ */
 export class LayerNorm {
   readonly weight: Parameter;
   readonly bias: Parameter;

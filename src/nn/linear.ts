@@ -14,7 +14,23 @@ export interface LinearOptions {
   readonly bias?: boolean;
 }
 
-/** x Wᵀ + b, W being [outputs, inputs]; declares `weight` and `bias`. */
+/**
+ * x Wᵀ + b, W being [outputs, inputs]; declares `weight` and `bias`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { full, Gpu, Linear, Parameters, xavierNormal } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const layer = new Linear(parameters.root.at("layer"), 4, 3, { initializer: xavierNormal });
+ * parameters.allocate(gpu, 0);
+ * assert.deepEqual([...parameters].map(({ name }) => name), ["layer.weight", "layer.bias"]);
+ * assert.deepEqual(layer.forward(full(gpu, [2, 4], 1), "relu").shape, [2, 3]);
+ * gpu.destroy();
+ * ```
+ */
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;

@@ -54,6 +54,20 @@ export class ModulePath {
  * All parameters of a model. Modules declare them while they are built; `allocate` then lays them out one after the
  * other in flat arrays (`values`, and `grads` of the same layout), as few as the adapter's binding limit allows, so
  * that the optimizer walks arrays and not parameters.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Parameters, zeros } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const bias = parameters.root.at("encoder").parameter("bias", [3], zeros);
+ * parameters.allocate(gpu, 0);
+ * parameters.write("encoder.bias", Float32Array.of(1, 2, 3));
+ * assert.deepEqual(await bias.value.read(), Float32Array.of(1, 2, 3));
+ * gpu.destroy();
+ * ```
  */
 export class Parameters {
   readonly #declarations: Declaration[] = [];

@@ -145,7 +145,36 @@ function runLayer(
   return context.recompute ? recompute(run, x, mask ? [mask] : [], context) : run(x, context);
 }
 
-/** A stack of layers; declares `layer.N.…`. */
+/**
+ * A stack of layers; declares `layer.N.…`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { EVALUATION, full, Gpu, Parameters, TransformerEncoder, VIT_STYLE } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const config = {
+ *   hidden_size: 8,
+ *   num_hidden_layers: 2,
+ *   num_attention_heads: 2,
+ *   intermediate_size: 16,
+ *   hidden_act: "gelu",
+ *   hidden_dropout_prob: 0.1,
+ *   attention_probs_dropout_prob: 0.1,
+ *   layer_norm_eps: 1e-6,
+ *   initializer_range: 0.02,
+ *   dense_initializer: "xavier_normal",
+ * } as const;
+ * const parameters = new Parameters();
+ * const encoder = new TransformerEncoder(parameters.root.at("encoder"), config, VIT_STYLE);
+ * parameters.allocate(gpu, 0);
+ * const tokens = full(gpu, [3, 5, 8], 1); // [batch, tokens, width]
+ * assert.deepEqual(encoder.first(tokens, undefined, EVALUATION).shape, [3, 8]);
+ * assert.equal(encoder.hiddenStates(tokens, undefined, EVALUATION).length, 3);
+ * gpu.destroy();
+ * ```
+ */
 export class TransformerEncoder {
   readonly #layers: readonly TransformerLayer[];
 

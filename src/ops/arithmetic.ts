@@ -87,22 +87,78 @@ function binary(
   ]);
 }
 
-/** a + b, elementwise, broadcast. An f32 b, such as learned positions, may be added to an f16 a: the result is f16. */
+/**
+ * a + b, elementwise, broadcast. An f32 b, such as learned positions, may be added to an f16 a: the result is f16.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { add, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * const b = Tensor.from(gpu, Float32Array.of(10, 20), [2]);
+ * assert.deepEqual(await add(a, b).read(), Float32Array.of(11, 22, 13, 24));
+ * gpu.destroy();
+ * ```
+ */
 export function add(a: Tensor, b: Tensor): Tensor {
   return binary(addKernel, a, b, [], [(dy) => dy, (dy) => dy], true);
 }
 
-/** a − b, elementwise, broadcast. */
+/**
+ * a − b, elementwise, broadcast.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, sub, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * const b = Tensor.from(gpu, Float32Array.of(10, 20), [2]);
+ * assert.deepEqual(await sub(a, b).read(), Float32Array.of(-9, -18, -7, -16));
+ * gpu.destroy();
+ * ```
+ */
 export function sub(a: Tensor, b: Tensor): Tensor {
   return binary(subKernel, a, b, [], [(dy) => dy, neg]);
 }
 
-/** a · b, elementwise, broadcast. */
+/**
+ * a · b, elementwise, broadcast.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, mul, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * const b = Tensor.from(gpu, Float32Array.of(10, 20), [2]);
+ * assert.deepEqual(await mul(a, b).read(), Float32Array.of(10, 40, 30, 80));
+ * gpu.destroy();
+ * ```
+ */
 export function mul(a: Tensor, b: Tensor): Tensor {
   return binary(mulKernel, a, b, [a, b], [(dy) => mul(dy, b), (dy) => mul(dy, a)]);
 }
 
-/** a / b, elementwise, broadcast. */
+/**
+ * a / b, elementwise, broadcast.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { div, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * const b = Tensor.from(gpu, Float32Array.of(2, 4), [2]);
+ * assert.deepEqual(await div(a, b).read(), Float32Array.of(0.5, 0.5, 1.5, 1));
+ * gpu.destroy();
+ * ```
+ */
 export function div(a: Tensor, b: Tensor): Tensor {
   return binary(divKernel, a, b, [a, b], [
     (dy) => div(dy, b),
@@ -112,13 +168,40 @@ export function div(a: Tensor, b: Tensor): Tensor {
 
 const equalKernel = binaryKernel("equal", equal_);
 
-/** 1 where a = b, else 0, elementwise, broadcast. Throws TypeError where an input requires a gradient: there is none. */
+/**
+ * 1 where a = b, else 0, elementwise, broadcast. Throws TypeError where an input requires a gradient: there is none.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { equal, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3), [3]);
+ * const b = Tensor.from(gpu, Float32Array.of(2), [1]);
+ * assert.deepEqual(await equal(a, b).read(), Float32Array.of(0, 1, 0));
+ * gpu.destroy();
+ * ```
+ */
 export function equal(a: Tensor, b: Tensor): Tensor {
   refuseGrad("equal", a, b);
   return binary(equalKernel, a, b, [], []);
 }
 
-/** x repeated to a shape that it broadcasts to; f32 may become f16 on the way. */
+/**
+ * x repeated to a shape that it broadcasts to; f32 may become f16 on the way.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { expand, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2), [2, 1]);
+ * assert.deepEqual(await expand(x, [2, 3]).read(), Float32Array.of(1, 1, 1, 2, 2, 2));
+ * gpu.destroy();
+ * ```
+ */
 export function expand(x: Tensor, shape: Shape, dtype: Float = floatOf("expand", x)): Tensor {
   return sameShape(x.shape, shape) ? cast(x, dtype) : add(full(x.gpu, shape, 0, dtype), x);
 }

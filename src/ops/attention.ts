@@ -34,6 +34,20 @@ const NO_DROPOUT = { probability: 0, key: { key0: 0, key1: 0, layer: 0, step: 0 
  * [batch, keys, 2 · heads · dim] and holds first k, then v of every token; all are f32 or all f16. The gradient needs q,
  * kv, the result, and two f32 numbers for each query and head. Throws TypeError for other shapes or types, RangeError
  * where `heads` does not divide the width.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { attention, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const q = Tensor.from(gpu, new Float32Array(8), [1, 1, 8]); // one query that all keys suit alike
+ * const kv = Tensor.from(gpu, Float32Array.from({ length: 32 }, (_, i) => Math.floor(i / 16)), [1, 2, 16]);
+ * const y = attention(q, kv, { heads: 2 });
+ * assert.deepEqual(y.shape, [1, 1, 8]);
+ * assert.ok((await y.read()).every((value) => Math.abs(value - 0.5) < 1e-6)); // the mean of the values 0 and 1
+ * gpu.destroy();
+ * ```
  */
 export function attention(q: Tensor, kv: Tensor, options: AttentionOptions): Tensor {
   const dtype = floatOf("attend to", q, kv);
@@ -47,7 +61,23 @@ export function attention(q: Tensor, kv: Tensor, options: AttentionOptions): Ten
   return attend(q, kv, dtype, hidden!, options);
 }
 
-/** `attention` of tokens to each other: queries, keys and values lie in one tensor, [batch, tokens, 3 · heads · dim]. */
+/**
+ * `attention` of tokens to each other: queries, keys and values lie in one tensor, [batch, tokens, 3 · heads · dim].
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, selfAttention, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const qkv = Tensor.from(gpu, new Float32Array(2 * 5 * 24).fill(1), [2, 5, 24]);
+ * const mask = Tensor.from(gpu, Uint32Array.of(1, 1, 1, 1, 1, 1, 1, 0, 0, 0), [2, 5]);
+ * const y = selfAttention(qkv, { heads: 2, mask });
+ * assert.deepEqual(y.shape, [2, 5, 8]);
+ * assert.ok((await y.read()).every((value) => Math.abs(value - 1) < 1e-6));
+ * gpu.destroy();
+ * ```
+ */
 export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
   const dtype = floatOf("attend to", qkv);
   const width = qkv.shape[2]!;

@@ -9,6 +9,18 @@ import { copy, full } from "./fill.ts";
  * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the
  * elements of output; all weights are 1 if it is not given. The tape is used up: differentiating twice takes computing
  * twice. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { backward, Gpu, mul, sum, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3), [3], true);
+ * backward(sum(mul(x, x)));
+ * assert.deepEqual(await x.grad!.read(), Float32Array.of(2, 4, 6));
+ * gpu.destroy();
+ * ```
  */
 export function backward(output: Tensor, seed?: Tensor): void {
   const { gpu, shape } = output;

@@ -10,7 +10,21 @@ import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 
 const castKernel = defineKernel("cast", [cast_, grid]);
 
-/** x, f32 or f16, as `dtype`; x itself where it is of that type. The gradient is cast back. Throws TypeError for others. */
+/**
+ * x, f32 or f16, as `dtype`; x itself where it is of that type. The gradient is cast back. Throws TypeError for others.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { cast, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = cast(Tensor.from(gpu, Float32Array.of(1, 1 / 3), [2]), "f16");
+ * assert.deepEqual([x.dtype, x.bytes], ["f16", 4]);
+ * assert.deepEqual(await x.read(), Float32Array.of(1, Math.f16round(1 / 3)));
+ * gpu.destroy();
+ * ```
+ */
 export function cast(x: Tensor, dtype: Float): Tensor {
   if (x.dtype === dtype) return x;
   const from = floatOf("cast", x);

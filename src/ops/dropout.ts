@@ -17,7 +17,21 @@ export interface DropoutParams extends RandomKey {
   readonly factor: number;
 }
 
-/** The parameters of dropout with `probability`, drawn by `key`. Throws RangeError for a probability outside [0, 1). */
+/**
+ * The parameters of dropout with `probability`, drawn by `key`. Throws RangeError for a probability outside [0, 1).
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { dropout, full, Gpu, RandomKeys } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const keys = new RandomKeys(0, 1); // of seed 0, in step 1
+ * const y = await dropout(full(gpu, [1000], 1), 0.5, keys.next()).read();
+ * assert.ok(y.every((value) => value === 0 || value === 2));
+ * gpu.destroy();
+ * ```
+ */
 export function dropoutParams(probability: number, key: RandomKey): DropoutParams {
   if (!(probability >= 0 && probability < 1)) {
     throw new RangeError(`Cannot drop with probability ${probability}: it must be at least 0 and below 1`);

@@ -13,14 +13,40 @@ const PACK_BYTES = 16;
 
 const fillKernel = defineKernel("fill", [fill_, grid]);
 
-/** A tensor whose elements all have one value. */
+/**
+ * A tensor whose elements all have one value.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { full, Gpu } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * assert.deepEqual(await full(gpu, [3], 0.5).read(), Float32Array.of(0.5, 0.5, 0.5));
+ * gpu.destroy();
+ * ```
+ */
 export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32" = "f32"): Tensor {
   const tensor = Tensor.empty(gpu, shape, dtype);
   fill(tensor, value);
   return tensor;
 }
 
-/** Overwrites every element in place, however many there are: for tensors that outlive a step, such as gradients. */
+/**
+ * Overwrites every element in place, however many there are: for tensors that outlive a step, such as gradients.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { fill, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3), [3]);
+ * fill(x, 7);
+ * assert.deepEqual(await x.read(), Float32Array.of(7, 7, 7));
+ * gpu.destroy();
+ * ```
+ */
 export function fill(tensor: Tensor, value: number): void {
   const word = wordOf(tensor.dtype, value);
   for (const y of bindingRanges(tensor)) {

@@ -28,6 +28,19 @@ const kernels = {
  * patches row by row and each in the order (channel, row, column), so that the weight [hidden, 3, patch, patch] of a
  * convolution with that stride is, flattened, the weight of the linear layer that does the same. Bytes have no gradient.
  * @throws RangeError where height or width is not a multiple of `patch`
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, patchify, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const white = Tensor.from(gpu, new Uint8Array(4 * 6 * 3).fill(255), [1, 4, 6, 3]);
+ * const patches = patchify(white, 2, { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] });
+ * assert.deepEqual(patches.shape, [1, 6, 12]);
+ * assert.ok((await patches.read()).every((value) => Math.abs(value - 1) < 1e-6));
+ * gpu.destroy();
+ * ```
  */
 export function patchify(
   pixels: Tensor,

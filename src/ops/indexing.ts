@@ -22,6 +22,18 @@ const gatherKernel = defineKernel("gatherRows", [gather_, grid]);
  * Rows of x by number: x [rows, width] gives [...ids.shape, width]. The gradient of x has x's shape, is zero in rows not
  * taken, and adds up each row's positions in a fixed order. x may exceed the adapter's binding limit. The result of an f32
  * table may be asked for in f16; the gradient of the table is f32 all the same. Throws TypeError for other shapes or types.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { gatherRows, Gpu, indices, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2]);
+ * const ids = indices(gpu, Uint32Array.of(2, 0), [2], { rows: 3 });
+ * assert.deepEqual(await gatherRows(x, ids).read(), Float32Array.of(5, 6, 1, 2));
+ * gpu.destroy();
+ * ```
  */
 export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   const [rows, width] = x.shape;
@@ -91,7 +103,21 @@ export function gatherRows(x: Tensor, ids: Indices, dtype?: Float): Tensor {
   });
 }
 
-/** `gatherRows` by the field's name: rows of a table [rows, width] for the ids of tokens, positions or types. */
+/**
+ * `gatherRows` by the field's name: rows of a table [rows, width] for the ids of tokens, positions or types.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { embedding, Gpu, indices, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const table = Tensor.from(gpu, Float32Array.of(0, 0, 1, 1, 2, 2), [3, 2]);
+ * const ids = indices(gpu, Uint32Array.of(1, 2, 0, 0), [2, 2], { rows: 3, ignore: 0 });
+ * assert.deepEqual(embedding(table, ids).shape, [2, 2, 2]);
+ * gpu.destroy();
+ * ```
+ */
 export const embedding = gatherRows;
 
 /** A part of the packed words, as a range to bind. */
@@ -101,7 +127,22 @@ function part({ packed }: Indices, start: number, length: number): BufferRange {
 
 const selectKernel = defineKernel("selectRows", [select_, grid]);
 
-/** y[n] = a[n] where mask[n] is not 0, else b[n]; mask u32 [rows], a and b [rows, ...]. Each gets its rows' gradient. */
+/**
+ * y[n] = a[n] where mask[n] is not 0, else b[n]; mask u32 [rows], a and b [rows, ...]. Each gets its rows' gradient.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, selectRows, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const mask = Tensor.from(gpu, Uint32Array.of(1, 0), [2]);
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2), [2, 1]);
+ * const b = Tensor.from(gpu, Float32Array.of(10, 20), [2, 1]);
+ * assert.deepEqual(await selectRows(mask, a, b).read(), Float32Array.of(1, 20));
+ * gpu.destroy();
+ * ```
+ */
 export function selectRows(mask: Tensor, a: Tensor, b: Tensor): Tensor {
   mustBe("u32", "select rows by", mask);
   mustBe("f32", "select rows of", a, b);
@@ -145,6 +186,17 @@ const argmaxKernel = defineKernel("argmax", [argmax_, grid, nan]);
 
 /**
  * The number of the largest element along the last axis, the first of equals; NaN counts as the largest, as in torch: f32 [..., n] to u32 [...]. No gradient.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { argmax, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 5, 5, 9, 2, 3), [2, 3]);
+ * assert.deepEqual(await argmax(x).read(), Uint32Array.of(1, 0));
+ * gpu.destroy();
+ * ```
  */
 export function argmax(x: Tensor): Tensor {
   refuseGrad("argmax", x);

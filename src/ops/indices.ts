@@ -49,6 +49,18 @@ const ALIGNMENT = BINDING_ALIGNMENT / 4;
 /**
  * Uploads row numbers, sorted, in one write.
  * @throws RangeError naming the position of a number that is not a row
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, indices } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const ids = indices(gpu, Uint32Array.of(4, 1, 4), [3], { rows: 5 });
+ * assert.deepEqual([ids.rows, ids.positions, ids.rowsTaken], [5, 3, 2]);
+ * assert.throws(() => indices(gpu, Uint32Array.of(5), [1], { rows: 5 }), /row 5 of 5, at position 0/);
+ * gpu.destroy();
+ * ```
  */
 export function indices(gpu: Gpu, ids: Uint32Array, shape: Shape, { rows, ignore }: IndicesOptions): Indices {
   if (ids.length !== sizeOf(shape)) {

@@ -24,6 +24,18 @@ function groupRows({ gpu }: Tensor, { rows, steps }: RowLayout) {
 /**
  * gamma · (x − mean) / √(variance + epsilon) + beta, mean and (biased) variance over the last axis of x [.., cols];
  * gamma and beta are [cols] and f32, x is f32 or f16. Throws TypeError where they are not.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { full, Gpu, layerNorm, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 3, 10, 30), [2, 2]);
+ * const y = await layerNorm(x, full(gpu, [2], 1), full(gpu, [2], 0), 1e-6).read();
+ * for (const [i, expected] of [-1, 1, -1, 1].entries()) assert.ok(Math.abs(y[i]! - expected) < 1e-4);
+ * gpu.destroy();
+ * ```
  */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number): Tensor {
   const dtype = floatOf("layerNorm", x);

@@ -15,6 +15,19 @@ const crossEntropyKernel = defineRowKernel("crossEntropy", [crossEntropy_, softm
  * The mean over rows of −log softmax(logits)[label], equation 1 of the UniS-MMC paper: logits [rows, classes] and labels
  * u32 [rows] give []. Labels are not checked on the device, where one beyond the classes counts as the last class: check
  * them where they are made. Throws TypeError for other shapes or types, RangeError for no rows.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { crossEntropy, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const logits = Tensor.from(gpu, Float32Array.of(0, 0, 0, 0), [2, 2]);
+ * const labels = Tensor.from(gpu, Uint32Array.of(0, 1), [2]);
+ * const loss = await crossEntropy(logits, labels).read();
+ * assert.ok(Math.abs(loss[0]! - Math.LN2) < 1e-6);
+ * gpu.destroy();
+ * ```
  */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   mustBe("f32", "crossEntropy", logits);

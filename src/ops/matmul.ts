@@ -49,6 +49,19 @@ function dimensions(a: Tensor, b: Tensor, { transposeA = false, transposeB = fal
 /**
  * a · b over the last two dimensions: [.., m, k] by [.., k, n] gives [.., m, n]. The leading dimensions are equal, or b
  * has none and serves all. Both are f32 or both f16; sums are f32. Throws TypeError for other shapes or types.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, matmul, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * const b = Tensor.from(gpu, Float32Array.of(1, 0, 1, 1), [2, 2]);
+ * assert.deepEqual(await matmul(a, b).read(), Float32Array.of(3, 2, 7, 4));
+ * assert.deepEqual(await matmul(a, b, { transposeB: true }).read(), Float32Array.of(1, 3, 3, 7));
+ * gpu.destroy();
+ * ```
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const dtype = floatOf("multiply", a, b);
@@ -85,6 +98,19 @@ export type Activation = "none" | "relu" | "gelu";
  * dimensions of the weight but the first count as one, as those of a convolution's. Bias and activation are applied in the
  * kernel of the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x if none is
  * given, the gradients of weight and bias are f32. Throws TypeError for other shapes or types.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, linear, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2), [1, 2]);
+ * const weight = Tensor.from(gpu, Float32Array.of(1, 1, 1, -1), [2, 2]);
+ * const bias = Tensor.from(gpu, Float32Array.of(0.5, 0.5), [2]);
+ * assert.deepEqual(await linear(x, weight, bias, "relu").read(), Float32Array.of(3.5, 0));
+ * gpu.destroy();
+ * ```
  */
 export function linear(
   x: Tensor,

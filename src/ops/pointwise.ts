@@ -59,17 +59,95 @@ function unary(kernel: KernelSource): (x: Tensor) => Tensor {
 const reluKernel = unaryKernel("relu", relu_, reluLibrary, nan);
 const geluKernel = unaryKernel("gelu", gelu_, geluLibrary);
 
-/** e^x, elementwise. */
+/**
+ * e^x, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { exp, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await exp(Tensor.from(gpu, Float32Array.of(0, 1), [2])).read();
+ * assert.ok(y[0] === 1 && Math.abs(y[1]! - Math.E) < 1e-5);
+ * gpu.destroy();
+ * ```
+ */
 export const exp = unary(unaryKernel("exp", exp_));
-/** The natural logarithm, elementwise. */
+/**
+ * The natural logarithm, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, log, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await log(Tensor.from(gpu, Float32Array.of(1, 10), [2])).read();
+ * assert.ok(Math.abs(y[0]!) < 1e-6 && Math.abs(y[1]! - Math.LN10) < 1e-5);
+ * gpu.destroy();
+ * ```
+ */
 export const log = unary(unaryKernel("log", log_));
-/** The square root, elementwise. */
+/**
+ * The square root, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, sqrt, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await sqrt(Tensor.from(gpu, Float32Array.of(0, 9), [2])).read();
+ * assert.ok(y[0] === 0 && Math.abs(y[1]! - 3) < 1e-5);
+ * gpu.destroy();
+ * ```
+ */
 export const sqrt = unary(unaryKernel("sqrt", sqrt_));
-/** The hyperbolic tangent, elementwise. */
+/**
+ * The hyperbolic tangent, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, tanh, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await tanh(Tensor.from(gpu, Float32Array.of(0, 1000), [2])).read();
+ * assert.ok(y[0] === 0 && Math.abs(y[1]! - 1) < 1e-6);
+ * gpu.destroy();
+ * ```
+ */
 export const tanh = unary(unaryKernel("tanh", tanh_, nan));
-/** max(x, 0), elementwise; NaN stays. */
+/**
+ * max(x, 0), elementwise; NaN stays.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, relu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await relu(Tensor.from(gpu, Float32Array.of(-2, 3), [2])).read();
+ * assert.deepEqual(y, Float32Array.of(0, 3));
+ * gpu.destroy();
+ * ```
+ */
 export const relu = unary(reluKernel);
-/** x Φ(x), elementwise, Φ being the normal distribution function by erf: the exact GELU, not the one by tanh. */
+/**
+ * x Φ(x), elementwise, Φ being the normal distribution function by erf: the exact GELU, not the one by tanh.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { gelu, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await gelu(Tensor.from(gpu, Float32Array.of(0, 1), [2])).read();
+ * assert.ok(y[0] === 0 && Math.abs(y[1]! - 0.8413447) < 1e-5); // Φ(1)
+ * gpu.destroy();
+ * ```
+ */
 export const gelu = unary(geluKernel);
 
 /** The gradient of relu from its argument or its result, which give the same; outside the tape. */
@@ -84,18 +162,57 @@ export function geluGrad(x: Tensor, dy: Tensor): Tensor {
 
 const affineKernel = unaryKernel("affine", affine_);
 
-/** factor · x + shift, elementwise. */
+/**
+ * factor · x + shift, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { affine, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = affine(Tensor.from(gpu, Float32Array.of(1, 2), [2]), 3, 0.5);
+ * assert.deepEqual(await y.read(), Float32Array.of(3.5, 6.5));
+ * gpu.destroy();
+ * ```
+ */
 export function affine(x: Tensor, factor: number, shift: number): Tensor {
   const y = mapUnary(affineKernel, x, { a: factor, b: shift });
   return record(y, [x], [], (dy) => [scale(dy, factor)]);
 }
 
-/** factor · x, elementwise. */
+/**
+ * factor · x, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, scale, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = scale(Tensor.from(gpu, Float32Array.of(1, 2), [2]), 3);
+ * assert.deepEqual(await y.read(), Float32Array.of(3, 6));
+ * gpu.destroy();
+ * ```
+ */
 export function scale(x: Tensor, factor: number): Tensor {
   return affine(x, factor, 0);
 }
 
-/** −x, elementwise. */
+/**
+ * −x, elementwise.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, neg, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = neg(Tensor.from(gpu, Float32Array.of(1, -2), [2]));
+ * assert.deepEqual(await y.read(), Float32Array.of(-1, 2));
+ * gpu.destroy();
+ * ```
+ */
 export function neg(x: Tensor): Tensor {
   return affine(x, -1, 0);
 }

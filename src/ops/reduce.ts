@@ -30,12 +30,40 @@ function scaledSum(x: Tensor, axes: readonly number[], factor: number, keepDims?
   return record(y, [x], [], (dy) => [expand(scale(dy.view(reduced.shape), factor), x.shape)]);
 }
 
-/** The sum over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank. */
+/**
+ * The sum over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, sum, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * assert.deepEqual(await sum(x).read(), Float32Array.of(10));
+ * assert.deepEqual(await sum(x, { axes: [0] }).read(), Float32Array.of(4, 6));
+ * gpu.destroy();
+ * ```
+ */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   return scaledSum(x, mustBeReducible("sum", x, options), 1, options.keepDims);
 }
 
-/** The mean over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank. */
+/**
+ * The mean over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, mean, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * const y = mean(x, { axes: [-1], keepDims: true });
+ * assert.deepEqual([y.shape, await y.read()], [[2, 1], Float32Array.of(1.5, 3.5)]);
+ * gpu.destroy();
+ * ```
+ */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   const axes = mustBeReducible("mean", x, options);
   return scaledSum(x, axes, 1 / sizeOf(axes.map((axis) => x.shape[axis]!)), options.keepDims);
@@ -44,6 +72,17 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 /**
  * The maximum over axes; x is f32. Elements that are equal get equal parts of the gradient. Throws RangeError for no
  * elements, or an axis beyond the rank.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, max, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 4, 3), [2, 2]);
+ * assert.deepEqual(await max(x, { axes: [1] }).read(), Float32Array.of(2, 4));
+ * gpu.destroy();
+ * ```
  */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const axes = mustBeReducible("max", x, options);

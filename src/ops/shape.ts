@@ -13,6 +13,17 @@ import strided from "../../wgsl/lib/strided.wgsl" with { type: "text" };
 /**
  * The same elements under another shape, as a view. One dimension may be -1: it takes what the others leave. Throws
  * TypeError where the number of elements differs.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, reshape, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+ * assert.deepEqual(reshape(x, [3, -1]).shape, [3, 2]);
+ * gpu.destroy();
+ * ```
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const y = x.view(completeShape(x, shape), { requiresGrad: needsGrad(x) });
@@ -32,7 +43,20 @@ function completeShape(x: Tensor, shape: Shape): Shape {
   return complete;
 }
 
-/** A view of the same elements that no gradient passes. */
+/**
+ * A view of the same elements that no gradient passes.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { detach, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2), [2], true);
+ * assert.deepEqual([x.requiresGrad, detach(x).requiresGrad], [true, false]);
+ * gpu.destroy();
+ * ```
+ */
 export function detach(x: Tensor): Tensor {
   return x.view(x.shape);
 }
@@ -42,6 +66,18 @@ const permuteKernel = defineKernel("permute", [permute_, grid, strided]);
 /**
  * Reorders axes: axis i of the result is axis `order[i]` of x. The result is a view where only dimensions of one move.
  * @throws TypeError where `order` is not one of x's axes; RangeError where more than four groups of axes move apart
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, permute, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+ * const y = permute(x, [1, 0]);
+ * assert.deepEqual([y.shape, await y.read()], [[3, 2], Float32Array.of(1, 4, 2, 5, 3, 6)]);
+ * gpu.destroy();
+ * ```
  */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   const axes = order.map((axis) => axisOf(x.shape, axis));
@@ -86,7 +122,21 @@ function permuted(x: Tensor, axes: readonly number[], requiresGrad: boolean): Te
   return y;
 }
 
-/** Swaps the last two axes. Throws TypeError for fewer than two. */
+/**
+ * Swaps the last two axes. Throws TypeError for fewer than two.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, Tensor, transpose } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+ * const y = transpose(x);
+ * assert.deepEqual([y.shape, await y.read()], [[3, 2], Float32Array.of(1, 4, 2, 5, 3, 6)]);
+ * gpu.destroy();
+ * ```
+ */
 export function transpose(x: Tensor): Tensor {
   if (x.rank < 2) throw new TypeError(`Cannot transpose ${showShape(x.shape)}: it has fewer than two axes`);
   return permute(x, x.shape.map((_, axis) => axis < x.rank - 2 ? axis : 2 * x.rank - 3 - axis));
@@ -133,6 +183,17 @@ function partOf(shape: Shape, axis: number, start: number, length: number): Part
 /**
  * The elements from `start` up to, but not including, `end` of an axis; up to its last if `end` is not given. Throws
  * RangeError for a range that is empty or beyond the axis.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, slice, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+ * assert.deepEqual(await slice(x, 1, 1, 3).read(), Float32Array.of(2, 3, 5, 6));
+ * gpu.destroy();
+ * ```
  */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
   mustBeWords("slice", x);
@@ -151,7 +212,21 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
   ]);
 }
 
-/** Joins tensors along an axis. Throws TypeError where types or other dimensions differ. */
+/**
+ * Joins tensors along an axis. Throws TypeError where types or other dimensions differ.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { concat, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
+ * const y = concat([x, x], 0);
+ * assert.deepEqual(y.shape, [4, 3]);
+ * gpu.destroy();
+ * ```
+ */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [first] = tensors;
   if (!first) throw new TypeError("Cannot concat no tensors");

@@ -34,7 +34,20 @@ function recordSoftmax(x: Tensor, y: Tensor, { rows, constants, packSize }: RowL
   });
 }
 
-/** exp(x) divided by its sum over the last axis; x [.., cols], f32. A large common offset costs no digits. */
+/**
+ * exp(x) divided by its sum over the last axis; x [.., cols], f32. A large common offset costs no digits.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, softmax, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await softmax(Tensor.from(gpu, Float32Array.of(1000, 1000), [1, 2])).read();
+ * assert.ok(y.every((value) => Math.abs(value - 0.5) < 1e-6));
+ * gpu.destroy();
+ * ```
+ */
 export function softmax(x: Tensor): Tensor {
   mustBe("f32", "softmax", x);
   const layout = rowLayout("softmax", x);
@@ -56,6 +69,19 @@ export function softmax(x: Tensor): Tensor {
  * nothing kept is all 0, with zero gradient. Before its last dimension the mask has the first dimensions of x: x [batch,
  * heads, queries, keys] takes a mask [keys], [batch, keys], [batch, heads, keys] or of its own shape. Throws TypeError
  * for any other.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, maskedSoftmax, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 5, 1), [1, 3]);
+ * const mask = Tensor.from(gpu, Uint32Array.of(1, 0, 1), [3]);
+ * const y = await maskedSoftmax(x, mask).read();
+ * assert.ok(y[1] === 0 && Math.abs(y[0]! - 0.5) < 1e-6);
+ * gpu.destroy();
+ * ```
  */
 export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
   mustBe("f32", "maskedSoftmax", x);
@@ -88,6 +114,17 @@ export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
 /**
  * log Σ exp(x) over the last axis, which `keepDims` leaves as a dimension of one; x [.., cols], f32. A large common offset
  * costs no digits.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, logsumexp, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await logsumexp(Tensor.from(gpu, Float32Array.of(1, 1), [1, 2])).read();
+ * assert.ok(Math.abs(y[0]! - (1 + Math.LN2)) < 1e-5);
+ * gpu.destroy();
+ * ```
  */
 export function logsumexp(x: Tensor, options: { readonly keepDims?: boolean } = {}): Tensor {
   mustBe("f32", "logsumexp", x);

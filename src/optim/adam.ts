@@ -8,8 +8,8 @@ import { full } from "../ops/fill.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { AdamOptions, StepOptions } from "./adam_options.ts";
 import { gradientNorm } from "./gradient_norm.ts";
-import type { LossScale } from "./loss_scale.ts";
 import { type ParameterRange, parameterRanges } from "./binding_ranges.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
 import adamBefore from "../../wgsl/optim/adam_before.wgsl" with { type: "text" };
@@ -28,35 +28,6 @@ const kernelsOf = (...files: readonly string[]) => ({
 });
 const plain = kernelsOf(unscaled);
 const scaled = kernelsOf(lossScaled, lossScaleState);
-/** The settings of a group of parameters. */
-export type AdamGroup = { readonly learningRate: number; readonly weightDecay: number };
-
-export type AdamOptions = {
-  readonly groups: Readonly<Record<string, AdamGroup>>;
-  /** Gives the name of a parameter's group; a parameter without one is not learned. */
-  readonly groupOf: (parameter: Parameter) => string | undefined;
-  /** 0.9 and 0.999 if not given. */
-  readonly betas?: readonly [number, number];
-  /** 1e-8 if not given. */
-  readonly epsilon?: number;
-  /** True: weight decay beside the gradient (AdamW). False, as if not given: within it (torch's Adam). */
-  readonly decoupled?: boolean;
-};
-
-export type StepOptions = {
-  /** Gradients are multiplied by it: 1 / n makes the sum of n micro-batches their mean. 1 if not given. */
-  readonly gradientScale?: number;
-  /** Learning rates are multiplied by it, in this step only: warm-up and the like. 1 if not given. */
-  readonly rateFactor?: number;
-  /** Gradients, once scaled, whose norm over all parameters is larger are shortened to it. */
-  readonly maxNorm?: number;
-  /**
-   * The scale that losses were multiplied by: gradients are divided by it before all else. Where one has overflowed,
-   * parameters and moments stay as they are, as if there had been no step.
-   */
-  readonly lossScale?: LossScale;
-};
-
 /** Moments as torch calls them: averages, falling off exponentially, of gradients and of their squares. */
 interface Moments<T> {
   readonly expAvg: T;
@@ -74,6 +45,29 @@ interface ArrayMoments extends Moments<Tensor> {
   readonly ranges: readonly (ParameterRange & Moments<Tensor>)[];
 }
 
+/**
+ * Adam (Kingma and Ba, 2015), with weight decay within the gradient, as torch's Adam has it, or beside it, as AdamW
+ * (Loshchilov and Hutter, 2019). Learning rates and weight decays are those of groups of parameters.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Adam, backward, Gpu, mul, ones, Parameters, sum } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const parameters = new Parameters();
+ * const w = parameters.root.parameter("w", [2], ones);
+ * parameters.allocate(gpu, 0);
+ * const groups = { all: { learningRate: 0.1, weightDecay: 0 } };
+ * const adam = new Adam(parameters, { groups, groupOf: () => "all" });
+ * backward(sum(mul(w.value, w.value)));
+ * adam.step();
+ * parameters.zeroGrad();
+ * const moved = await w.value.read();
+ * assert.ok(moved.every((value) => Math.abs(value - 0.9) < 1e-5)); // the first step is as long as the rate
+ * gpu.destroy();
+ * ```
+ */
 export class Adam {
   readonly #gpu: Gpu;
   readonly #parameters: Parameters;

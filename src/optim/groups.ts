@@ -1,6 +1,6 @@
 /** Groups of parameters that share a learning rate and a weight decay. */
 import type { Parameter } from "../nn/parameter.ts";
-import type { AdamGroup, AdamOptions } from "./adam.ts";
+import type { AdamGroup, AdamOptions } from "./adam_options.ts";
 
 export type PartOptions = {
   /** Learning rates by part, the first word of parameters' names: `image`, `text`, `heads`. */
@@ -18,6 +18,16 @@ export const UNDECAYED = ".vectors";
 /**
  * Two groups a part, `<part>` and `<part>.vectors`; the second has the parameters of one dimension, biases and norms,
  * unless `decayVectors`. A part without a rate makes Adam throw.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { groupByPart } from "unis/engine";
+ *
+ * const { groups } = groupByPart({ rates: { image: 1e-4, text: 2e-5 }, weightDecay: 0.01 });
+ * assert.deepEqual(Object.keys(groups), ["image", "image.vectors", "text", "text.vectors"]);
+ * assert.equal(groups["text.vectors"]!.weightDecay, 0);
+ * ```
  */
 export function groupByPart(
   { rates, weightDecay, weightDecays = {}, decayVectors = false }: PartOptions,

@@ -25,7 +25,21 @@ export type LossScaleOptions = {
   readonly interval?: number;
 };
 
-/** Defaults and rule of torch.cuda.amp.GradScaler. The state stays on the device: no step reads anything back. */
+/**
+ * Defaults and rule of torch.cuda.amp.GradScaler. The state stays on the device: no step reads anything back.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, LossScale } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const lossScale = new LossScale(gpu, { initial: 1024 });
+ * assert.deepEqual(await lossScale.seed(0.5).read(), Float32Array.of(512)); // what `backward` starts from
+ * assert.deepEqual(await lossScale.read(), { scale: 1024, skipped: 0 });
+ * gpu.destroy();
+ * ```
+ */
 export class LossScale {
   /** f32, as wgsl/optim/loss_scale_state.wgsl has it: what a checkpoint must hold to go on from here. */
   readonly state: Tensor;

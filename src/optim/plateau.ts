@@ -31,7 +31,24 @@ export interface Rated {
   setLearningRate(group: string, rate: number): void;
 }
 
-/** The rule of torch's `ReduceLROnPlateau`, with a relative threshold. */
+/**
+ * The rule of torch's `ReduceLROnPlateau`, with a relative threshold.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ReduceOnPlateau } from "unis/engine";
+ *
+ * const rates: Record<string, number> = { all: 0.1 };
+ * const optimizer = {
+ *   learningRates: rates,
+ *   setLearningRate: (group: string, rate: number) => void (rates[group] = rate),
+ * };
+ * const plateau = new ReduceOnPlateau(optimizer, { patience: 1, factor: 0.5 });
+ * for (const accuracy of [0.7, 0.7, 0.7]) plateau.step(accuracy);
+ * assert.equal(rates.all, 0.05);
+ * ```
+ */
 export class ReduceOnPlateau {
   readonly #optimizer: Rated;
   readonly #options: Required<PlateauOptions>;

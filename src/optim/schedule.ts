@@ -1,11 +1,33 @@
 /** Learning rates over the steps of a run, as factors of each group's own rate. */
 
-/** Rises from 1 / `warmup` to 1 over the first `warmup` steps, then stays; steps count from 0. */
+/**
+ * Rises from 1 / `warmup` to 1 over the first `warmup` steps, then stays; steps count from 0.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { linearWarmup } from "unis/engine";
+ *
+ * assert.deepEqual([0, 1, 2, 3, 100].map((step) => linearWarmup(step, 4)), [0.25, 0.5, 0.75, 1, 1]);
+ * ```
+ */
 export function linearWarmup(step: number, warmup: number): number {
   return step < warmup ? (step + 1) / warmup : 1;
 }
 
-/** Rises like `linearWarmup`, then falls to 0 at step `total` along half a cosine. */
+/**
+ * Rises like `linearWarmup`, then falls to 0 at step `total` along half a cosine.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { cosineAfterWarmup } from "unis/engine";
+ *
+ * assert.equal(cosineAfterWarmup(0, 10, 110), 0.1);
+ * assert.ok(Math.abs(cosineAfterWarmup(60, 10, 110) - 0.5) < 1e-12); // half way down
+ * assert.equal(cosineAfterWarmup(110, 10, 110), 0);
+ * ```
+ */
 export function cosineAfterWarmup(step: number, warmup: number, total: number): number {
   if (step < warmup) return linearWarmup(step, warmup);
   const progress = Math.min(1, (step - warmup) / Math.max(1, total - warmup));

@@ -20,7 +20,25 @@ export function track(tensor: Resource): void {
   current?.add(tensor);
 }
 
-/** Runs `body` and frees the tensors made in it; those it returns pass to the scope around, or to the caller. */
+/**
+ * Runs `body` and frees the tensors made in it; those it returns pass to the scope around, or to the caller.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { add, full, Gpu, scope } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = scope(() => {
+ *   const x = full(gpu, [3], 1); // freed at the end of the scope
+ *   return add(x, x);
+ * });
+ * assert.deepEqual(await y.read(), Float32Array.of(2, 2, 2));
+ * y.dispose();
+ * assert.equal(gpu.memory.live, 0);
+ * gpu.destroy();
+ * ```
+ */
 export function scope<T extends Kept>(body: () => T): T {
   const outer = current;
   const [result, made] = collect(body);

@@ -38,7 +38,17 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
-/** The shape two shapes broadcast to, dimensions aligned at the end. Throws TypeError where they do not. */
+/**
+ * The shape two shapes broadcast to, dimensions aligned at the end. Throws TypeError where they do not.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { broadcastShapes } from "unis/engine";
+ *
+ * assert.deepEqual(broadcastShapes([8, 1, 4], [3, 1]), [8, 3, 4]);
+ * ```
+ */
 export function broadcastShapes(a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {

@@ -52,7 +52,20 @@ export function refuseGrad(op: string, ...inputs: readonly Tensor[]): void {
   }
 }
 
-/** Runs `body` without recording. */
+/**
+ * Runs `body` without recording.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { exp, Gpu, noGrad, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1), [1], true);
+ * assert.deepEqual([exp(x).requiresGrad, noGrad(() => exp(x)).requiresGrad], [true, false]);
+ * gpu.destroy();
+ * ```
+ */
 export function noGrad<T>(body: () => T): T {
   return withRecording(false, body);
 }
