@@ -2,7 +2,9 @@
 // messages that are quoted stand in the source.
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import type { Command } from "commander";
 import { UserError } from "../src/base/user_error.ts";
+import { program } from "../src/cli/program.ts";
 import { dataPreset } from "../src/config/data_presets.ts";
 import { PRESETS } from "../src/config/presets.ts";
 import { type RunConfig, withSettings } from "../src/config/run_config.ts";
@@ -66,16 +68,15 @@ Deno.test("the README fits two screens and no page is endless", () => {
 });
 
 Deno.test("commands and flags that the documents name are those of the program", () => {
-  const program = [
-    "program.ts",
-    "options.ts",
-    ...Array.from(Deno.readDirSync(`${ROOT}/src/cli/commands`), ({ name }) => `commands/${name}`),
-  ]
-    .map((name) => read(`src/cli/${name}`)).join("\n");
-  const commands = [...program.matchAll(/\.command\("([a-z]+)"\)/g)].map((match) => match[1]!);
+  const all = everyCommand(program());
+  const commands = all.map((command) => command.name());
   const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
-  const ofDeno = read("deno.json").match(/--(?:allow|ignore)-[a-z]+/g)!;
-  const flags = new Set([...program.match(/--[a-z][a-z-]*/g)!, ...ofDeno]);
+  const flags = new Set([
+    "--help",
+    "--version",
+    ...read("deno.json").match(/--(?:allow|ignore)-[a-z]+/g)!,
+    ...all.flatMap(({ options }) => options.map(({ long }) => long)),
+  ]);
   for (const { path, text } of guides) {
     const typed = spans(text).filter((span) => /^unis [a-z]/.test(span));
     for (const call of [...calls(text), ...typed]) {
@@ -113,6 +114,10 @@ Deno.test("keys that the documents name are keys of some configuration", () => {
   }
   assert.ok(keys > 40, `only ${keys} keys`);
 });
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}
 
 /** Whether a setting is refused, if at all, for its value and not for its name. */
 function isKey(config: RunConfig, name: string): boolean {

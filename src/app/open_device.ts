@@ -4,7 +4,9 @@ import type { DeviceKind } from "../gpu/adapter.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import { tunedPlans } from "../ops/gemm_plan.ts";
 import { selfTest } from "../ops/self_test.ts";
-import { loadPlans } from "../tuning/plan_cache.ts";
+import { output } from "../report/output.ts";
+import { formatBytes } from "../report/units.ts";
+import { describePlans, loadPlans } from "../tuning/plan_cache.ts";
 
 /**
  * Opens a device, makes sure that it computes what it should, and gives it the plans tuned for it, if there are any.
@@ -12,10 +14,35 @@ import { loadPlans } from "../tuning/plan_cache.ts";
  */
 export async function openDevice(
   kind: DeviceKind,
-  note: (message: string) => void = console.warn,
+  note: (message: string) => void = (message) => output.aside(message),
 ): Promise<Gpu> {
+  const begin = performance.now();
   const gpu = await Gpu.open(kind);
+  const opened = performance.now();
   await selfTest(gpu);
+  const tested = performance.now();
   tunedPlans.set(gpu, loadPlans(defaultCacheDirectory(), gpu, note));
+  for (const line of deviceLines(gpu)) output.detail(line);
+  output.detail(`Opened      in ${secondsFrom(begin, opened)}, tested in ${secondsFrom(opened, tested)}`);
   return gpu;
+}
+
+function secondsFrom(begin: number, end: number): string {
+  return `${((end - begin) / 1000).toFixed(1)} s`;
+}
+
+/** What a report of a fault should say of a device. */
+function deviceLines(gpu: Gpu): string[] {
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+  const plans = describePlans(gpu);
+  return [
+    `Device      ${gpu.name} (${gpu.adapterClass}): ${gpu.identity}`,
+    `Features    ${[...gpu.features].sort().join(", ")}; subgroups of ${gpu.subgroup}`,
+    `Limits      buffers of ${formatBytes(maxBufferSize)}, bindings of ${
+      formatBytes(maxStorageBufferBindingSize)
+    }`,
+    `Plans       ${
+      plans === undefined ? "as they come" : `tuned for ${plans.shapes} shapes (${plans.sha256})`
+    }`,
+  ];
 }

@@ -8,7 +8,7 @@ import { Gpu } from "../gpu/gpu.ts";
 import type { DownloadProgress } from "../io/hub.ts";
 import { UserError } from "../base/user_error.ts";
 import { fitData } from "../build/load_dataset.ts";
-import type { RunConfig } from "../config/run_config.ts";
+import type { RunConfig, Setting } from "../config/run_config.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
 import { predictionsCsv } from "../runs/predictions.ts";
 import { Learner } from "../train/learner.ts";
@@ -49,7 +49,7 @@ export interface WorkOptions {
 export function beginningOf(
   preset: PresetName | undefined,
   data: string | undefined,
-  settings: readonly string[],
+  settings: readonly Setting[],
 ): { name: string; config: RunConfig } {
   const choice = data === undefined ? undefined : parseDataChoice(data);
   if (choice === undefined || choice.name === "emoji") {

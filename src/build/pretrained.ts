@@ -22,6 +22,9 @@ export type Reads = "image" | "text";
 /** A folder or an id of the hub, `id@revision` to pin one, for each kind of input that gets a pretrained encoder. */
 export type Wanted = Readonly<Partial<Record<Reads, string>>>;
 
+/** What is fetched of a pretrained encoder: all that training takes, or what the configuration takes from it. */
+export type Fetched = "all" | "configuration";
+
 export interface Chosen {
   readonly config: RunConfig;
   /** The folder with the files of each pretrained encoder, by the encoder's name. */
@@ -43,6 +46,7 @@ export async function choosePretrained(
   preset: RunConfig,
   wanted: Wanted,
   progress: DownloadProgress,
+  fetched: Fetched = "all",
 ): Promise<Chosen> {
   const config = structuredClone(preset);
   const folders = new Map<string, string>();
@@ -50,7 +54,8 @@ export async function choosePretrained(
     const modalities = encodersThatRead(reads, config);
     const [id, revision] = splitRevision(source);
     const { files, adopt } = ADOPTION[reads];
-    const { folder, commit } = await resolveModel(id, { kinds: ["weights", files], revision, progress });
+    const kinds: FileKind[] = fetched === "all" ? ["weights", files] : [files];
+    const { folder, commit } = await resolveModel(id, { kinds, revision, progress });
     const encoder = await adopt(folder, config);
     const type = encoderType(encoder.model_type);
     const known = pretrainedTypes(reads);
@@ -145,19 +150,27 @@ async function adoptTokenizer(folder: string, { data }: RunConfig): Promise<Enco
 }
 
 /**
- * Finds the folders of the encoders that a configuration names and learns from again, for a run that was cut before it saved
- * any weights.
+ * Finds the folders of the encoders that a configuration names and learns from; those in `known` are known. `withInputs`: for a run
+ * that is yet to be made, which takes tokenizers and preprocessors from there too; one that exists has its own.
  */
 export async function findPretrained(
   config: RunConfig,
   progress: DownloadProgress,
+  { known = new Map(), withInputs = false }: {
+    known?: ReadonlyMap<string, string>;
+    withInputs?: boolean;
+  } = {},
 ): Promise<Map<string, string>> {
-  const folders = new Map<string, string>();
-  for (const { name, settings } of resolveMethod(config).encoders) {
-    if (settings.pretrained === undefined) continue;
+  const folders = new Map(known);
+  for (const { name, type, settings } of resolveMethod(config).encoders) {
+    if (settings.pretrained === undefined || folders.has(name)) continue;
     const { source, commit } = settings.pretrained;
+    const inputs = withInputs
+      ? Object.entries(ADOPTION).filter(([reads]) => pretrainedTypes(reads as Reads).includes(type))
+        .map(([, { files }]) => files)
+      : [];
     const { folder } = await resolveModel(source, {
-      kinds: ["weights"],
+      kinds: ["weights", ...inputs],
       revision: commit ?? undefined,
       progress,
     });

@@ -2,6 +2,7 @@
 import { drawSplits, type Fault } from "../data/index/sample_index.ts";
 import { isSound, type Verification, verificationLines, verifyIndex } from "../data/index/verify.ts";
 import { UserError } from "../base/user_error.ts";
+import { output } from "../report/output.ts";
 import { formatTable } from "../report/table.ts";
 import { formatCount } from "../report/units.ts";
 import { type RunConfig, withSettings } from "../config/run_config.ts";
@@ -21,9 +22,10 @@ const PROGRESS_INTERVAL = 10_000;
 
 /** Verifies a data set and prints what was found. Throws `CheckFailed` where something is wrong. */
 export async function verify({ data, set = [], partial = false, json = false }: VerifyFlags): Promise<void> {
+  const note = (message: string) => output.aside(message);
   const config = withSettings(dataPreset(parseDataChoice(data), set), set);
-  const found = await verification(config, !partial, console.warn);
-  console.log(json ? JSON.stringify(found, null, 2) : summaryOf(found).join("\n"));
+  const found = await verification(config, !partial, note);
+  output.result(json ? JSON.stringify(found, null, 2) : summaryOf(found).join("\n"));
   if (isSound(found)) return;
   const { length } = verificationLines(found);
   throw new CheckFailed(

@@ -13,6 +13,7 @@ import { describeChanges } from "../data/index/reconcile.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { writeTextFile } from "../io/file_bytes.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
+import { output } from "../report/output.ts";
 import { formatCount } from "../report/units.ts";
 import { predictionsCsv } from "../runs/predictions.ts";
 import { digestSplit } from "../runs/preprocessing.ts";
@@ -50,20 +51,21 @@ async function evaluateSplit(
   using held = new DisposableStack();
   const gpu = await openDevice(device);
   held.defer(() => gpu.destroy());
-  const { dataset, changes, kept } = await opened.openData(split, console.warn);
+  const { dataset, changes, kept } = await opened.openData(split, (message) => output.aside(message));
   held.defer(() => dataset.close?.());
   const model = new Predictor(gpu, run.config, opened.modelData);
   held.defer(() => model.dispose());
   const { evaluation, predictions } = await evaluateBest({ model, data: dataset, run, signal }, split);
-  console.log([`Adapter ${gpu.name} (${gpu.adapterClass})`, "", ...evaluationLines(evaluation)].join("\n"));
+  output.note(`Adapter ${gpu.name} (${gpu.adapterClass})\n`);
+  output.result(evaluationLines(evaluation).join("\n"));
   const changed = describeChanges(split, changes[split]);
   if (changed !== undefined) {
     const name = `${split}-${digestSplit(kept.samples, split)}`;
-    console.log(`\nWritten to ${run.writeOtherEvaluation(name, { ...evaluation, changes: changed })}`);
+    output.note(`\nWritten to ${run.writeOtherEvaluation(name, { ...evaluation, changes: changed })}`);
   }
   if (to === undefined) return;
   writeTextFile(to, predictionsCsv(predictions, dataset));
-  console.log(`\nPredictions ${to}`);
+  output.note(`\nPredictions ${to}`);
 }
 
 async function evaluateTable(
@@ -85,19 +87,18 @@ async function evaluateTable(
     throw new UserError(`${path} has no row with a label that the run knows: ${classes.join(", ")}`);
   }
   file?.finish();
-  console.log([
-    `Adapter ${gpu.name} (${gpu.adapterClass})`,
-    "",
+  output.note(`Adapter ${gpu.name} (${gpu.adapterClass})\n`);
+  output.result([
     ...evaluationLines(found.evaluation, path),
     "",
     ...confusionLines(found.predictions, classes),
   ].join("\n"));
   if (found.unknownLabels > 0) {
-    console.warn(
+    output.aside(
       `${
         formatCount(found.unknownLabels)
       } rows have a label that the run does not know; they are not counted`,
     );
   }
-  if (to !== undefined) console.log(`\nPredictions ${to}`);
+  if (to !== undefined) output.note(`\nPredictions ${to}`);
 }

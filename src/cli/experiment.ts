@@ -7,6 +7,7 @@ import { reason } from "../io/file_bytes.ts";
 import { UserError } from "../base/user_error.ts";
 import { ConsoleObserver } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
+import { output } from "../report/output.ts";
 import { formatShare } from "../report/units.ts";
 import { type RunConfig, withSettings } from "../config/run_config.ts";
 import { DRY_SETTINGS, fewSamples } from "../experiments/dry_run.ts";
@@ -16,7 +17,7 @@ import { type PlannedRun, planRuns } from "../experiments/plan_runs.ts";
 import { type Outcome, outcomeOf, type Results, resultsOf } from "../experiments/results.ts";
 import { writeResults } from "../experiments/write_results.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
-import { choosePretrained, type Chosen } from "../build/pretrained.ts";
+import { choosePretrained, type Chosen, findPretrained } from "../build/pretrained.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { findFaults } from "./data.ts";
 import { openDevice } from "../app/open_device.ts";
@@ -64,7 +65,7 @@ export async function experiment(path: string, flags: ExperimentFlags): Promise<
     using folder = ExperimentFolder.open(out, runs, path);
     using work = new Experiment(file, runs, folder, observer, flags);
     const results = await work.make();
-    observer.note(`\n${writeResults(out, results)}`);
+    output.result(`\n${writeResults(out, results)}`);
     if (!flags.dryRun) {
       observer.note(`Results     ${join(out, "results.md")}, .json and .csv; comparison.csv`);
     }
@@ -110,7 +111,8 @@ async function settle(
     chosenBefore.set(key, chosen);
     const { config, folders } = await chosen;
     const settled = withSettings(config, run.settings, `${source}, variant ${run.variant}`);
-    ready.push({ ...run, config: settled, folders, skipBad: skip_bad });
+    const all = await findPretrained(settled, downloads, { known: folders, withInputs: true });
+    ready.push({ ...run, config: settled, folders: all, skipBad: skip_bad });
   }
   return ready;
 }

@@ -1,5 +1,6 @@
 /** The command `unis export`. */
 import { exportRun } from "../app/export_run.ts";
+import { output } from "../report/output.ts";
 
 export interface ExportFlags {
   to: string;
@@ -7,5 +8,5 @@ export interface ExportFlags {
 
 /** Exports a run and says what was written. */
 export async function exportCommand(folder: string, { to }: ExportFlags): Promise<void> {
-  for (const path of await exportRun(folder, to, console.warn)) console.log(path);
+  for (const path of await exportRun(folder, to, (message) => output.aside(message))) output.result(path);
 }

@@ -1,7 +1,9 @@
-/** Flags that several commands share. */
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { PRESETS } from "../config/presets.ts";
+/** Flags that several commands have, and how their values are checked. */
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { nearest } from "../base/nearest.ts";
 import { describeMethods, describeSwitch } from "../config/method_config.ts";
+import { PRESETS } from "../config/presets.ts";
+import { SEMANTICS } from "../config/semantics.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import { pretrainedTypes } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
@@ -19,9 +21,11 @@ export function withConfigFlags(command: Command): Command {
   return command
     .addHelpText("after", () => `\nMethods learn from:\n${describeMethods()}`)
     .addOption(
-      new Option("--preset <name>", "hyper-parameters to begin with").choices(Object.keys(PRESETS)).default(
-        "emoji",
-      ),
+      choice("--preset <name>", "hyper-parameters to begin with", Object.keys(PRESETS)).default("emoji"),
+    )
+    .option(
+      "--config <file>",
+      "YAML or JSON with any keys of a configuration, or all, as config.json of a run",
     )
     .option("--data <name[:path]>", DATA)
     .option(
@@ -39,11 +43,11 @@ export function withConfigFlags(command: Command): Command {
     .option("--no-negative", describeSwitch("negative"))
     .option("--symmetric", describeSwitch("symmetric"))
     .addOption(
-      new Option("--semantics <name>", "losses and training as in the paper, or as in its authors' code")
-        .choices([
-          "paper",
-          "authors",
-        ]),
+      choice(
+        "--semantics <name>",
+        "losses and training as in the paper, or as in its authors' code",
+        Object.keys(SEMANTICS),
+      ),
     )
     .addOption(device())
     .option(
@@ -51,11 +55,38 @@ export function withConfigFlags(command: Command): Command {
       "samples that go through the model at once; auto: what memory allows",
     )
     .addOption(
-      new Option("--precision <type>", "of activations and matrix products; f16 takes half the memory")
-        .choices(["f32", "f16"]),
+      choice("--precision <type>", "of activations and matrix products; f16 takes half the memory", [
+        "f32",
+        "f16",
+      ], {
+        half: "f16",
+        float: "f32",
+        full: "f32",
+      }),
     )
     .option("--checkpointing", "compute activations twice, and keep few of them")
-    .option("--set <key=value...>", "change single settings, such as optimizer.weight_decay=0");
+    .option("--set <key=value...>", "change single settings, such as optimizer.weight_decay=0")
+    .addHelpText(
+      "after",
+      "\nWhere a setting is said twice, --set wins over the other flags, these over --config, and that over --preset\n" +
+        "or what suits the data. A --config that holds all of a configuration takes the place of both.",
+    );
+}
+
+/** Adds those of a run that is to be made. */
+export function withRunFlags(command: Command): Command {
+  return withConfigFlags(command)
+    .option("--seed <number>", "of weights, order, augmentation and dropout", wholeNumber(0))
+    .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1));
+}
+
+/** Adds what every command has: how much it says, and where else. */
+export function withOutputFlags(command: Command): Command {
+  return command
+    .addOption(new Option("--quiet", "print results and errors only").conflicts("verbose"))
+    .option("--verbose", "print what helps in a report of a fault: adapter, plans, times")
+    .option("--log <file>", "add all that could be printed to a file, with times")
+    .option("--debug", "show the trace of an error");
 }
 
 /** `pretrained BERT or RoBERTa` */
@@ -65,8 +96,43 @@ function pretrained(kind: InputKind): string {
 }
 
 export function device(): Option {
-  return new Option("--device <kind>", "gpu refuses a software adapter, cpu asks for one")
-    .choices(["auto", "gpu", "cpu"]).default("auto");
+  const gpu = Object.fromEntries(
+    ["cuda", "mps", "rocm", "xpu", "vulkan", "metal", "webgpu"].map((name) => [name, "gpu"]),
+  );
+  return choice(
+    "--device <kind>",
+    "gpu refuses a software adapter, cpu asks for one",
+    ["auto", "gpu", "cpu"],
+    gpu,
+  )
+    .default("auto");
+}
+
+/** A flag whose value is one of `names`; `synonyms` are what other programs call them. */
+export function choice(
+  flags: string,
+  description: string,
+  names: readonly string[],
+  synonyms: Readonly<Record<string, string>> = {},
+): Option {
+  return new Option(flags, description).choices(names).argParser(oneOf(names, synonyms));
+}
+
+/** An argument whose value is one of `names`. */
+export function chosenArgument(name: string, description: string, names: readonly string[]): Argument {
+  return new Argument(name, description).choices(names).argParser(oneOf(names, {}));
+}
+
+function oneOf(
+  names: readonly string[],
+  synonyms: Readonly<Record<string, string>>,
+): (value: string) => string {
+  return (value) => {
+    if (names.includes(value)) return value;
+    const meant = synonyms[value.toLowerCase().replace(/:\d+$/, "")] ?? nearest(value, names);
+    const hint = meant === undefined ? "" : ` Did you mean ${meant}?`;
+    throw new InvalidArgumentError(`Allowed choices are ${names.join(", ")}.${hint}`);
+  };
 }
 
 export function wholeNumber(least: number): (text: string) => number {

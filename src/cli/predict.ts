@@ -16,6 +16,7 @@ import { UserError } from "../base/user_error.ts";
 import { type StreamedRow, tableFormat } from "../data/readers/table_stream.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
+import { output } from "../report/output.ts";
 import { RowProgress } from "../report/row_progress.ts";
 import { formatCount } from "../report/units.ts";
 
@@ -48,7 +49,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   using out = new PendingFile(flags.out);
   using embeddings = flags.embeddings === undefined ? undefined : new EmbeddingsFile(flags.embeddings);
   using stop = new Stop(() => {});
-  using progress = new RowProgress(console.warn);
+  using progress = new RowProgress((line) => output.aside(line));
   const options = {
     skipBad: flags.skipBad ?? false,
     writer: answerWriter(formatOf(flags), {
@@ -76,22 +77,23 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   progress.clear();
   out.finish();
   const written = [...(flags.out === undefined ? [] : [flags.out]), ...embeddings?.finish() ?? []];
-  for (const line of found.refused.slice(0, NAMED)) console.warn(`Skipped     ${line}`);
-  if (found.refused.length > NAMED) console.warn(`Skipped     ${found.refused.length - NAMED} more rows`);
+  for (const line of found.refused.slice(0, NAMED)) output.aside(`Skipped     ${line}`);
+  if (found.refused.length > NAMED) output.aside(`Skipped     ${found.refused.length - NAMED} more rows`);
   if (found.unknownLabels > 0) {
-    console.warn(`${formatCount(found.unknownLabels)} rows have a label that the run does not know`);
+    output.aside(`${formatCount(found.unknownLabels)} rows have a label that the run does not know`);
   }
   if (found.evaluation !== undefined && found.predictions !== undefined) {
-    console.warn(
-      [
-        "",
-        ...evaluationLines(found.evaluation, "rows with a label"),
-        "",
-        ...confusionLines(found.predictions, session.classes),
-      ].join("\n"),
-    );
+    const measures = [
+      "",
+      ...evaluationLines(found.evaluation, "rows with a label"),
+      "",
+      ...confusionLines(found.predictions, session.classes),
+    ].join("\n");
+    // Standard output is for the predictions, unless they go to a file.
+    if (flags.out === undefined) output.aside(measures);
+    else output.result(measures);
   }
-  if (written.length > 0) console.warn(`Predicted   ${formatCount(found.rows)} rows: ${written.join(", ")}`);
+  if (written.length > 0) output.aside(`Predicted   ${formatCount(found.rows)} rows: ${written.join(", ")}`);
 }
 
 /** The path of a table, "-" for standard input, or "sample". Throws a UserError unless exactly one is named. */

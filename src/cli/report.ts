@@ -15,6 +15,7 @@ import {
   type RunView,
   viewRun,
 } from "../report/html/run_report.ts";
+import { output } from "../report/output.ts";
 import { formatBytes } from "../report/units.ts";
 import { OpenRun } from "../app/open_run.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -63,9 +64,9 @@ export async function report(folder: string, { device, points, out, figures }: R
   const page = reportPage(basename(resolve(folder)), runs, samples, { isExperiment, notes });
   const file = out ?? join(folder, "report.html");
   writeTextFile(file, page.html);
-  for (const note of notes) console.warn(note);
-  for (const { view } of runs) for (const note of view.notes) console.warn(`${view.title}: ${note}`);
-  console.log(`Report      ${file} (${formatBytes(new TextEncoder().encode(page.html).length)})`);
+  for (const note of notes) output.aside(note);
+  for (const { view } of runs) for (const note of view.notes) output.aside(`${view.title}: ${note}`);
+  output.result(`Report      ${file} (${formatBytes(new TextEncoder().encode(page.html).length)})`);
   if (figures !== undefined) writeFigures(page, figures);
 }
 
@@ -113,7 +114,7 @@ async function withModel(view: RunView, device: LazyDevice, options: LookOptions
   try {
     const gpu = await device.open();
     const opened = await OpenRun.of(run);
-    data = (await opened.openData("test", console.warn)).dataset;
+    data = (await opened.openData("test", (message) => output.aside(message))).dataset;
     model = new Predictor(gpu, run.config, opened.modelData);
     return await reportRun(view, { model, data }, options);
   } catch (error) {
@@ -140,5 +141,5 @@ function writeFigures({ figures }: Page, folder: string): void {
     writeTextFile(join(folder, `${figure.name}.svg`), svgFile(figure));
     writeTextFile(join(folder, `${figure.name}.csv`), toCsv(figure.rows));
   }
-  console.log(`Figures     ${folder} (${figures.length}, each as SVG and CSV)`);
+  output.result(`Figures     ${folder} (${figures.length}, each as SVG and CSV)`);
 }

@@ -5,6 +5,7 @@ import { Stop } from "../app/stop.ts";
 import { UserError } from "../base/user_error.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
 import { reason } from "../io/file_bytes.ts";
+import { output } from "../report/output.ts";
 
 export interface ServeFlags {
   device: DeviceKind;
@@ -32,30 +33,30 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
   using session = await PredictSession.begin(path, device);
   using server = new PredictServer(session, {
     ...limits,
-    note: console.error,
+    note: (message) => output.aside(message),
     ...(token !== undefined && { token }),
   });
   using stop = new Stop(
-    (message) => console.warn(message),
+    (message) => output.aside(message),
     "Stopping when all requests have their answers; press Ctrl-C again to quit at once",
   );
   const listening = listen({ hostname, port, onListen: () => {} }, server.app.fetch);
   const { addr } = listening;
-  console.log(
+  output.result(
     `Serving     ${path} at http://${
       addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname
     }:${addr.port}/`,
   );
-  console.log(`Adapter     ${session.gpu.name} (${session.gpu.adapterClass})`);
+  output.note(`Adapter     ${session.gpu.name} (${session.gpu.adapterClass})`);
   if (token === undefined && !LOOPBACK.includes(hostname)) {
-    console.warn(`Anybody who reaches ${hostname} may use it: set UNIS_TOKEN to ask for a token`);
+    output.aside(`Anybody who reaches ${hostname} may use it: set UNIS_TOKEN to ask for a token`);
   }
   await new Promise<void>((resolve) =>
     stop.signal.addEventListener("abort", () => resolve(), { once: true })
   );
   await server.drain();
   await listening.shutdown();
-  console.log("Stopped     all requests have their answers");
+  output.note("Stopped     all requests have their answers");
 }
 
 function listen(

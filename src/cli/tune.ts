@@ -5,6 +5,7 @@ import { UserError } from "../base/user_error.ts";
 import { nameOfShape, recordShapes } from "../ops/gemm_shape.ts";
 import { type Tuned, tuneShape } from "../tuning/measure_plans.ts";
 import { DownloadBar } from "../report/download_bar.ts";
+import { output } from "../report/output.ts";
 import { formatTable } from "../report/table.ts";
 import { fitData } from "../build/load_dataset.ts";
 import type { RunConfig } from "../config/run_config.ts";
@@ -15,7 +16,7 @@ import { openDevice } from "../app/open_device.ts";
 import { OpenRun } from "../app/open_run.ts";
 import type { ModelData } from "../build/resolve_encoders.ts";
 import { Stop } from "../app/stop.ts";
-import { chooseConfig, type ConfigFlags } from "./train.ts";
+import { chooseConfig, type ConfigFlags, flagName } from "./choose_config.ts";
 
 export interface TuneFlags extends ConfigFlags {
   /** The folder of a run, to tune for its own step. */
@@ -27,7 +28,7 @@ const WITH_RUN = ["run", "device", "debug"];
 
 /** Measures the plans of all products of a training step, prints them, and keeps the best; `given` are the flags typed. */
 export async function tune(flags: TuneFlags, given: readonly string[]): Promise<void> {
-  const note = (message: string) => console.log(message);
+  const note = (message: string) => output.note(message);
   const { config, data } = flags.run === undefined
     ? await ofFlags(flags, given, note)
     : await ofRun(flags.run, given);
@@ -50,7 +51,7 @@ export async function tune(flags: TuneFlags, given: readonly string[]): Promise<
       }
     }
     const calls = work.slice(0, tuned.length).map(({ calls }) => calls);
-    note(["", ...tuningLines(tuned, calls)].join("\n"));
+    output.result(["", ...tuningLines(tuned, calls)].join("\n"));
     note(`\nKept in ${savePlans(defaultCacheDirectory(), gpu, tuned, note)}`);
     if (stop.signal.aborted) {
       throw new Interrupted(`stopped; ${tuned.length} of ${work.length} shapes are kept`);
@@ -80,8 +81,7 @@ async function ofFlags(
 async function ofRun(path: string, given: readonly string[]): Promise<Step> {
   const wrong = given.find((flag) => !WITH_RUN.includes(flag));
   if (wrong !== undefined) {
-    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UserError(`--${flag} cannot be used with --run: the run has its settings`);
+    throw new UserError(`${flagName(wrong)} cannot be used with --run: the run has its settings`);
   }
   const { run, modelData } = await OpenRun.open(path);
   return { config: run.config, data: modelData };

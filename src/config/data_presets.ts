@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { featureViews } from "../data/readers/features.ts";
 import { isTable } from "../data/readers/table_rows.ts";
 import { UserError } from "../base/user_error.ts";
-import { type RunConfig, withSettings } from "./run_config.ts";
+import { type RunConfig, type Setting, textOf, withSettings } from "./run_config.ts";
 import { type DataConfig, type DataName, tableModalities } from "./data_config.ts";
 import type { EncoderSettings } from "./encoder_config.ts";
 import { nearest } from "../base/nearest.ts";
@@ -41,10 +41,15 @@ export function parseDataChoice(text: string): DataChoice {
  * The preset of a data set, with encoders for the modalities it has; `settings` are those of `--set`, of which the ones
  * about the data are applied, since modalities may depend on them.
  */
-export function dataPreset({ name, path }: DataChoice, settings: readonly string[]): RunConfig {
+export function dataPreset({ name, path }: DataChoice, settings: readonly Setting[]): RunConfig {
   if (name === "emoji") return PRESETS.emoji;
   if (name === "features") return featuresPreset(path);
-  if (name === "table") return tablePreset(path, settings.filter((setting) => setting.startsWith("data.")));
+  if (name === "table") {
+    return tablePreset(
+      path,
+      settings.filter((setting) => textOf(setting).startsWith("data.")),
+    );
+  }
   return fineTuningPreset(
     name === "food101"
       ? {
@@ -151,7 +156,7 @@ function featuresPreset(root: string): RunConfig {
 }
 
 /** For some thousand rows of one's own: encoders small enough to be learned from nothing. */
-function tablePreset(file: string, settings: readonly string[]): RunConfig {
+function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
   const base: RunConfig = {
     ...PRESETS.emoji,
     data: {

@@ -96,29 +96,66 @@ export function isPretrained({ model }: RunConfig, modality: string): boolean {
   return model.encoders[modality]?.pretrained !== undefined;
 }
 
-/** Checks a configuration, e.g. one read from a file. Throws a UserError naming `source`, the key and what is expected. */
-export function parseConfig(value: unknown, source: string): RunConfig {
+/**
+ * Checks a configuration, e.g. one read from a file. Throws a UserError naming the key, what is expected, and the source,
+ * which may depend on what is wrong.
+ */
+export function parseConfig(value: unknown, source: string | ((message: string) => string)): RunConfig {
   const schema = schemaNow();
   const result = schema.safeParse(value);
-  if (!result.success) {
-    throw new UserError(`${source}: ${explain(schema, result.error.issues[0]!, value)}`);
-  }
-  checkTogether(result.data, source);
-  return result.data;
+  const wrong = result.success ? wrongTogether(result.data) : explain(schema, result.error.issues[0]!, value);
+  if (wrong === undefined) return result.data!;
+  throw new UserError(`${typeof source === "string" ? source : source(wrong)}: ${wrong}`);
+}
+
+/** True for a value that is a configuration in all its parts. */
+export function isWhole(value: unknown): boolean {
+  return schemaNow().safeParse(value).success;
+}
+
+/** The JSON Schema of configurations, with the encoders that are registered now; keys that have a default may be left out. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(schemaNow(), { io: "input" });
+}
+
+/** `key=value`, and who says so where that is not the command line's --set. */
+export type Setting = string | { readonly text: string; readonly source: string };
+
+/** The `key=value` of a setting. */
+export function textOf(setting: Setting): string {
+  return typeof setting === "string" ? setting : setting.text;
 }
 
 /**
  * A preset with settings changed by dotted keys, `optimizer.weight_decay=0`; later ones win. Values are read as JSON
- * where they are JSON, else as text. Throws a UserError for what is no setting, naming `source`.
+ * where they are JSON, else as text. Throws a UserError for what is no setting, naming the source of the key, which is
+ * `source` where the setting does not say it.
  */
-export function withSettings(preset: RunConfig, settings: readonly string[], source = "--set"): RunConfig {
+export function withSettings(preset: RunConfig, settings: readonly Setting[], source = "--set"): RunConfig {
   const config = structuredClone(preset);
+  const sources = new Map<string, string>();
   for (const setting of settings) {
-    const at = setting.indexOf("=");
-    if (at < 1) throw new UserError(`--set takes key=value, such as training.epochs=5, got "${setting}"`);
-    setKey(config, setting.slice(0, at), parseValue(setting.slice(at + 1)), source);
+    const text = textOf(setting);
+    const from = typeof setting === "string" ? source : setting.source;
+    const at = text.indexOf("=");
+    if (at < 1) throw new UserError(`--set takes key=value, such as training.epochs=5, got "${text}"`);
+    const key = text.slice(0, at);
+    setKey(config, key, parseValue(text.slice(at + 1)), from);
+    sources.delete(key);
+    sources.set(key, from);
   }
-  return parseConfig(config, source);
+  return parseConfig(config, (message) => sourceOf(message, sources) ?? source);
+}
+
+/** Who last said one of the keys that a message quotes. */
+function sourceOf(message: string, sources: ReadonlyMap<string, string>): string | undefined {
+  const said = [...sources].reverse();
+  for (const [, quoted] of message.matchAll(/"([\w.-]+)"/g)) {
+    const within = (a: string, b: string) => a === b || a.startsWith(`${b}.`);
+    const found = said.find(([key]) => within(key, quoted!) || within(quoted!, key));
+    if (found !== undefined) return found[1];
+  }
+  return undefined;
 }
 
 function parseValue(text: string): unknown {
@@ -149,31 +186,24 @@ function setKey(config: object, path: string, value: unknown, source: string): v
   }
 }
 
-/** Checks what no key can be blamed for alone. */
-function checkTogether({ data, method, model, optimizer, training }: RunConfig, source: string): void {
-  const fail = (message: string) => new UserError(`${source}: ${message}`);
+/** Says what no key can be blamed for alone, if anything. */
+function wrongTogether({ data, method, model, optimizer, training }: RunConfig): string | undefined {
   try {
     checkMethod({ method, model });
     checkEncoders(model.encoders, data);
   } catch (error) {
-    throw error instanceof UserError ? fail(error.message) : error;
+    if (error instanceof UserError) return error.message;
+    throw error;
   }
-  if (training.micro_batch !== "auto" && training.batch % training.micro_batch !== 0) {
-    throw fail(
-      `"training.batch" must be a multiple of "training.micro_batch", got ${training.batch} and ${training.micro_batch}`,
-    );
+  const { batch, micro_batch, keep } = training;
+  if (micro_batch !== "auto" && batch % micro_batch !== 0) {
+    return `"training.batch" must be a multiple of "training.micro_batch", got ${batch} and ${micro_batch}`;
   }
-  if (data.name === "features" && data.validation_share === 0) {
-    const { schedule } = optimizer;
-    if (training.keep === "best") {
-      throw fail(
-        '"training.keep" must be last where "data.validation_share" is 0: nothing tells which epoch is best',
-      );
-    }
-    if (schedule === "plateau") {
-      throw fail(
-        '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but cosine or constant',
-      );
-    }
+  if (data.name !== "features" || data.validation_share !== 0) return undefined;
+  if (keep === "best") {
+    return '"training.keep" must be last where "data.validation_share" is 0: nothing tells which epoch is best';
   }
+  return optimizer.schedule === "plateau"
+    ? '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but cosine or constant'
+    : undefined;
 }

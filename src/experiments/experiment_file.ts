@@ -1,11 +1,12 @@
 /** Reads the file of an experiment, which says what runs there are and which tables are made of them. */
 import { dirname, resolve } from "node:path";
-import { parse, YAMLParseError } from "yaml";
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
+import { settingsOf } from "../config/config_file.ts";
 import { explain } from "../config/explain.ts";
 import { whole } from "../config/values.ts";
-import { readUtf8 } from "../io/text_file.ts";
+import { isJsonObject } from "../io/strict_json.ts";
+import { readYaml } from "../io/yaml_file.ts";
 import { nearest } from "../base/nearest.ts";
 import { PRESETS } from "../config/presets.ts";
 import { SEMANTICS } from "../config/semantics.ts";
@@ -17,7 +18,7 @@ const change = {
   semantics: z.enum(Object.keys(SEMANTICS) as (keyof typeof SEMANTICS)[]).optional(),
   /** Pretrained encoders, as `--image-encoder` and `--text-encoder` name them. */
   encoders: z.strictObject({ image: name.optional(), text: name.optional() }).default({}),
-  /** Settings by dotted keys, as `--set` has them. */
+  /** Settings, by keys that are dotted, as `--set` has them, or nested. */
   set: z.record(z.string(), z.unknown()).default({}),
 };
 const changeSchema = z.strictObject(change);
@@ -85,7 +86,7 @@ export function readExperiment(path: string): ExperimentFile {
 
 function readExtended(path: string, before: readonly string[]): unknown {
   const value = readYaml(path);
-  if (!isGroup(value) || !("extends" in value)) return value;
+  if (!isJsonObject(value) || !("extends" in value)) return value;
   const { extends: base, ...own } = value;
   if (typeof base !== "string") {
     throw new UserError(`${path}: "extends" must be text, got ${JSON.stringify(base)}`);
@@ -93,25 +94,12 @@ function readExtended(path: string, before: readonly string[]): unknown {
   const basePath = resolve(dirname(path), base);
   if (before.includes(basePath)) throw new UserError(`${path}: "extends" ${base}, which extends this file`);
   const other = readExtended(basePath, [...before, basePath]);
-  if (!isGroup(other)) return { ...own };
+  if (!isJsonObject(other)) return { ...own };
   const both = (key: string) =>
-    isGroup(other[key]) && isGroup(own[key]) && { [key]: { ...other[key], ...own[key] } };
+    isJsonObject(other[key]) && isJsonObject(own[key]) && {
+      [key]: Object.fromEntries([...settingsOf(other[key]), ...settingsOf(own[key])]),
+    };
   return { ...other, ...own, ...both("set"), ...both("encoders") };
-}
-
-function isGroup(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function readYaml(path: string): unknown {
-  try {
-    return parse(readUtf8(path)); // JSON is YAML
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const line = error.linePos?.[0].line;
-    const where = line === undefined ? "" : `, line ${line}`;
-    throw new UserError(`Cannot read ${path}${where}: ${error.message.split("\n")[0]!.replace(/:$/, "")}`);
-  }
 }
 
 /** Checks the content of a file; `source` is its name. */

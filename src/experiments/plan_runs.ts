@@ -1,6 +1,7 @@
 /** Plans the runs of an experiment from its file. */
 import { UserError } from "../base/user_error.ts";
 import type { Wanted } from "../build/pretrained.ts";
+import { settingsOf, settingText } from "../config/config_file.ts";
 import { SEMANTICS } from "../config/semantics.ts";
 import type { Change, ExperimentFile } from "./experiment_file.ts";
 
@@ -63,8 +64,10 @@ export function planRuns(file: ExperimentFile, source: string, overrides: Overri
           encoders: Object.assign({}, ...changes.map(({ encoders }) => encoders), overrides.encoders),
           settings: [
             ...changes.flatMap((change) => [
-              ...(change === variant ? [setting("method", variant.method), setting("seed", seed)] : []),
-              ...settingsOf(change),
+              ...(change === variant
+                ? [settingText("method", variant.method), settingText("seed", seed)]
+                : []),
+              ...settingsOfChange(change),
             ]),
             ...overrides.settings,
           ],
@@ -84,15 +87,11 @@ export function combinations(factors: ExperimentFile["factors"]): Levels[] {
   );
 }
 
-function settingsOf({ semantics, set }: Change): string[] {
+function settingsOfChange({ semantics, set }: Change): string[] {
   return [
-    ...(semantics === undefined ? [] : [setting("semantics", SEMANTICS[semantics])]),
-    ...Object.entries(set).map(([key, value]) => setting(key, value)),
+    ...(semantics === undefined ? [] : [settingText("semantics", SEMANTICS[semantics])]),
+    ...settingsOf(set).map(([key, value]) => settingText(key, value)),
   ];
-}
-
-function setting(key: string, value: unknown): string {
-  return `${key}=${JSON.stringify(value)}`;
 }
 
 /** The name of a run without its seed, such as `headline-bert-unis-mmc`. */

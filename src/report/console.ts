@@ -2,6 +2,7 @@
 import { confusionMatrix } from "../metrics/metrics.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
+import { output } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount, formatRate, formatSeconds, formatShare } from "./units.ts";
@@ -10,9 +11,12 @@ export class ConsoleObserver implements Observer {
   readonly #print: (line: string) => void;
   readonly #bar: ProgressBar;
 
-  constructor(isTerminal = Deno.stdout.isTerminal(), print: (line: string) => void = console.log) {
+  constructor(
+    hasBar = output.hasBars("stdout"),
+    print: (line: string) => void = (line) => output.note(line),
+  ) {
     this.#print = print;
-    this.#bar = new ProgressBar(isTerminal, print);
+    this.#bar = new ProgressBar(hasBar, print);
   }
 
   planned({ adapter, adapter_class, parameters, frozen, memory, samples, classes }: RunSummary): void {

@@ -1,9 +1,10 @@
 /** Shows progress: by a bar that moves on a terminal, by a line now and then elsewhere. */
 import cliProgress from "cli-progress";
 import type { Progress } from "../runs/records.ts";
+import { output } from "./output.ts";
 import { formatSeconds } from "./units.ts";
 
-/** The seconds between two lines where stdout is no terminal. */
+/** The seconds between two lines where there is no bar, and in the log. */
 const SECONDS_PER_LINE = 30;
 
 /** The part of the package that is used here; it carries no types. */
@@ -18,13 +19,13 @@ const FORMAT =
   "ETA {remaining}";
 
 export class ProgressBar {
-  readonly #isTerminal: boolean;
+  readonly #hasBar: boolean;
   readonly #print: (line: string) => void;
   #bar: Bar | undefined;
   #lastLine = performance.now();
 
-  constructor(isTerminal: boolean, print: (line: string) => void) {
-    this.#isTerminal = isTerminal;
+  constructor(hasBar: boolean, print: (line: string) => void) {
+    this.#hasBar = hasBar;
     this.#print = print;
   }
 
@@ -38,7 +39,7 @@ export class ProgressBar {
       speed: progress.samplesPerSecond.toFixed(progress.samplesPerSecond < 10 ? 1 : 0),
       remaining: formatSeconds(progress.remaining),
     };
-    if (this.#isTerminal) {
+    if (this.#hasBar) {
       if (this.#bar === undefined) {
         this.#bar = new cliProgress.SingleBar({
           format: FORMAT,
@@ -50,11 +51,11 @@ export class ProgressBar {
         }, cliProgress.Presets.legacy) as Bar;
         this.#bar.start(total, done, shown);
       } else this.#bar.update(done, shown);
-      return;
     }
     if (performance.now() - this.#lastLine < 1000 * SECONDS_PER_LINE) return;
     this.#lastLine = performance.now();
-    this.#print(
+    const print = this.#hasBar ? (line: string) => output.logged(line) : this.#print;
+    print(
       `epoch ${epoch}/${epochs}: ${done}/${total} samples, loss ${shown.loss}, accuracy ${shown.accuracy}, ` +
         `${shown.speed} samples/s, ETA ${shown.remaining}`,
     );

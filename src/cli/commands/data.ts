@@ -10,7 +10,6 @@ export function defineData(unis: Command): void {
     .option("--set <key=value...>", "settings of the data, as for train")
     .option("--partial", "do not compare with the counts of the published data set")
     .option("--json", "print all of it as JSON")
-    .option("--debug", "show the trace of an error")
     .addHelpText(
       "after",
       "\nPaths in a data set count from its folder and stay in it as they are written; links in it are followed.",

@@ -6,7 +6,6 @@ export function defineDoctor(unis: Command): void {
   unis.command("doctor")
     .description("say what this machine trains on and how fast, what is wrong with it, and what helps")
     .option("--json", "print all of it as JSON")
-    .option("--debug", "show the trace of an error")
     .action(async (flags: DoctorFlags) => {
       const { doctor } = await import("../doctor.ts");
       await doctor(flags);

@@ -14,7 +14,6 @@ export function defineExperiment(unis: Command): void {
     .option("--image-encoder <model>", "instead of those of the file, as for train")
     .option("--text-encoder <model>", "instead of those of the file, as for train")
     .option("--set <key=value...>", "change settings of all runs, as for train")
-    .option("--debug", "show the traces of errors")
     .action(async (file: string, flags: ExperimentFlags) => {
       const { experiment } = await import("../experiment.ts");
       await experiment(file, flags);

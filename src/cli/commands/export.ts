@@ -7,7 +7,6 @@ export function defineExport(unis: Command): void {
     .description("write the encoders of a run as transformers loads them, and its heads")
     .argument("<run>", "folder of the run")
     .requiredOption("--to <folder>", "folder to write into, new or empty")
-    .option("--debug", "show the trace of an error")
     .action(async (folder: string, flags: ExportFlags) => {
       const { exportCommand } = await import("../export.ts");
       await exportCommand(folder, flags);

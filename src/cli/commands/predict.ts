@@ -1,7 +1,7 @@
 /** Defines the command `unis predict`. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { PredictFlags } from "../predict.ts";
-import { device, wholeNumber } from "../options.ts";
+import { choice, device, wholeNumber } from "../options.ts";
 
 export function definePredict(unis: Command): void {
   unis.command("predict")
@@ -24,7 +24,7 @@ export function definePredict(unis: Command): void {
     .option("--id <column>", "the column that names rows among embeddings")
     .option("--out <file>", "a .csv or .jsonl file; else a table is printed")
     .addOption(
-      new Option("--format <name>", "whatever the name of the output").choices(["csv", "jsonl", "table"]),
+      choice("--format <name>", "whatever the name of the output", ["csv", "jsonl", "table"]),
     )
     .option("--top <number>", "so many of the likeliest classes", wholeNumber(1), 1)
     .option("--proba", "the probability of every class")
@@ -36,7 +36,6 @@ export function definePredict(unis: Command): void {
       wholeNumber(1),
     )
     .addOption(device())
-    .option("--debug", "show the trace of an error")
     .action(async (folder: string, input: string | undefined, flags: PredictFlags) => {
       const { predict } = await import("../predict.ts");
       await predict(folder, input, flags);

@@ -11,7 +11,6 @@ export function defineReport(unis: Command): void {
     .option("--points <number>", "of a map, at most (default: 500, in experiments 300)", wholeNumber(4))
     .option("--figures <folder>", "also write every figure as SVG and its data as CSV")
     .addOption(device())
-    .option("--debug", "show the trace of an error")
     .action(async (folder: string, flags: ReportFlags) => {
       const { report } = await import("../report.ts");
       await report(folder, flags);

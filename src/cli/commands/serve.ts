@@ -21,7 +21,6 @@ export function defineServe(unis: Command): void {
     .option("--max-pixels <number>", "of an image; then 413", wholeNumber(1), 50_000_000)
     .option("--max-text <characters>", "of a text; then 413", wholeNumber(1), 100_000)
     .addOption(device())
-    .option("--debug", "show the trace of an error")
     .action(async (folder: string, flags: ServeFlags) => {
       const { serve } = await import("../serve.ts");
       await serve(folder, flags);

@@ -1,13 +1,11 @@
 /** Defines the command `unis train`. */
 import type { Command } from "commander";
 import type { TrainFlags } from "../train.ts";
-import { typed, wholeNumber, withConfigFlags } from "../options.ts";
+import { typed, wholeNumber, withRunFlags } from "../options.ts";
 
 export function defineTrain(unis: Command): void {
-  withConfigFlags(unis.command("train").description("train a model, then test it"))
+  withRunFlags(unis.command("train").description("train a model, then test it"))
     .option("--skip-bad", "verify the data first, and train without faulty samples")
-    .option("--seed <number>", "of weights, order, augmentation and dropout", wholeNumber(0))
-    .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1))
     .option("--out <folder>", "folder of the run (default: runs/<preset>-<method>-<seed>-<time>)")
     .option("--resume <run>", "go on with a run from its last checkpoint")
     .option("--accept-changed-data", "with --resume: go on although the data changed since the run began")
@@ -16,7 +14,6 @@ export function defineTrain(unis: Command): void {
       "instead of training, time every kernel over some steps (5 if not said), print the table, write profile.json and end",
       wholeNumber(1),
     )
-    .option("--debug", "show the trace of an error")
     .action(async (flags: TrainFlags, command: Command) => {
       const { train } = await import("../train.ts"); // takes a moment to load, which help should not wait for
       await train(flags, typed(flags, command));

@@ -10,7 +10,6 @@ export function defineTune(unis: Command): void {
     ),
   )
     .option("--run <run>", "for the step of a run, in place of the flags above")
-    .option("--debug", "show the trace of an error")
     .action(async (flags: TuneFlags, command: Command) => {
       const { tune } = await import("../tune.ts");
       await tune(flags, typed(flags, command));

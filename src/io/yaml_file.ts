@@ -1,0 +1,17 @@
+/** Reads files of YAML, of which JSON is a part. */
+import { parse, YAMLParseError } from "yaml";
+import { UserError } from "../base/user_error.ts";
+import { reason } from "./file_bytes.ts";
+import { readUtf8 } from "./text_file.ts";
+
+/** The content of a file. Throws a UserError that names the file and the line where it is no YAML. */
+export function readYaml(path: string): unknown {
+  const text = readUtf8(path);
+  try {
+    return parse(text, { logLevel: "error" }); // warnings would go to the console past everything else
+  } catch (error) {
+    const line = error instanceof YAMLParseError ? error.linePos?.[0].line : undefined;
+    const where = line === undefined ? "" : `, line ${line}`;
+    throw new UserError(`Cannot read ${path}${where}: ${reason(error).split("\n")[0]!.replace(/:$/, "")}`);
+  }
+}

@@ -1,0 +1,107 @@
+/** All that commands print goes through here: what is shown, on which stream, and what the file of --log gets. */
+import { dirname } from "node:path";
+import { UserError } from "../base/user_error.ts";
+import { VERSION } from "../base/version.ts";
+import { reason } from "../io/file_bytes.ts";
+import { makeFolder } from "../io/files.ts";
+
+export interface OutputFlags {
+  /** Results and errors alone. */
+  quiet?: boolean;
+  /** Details too. */
+  verbose?: boolean;
+  /** A file to which all is added, shown or not. */
+  log?: string;
+}
+
+/** How much of it is shown: "quiet" has results and errors, "verbose" has details. */
+type Level = "quiet" | "normal" | "verbose";
+
+export class Output {
+  #level: Level = "normal";
+  #log: Deno.FsFile | undefined;
+
+  /** Begins to show and to log as flags say. Throws a UserError where the log cannot be written. */
+  open({ quiet, verbose, log }: OutputFlags, args: readonly string[]): void {
+    this.#level = quiet ? "quiet" : verbose ? "verbose" : "normal";
+    if (log !== undefined) this.#log = openLog(log);
+    const { os, arch } = Deno.build;
+    this.detail(`unis ${VERSION}, Deno ${Deno.version.deno}, ${os} ${arch}: unis ${args.join(" ")}`);
+  }
+
+  /** Goes back to showing what is normal, and closes the log. */
+  close(): void {
+    this.#level = "normal";
+    this.#log?.close();
+    this.#log = undefined;
+  }
+
+  /** What the command was asked for, on standard output. */
+  result(text: string): void {
+    this.#record("result", text);
+    console.log(plain(text));
+  }
+
+  /** What goes on, on standard output. */
+  note(text: string): void {
+    this.#record("note", text);
+    if (this.#level !== "quiet") console.log(plain(text));
+  }
+
+  /** What goes on, on standard error: where standard output is for results alone. */
+  aside(text: string): void {
+    this.#record("note", text);
+    if (this.#level !== "quiet") console.warn(plain(text));
+  }
+
+  /** What helps to find a fault, on standard error. */
+  detail(text: string): void {
+    this.#record("detail", text);
+    if (this.#level === "verbose") console.warn(plain(text));
+  }
+
+  error(text: string): void {
+    this.#record("error", text);
+    console.error(plain(text));
+  }
+
+  /** What stands on the screen already, by a bar. */
+  logged(text: string): void {
+    this.#record("note", text);
+  }
+
+  /** Whether bars may move on a stream: on a terminal that may have colours and control characters. */
+  hasBars(stream: "stdout" | "stderr"): boolean {
+    return this.#level !== "quiet" && !Deno.noColor && Deno[stream].isTerminal();
+  }
+
+  #record(kind: string, text: string): void {
+    if (this.#log === undefined) return;
+    const time = new Date().toISOString();
+    const lines = plain(text).split("\n").filter((line) => line !== "");
+    this.#write(lines.map((line) => `${time} ${kind.padEnd(6)} ${line}\n`).join(""));
+  }
+
+  #write(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    for (let done = 0; done < bytes.length;) done += this.#log!.writeSync(bytes.subarray(done));
+  }
+}
+
+/** Of the process, as its streams are. */
+export const output = new Output();
+
+function openLog(path: string): Deno.FsFile {
+  try {
+    makeFolder(dirname(path));
+    return Deno.openSync(path, { append: true, create: true });
+  } catch (error) {
+    throw new UserError(`Cannot write the log ${path}: ${reason(error)}`);
+  }
+}
+
+/** Names of files and classes may hold what a terminal would obey: control characters are shown as escapes. */
+function plain(text: string): string {
+  const escaped = (char: string) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return text.replaceAll(/(?![\t\n])\p{Cc}/gu, escaped);
+}
