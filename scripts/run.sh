@@ -1,12 +1,13 @@
 #!/bin/sh
-# sh scripts/run.sh TASK [ARGUMENT ...]     for example: sh scripts/run.sh train --epochs 3
+# sh scripts/run.sh COMMAND [ARGUMENT ...]     for example: sh scripts/run.sh train --epochs 3
 #
-# Makes this checkout ready and becomes `deno task TASK ARGUMENT ...`: finds Deno or puts one into .deno/, installs
-# the npm packages of deno.lock, and sees to it that a GPU adapter (at least a software one) can be had. Nothing
-# outside the checkout is changed, but for system packages, and those only as root. Everything is checked on every
-# run, for it costs a fraction of a second and a driver can go away; only what is missing is fetched. Paths among the
-# arguments of `unis` count from the folder in which this is typed; test, check, bench and compile work in the checkout.
-# Exit status: that of the task; 2 when something must be installed by hand, which the last line then says.
+# Makes this checkout ready and becomes `unis COMMAND ARGUMENT ...`, with what the command needs of Deno, or, for
+# test, check, bench and compile, that task of deno.json; --help says what commands there are. It finds Deno or puts
+# one into .deno/, installs the npm packages of deno.lock, and sees to it that a GPU adapter (at least a software one)
+# can be had. Nothing outside the checkout is changed, but for system packages, and those only as root. Everything is
+# checked on every run, for it costs a fraction of a second and a driver can go away; only what is missing is fetched.
+# Paths among the arguments of `unis` count from the folder in which this is typed; the tasks work in the checkout.
+# Exit status: that of the command; 2 when something must be installed by hand, which the last line then says.
 set -eu
 
 # Tasks run in the checkout, and those of `unis` then go back to INIT_CWD. Deno sets it, but not where npm or another
@@ -150,14 +151,20 @@ if [ -z "${DENO_DIR:-}${XDG_CACHE_HOME:-}" ] && ! [ -w "${HOME:-}" ]; then
   export DENO_DIR="$root/.deno/cache"
 fi
 
-if [ $# -eq 0 ]; then
-  say "usage: sh scripts/run.sh TASK [ARGUMENT ...]   (tasks: train, experiment, evaluate, predict, serve, report, export, data, tune, doctor, test, check, bench, compile)"
-  exit 2
-fi
 find_deno || install_deno
 install_dependencies
-case $1 in
-  check | compile | data | doctor | export) ;; # these need no device, or say themselves why there is none
-  *) need_adapter ;;
+name=${1-}
+case " $* " in
+  *" --help "* | *" -h "*) ;;
+  *)
+    case $name in
+      # The others need no device, or say themselves why there is none.
+      train | experiment | evaluate | predict | serve | tune | report | test | bench* | mutants) need_adapter ;;
+    esac
+    ;;
 esac
-exec "$deno" task --quiet "$@"
+# Whatever has no task is for unis to answer: --help, --version, a misspelt command, nothing at all.
+if sed -n '/"tasks": {/,$p' deno.json | grep -q "^    \"$name\": \""; then
+  exec "$deno" task --quiet "$@"
+fi
+exec "$deno" task --quiet unis "$@"

@@ -1,6 +1,7 @@
 // Paths on the command line count from the caller's folder, whether unis is started by scripts/run.sh or as a task.
 import assert from "node:assert/strict";
 import { delimiter, dirname, join } from "node:path";
+import { VERSION } from "../../src/base/version.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -108,11 +109,25 @@ for (const [name, unis] of Object.entries(STARTS)) {
   });
 }
 
-Deno.test("scripts/run.sh says how it is used, and passes the status of the program on", () => {
+Deno.test("scripts/run.sh answers as unis does, and passes its status on", () => {
   using folder = temporaryFolder();
   const run = STARTS["scripts/run.sh"]!;
-  assert.deepEqual([
-    run(folder.path).code,
-    run(folder.path, "data", "verify", "--data", "table:none.csv").code,
-  ], [2, 2]);
+  const cases: [args: string[], code: number, output: RegExp, errors: RegExp][] = [
+    [[], 2, /^$/, /^Usage: unis /],
+    [["--help"], 0, /^Usage: unis [\s\S]*\n {2}train /, /^$/],
+    [["--version"], 0, new RegExp(`^${VERSION.replaceAll(".", "\\.")}\n$`), /^$/],
+    [["train", "--help"], 0, /^Usage: unis train /, /^$/],
+    [["help", "data", "verify"], 0, /^Usage: unis data verify /, /^$/],
+    [["trian"], 2, /^$/, /^unis: unknown command 'trian' \(Did you mean train\?\)\n$/],
+    [["yaml"], 2, /^$/, /^unis: unknown command 'yaml'/],
+    [["data", "verify", "--data", "table:none.csv"], 2, /^$/, /^unis: .*none\.csv/],
+    [["config", "show", "--seed", "7"], 0, /^{\n {2}"seed": 7,/, /^$/],
+    [["completion", "bash"], 0, /\ncomplete -F _unis unis\n$/, /^$/],
+  ];
+  for (const [args, code, output, errors] of cases) {
+    const found = run(folder.path, ...args);
+    assert.equal(found.code, code, `${args}: ${found.errors}`);
+    assert.match(found.output, output, `${args}`);
+    assert.match(found.errors, errors, `${args}`);
+  }
 });
