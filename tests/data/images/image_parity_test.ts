@@ -32,13 +32,15 @@ Deno.test("the image fixture holds 40 files and the pixels of all of them", () =
 let at = 0;
 for (const { file, height, width, filter, resizedHeight, resizedWidth } of entries) {
   const expected = pixels.subarray(at, at += resizedHeight * resizedWidth * 3);
-  Deno.test(`decodeRgb() and resizeLikePillow() make of ${file} what Pillow does, within 1/255`, async () => {
+  // Resizing is Pillow's bit for bit; decoders of JPEG may round colours differently.
+  const allowed = file.startsWith("jpeg") ? 1 : 0;
+  Deno.test(`decodeRgb() and resizeLikePillow() make of ${file} what Pillow does, within ${allowed}/255`, async () => {
     const image = await decodeRgb(await read(file));
     assert.deepEqual([image.height, image.width], [height, width]);
     const resized = resizeLikePillow(image, resizedHeight, resizedWidth, filter);
     assert.equal(resized.pixels.length, expected.length);
     let worst = 0;
     resized.pixels.forEach((value, i) => worst = Math.max(worst, Math.abs(value - expected[i]!)));
-    assert.ok(worst <= 1, `differs by ${worst}`);
+    assert.ok(worst <= allowed, `differs by ${worst}`);
   });
 }
