@@ -4,7 +4,7 @@ import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { reason, writeTextFile } from "../io/file_bytes.ts";
 import { UserError } from "../base/user_error.ts";
-import { readRuns, RESULTS } from "../report/html/experiment_report.ts";
+import { readComparison, readRuns, RESULTS } from "../report/html/experiment_report.ts";
 import { svgFile, toCsv } from "../report/html/figure.ts";
 import { SampleStore } from "../report/html/samples.ts";
 import { type Page, reportPage } from "../report/html/page.ts";
@@ -37,11 +37,23 @@ const POINTS = { one: 500, several: 300 };
 /** Draws the samples of maps: the same in every report. */
 const SEED = 1;
 
-/** Writes the report of a run or an experiment as one HTML file, and its figures as files where a folder is named. */
-export async function report(folder: string, { device, points, out, figures }: ReportFlags): Promise<void> {
-  const isExperiment = exists(join(folder, RESULTS));
+/** Writes the report of a run, of several, or of an experiment as one HTML file, and its figures as files where a folder is named. */
+export async function report(
+  folders: readonly string[],
+  { device, points, out, figures }: ReportFlags,
+): Promise<void> {
+  const [folder] = folders as [string, ...string[]];
+  if (folders.length > 1 && out === undefined) {
+    throw new UserError("Say by --out where the report of several runs is to be written");
+  }
+  const isExperiment = folders.length > 1 || exists(join(folder, RESULTS));
   const notes: string[] = [];
-  const listed = isExperiment ? viewRuns(folder, notes) : [{ group: "", view: viewRun(folder, "run-1") }];
+  const listed = folders.length > 1
+    ? viewSeveral(folders)
+    : isExperiment
+    ? viewRuns(folder, notes)
+    : [{ group: "", view: viewRun(folder, "run-1") }];
+  const results = folders.length > 1 ? undefined : isExperiment ? readComparison(folder) : undefined;
   using stop = new Stop(() => {});
   const samples = new SampleStore();
   const most = points ?? (isExperiment ? POINTS.several : POINTS.one);
@@ -61,13 +73,40 @@ export async function report(folder: string, { device, points, out, figures }: R
   } finally {
     opener.close();
   }
-  const page = reportPage(basename(resolve(folder)), runs, samples, { isExperiment, notes });
+  const title = folders.map((one) => basename(resolve(one))).join(", ");
+  const page = reportPage(title, runs, samples, {
+    isExperiment,
+    notes,
+    ...(results && { comparison: results }),
+  });
   const file = out ?? join(folder, "report.html");
   writeTextFile(file, page.html);
   for (const note of notes) output.aside(note);
   for (const { view } of runs) for (const note of view.notes) output.aside(`${view.title}: ${note}`);
   output.result(`Report      ${file} (${formatBytes(new TextEncoder().encode(page.html).length)})`);
   if (figures !== undefined) writeFigures(page, figures);
+}
+
+/** Runs that were named one by one; those of one method that differ in their seeds alone are compared as a group. */
+function viewSeveral(folders: readonly string[]): { group: string; view: RunView }[] {
+  const nested = folders.find((folder) => exists(join(folder, RESULTS)));
+  if (nested !== undefined) {
+    throw new UserError(`${nested} is an experiment: report on it alone, or name its runs`);
+  }
+  const views = folders.map((folder, i) => viewRun(folder, `run-${i + 1}`));
+  const keyOf = ({ run: { config } }: RunView) => JSON.stringify({ ...config, seed: 0 });
+  const keys = [...new Set(views.map(keyOf))];
+  const methods = views.map(({ run }) => run.config.method);
+  return views.map((view) => {
+    const { method } = view.run.config;
+    const own = keys.filter((key) =>
+      views.some((one) => keyOf(one) === key && one.run.config.method === method)
+    );
+    const group = own.length > 1 || new Set(methods).size === 1 && keys.length > 1
+      ? `${method}, ${view.title}`
+      : method;
+    return { group, view };
+  });
 }
 
 /** The runs of an experiment that can be read; `notes` learns of the others. */

@@ -69,7 +69,8 @@ const experimentSchema = z.strictObject({
   })).min(1),
   /** The variant that others are compared with; the first if not given, null for none. */
   baseline: name.nullable().optional(),
-  tables: z.array(tableSchema).min(1),
+  /** Where none is named, the accuracy of every head. */
+  tables: z.array(tableSchema).min(1).prefault([{ title: "Test accuracy" }]),
 });
 
 export type ExperimentFile = z.infer<typeof experimentSchema>;

@@ -36,3 +36,8 @@ export function formatRate(rate: number): string {
     ? String(Number(rate.toPrecision(3)))
     : Number(rate.toPrecision(3)).toExponential();
 }
+
+/** `.705 to .779` */
+export function formatInterval({ low, high }: { readonly low: number; readonly high: number }): string {
+  return `${formatShare(low)} to ${formatShare(high)}`;
+}

@@ -265,6 +265,12 @@ export function digestSplit(samples: readonly KeptSample[], split: Split): strin
   return digestLines(own.map(({ id, label, digest }) => JSON.stringify([id, label, digest]))).slice(0, 8);
 }
 
+/** The samples that a run keeps; undefined for a run of a version that kept none. */
+export function readKeptSamples(run: RunFolder): KeptSample[] | undefined {
+  const path = join(run.path, "preprocessing", "samples.csv");
+  return exists(path) ? readSamples(path) : undefined;
+}
+
 function readSamples(path: string): KeptSample[] {
   const [header, ...rows] = readCsv(path);
   if (header?.cells.join() !== HEADER.join()) {

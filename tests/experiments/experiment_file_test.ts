@@ -11,6 +11,11 @@ import { NEWS } from "./news.ts";
 
 const NONE = { encoders: {}, settings: [] };
 
+Deno.test("an experiment that names no table has one: the test accuracy of every head", () => {
+  const { tables } = parseExperiment({ name: "x", seeds: [1], variants: [{ name: "A", method: "agg-mm" }] }, "f");
+  assert.deepEqual(tables.map(({ title, measures }) => [title, measures]), [["Test accuracy", ["accuracy"]]]);
+});
+
 Deno.test("planRuns() makes each variant at every combination of levels, one seed after the other", () => {
   const runs = planRuns(parseExperiment(parse(NEWS), "f"), "f", NONE);
   assert.equal(runs.length, 2 * (2 * 2 * 2 + 1));

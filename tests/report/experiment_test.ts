@@ -1,10 +1,64 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
+import { type CurveBand, curves } from "../../src/report/html/curves.ts";
 import { byGroup, experimentFigures, readRuns, spreadOf } from "../../src/report/html/experiment_report.ts";
 import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { exampleRun, inFolder } from "./example.ts";
+
+Deno.test("the report of an experiment has its comparisons, and curves have bands of the standard deviation", () => {
+  const comparison = {
+    baseline: "AggMM",
+    comparison: [
+      {
+        variant: "A",
+        levels: { labels: "Groups" },
+        difference: 0.051,
+        low: 0.031,
+        high: 0.072,
+        seeds: [1, 2],
+      },
+      { variant: "B", levels: { labels: "Groups" }, difference: -0.002, low: -0.02, high: 0.017, seeds: [1] },
+    ],
+  };
+  const { html } = reportPage("x", [], new SampleStore(), { isExperiment: true, comparison });
+  const cells = [...html.matchAll(/<t[dh][^>]*>([^<]*)<\/t[dh]>/g)].map(([, text]) => text);
+  for (
+    const cell of [
+      "+5.1",
+      "+3.1 to +7.2",
+      "better",
+      "−0.2",
+      "−2.0 to +1.7",
+      "no difference can be told",
+      "Groups",
+    ]
+  ) {
+    assert.ok(cells.includes(cell), cell);
+  }
+  const point = (series: string, value: number) => ({
+    epoch: 1,
+    series,
+    split: "validation" as const,
+    value,
+  });
+  const drawn = (bands: CurveBand[], best?: number) =>
+    curves({
+      name: "x",
+      title: "x",
+      caption: "x",
+      points: [point("a", 0.5), { ...point("a", 0.6), epoch: 2 }],
+      order: ["a"],
+      y: { label: "share" },
+      bands,
+      best,
+    });
+  const plain = drawn([]),
+    banded = drawn([1, 2].map((epoch) => ({ epoch, series: "a", low: 0.4, high: 0.7 })), 2);
+  assert.ok(!plain.svg.includes("fill-opacity") && banded.svg.includes("fill-opacity"));
+  assert.ok(banded.legend.some(({ name }) => name === "epoch 2, whose weights were tested"));
+});
 
 Deno.test("spreadOf() is mean and sample standard deviation", () => {
   assert.deepEqual(spreadOf([2, 4, 4, 4, 5, 5, 7, 9]), { mean: 5, std: Math.sqrt(32 / 7), count: 8 });

@@ -111,10 +111,16 @@ Deno.test("confusion and scores by class are those of the predictions", () => {
   });
 });
 
-Deno.test("findTurns() lists what fusion rescues and ruins, the clearest first", () => {
-  // a: both wrong, fusion right. b: text wrong, fusion right. c: both right, fusion wrong. d: text right, fusion wrong.
-  assert.deepEqual(findTurns(table), { rescued: [0, 1], ruined: [2, 3] });
-  assert.deepEqual(findTurns({ ...table, heads: ["image"] }), { rescued: [], ruined: [] });
+Deno.test("findTurns() lists what fusion rescues and ruins against the best single modality, the clearest first", () => {
+  // Of equals the first is best, image. a: it is wrong, fusion right. c: it is right, fusion wrong. b and d turn text alone.
+  const { gain, ...turns } = findTurns(table);
+  assert.deepEqual(turns, { best: "image", rescued: [0], ruined: [2] });
+  assert.deepEqual(gain, { difference: 0, low: -0.6, high: 0.6 });
+  const labels = table.labels;
+  const better = new Map([...table.predicted, ["text", labels]]);
+  assert.deepEqual(findTurns({ ...table, predicted: better }).best, "text");
+  const nothing = { best: undefined, rescued: [], ruined: [], gain: undefined };
+  assert.deepEqual(findTurns({ ...table, heads: ["image"] }), nothing);
   const all = patterns(table);
   assert.equal(all.reduce((sum, { count }) => sum + count, 0), 5);
   assert.deepEqual(all.find(({ right }) => right.join() === "true,true,false"), {

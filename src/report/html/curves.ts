@@ -13,6 +13,14 @@ export interface CurvePoint {
   readonly value: number;
 }
 
+/** The spread of a series in an epoch. */
+export interface CurveBand {
+  readonly epoch: number;
+  readonly series: string;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** The types of pairs of predictions, as the paper's Figures 6 and 7 have them. */
 export const PAIR_TYPES = [["positive", "both right"], ["semi_positive", "opposite"], [
   "negative",
@@ -22,12 +30,23 @@ export const PAIR_TYPES = [["positive", "both right"], ["semi_positive", "opposi
 const DASHES = { training: "3,3", validation: undefined } as const;
 const WIDTH = 380, HEIGHT = 250;
 
-/** Curves of every loss, every accuracy, the pair types of each two modalities, and the learning rates. */
-export function curveFigures(records: readonly EpochRecord[], prefix: string): Figure[] {
+/**
+ * Curves of every loss, every accuracy, the pair types of each two modalities, and the learning rates; `best` is the epoch
+ * whose weights were tested.
+ */
+export function curveFigures(records: readonly EpochRecord[], prefix: string, best?: number): Figure[] {
   if (records.length === 0) return [];
   const heads = Object.keys(records[0]!.validation_accuracy);
   const figure = (name: string, title: string, caption: string, points: CurvePoint[], y: Plot.ScaleOptions) =>
-    curves({ name: `${prefix}${name}`, title, caption, points, order: [...heads, "total", "contrast"], y });
+    curves({
+      name: `${prefix}${name}`,
+      title,
+      caption,
+      points,
+      order: [...heads, "total", "contrast"],
+      y,
+      best,
+    });
   const both = (training: (r: EpochRecord) => Record<string, number>, validation: typeof training) =>
     records.flatMap((record) => [
       ...pointsOf(record.epoch, "training", training(record)),
@@ -58,6 +77,7 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string): F
         points: consistency(records, pair),
         order: PAIR_TYPES.map(([, name]) => name),
         y: { label: "share", domain: [0, 1] },
+        best,
       })
     ),
     figure(
@@ -94,13 +114,17 @@ function pointsOf(
 }
 
 /** Draws lines over epochs in a colour a series, dashed in training; `order` gives series their colours. */
-export function curves({ name, title, caption, points, order, y }: {
+export function curves({ name, title, caption, points, order, y, best, bands = [] }: {
   name: string;
   title: string;
   caption: string;
   points: readonly CurvePoint[];
   order: readonly string[];
   y: Plot.ScaleOptions;
+  /** The epoch that a line marks. */
+  best?: number | undefined;
+  /** How far values spread about points: a shade behind the lines. */
+  bands?: readonly CurveBand[];
 }): Figure {
   const found = [...new Set(points.map(({ series }) => series))];
   const series = [
@@ -124,6 +148,21 @@ export function curves({ name, title, caption, points, order, y }: {
     y: { grid: true, ...y },
     color: { domain: series, range: series.map((_, i) => colour(i)) },
     marks: [
+      Plot.areaY(bands, {
+        x: "epoch",
+        y1: "low",
+        y2: "high",
+        z: "series",
+        fill: "series",
+        fillOpacity: 0.15,
+      }),
+      ...(best === undefined ? [] : [
+        Plot.ruleX([best], {
+          stroke: "var(--text)",
+          strokeDasharray: "1,3",
+          title: () => `epoch ${best}: its weights were tested`,
+        }),
+      ]),
       ...splits.map((split) =>
         Plot.lineY(points.filter((p) => p.split === split), {
           x: "epoch",
@@ -148,13 +187,16 @@ export function curves({ name, title, caption, points, order, y }: {
     colour: "var(--text)",
     ...(DASHES[split] !== undefined && { dash: DASHES[split] }),
   }));
+  const marked: LegendEntry[] = best === undefined
+    ? []
+    : [{ name: `epoch ${best}, whose weights were tested`, colour: "var(--text)", dash: "1,3" }];
   return {
     name,
     title,
     caption,
     svg,
     rows: points.map(({ epoch, split, series, value }): Row => ({ epoch, split, series, value })),
-    legend: [...series.map((name, i) => ({ name, colour: colour(i) })), ...dashes],
+    legend: [...series.map((name, i) => ({ name, colour: colour(i) })), ...dashes, ...marked],
   };
 }
 

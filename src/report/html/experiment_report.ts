@@ -24,6 +24,30 @@ const resultsSchema = z.looseObject({
   })),
 });
 
+const comparisonSchema = z.looseObject({
+  baseline: z.string().nullable().default(null),
+  comparison: z.array(z.looseObject({
+    variant: z.string(),
+    levels: z.record(z.string(), z.string()),
+    difference: z.number(),
+    low: z.number(),
+    high: z.number(),
+    seeds: z.array(z.int()),
+  })).default([]),
+});
+
+/** Variants of an experiment against its baseline: differences of test accuracy, with their bootstrap intervals. */
+export type ExperimentComparison = z.infer<typeof comparisonSchema>;
+
+/** The comparisons that an experiment has written. Throws a UserError where they are damaged. */
+export function readComparison(folder: string): ExperimentComparison {
+  const file = resolve(folder, RESULTS);
+  const found = comparisonSchema.safeParse(readJsonFile(file));
+  if (found.success) return found.data;
+  const { path, message } = found.error.issues[0]!;
+  throw new UserError(`${file} is not the list of an experiment: ${path.join(".")}: ${message}`);
+}
+
 export interface RunReference {
   readonly name: string;
   readonly path: string;
@@ -152,24 +176,34 @@ function sharesOverTraining(runs: readonly GroupedRun[], pair: string): Figure[]
   const points = byGroup(runs, ({ records }) => consistency(records, pair).filter((p) => p.split === split));
   const methods = [...points.keys()];
   return PAIR_TYPES.flatMap(([key, type]) => {
-    const means = methods.flatMap((method) => {
+    const spreads = methods.flatMap((method) => {
       const own = points.get(method)!.flat().filter(({ series }) => series === type);
       const epochs = [...new Set(own.map(({ epoch }) => epoch))].sort((a, b) => a - b);
       return epochs.map((epoch) => ({
         epoch,
         series: method,
-        split: split as CurvePoint["split"],
-        value: spreadOf(own.filter((p) => p.epoch === epoch).map(({ value }) => value)).mean,
+        ...spreadOf(own.filter((p) => p.epoch === epoch).map(({ value }) => value)),
       }));
     });
-    if (means.length === 0) return [];
+    if (spreads.length === 0) return [];
     return [curves({
       name: `methods-${pair}-${key.replace("_", "-")}`,
       title: `${pair}: ${type}`,
-      caption: `Share of ${split} samples by epoch, mean over the runs of a method; the paper's Figure 6.`,
-      points: means,
+      caption:
+        `Share of ${split} samples by epoch, mean over the runs of a method, shaded by their standard deviation; ` +
+        "the paper's Figure 6.",
+      points: spreads.map(({ epoch, series, mean }) => ({
+        epoch,
+        series,
+        split: split as CurvePoint["split"],
+        value: mean,
+      })),
+      bands: spreads.flatMap(({ epoch, series, mean, std }) =>
+        std === undefined ? [] : [{ epoch, series, low: mean - std, high: mean + std }]
+      ),
       order: methods,
-      y: { label: "share", grid: true },
+      // One axis for all three, so that they can be compared by eye.
+      y: { label: "share", grid: true, domain: [0, 1] },
     })];
   });
 }

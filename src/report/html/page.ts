@@ -2,7 +2,13 @@
 import type { Evaluation } from "../../runs/records.ts";
 import { MEASURES } from "../console.ts";
 import { formatShare } from "../units.ts";
-import { byGroup, experimentFigures, type GroupedRun, spreadOf } from "./experiment_report.ts";
+import {
+  byGroup,
+  type ExperimentComparison,
+  experimentFigures,
+  type GroupedRun,
+  spreadOf,
+} from "./experiment_report.ts";
 import type { Figure } from "./figure.ts";
 import type { SampleStore } from "./samples.ts";
 import { html, Markup } from "./markup.ts";
@@ -27,8 +33,10 @@ export function reportPage(
   title: string,
   runs: readonly { readonly group: string; readonly view: RunReport }[],
   samples: SampleStore,
-  { isExperiment = false, notes = [], now = new Date() }: {
+  { isExperiment = false, notes = [], now = new Date(), comparison: results }: {
     isExperiment?: boolean;
+    /** What an experiment says of its variants against a baseline. */
+    comparison?: ExperimentComparison;
     notes?: readonly string[];
     now?: Date;
   } = {},
@@ -40,7 +48,7 @@ export function reportPage(
       <h1>${title}</h1>
       <p class="muted">Made by unis on ${now.toISOString().slice(0, 16).replace("T", " ")} UTC.</p>
     </header>
-    <main>${notesMarkup(notes)}${isExperiment && comparison(runs, shared)}${sections}</main>
+    <main>${notesMarkup(notes)}${isExperiment && comparison(runs, shared, results)}${sections}</main>
     <div id="card" class="sample" role="status" hidden></div>
   `;
   return {
@@ -97,7 +105,11 @@ function pageData(runs: readonly { readonly view: RunReport }[], samples: Sample
 }
 
 /** The section that compares runs: mean ± standard deviation by method, links to the runs, and their common figures. */
-function comparison(runs: readonly GroupedRun[], figures: readonly Figure[]): Markup {
+function comparison(
+  runs: readonly GroupedRun[],
+  figures: readonly Figure[],
+  results: ExperimentComparison | undefined,
+): Markup {
   const evaluations = byGroup(runs, (view) => view.evaluation);
   const all = [...evaluations.values()].flat();
   const measures = MEASURES.filter(([key]) => all.some((one) => one[key] !== undefined));
@@ -131,6 +143,26 @@ ${
       ]),
     )
   }
+${results && differences(results)}
 <p>Runs: ${runs.map(({ view }, i) => html`${i > 0 && ", "}<a href="#${view.key}">${view.title}</a>`)}</p>
 ${figuresMarkup(figures)}</section>`;
+}
+
+/** A row for each variant but the baseline, at all levels. */
+function differences({ baseline, comparison }: ExperimentComparison): Markup | undefined {
+  if (baseline === null || comparison.length === 0) return undefined;
+  const points = (share: number) => `${share < 0 ? "−" : "+"}${(100 * Math.abs(share)).toFixed(1)}`;
+  const factors = [...new Set(comparison.flatMap(({ levels }) => Object.keys(levels)))];
+  return table(
+    `Points of test accuracy against ${baseline}, with 95 % intervals of a paired bootstrap over the test samples`,
+    ["variant", ...factors, "difference", "interval", "seeds", ""],
+    comparison.map(({ variant, levels, difference, low, high, seeds }) => [
+      variant,
+      ...factors.map((factor) => levels[factor] ?? ""),
+      points(difference),
+      `${points(low)} to ${points(high)}`,
+      String(seeds.length),
+      low > 0 ? "better" : high < 0 ? "worse" : "no difference can be told",
+    ]),
+  );
 }

@@ -1,6 +1,7 @@
 /** Draws predictions against labels: confusion, scores by class, and the samples that fusion rescues or ruins. */
 import * as Plot from "@observablehq/plot";
 import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
+import { type Difference, pairedBootstrap } from "../../metrics/bootstrap.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
 import { draw, type Figure } from "./figure.ts";
 import { colour } from "./palette.ts";
@@ -110,26 +111,41 @@ export function classFigure({ classes, labels, predicted, heads }: PredictionTab
   };
 }
 
-/** The rows of samples for which the fused head is right and a modality is not, or the other way round. */
+/** The rows of samples that fusion turns against the best single modality, which is what one would use without it. */
 export interface Turns {
-  /** Fusion is right although a modality is not; first where most are not. */
+  /** The modality whose head is right most often, the first of equals; undefined where nothing is fused. */
+  readonly best: string | undefined;
+  /** Fusion is right although that modality is not. */
   readonly rescued: readonly number[];
-  /** Fusion is wrong although a modality is right; first where most are. */
+  /** Fusion is wrong although that modality is right. */
   readonly ruined: readonly number[];
+  /** How much more often fusion is right, with its interval. */
+  readonly gain: Difference | undefined;
 }
 
-/** Finds the rows that fusion turns, the most confident first; there are none where nothing is fused. */
-export function findTurns({ labels, predicted, heads, confidence }: PredictionTable): Turns {
-  if (heads.length < 3) return { rescued: [], ruined: [] };
-  const last = heads.at(-1)!, modalities = heads.slice(0, -1);
-  const isRight = (head: string, row: number) => predicted.get(head)![row] === labels[row];
-  const ranked = (wanted: boolean) =>
-    Array.from(labels.keys())
-      .map((row) => ({ row, others: modalities.filter((head) => isRight(head, row) !== wanted).length }))
-      .filter(({ row, others }) => isRight(last, row) === wanted && others > 0)
-      .sort((a, b) => b.others - a.others || confidence[b.row]! - confidence[a.row]!)
-      .map(({ row }) => row);
-  return { rescued: ranked(true), ruined: ranked(false) };
+/** Finds the rows that fusion turns, the most confident first. */
+export function findTurns(table: PredictionTable): Turns {
+  const { labels, heads, confidence } = table;
+  if (heads.length < 3) return { best: undefined, rescued: [], ruined: [], gain: undefined };
+  const correct = heads.map((head) => ({ head, right: correctOf(table, head) }));
+  const count = (right: Uint8Array) => right.reduce((sum, one) => sum + one, 0);
+  const { right: fused } = correct.at(-1)!;
+  const best = correct.slice(0, -1).reduce((a, b) => count(b.right) > count(a.right) ? b : a);
+  const ranked = (wanted: number) =>
+    Array.from(labels.keys()).filter((row) => fused[row] === wanted && best.right[row] !== wanted)
+      .sort((a, b) => confidence[b]! - confidence[a]!);
+  return {
+    best: best.head,
+    rescued: ranked(1),
+    ruined: ranked(0),
+    gain: labels.length === 0 ? undefined : pairedBootstrap([{ model: fused, baseline: best.right }]),
+  };
+}
+
+/** For each sample 1 where a head is right, else 0. */
+export function correctOf({ labels, predicted }: PredictionTable, head: string): Uint8Array {
+  const own = predicted.get(head)!;
+  return Uint8Array.from(labels, (label, row) => Number(own[row] === label));
 }
 
 /** The numbers of samples by which heads are right, the most frequent first. */

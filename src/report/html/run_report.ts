@@ -1,5 +1,6 @@
 /** Reads a run and draws the figures of its report. */
 import { basename, join, resolve } from "node:path";
+import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { visitedSamples } from "../../data/epoch.ts";
 import type { RunConfig } from "../../config/run_config.ts";
@@ -7,6 +8,7 @@ import { exists } from "../../io/files.ts";
 import type { AnsweringModel } from "../../train/evaluation.ts";
 import { visitOf } from "../../train/gradient_step.ts";
 import { type PredictionTable, readPredictions } from "../../runs/predictions.ts";
+import { readKeptSamples } from "../../runs/preprocessing.ts";
 import type { EpochRecord, Evaluation } from "../../runs/records.ts";
 import { represent } from "../../train/representations.ts";
 import { type Environment, RunFolder } from "../../runs/run_folder.ts";
@@ -27,8 +29,24 @@ export interface RunView {
   /** The evaluation on the test split; undefined as long as it has not been tested. */
   readonly evaluation: Evaluation | undefined;
   readonly table: PredictionTable | undefined;
+  /** The samples of each class by split; undefined where the run is of a version that kept none. */
+  readonly classCounts: ClassCounts | undefined;
   /** Names its data: runs of the same data share their samples in a report. */
   readonly source: string;
+}
+
+export type ClassCounts = ReadonlyMap<string, Readonly<Record<Split, number>>>;
+
+function countClasses(run: RunFolder): ClassCounts | undefined {
+  const samples = readKeptSamples(run);
+  if (samples === undefined) return undefined;
+  const counts = new Map<string, Record<Split, number>>();
+  for (const { label, split } of samples) {
+    const own = counts.get(label) ?? { train: 0, validation: 0, test: 0 };
+    counts.set(label, own);
+    own[split]++;
+  }
+  return counts;
 }
 
 export interface RunReport extends RunView {
@@ -52,6 +70,8 @@ export interface LookOptions {
   readonly signal?: AbortSignal;
 }
 
+const NO_TURNS: Turns = { best: undefined, rescued: [], ruined: [], gain: undefined };
+
 /** How many samples are shown that fusion rescues, and how many that it ruins. */
 export const SHOWN_TURNS = 12;
 
@@ -67,6 +87,7 @@ export function viewRun(path: string, key: string, title = basename(resolve(path
     environment: run.environment(),
     evaluation: run.evaluation(),
     table: exists(predictions) ? readPredictions(predictions) : undefined,
+    classCounts: countClasses(run),
     source: JSON.stringify(run.config.data),
   };
 }
@@ -76,11 +97,11 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
   const { records, table, key } = view;
   const prefix = `${key}-`;
   const notes: string[] = [];
-  const figures = curveFigures(records, prefix);
+  const figures = curveFigures(records, prefix, view.evaluation?.epoch);
   if (records.length === 0) notes.push("No epoch has been finished yet.");
   if (table === undefined) {
     notes.push("The run has not been tested yet: figures of its predictions are left out.");
-    return { ...view, figures, turns: { rescued: [], ruined: [] }, notes };
+    return { ...view, figures, turns: NO_TURNS, notes };
   }
   figures.push(classFigure(table, prefix), confusionFigure(table, prefix));
   const turns = findTurns(table);
