@@ -18,6 +18,7 @@ import {
 import { output } from "../report/output.ts";
 import { formatBytes } from "../report/units.ts";
 import { OpenRun } from "../app/open_run.ts";
+import type { RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
@@ -53,7 +54,7 @@ export async function report(
     : isExperiment
     ? viewRuns(folder, notes)
     : [{ group: "", view: viewRun(folder, "run-1") }];
-  const results = folders.length > 1 ? undefined : isExperiment ? readComparison(folder) : undefined;
+  const results = isExperiment && folders.length === 1 ? readComparison(folder) : undefined;
   using stop = new Stop(() => {});
   const samples = new SampleStore();
   const most = points ?? (isExperiment ? POINTS.several : POINTS.one);
@@ -94,18 +95,14 @@ function viewSeveral(folders: readonly string[]): { group: string; view: RunView
     throw new UserError(`${nested} is an experiment: report on it alone, or name its runs`);
   }
   const views = folders.map((folder, i) => viewRun(folder, `run-${i + 1}`));
-  const keyOf = ({ run: { config } }: RunView) => JSON.stringify({ ...config, seed: 0 });
-  const keys = [...new Set(views.map(keyOf))];
-  const methods = views.map(({ run }) => run.config.method);
+  /** How the runs of a method were configured, but for their seeds. */
+  const configurations = Map.groupBy(
+    new Set(views.map(({ run: { config } }) => JSON.stringify({ ...config, seed: 0 }))),
+    (text) => (JSON.parse(text) as RunConfig).method,
+  );
   return views.map((view) => {
     const { method } = view.run.config;
-    const own = keys.filter((key) =>
-      views.some((one) => keyOf(one) === key && one.run.config.method === method)
-    );
-    const group = own.length > 1 || new Set(methods).size === 1 && keys.length > 1
-      ? `${method}, ${view.title}`
-      : method;
-    return { group, view };
+    return { group: configurations.get(method)!.length > 1 ? `${method}, ${view.title}` : method, view };
   });
 }
 

@@ -12,7 +12,10 @@ import { NEWS } from "./news.ts";
 const NONE = { encoders: {}, settings: [] };
 
 Deno.test("an experiment that names no table has one: the test accuracy of every head", () => {
-  const { tables } = parseExperiment({ name: "x", seeds: [1], variants: [{ name: "A", method: "agg-mm" }] }, "f");
+  const { tables } = parseExperiment(
+    { name: "x", seeds: [1], variants: [{ name: "A", method: "agg-mm" }] },
+    "f",
+  );
   assert.deepEqual(tables.map(({ title, measures }) => [title, measures]), [["Test accuracy", ["accuracy"]]]);
 });
 
