@@ -14,6 +14,7 @@ import {
   WEIGHTS_INDEX,
 } from "./hub_files.ts";
 import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
+import { suggestModel } from "./known_models.ts";
 import { shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
@@ -68,7 +69,9 @@ export async function resolveModel(idOrFolder: string, options: ResolveOptions):
     const what = lacks ? `lacks ${lacks.join(", ")} of it` : "does not have it";
     throw new UserError(
       `Cannot find ${idOrFolder} (revision ${revision}) offline: ${cache.folder} ${what}. Unset HF_HUB_OFFLINE to ` +
-        "download it, set HF_HOME to a cache that has it, or give the path of a folder",
+        `download it, set HF_HOME to a cache that has it, or give the path of a folder${
+          suggestModel(idOrFolder)
+        }`,
     );
   }
   return await writing(cache.root, () => download(cache, idOrFolder, revision, kinds, env, options));

@@ -3,6 +3,7 @@
 import { reason } from "./file_bytes.ts";
 import { type Environment, isCommit } from "./hub_cache.ts";
 import { type Clock, readRetryAfter, TemporaryFailure, Watchdog, withRetries } from "./hub_retry.ts";
+import { suggestModel } from "./known_models.ts";
 import { shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
@@ -28,12 +29,16 @@ export interface Subject {
 
 export class HubClient {
   readonly endpoint: string;
+  readonly #isDefault: boolean;
   readonly #token: string | undefined;
   readonly #clock: Clock;
   readonly #note: (message: string) => void;
+  /** Whether the endpoint has answered anything yet. */
+  #answered = false;
 
   /** Takes `HF_ENDPOINT` and `HF_TOKEN` from `env`; `note` hears of waits. Throws a UserError if either is unusable. */
   constructor(env: Environment, clock: Clock, note: (message: string) => void) {
+    this.#isDefault = !env.HF_ENDPOINT;
     this.endpoint = (env.HF_ENDPOINT || DEFAULT_ENDPOINT).replace(/\/+$/, "");
     const url = URL.parse(this.endpoint);
     if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password + url.search !== "") {
@@ -103,7 +108,10 @@ export class HubClient {
     use: (response: Response, body: AsyncIterable<Uint8Array>) => Promise<T>,
   ): Promise<T> {
     using watchdog = new Watchdog(this.#clock.stallMs);
-    const response = await this.#follow(url, headers, watchdog);
+    const response = await this.#follow(url, headers, watchdog).catch((error) => {
+      const isOffline = error instanceof TemporaryFailure && error.neverMet && !this.#answered;
+      throw isOffline ? this.#unreachable(subject, error) : error;
+    });
     try {
       await this.#checkStatus(subject, response);
       return await use(response, watchdog.read(response));
@@ -122,6 +130,7 @@ export class HubClient {
         at.host,
         (signal) => fetch(at, { headers: sent, redirect: "manual", signal }),
       );
+      this.#answered = true;
       const location = response.headers.get("location");
       if (response.status < 300 || response.status > 399 || location === null) {
         // A storage host refuses when the address the hub signed has expired; a new try gets a new address.
@@ -191,7 +200,7 @@ export class HubClient {
     if (status === 401 || status === 403) {
       const gated = code === "GatedRepo";
       const what = gated ? "the model is gated" : "there is no such model, or it is private or gated";
-      const check = gated ? "" : `Check the spelling (${spelling}). `;
+      const check = gated ? "" : `Check the spelling (${spelling})${suggestModel(id) || "."} `;
       return this.#token === undefined
         ? `${what} (${status}). ${check}To be let in, ${access} and set HF_TOKEN to it`
         : `${what} for the token in HF_TOKEN (${status}). ${check}To be let in, ${access} that may read it, and ` +
@@ -207,9 +216,20 @@ export class HubClient {
     if (status === 404) {
       const also = revision === "main" ? "" : `, or it has no revision ${shortQuote(revision)}`;
       return `there is no such model${also} (404). Check the spelling (${spelling}); a local folder is given by ` +
-        "its path";
+        `its path${suggestModel(id)}`;
     }
     return `the hub answered ${status}. Check the id and HF_ENDPOINT`;
+  }
+
+  /** Trying again does not help where not even the first request gets through: most often, the machine has no network. */
+  #unreachable(subject: Subject, { message }: TemporaryFailure): UserError {
+    const which = this.#isDefault ? "set HF_ENDPOINT to a hub that can be reached" : "check HF_ENDPOINT";
+    return new UserError(
+      `Cannot fetch ${
+        this.#describe(subject)
+      }, for it cannot be reached: ${message}. Check the network or ${which}; ` +
+        "without a network, set HF_HOME to a cache that has the model, or give the path of a local folder",
+    );
   }
 
   #describe({ id, revision, file }: Subject): string {

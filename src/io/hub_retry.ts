@@ -25,7 +25,8 @@ export const SYSTEM_CLOCK: Clock = {
 export class TemporaryFailure extends Error {
   override name = "TemporaryFailure";
 
-  constructor(message: string, readonly waitSeconds?: number) {
+  /** `neverMet`: no connection came about. */
+  constructor(message: string, readonly waitSeconds?: number, readonly neverMet = false) {
     super(message);
   }
 }
@@ -101,11 +102,13 @@ export class Watchdog implements Disposable {
       return await start(this.#controller.signal);
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
-      throw new TemporaryFailure(
-        this.#controller.signal.aborted
-          ? `nothing came from ${host} for ${this.#stallMs / 1000} s`
-          : `the connection to ${host} failed (${connectionFault(error)})`,
-      );
+      const { aborted } = this.#controller.signal;
+      const fault = connectionFault(error);
+      const [, whyUnmet] = fault.split("client error (Connect): ");
+      const message = aborted
+        ? `nothing came from ${host} for ${this.#stallMs / 1000} s`
+        : `the connection to ${host} failed (${whyUnmet ?? fault})`;
+      throw new TemporaryFailure(message, undefined, aborted || whyUnmet !== undefined);
     } finally {
       clearTimeout(this.#timer);
     }

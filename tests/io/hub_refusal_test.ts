@@ -155,6 +155,63 @@ Deno.test("resolveModel() says so where the hub cannot be reached", async () => 
     /model\.safetensors of .* the connection to 127\.0\.0\.1:\d+ failed .* 5 times in a row/,
   );
   assert.ok(!storage.includes("signature"), "a signed address is in a message");
-  setting.env.HF_ENDPOINT = nowhere;
-  assert.match(await setting.refusal(), /the connection to 127\.0\.0\.1:\d+ failed .* 5 times in a row/);
+});
+
+Deno.test("resolveModel() tells an offline machine at once, apart from a misspelt id", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const nowhere = `http://127.0.0.1:${listener.addr.port}`;
+  listener.close();
+  const cases: [endpoint: string, message: RegExp][] = [
+    [
+      nowhere,
+      /from http:\/\/127\.0\.0\.1:\d+, for it cannot be reached: .*refused.*check HF_ENDPOINT.*local folder/,
+    ],
+    [
+      "http://no-such-host.invalid",
+      /no-such-host\.invalid failed .*dns error.*check HF_ENDPOINT.*HF_HOME.*local folder/,
+    ],
+  ];
+  for (const [endpoint, message] of cases) {
+    await using setting = new Setting();
+    setting.env.HF_ENDPOINT = endpoint;
+    const begin = performance.now();
+    assert.match(await setting.refusal(), message);
+    assert.ok(performance.now() - begin < 5000, "it took long");
+    assert.deepEqual([setting.slept, setting.notes], [[], []], "it tried again");
+  }
+  // A hub that takes connections and never answers is waited for once.
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  {
+    await using setting = new Setting();
+    setting.env.HF_ENDPOINT = `http://127.0.0.1:${silent.addr.port}`;
+    const clock = { now: Date.now, sleep: () => assert.fail("it tried again"), stallMs: 100 };
+    assert.match(await setting.refusal({ clock }), /cannot be reached: nothing came from .* for 0\.1 s/);
+  }
+  silent.close();
+  // Once it has answered, a lost connection is one that passes.
+  await using setting = new Setting();
+  setting.hub.faults.push(() => new Response(null, { status: 302, headers: { location: `${nowhere}/x` } }));
+  await setting.resolve();
+  assert.deepEqual(setting.slept, [1000]);
+});
+
+Deno.test("resolveModel() suggests a well-known model where the hub has none of that name", async () => {
+  const cases: [id: string, status: number, meant: string | undefined][] = [
+    ["google-bert/bert-base-uncasd", 404, "google-bert/bert-base-uncased"],
+    ["google/bert-base-uncased", 401, "google-bert/bert-base-uncased"],
+    ["vit-base-patch16-224", 404, "google/vit-base-patch16-224"],
+    ["Google/Vit-base-patch16-224-in21", 401, "google/vit-base-patch16-224-in21k"],
+    ["facebook/roberta-base", 404, "FacebookAI/roberta-base"],
+    ["google-bert/bert-base-uncased", 404, undefined],
+    ["our-lab/whatever", 404, undefined],
+  ];
+  for (const [id, status, meant] of cases) {
+    await using setting = new Setting();
+    setting.env.HF_TOKEN = "";
+    setting.hub.faults.push(() => new Response(null, { status }));
+    const message = await setting.refusal({ id });
+    const hint = /did you mean "([^"]*)"\?/.exec(message)?.[1];
+    assert.equal(hint, meant, `${id}: ${message}`);
+    assert.deepEqual(setting.slept, []);
+  }
 });
