@@ -189,7 +189,7 @@ export function equal(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * x repeated to a shape that it broadcasts to; f32 may become f16 on the way.
+ * x repeated to a shape that it broadcasts to; f32 may become f16 on the way. Throws TypeError for any other shape.
  *
  * @example
  * ```ts
@@ -203,7 +203,11 @@ export function equal(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function expand(x: Tensor, shape: Shape, dtype: Float = floatOf("expand", x)): Tensor {
-  return sameShape(x.shape, shape) ? cast(x, dtype) : add(full(x.gpu, shape, 0, dtype), x);
+  if (sameShape(x.shape, shape)) return cast(x, dtype);
+  if (!sameShape(broadcastShapes(x.shape, shape), shape)) {
+    throw new TypeError(`Cannot expand ${showShape(x.shape)} to ${showShape(shape)}: it would be larger`);
+  }
+  return add(full(x.gpu, shape, 0, dtype), x);
 }
 
 /** into += addend, in place and outside the tape, however large they are. Throws TypeError where types or sizes differ. */

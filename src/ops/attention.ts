@@ -94,7 +94,7 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   const { heads, mask, dropout = NO_DROPOUT } = options;
   const [batch, queries] = q.shape as [number, number];
   const keys = kv.shape[1]!;
-  if (hidden % heads !== 0) {
+  if (!Number.isInteger(heads) || hidden % heads !== 0) {
     throw new RangeError(`Cannot attend: a width of ${hidden} is not divisible by ${heads} heads`);
   }
   if (mask) {

@@ -8,7 +8,7 @@ import { copy, full } from "./fill.ts";
 /**
  * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the
  * elements of output; all weights are 1 if it is not given. The tape is used up: differentiating twice takes computing
- * twice. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape.
+ * twice. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape or type.
  *
  * @example
  * ```ts
@@ -24,5 +24,6 @@ import { copy, full } from "./fill.ts";
  */
 export function backward(output: Tensor, seed?: Tensor): void {
   const { gpu, shape } = output;
-  backwardFrom(output, seed ?? full(gpu, shape, 1, floatOf("differentiate", output)), { accumulate, copy });
+  const dtype = seed ? floatOf("differentiate by a seed", output, seed) : floatOf("differentiate", output);
+  backwardFrom(output, seed ?? full(gpu, shape, 1, dtype), { accumulate, copy });
 }

@@ -17,21 +17,7 @@ export interface DropoutParams extends RandomKey {
   readonly factor: number;
 }
 
-/**
- * The parameters of dropout with `probability`, drawn by `key`. Throws RangeError for a probability outside [0, 1).
- *
- * @example
- * ```ts
- * import assert from "node:assert/strict";
- * import { dropout, full, Gpu, RandomKeys } from "unis/engine";
- *
- * const gpu = await Gpu.open();
- * const keys = new RandomKeys(0, 1); // of seed 0, in step 1
- * const y = await dropout(full(gpu, [1000], 1), 0.5, keys.next()).read();
- * assert.ok(y.every((value) => value === 0 || value === 2));
- * gpu.destroy();
- * ```
- */
+/** The parameters of dropout with `probability`, drawn by `key`. Throws RangeError for a probability outside [0, 1). */
 export function dropoutParams(probability: number, key: RandomKey): DropoutParams {
   if (!(probability >= 0 && probability < 1)) {
     throw new RangeError(`Cannot drop with probability ${probability}: it must be at least 0 and below 1`);
@@ -46,6 +32,18 @@ const dropoutKernel = defineKernel("dropout", [dropout_, grid, philox], ["x", "a
  * x, f32 or f16, where each element is set to zero with `probability` and else divided by 1 − probability; x itself for 0.
  * Equal keys drop equal elements. An `addend`, of the shape and type of x, is added in the same kernel, as the residual
  * connection of a transformer. Throws RangeError for a probability outside [0, 1), TypeError where shapes or types differ.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { dropout, full, Gpu, RandomKeys } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const keys = new RandomKeys(0, 1); // of seed 0, in step 1
+ * const y = await dropout(full(gpu, [1000], 1), 0.5, keys.next()).read();
+ * assert.ok(y.every((value) => value === 0 || value === 2));
+ * gpu.destroy();
+ * ```
  */
 export function dropout(x: Tensor, probability: number, key: RandomKey, addend?: Tensor): Tensor {
   const dtype = addend ? floatOf("drop elements and add", x, addend) : floatOf("drop elements of", x);

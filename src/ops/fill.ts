@@ -5,6 +5,7 @@ import type { Shape } from "../tensor/shape.ts";
 import { type DType, Tensor } from "../tensor/tensor.ts";
 import { bindingRanges } from "./binding_ranges.ts";
 import type { Float } from "./check.ts";
+import { mustBeWords } from "./packs.ts";
 import fill_ from "../../wgsl/pointwise/fill.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 
@@ -48,6 +49,7 @@ export function full(gpu: Gpu, shape: Shape, value: number, dtype: Float | "u32"
  * ```
  */
 export function fill(tensor: Tensor, value: number): void {
+  mustBeWords("fill", tensor);
   const word = wordOf(tensor.dtype, value);
   for (const y of bindingRanges(tensor)) {
     const packs = Math.ceil(y.bytes / PACK_BYTES);

@@ -17,7 +17,11 @@ export interface ReduceOptions {
 function mustBeReducible(op: string, x: Tensor, { axes }: ReduceOptions): number[] {
   mustBe("f32", op, x);
   if (x.size === 0) throw new RangeError(`Cannot ${op} ${showShape(x.shape)}: it has no elements`);
-  return axes ? axes.map((axis) => axisOf(x.shape, axis)) : x.shape.map((_, axis) => axis);
+  const fromFront = axes ? axes.map((axis) => axisOf(x.shape, axis)) : x.shape.map((_, axis) => axis);
+  if (new Set(fromFront).size < fromFront.length) {
+    throw new TypeError(`Cannot ${op} ${showShape(x.shape)} over axes ${showShape(axes!)}: one comes twice`);
+  }
+  return fromFront;
 }
 
 function finalShape(kept: Shape, axes: readonly number[], keepDims = false): Shape {
@@ -31,7 +35,8 @@ function scaledSum(x: Tensor, axes: readonly number[], factor: number, keepDims?
 }
 
 /**
- * The sum over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank.
+ * The sum over axes; x is f32. Throws RangeError for no elements or an axis beyond the rank, TypeError
+ * for an axis that comes twice.
  *
  * @example
  * ```ts
@@ -50,7 +55,8 @@ export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 /**
- * The mean over axes; x is f32. Throws RangeError for no elements, or an axis beyond the rank.
+ * The mean over axes; x is f32. Throws RangeError for no elements or an axis beyond the rank, TypeError
+ * for an axis that comes twice.
  *
  * @example
  * ```ts

@@ -85,7 +85,11 @@ export function softmax(x: Tensor): Tensor {
  */
 export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
   mustBe("f32", "maskedSoftmax", x);
-  if (mask.dtype === "u8") throw new TypeError("Cannot maskedSoftmax by a u8 mask: it takes u32 or f32");
+  if (mask.dtype !== "u32" && mask.dtype !== "f32") {
+    throw new TypeError(
+      `Cannot mask ${showShape(x.shape)} by ${mask.dtype} ${showShape(mask.shape)}: it takes u32 or f32`,
+    );
+  }
   const layout = rowLayout("maskedSoftmax", x);
   const leading = mask.shape.slice(0, -1);
   const fits = mask.rank >= 1 && mask.rank <= x.rank && mask.shape.at(-1) === layout.cols &&

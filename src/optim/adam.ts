@@ -79,13 +79,19 @@ export class Adam {
   #groupsAreCurrent = false;
   #step = 0;
 
-  /** `parameters` are allocated. Throws RangeError for a group that does not exist, or a negative rate. */
+  /** `parameters` are allocated. Throws RangeError for a group that does not exist, a negative rate, or betas from 1 on. */
   constructor(parameters: Parameters, options: AdamOptions) {
     const [array] = parameters.arrays;
     if (!array) throw new RangeError("Cannot optimize parameters before they are allocated");
     this.#gpu = array.values.gpu;
     this.#parameters = parameters;
     this.#options = { betas: [0.9, 0.999], epsilon: 1e-8, decoupled: false, ...options };
+    const { betas } = this.#options;
+    if (!betas.every((beta) => beta >= 0 && beta < 1)) {
+      throw new RangeError(
+        `Cannot optimize with betas ${betas.join(" and ")}: they are at least 0 and below 1`,
+      );
+    }
     const names = Object.keys(options.groups);
     this.#rates = new Map(names.map((name) => [name, mustBeRate(name, options.groups[name]!.learningRate)]));
     const ranges = parameterRanges(parameters, (parameter) => {

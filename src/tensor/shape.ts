@@ -9,6 +9,17 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/** Throws TypeError for dimensions that are negative or no whole numbers. */
+export function mustBeShape(shape: Shape): void {
+  for (const dimension of shape) {
+    if (!Number.isInteger(dimension) || dimension < 0) {
+      throw new TypeError(
+        `Cannot make a tensor of ${showShape(shape)}: dimensions are whole numbers from 0 on`,
+      );
+    }
+  }
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
 }

@@ -2,7 +2,7 @@
 import type { Gpu } from "../gpu/gpu.ts";
 import { BINDING_ALIGNMENT, type DeviceBuffer } from "../gpu/pool.ts";
 import { track } from "./scope.ts";
-import { type Shape, showShape, sizeOf } from "./shape.ts";
+import { mustBeShape, type Shape, showShape, sizeOf } from "./shape.ts";
 
 /** `f16` tensors exist on the device alone; `u8` tensors are bytes, four to a word, as images travel. */
 export type DType = "f32" | "f16" | "u32" | "u8";
@@ -53,12 +53,16 @@ export class Tensor {
     track(this);
   }
 
-  /** A tensor with undefined contents. */
+  /** A tensor with undefined contents. Throws TypeError for dimensions that are negative or no whole numbers. */
   static empty(gpu: Gpu, shape: Shape, dtype: DType = "f32", requiresGrad = false): Tensor {
+    mustBeShape(shape);
     return new Tensor(new Storage(gpu, sizeOf(shape) * BYTES[dtype]), [...shape], dtype, 0, requiresGrad);
   }
 
-  /** A tensor of host values: Float32Array gives f32, Uint32Array u32, Uint8Array u8. */
+  /**
+   * A tensor of host values: Float32Array gives f32, Uint32Array u32, Uint8Array u8. Throws TypeError where their number is
+   * not that of the shape.
+   */
   static from(
     gpu: Gpu,
     data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
@@ -77,6 +81,7 @@ export class Tensor {
   /** A tensor of the same memory under another shape; of the part from element `offset` on, if that is given. */
   view(shape: Shape, options: { offset?: number; requiresGrad?: boolean } = {}): Tensor {
     const { offset = 0, requiresGrad = false } = options;
+    mustBeShape(shape);
     if (offset + sizeOf(shape) > this.size) {
       throw new TypeError(
         `Cannot view ${showShape(this.shape)} as ${showShape(shape)} from element ${offset}`,

@@ -19,6 +19,7 @@ Deno.test("attention refuses what does not fit, naming the shapes of both sides"
       [() => selfAttention(of(2, 3, 8), { heads: 2 }), /within \[2, 3, 8\].*3 · heads · dim/],
       [() => selfAttention(of(6, 24), { heads: 2 }), /within \[6, 24\]/],
       [() => selfAttention(of(2, 3, 24), { heads: 3 }), /a width of 8 is not divisible by 3 heads/],
+      [() => selfAttention(of(2, 3, 9), { heads: 1.5 }), /a width of 3 is not divisible by 1.5 heads/],
       [() => selfAttention(of(2, 3, 24), { heads: 2, mask: mask(2, 4) }), /3 keys of 2 samples by \[2, 4\]/],
     ];
     for (const [op, message] of refused) assert.throws(op, message);

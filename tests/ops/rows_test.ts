@@ -1,6 +1,7 @@
 /** Row ops where a finite difference cannot judge: rows of nought, masked rows, and what they refuse. */
 import assert from "node:assert/strict";
 import { backward } from "../../src/ops/backward.ts";
+import { cast } from "../../src/ops/cast.ts";
 import { layerNorm } from "../../src/ops/layer_norm.ts";
 import { crossEntropy } from "../../src/ops/losses.ts";
 import { cosineSimilarity, l2Normalize } from "../../src/ops/normalize.ts";
@@ -101,6 +102,7 @@ Deno.test("the row ops refuse what does not fit", () => {
     assert.throws(() => softmax(words([1], [1])), /it takes f32/);
     assert.throws(() => maskedSoftmax(x, words([1, 1], [2])), /Cannot mask \[2, 3\] by \[2\]/);
     assert.throws(() => maskedSoftmax(x, words([1, 1, 1], [1, 3])), /Cannot mask \[2, 3\] by \[1, 3\]/);
+    assert.throws(() => maskedSoftmax(x, cast(floats([1, 1, 1], [3]), "f16")), /\[2, 3\] by f16 \[3\]/);
     assert.throws(() => layerNorm(x, narrow, narrow, 1e-5), /gamma and beta are \[3\]/);
     assert.throws(() => cosineSimilarity(x, narrow), /shapes differ/);
     assert.throws(() => crossEntropy(x, words([1], [1])), /\[rows, classes\] and \[rows\]/);

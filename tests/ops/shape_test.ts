@@ -1,7 +1,9 @@
 /** Ops that arrange elements, beyond the op table: views, and what they refuse. */
 import assert from "node:assert/strict";
 import { backward } from "../../src/ops/backward.ts";
-import { add } from "../../src/ops/arithmetic.ts";
+import { add, expand } from "../../src/ops/arithmetic.ts";
+import { fill, full } from "../../src/ops/fill.ts";
+import { max, mean, sum } from "../../src/ops/reduce.ts";
 import { concat, detach, permute, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -48,7 +50,7 @@ Deno.test("permute(), slice() and concat() arrange u32", async () => {
   );
 });
 
-Deno.test("shape ops name the shapes they cannot arrange", () => {
+Deno.test("ops name the shapes they cannot arrange, repeat, reduce or make", () => {
   const x = counting([2, 3]);
   const wrong: readonly (readonly [() => Tensor, ErrorConstructor, RegExp])[] = [
     [() => reshape(x, [4, 2]), TypeError, /\[2, 3\] to \[4, 2\]: it has 6/],
@@ -69,6 +71,15 @@ Deno.test("shape ops name the shapes they cannot arrange", () => {
     [() => concat([x, counting([6])], 0), TypeError, /\[2, 3\] and f32 \[6\]/],
     [() => concat([x, Tensor.empty(gpu, [2, 3], "u32")], 0), TypeError, /f32 \[2, 3\] and u32 \[2, 3\]/],
     [() => slice(Tensor.empty(gpu, [4], "u8"), 0, 1), TypeError, /u8 \[4\]/],
+    [() => expand(x, [3]), TypeError, /Cannot expand \[2, 3\] to \[3\]/],
+    [() => expand(x, [4, 3]), TypeError, /\[2, 3\] with \[4, 3\]: 2 meets 4/],
+    [() => sum(x, { axes: [0, -2] }), TypeError, /Cannot sum \[2, 3\] over axes \[0, -2\]: one comes twice/],
+    [() => mean(x, { axes: [2] }), RangeError, /axis 2: the shape is \[2, 3\]/],
+    [() => max(Tensor.empty(gpu, [0, 3])), RangeError, /Cannot max \[0, 3\]: it has no elements/],
+    [() => full(gpu, [2, -1], 0), TypeError, /Cannot make a tensor of \[2, -1\]/],
+    [() => full(gpu, [1.5, 2], 0), TypeError, /Cannot make a tensor of \[1.5, 2\]/],
+    [() => x.view([-2, -3]), TypeError, /Cannot make a tensor of \[-2, -3\]/],
+    [() => (fill(Tensor.empty(gpu, [4], "u8"), 1), x), TypeError, /Cannot fill u8 \[4\]/],
   ];
   for (const [run, kind, message] of wrong) {
     assert.throws(

@@ -234,6 +234,7 @@ Deno.test("Adam names what it cannot use", () => {
     () => new Adam(parameters, options({ groups: { fast: { learningRate: -1, weightDecay: 0 } } })),
     /"fast" at a rate of -1/,
   );
+  assert.throws(() => new Adam(parameters, options({ betas: [0.9, 1] })), /betas 0.9 and 1:/);
   const optimizer = new Adam(parameters, options());
   assert.throws(() => optimizer.setLearningRate("none", 1), /"none": no such group/);
   const empty = { step: 1, learningRates: {}, expAvg: new Map(), expAvgSq: new Map() };

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backward } from "../../src/ops/backward.ts";
+import { cast } from "../../src/ops/cast.ts";
 import { argmax } from "../../src/ops/indexing.ts";
 import { add, mul } from "../../src/ops/arithmetic.ts";
 import { exp, relu, scale } from "../../src/ops/pointwise.ts";
@@ -89,8 +90,10 @@ Deno.test("an op without a gradient refuses an input that wants one", () => {
   argmax(detach(leaf(1, 2)));
 });
 
-Deno.test("backward() refuses a seed of another shape and an output that nothing led to", () => {
+Deno.test("backward() refuses a seed of another shape or type, and an output that nothing led to", () => {
   assert.throws(() => backward(exp(leaf(1, 2)), Tensor.from(gpu, Float32Array.of(1), [1])), /\[2\].*\[1\]/);
+  const seed = cast(Tensor.from(gpu, Float32Array.of(1, 1), [2]), "f16");
+  assert.throws(() => backward(exp(leaf(1, 2)), seed), /TypeError.*f32 \[2\] and f16 \[2\]/);
   assert.throws(() => backward(Tensor.from(gpu, Float32Array.of(1), [1])), /depends on nothing/);
 });
 
