@@ -47,3 +47,11 @@ export async function pythonWith(folder: string, ...packages: string[]): Promise
   if (packages.length > 0) await install("--no-deps", ...packages);
   return python;
 }
+
+/** A virtual environment in `folder` with these packages from PyPI and nothing else; gives its Python. */
+export async function freshPython(folder: string, ...packages: string[]): Promise<string> {
+  await runProgram(Deno.env.get("PYTHON") ?? "python3", "-m", "venv", folder);
+  const python = `${folder}/bin/python`;
+  await runProgram(python, "-m", "pip", "install", "--quiet", ...packages);
+  return python;
+}

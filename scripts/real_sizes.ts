@@ -12,7 +12,7 @@ import type { Batch } from "../src/data/batch.ts";
 import { wordPieceJson } from "../src/data/text/tokenizer_json.ts";
 import { numbered, readBertVocabulary } from "../src/data/text/word_piece.ts";
 import { Gpu } from "../src/gpu/gpu.ts";
-import { exportEncoder, preprocessorConfig } from "../src/build/hf_export.ts";
+import { exportEncoder, preprocessorConfig } from "../src/export/export_encoder.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../src/io/safetensors.ts";
 import { bert } from "../src/models/encoders/bert.ts";
 import { encoderType } from "../src/models/encoders/registry.ts";

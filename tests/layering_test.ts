@@ -9,7 +9,7 @@ const ROWS = [
   ["cli"],
   ["app"],
   ["report", "experiments"],
-  ["train"],
+  ["train", "export"],
   ["build", "tuning"],
   ["runs"],
   ["config", "metrics"],
@@ -18,7 +18,7 @@ const ROWS = [
   ["io"],
   ["engine.ts"],
   ["optim", "nn"],
-  ["ops"],
+  ["ops", "onnx"],
   ["tensor"],
   ["gpu"],
   ["base"],
@@ -26,7 +26,18 @@ const ROWS = [
 /** Imports between layers of one row; both ways would be a circle. */
 const PEERS = new Set(["report -> experiments", "optim -> nn"]);
 /** What a program of one's own may take without any package. */
-const ENGINE = new Set(["base", "gpu", "tensor", "ops", "nn", "optim", "models", "engine.ts", "models.ts"]);
+const ENGINE = new Set([
+  "base",
+  "gpu",
+  "tensor",
+  "ops",
+  "onnx",
+  "nn",
+  "optim",
+  "models",
+  "engine.ts",
+  "models.ts",
+]);
 /** The entries of the program and of the library: see `exports` in deno.json. Nothing within imports them. */
 const ENTRIES = ["main.ts", "mod.ts", "engine.ts", "models.ts"];
 const MAX_LINES = 300;

@@ -1,136 +1,59 @@
-/** Writes a run as other programs load it: encoders for `transformers`, heads, and a script that predicts. */
-import { basename, join } from "node:path";
+/** Exports a run: what every format begins with and ends with. */
 import { UserError } from "../base/user_error.ts";
-import { VERSION } from "../base/version.ts";
 import { buildModel } from "../build/build_model.ts";
-import { exportEncoder, exportTensors, preprocessorConfig, type UnknownPieces } from "../build/hf_export.ts";
-import { separateUnknown } from "../build/export_vocabulary.ts";
-import predictPy from "../build/predict.py" with { type: "text" };
-import { type ResolvedEncoder, resolveEncoders } from "../build/resolve_encoders.ts";
-import { loadPreprocessor } from "../data/images/preprocessor.ts";
-import type { ImagePreprocessing, ModalityPreprocessing } from "../data/preprocessing.ts";
+import { resolveEncoders } from "../build/resolve_encoders.ts";
+import type { ExportFormat, Precision } from "../export/export_format.ts";
+import { FORMATS } from "../export/formats.ts";
 import { exists, makeFolder } from "../io/files.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
-import { TOKENIZER_FILES } from "../io/hub_files.ts";
-import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import type { TensorFile } from "../io/safetensors.ts";
-import type { EncoderType } from "../models/encoders/encoder.ts";
-import type { InputKind } from "../models/encoders/inputs.ts";
-import { concatenation } from "../models/methods/fusion.ts";
-import type { Method } from "../models/methods/method.ts";
 import { Parameters } from "../nn/parameters.ts";
-import { modalityFolder } from "../runs/preprocessing.ts";
-import type { RunFolder } from "../runs/run_folder.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { OpenRun } from "./open_run.ts";
 
-const PREPROCESSOR = "preprocessor_config.json";
-const TOKENIZER = "tokenizer.json";
+export interface ExportOptions {
+  /** "transformers" if not given. */
+  readonly format?: string;
+  /** "f32" if not given. */
+  readonly precision?: Precision;
+  /** Told what is left out, and why. */
+  readonly note?: (message: string) => void;
+}
 
 /**
- * Writes the best weights of a run below `to`: a folder for each encoder, which `transformers` loads, with all that makes
- * its inputs (tokenizer, preprocessor, ranges of features); heads.safetensors and heads.json; and predict.py, which goes
- * from image files and texts to probabilities, and is left out where an encoder or a fusion of one's own is beyond it, of
- * which `note` is told. Gives the paths written. Needs neither data nor a device. Throws a UserError where the run has no
- * weights yet, or damaged ones, or there is something at `to`.
+ * Writes the best weights of a run into the folder `to`, with all that it takes to go from image files and texts to
+ * probabilities, in one of `FORMATS`. Gives the paths written. Needs neither data nor a device. Throws a UserError where
+ * the run has no weights yet, or damaged ones, where there is something at `to`, or where the format cannot hold the model.
  */
-export async function exportRun(
-  folder: string,
-  to: string,
-  note: (message: string) => void = () => {},
-): Promise<string[]> {
+export async function exportRun(folder: string, to: string, options: ExportOptions = {}): Promise<string[]> {
+  const { precision = "f32", note = () => {} } = options;
+  const format = formatOf(options.format ?? FORMATS[0].name, precision);
   const { run, kept: { preprocessing }, modelData } = await OpenRun.open(folder);
-  const { config } = run;
   using weights = run.checkpoints.openBest();
   mustBeFree(to);
   const parameters = new Parameters();
-  const model = buildModel(parameters.root, config, modelData);
+  const model = buildModel(parameters.root, run.config, modelData);
   mustBeOf(parameters, weights);
   makeFolder(to);
-  const encoders = resolveEncoders(config, modelData);
-  const written: string[] = [];
-  for (const encoder of encoders) {
-    const path = join(to, encoder.name);
-    await writeEncoder(path, encoder, run, preprocessing.modalities, weights);
-    written.push(path);
-  }
-  const [tensors, heads, script] = [
-    join(to, "heads.safetensors"),
-    join(to, "heads.json"),
-    join(to, "predict.py"),
-  ];
-  exportTensors(tensors, weights, "heads.");
-  writeJsonFile(heads, {
-    unis: VERSION,
-    data: modelData.name,
-    method: config.method,
-    classes: modelData.classes,
-    // Heads are named by these, and "fusion" where there is one.
-    modalities: model.modalities,
-    inputs: Object.fromEntries(encoders.map(({ name, type }) => [name, kindOf(type) ?? type.inputs])),
-    representations: Object.fromEntries(encoders.map(({ name, type }) => [name, type.representation])),
-    fusion: model.method.fusion?.description ?? null,
-    layers: "0, 1, 2: linear, ReLU after 0 and 1",
-    hidden_size: config.model.head.hidden_size,
-    dropout: config.model.head.dropout,
-    epoch: Number(weights.metadata.get("epoch")),
-  });
-  written.push(tensors, heads);
-  const beyond = beyondScript(model.method, encoders);
-  if (beyond !== undefined) note(`${script} is left out: it cannot do ${beyond}`);
-  else {
-    writeTextFile(script, predictPy);
-    written.push(script);
-  }
-  return written;
+  const encoders = resolveEncoders(run.config, modelData);
+  const write = await format.load();
+  return await write({ run, preprocessing, encoders, model, weights, precision, note }, to);
 }
 
-/** The kind of an encoder's only input. */
-function kindOf({ inputs }: EncoderType): InputKind | undefined {
-  const [kind, ...others] = Object.values(inputs);
-  return others.length === 0 ? kind : undefined;
-}
-
-/** The reason why predict.py cannot do as the run does; undefined where it can. */
-function beyondScript({ fusion }: Method, encoders: readonly ResolvedEncoder[]): string | undefined {
-  if (fusion !== undefined && fusion !== concatenation) return `the fusion "${fusion.description}"`;
-  const own = encoders.find(({ type }) => {
-    const { architecture, isLinearLayers = false } = type.exported;
-    return kindOf(type) === undefined || (architecture === undefined && !isLinearLayers);
-  });
-  return own && own.type.title;
-}
-
-async function writeEncoder(
-  path: string,
-  { name, type, config, specs }: ResolvedEncoder,
-  run: RunFolder,
-  modalities: readonly ModalityPreprocessing[],
-  weights: TensorFile,
-): Promise<void> {
-  const companions: Record<string, object> = {};
-  const copied: string[] = [];
-  let unknown: UnknownPieces | undefined;
-  for (const spec of Object.values(specs)) {
-    const kept = modalityFolder(run, spec.name);
-    const fitted = modalities.find((modality) => modality.name === spec.name)!;
-    if (fitted.kind === "image") companions[PREPROCESSOR] = await preprocessorOf(fitted, kept);
-    if (fitted.kind === "features") {
-      const { columns, minimum, maximum } = fitted;
-      companions["features.json"] = { columns, minimum: [...minimum], maximum: [...maximum] };
-    }
-    if (fitted.kind !== "text") continue;
-    copied.push(...TOKENIZER_FILES.map((file) => join(kept, file)).filter(exists));
-    if (!fitted.isFitted || type.exported.wordEmbeddings === undefined) continue;
-    const separate = separateUnknown(readJsonObject(join(kept, TOKENIZER)), fitted.tokenizer);
-    unknown = separate;
-    companions[TOKENIZER] = separate.json;
+/** Throws a UserError for a name of no format, or a type that its weights cannot have. */
+function formatOf(name: string, precision: Precision): ExportFormat {
+  const format: ExportFormat | undefined = FORMATS.find((one) => one.name === name);
+  if (format === undefined) {
+    throw new UserError(
+      `Cannot export as "${name}": formats are ${FORMATS.map((one) => one.name).join(", ")}`,
+    );
   }
-  exportEncoder(path, { config, weights, prefix: `${name}.`, companions, ...(unknown && { unknown }) });
-  for (const file of copied) {
-    const target = join(path, basename(file));
-    if (!(basename(file) in companions)) Deno.copyFileSync(file, target);
-  }
+  if (format.precisions.includes(precision)) return format;
+  const able = FORMATS.filter(({ precisions }) => precisions.some((one) => one === precision));
+  throw new UserError(
+    `Cannot export as ${name} in ${precision}: only --format ${
+      able.map((one) => one.name).join(", ")
+    } has it`,
+  );
 }
 
 /** Throws a UserError where the weights are not those of this model. */
@@ -141,18 +64,6 @@ function mustBeOf(parameters: Parameters, { path, tensors }: TensorFile): void {
     const found = stored === undefined ? "missing" : `${showShape(stored)}, not ${showShape(shape)}`;
     throw new UserError(`Cannot export ${path}: ${name} is ${found}`);
   }
-}
-
-/** How images are made: as the file says that came with the encoder, if that still leads to their size. */
-async function preprocessorOf(
-  { height, width, mean, std }: ImagePreprocessing,
-  kept: string,
-): Promise<object> {
-  if (exists(join(kept, PREPROCESSOR))) {
-    const { spec } = await loadPreprocessor(kept);
-    if (spec.height === height && spec.width === width) return readJsonObject(join(kept, PREPROCESSOR));
-  }
-  return preprocessorConfig(height, { mean, std });
 }
 
 function mustBeFree(path: string): void {

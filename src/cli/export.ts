@@ -1,12 +1,13 @@
 /** The command `unis export`. */
-import { exportRun } from "../app/export_run.ts";
+import { type ExportOptions, exportRun } from "../app/export_run.ts";
 import { output } from "../report/output.ts";
 
-export interface ExportFlags {
+export interface ExportFlags extends Pick<ExportOptions, "format" | "precision"> {
   to: string;
 }
 
 /** Exports a run and says what was written. */
-export async function exportCommand(folder: string, { to }: ExportFlags): Promise<void> {
-  for (const path of await exportRun(folder, to, (message) => output.aside(message))) output.result(path);
+export async function exportCommand(folder: string, { to, ...options }: ExportFlags): Promise<void> {
+  const note = (message: string) => output.aside(message);
+  for (const path of await exportRun(folder, to, { ...options, note })) output.result(path);
 }

@@ -46,12 +46,21 @@ export function readFully(path: string, file: Deno.FsFile, position: number, int
 
 /** Writes a text file whole or not at all. Throws a UserError where it cannot be written. */
 export function writeTextFile(path: string, text: string): void {
+  writeParts(path, [new TextEncoder().encode(text)]);
+}
+
+/**
+ * Writes parts one after the other as one file: it appears complete and flushed to the disk, or not at all. Throws a
+ * UserError where it cannot be written, and what making the parts throws.
+ */
+export function writeParts(path: string, parts: Iterable<Uint8Array>): void {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
     {
       using file = Deno.openSync(temporary, { write: true, createNew: true });
-      const bytes = new TextEncoder().encode(text);
-      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+      for (const bytes of parts) {
+        for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+      }
       file.syncSync();
     } // closed before it is renamed, as Windows wants it
     Deno.renameSync(temporary, path);
@@ -61,7 +70,7 @@ export function writeTextFile(path: string, text: string): void {
     } catch {
       // It was never created, or went with its folder.
     }
-    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
+    throw error instanceof UserError ? error : new UserError(`Cannot write ${path}: ${reason(error)}`);
   }
 }
 

@@ -1,9 +1,8 @@
 /** Writes safetensors files whole or not at all. */
 import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum } from "./checksum.ts";
 import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./safetensors_header.ts";
-import { asBytes, reason } from "./file_bytes.ts";
+import { asBytes, writeParts } from "./file_bytes.ts";
 import { shortQuote } from "./strict_json.ts";
-import { UserError } from "../base/user_error.ts";
 
 /** float32 elements that are rounded to half precision at a time. */
 const CHUNK_ELEMENTS = 1 << 20;
@@ -34,19 +33,12 @@ export function writeSafetensors(
   for (const [name, tensor] of sorted) checkTensor(name, tensor);
   const header = encodeHeader(sorted, checksum ? { ...metadata, [CHECKSUM]: BLANK_CHECKSUM } : metadata);
   if (checksum) fillInChecksum(header, dataOf(sorted));
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    {
-      using file = Deno.openSync(temporary, { write: true, createNew: true });
-      writeFully(file, header);
-      for (const bytes of dataOf(sorted)) writeFully(file, bytes);
-      file.syncSync();
-    } // closed before it is renamed, as Windows wants it
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    discard(temporary);
-    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
-  }
+  writeParts(path, partsOf(header, sorted));
+}
+
+function* partsOf(header: Uint8Array, tensors: readonly (readonly [string, TensorToStore])[]) {
+  yield header;
+  yield* dataOf(tensors);
 }
 
 function checkTensor(name: string, { dtype, shape, data }: TensorToStore): void {
@@ -110,17 +102,5 @@ function* dataOf(tensors: readonly (readonly [string, TensorToStore])[]): Genera
     for (let at = 0; at < data.length; at += CHUNK_ELEMENTS) {
       yield asBytes(new Float16Array(data.subarray(at, at + CHUNK_ELEMENTS)));
     }
-  }
-}
-
-function writeFully(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
-}
-
-function discard(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // It was never created, or went with its folder; the error that led here is thrown.
   }
 }

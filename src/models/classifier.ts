@@ -2,6 +2,7 @@
 import { type Context, drop } from "../nn/context.ts";
 import { xavierNormal } from "../nn/initializers.ts";
 import { Linear } from "../nn/linear.ts";
+import type { Value } from "../onnx/graph.ts";
 import type { ModulePath } from "../nn/parameters.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -57,5 +58,11 @@ export class Classifier {
       const hidden = drop(first.forward(x, "relu"), this.#dropout, context);
       return third.forward(second.forward(hidden, "relu"));
     });
+  }
+
+  /** The same in a graph of ONNX, where nothing is dropped. */
+  toOnnx(x: Value): Value {
+    const [first, second, third] = this.#layers;
+    return third.toOnnx(second.toOnnx(first.toOnnx(x, "relu"), "relu"));
   }
 }

@@ -11,7 +11,8 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Classifier, type ClassifierConfig } from "./classifier.ts";
 import { type Encoder, modalitiesRead } from "./encoders/encoder.ts";
-import type { DeviceInputs, HostInput, HostInputs } from "./encoders/inputs.ts";
+import type { Value } from "../onnx/graph.ts";
+import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
 import { type ByModality, mapModalities } from "./losses/pairs.ts";
 import { computeLosses, type Losses, type Outputs } from "./methods/compute_losses.ts";
 import type { ContrastSettings, Method } from "./methods/method.ts";
@@ -129,13 +130,13 @@ export class MultimodalClassifier {
 
   /** Sends a batch to the device, in tensors of the current scope; `batch` has every modality that an encoder reads. */
   upload(gpu: Gpu, batch: ByModality<HostInput>): ByModality<DeviceInputs> {
-    return mapModalities(this.encoders, (encoder, name) => {
-      const reads = Object.entries(this.#reads[name]!);
-      const inputs: HostInputs = Object.fromEntries(
-        reads.map(([input, modality]) => [input, entry(batch, modality)]),
-      );
-      return encoder.upload(gpu, inputs);
-    });
+    return mapModalities(this.encoders, (encoder, name) => encoder.upload(gpu, this.#inputsOf(name, batch)));
+  }
+
+  /** The modalities of a batch that an encoder reads, by the names of its inputs. */
+  #inputsOf<T>(encoder: string, batch: ByModality<T>): Record<string, T> {
+    const reads = Object.entries(this.#reads[encoder]!);
+    return Object.fromEntries(reads.map(([input, modality]) => [input, entry(batch, modality)]));
   }
 
   forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs {
@@ -155,6 +156,23 @@ export class MultimodalClassifier {
     });
   }
 
+  /**
+   * The same in a graph of ONNX: representations by encoder and logits by head, float32. Throws a UserError for an encoder or
+   * a fusion that does not say how.
+   */
+  toOnnx(batch: ByModality<GraphInput>): { representations: ByModality<Value>; logits: ByModality<Value> } {
+    const representations = mapModalities(this.encoders, (encoder, name) => {
+      if (encoder.toOnnx === undefined) throw noOnnx(`the encoder "${name}"`);
+      return encoder.toOnnx(this.#inputsOf(name, batch));
+    });
+    const unimodal = mapModalities(representations, (r, name) => this.#heads[name]!.toOnnx(r));
+    const { fusion } = this.method;
+    if (!fusion) return { representations, logits: unimodal };
+    if (fusion.toOnnx === undefined) throw noOnnx(`the fusion of ${this.method.name}`);
+    const fused = this.#fusion!.toOnnx(fusion.toOnnx(Object.values(representations)));
+    return { representations, logits: { ...unimodal, [FUSION]: fused } };
+  }
+
   /** The losses of the model's method; labels u32 [batch], each below the number of classes. */
   losses(outputs: Outputs, labels: Tensor): Losses {
     const { contrast, contrastiveWeight = 0.1 } = this.config;
@@ -164,6 +182,12 @@ export class MultimodalClassifier {
       contrastiveWeight,
     });
   }
+}
+
+function noOnnx(what: string): UserError {
+  return new UserError(
+    `Cannot export to ONNX: ${what} does not say how (it has no toOnnx). Export to transformers`,
+  );
 }
 
 /** Throws a UserError for a name that stands for something else: a method may be the name of an encoder. */

@@ -1,4 +1,6 @@
 /** An embedding: a table of learned rows. */
+import type { Value } from "../onnx/graph.ts";
+import * as onnx from "../onnx/operators.ts";
 import type { Float } from "../ops/check.ts";
 import { gatherRows } from "../ops/indexing.ts";
 import type { Indices } from "../ops/indices.ts";
@@ -50,5 +52,15 @@ export class Embedding {
   /** Rows 0 to `count` - 1, f32 [count, width]: cheaper than gathering each by its number. */
   first(count: number): Tensor {
     return slice(this.weight.value, 0, 0, count);
+  }
+
+  /** The rows with these numbers in a graph of ONNX, of the type that its transformers compute in. */
+  toOnnx(ids: Value): Value {
+    return onnx.gather(ids.graph.weight(this.weight, ids.graph.precision), ids);
+  }
+
+  /** Rows 0 to `count` - 1 in the graph of `count`, int64 [1]. */
+  firstToOnnx(count: Value): Value {
+    return onnx.slice(count.graph.weight(this.weight, count.graph.precision), 0, 0, count);
   }
 }

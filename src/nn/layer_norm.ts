@@ -1,4 +1,6 @@
 /** Layer normalisation with a learned gain and shift. */
+import type { FloatType, Value } from "../onnx/graph.ts";
+import * as onnx from "../onnx/operators.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
@@ -35,5 +37,11 @@ export class LayerNorm {
   /** Normalises the last axis of [.., width]. */
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.weight.value, this.bias.value, this.#epsilon);
+  }
+
+  /** The same in a graph of ONNX. */
+  toOnnx(x: Value): Value {
+    const [gain, shift] = [this.weight, this.bias].map((one) => x.graph.weight(one, x.type as FloatType));
+    return onnx.layerNorm(x, gain!, shift!, this.#epsilon);
   }
 }

@@ -1,4 +1,6 @@
 /** Fully connected layers. */
+import type { FloatType, Value } from "../onnx/graph.ts";
+import * as onnx from "../onnx/operators.ts";
 import { type Activation, linear } from "../ops/matmul.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, zeros } from "./initializers.ts";
@@ -45,10 +47,29 @@ export class Linear {
   forward(x: Tensor, activation: Activation = "none"): Tensor {
     return apply(x, this.weight, this.bias, activation);
   }
+
+  /** The same in a graph of ONNX. */
+  toOnnx(x: Value, activation: Activation = "none"): Value {
+    return applyInOnnx(x, this.weight, this.bias, activation);
+  }
 }
 
 function apply(x: Tensor, weight: Operand, bias: Operand | undefined, activation?: Activation): Tensor {
   return linear(x, x.dtype === "f16" ? weight.half : weight.value, bias?.value, activation);
+}
+
+const ONNX_ACTIVATIONS = { none: (x: Value) => x, relu: onnx.relu, gelu: onnx.gelu };
+
+function applyInOnnx(
+  x: Value,
+  weight: Parameter,
+  bias: Parameter | undefined,
+  activation: Activation = "none",
+): Value {
+  const type = x.type as FloatType;
+  // Transposed once, when the graph is written, and not at every use.
+  const product = onnx.matmul(x, x.graph.weight(weight, type, { transposed: true }));
+  return ONNX_ACTIVATIONS[activation](bias ? onnx.add(product, x.graph.weight(bias, type)) : product);
 }
 
 /**
@@ -84,5 +105,10 @@ export class JoinedLinear {
     const biases = this.#biases.slice(first, end);
     const bias = biases.length > 0 ? this.#path.joined(biases) : undefined;
     return (x) => apply(x, weight, bias);
+  }
+
+  /** What the layer of an index gives, in a graph of ONNX. */
+  toOnnx(index: number, x: Value): Value {
+    return applyInOnnx(x, this.#weights[index]!, this.#biases[index]);
   }
 }

@@ -1,4 +1,6 @@
 /** The transformer encoder, with parameters named as in Hugging Face's checkpoints of ViT and BERT. */
+import type { Value } from "../onnx/graph.ts";
+import * as onnx from "../onnx/operators.ts";
 import { attention, selfAttention } from "../ops/attention.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -57,9 +59,17 @@ export const BERT_STYLE: TransformerStyle = {
 
 /** The first token of every sequence: [batch, tokens, width] to [batch, 1, width]. */
 const firstToken = (x: Tensor) => slice(x, 1, 0, 1);
+const firstTokenInOnnx = (x: Value) => onnx.slice(x, 1, 0, 1);
+
+/**
+ * What is added to the score of a key that may not be attended to: its probability becomes 0, and no sum leaves the range
+ * of f16.
+ */
+const MASKED_SCORE = -30000;
 
 /** Multi-head self-attention without its output projection. */
 class SelfAttention {
+  readonly #projections: JoinedLinear;
   readonly #query: (x: Tensor) => Tensor;
   readonly #keyValue: (x: Tensor) => Tensor;
   readonly #queryKeyValue: (x: Tensor) => Tensor;
@@ -69,6 +79,7 @@ class SelfAttention {
     const width = config.hidden_size;
     const options = { initializer: denseInitializer(config), takesF16: true, bias };
     const projections = new JoinedLinear(path, ["query", "key", "value"], width, width, options);
+    this.#projections = projections;
     this.#query = projections.layers(0, 1);
     this.#keyValue = projections.layers(1, 3);
     this.#queryKeyValue = projections.layers(0, 3);
@@ -89,6 +100,24 @@ class SelfAttention {
     return onlyFirst
       ? attention(this.#query(firstToken(x)), this.#keyValue(x), options)
       : selfAttention(this.#queryKeyValue(x), options);
+  }
+
+  /** The same in a graph of ONNX; `bias` is what `attentionBias` gives. */
+  toOnnx(x: Value, bias: Value | undefined, onlyFirst: boolean): Value {
+    const { hidden_size: width, num_attention_heads: heads } = this.#config;
+    const project = (index: number, from: Value, order: readonly number[]) =>
+      onnx.transpose(
+        onnx.reshape(this.#projections.toOnnx(index, from), [0, 0, heads, width / heads]),
+        order,
+      );
+    const query = project(0, onlyFirst ? firstTokenInOnnx(x) : x, [0, 2, 1, 3]);
+    const key = project(1, x, [0, 2, 3, 1]); // [batch, heads, dim, keys]
+    const value = project(2, x, [0, 2, 1, 3]);
+    // Scaled before the product, which in f16 would overflow sooner.
+    const scaled = onnx.multiply(query, onnx.scalar(1 / Math.sqrt(width / heads), query));
+    const scores = onnx.matmul(scaled, key);
+    const attended = onnx.matmul(onnx.softmax(bias ? onnx.add(scores, bias) : scores), value);
+    return onnx.reshape(onnx.transpose(attended, [0, 2, 1, 3]), [0, 0, width]);
   }
 }
 
@@ -132,6 +161,25 @@ export class TransformerLayer {
       return after(this.#outputNorm, join(y, this.#output.forward(inner)));
     });
   }
+
+  /** The same in a graph of ONNX; `bias` is what `attentionBias` gives. */
+  toOnnx(x: Value, bias: Value | undefined, onlyFirst: boolean): Value {
+    const before = (norm: LayerNorm, y: Value) => this.#preNorm ? norm.toOnnx(y) : y;
+    const after = (norm: LayerNorm, y: Value) => this.#preNorm ? y : norm.toOnnx(y);
+    const attended = this.#attention.toOnnx(before(this.#attentionNorm, x), bias, onlyFirst);
+    const residual = onlyFirst ? firstTokenInOnnx(x) : x;
+    const y = after(this.#attentionNorm, onnx.add(residual, this.#attentionOutput.toOnnx(attended)));
+    const inner = this.#intermediate.toOnnx(before(this.#outputNorm, y), this.#config.hidden_act);
+    return after(this.#outputNorm, onnx.add(y, this.#output.toOnnx(inner)));
+  }
+}
+
+/** What is added to the scores of keys in a graph of ONNX: mask int64 [batch, tokens] gives [batch, 1, 1, tokens]. */
+export function attentionBias(mask: Value): Value {
+  const { precision } = mask.graph;
+  const isLeftOut = onnx.cast(onnx.subtract(onnx.scalar(1, mask), mask), precision);
+  const bias = onnx.multiply(isLeftOut, onnx.scalar(MASKED_SCORE, isLeftOut));
+  return onnx.reshape(bias, [0, 1, 1, -1]);
 }
 
 function runLayer(
@@ -202,5 +250,12 @@ export class TransformerEncoder {
       }
       return reshape(y, [x.shape[0]!, -1]);
     });
+  }
+
+  /** The same in a graph of ONNX; `bias` is what `attentionBias` gives. */
+  firstToOnnx(x: Value, bias?: Value): Value {
+    const last = this.#layers.length - 1;
+    const y = this.#layers.reduce((state, layer, i) => layer.toOnnx(state, bias, i === last), x);
+    return onnx.reshape(y, [0, -1]);
   }
 }

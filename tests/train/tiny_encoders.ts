@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { wordPieceJson } from "../../src/data/text/tokenizer_json.ts";
 import { numbered } from "../../src/data/text/word_piece.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
-import { exportEncoder, preprocessorConfig } from "../../src/build/hf_export.ts";
+import { exportEncoder, preprocessorConfig } from "../../src/export/export_encoder.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { bert } from "../../src/models/encoders/bert.ts";
 import { vit } from "../../src/models/encoders/vit.ts";

@@ -2,10 +2,11 @@
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
+import type { Value } from "../../onnx/graph.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ConfigOf, type Fields, type FieldValue, type Multiples, readFields } from "./fields.ts";
-import type { DeviceInputs, HostInputs, InputKind, InputSpec } from "./inputs.ts";
+import type { DeviceInputs, GraphInputs, HostInputs, InputKind, InputSpec } from "./inputs.ts";
 
 /** The kinds of an encoder's inputs, by their names. */
 export type InputKinds = Readonly<Record<string, InputKind>>;
@@ -23,6 +24,8 @@ export interface Encoder {
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs;
   /** Makes one representation a sample, f32 [batch, hiddenSize]. */
   represent(inputs: DeviceInputs, context: Context): Tensor;
+  /** The same in a graph of ONNX, float32; an encoder without it is not exported to ONNX. */
+  toOnnx?(inputs: GraphInputs): Value;
   /** Gives the last hidden state of every token, [batch, tokens, hiddenSize], where there are tokens. */
   lastHiddenState?(inputs: DeviceInputs, context: Context): Tensor;
 }

@@ -1,5 +1,6 @@
 /** The inputs of encoders, images, texts and features: as a data set describes them, on the host and on the device. */
 import type { Gpu } from "../../gpu/gpu.ts";
+import type { Value } from "../../onnx/graph.ts";
 import { type Indices, indices } from "../../ops/indices.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 
@@ -62,9 +63,19 @@ export type FeatureInput = {
 /** One modality of a batch on the device. */
 export type DeviceInput = ImageInput | TextInput | FeatureInput;
 
+/** One modality of a batch in a graph of ONNX. */
+export type GraphInput =
+  /** float32 [batch, height, width, 3]: (byte / 255 - mean) / std already. */
+  | { readonly kind: "image"; readonly pixels: Value }
+  /** Both int64 [batch, tokens], with zeros and ones as above; ids are rows of the vocabulary. */
+  | { readonly kind: "text"; readonly ids: Value; readonly mask: Value }
+  /** float32 [batch, width]. */
+  | { readonly kind: "features"; readonly values: Value };
+
 /** The inputs of one encoder, by the names that its type gives them. */
 export type HostInputs = Readonly<Record<string, HostInput>>;
 export type DeviceInputs = Readonly<Record<string, DeviceInput>>;
+export type GraphInputs = Readonly<Record<string, GraphInput>>;
 
 /**
  * Takes the input of a name. Throws TypeError where it is missing, or of another kind.

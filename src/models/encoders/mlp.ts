@@ -4,11 +4,12 @@ import { type Context, drop } from "../../nn/context.ts";
 import { xavierNormal } from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
+import type { Value } from "../../onnx/graph.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { defineEncoder, type Encoder } from "./encoder.ts";
 import { type ConfigOf, count, derived, probability } from "./fields.ts";
-import { type DeviceInputs, type HostInputs, inputOf, uploadFeatures } from "./inputs.ts";
+import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf, uploadFeatures } from "./inputs.ts";
 
 const INPUTS = { features: "features" } as const;
 const FIELDS = {
@@ -52,6 +53,12 @@ export class Mlp implements Encoder {
         return isLast ? layer.forward(x) : drop(layer.forward(x, "relu"), this.#dropout, context);
       }, values)
     );
+  }
+
+  toOnnx(inputs: GraphInputs): Value {
+    const { values } = inputOf(inputs, "features", "features");
+    const last = this.#layers.length - 1;
+    return this.#layers.reduce((x, layer, i) => layer.toOnnx(x, i === last ? "none" : "relu"), values);
   }
 }
 

@@ -4,7 +4,9 @@ import { type Context, drop } from "../../nn/context.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
-import { BERT_STYLE, TransformerEncoder } from "../../nn/transformer.ts";
+import { attentionBias, BERT_STYLE, TransformerEncoder } from "../../nn/transformer.ts";
+import type { Value } from "../../onnx/graph.ts";
+import * as onnx from "../../onnx/operators.ts";
 import { cast } from "../../ops/cast.ts";
 import { indices } from "../../ops/indices.ts";
 import { add } from "../../ops/arithmetic.ts";
@@ -12,7 +14,14 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
 import { type ConfigOf, count, optional, transformerFields, whole } from "./fields.ts";
-import { type DeviceInputs, type HostInputs, inputOf, type TextInput, uploadText } from "./inputs.ts";
+import {
+  type DeviceInputs,
+  type GraphInputs,
+  type HostInputs,
+  inputOf,
+  type TextInput,
+  uploadText,
+} from "./inputs.ts";
 
 const INPUTS = { text: "text" } as const;
 
@@ -129,6 +138,17 @@ export class TextTransformer implements Encoder {
       return drop(this.#norm.forward(sum), this.config.hidden_dropout_prob, context);
     });
   }
+
+  toOnnx(inputs: GraphInputs): Value {
+    const { ids, mask } = inputOf(inputs, "text", "text");
+    const type = this.#types.firstToOnnx(ids.graph.constant([1], "int64"));
+    const places = this.#countsFromPadding
+      ? this.#positions.toOnnx(positionsInOnnx(ids, this.config.pad_token_id))
+      : this.#positions.firstToOnnx(onnx.sizeOf(ids, 1));
+    const sum = onnx.add(this.#words.toOnnx(ids), onnx.add(places, type));
+    const first = this.#encoder.firstToOnnx(this.#norm.toOnnx(sum), attentionBias(mask));
+    return onnx.cast(first, "float32");
+  }
 }
 
 /** Numbers the tokens of each text from `padding` + 1 on; padding is at `padding`. */
@@ -138,6 +158,14 @@ export function positionsFromPadding(ids: Uint32Array, tokens: number, padding: 
     if (i % tokens === 0) count = 0;
     return id === padding ? padding : padding + ++count;
   });
+}
+
+/** Does the same in a graph of ONNX, with ids int64 [batch, tokens]. */
+function positionsInOnnx(ids: Value, padding: number): Value {
+  const [none, pad] = [onnx.scalar(0, ids), onnx.scalar(padding, ids)];
+  const isPadding = onnx.equal(ids, pad);
+  const count = onnx.cumulativeSum(onnx.where(isPadding, none, onnx.scalar(1, ids)), 1);
+  return onnx.add(onnx.where(isPadding, none, count), pad);
 }
 
 /** Counts the positions that are left for tokens; as many as you like where the configuration does not say. */

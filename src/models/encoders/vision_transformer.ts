@@ -7,6 +7,8 @@ import { LayerNorm } from "../../nn/layer_norm.ts";
 import type { Parameter } from "../../nn/parameter.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import { denseInitializer, TransformerEncoder, VIT_STYLE } from "../../nn/transformer.ts";
+import type { Value } from "../../onnx/graph.ts";
+import * as onnx from "../../onnx/operators.ts";
 import { cast } from "../../ops/cast.ts";
 import { type ImageNormalisation, patchify } from "../../ops/image.ts";
 import { linear } from "../../ops/matmul.ts";
@@ -17,7 +19,7 @@ import { showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
 import { choice, type ConfigOf, count, derived, flag, optional, transformerFields } from "./fields.ts";
-import { type DeviceInputs, type HostInputs, inputOf, uploadImage } from "./inputs.ts";
+import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf, uploadImage } from "./inputs.ts";
 import { fitPositions } from "./positions.ts";
 
 const INPUTS = { image: "image" } as const;
@@ -136,6 +138,21 @@ export class VisionTransformer implements Encoder {
       const tokens = add(concat([...learned, patches], 1), this.#positions.value);
       return drop(tokens, hidden_dropout_prob, context);
     });
+  }
+
+  toOnnx(inputs: GraphInputs): Value {
+    const { pixels } = inputOf(inputs, "image", "image");
+    const { hidden_size: width, patch_size } = this.config;
+    const { graph } = pixels;
+    const weight = (parameter: Parameter) => graph.weight(parameter, graph.precision);
+    const channelsFirst = onnx.transpose(onnx.cast(pixels, graph.precision), [0, 3, 1, 2]);
+    const [kernels, bias] = [this.#projection, this.#projectionBias].map(weight);
+    const grid = onnx.convolvePatches(channelsFirst, kernels!, bias!, patch_size); // [batch, hidden, rows, columns]
+    const patches = onnx.transpose(onnx.reshape(grid, [0, width, -1]), [0, 2, 1]);
+    const each = onnx.concat([onnx.sizeOf(pixels, 0), graph.constant([1, width], "int64")], 0);
+    const learned = this.#tokens.map((token) => onnx.expand(weight(token), each));
+    const tokens = onnx.add(onnx.concat([...learned, patches], 1), weight(this.#positions));
+    return onnx.cast(this.#norm.toOnnx(this.#encoder.firstToOnnx(tokens)), "float32");
   }
 }
 

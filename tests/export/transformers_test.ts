@@ -137,7 +137,9 @@ Deno.test("an export says how representations are fused, and has no script for w
       run.checkpoints.saveBest(await learner.readWeights(), 1, 0.5);
       learner.dispose();
       const notes: string[] = [];
-      const written = await exportRun(run.path, join(folder, `${method}-out`), (note) => notes.push(note));
+      const written = await exportRun(run.path, join(folder, `${method}-out`), {
+        note: (line) => notes.push(line),
+      });
       const heads = readJsonObject(join(folder, `${method}-out`, "heads.json"));
       assert.equal(heads.fusion, fusion);
       assert.deepEqual(heads.modalities, modalities);

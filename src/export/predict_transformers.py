@@ -1,9 +1,8 @@
 """The probability of every class by every head, for samples given as image files, texts and numbers.
+Needs torch, transformers, safetensors and Pillow, and nothing of what trained the model.
 
     python predict.py image=cat.png "text=a cat on a mat"     one sample, a value for each modality
     python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
-
-Needs torch, transformers, safetensors and Pillow, and nothing of what trained the model.
 """
 import json
 import sys
@@ -19,16 +18,19 @@ FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
 
 
-def open_image(path: str) -> Image.Image:
-    """An image as in training: upright, and laid over white where it is transparent."""
+def open_image(path: str, size: dict, resample: int) -> Image.Image:
+    """An image as in training: upright, laid over white where it is transparent, and resized."""
     pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGBA"), dtype=numpy.float64)
     over_white = 255 + (pixels[..., :3] - 255) * pixels[..., 3:] / 255
-    return Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
+    image = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
+    edge, least = size.get("shortest_edge"), min(image.size)
+    width, height = [edge * side // least for side in image.size] if edge else [size["width"], size["height"]]
+    # Columns first, whatever this version of Pillow prefers.
+    return image.resize((width, image.height), resample).resize((width, height), resample)
 
 
-def load_encoder(name: str, kind: str):
+def load_encoder(folder: Path, kind: str):
     """A function from a sample's input to its representation, [1, width]."""
-    folder = FOLDER / name
     if kind == "features":
         weights, ranges = load_file(folder / "model.safetensors"), json.loads((folder / "features.json").read_text())
         low, high = numpy.array(ranges["minimum"]), numpy.array(ranges["maximum"])
@@ -37,7 +39,9 @@ def load_encoder(name: str, kind: str):
         return lambda x: linear_layers(weights, "layer.", torch.tensor([(numbers(x) - low) / span]).float())
     model = AutoModel.from_pretrained(folder).eval()
     prepare = (AutoImageProcessor if kind == "image" else AutoTokenizer).from_pretrained(folder)
-    read = (lambda x: prepare(open_image(x), return_tensors="pt")) if kind == "image" else (lambda x: prepare(x, truncation=True, return_tensors="pt"))
+    images = lambda x: prepare(open_image(x, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
+    texts = lambda x: prepare(x, truncation=True, return_tensors="pt")
+    read = images if kind == "image" else texts
     return lambda x: model(**read(x)).last_hidden_state[:, 0]
 
 
@@ -48,7 +52,7 @@ def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor
     return x
 
 
-encoders = {name: load_encoder(name, kind) for name, kind in MODEL["inputs"].items()}
+encoders = {name: load_encoder(FOLDER / name, kind) for name, kind in MODEL["inputs"].items()}
 heads = load_file(FOLDER / "heads.safetensors")
 with torch.no_grad():
     for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):

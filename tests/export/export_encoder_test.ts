@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import type { EncoderConfig } from "../../src/models/encoders/encoder.ts";
-import { exportEncoder, preprocessorConfig } from "../../src/build/hf_export.ts";
+import { exportEncoder, preprocessorConfig } from "../../src/export/export_encoder.ts";
 import { readJsonObject } from "../../src/io/json_file.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import type { Parameters } from "../../src/nn/parameters.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { temporaryFolder } from "../io/crafted.ts";
-import { checkpointFolder, ENCODERS, loadFolder } from "./hf_fixtures.ts";
+import { checkpointFolder, ENCODERS, loadFolder } from "../build/hf_fixtures.ts";
 
 const gpu = await openTestGpu();
 

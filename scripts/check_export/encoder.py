@@ -1,0 +1,31 @@
+"""Writes a small encoder with weights drawn at random, as a pretrained one for main.ts.
+
+    python encoder.py bert FOLDER VOCAB_TXT
+    python encoder.py roberta FOLDER VOCAB_JSON MERGES_TXT
+    python encoder.py deit FOLDER
+"""
+
+import sys
+
+import torch
+from transformers import (
+    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, DeiTConfig, DeiTModel, RobertaConfig, RobertaModel, RobertaTokenizerFast,
+)
+
+kind, folder, *files = sys.argv[1:]
+torch.manual_seed(1)
+shape = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128)
+# Wide enough that words and pixels matter.
+shape["initializer_range"] = 0.2
+if kind == "bert":
+    companion = BertTokenizerFast(vocab_file=files[0], model_max_length=64)
+    model = BertModel(BertConfig(vocab_size=len(companion), max_position_embeddings=64, **shape))
+elif kind == "roberta":
+    companion = RobertaTokenizerFast(vocab_file=files[0], merges_file=files[1], model_max_length=64)
+    model = RobertaModel(RobertaConfig(vocab_size=len(companion), max_position_embeddings=66, pad_token_id=1, **shape))
+else:
+    # Resized by the shorter edge, then cut from the centre.
+    companion = CLIPImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 48, "width": 48})
+    model = DeiTModel(DeiTConfig(image_size=48, patch_size=8, **shape))
+model.save_pretrained(folder, safe_serialization=True)
+companion.save_pretrained(folder)

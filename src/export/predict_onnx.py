@@ -1,0 +1,58 @@
+"""The probability of every class by every head, for samples given as image files, texts and numbers.
+
+    python predict.py image=cat.png "text=a cat on a mat"     one sample, a value for each modality
+    python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
+
+Needs onnxruntime, tokenizers, numpy and Pillow, and nothing of what trained the model.
+"""
+import json
+import sys
+from pathlib import Path
+
+import numpy
+import onnxruntime
+from PIL import Image, ImageOps
+from tokenizers import Tokenizer
+
+FOLDER = Path(__file__).parent
+MODEL = json.loads((FOLDER / "preprocessing.json").read_text())
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def read_image(name: str, spec: dict):
+    """An image as in training: upright, laid over white where it is transparent, resized and cut as it says there."""
+    def read(path: str) -> dict:
+        pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGBA"), dtype=numpy.float64)
+        over_white = 255 + (pixels[..., :3] - 255) * pixels[..., 3:] / 255
+        image = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
+        if resize := spec.get("resize"):
+            edge, least = resize.get("shortest_edge"), min(image.size)
+            width, height = [edge * side // least for side in image.size] if edge else [resize["width"], resize["height"]]
+            for size in (width, image.height), (width, height):  # columns first, whatever this version of Pillow prefers
+                image = image.resize(size, FILTERS[spec["filter"]])
+        left, top = (image.width - spec["width"]) // 2, (image.height - spec["height"]) // 2
+        image = image.crop((left, top, left + spec["width"], top + spec["height"]))  # black where there is no image
+        return {f"{name}.pixels": numpy.asarray(image)[None]}
+    return read
+
+
+def read_text(name: str, spec: dict):
+    tokenizer = Tokenizer.from_file(str(FOLDER / spec["tokenizer"]))
+    def read(text: str) -> dict:
+        ids = tokenizer.encode(text, add_special_tokens=False).ids[: spec["max_tokens"] - 2]
+        ids = numpy.array([[spec["first_id"], *ids, spec["last_id"]]], dtype=numpy.int64)
+        return {f"{name}.input_ids": ids, f"{name}.attention_mask": numpy.ones_like(ids)}
+    return read
+
+
+def read_features(name: str, spec: dict):
+    return lambda x: {f"{name}.values": numpy.array([x.split(",") if isinstance(x, str) else x], dtype=numpy.float32)}
+
+
+session = onnxruntime.InferenceSession(FOLDER / "model.onnx")
+readers = {name: globals()["read_" + spec["kind"]](name, spec) for name, spec in MODEL["inputs"].items()}
+for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
+    inputs = {port: array for name, read in readers.items() for port, array in read(sample[name]).items()}
+    logits = session.run([f"logits_{head}" for head in MODEL["heads"]], inputs)
+    powers = [numpy.exp(own[0] - own.max(), dtype=numpy.float64) for own in logits]
+    print(json.dumps({head: dict(zip(MODEL["classes"], (p / p.sum()).tolist())) for head, p in zip(MODEL["heads"], powers)}))

@@ -1,0 +1,102 @@
+/** The operators of ONNX that models are made of, as functions of values. */
+import type { Attribute, ElementType, FloatType, Value } from "./graph.ts";
+
+/** Numbers of the standard for the types that casts lead to, `TensorProto.DataType`. */
+export const TYPE_NUMBER: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+};
+
+const binary = (operator: string) => (a: Value, b: Value) => a.graph.apply(operator, [a, b]);
+const unary = (operator: string, attributes: Record<string, Attribute> = {}) => (x: Value) =>
+  x.graph.apply(operator, [x], attributes);
+
+/** Elementwise; shapes are broadcast as numpy does. */
+export const add = binary("Add");
+export const subtract = binary("Sub");
+export const multiply = binary("Mul");
+export const divide = binary("Div");
+/** The product of the last two axes. */
+export const matmul = binary("MatMul");
+export const relu = unary("Relu");
+/** x Φ(x), with the error function itself. */
+export const gelu = unary("Gelu");
+/** Along the last axis. */
+export const softmax = unary("Softmax", { axis: -1 });
+
+/** One number of the type of `like`. */
+export function scalar(value: number, like: Value): Value {
+  return like.graph.constant([value], like.type as FloatType | "int64", []);
+}
+
+/** The same in another type; x itself where it is of that type. */
+export function cast(x: Value, type: ElementType): Value {
+  return x.type === type ? x : x.graph.apply("Cast", [x], { to: TYPE_NUMBER[type] }, type);
+}
+
+/** In the shape of `sizes`, where 0 is the size that x has there and -1 what is left. */
+export function reshape(x: Value, sizes: readonly number[]): Value {
+  return x.graph.apply("Reshape", [x, x.graph.constant(sizes, "int64")]);
+}
+
+/** Axis i of the result is axis `order[i]` of x. */
+export function transpose(x: Value, order: readonly number[]): Value {
+  return x.graph.apply("Transpose", [x], { perm: order });
+}
+
+/** What lies from `begin` up to `end` along an axis; both [1] and int64 where they are values. */
+export function slice(x: Value, axis: number, begin: number, end: number | Value): Value {
+  const { graph } = x;
+  const at = (place: number | Value) => typeof place === "number" ? graph.constant([place], "int64") : place;
+  return graph.apply("Slice", [x, at(begin), at(end), at(axis)]);
+}
+
+/** The size of one axis, int64 [1]. */
+export function sizeOf(x: Value, axis: number): Value {
+  return x.graph.apply("Shape", [x], { start: axis, end: axis + 1 }, "int64");
+}
+
+export function concat(values: readonly Value[], axis: number): Value {
+  const [first, ...others] = values as [Value, ...Value[]];
+  return first.graph.apply("Concat", [first, ...others], { axis });
+}
+
+/** The rows of a table [rows, width] with these numbers: [...ids, width]. */
+export function gather(table: Value, ids: Value): Value {
+  return table.graph.apply("Gather", [table, ids], { axis: 0 });
+}
+
+/** x of one size repeated so that it fills a shape, int64 [axes]. */
+export function expand(x: Value, shape: Value): Value {
+  return x.graph.apply("Expand", [x, shape]);
+}
+
+/** `yes` where the condition holds, else `no`. */
+export function where(condition: Value, yes: Value, no: Value): Value {
+  return condition.graph.apply("Where", [condition, yes, no], {}, yes.type);
+}
+
+/** Whether a is b, and whether it is at least b, element by element. */
+export const equal = (a: Value, b: Value) => a.graph.apply("Equal", [a, b], {}, "bool");
+export const atLeast = (a: Value, b: Value) => a.graph.apply("GreaterOrEqual", [a, b], {}, "bool");
+
+/** Sums of x along an axis up to and with each place. */
+export function cumulativeSum(x: Value, axis: number): Value {
+  return x.graph.apply("CumSum", [x, x.graph.constant([axis], "int64", [])]);
+}
+
+/** Normalises the last axis, then gain and shift [width]; sums are f32 whatever the type. */
+export function layerNorm(x: Value, gain: Value, shift: Value, epsilon: number): Value {
+  return x.graph.apply("LayerNormalization", [x, gain, shift], { axis: -1, epsilon: { real: epsilon } });
+}
+
+/** Squares of images [batch, channels, height, width] against kernels [width, channels, patch, patch], without overlap. */
+export function convolvePatches(x: Value, kernels: Value, bias: Value, patch: number): Value {
+  return x.graph.apply("Conv", [x, kernels, bias], {
+    kernel_shape: [patch, patch],
+    strides: [patch, patch],
+  });
+}
