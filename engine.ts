@@ -55,6 +55,9 @@ export {
   VIT_STYLE,
 } from "./src/nn/transformer.ts";
 
+// Graphs of ONNX, for modules that say what they are in one
+export { OnnxGraph, type Value } from "./src/onnx/graph.ts";
+
 // Optimizers
 export { Adam } from "./src/optim/adam.ts";
 export type { AdamGroup, AdamOptions, StepOptions } from "./src/optim/adam_options.ts";

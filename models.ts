@@ -57,6 +57,8 @@ export {
   type DeviceInputs,
   type FeatureInput,
   type FeatureSpec,
+  type GraphInput,
+  type GraphInputs,
   type HostInput,
   type HostInputs,
   type ImageInput,

@@ -10,7 +10,24 @@ export const TYPE_NUMBER: Readonly<Record<ElementType, number>> = {
   float16: 10,
 };
 
-const binary = (operator: string) => (a: Value, b: Value) => a.graph.apply(operator, [a, b]);
+/** Applies an operator whose inputs must be of one type: the standard casts nothing by itself. */
+function applyToOneType(
+  operator: string,
+  inputs: readonly [Value, ...Value[]],
+  attributes: Readonly<Record<string, Attribute>> = {},
+  type?: ElementType,
+): Value {
+  const [first, ...others] = inputs;
+  const other = others.find((one) => one.type !== first.type);
+  if (other !== undefined) {
+    throw new TypeError(
+      `Cannot apply ${operator} to ${first.name} of ${first.type} and ${other.name} of ${other.type}`,
+    );
+  }
+  return first.graph.apply(operator, inputs, attributes, type);
+}
+
+const binary = (operator: string) => (a: Value, b: Value) => applyToOneType(operator, [a, b]);
 const unary = (operator: string, attributes: Record<string, Attribute> = {}) => (x: Value) =>
   x.graph.apply(operator, [x], attributes);
 
@@ -61,7 +78,7 @@ export function sizeOf(x: Value, axis: number): Value {
 
 export function concat(values: readonly Value[], axis: number): Value {
   const [first, ...others] = values as [Value, ...Value[]];
-  return first.graph.apply("Concat", [first, ...others], { axis });
+  return applyToOneType("Concat", [first, ...others], { axis });
 }
 
 /** The rows of a table [rows, width] with these numbers: [...ids, width]. */
@@ -80,8 +97,8 @@ export function where(condition: Value, yes: Value, no: Value): Value {
 }
 
 /** Whether a is b, and whether it is at least b, element by element. */
-export const equal = (a: Value, b: Value) => a.graph.apply("Equal", [a, b], {}, "bool");
-export const atLeast = (a: Value, b: Value) => a.graph.apply("GreaterOrEqual", [a, b], {}, "bool");
+export const equal = (a: Value, b: Value) => applyToOneType("Equal", [a, b], {}, "bool");
+export const atLeast = (a: Value, b: Value) => applyToOneType("GreaterOrEqual", [a, b], {}, "bool");
 
 /** Sums of x along an axis up to and with each place. */
 export function cumulativeSum(x: Value, axis: number): Value {
@@ -90,12 +107,12 @@ export function cumulativeSum(x: Value, axis: number): Value {
 
 /** Normalises the last axis, then gain and shift [width]; sums are f32 whatever the type. */
 export function layerNorm(x: Value, gain: Value, shift: Value, epsilon: number): Value {
-  return x.graph.apply("LayerNormalization", [x, gain, shift], { axis: -1, epsilon: { real: epsilon } });
+  return applyToOneType("LayerNormalization", [x, gain, shift], { axis: -1, epsilon: { real: epsilon } });
 }
 
 /** Squares of images [batch, channels, height, width] against kernels [width, channels, patch, patch], without overlap. */
 export function convolvePatches(x: Value, kernels: Value, bias: Value, patch: number): Value {
-  return x.graph.apply("Conv", [x, kernels, bias], {
+  return applyToOneType("Conv", [x, kernels, bias], {
     kernel_shape: [patch, patch],
     strides: [patch, patch],
   });

@@ -1,0 +1,231 @@
+/** Runs a graph of ONNX in float64, node by node as the standard describes each operator: an oracle, and no fast one. */
+import type { ReadModel, ReadNode } from "./read_onnx.ts";
+
+export interface Array_ {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+
+/** The values of all outputs by name. Throws where an input has not the declared shape, equal names not being equal sizes. */
+export function runOnnx(model: ReadModel, inputs: Readonly<Record<string, Array_>>): Record<string, Array_> {
+  const sizes = new Map<string, number>();
+  const check = (name: string, declared: readonly (number | string)[], { shape, data }: Array_) => {
+    const wanted = declared.map((size, axis) => {
+      if (typeof size === "number") return size;
+      if (!sizes.has(size)) sizes.set(size, shape[axis]!);
+      return sizes.get(size)!;
+    });
+    if (String(wanted) !== String(shape) || data.length !== sizeOf(shape)) {
+      throw new Error(`${name} is [${shape}] of ${data.length} values, not [${wanted}]`);
+    }
+  };
+  const values = new Map<string, Array_>();
+  for (const { name, shape } of model.inputs) {
+    check(name, shape, inputs[name]!);
+    values.set(name, inputs[name]!);
+  }
+  for (const { name, shape, values: data } of model.tensors) values.set(name, { shape, data });
+  for (const node of model.nodes) {
+    const given = node.inputs.map((name) => {
+      const value = values.get(name);
+      if (value === undefined) throw new Error(`${node.outputs[0]} reads ${name} before it is there`);
+      return value;
+    });
+    const operator = OPERATORS[node.operator];
+    if (operator === undefined) throw new Error(`no operator ${node.operator}`);
+    values.set(node.outputs[0]!, operator(given as Given, node.attributes));
+  }
+  return Object.fromEntries(model.outputs.map(({ name, shape }) => {
+    check(name, shape, values.get(name)!);
+    return [name, values.get(name)!];
+  }));
+}
+
+type Given = [Array_, Array_, Array_, Array_];
+type Operator = (inputs: Given, attributes: ReadNode["attributes"]) => Array_;
+
+const map = (f: (x: number) => number): Operator => ([x]) => ({ shape: x.shape, data: x.data.map(f) });
+
+/** The places in `from` of all elements of `to`, axes being aligned at the end and those of size 1 repeated. */
+function places(from: readonly number[], to: readonly number[]): number[] {
+  const missing = to.length - from.length;
+  return Array.from({ length: sizeOf(to) }, (_, at) => {
+    let place = 0, stride = 1, rest = at;
+    for (let axis = to.length - 1; axis >= 0; axis--) {
+      const index = rest % to[axis]!;
+      rest = Math.floor(rest / to[axis]!);
+      const size = from[axis - missing] ?? 1;
+      place += size === 1 ? 0 : index * stride;
+      stride *= size;
+    }
+    return place;
+  });
+}
+
+function broadcast(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, axis) => {
+    const [m, n] = [a[axis - rank + a.length] ?? 1, b[axis - rank + b.length] ?? 1];
+    if (m !== n && m !== 1 && n !== 1) throw new Error(`cannot broadcast [${a}] and [${b}]`);
+    return m === 1 ? n : m;
+  });
+}
+
+function zip(f: (a: number, b: number) => number): Operator {
+  return ([a, b]) => {
+    const shape = broadcast(a.shape, b.shape);
+    const [left, right] = [places(a.shape, shape), places(b.shape, shape)];
+    return { shape, data: left.map((place, i) => f(a.data[place]!, b.data[right[i]!]!)) };
+  };
+}
+
+/** Rows of the last axis, each changed as a whole. */
+function rows(x: Array_, f: (row: readonly number[]) => readonly number[]): Array_ {
+  const width = x.shape.at(-1)!;
+  const data = Array.from(
+    { length: x.data.length / width },
+    (_, i) => f(x.data.slice(i * width, (i + 1) * width)),
+  );
+  return { shape: x.shape, data: data.flat() };
+}
+
+/** The error function by its series, and near ±1 where that no longer converges. */
+function erf(x: number): number {
+  if (Math.abs(x) > 4) return Math.sign(x);
+  let term = x, sum = x;
+  for (let n = 1; n < 200; n++) sum += (term *= -x * x / n) / (2 * n + 1);
+  return 2 / Math.sqrt(Math.PI) * sum;
+}
+
+/** The sizes before, at and after an axis. */
+function around(shape: readonly number[], axis: number): [before: number, size: number, after: number] {
+  return [sizeOf(shape.slice(0, axis)), shape[axis]!, sizeOf(shape.slice(axis + 1))];
+}
+
+const OPERATORS: Readonly<Record<string, Operator>> = {
+  Identity: ([x]) => x,
+  Cast: ([x]) => x,
+  Relu: map((x) => Math.max(x, 0)),
+  Gelu: map((x) => x * (1 + erf(x / Math.SQRT2)) / 2),
+  Add: zip((a, b) => a + b),
+  Sub: zip((a, b) => a - b),
+  Mul: zip((a, b) => a * b),
+  Div: zip((a, b) => a / b),
+  Equal: zip((a, b) => Number(a === b)),
+  GreaterOrEqual: zip((a, b) => Number(a >= b)),
+  Where([condition, yes, no]) {
+    const shape = broadcast(condition.shape, broadcast(yes.shape, no.shape));
+    const [c, y, n] = [condition, yes, no].map((one) =>
+      places(one.shape, shape).map((place) => one.data[place]!)
+    );
+    return { shape, data: c!.map((holds, i) => holds ? y![i]! : n![i]!) };
+  },
+  Expand([x, { data: wanted }]) {
+    const shape = broadcast(x.shape, wanted);
+    return { shape, data: places(x.shape, shape).map((place) => x.data[place]!) };
+  },
+  MatMul([a, b]) {
+    const [m, k] = a.shape.slice(-2) as [number, number];
+    const [inner, n] = b.shape.slice(-2) as [number, number];
+    if (inner !== k) throw new Error(`cannot multiply [${a.shape}] by [${b.shape}]`);
+    const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    const [left, right] = [places(a.shape.slice(0, -2), batch), places(b.shape.slice(0, -2), batch)];
+    const data = left.flatMap((from, at) =>
+      Array.from({ length: m * n }, (_, i) => {
+        const [row, column] = [from * m + Math.floor(i / n), right[at]! * k];
+        let sum = 0;
+        for (let j = 0; j < k; j++) sum += a.data[row * k + j]! * b.data[(column + j) * n + i % n]!;
+        return sum;
+      })
+    );
+    return { shape: [...batch, m, n], data };
+  },
+  Softmax: ([x]) =>
+    rows(x, (row) => {
+      const top = Math.max(...row);
+      const powers = row.map((value) => Math.exp(value - top));
+      const sum = powers.reduce((a, b) => a + b);
+      return powers.map((power) => power / sum);
+    }),
+  LayerNormalization: ([x, gain, shift], { epsilon }) =>
+    rows(x, (row) => {
+      const mean = row.reduce((a, b) => a + b) / row.length;
+      const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length;
+      const std = Math.sqrt(variance + (epsilon as number));
+      return row.map((value, i) => (value - mean) / std * gain.data[i]! + shift.data[i]!);
+    }),
+  CumSum: ([x]) => rows(x, (row) => row.map((_, i) => row.slice(0, i + 1).reduce((a, b) => a + b))),
+  Shape: ([x], { start, end }) => {
+    const data = x.shape.slice(start as number, end as number);
+    return { shape: [data.length], data };
+  },
+  Reshape([x, { data: sizes }]) {
+    const shape = sizes.map((size, axis) => size === 0 ? x.shape[axis]! : size);
+    const rest = x.data.length / -sizeOf(shape);
+    return { shape: shape.map((size) => size === -1 ? rest : size), data: x.data };
+  },
+  Transpose([x], { perm }) {
+    const order = perm as readonly number[];
+    const shape = order.map((axis) => x.shape[axis]!);
+    const stride = (axis: number) => sizeOf(x.shape.slice(axis + 1));
+    const data = Array.from({ length: x.data.length }, (_, at) => {
+      let place = 0, rest = at;
+      for (let axis = order.length - 1; axis >= 0; axis--) {
+        place += rest % shape[axis]! * stride(order[axis]!);
+        rest = Math.floor(rest / shape[axis]!);
+      }
+      return x.data[place]!;
+    });
+    return { shape, data };
+  },
+  Slice([x, { data: [begin] }, { data: [end] }, { data: [axis] }]) {
+    const [before, size, after] = around(x.shape, axis!);
+    const data = Array.from(
+      { length: before },
+      (_, i) => x.data.slice((i * size + begin!) * after, (i * size + Math.min(end!, size)) * after),
+    );
+    return { shape: x.shape.with(axis!, Math.min(end!, size) - begin!), data: data.flat() };
+  },
+  Concat(given, attributes) {
+    const axis = attributes.axis as number;
+    const [before] = around(given[0].shape, axis);
+    const data = Array.from({ length: before }, (_, i) =>
+      given.map((x) => {
+        const [, size, after] = around(x.shape, axis);
+        return x.data.slice(i * size * after, (i + 1) * size * after);
+      }));
+    const size = given.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+    return { shape: given[0].shape.with(axis, size), data: data.flat(2) };
+  },
+  Gather([table, ids]) {
+    const [, rowCount, width] = around(table.shape, 0);
+    const data = ids.data.map((id) => {
+      if (!(id >= 0 && id < rowCount)) throw new Error(`row ${id} of a table of ${rowCount}`);
+      return table.data.slice(id * width, (id + 1) * width);
+    });
+    return { shape: [...ids.shape, ...table.shape.slice(1)], data: data.flat() };
+  },
+  /** Squares without overlap. */
+  Conv([x, kernels, bias], { strides }) {
+    const [patch] = strides as [number];
+    const [batch, channels, height, width] = x.shape as [number, number, number, number];
+    const [outputs] = kernels.shape as [number];
+    const shape = [batch, outputs, height / patch, width / patch] as const;
+    const data = Array.from({ length: sizeOf(shape) }, (_, at) => {
+      const column = at % shape[3], row = Math.floor(at / shape[3]) % shape[2];
+      const output = Math.floor(at / shape[3] / shape[2]) % outputs;
+      const image = Math.floor(at / shape[3] / shape[2] / outputs);
+      let sum = bias.data[output]!;
+      for (let i = 0; i < channels * patch * patch; i++) {
+        const [channel, y, dx] = [Math.floor(i / patch / patch), Math.floor(i / patch) % patch, i % patch];
+        const line = (image * channels + channel) * height + row * patch + y;
+        sum += x.data[line * width + column * patch + dx]! *
+          kernels.data[output * channels * patch * patch + i]!;
+      }
+      return sum;
+    });
+    return { shape, data };
+  },
+};
