@@ -106,7 +106,7 @@ Deno.test("keys that the documents name are keys of some configuration", () => {
   for (const { path, text } of guides) {
     for (const code of [...spans(text), ...calls(text)]) {
       for (const [name] of code.matchAll(key)) {
-        if (/\.(ts|md|csv|safetensors)$/.test(name)) continue;
+        if (/\.(ts|md|csv|safetensors|onnx|data)$/.test(name)) continue;
         assert.ok(configs.some((config) => isKey(config, name)), `${path}: ${code} has ${name}`);
         keys++;
       }

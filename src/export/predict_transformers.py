@@ -25,8 +25,7 @@ def open_image(path: str, size: dict, resample: int) -> Image.Image:
     image = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
     edge, least = size.get("shortest_edge"), min(image.size)
     width, height = [edge * side // least for side in image.size] if edge else [size["width"], size["height"]]
-    # Columns first, whatever this version of Pillow prefers.
-    return image.resize((width, image.height), resample).resize((width, height), resample)
+    return image.resize((width, image.height), resample).resize((width, height), resample)  # columns first, as in training
 
 
 def load_encoder(folder: Path, kind: str):
@@ -41,8 +40,7 @@ def load_encoder(folder: Path, kind: str):
     prepare = (AutoImageProcessor if kind == "image" else AutoTokenizer).from_pretrained(folder)
     images = lambda x: prepare(open_image(x, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
     texts = lambda x: prepare(x, truncation=True, return_tensors="pt")
-    read = images if kind == "image" else texts
-    return lambda x: model(**read(x)).last_hidden_state[:, 0]
+    return lambda x: model(**(images if kind == "image" else texts)(x)).last_hidden_state[:, 0]
 
 
 def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 // A run as one graph of ONNX: what is written, and that the graph answers as the run does.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { exportRun } from "../../src/app/export_run.ts";
+import { type ExportOptions, exportRun } from "../../src/app/export_run.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import type { TextBatch } from "../../src/data/batch.ts";
 import type { SampleDataset } from "../../src/data/dataset.ts";
@@ -140,7 +140,7 @@ Deno.test("exports that cannot be are told in one line", async () => {
   using folder = temporaryFolder();
   const { run } = await makeRun(folder.path);
   const to = join(folder.path, "out");
-  const cases: [Parameters<typeof exportRun>[2], RegExp][] = [
+  const cases: [ExportOptions, RegExp][] = [
     [{ format: "tflite" }, /Cannot export as "tflite": formats are transformers, onnx$/],
     [{ precision: "f16" }, /Cannot export as transformers in f16: only --format onnx has it/],
   ];
