@@ -61,8 +61,9 @@ export { OnnxGraph, type Value } from "./src/onnx/graph.ts";
 // Optimizers
 export { Adam } from "./src/optim/adam.ts";
 export type { AdamGroup, AdamOptions, StepOptions } from "./src/optim/adam_options.ts";
+export { FiniteFlags, type Inspected, type NotFinite } from "./src/optim/finite_flags.ts";
 export { gradientNorm } from "./src/optim/gradient_norm.ts";
 export { groupByPart, type PartOptions } from "./src/optim/groups.ts";
-export { LossScale, type LossScaleOptions } from "./src/optim/loss_scale.ts";
+export { LossScale, type LossScaleOptions, type LossScaleReading } from "./src/optim/loss_scale.ts";
 export { type PlateauOptions, ReduceOnPlateau } from "./src/optim/plateau.ts";
 export { cosineAfterWarmup, linearWarmup } from "./src/optim/schedule.ts";

@@ -120,7 +120,7 @@ try {
     const begin = performance.now();
     learner.accumulate(batch, 1, step);
     learner.step(step);
-    const { training_loss } = await learner.means();
+    const { means: { training_loss } } = await learner.read();
     learner.resetMeans();
     losses.push(training_loss.total!);
     console.log(

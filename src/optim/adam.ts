@@ -9,6 +9,7 @@ import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { AdamOptions, StepOptions } from "./adam_options.ts";
+import { FiniteFlags, type Inspected } from "./finite_flags.ts";
 import { gradientNorm } from "./gradient_norm.ts";
 import { type ParameterRange, parameterRanges } from "./binding_ranges.ts";
 import adam_ from "../../wgsl/optim/adam.wgsl" with { type: "text" };
@@ -28,6 +29,7 @@ const kernelsOf = (...files: readonly string[]) => ({
 });
 const plain = kernelsOf(unscaled);
 const scaled = kernelsOf(lossScaled, lossScaleState);
+
 /** Moments as torch calls them: averages, falling off exponentially, of gradients and of their squares. */
 interface Moments<T> {
   readonly expAvg: T;
@@ -74,6 +76,8 @@ export class Adam {
   readonly #options: Required<AdamOptions>;
   readonly #rates: Map<string, number>;
   readonly #moments: readonly ArrayMoments[];
+  /** Raised for gradients that are not finite by a step that inspects them, for weights and moments by `inspect`. */
+  readonly finite: FiniteFlags;
   /** f32 [groups, 2]: learning rate and weight decay of each. */
   readonly #groups: Tensor;
   #groupsAreCurrent = false;
@@ -103,6 +107,7 @@ export class Adam {
       return names.indexOf(name);
     });
     this.#groups = Tensor.empty(this.#gpu, [names.length, 2]);
+    this.finite = new FiniteFlags(this.#gpu, this.#learned.map(({ name }) => name));
     this.#moments = parameters.arrays.map(({ values }) => {
       const [expAvg, expAvgSq] = [0, 0].map((start) => full(this.#gpu, [values.size], start)) as [
         Tensor,
@@ -150,12 +155,13 @@ export class Adam {
   }
 
   /** Moves every parameter by its gradient. Gradients stay: `Parameters.zeroGrad` ends them. */
-  step({ gradientScale = 1, rateFactor = 1, maxNorm, lossScale }: StepOptions = {}): void {
+  step({ gradientScale = 1, rateFactor = 1, maxNorm, lossScale, inspected }: StepOptions = {}): void {
     const { betas, epsilon, decoupled } = this.#options;
     const [beta1, beta2] = betas;
     this.#uploadGroups();
     this.#step++;
-    lossScale?.decide(this.#ranges, betas);
+    if (lossScale) lossScale.decide(this.#ranges, betas);
+    else if (inspected) this.#inspect("gradients", "grads");
     const params = {
       beta1,
       one_minus_beta1: 1 - beta1,
@@ -198,6 +204,17 @@ export class Adam {
     }
     norm?.dispose();
     this.#parameters.valuesChanged();
+  }
+
+  /** Looks for NaN and infinity in all weights that are learned and in their moments, and raises the flags of those. */
+  inspect(): void {
+    this.#inspect("weights", "values");
+    this.#inspect("moments", "expAvg");
+    this.#inspect("moments", "expAvgSq");
+  }
+
+  #inspect(what: Inspected, key: "values" | "grads" | keyof Moments<Tensor>): void {
+    for (const range of this.#ranges) this.finite.inspect(what, range[key], range);
   }
 
   /** Reads the state that `write` goes on from. */
@@ -250,6 +267,7 @@ export class Adam {
       }
     }
     this.#groups.dispose();
+    this.finite.dispose();
   }
 
   /** Every parameter that is not frozen, in the order of the arrays. */

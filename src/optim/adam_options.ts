@@ -29,4 +29,9 @@ export type StepOptions = {
    * parameters and moments stay as they are, as if there had been no step.
    */
   readonly lossScale?: LossScale;
+  /**
+   * True: gradients are inspected before they are applied, and raise flags in `finite`. Not so where losses are scaled: there
+   * they may overflow, the loss scale inspects them in every step, and none that does is applied. False if not given.
+   */
+  readonly inspected?: boolean;
 };

@@ -7,26 +7,39 @@ import type { ParameterRange } from "./binding_ranges.ts";
 import blocks from "../../wgsl/optim/blocks.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import lossScale_ from "../../wgsl/optim/loss_scale.wgsl" with { type: "text" };
+import notFinite from "../../wgsl/optim/not_finite.wgsl" with { type: "text" };
 import state_ from "../../wgsl/optim/loss_scale_state.wgsl" with { type: "text" };
 
-const kernel = defineKernel("lossScale", [lossScale_, state_, blocks, grid]);
+const kernel = defineKernel("lossScale", [lossScale_, state_, notFinite, blocks, grid]);
 
-const [STATE_SIZE, SCALE, SKIPPED] = ["STATE_SIZE", "SCALE", "SKIPPED"]
-  .map((name) => readConstant(state_, name)) as [number, number, number];
+const [STATE_SIZE, SCALE, SKIPPED, IN_ROW] = ["STATE_SIZE", "SCALE", "SKIPPED", "IN_ROW"]
+  .map((name) => readConstant(state_, name)) as [number, number, number, number];
 
 export type LossScaleOptions = {
   /** The scale to begin with; 2^16 if not given. */
   readonly initial?: number;
   /** The scale is multiplied by it after a step that overflowed; 0.5 if not given. */
   readonly backoff?: number;
+  /** The scale falls no lower; 2^-14, the least normal number of f16, if not given. */
+  readonly minimum?: number;
   /** The scale is multiplied by it after `interval` steps in a row that did not overflow; 2 if not given. */
   readonly growth?: number;
   /** 2000 if not given. */
   readonly interval?: number;
 };
 
+export interface LossScaleReading {
+  readonly scale: number;
+  /** Steps skipped since the first, and those of them that were the last ones in a row. */
+  readonly skipped: number;
+  readonly skippedInRow: number;
+  /** True where the scale is at its minimum. */
+  readonly isLeast: boolean;
+}
+
 /**
- * Defaults and rule of torch.cuda.amp.GradScaler. The state stays on the device: no step reads anything back.
+ * Defaults and rule of torch.cuda.amp.GradScaler, but for a minimum: where gradients overflow even there, the forward pass
+ * itself does. The state stays on the device: no step reads anything back.
  *
  * @example
  * ```ts
@@ -44,16 +57,16 @@ export class LossScale {
   /** f32, as wgsl/optim/loss_scale_state.wgsl has it: what a checkpoint must hold to go on from here. */
   readonly state: Tensor;
   readonly #gpu: Gpu;
-  readonly #rule: { readonly backoff: number; readonly growth: number; readonly interval: number };
+  readonly #rule: Readonly<Record<"backoff" | "minimum" | "growth" | "interval", number>>;
   readonly #overflow: Tensor;
 
   constructor(gpu: Gpu, options: LossScaleOptions = {}) {
-    const { initial = 2 ** 16, backoff = 0.5, growth = 2, interval = 2000 } = options;
+    const { initial = 2 ** 16, backoff = 0.5, minimum = 2 ** -14, growth = 2, interval = 2000 } = options;
     const values = new Float32Array(STATE_SIZE);
     values[SCALE] = initial;
     this.state = Tensor.from(gpu, values, [STATE_SIZE]);
     this.#gpu = gpu;
-    this.#rule = { backoff, growth, interval };
+    this.#rule = { backoff, minimum, growth, interval };
     this.#overflow = Tensor.empty(gpu, [1], "u32");
     fill(this.#overflow, 0);
   }
@@ -96,9 +109,19 @@ export class LossScale {
   }
 
   /** The scale as it is now, and the steps skipped since the first; waits for the device. */
-  async read(): Promise<{ scale: number; skipped: number }> {
-    const values = await this.state.read();
-    return { scale: values[SCALE]!, skipped: values[SKIPPED]! };
+  async read(): Promise<Pick<LossScaleReading, "scale" | "skipped">> {
+    const { scale, skipped } = this.reading(await this.state.read());
+    return { scale, skipped };
+  }
+
+  /** What `state` says, from what was read of it together with other things. */
+  reading(state: ArrayLike<number>): LossScaleReading {
+    return {
+      scale: state[SCALE]!,
+      skipped: state[SKIPPED]!,
+      skippedInRow: state[IN_ROW]!,
+      isLeast: state[SCALE]! <= this.#rule.minimum,
+    };
   }
 
   dispose(): void {

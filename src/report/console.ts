@@ -133,6 +133,9 @@ export function evaluationLines(evaluation: Evaluation, what = `${evaluation.spl
   if (pairRows.length > 0) {
     lines.push("", ...formatTable([["", "P both right", "S one right", "N both wrong"], ...pairRows]));
   }
+  for (const [head, count] of Object.entries(evaluation.not_finite ?? {})) {
+    if (count > 0) lines.push("", `Logits of ${count} samples are NaN or infinite by the ${head} head`);
+  }
   return lines;
 }
 

@@ -48,6 +48,8 @@ export interface Evaluation {
   auc?: ByHead;
   /** Cross entropy. */
   loss: ByHead;
+  /** Samples whose logits are NaN or infinite, as may overflow in f16; where there are any. */
+  not_finite?: ByHead;
   pairs: Record<string, PairShares>;
 }
 

@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { evaluationBatches, visitedSamples } from "../data/epoch.ts";
 import { mirrorAtRandom } from "../data/images/mirror.ts";
 import { UserError } from "../base/user_error.ts";
+import { allFinite } from "../base/finite.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { capture } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
@@ -42,6 +43,12 @@ export interface AnsweringModel {
   representations(batch: Batch): Record<string, Tensor>;
 }
 
+/** Predictions, and whether the logits they are made of were finite. */
+export interface CheckedPredictions extends Predictions {
+  /** By head, the samples of which some logit is NaN or infinite. */
+  readonly notFinite: ReadonlyMap<string, number>;
+}
+
 /** Logits of so many batches wait on the device before they are read. */
 const BATCHES_PER_READ = 16;
 
@@ -51,7 +58,7 @@ export async function predict(
   data: Dataset,
   split: Split,
   signal?: AbortSignal,
-): Promise<Predictions> {
+): Promise<CheckedPredictions> {
   const { heads, classes } = model;
   const { seed, semantics, training, data: settings } = model.config;
   const flip = "flip" in settings ? settings.flip : 0;
@@ -96,12 +103,22 @@ export async function predict(
     classes,
     predicted: new Map(Array.from(logits, ([head, values]) => [head, argmaxRows(values, classes)])),
     probabilities: new Map(Array.from(logits, ([head, values]) => [head, softmaxRows(values, classes)])),
+    notFinite: new Map(Array.from(logits, ([head, values]) => [head, countNotFinite(values, classes)])),
   };
+}
+
+/** Rows that hold NaN or infinity: [rows, classes] gives a count. */
+function countNotFinite(logits: Float32Array, classes: number): number {
+  let count = 0;
+  for (let start = 0; start < logits.length; start += classes) {
+    if (!allFinite(logits.subarray(start, start + classes))) count++;
+  }
+  return count;
 }
 
 /** The measures of predictions; `epoch` is that of the weights, `pairs` names pairs of heads as "image-text". */
 export function evaluate(
-  { split, labels, classes, predicted, probabilities }: Predictions,
+  { split, labels, classes, predicted, probabilities, notFinite }: Predictions & Partial<CheckedPredictions>,
   epoch: number,
   pairs: readonly (readonly [string, string])[],
 ): Evaluation {
@@ -122,6 +139,8 @@ export function evaluate(
     weighted_f1: byHead((own) => weightedF1(classScores(labels, own, classes))),
     ...(hasAuc && { auc: byHead((_, scores) => auc(labels, scores)!) }),
     loss: byHead((_, scores) => meanCrossEntropy(labels, scores, classes)),
+    ...(notFinite && [...notFinite.values()].some((count) => count > 0) &&
+      { not_finite: Object.fromEntries(notFinite) }),
     pairs: Object.fromEntries(
       pairs.map(([a, b]) => [
         nameOfPair([a, b]),

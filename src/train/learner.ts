@@ -19,7 +19,7 @@ import { ReduceOnPlateau } from "../optim/plateau.ts";
 import { rateFactor } from "../optim/schedule.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "../build/build_model.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
@@ -33,13 +33,13 @@ import {
   writeOptimizer,
   writeWeights,
 } from "./learner_state.ts";
-import { type Means, TrainingMetrics } from "./training_metrics.ts";
+import { TrainingMetrics } from "./training_metrics.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
 import { logitsOf } from "./predictor.ts";
-import type { EpochRecord, RunSummary } from "../runs/records.ts";
-
-const HEADS = "heads";
+import { describePart, HEADS, partOf } from "./model_parts.ts";
+import type { Reading } from "./divergence.ts";
+import type { RunSummary } from "../runs/records.ts";
 
 export class Learner implements AnsweringModel {
   readonly gpu: Gpu;
@@ -86,7 +86,7 @@ export class Learner implements AnsweringModel {
     this.#parameters.allocate(
       gpu,
       config.seed,
-      (name) => isPretrained(config, name.slice(0, name.indexOf("."))),
+      (name) => isPretrained(config, partOf(name)),
       training.precision === "f16",
     );
     this.heads = this.#model.heads;
@@ -96,7 +96,9 @@ export class Learner implements AnsweringModel {
       part === HEADS
         ? optimizer.head_learning_rate
         : optimizer.learning_rates[part] ?? optimizer.encoder_learning_rate;
-    const learned = new Set([...this.#parameters].filter(({ frozen }) => !frozen).map(partOf));
+    const learned = new Set(
+      [...this.#parameters].filter(({ frozen }) => !frozen).map(({ name }) => partOf(name)),
+    );
     this.#optimizer = new Adam(this.#parameters, {
       ...groupByPart({
         rates: Object.fromEntries(Array.from(learned, (part) => [part, rateOf(part)])),
@@ -172,23 +174,20 @@ export class Learner implements AnsweringModel {
     differentiate(gpu, this.#model, batch, context, weight, measure, this.#lossScale);
   }
 
-  /** Moves the parameters by the gradients, which then start again from zero; `step` counts from 0. */
-  step(step: number): void {
+  /**
+   * Moves the parameters by the gradients, which then start again from zero; `step` counts from 0. Gradients are `inspected`
+   * for the `read` that follows; in between, one that is not finite shows in the moments, where it stays.
+   */
+  step(step: number, inspected = false): void {
     const { max_gradient_norm: maxNorm } = this.config.optimizer;
     const lossScale = this.#lossScale;
     this.#optimizer.step({
       rateFactor: this.#rateFactor(step),
       ...(maxNorm !== null && { maxNorm }),
       ...(lossScale && { lossScale }),
+      inspected,
     });
     this.#parameters.zeroGrad();
-  }
-
-  /** The loss scale as a record has it; empty where there is none. Waits for the device. */
-  async lossScale(): Promise<Pick<EpochRecord, "loss_scale" | "skipped_steps">> {
-    if (!this.#lossScale) return {};
-    const { scale, skipped } = await this.#lossScale.read();
-    return { loss_scale: scale, skipped_steps: skipped };
   }
 
   /** Learning rates by part as they are in a step. */
@@ -200,9 +199,20 @@ export class Learner implements AnsweringModel {
     return Object.fromEntries(rates.map(([group, rate]) => [group, rate * factor]));
   }
 
-  /** Means and shares since `resetMeans`; waits for the device. */
-  means(): Promise<Means> {
-    return this.#measures.means();
+  /** Means and shares since `resetMeans`, and whether the model is finite; all by one wait for the device. */
+  async read(): Promise<Reading> {
+    const lossScale = this.#lossScale;
+    this.#optimizer.inspect();
+    const [sums, flags, state] = await readTensors([
+      this.#measures.sums,
+      this.#optimizer.finite.flags,
+      ...(lossScale ? [lossScale.state] : []),
+    ]);
+    return {
+      means: this.#measures.means(sums as Float32Array),
+      notFinite: this.#optimizer.finite.raised(flags!),
+      lossScale: lossScale?.reading(state!),
+    };
   }
 
   resetMeans(): void {
@@ -212,8 +222,7 @@ export class Learner implements AnsweringModel {
   plan(data: Dataset): RunSummary {
     const parameters: Record<string, number> = {};
     for (const parameter of this.#parameters) {
-      const [first, second] = parameter.name.split(".");
-      const part = first === HEADS ? `${second} head` : `${first} encoder`;
+      const part = describePart(parameter.name);
       parameters[part] = (parameters[part] ?? 0) + sizeOf(parameter.shape);
     }
     const [train, validation, test] = (["train", "validation", "test"] as const).map((split) =>
@@ -283,9 +292,4 @@ export class Learner implements AnsweringModel {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-/** The modality, or "heads". */
-function partOf({ name }: { readonly name: string }): string {
-  return name.slice(0, name.indexOf("."));
 }

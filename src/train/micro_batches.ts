@@ -15,6 +15,7 @@ export interface MicroBatch {
   /** Micro-batches of the epoch up to this one. */
   readonly done: number;
   readonly endsStep: boolean;
+  readonly endsEpoch: boolean;
   /** Seconds for which it was waited for. */
   readonly waited: number;
 }
@@ -48,6 +49,7 @@ export async function* microBatches(
         withDropout,
         done,
         endsStep: done % perStep === 0 || done === total,
+        endsEpoch: done === total,
         waited: (performance.now() - asked) / 1000,
       };
     }

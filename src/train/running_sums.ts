@@ -38,9 +38,8 @@ export class RunningSums {
     );
   }
 
-  /** All sums by name; waits for the device. */
-  async read(): Promise<(name: string) => Float32Array> {
-    const sums = await this.sums.read() as Float32Array<ArrayBuffer>;
+  /** All sums by name, from what was read of `sums`. */
+  byName(sums: Float32Array): (name: string) => Float32Array {
     return (name) => {
       const { at, size } = this.#place(name);
       return sums.subarray(at, at + size);

@@ -1,7 +1,7 @@
 /** The training loop. */
 import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { mustNotDiverge } from "./divergence.ts";
+import { type Moment, mustNotDiverge, mustNotDivergeInValidation, type Reading } from "./divergence.ts";
 import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { Arrays, TrainingState } from "../runs/run_checkpoints.ts";
@@ -10,6 +10,7 @@ import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
 import type { EpochRecord, Evaluation, Observer } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
+import { UserError } from "../base/user_error.ts";
 
 export interface TrainOptions {
   readonly learner: Learner;
@@ -36,6 +37,11 @@ export async function train(options: TrainOptions): Promise<TrainingState> {
   const trainer = new Trainer(options);
   trainer.restore();
   await trainer.run();
+  if (trainer.state.best === null) {
+    throw new UserError(
+      "No epoch was kept: in each, logits of validation samples overflow in f16. Train with --precision f32",
+    );
+  }
   return trainer.state;
 }
 
@@ -97,9 +103,16 @@ class Trainer {
 
   async run(): Promise<void> {
     const { training } = this.#learner.config;
+    const { run, observer } = this.#options;
     // The configuration may have been given more or fewer epochs since.
     if (this.state.ended !== "early stopping") {
       this.state.ended = this.state.epoch < training.epochs ? null : "all epochs";
+    }
+    if (this.state.ended === null && this.state.best !== null && !run.checkpoints.hasBest) {
+      observer.note(
+        `${run.checkpoints.best} is gone or damaged: the best of the epochs to come takes its place`,
+      );
+      this.state.best = null;
     }
     while (this.state.ended === null) {
       await this.#trainEpoch();
@@ -120,13 +133,14 @@ class Trainer {
       this.state.epoch_input_wait += microBatch.waited;
       learner.accumulate(microBatch.batch, microBatch.weight, microBatch.number, microBatch.withDropout);
       if (!microBatch.endsStep) continue;
-      learner.step(this.state.step);
+      const isRead = --stepsUntilRead <= 0;
+      learner.step(this.state.step, isRead || microBatch.endsEpoch);
       // The device works on this step while the next batch is made.
       learner.gpu.flush();
       if (!this.#isMeasured) await this.#endFirstStep();
       this.state.step++;
       this.state.batch = microBatch.done;
-      if (--stepsUntilRead <= 0) {
+      if (isRead) {
         const seconds = await this.#report(microBatch.done, samples, readAt);
         const steps = Math.max(1, (microBatch.done - readAt.batch) / perStep);
         stepsUntilRead = Math.min(
@@ -147,24 +161,26 @@ class Trainer {
     this.#options.observer.measured(this.#learner.peakActivations);
   }
 
-  /** Validates, writes the record, lowers the rates, saves, and decides whether training is over. */
+  /**
+   * Validates, writes the record, lowers the rates, saves, and decides whether training is over. Nothing is saved of a
+   * model that is not finite, nor kept as the best that overflows in validation.
+   */
   async #endEpoch(): Promise<void> {
     const { data, run, observer, signal } = this.#options;
     const learner = this.#learner;
+    const { means, lossScale } = await this.#read();
     let validation: Evaluation;
+    let overflow: string | undefined;
     try {
       const predictions = await predict(learner, data, "validation", signal);
+      overflow = mustNotDivergeInValidation(predictions.notFinite, predictions.labels.length, this.#moment);
       validation = evaluate(predictions, this.state.epoch + 1, learner.pairs);
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();
       throw error;
     }
     const score = validation.accuracy[learner.mainHead]!;
-    const means = await learner.means();
-    // In f16 one outlier may overflow, in validation or in training; weights that are no numbers show in both.
-    const isTelling = learner.config.training.precision === "f32" ||
-      !Number.isFinite(means.training_loss.total);
-    if (isTelling) mustNotDiverge(validation.loss[learner.mainHead]!, this.state.epoch);
+    if (overflow !== undefined) observer.note(overflow);
     this.#takeTime();
     const record: EpochRecord = {
       epoch: this.state.epoch + 1,
@@ -174,12 +190,13 @@ class Trainer {
       validation_accuracy: validation.accuracy,
       validation_pairs: validation.pairs,
       learning_rates: learner.learningRates(this.state.step - 1),
-      ...await learner.lossScale(),
+      ...(lossScale && { loss_scale: lossScale.scale, skipped_steps: lossScale.skipped }),
       seconds: Number(this.state.epoch_seconds.toFixed(2)),
       input_wait_seconds: Number(this.state.epoch_input_wait.toFixed(2)),
     };
     const { optimizer, semantics, training } = learner.config;
-    const isBest = training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity);
+    const isBest = overflow === undefined &&
+      (training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity));
     // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
     const watched = semantics.plateau_on_training ? means.training_accuracy[learner.mainHead]! : score;
     if (optimizer.schedule === "plateau") learner.plateau.step(watched);
@@ -191,7 +208,9 @@ class Trainer {
     if (isBest) this.state.best = { epoch: this.state.epoch, accuracy: score };
     const { epochs, early_stopping } = training;
     if (this.state.epoch >= epochs) this.state.ended = "all epochs";
-    else if (this.state.epoch - this.state.best!.epoch >= early_stopping) this.state.ended = "early stopping";
+    else if (this.state.epoch - (this.state.best?.epoch ?? 0) >= early_stopping) {
+      this.state.ended = "early stopping";
+    }
     // In this order a crash in between costs an epoch, which then comes out the same, but no file.
     const weights = await learner.readWeights();
     if (isBest) run.checkpoints.saveBest(weights, this.state.epoch, score);
@@ -201,6 +220,7 @@ class Trainer {
   }
 
   async #interrupt(): Promise<never> {
+    await this.#read();
     await this.#save(await this.#learner.readWeights());
     throw new Interrupted(
       `Stopped in epoch ${this.state.epoch + 1} after ${this.state.step} steps; all is saved`,
@@ -217,10 +237,8 @@ class Trainer {
 
   /** Reads the sums of the epoch so far and tells the observer; gives the seconds since the last time. */
   async #report(index: number, samples: number, last: { batch: number; time: number }): Promise<number> {
-    const { micro_batch, epochs, precision } = this.#learner.config.training;
-    const { training_loss, training_accuracy } = await this.#learner.means();
-    // In f16 a loss may overflow now and then: the step is skipped, and the loss scale falls.
-    if (precision === "f32") mustNotDiverge(training_loss.total!, this.state.epoch);
+    const { micro_batch, epochs } = this.#learner.config.training;
+    const { means: { training_loss, training_accuracy } } = await this.#read();
     const now = performance.now();
     const seconds = (now - last.time) / 1000;
     const done = Math.min(samples, index * micro_batch);
@@ -237,6 +255,19 @@ class Trainer {
       remaining: (now - start) / 1000 * (1 - fractionDone) / Math.max(1e-9, fractionDone - fraction),
     });
     return seconds;
+  }
+
+  /** Reads how training goes; throws a UserError where it has diverged. */
+  async #read(): Promise<Reading> {
+    const reading = await this.#learner.read();
+    mustNotDiverge(reading, this.#moment);
+    return reading;
+  }
+
+  get #moment(): Moment {
+    const { trainingSamples, config: { training: { batch, precision } } } = this.#learner;
+    const { step, epoch } = this.state;
+    return { step, epoch, stepsPerEpoch: Math.ceil(trainingSamples / batch), precision };
   }
 
   #fractionDone(): number {

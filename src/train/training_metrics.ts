@@ -56,9 +56,9 @@ export class TrainingMetrics {
     ]);
   }
 
-  /** Means and shares since `reset`; waits for the device. */
-  async means(): Promise<Means> {
-    const sum = await this.#sums.read();
+  /** Means and shares since `reset`, from what was read of `sums`. */
+  means(sums: Float32Array): Means {
+    const sum = this.#sums.byName(sums);
     const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
     return {
       training_loss: Object.fromEntries(this.#losses.map((name) => [name, mean(`loss.${name}`)])),

@@ -117,6 +117,13 @@ const rules: readonly { options: LossScaleOptions; steps: string; scales: readon
   },
   { options: { initial: 8, interval: 2 }, steps: ".!.!.!", scales: [8, 4, 4, 2, 2, 1] },
   { options: {}, steps: "!.!.", scales: [2 ** 15, 2 ** 15, 2 ** 14, 2 ** 14] },
+  // It never falls below the least normal number of f16, or another that is asked for, from where it still grows.
+  {
+    options: { initial: 2 ** -12, interval: 1 },
+    steps: "!!!!.",
+    scales: [2 ** -13, 2 ** -14, 2 ** -14, 2 ** -14, 2 ** -13],
+  },
+  { options: { initial: 8, minimum: 4 }, steps: "!!!", scales: [4, 4, 4] },
   // It never grows beyond what f32 holds, from where it still comes back.
   {
     options: { initial: 2 ** 125, interval: 1 },

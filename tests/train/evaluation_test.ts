@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { evaluate } from "../../src/train/evaluation.ts";
-import { type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
+import { type CheckedPredictions, evaluate } from "../../src/train/evaluation.ts";
+import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { tinyData } from "./tiny.ts";
 
 const data = tinyData({ train: 3, validation: 3, test: 4 });
-const predictions: Predictions = {
+const predictions: CheckedPredictions = {
   split: "test",
   labels: Uint32Array.of(0, 1, 2, 0),
   classes: 3,
@@ -17,6 +17,7 @@ const predictions: Predictions = {
     head,
     Float64Array.of(0.5, 0.25, 0.25, 0.25, 0.5, 0.25, 0, 0, 1, 0.125, 0.75, 0.125),
   ])),
+  notFinite: new Map([["image", 0], ["text", 0], ["fusion", 0]]),
 };
 
 Deno.test("evaluate() measures every head and pair", () => {
@@ -29,6 +30,9 @@ Deno.test("evaluate() measures every head and pair", () => {
   assert.ok(Math.abs(macro_f1.fusion! - (2 / 3 + 2 / 3 + 1) / 3) < 1e-12);
   assert.ok(Math.abs(loss.fusion! + (2 * Math.log(0.5) + Math.log(0.125)) / 4) < 1e-12);
   assert.deepEqual(pairs, { "image-text": { positive: 0.25, semi_positive: 0.5, negative: 0.25 } });
+  assert.ok(!("not_finite" in evaluate(predictions, 6, [])), "all logits are finite");
+  const notFinite = new Map([["image", 0], ["text", 3]]);
+  assert.deepEqual(evaluate({ ...predictions, notFinite }, 6, []).not_finite, { image: 0, text: 3 });
 });
 
 Deno.test("evaluate() gives the measures that the number of classes allows", () => {

@@ -94,7 +94,7 @@ for (const name of ["adam", "adamw"] as const) {
     for (const [step, expected] of log.entries()) {
       learner.resetMeans();
       learner.accumulate(batchOf(fixture, batches[step]!), 1, step);
-      const { training_loss: { total, contrast, fusion } } = await learner.means();
+      const { means: { training_loss: { total, contrast, fusion } } } = await learner.read();
       learner.step(step);
       const pairs = { total, contrastive: contrast, multimodal: fusion };
       for (const [key, found] of Object.entries(pairs)) {

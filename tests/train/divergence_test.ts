@@ -1,0 +1,206 @@
+/**
+ * NaN cannot hide: whatever spoils training, of any method and in either precision, it ends with what went wrong, status 2
+ * and no weight or moment on disk that is not finite. Seventy short runs: this is one of the slow files.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describeError } from "../../src/app/errors.ts";
+import { allFinite } from "../../src/base/finite.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import type { Dataset } from "../../src/data/dataset.ts";
+import { choosePretrained } from "../../src/build/pretrained.ts";
+import type { RunConfig } from "../../src/config/run_config.ts";
+import { exists } from "../../src/io/files.ts";
+import { openSafetensors, writeSafetensors } from "../../src/io/safetensors.ts";
+import { methods } from "../../src/models/methods/registry.ts";
+import type { Arrays } from "../../src/runs/run_checkpoints.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { loadPretrained } from "../../src/train/load_pretrained.ts";
+import { evaluateBest, train } from "../../src/train/trainer.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
+import { writeEncoders } from "./tiny_encoders.ts";
+
+const gpu = await openTestGpu();
+const data = tinyData({ train: 48, validation: 6, test: 3 });
+const METHODS = [...methods().map(({ name }) => name), "image", "text"];
+/** What one of the tests spoils itself. */
+const SPOILED_FILE = "last.optimizer.safetensors";
+const PRECISIONS = gpu.features.has("shader-f16") ? ["f32", "f16"] : ["f32"];
+
+/** A run in a folder of its own, and how to go on with it. */
+interface Setting {
+  readonly folder: string;
+  readonly config: RunConfig;
+}
+
+interface Cause {
+  /** Trains, and rejects. */
+  readonly spoil: (setting: Setting) => Promise<void>;
+  readonly message: RegExp;
+  /** The weights of the first epoch stay, and can be evaluated. */
+  readonly kept?: true;
+}
+
+const causes: Readonly<Record<string, Cause>> = {
+  "a rate of 1e10": {
+    spoil: ({ folder, config }) => {
+      const rates = { encoder_learning_rate: 1e10, head_learning_rate: 1e10, warmup_steps: 0 };
+      return begin(folder, { ...config, optimizer: { ...config.optimizer, ...rates } });
+    },
+    message:
+      /^Training diverged in epoch 1, by step \d: .*are NaN or infinite.*learning rates.*no epoch was finished$/,
+  },
+  "NaN in a pretrained weight": {
+    spoil: async ({ folder, config }) => {
+      using encoders = temporaryFolder();
+      await writeEncoders(gpu, encoders.path);
+      const wanted = { image: join(encoders.path, "image"), text: join(encoders.path, "text") };
+      for (const encoder of Object.values(wanted)) {
+        const path = join(encoder, "model.safetensors");
+        const arrays = read(path);
+        write(path, spoiled(arrays, [...arrays.keys()][3]!, NaN), {});
+      }
+      const silently = { begin() {}, advance() {}, end() {}, note() {} };
+      const { config: chosen, folders } = await choosePretrained(config, wanted, silently);
+      await begin(folder, chosen, (learner) => loadPretrained(learner, folders, () => {}));
+    },
+    message: /^Cannot load .*model\.safetensors as a (vit|bert): tensors are not finite \(.*\): [\w.]+$/,
+  },
+  "NaN in a weight on the device": {
+    spoil: ({ folder, config }) =>
+      begin(folder, config, async (learner) => {
+        const weights = await learner.readWeights();
+        learner.writeWeights(spoiled(weights, [...weights.keys()].at(-1)!, NaN), "here");
+      }),
+    message:
+      /^Training diverged in epoch 1, by step 1: weights.* of .*the (fusion|image|text) head are NaN or infinite/,
+  },
+  "infinity in a moment of the checkpoint it goes on from": {
+    spoil: async (setting) => {
+      await begin(setting.folder, setting.config);
+      const path = join(setting.folder, "checkpoints", SPOILED_FILE);
+      const arrays = read(path);
+      write(path, spoiled(arrays, momentOf(arrays), Infinity), { step: "6" });
+      await goOn(setting);
+    },
+    message:
+      /^Cannot use .*last\.optimizer\.safetensors: NaN or infinity is in exp_avg_sq\.[\w.]+\..*evaluate and export/,
+    kept: true,
+  },
+  "infinity in a moment on the device": {
+    spoil: async (setting) => {
+      await begin(setting.folder, setting.config);
+      const { optimizer, state } = RunFolder.open(setting.folder).checkpoints.loadLast()!;
+      const moments = spoiled(optimizer, momentOf(optimizer), Infinity);
+      // `train` loads the last checkpoint itself: moments can be spoiled once it makes the first batch.
+      await goOn(setting, (learner) => learner.writeOptimizer(moments, state, "here"));
+    },
+    message:
+      /^Training diverged in epoch 2, by step 7: moments of the optimizer of the \w+ (head|encoder) are .*best/,
+    kept: true,
+  },
+};
+
+/** Trains the one epoch of a new run. */
+async function begin(
+  folder: string,
+  config: RunConfig,
+  prepare: (learner: Learner) => Promise<void> | void = () => {},
+): Promise<void> {
+  const learner = new Learner(gpu, config, data);
+  try {
+    await prepare(learner);
+    const run = RunFolder.create(folder, config);
+    await train({ learner, data, run, observer: silent() });
+  } finally {
+    learner.dispose();
+  }
+}
+
+/** Trains another epoch; `meddle` is called before its first batch. */
+async function goOn(
+  { folder, config }: Setting,
+  meddle: (learner: Learner) => void = () => {},
+): Promise<void> {
+  const more = { ...config, training: { ...config.training, epochs: 2 } };
+  const seen: Dataset = watched(data, (made) => made === 0 && meddle(learner));
+  const learner = new Learner(gpu, more, seen);
+  try {
+    const run = RunFolder.open(folder).withConfig(more);
+    await train({ learner, data: seen, run, observer: silent() });
+  } finally {
+    learner.dispose();
+  }
+}
+
+function read(path: string): Arrays {
+  using file = openSafetensors(path);
+  return new Map(
+    Array.from(file.tensors, ([name, { shape }]) => [name, { shape, data: file.readFloat32(name) }]),
+  );
+}
+
+function write(path: string, arrays: Arrays, metadata: Record<string, string>): void {
+  const tensors = Array.from(
+    arrays,
+    ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const,
+  );
+  writeSafetensors(path, Object.fromEntries(tensors), metadata, { checksum: true });
+}
+
+/** The same arrays with one value replaced. */
+function spoiled(arrays: Arrays, name: string, value: number): Arrays {
+  const { shape, data } = arrays.get(name)!;
+  return new Map([...arrays, [name, { shape, data: data.with(data.length >> 1, value) }]]);
+}
+
+const momentOf = (arrays: Arrays) => [...arrays.keys()].find((name) => name.startsWith("exp_avg_sq."))!;
+
+/** Files of a run that hold NaN or infinity. */
+function spoiledFiles(folder: string): string[] {
+  const checkpoints = join(folder, "checkpoints");
+  if (!exists(checkpoints)) return []; // refused before there was a run
+  return Array.from(Deno.readDirSync(checkpoints), ({ name }) => name).filter((name) =>
+    name.endsWith(".safetensors") &&
+    ![...read(join(checkpoints, name)).values()].every(({ data }) => allFinite(data))
+  );
+}
+
+for (const [cause, { spoil, message, kept }] of Object.entries(causes)) {
+  Deno.test(`training with ${cause} ends with status 2 and nothing on disk that is not finite`, async (t) => {
+    for (const method of METHODS) {
+      for (const precision of PRECISIONS) {
+        await t.step(`${method}, ${precision}`, async () => {
+          using parent = temporaryFolder();
+          const folder = join(parent.path, "run");
+          const config = tinyConfig(
+            `method=${method}`,
+            `training.precision=${precision}`,
+            "training.epochs=1",
+            "training.batch=8",
+          );
+          await assert.rejects(spoil({ folder, config }), (error) => {
+            assert.ok(error instanceof UserError, String(error));
+            assert.match(error.message, message);
+            assert.deepEqual(describeError(error), { line: error.message, status: 2 });
+            return true;
+          });
+          // The checkpoint that the test itself has spoiled is left as it was found.
+          assert.deepEqual(spoiledFiles(folder), cause.includes("checkpoint") ? [SPOILED_FILE] : []);
+          assert.equal(exists(join(folder, "checkpoints", "best.safetensors")), kept ?? false);
+          if (!kept) return;
+          const learner = new Learner(gpu, config, data);
+          const { evaluation } = await evaluateBest(
+            { model: learner, data, run: RunFolder.open(folder) },
+            "test",
+          );
+          learner.dispose();
+          assert.equal(evaluation.epoch, 1);
+        });
+      }
+    }
+  });
+}
