@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Compare a run's event file, as TensorBoard's own reader sees it, with its metrics.jsonl.
+"""Compare a run's event files, as TensorBoard's own readers see them, with what the run has written elsewhere.
 
     pip install tensorboard==2.21.0
     python scripts/check_tensorboard.py RUN
 
-Every value of metrics.jsonl must be there once for its epoch, to float32, and nothing else. Ends with status 1 where not.
+Every value of metrics.jsonl and test.json must be there once for its epoch, to float32, and nothing else; the
+hyperparameters must be the values of config.json. Ends with status 1 where not.
 """
 
 import json
@@ -12,52 +13,79 @@ import struct
 import sys
 from pathlib import Path
 
+from google.protobuf.json_format import MessageToDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-GROUPS = {
-    "training_loss": "loss/training",
-    "validation_loss": "loss/validation",
-    "training_accuracy": "accuracy/training",
-    "validation_accuracy": "accuracy/validation",
-    "pairs": "pairs/training",
-    "validation_pairs": "pairs/validation",
+TRAINING = {
+    "training_loss": "loss",
+    "training_accuracy": "accuracy",
+    "pairs": "pairs",
     "learning_rates": "learning_rate",
+    **{key: f"epoch/{key}" for key in ["seconds", "input_wait_seconds", "loss_scale", "skipped_steps"]},
 }
+VALIDATION = {"validation_loss": "loss", "validation_accuracy": "accuracy", "validation_pairs": "pairs"}
+TEST = {key: key for key in ["loss", "accuracy", "macro_f1", "weighted_f1", "top_2", "top_5", "auc", "pairs"]}
 
-PLAIN = ["seconds", "input_wait_seconds", "loss_scale", "skipped_steps"]
 
-
-def flat(prefix: str, value: dict | float) -> dict[str, float]:
+def flat(prefix: str, value):
     if not isinstance(value, dict):
         return {prefix: value}
-    return {tag: one for name, inner in value.items() for tag, one in flat(f"{prefix}/{name}", inner).items()}
+    join = lambda name: f"{prefix}/{name}" if prefix else name
+    return {tag: one for name, inner in value.items() for tag, one in flat(join(name), inner).items()}
 
 
 def float32(value: float) -> float:
     return struct.unpack("f", struct.pack("f", value))[0]
 
 
+def scalars(records: list[dict], tags: dict[str, str]) -> dict[str, list[tuple[int, float]]]:
+    expected: dict[str, list[tuple[int, float]]] = {}
+    for record in records:
+        for key, prefix in tags.items():
+            if key not in record:
+                continue
+            for tag, value in flat(prefix, record[key]).items():
+                expected.setdefault(tag, []).append((record["epoch"], float32(value)))
+    return expected
+
+
+def read(folder: Path) -> EventAccumulator:
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    return events
+
+
+def compare(part: str, found: dict, expected: dict) -> int:
+    if found == expected:
+        return len(expected)
+    for tag in sorted(found.keys() | expected.keys()):
+        if found.get(tag) != expected.get(tag):
+            print(f"{part} {tag}: TensorBoard reads {found.get(tag)}, the run has {expected.get(tag)}")
+    raise SystemExit(1)
+
+
 def main() -> None:
     run = Path(sys.argv[1])
-    expected: dict[str, list[tuple[int, float]]] = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        record = json.loads(line)
-        values = {f"epoch/{key}": record[key] for key in PLAIN if key in record}
-        for key, prefix in GROUPS.items():
-            values |= flat(prefix, record.get(key, {}))
-        for tag, value in values.items():
-            expected.setdefault(tag, []).append((record["epoch"], float32(value)))
-    events = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0})
-    events.Reload()
-    found = {
-        tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    test = run / "test.json"
+    parts = {
+        "training": scalars(records, TRAINING),
+        "validation": scalars(records, VALIDATION),
+        **({"test": scalars([json.loads(test.read_text())], TEST)} if test.exists() else {}),
     }
-    if found != expected:
-        for tag in sorted(found.keys() | expected.keys()):
-            if found.get(tag) != expected.get(tag):
-                print(f"{tag}: TensorBoard reads {found.get(tag)}, metrics.jsonl has {expected.get(tag)}")
-        raise SystemExit(1)
-    print(f"TensorBoard reads all {sum(map(len, found.values()))} values of {len(found)} tags as metrics.jsonl has them")
+    for part, expected in parts.items():
+        events = read(run / "tensorboard" / part)
+        found = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+        count = compare(part, found, expected)
+        print(f"{part}: TensorBoard reads all values of {count} tags as the run has them")
+    content = read(run / "tensorboard").SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    found = MessageToDict(HParamsPluginData.FromString(content).session_start_info)["hparams"]
+    settings = json.loads((run / "config.json").read_text())
+    settings = {tag.replace("/", "."): json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+                if isinstance(value, list) else value for tag, value in flat("", settings).items()}
+    count = compare("hyperparameters", found, settings)
+    print(f"hyperparameters: TensorBoard reads all {count} values of config.json")
 
 
 if __name__ == "__main__":

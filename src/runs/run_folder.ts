@@ -110,7 +110,8 @@ export class RunFolder {
   }
 
   #writeTensorBoard(): void {
-    writeTensorBoard(join(this.path, "tensorboard"), this.records());
+    const told = { config: this.config, records: this.records(), test: this.evaluation() };
+    writeTensorBoard(join(this.path, "tensorboard"), told);
   }
 
   /** The records of all epochs, in order. */
@@ -126,10 +127,11 @@ export class RunFolder {
     });
   }
 
-  /** Writes test.json and predictions.csv. */
+  /** Writes test.json and predictions.csv, and the test into the event files. */
   writeResults(evaluation: Evaluation, predictions: string): void {
     writeTextFile(join(this.path, "predictions.csv"), predictions);
     writeJsonFile(join(this.path, "test.json"), evaluation);
+    this.#writeTensorBoard();
   }
 
   /** Writes an evaluation of other samples than the run's own to `evaluations/<name>.json`; gives the path. */

@@ -1,23 +1,31 @@
-/** The epochs of a run as TensorBoard shows them. */
+/**
+ * A run as TensorBoard shows it: a folder for training, for validation and for the test, so that they share their charts,
+ * and the configuration as hyperparameters of all three.
+ */
 import { join } from "node:path";
 import { reason } from "../io/file_bytes.ts";
-import { eventFile, type Scalars } from "../io/event_file.ts";
+import { eventFile, type Hyperparameters, hyperparametersFile, type Scalars } from "../io/event_file.ts";
 import { UserError } from "../base/user_error.ts";
+import type { RunConfig } from "../config/run_config.ts";
 import type { PairShares } from "../metrics/metrics.ts";
-import type { EpochRecord } from "./records.ts";
+import type { EpochRecord, Evaluation } from "./records.ts";
 
 const PREFIX = "events.out.tfevents.";
 
+/** What TensorBoard is told of a run. */
+export interface Told {
+  readonly config: RunConfig;
+  readonly records: readonly EpochRecord[];
+  /** Once the run has been tested. */
+  readonly test?: Evaluation | undefined;
+}
+
 /**
- * Makes the event file in `folder` say what the records do, no more and no less. Its bytes follow from its name and the
- * records alone, times being those of its beginning and the epochs' seconds: written again, what stays of it is the same,
+ * Makes the event files in `folder` say what the run does, no more and no less. Their bytes follow from their name and the
+ * run alone, times being those of its beginning and the epochs' seconds: written again, what stays of a file is the same,
  * and TensorBoard may read on meanwhile. `now` is when a new file begins.
  */
-export function writeTensorBoard(
-  folder: string,
-  records: readonly EpochRecord[],
-  now = Date.now() / 1000,
-): void {
+export function writeTensorBoard(folder: string, told: Told, now = Date.now() / 1000): void {
   try {
     Deno.mkdirSync(folder, { recursive: true });
     const own = Array.from(Deno.readDirSync(folder), ({ name }) => name).find((name) =>
@@ -25,28 +33,38 @@ export function writeTensorBoard(
     );
     const name = own ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
     const begun = Number(name.slice(PREFIX.length).split(".")[0]);
-    const bytes = eventFile(begun, scalarsOf(records, begun));
-    using file = Deno.openSync(join(folder, name), { write: true, create: true });
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-    file.truncateSync(bytes.length);
+    writeBytes(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
+    for (const [part, scalars] of Object.entries(scalarsOf(told, begun))) {
+      if (scalars.length === 0) continue;
+      Deno.mkdirSync(join(folder, part), { recursive: true });
+      writeBytes(join(folder, part, name), eventFile(begun, scalars));
+    }
   } catch (error) {
     throw new UserError(`Cannot write event files to ${folder}: ${reason(error)}`);
   }
 }
 
-/** The scalars of each epoch, which is their step. */
-export function scalarsOf(records: readonly EpochRecord[], begun: number): Scalars[] {
+/** Writes over what a file holds, rather than anew: a reader of it keeps its place. */
+function writeBytes(path: string, bytes: Uint8Array): void {
+  using file = Deno.openSync(path, { write: true, create: true });
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+  file.truncateSync(bytes.length);
+}
+
+/** The scalars of training, validation and test; a step is an epoch, that of the test the epoch whose weights it is of. */
+export function scalarsOf(
+  { records, test }: Omit<Told, "config">,
+  begun: number,
+): Record<"training" | "validation" | "test", Scalars[]> {
   let time = begun;
-  return records.map((record) => ({
-    step: record.epoch,
-    time: time += record.seconds,
-    values: Object.fromEntries([
-      ...tagged("loss/training", record.training_loss),
-      ...tagged("loss/validation", record.validation_loss),
-      ...tagged("accuracy/training", record.training_accuracy),
-      ...tagged("accuracy/validation", record.validation_accuracy),
-      ...taggedPairs("pairs/training", record.pairs),
-      ...taggedPairs("pairs/validation", record.validation_pairs ?? {}),
+  const times = records.map(({ seconds }) => time += seconds);
+  const each = (valuesOf: (record: EpochRecord) => Scalars["values"]) =>
+    records.map((record, i) => ({ step: record.epoch, time: times[i]!, values: valuesOf(record) }));
+  return {
+    training: each((record) => ({
+      ...tagged("loss", record.training_loss),
+      ...tagged("accuracy", record.training_accuracy),
+      ...taggedPairs(record.pairs),
       ...tagged("learning_rate", record.learning_rates),
       ...tagged("epoch", {
         seconds: record.seconds,
@@ -54,14 +72,49 @@ export function scalarsOf(records: readonly EpochRecord[], begun: number): Scala
         ...(record.loss_scale !== undefined && { loss_scale: record.loss_scale }),
         ...(record.skipped_steps !== undefined && { skipped_steps: record.skipped_steps }),
       }),
-    ]),
-  }));
+    })),
+    validation: each((record) => ({
+      ...tagged("loss", record.validation_loss),
+      ...tagged("accuracy", record.validation_accuracy),
+      ...taggedPairs(record.validation_pairs ?? {}),
+    })),
+    test: test === undefined ? [] : [{
+      step: test.epoch,
+      time,
+      values: {
+        ...tagged("loss", test.loss),
+        ...tagged("accuracy", test.accuracy),
+        ...tagged("macro_f1", test.macro_f1),
+        ...tagged("weighted_f1", test.weighted_f1 ?? {}),
+        ...tagged("top_2", test.top_2 ?? {}),
+        ...tagged("top_5", test.top_5 ?? {}),
+        ...tagged("auc", test.auc ?? {}),
+        ...taggedPairs(test.pairs),
+      },
+    }],
+  };
 }
 
-function tagged(prefix: string, values: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
+/** The values of a configuration by their keys, such as "optimizer.weight_decay"; a list as one text. */
+export function hyperparametersOf(config: RunConfig): Hyperparameters {
+  const values: [string, Hyperparameters[string]][] = [];
+  const gather = (prefix: string, value: unknown) => {
+    if (Array.isArray(value)) values.push([prefix, JSON.stringify(value)]);
+    else if (typeof value === "object" && value !== null) {
+      for (const [key, inner] of Object.entries(value)) gather(prefix ? `${prefix}.${key}` : key, inner);
+    } else values.push([prefix, value as Hyperparameters[string]]);
+  };
+  gather("", config);
+  return Object.fromEntries(values);
 }
 
-function taggedPairs(prefix: string, pairs: Readonly<Record<string, PairShares>>): [string, number][] {
-  return Object.entries(pairs).flatMap(([pair, shares]) => tagged(`${prefix}/${pair}`, { ...shares }));
+function tagged(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]));
+}
+
+function taggedPairs(pairs: Readonly<Record<string, PairShares>>): Record<string, number> {
+  return Object.assign(
+    {},
+    ...Object.entries(pairs).map(([pair, shares]) => tagged(`pairs/${pair}`, { ...shares })),
+  );
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { eventFile } from "../../src/io/event_file.ts";
-import type { EpochRecord } from "../../src/runs/records.ts";
+import { eventFile, hyperparametersFile } from "../../src/io/event_file.ts";
+import type { EpochRecord, Evaluation } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import { scalarsOf } from "../../src/runs/tensorboard.ts";
+import { hyperparametersOf, scalarsOf } from "../../src/runs/tensorboard.ts";
 import { tinyConfig } from "../train/tiny.ts";
 
 const shares = { positive: 0.5, semi_positive: 0.375, negative: 0.125 };
@@ -20,43 +20,94 @@ const record = (epoch: number, seconds = 2): EpochRecord => ({
   seconds,
 });
 
+const evaluation: Evaluation = {
+  split: "test",
+  samples: 8,
+  epoch: 2,
+  accuracy: { fusion: 0.75 },
+  macro_f1: { fusion: 0.5 },
+  weighted_f1: { fusion: 0.625 },
+  loss: { fusion: 0.25 },
+  pairs: { "image-text": shares },
+};
+
 Deno.test("scalarsOf() has a tag for every value, and times that add up", () => {
-  const [first, second, ...rest] = scalarsOf([record(1), record(2, 5)], 100);
-  assert.deepEqual(rest, []);
-  assert.deepEqual([first!.step, first!.time, second!.step, second!.time], [1, 102, 2, 107]);
-  assert.deepEqual(second!.values, {
-    "loss/training/total": 0.5,
-    "loss/training/fusion": 0.5,
-    "loss/validation/fusion": 1,
-    "accuracy/training/fusion": 0.5,
-    "accuracy/validation/fusion": 0.25,
-    "pairs/training/image-text/positive": 0.5,
-    "pairs/training/image-text/semi_positive": 0.375,
-    "pairs/training/image-text/negative": 0.125,
-    "pairs/validation/image-text/positive": 0.5,
-    "pairs/validation/image-text/semi_positive": 0.375,
-    "pairs/validation/image-text/negative": 0.125,
+  const records = [record(1), record(2, 5)];
+  const { training, validation, test } = scalarsOf({ records, test: evaluation }, 100);
+  for (const scalars of [training, validation]) {
+    assert.deepEqual(scalars.map(({ step, time }) => [step, time]), [[1, 102], [2, 107]]);
+  }
+  const pairs = {
+    "pairs/image-text/positive": 0.5,
+    "pairs/image-text/semi_positive": 0.375,
+    "pairs/image-text/negative": 0.125,
+  };
+  assert.deepEqual(training[1]!.values, {
+    "loss/total": 0.5,
+    "loss/fusion": 0.5,
+    "accuracy/fusion": 0.5,
+    ...pairs,
     "learning_rate/heads": 0.01,
     "epoch/seconds": 5,
   });
+  assert.deepEqual(validation[1]!.values, { "loss/fusion": 1, "accuracy/fusion": 0.25, ...pairs });
+  assert.deepEqual(test, [{
+    step: 2,
+    time: 107,
+    values: {
+      "loss/fusion": 0.25,
+      "accuracy/fusion": 0.75,
+      "macro_f1/fusion": 0.5,
+      "weighted_f1/fusion": 0.625,
+      ...pairs,
+    },
+  }]);
   const { validation_pairs: _, ...older } = record(1);
-  assert.equal(scalarsOf([older], 0)[0]!.values["pairs/validation/image-text/positive"], undefined);
+  const [first] = scalarsOf({ records: [older] }, 0).validation;
+  assert.equal(first!.values["pairs/image-text/positive"], undefined);
 });
 
-Deno.test("a run has one event file, which says what its metrics do, also when it goes on", () => {
+Deno.test("hyperparametersOf() has every value of a configuration once, under its key", () => {
+  const config = tinyConfig();
+  const values = hyperparametersOf(config);
+  assert.equal(values.method, config.method);
+  assert.equal(values["training.batch"], config.training.batch);
+  assert.equal(values["optimizer.max_gradient_norm"], config.optimizer.max_gradient_norm);
+  const leaves = JSON.stringify(config, (_, value) => Array.isArray(value) ? "list" : value)
+    .match(/:(?!\{)/g)!.length;
+  assert.equal(Object.keys(values).length, leaves);
+  assert.ok(Object.values(values).every((value) => typeof value !== "object" || value === null));
+});
+
+Deno.test("event files say what the run does, also when it goes on and when it is tested", () => {
   const parent = Deno.makeTempDirSync();
   try {
     const path = join(parent, "run"), folder = join(path, "tensorboard");
     const run = RunFolder.create(path, tinyConfig());
     const read = () => {
-      const [entry, ...others] = [...Deno.readDirSync(folder)];
+      const [name, ...others] = Array.from(Deno.readDirSync(folder)).filter(({ isFile }) => isFile);
       assert.deepEqual(others, []);
-      const [, begun] = /^events\.out\.tfevents\.(\d+)\..+$/.exec(entry!.name)!;
+      const [, begun] = /^events\.out\.tfevents\.(\d+)\..+$/.exec(name!.name)!;
       assert.ok(Math.abs(Number(begun) - Date.now() / 1000) < 100);
-      const bytes = Deno.readFileSync(join(folder, entry!.name));
-      const expected = eventFile(Number(begun), scalarsOf(run.records(), Number(begun)));
-      assert.ok(sameBytes(bytes, expected), "the file is not that of the records");
-      return bytes;
+      const bytesOf = (part: string) => Deno.readFileSync(join(folder, part, name!.name));
+      const expected = hyperparametersFile(Number(begun), hyperparametersOf(run.config));
+      assert.ok(sameBytes(bytesOf(""), expected), "the hyperparameters are not those of the configuration");
+      const told = { records: run.records(), test: run.evaluation() };
+      const parts = Object.entries(scalarsOf(told, Number(begun))).filter(([, scalars]) =>
+        scalars.length > 0
+      );
+      assert.deepEqual(
+        Array.from(Deno.readDirSync(folder)).filter(({ isDirectory }) => isDirectory).map(({ name }) => name)
+          .toSorted(),
+        parts.map(([part]) => part).toSorted(),
+      );
+      for (const [part, scalars] of parts) {
+        assert.ok(
+          sameBytes(bytesOf(part), eventFile(Number(begun), scalars)),
+          `${part} is not that of the run`,
+        );
+      }
+      return bytesOf("training");
     };
     for (const epoch of [1, 2, 3]) run.appendRecord(record(epoch));
     const three = read();
@@ -66,6 +117,9 @@ Deno.test("a run has one event file, which says what its metrics do, also when i
     assert.ok(two.length < three.length);
     RunFolder.open(path).appendRecord(record(3, 7));
     assert.equal(read().length, three.length);
+    RunFolder.open(path).writeResults(evaluation, "");
+    assert.ok(run.evaluation());
+    read();
   } finally {
     Deno.removeSync(parent, { recursive: true });
   }
