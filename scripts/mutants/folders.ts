@@ -26,7 +26,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "pointwise",
     ]
       .concat(["reduce", "rows", "shape"]),
-    tests: ["tests/ops", "tests/tensor", "tests/nn"],
+    tests: ["tests/ops", "tests/tensor", "tests/gpu", "tests/nn"],
   },
   "src/nn": { tests: ["tests/nn", "tests/models", "tests/train"] },
   "src/models": { tests: ["tests/models", "tests/train", "tests/build"] },

@@ -18,6 +18,8 @@ Deno.test("isOneSubgroup() goes by what a device computes, for one number of lan
   const right: number[] = [];
   for (const lanes of [2, 4, 8, 16, 32, 64]) if (await isOneSubgroup(device, lanes)) right.push(lanes);
   assert.ok(right.length <= 1, `workgroups of ${right.join(" and of ")} lanes cannot both be one subgroup`);
+  const { subgroupMinSize: least, subgroupMaxSize: most } = adapter.info;
+  if (least === most) assert.deepEqual(right, [least], "the adapter has subgroups of one size");
   device.destroy();
 });
 

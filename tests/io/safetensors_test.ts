@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { UserError } from "../../src/base/user_error.ts";
-import { temporaryFolder } from "./crafted.ts";
+import { craft, entry, temporaryFolder } from "./crafted.ts";
 
 const FIXTURE = new URL("fixtures/all_dtypes.safetensors", import.meta.url).pathname;
 
@@ -33,6 +33,24 @@ Deno.test("openSafetensors() reads what the reference library wrote, every dtype
     assert.equal(file.readBytes(name).length, tensor.end - tensor.begin, name);
   }
 });
+
+// An empty tensor takes no place, and may lie where another begins or ends, or where there is none at all.
+const EMPTY_PLACES = [
+  entry("empty", "F32", [0], 0, 0),
+  entry("none", "U8", [3, 0], 8, 8),
+  entry("x", "F32", [2], 0, 8),
+];
+for (const [i, j, k] of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] as const) {
+  Deno.test(`openSafetensors() takes tensors in any order, empty ones among them (${i}, ${j}, ${k})`, () => {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/x.safetensors`;
+    Deno.writeFileSync(path, craft(`{${EMPTY_PLACES[i]},${EMPTY_PLACES[j]},${EMPTY_PLACES[k]}}`, 8));
+    using file = openSafetensors(path);
+    assert.deepEqual([...file.tensors.keys()].sort(), ["empty", "none", "x"]);
+    assert.equal(file.readBytes("x").length, 8);
+    assert.equal(file.readBytes("empty").length, 0);
+  });
+}
 
 Deno.test("readFloat32() widens F16 and BF16 exactly and refuses integers by name", () => {
   using file = openSafetensors(FIXTURE);

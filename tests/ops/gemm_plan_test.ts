@@ -189,6 +189,37 @@ for (
   });
 }
 
+Deno.test("a product adds up the rows of its first operand on the way, whatever its blocks", async (t) => {
+  const gpu = await Gpu.open("auto", { adapterClass: "software" });
+  const shape = shapeOf({ m: 26, n: 12, k: 130, transposeA: true }); // the last block of any height is cut off
+  const { m, n, k } = shape;
+  const [a, b] = [digits(m * k, 1), digits(n * k, 3)];
+  const right = Float32Array.from(
+    { length: m },
+    (_, i) => a.reduce((sum, x, at) => at % m === i ? sum + x : sum, 2),
+  );
+  const plans = Map.groupBy(
+    candidatePlans(gpu, shape),
+    ({ rows, splits }) => `${rows} rows, ${splits} parts`,
+  );
+  assert.ok(
+    ["2 rows, 1 parts", "4 rows, 1 parts", "6 rows, 1 parts", "4 rows, 2 parts"].every((key) =>
+      plans.has(key)
+    ),
+  );
+  for (const [name, [plan]] of plans) {
+    await t.step(name, async () => {
+      const [x, y] = [Tensor.from(gpu, a, [k, m]), Tensor.from(gpu, b, [k, n])];
+      const rowSums = Tensor.from(gpu, new Float32Array(m).fill(2), [m]);
+      const c = gemmBy(plan!, x, y, { ...shape, rowSums });
+      assert.deepEqual(await rowSums.read(), right);
+      assert.deepEqual(await c.read(), expected(shape, a, b, new Float32Array(n)));
+      for (const tensor of [x, y, rowSums, c]) tensor.dispose();
+    });
+  }
+  gpu.destroy();
+});
+
 Deno.test("products go by the device's table of plans, and else by the default", async () => {
   const gpu = await Gpu.open("auto", { adapterClass: "software" });
   const a = Tensor.from(gpu, digits(8 * 64, 1), [8, 64]);
