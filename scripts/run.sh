@@ -7,6 +7,7 @@
 # can be had. Nothing outside the checkout is changed, but for system packages, and those only as root. Everything is
 # checked on every run, for it costs a fraction of a second and a driver can go away; only what is missing is fetched.
 # Paths among the arguments of `unis` count from the folder in which this is typed; the tasks work in the checkout.
+# compile makes dist/unis, for which Deno fetches its base of such programs from dl.deno.land.
 # Exit status: that of the command; 2 when something must be installed by hand, which the last line then says.
 set -eu
 

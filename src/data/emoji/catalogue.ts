@@ -34,6 +34,17 @@ const namesSchema = z.object({
   subgroups: z.record(z.string(), z.string()),
 });
 
+const EMOJI = "emojibase-data/en/data.json";
+const NAMES = "emojibase-data/meta/groups.json";
+
+/** All that is used of the files of the CLDR data, by file. */
+export async function readCatalogueFiles(resolve?: Resolve) {
+  return {
+    [EMOJI]: parse(emojiSchema, EMOJI, await readPackageJson(EMOJI, resolve)),
+    [NAMES]: parse(namesSchema, NAMES, await readPackageJson(NAMES, resolve)),
+  };
+}
+
 /** Skin tones and hair styles, which are parts of emoji and no emoji. */
 const COMPONENT = "component";
 
@@ -42,16 +53,7 @@ const COMPONENT = "component";
  * names a group or subgroup is left in a text, and variants of gender and direction share a split.
  */
 export async function readCatalogue(resolve?: Resolve): Promise<Emoji[]> {
-  const records = parse(
-    emojiSchema,
-    "emojibase-data/en/data.json",
-    await readPackageJson("emojibase-data/en/data.json", resolve),
-  );
-  const names = parse(
-    namesSchema,
-    "emojibase-data/meta/groups.json",
-    await readPackageJson("emojibase-data/meta/groups.json", resolve),
-  );
+  const { [EMOJI]: records, [NAMES]: names } = await readCatalogueFiles(resolve);
   const forbidden = stemsOf([...Object.values(names.groups), ...Object.values(names.subgroups)]);
   const emoji: { order: number; emoji: Emoji }[] = [];
   for (const { hexcode, label, tags = [], group, subgroup, order } of records) {

@@ -4,6 +4,7 @@ import type { IndexedSample, SampleIndex } from "../index/sample_index.ts";
 import type { ImageSource } from "../modalities.ts";
 import type { Resolve } from "../package_file.ts";
 import { type Emoji, readCatalogue } from "./catalogue.ts";
+import { emojiPackages } from "./packages.ts";
 import { decodeImages, IMAGE_SIZE, readStyle, STYLES } from "./images.ts";
 
 /** A subgroup with fewer emoji is no class of its own. */
@@ -23,7 +24,11 @@ export interface EmojiOptions {
 
 /** Indexes the emoji that come with the program. Throws a UserError for a package that is missing. */
 export async function indexEmoji(options: EmojiOptions = {}): Promise<SampleIndex> {
-  const { labels = "group", resolve, note = console.warn } = options;
+  const { labels = "group", note = console.warn } = options;
+  const directory = options.cacheDirectory === false
+    ? undefined
+    : options.cacheDirectory ?? defaultCacheDirectory();
+  const resolve = options.resolve ?? await emojiPackages(directory ?? defaultCacheDirectory());
   const styles = await Promise.all(
     STYLES.map(async (style) => ({ style, ...await readStyle(style, resolve) })),
   );
@@ -55,9 +60,6 @@ export async function indexEmoji(options: EmojiOptions = {}): Promise<SampleInde
 
   /** All drawings as they are, decoded at once, so that every set of labels shares one cache. */
   async function openOriginals(paths: readonly string[]): Promise<ImageSource> {
-    const directory = options.cacheDirectory === false
-      ? undefined
-      : options.cacheDirectory ?? defaultCacheDirectory();
     const store = await cachedImages({ count: drawings.length, height: IMAGE_SIZE, width: IMAGE_SIZE }, {
       directory,
       name: "emoji",

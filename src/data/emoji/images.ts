@@ -26,22 +26,24 @@ export interface StyleImages {
 
 /** Lists the images a package says it has, skin tones left out; whether the files are there shows when they are decoded. */
 export async function readStyle(style: Style, resolve?: Resolve): Promise<StyleImages> {
+  const { about, records, folder } = await readStyleFiles(style, resolve);
+  const images = join(folder, "img", style, String(IMAGE_SIZE));
+  return {
+    source: `${about.name}@${about.version}`,
+    paths: new Map(records.map(({ unified, image }) => [plainCode(unified), join(images, image)])),
+  };
+}
+
+/** The package of a style: its folder, and all that is used of its files. */
+export async function readStyleFiles(style: Style, resolve?: Resolve) {
   const name = `emoji-datasource-${style}`;
   const about = packageSchema.safeParse(await readPackageJson(`${name}/package.json`, resolve));
   const records = recordsSchema.safeParse(await readPackageJson(`${name}/emoji.json`, resolve));
   if (!about.success || !records.success) {
     throw new UserError(`${name}/emoji.json is not laid out as expected: run "deno install" again`);
   }
-  const folder = join(
-    dirname(packagePath(`${name}/package.json`, resolve)),
-    "img",
-    style,
-    String(IMAGE_SIZE),
-  );
-  return {
-    source: `${about.data.name}@${about.data.version}`,
-    paths: new Map(records.data.map(({ unified, image }) => [plainCode(unified), join(folder, image)])),
-  };
+  const folder = dirname(packagePath(`${name}/package.json`, resolve));
+  return { about: about.data, records: records.data, folder };
 }
 
 /** Decodes images of 64x64 one after the other into bytes; a missing or unreadable file is a `UserError` naming it. */
