@@ -11,7 +11,7 @@ import { UserError } from "../base/user_error.ts";
 import type { Split } from "../data/batch.ts";
 import { describeChanges } from "../data/index/reconcile.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { mustBeWritable, writeTextFile } from "../io/file_bytes.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
 import { formatCount } from "../report/units.ts";
@@ -31,6 +31,7 @@ export interface EvaluateFlags {
 
 /** Evaluates a run's best weights on a split of its data, or on another table with labels. */
 export async function evaluate(folder: string, flags: EvaluateFlags): Promise<void> {
+  if (flags.predictions !== undefined) mustBeWritable(flags.predictions);
   using stop = new Stop(() => {});
   try {
     if (flags.data === undefined) await evaluateSplit(folder, flags, stop.signal);

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 
 /**
  * Names of flags of other tools; what they are here, best first; and what to say where the command has none of these. A
- * flag counts where the command has it, `<run>` where it has that argument, and keys where it has --set.
+ * flag counts where the command has it, `<run>` where it has that argument, keys where it has --set, and a sentence about a
+ * command there.
  */
 const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwise?: string])[] = [
   ["lr learning-rate", ["optimizer.encoder_learning_rate optimizer.head_learning_rate"]],
@@ -18,9 +19,10 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
     "a run has its batch",
   ],
   ["gradient-accumulation-steps accumulate-grad-batches", ["--micro-batch"]],
-  ["gpus gpu gpu-ids cuda use-gpu accelerator devices cpu use-cpu no-cuda", ["--device"]],
+  ["gpus gpu gpu-ids cuda use-gpu accelerator devices", ["--device=gpu"]],
+  ["cpu use-cpu no-cuda", ["--device=cpu"]],
   ["num-workers workers j jobs threads", [], "every core decodes images: there is nothing to set"],
-  ["fp16 half amp mixed-precision dtype bf16", ["--precision"], "a run has its precision"],
+  ["fp16 half amp mixed-precision dtype bf16", ["--precision=f16"], "a run has its precision"],
   ["lr-scheduler lr-scheduler-type scheduler sched", ["optimizer.schedule"]],
   ["weight-decay wd", ["optimizer.weight_decay"]],
   ["warmup warmup-steps num-warmup-steps", ["optimizer.warmup_steps"]],
@@ -34,7 +36,11 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["image-size img-size imgsz", ["data.image_size"]],
   ["max-length max-len max-seq-length", ["data.max_tokens"]],
   ["epochs num-epochs n-epochs num-train-epochs max-epochs", ["--epochs", "training.epochs"]],
-  ["seed random-seed random-state", ["--seed", "seed"], "nothing is drawn by chance here"],
+  [
+    "seed random-seed random-state",
+    ["experiment: the file lists its seeds", "--seed", "seed"],
+    "nothing is drawn by chance here",
+  ],
   [
     "output output-dir out-dir save-dir outdir out o",
     ["--out", "--to", "--predictions", "--log"],
@@ -45,7 +51,11 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["checkpoint ckpt weights resume-from-checkpoint", ["<run>", "--resume", "--run"]],
   ["run run-dir", ["<run>", "<run|experiment>", "--resume"]],
   ["dataset data-dir data-path train-file test-file input-file csv", ["--data"], "a run knows its data"],
-  ["config config-file cfg c", ["--config", "<file>", "<run>"], "a run has its configuration"],
+  [
+    "config config-file cfg c",
+    ["experiment: the file says it, under set", "--config"],
+    "a run has its configuration",
+  ],
   ["top-k topk k", ["--top"]],
   ["probs probabilities", ["--proba"]],
   ["v", ["--verbose"], "--verbose, or --version"],
@@ -73,10 +83,13 @@ export function hintFor(command: Command, typed: string): string | undefined {
   const row = FLAGS.find(([names]) => names.split(" ").some((name) => plain(name) === plain(typed)));
   if (row === undefined) return undefined;
   const [, ours, otherwise] = row;
+  const sentence = ours.find((one) => one.startsWith(`${command.name()}: `))?.slice(
+    command.name().length + 2,
+  );
   const found = ours.map((one) => one.split(" ")).find((parts) =>
     parts.every((part) => applies(command, part))
   );
-  const hint = found === undefined ? otherwise : `here it is ${describe(command, found)}`;
+  const hint = sentence ?? (found === undefined ? otherwise : `here it is ${describe(command, found)}`);
   return hint === undefined ? undefined : `unknown option '${typed.split("=")[0]}': ${hint}`;
 }
 
@@ -86,7 +99,9 @@ export function commandFor(typed: string): string | undefined {
 }
 
 /** All that is named as ours, for a test that these exist. */
-export const OURS: readonly string[] = FLAGS.flatMap(([, ours]) => ours.flatMap((one) => one.split(" ")));
+export const OURS: readonly string[] = FLAGS.flatMap(([, ours]) =>
+  ours.filter((one) => !one.includes(": ")).flatMap((one) => one.split(" "))
+);
 
 /** Without dashes, underscores, capitals and a value. */
 function plain(flag: string): string {
@@ -95,14 +110,16 @@ function plain(flag: string): string {
 
 function applies(command: Command, part: string): boolean {
   if (part.startsWith("<")) return argumentNames(command).includes(part);
-  const has = (flag: string) => command.options.some(({ long }) => long === flag);
-  return has(part.startsWith("--") ? part : "--set");
+  const flag = part.startsWith("--") ? part.split("=")[0] : /^[a-z_.A-Z]+$/.test(part) ? "--set" : undefined;
+  return command.options.some(({ long }) => long === flag);
 }
 
 function describe(command: Command, parts: readonly string[]): string {
   const [first] = parts as [string];
   if (first.startsWith("<")) return `an argument: ${pathOf(command)} ${first}`;
-  return first.startsWith("--") ? parts.join(" and ") : `--set ${parts.map((key) => `${key}=…`).join(" ")}`;
+  return first.startsWith("--")
+    ? parts.join(" and ").replace("=", " ")
+    : `--set ${parts.map((key) => `${key}=…`).join(" ")}`;
 }
 
 function argumentNames(command: Command): string[] {

@@ -135,11 +135,12 @@ function oneOf(
   };
 }
 
-export function wholeNumber(least: number): (text: string) => number {
+export function wholeNumber(least: number, most = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > most) {
+      const end = most === Infinity ? "" : ` to ${most}`;
+      throw new InvalidArgumentError(`It must be a whole number from ${least}${end}.`);
     }
     return value;
   };

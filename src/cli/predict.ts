@@ -45,14 +45,16 @@ const NAMED = 20;
 /** Predicts the rows of a table, of standard input where `input` is "-", or one sample that flags describe. */
 export async function predict(path: string, input: string | undefined, flags: PredictFlags): Promise<void> {
   const source = sourceOf(input, flags);
-  using session = await PredictSession.begin(path, flags.device);
+  const format = formatOf(flags);
+  const columns = pairs("--column", flags.column);
   using out = new PendingFile(flags.out);
   using embeddings = flags.embeddings === undefined ? undefined : new EmbeddingsFile(flags.embeddings);
+  using session = await PredictSession.begin(path, flags.device);
   using stop = new Stop(() => {});
   using progress = new RowProgress((line) => output.aside(line));
   const options = {
     skipBad: flags.skipBad ?? false,
-    writer: answerWriter(formatOf(flags), {
+    writer: answerWriter(format, {
       classes: session.classes,
       top: flags.top,
       all: flags.proba ?? false,
@@ -65,7 +67,6 @@ export async function predict(path: string, input: string | undefined, flags: Pr
     progress: (rows: number) => progress.update(rows),
     signal: stop.signal,
   };
-  const columns = pairs("--column", flags.column);
   let found: PredictedRows;
   try {
     found = source === "sample"
@@ -131,6 +132,7 @@ function sampleOf(session: PredictSession, flags: PredictFlags): StreamedRow {
     }
     named[own[0]!.name] = value;
   }
+  session.columns(named);
   const missing = session.modalities.filter(({ name }) => !(name in named));
   if (missing.length > 0) {
     throw new UserError(
@@ -139,7 +141,6 @@ function sampleOf(session: PredictSession, flags: PredictFlags): StreamedRow {
       } too`,
     );
   }
-  session.columns(named);
   return { line: 1, values: named };
 }
 

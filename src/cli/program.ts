@@ -1,6 +1,7 @@
 /** The command line: its commands, a file each, and the exit status. */
 import { Command, CommanderError } from "commander";
 import { describeError, EXIT } from "../app/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { VERSION } from "../base/version.ts";
 import { output } from "../report/output.ts";
 import { defineTrain } from "./commands/train.ts";
@@ -59,6 +60,17 @@ function end(status: number): number {
 /** The line of an error, or a better one where a flag or command comes from another tool. */
 function hinted(line: string, error: unknown, unis: Command, args: readonly string[]): string {
   if (!(error instanceof CommanderError)) return line;
+  if (error.code === "commander.missingMandatoryOptionValue") {
+    // Most often, it is there and misspelt.
+    const command = commandOf(unis, args);
+    const known = (flag: string) => command.options.some(({ long }) => long === flag.split("=")[0]);
+    const wrong = args.find((arg) => arg.startsWith("-") && !known(arg));
+    if (wrong === undefined) return line;
+    const names = command.options.map(({ long }) => long!);
+    const meant = nearest(wrong, names);
+    const hint = meant === undefined ? "" : ` (Did you mean ${meant}?)`;
+    return hintFor(command, wrong) ?? `unknown option '${wrong}'${hint}`;
+  }
   const typed = /^unknown (?:option|command) '([^']*)'/.exec(line)?.[1];
   if (typed === undefined) return line;
   if (error.code === "commander.unknownOption") return hintFor(commandOf(unis, args), typed) ?? line;

@@ -2,7 +2,7 @@
 import { basename, join, resolve } from "node:path";
 import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { reason, writeTextFile } from "../io/file_bytes.ts";
+import { mustBeWritable, reason, writeTextFile } from "../io/file_bytes.ts";
 import { UserError } from "../base/user_error.ts";
 import { readComparison, readRuns, RESULTS } from "../report/html/experiment_report.ts";
 import { svgFile, toCsv } from "../report/html/figure.ts";
@@ -47,6 +47,7 @@ export async function report(
   if (folders.length > 1 && out === undefined) {
     throw new UserError("Say by --out where the report of several runs is to be written");
   }
+  if (out !== undefined) mustBeWritable(out);
   const isExperiment = folders.length > 1 || exists(join(folder, RESULTS));
   const notes: string[] = [];
   const listed = folders.length > 1

@@ -24,7 +24,8 @@ export function parseDataChoice(text: string): DataChoice {
   const path = at < 0 ? "" : text.slice(at + 1);
   const name = DATA_NAMES.find((one) => one === given);
   if (name === undefined) {
-    const meant = isTable(text) ? `table:${text}` : nearest(given, DATA_NAMES);
+    const near = nearest(given, DATA_NAMES);
+    const meant = at >= 0 && near !== undefined ? `${near}:${path}` : isTable(text) ? `table:${text}` : near;
     const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
     throw new UserError(`--data must be one of ${DATA_NAMES.join(", ")}, with :PATH, got "${given}"${hint}`);
   }

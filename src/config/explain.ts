@@ -8,9 +8,10 @@ export function explain(schema: z.core.$ZodType, issue: z.core.$ZodIssue, value:
   const name = path.join(".");
   if (issue.code === "unrecognized_keys") {
     const wrong = issue.keys[0]!;
-    const meant = nearest(wrong, keysAt(schema, value, path));
+    const near = nearest(wrong, keysAt(schema, value, path));
     const full = [...path, wrong].join(".");
-    const hint = meant === undefined ? "" : `did you mean "${[...path, meant].join(".")}"? `;
+    const meant = near === undefined ? elsewhere(wrong, full, value) : [...path, near].join(".");
+    const hint = meant === undefined ? "" : `did you mean "${meant}"? `;
     return `unknown key "${full}": ${hint}${allowedAt(schema, value, path)}`;
   }
   const got = valueAt(value, path);
@@ -30,6 +31,19 @@ export function explain(schema: z.core.$ZodType, issue: z.core.$ZodIssue, value:
   return `"${name}" must be ${expectation(issue)}, got ${show(got)}`;
 }
 
+/** The only key of that name, at whatever depth it stands. */
+function elsewhere(name: string, wrong: string, value: unknown): string | undefined {
+  const found = keysWithin(value).filter((key) => key.split(".").at(-1) === name && key !== wrong);
+  return found.length === 1 ? found[0] : undefined;
+}
+
+function keysWithin(value: unknown, prefix = ""): string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap((
+    [key, inner],
+  ) => [prefix + key, ...keysWithin(inner, `${prefix}${key}.`)]);
+}
+
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_type") {
     const names: Record<string, string> = {
@@ -43,6 +57,8 @@ function expectation(issue: z.core.$ZodIssue): string {
     };
     return names[issue.expected] ?? issue.expected;
   }
+  if (issue.code === "too_small" && issue.origin === "array") return `a list of at least ${issue.minimum}`;
+  if (issue.code === "too_small" && issue.origin === "string") return "text that is not empty";
   if (issue.code === "too_small") return `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
   if (issue.code === "too_big") return `${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
   return issue.message;

@@ -2,6 +2,7 @@
 import { UserError } from "../base/user_error.ts";
 import type { Wanted } from "../build/pretrained.ts";
 import { settingsOf, settingText } from "../config/config_file.ts";
+import type { Setting } from "../config/run_config.ts";
 import { SEMANTICS } from "../config/semantics.ts";
 import type { Change, ExperimentFile } from "./experiment_file.ts";
 
@@ -19,7 +20,7 @@ export interface PlannedRun {
   readonly seed: number;
   readonly encoders: Wanted;
   /** Settings as `--set` takes them; later ones win. */
-  readonly settings: readonly string[];
+  readonly settings: readonly Setting[];
 }
 
 /** Changes that the command line makes in all runs. */
@@ -69,7 +70,7 @@ export function planRuns(file: ExperimentFile, source: string, overrides: Overri
                 : []),
               ...settingsOfChange(change),
             ]),
-            ...overrides.settings,
+            ...overrides.settings.map((text) => ({ text, source: "--set" })),
           ],
         });
       }

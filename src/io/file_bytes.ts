@@ -1,5 +1,6 @@
 /** Opens, reads and writes whole files, and says what is wrong where that cannot be done. */
 import { UserError } from "../base/user_error.ts";
+import { suggestPath, whyUnwritable } from "./nearby_path.ts";
 import { MOST_POINTER_BYTES, pointerIn, whyMissing } from "./pointer_file.ts";
 
 /**
@@ -13,7 +14,9 @@ export function openRegularFile(path: string): Deno.FsFile {
     if (!isFile) throw new UserError(`it is ${isDirectory ? "a folder" : "not a file"}`);
     file = Deno.openSync(path);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? `it ${whyMissing(path)}` : reason(error);
+    const why = error instanceof Deno.errors.NotFound
+      ? `it ${whyMissing(path)}${suggestPath(path)}`
+      : reason(error);
     throw new UserError(`Cannot read ${path}: ${why}`);
   }
   const { size } = file.statSync();
@@ -70,8 +73,19 @@ export function writeParts(path: string, parts: Iterable<Uint8Array>): void {
     } catch {
       // It was never created, or went with its folder.
     }
-    throw error instanceof UserError ? error : new UserError(`Cannot write ${path}: ${reason(error)}`);
+    throw error instanceof UserError ? error : unwritable(path, error);
   }
+}
+
+/** Throws a UserError where one can see that a file cannot be written, before the work that leads to it. */
+export function mustBeWritable(path: string): void {
+  const why = whyUnwritable(path);
+  if (why !== undefined) throw unwritable(path, why);
+}
+
+/** The mistake of naming a file that cannot be written. */
+export function unwritable(path: string, error: unknown): UserError {
+  return new UserError(`Cannot write ${path}: ${whyUnwritable(path) ?? reason(error)}`);
 }
 
 /** The bytes behind a typed array, not copied. */

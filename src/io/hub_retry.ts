@@ -108,7 +108,11 @@ export class Watchdog implements Disposable {
       const message = aborted
         ? `nothing came from ${host} for ${this.#stallMs / 1000} s`
         : `the connection to ${host} failed (${whyUnmet ?? fault})`;
-      throw new TemporaryFailure(message, undefined, aborted || whyUnmet !== undefined);
+      throw new TemporaryFailure(
+        message,
+        undefined,
+        aborted || whyUnmet !== undefined || fault.includes("are blocked"),
+      );
     } finally {
       clearTimeout(this.#timer);
     }

@@ -1,6 +1,7 @@
 /** Reads text in chunks, for files that are larger than memory. */
 import { UserError } from "../base/user_error.ts";
 import { reason } from "./file_bytes.ts";
+import { suggestPath } from "./nearby_path.ts";
 
 /** Bytes read at once. */
 const CHUNK = 1 << 20;
@@ -34,6 +35,9 @@ function open(path: string): Deno.FsFile {
     if (Deno.statSync(path).isDirectory) throw new Error("it is a folder");
     return Deno.openSync(path);
   } catch (error) {
-    throw new UserError(`Cannot read ${path}: ${reason(error)}`);
+    const isMissing = error instanceof Deno.errors.NotFound;
+    throw new UserError(
+      `Cannot read ${path}: ${isMissing ? `it is missing${suggestPath(path)}` : reason(error)}`,
+    );
   }
 }

@@ -12,6 +12,7 @@ export function readYaml(path: string): unknown {
   } catch (error) {
     const line = error instanceof YAMLParseError ? error.linePos?.[0].line : undefined;
     const where = line === undefined ? "" : `, line ${line}`;
-    throw new UserError(`Cannot read ${path}${where}: ${reason(error).split("\n")[0]!.replace(/:$/, "")}`);
+    const [what] = reason(error).split("\n") as [string];
+    throw new UserError(`Cannot read ${path}${where}: ${what.replace(/( at line \d+, column \d+)?:?$/, "")}`);
   }
 }

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
-import { reason } from "../io/file_bytes.ts";
+import { unwritable } from "../io/file_bytes.ts";
 import { makeFolder } from "../io/files.ts";
 
 export interface OutputFlags {
@@ -96,7 +96,7 @@ function openLog(path: string): Deno.FsFile {
     makeFolder(dirname(path));
     return Deno.openSync(path, { append: true, create: true });
   } catch (error) {
-    throw new UserError(`Cannot write the log ${path}: ${reason(error)}`);
+    throw error instanceof UserError ? error : unwritable(path, error);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The folder of a run: its configuration, metrics, checkpoints and results. */
 import { join } from "node:path";
+import { suggestPath } from "../io/nearby_path.ts";
 import { reason, writeTextFile } from "../io/file_bytes.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
@@ -75,7 +76,10 @@ export class RunFolder {
   /** Opens the folder of a run that exists. Throws a UserError where it is none. */
   static open(path: string): RunFolder {
     const file = join(path, "config.json");
-    if (!exists(file)) throw new UserError(`${path} is no folder of a run: it has no config.json`);
+    if (!exists(file)) {
+      const why = exists(path) ? "it has no config.json" : `it is missing${suggestPath(path)}`;
+      throw new UserError(`${path} is no folder of a run: ${why}`);
+    }
     return new RunFolder(path, parseConfig(readJson(file), file));
   }
 

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { UserError } from "../../src/base/user_error.ts";
 import { axesOf, parseExperiment, readExperiment } from "../../src/experiments/experiment_file.ts";
 import { planRuns } from "../../src/experiments/plan_runs.ts";
-import { withSettings } from "../../src/config/run_config.ts";
+import { textOf, withSettings } from "../../src/config/run_config.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { NEWS } from "./news.ts";
@@ -46,7 +46,7 @@ Deno.test("planRuns() lets the variant win over the levels, these over the file,
       one.name === name
     )!;
     assert.equal(run.encoders.text, "mine");
-    const own = run.settings.filter((setting) => !setting.startsWith("data."));
+    const own = run.settings.filter((setting) => !textOf(setting).startsWith("data."));
     return withSettings(PRESETS.emoji, own);
   };
   assert.equal(decayOf("headline-bert-aggmm-seed1").optimizer.weight_decay, 1e-4);

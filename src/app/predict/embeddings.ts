@@ -1,6 +1,6 @@
 /** Writes representations: one matrix an encoder and one of all together, beside the names of their rows. */
 import { join } from "node:path";
-import { asBytes, reason, writeTextFile } from "../../io/file_bytes.ts";
+import { asBytes, mustBeWritable, unwritable, writeTextFile } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
 import { writeSafetensors } from "../../io/safetensors.ts";
 
@@ -29,6 +29,7 @@ export class EmbeddingsFile implements Disposable {
     if (!/\.(safetensors|npy)$/.test(path)) {
       throw new UserError(`--embeddings takes a .safetensors or .npy file, got ${path}`);
     }
+    mustBeWritable(path);
     this.#path = path;
     this.#folder = Deno.makeTempDirSync({ prefix: "unis-embeddings-" });
   }
@@ -104,7 +105,7 @@ function writeNpy(path: string, { path: from, width }: Spool, rows: number): voi
       writeFully(target, bytes.subarray(0, count));
     }
   } catch (error) {
-    throw new UserError(`Cannot write ${path}: ${reason(error)}`);
+    throw unwritable(path, error);
   }
 }
 

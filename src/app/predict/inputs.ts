@@ -1,6 +1,7 @@
 /** Turns raw samples, as rows of a table or objects of a request, into batches, with what the run keeps. */
 import { reason } from "../../io/file_bytes.ts";
 import { PoolClosed } from "../../data/workers/worker_pool.ts";
+import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { Batch, ModalityBatch } from "../../data/batch.ts";
 import { scaled } from "../../data/fit.ts";
@@ -114,8 +115,13 @@ export class InputReader {
 
 function cellOf(values: Readonly<Record<string, unknown>>, column: string, modality: string): unknown {
   if (Object.hasOwn(values, column) && values[column] !== undefined) return values[column];
-  const has = Object.keys(values).join(", ");
-  throw new BadRow("row", `has no "${column}" for the modality "${modality}"; it has ${has || "nothing"}`);
+  const names = Object.keys(values);
+  const meant = nearest(column, names);
+  const hint = meant === undefined ? "" : ` (did you mean "${meant}"?)`;
+  throw new BadRow(
+    "row",
+    `has no "${column}" for the modality "${modality}"${hint}; it has ${names.join(", ") || "nothing"}`,
+  );
 }
 
 function joined(modality: ModalityPreprocessing, samples: readonly PreparedSample[string][]): ModalityBatch {

@@ -1,5 +1,5 @@
 /** Predicts a stream of rows and writes what is asked for: answers, representations, and how good they are. */
-import { reason } from "../../io/file_bytes.ts";
+import { mustBeWritable, unwritable } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
 import { cleanName } from "../../data/index/names.ts";
 import type { StreamedRow } from "../../data/readers/table_stream.ts";
@@ -142,11 +142,12 @@ export class PendingFile implements Disposable {
   /** Standard output where no path is given. Throws a UserError where the file cannot be written. */
   constructor(path: string | undefined) {
     this.#path = path;
+    if (path !== undefined) mustBeWritable(path);
     try {
       this.#temporary = path === undefined ? Deno.makeTempFileSync() : `${path}.${crypto.randomUUID()}.tmp`;
       this.#file = Deno.openSync(this.#temporary, { read: true, write: true, create: true, truncate: true });
     } catch (error) {
-      throw new UserError(`Cannot write ${path ?? "a temporary file"}: ${reason(error)}`);
+      throw unwritable(path ?? "a temporary file", error);
     }
   }
 

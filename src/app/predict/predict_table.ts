@@ -1,8 +1,9 @@
 /** Predicts the rows of a table, read with the columns that the run learned from or that are named. */
 import { basename, dirname } from "node:path";
+import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { InnerPaths } from "../../data/index/inner_path.ts";
-import { streamTable, tableFormat } from "../../data/readers/table_stream.ts";
+import { type StreamedRow, streamTable, tableFormat } from "../../data/readers/table_stream.ts";
 import { type Columns, InputReader } from "./inputs.ts";
 import { type PredictedRows, predictRows, type PredictRowsOptions } from "./predict_rows.ts";
 import { type PredictSession, typedPath } from "./session.ts";
@@ -36,10 +37,36 @@ export async function predictTable(
   const paths = path === "-" ? undefined : new InnerPaths(dirname(path));
   const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
   using reader = new InputReader(session.modalities, session.columns(columns), find);
-  return await predictRows(session, reader, streamTable(path), {
+  const source = path === "-" ? "input" : basename(path);
+  const { idColumn, labelColumn } = options;
+  const asked = [idColumn, labelColumn].filter((column) => column !== undefined);
+  return await predictRows(session, reader, withColumns(streamTable(path), asked, source), {
     batchSize: training.evaluation_batch,
     ...own,
     ...options,
-    source: path === "-" ? "input" : basename(path),
+    source,
   });
+}
+
+/** The rows as they come. Throws a UserError where there is none, or the first has not the columns that were asked for. */
+async function* withColumns(
+  rows: AsyncIterable<StreamedRow>,
+  asked: readonly string[],
+  source: string,
+): AsyncGenerator<StreamedRow> {
+  let isFirst = true;
+  for await (const row of rows) {
+    const names = Object.keys(row.values);
+    const wrong = isFirst && row.fault === undefined
+      ? asked.find((column) => !names.includes(column))
+      : undefined;
+    if (wrong !== undefined) {
+      const meant = nearest(wrong, names);
+      const hint = meant === undefined ? "" : `did you mean "${meant}"? `;
+      throw new UserError(`${source} has no column "${wrong}": ${hint}it has ${names.join(", ")}`);
+    }
+    isFirst = false;
+    yield row;
+  }
+  if (isFirst) throw new UserError(`${source} has no rows`);
 }

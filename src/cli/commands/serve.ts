@@ -7,7 +7,7 @@ export function defineServe(unis: Command): void {
   unis.command("serve")
     .description("answer over HTTP, on a page and for programs; see /openapi.json")
     .argument("<run>", "folder of the run")
-    .option("--port <number>", "0 for any that is free", wholeNumber(0), 8000)
+    .option("--port <number>", "0 for any that is free", wholeNumber(0, 65535), 8000)
     .option("--host <address>", "where to listen; others than this machine only if you say so", "127.0.0.1")
     .option("--max-batch <number>", "samples that are computed together, at most", wholeNumber(1), 32)
     .option(
