@@ -66,6 +66,9 @@ function listen(
   try {
     return Deno.serve(options, handler);
   } catch (error) {
-    throw new UserError(`Cannot listen at ${options.hostname}:${options.port}: ${reason(error)}`);
+    const why = error instanceof Deno.errors.NotCapable
+      ? "Deno was not allowed the network. Start it by `deno task serve` or `sh scripts/run.sh serve`"
+      : reason(error);
+    throw new UserError(`Cannot listen at ${options.hostname}:${options.port}: ${why}`);
   }
 }

@@ -11,6 +11,7 @@ import { PredictServer, type ServeOptions } from "../../src/app/serve/server.ts"
 import { decodeBase64 } from "../../src/base/base64.ts";
 import { Random } from "../../src/base/random.ts";
 import type { Answer } from "../../src/app/predict/answers.ts";
+import { checkPage, hasChromium } from "../check_page.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { SMALL_TEXT, trainOnTable, writeTable } from "./small_runs.ts";
 
@@ -333,3 +334,39 @@ Deno.test("decodeBase64() reads what encoders write, and nothing else", () => {
   }
   assert.deepEqual([...decodeBase64("_-8")!], [...decodeBase64("/+8=")!]);
 });
+
+Deno.test({
+  name: "the page answers to the keyboard, in every window, with what the server says, and keeps nobody out",
+  ignore: !hasChromium,
+  fn: async () => {
+    const image = join(folder, "0.png");
+    const fields = [`image=${image}`, "text=red thing", "lab=0, 1"].flatMap((field) => ["--field", field]);
+    const { code, output } = await askPage((body) => body, ...fields);
+    assert.match(output, /^4 heads; 0 faults$/m);
+    assert.equal(code, 0);
+
+    // The check itself must see what is wrong.
+    const broken = await askPage(
+      (body) => body.replace("100 * share", "99 * share").replace('<label for="in-text">text</label>', ""),
+      "--once",
+      ...fields,
+    );
+    assert.equal(broken.code, 1);
+    assert.match(broken.output, /the page shows .* the server says/);
+    assert.match(broken.output, /label: Form elements must have labels/);
+  },
+});
+
+/** What the check of pages says of the server's own, as `change` makes it. */
+async function askPage(change: (body: string) => string, ...given: string[]) {
+  using server = new PredictServer(session, LIMITS);
+  await using listening = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    async (request) => {
+      const response = await server.app.fetch(request);
+      if (new URL(request.url).pathname !== "/") return response;
+      return new Response(change(await response.text()), response);
+    },
+  );
+  return await checkPage(`http://127.0.0.1:${listening.addr.port}`, ...given);
+}

@@ -1,25 +1,15 @@
 // A report in a real browser; skipped where there is no Chromium.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { findChromium } from "../../scripts/check_report/main.ts";
 import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
+import { checkPage, hasChromium } from "../check_page.ts";
 import { data, exampleRun, inFolder } from "./example.ts";
-
-const SCRIPT = new URL("../../scripts/check_report/", import.meta.url).pathname;
-
-/** What scripts/check_report says of a page. */
-async function check(...given: string[]): Promise<{ code: number; output: string }> {
-  const args = ["run", "-A", "--config", join(SCRIPT, "deno.json"), join(SCRIPT, "main.ts"), ...given];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, env: { NO_COLOR: "1" } })
-    .output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
 
 Deno.test({
   name: "a report renders, answers to mouse and keyboard, and keeps nobody out",
-  ignore: findChromium() === undefined,
+  ignore: !hasChromium,
   fn: () =>
     inFolder(async (folder) => {
       const { path, learner } = await exampleRun(folder, "one");
@@ -33,7 +23,7 @@ Deno.test({
       const { html } = reportPage("one", [{ group: "", view }], samples);
       const file = join(folder, "report.html");
       Deno.writeTextFileSync(file, html);
-      const { code, output } = await check(file);
+      const { code, output } = await checkPage(file);
       assert.match(output, /^8 figures, 2 of them maps; 0 faults$/m);
       assert.equal(code, 0);
 
@@ -42,7 +32,7 @@ Deno.test({
         file,
         html.replace("card.hidden = false", "").replace("<h1>", '<img src="https://example.org/x.png"><h1>'),
       );
-      const broken = await check(file, "--once");
+      const broken = await checkPage(file, "--once");
       assert.equal(broken.code, 1);
       for (
         const fault of [/hovering over a point of map 1 shows ""/, /Content Security Policy/, /image-alt/]
