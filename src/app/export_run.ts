@@ -1,12 +1,16 @@
 /** Exports a run: what every format begins with and ends with. */
+import { basename, join, resolve } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { buildModel } from "../build/build_model.ts";
 import { resolveEncoders } from "../build/resolve_encoders.ts";
 import type { ExportFormat, Precision } from "../export/export_format.ts";
 import { FORMATS } from "../export/formats.ts";
+import { writeTextFile } from "../io/file_bytes.ts";
 import { exists, makeFolder } from "../io/files.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { Parameters } from "../nn/parameters.ts";
+import { modelCard } from "../report/model_card.ts";
+import { summariseSplit } from "../runs/preprocessing.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { OpenRun } from "./open_run.ts";
 
@@ -27,7 +31,7 @@ export interface ExportOptions {
 export async function exportRun(folder: string, to: string, options: ExportOptions = {}): Promise<string[]> {
   const { precision = "f32", note = () => {} } = options;
   const format = formatOf(options.format ?? FORMATS[0].name, precision);
-  const { run, kept: { preprocessing }, modelData } = await OpenRun.open(folder);
+  const { run, kept: { preprocessing, samples }, modelData } = await OpenRun.open(folder);
   using weights = run.checkpoints.openBest();
   mustBeFree(to);
   const parameters = new Parameters();
@@ -35,8 +39,28 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
   mustBeOf(parameters, weights);
   makeFolder(to);
   const encoders = resolveEncoders(run.config, modelData);
+  const source = { run, preprocessing, encoders, model, precision };
   const write = await format.load();
-  return await write({ run, preprocessing, encoders, model, weights, precision, note }, to);
+  const written = await write({ ...source, weights, note }, to);
+  const epoch = Number(weights.metadata.get("epoch"));
+  const test = run.evaluation();
+  const card = modelCard({
+    ...source,
+    name: basename(resolve(folder)),
+    format,
+    epoch,
+    hasScript: written.some((path) => basename(path) === "predict.py"),
+    // A run that is gone on with may have other weights by now than those that were tested.
+    evaluation: test?.epoch === epoch ? test : undefined,
+    splits: {
+      train: summariseSplit(samples, "train"),
+      validation: summariseSplit(samples, "validation"),
+      test: summariseSplit(samples, "test"),
+    },
+  });
+  const readme = join(to, "README.md");
+  writeTextFile(readme, card);
+  return [...written, readme];
 }
 
 /** Throws a UserError for a name of no format, or a type that its weights cannot have. */

@@ -1,14 +1,12 @@
 /** Opens a run that exists: the one way to its model and its data, for every command that uses them. */
 import { openData, type OpenedData } from "../build/load_dataset.ts";
 import type { ModelData } from "../build/resolve_encoders.ts";
-import type { Split } from "../data/batch.ts";
+import { type Split, SPLITS } from "../data/batch.ts";
 import { describeChanges, hasChanges, mustKnowClasses } from "../data/index/reconcile.ts";
 import { specOf } from "../data/preprocessing.ts";
 import { UserError } from "../base/user_error.ts";
 import { type KeptData, readPreprocessing } from "../runs/preprocessing.ts";
 import { RunFolder } from "../runs/run_folder.ts";
-
-export const SPLITS = ["train", "validation", "test"] as const;
 
 /** Rows that a refusal names, of each split. */
 const NAMED = 5;

@@ -1,5 +1,6 @@
 /** A part of a data set. */
-export type Split = "train" | "validation" | "test";
+export const SPLITS = ["train", "validation", "test"] as const;
+export type Split = typeof SPLITS[number];
 
 /** Images as bytes, normalised on the device. */
 export interface ImageBatch {

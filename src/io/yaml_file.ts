@@ -1,5 +1,5 @@
-/** Reads files of YAML, of which JSON is a part. */
-import { parse, YAMLParseError } from "yaml";
+/** Reads and makes YAML, of which JSON is a part. */
+import { parse, stringify, YAMLParseError } from "yaml";
 import { UserError } from "../base/user_error.ts";
 import { reason } from "./file_bytes.ts";
 import { readUtf8 } from "./text_file.ts";
@@ -15,4 +15,9 @@ export function readYaml(path: string): unknown {
     const [what] = reason(error).split("\n") as [string];
     throw new UserError(`Cannot read ${path}${where}: ${what.replace(/( at line \d+, column \d+)?:?$/, "")}`);
   }
+}
+
+/** A value as YAML, a key a line; strings that would be read as something else are quoted. */
+export function toYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }

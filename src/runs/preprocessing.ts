@@ -9,7 +9,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
-import type { Split } from "../data/batch.ts";
+import { type Split, SPLITS } from "../data/batch.ts";
 import type { IndexedSample } from "../data/index/sample_index.ts";
 import { digestLines } from "../data/index/digests.ts";
 import type { KeptSample } from "../data/index/reconcile.ts";
@@ -24,7 +24,6 @@ import type { RunFolder } from "./run_folder.ts";
 
 /** Rises when what is kept changes its meaning. */
 const FORMAT = 1;
-const SPLITS = ["train", "validation", "test"] as const;
 const HEADER = ["id", "split", "class", "digest"] as const;
 
 /** Everything a run keeps of its data. */
@@ -72,7 +71,9 @@ const modalitySchema = z.discriminatedUnion("kind", [
     maximum: numbers,
   }),
 ]);
+/** How many samples a split has, and digests of their inputs and of their labels. */
 const splitSchema = z.strictObject({ samples: z.int(), inputs: z.string(), labels: z.string() });
+export type SplitSummary = z.infer<typeof splitSchema>;
 const fileSchema = z.strictObject({
   version: z.literal(FORMAT),
   unis: z.string(),
@@ -110,7 +111,7 @@ export function writePreprocessing(run: RunFolder, kept: KeptData): void {
     modalities: modalities.map(toFile),
     drawn: [...drawn],
     splits: Object.fromEntries(
-      SPLITS.map((split) => [split, summaryOf(samples, split)]),
+      SPLITS.map((split) => [split, summariseSplit(samples, split)]),
     ) as PreprocessingFile["splits"],
   };
   // Written last: once it is there, the rest is.
@@ -154,7 +155,7 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
   const { dataset, classes, modalities, drawn, splits } = result.data;
   const samples = readSamples(join(run.path, "preprocessing", "samples.csv"));
   for (const split of SPLITS) {
-    const { inputs, labels } = summaryOf(samples, split);
+    const { inputs, labels } = summariseSplit(samples, split);
     if (inputs === splits[split].inputs && labels === splits[split].labels) continue;
     throw new UserError(
       `Cannot use ${path}: samples.csv beside it has other ${split} samples; one of them was changed`,
@@ -250,7 +251,8 @@ function writeTokenizer(
   }
 }
 
-function summaryOf(samples: readonly KeptSample[], split: Split): z.infer<typeof splitSchema> {
+/** Sums up the samples of a split, as `preprocessing.json` has it. */
+export function summariseSplit(samples: readonly KeptSample[], split: Split): SplitSummary {
   const own = samples.filter((sample) => sample.split === split);
   return {
     samples: own.length,

@@ -1,0 +1,213 @@
+/** Writes the model card of an export, its README.md: metadata of the Hugging Face hub, and what a reader must know. */
+import type { ResolvedEncoder } from "../build/resolve_encoders.ts";
+import { VERSION } from "../base/version.ts";
+import type { ModalityPreprocessing } from "../data/preprocessing.ts";
+import { SPLITS } from "../data/batch.ts";
+import { toYaml } from "../io/yaml_file.ts";
+import { wilson } from "../metrics/intervals.ts";
+import { cardMetadata, type CardSource } from "./card_metadata.ts";
+import { MEASURES } from "./console.ts";
+import { formatCount, formatInterval, formatShare } from "./units.ts";
+
+/** Classes and columns that a card names; of more it says how many there are. */
+const NAMED = 200;
+
+export function modelCard(source: CardSource): string {
+  const parts = [
+    heading(source),
+    use(source),
+    model(source),
+    results(source),
+    data(source),
+    limits(source),
+    LICENCE,
+  ];
+  return `---\n${toYaml(cardMetadata(source))}---\n\n${parts.join("\n\n")}\n`;
+}
+
+// Paragraphs and entries of lists stand on one line each, as names of any length may be in them.
+const LICENCE =
+  "## Licence\n\nNone is stated. Whoever publishes this model says under which licence, as `license:` in the " +
+  "block at the top of this file; the data it was trained on, and pretrained weights it began with, may bind that choice.";
+
+function heading({ name, preprocessing: { classes }, encoders }: CardSource): string {
+  const inputs = modalitiesOf(encoders).map(plain).join(" and ");
+  return `# ${plain(name)}\n\nTells ${
+    formatCount(classes.length)
+  } classes apart by ${inputs}. Trained and exported by unis ${VERSION}.`;
+}
+
+function use({ format, hasScript, ...source }: CardSource): string {
+  const about = `## How to use\n\nThe format is ${format.description}.`;
+  if (!hasScript) return about;
+  const examples: Record<ModalityPreprocessing["kind"], string> = {
+    image: "picture.png",
+    text: "some words",
+    features: "1.5,2,0.25",
+  };
+  const given = inputsOf(source).map(({ name, kind }) => `"${name}=${examples[kind]}"`);
+  return `${about}
+
+\`\`\`sh
+pip install ${format.packages.join(" ")}
+python predict.py ${given.join(" ")}
+python predict.py < samples.jsonl
+\`\`\`
+
+${
+    [
+      "It prints the probability of every class by every head.",
+      "In `samples.jsonl` every line is an object with a value for each input:",
+      "the path of an image, a text, or a list of numbers.",
+    ].join(" ")
+  }`;
+}
+
+function model(source: CardSource): string {
+  const {
+    run: { config },
+    model: { method, heads },
+    encoders,
+    preprocessing: { classes },
+    epoch,
+    precision,
+  } = source;
+  const named = classes.slice(0, NAMED).map(plain).join("; ");
+  const fusion = method.fusion ? `; fusion: ${plain(method.fusion.description)}` : "";
+  const chosen = config.training.keep === "best"
+    ? "the best of the validation samples"
+    : "the last of training";
+  return list("Model", [
+    `Classes: ${named}${moreThan(classes)}.`,
+    ...inputsOf(source).map(inputText),
+    ...encoders.map(encoderText),
+    `Method: ${plain(config.method)}, which learns from ${plain(method.description)}${fusion}.`,
+    `Heads: ${heads.map(plain).join(", ")}; the last one gives the answer.`,
+    `Training: seed ${config.seed}, batches of ${config.training.batch}. The weights are those of epoch ${epoch}, ${chosen}, in ${precision}.`,
+  ]);
+}
+
+function inputText(modality: ModalityPreprocessing): string {
+  const name = plain(modality.name);
+  if (modality.kind === "image") {
+    return `Input ${name}: an image, laid over white where it is transparent, at ${modality.height} x ${modality.width} pixels.`;
+  }
+  if (modality.kind === "text") {
+    const { isFitted, maxTokens, tokenizer: { vocabularySize } } = modality;
+    const from = isFitted ? "made from the training texts" : "that came with the encoder";
+    return `Input ${name}: a text, its first ${maxTokens} tokens, by a vocabulary of ${
+      formatCount(vocabularySize)
+    } pieces ${from}.`;
+  }
+  const { columns } = modality;
+  return `Input ${name}: ${formatCount(columns.length)} numbers: ${
+    columns.slice(0, NAMED).map(plain).join("; ")
+  }${moreThan(columns)}.`;
+}
+
+function encoderText({ name, type, settings, config }: ResolvedEncoder): string {
+  const { pretrained } = settings;
+  const sizes = config.num_hidden_layers === undefined
+    ? ""
+    : `, ${config.num_hidden_layers} layer${
+      config.num_hidden_layers === 1 ? "" : "s"
+    } of ${config.hidden_size}`;
+  const from = pretrained === undefined
+    ? "from scratch"
+    : pretrained.commit === null
+    ? "from pretrained weights of a local folder"
+    : `from ${plain(pretrained.source)} at commit ${pretrained.commit}`;
+  return `Encoder ${plain(name)}: ${type.title}${sizes}, ${from}.`;
+}
+
+function results({ evaluation, model }: CardSource): string {
+  if (evaluation === undefined) return "## Results\n\nThese weights have not been tested.";
+  const { samples, split } = evaluation;
+  const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
+  const header = [
+    "head",
+    ...measures.flatMap(([key, title]) => key === "accuracy" ? [title, "95 % interval"] : [title]),
+  ];
+  const rows = model.heads.map((head) => [
+    plain(head),
+    ...measures.flatMap(([key]) => {
+      const value = evaluation[key]![head]!;
+      if (key !== "accuracy") return [formatShare(value)];
+      return [formatShare(value), formatInterval(wilson(Math.round(value * samples), samples))];
+    }),
+  ]);
+  return `## Results
+
+On the ${
+    formatCount(samples)
+  } samples of the ${split} split, by the definitions of scikit-learn; intervals are Wilson's.
+
+${table(header, rows)}`;
+}
+
+function data({ preprocessing: { dataset }, splits }: CardSource): string {
+  const rows = SPLITS.map((split) => {
+    const { samples, inputs, labels } = splits[split];
+    return [split, formatCount(samples), `\`${inputs}\``, `\`${labels}\``];
+  });
+  return `## Data
+
+It was trained on the training samples of ${
+    plain(dataset)
+  }. By the digests one can tell whether other samples are the same.
+
+${table(["split", "samples", "digest of inputs", "digest of labels"], rows)}`;
+}
+
+function limits(source: CardSource): string {
+  const texts = inputsOf(source).filter((modality) => modality.kind === "text");
+  return list("Limits", [
+    "It knows these classes alone, and finds the likeliest of them in whatever it is given, be it of none.",
+    ...source.evaluation
+      ? [
+        "The results are those on samples of the same origin as the training samples; on others it may do worse.",
+      ]
+      : [],
+    "The probabilities have not been calibrated.",
+    ...texts.length > 0 ? ["Texts are cut after their first tokens."] : [],
+    ...texts.some(({ isFitted }) => isFitted)
+      ? ["Word pieces that no training text had are all one to it."]
+      : [],
+    ...inputsOf(source).length > 1 ? ["It wants every input of a sample; none may be missing."] : [],
+    ...source.precision === "f16"
+      ? ["Rounding to f16 changes probabilities a little; the results are those of the weights in f32."]
+      : [],
+  ]);
+}
+
+/** The modalities that encoders read, each once. */
+function modalitiesOf(encoders: readonly ResolvedEncoder[]): string[] {
+  return [...new Set(encoders.flatMap(({ specs }) => Object.values(specs).map(({ name }) => name)))];
+}
+
+/** The modalities that the model reads, as they were fitted. */
+function inputsOf(
+  { preprocessing: { modalities }, encoders }: Pick<CardSource, "preprocessing" | "encoders">,
+) {
+  const read = modalitiesOf(encoders);
+  return modalities.filter(({ name }) => read.includes(name));
+}
+
+/** Says how many of some names are left out. */
+function moreThan(names: readonly string[]): string {
+  return names.length > NAMED ? `; and ${formatCount(names.length - NAMED)} more` : "";
+}
+
+function list(title: string, lines: readonly string[]): string {
+  return `## ${title}\n\n${lines.map((line) => `- ${line}`).join("\n")}`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** A text that Markdown shows as it is, on one line. */
+function plain(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replaceAll(/[\\`*_{}[\]<>()#+!|~]/g, "\\$&");
+}
