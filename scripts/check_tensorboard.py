@@ -74,6 +74,11 @@ def main() -> None:
         "validation": scalars(records, VALIDATION),
         **({"test": scalars([json.loads(test.read_text())], TEST)} if test.exists() else {}),
     }
+    for record in records:
+        within = record.get("training_loss_within_epoch", [])
+        for i, loss in enumerate(within):
+            step = int(record["step"] * (1 - (1 - (i + 1) / len(within)) / record["epoch"]) + 0.5)
+            parts["training"].setdefault("loss_by_step/total", []).append((step, float32(loss)))
     for part, expected in parts.items():
         events = read(run / "tensorboard" / part)
         found = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}

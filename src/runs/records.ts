@@ -13,6 +13,8 @@ export interface EpochRecord {
   step: number;
   /** Means over the training samples: "total", each head's cross entropy, and "contrast" where the method has it. */
   training_loss: Record<string, number>;
+  /** The mean total loss of each twentieth of the epoch, or of each micro-batch where there are fewer. */
+  training_loss_within_epoch?: number[];
   training_accuracy: ByHead;
   /** Cross entropy of each head. */
   validation_loss: ByHead;

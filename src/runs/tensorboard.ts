@@ -72,7 +72,7 @@ export function scalarsOf(
         ...(record.loss_scale !== undefined && { loss_scale: record.loss_scale }),
         ...(record.skipped_steps !== undefined && { skipped_steps: record.skipped_steps }),
       }),
-    })),
+    })).flatMap((epoch, i) => [...within(records[i]!, times[i]!), epoch]),
     validation: each((record) => ({
       ...tagged("loss", record.validation_loss),
       ...tagged("accuracy", record.validation_accuracy),
@@ -93,6 +93,16 @@ export function scalarsOf(
       },
     }],
   };
+}
+
+/** The loss within an epoch, whose steps are those of the optimizer. */
+function within({ epoch, step, seconds, training_loss_within_epoch: losses = [] }: EpochRecord, end: number) {
+  const share = (i: number) => 1 - (i + 1) / losses.length;
+  return losses.map((loss, i) => ({
+    step: Math.round(step * (1 - share(i) / epoch)),
+    time: end - seconds * share(i),
+    values: { "loss_by_step/total": loss },
+  }));
 }
 
 /** The values of a configuration by their keys, such as "optimizer.weight_decay"; a list as one text. */

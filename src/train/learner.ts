@@ -165,12 +165,13 @@ export class Learner implements AnsweringModel {
 
   /**
    * Adds `weight` times the gradient of a micro-batch's mean loss to the gradients, and its measures to the sums.
-   * `number` counts all micro-batches of the run and picks the random numbers of dropout, where there is any.
+   * `number` counts all micro-batches of the run and picks the random numbers of dropout, where there is any; `stretch` is
+   * that of the epoch it lies in.
    */
-  accumulate(batch: Batch, weight: number, number: number, withDropout = true): void {
+  accumulate(batch: Batch, weight: number, number: number, withDropout = true, stretch = 0): void {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
-    const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels);
+    const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels, stretch);
     differentiate(gpu, this.#model, batch, context, weight, measure, this.#lossScale);
   }
 

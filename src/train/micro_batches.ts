@@ -3,6 +3,7 @@ import type { Batch } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { trainingBatches } from "../data/epoch.ts";
 import type { SettledConfig } from "../config/run_config.ts";
+import { STRETCHES } from "./training_metrics.ts";
 import { microBatchWeight, visitOf } from "./gradient_step.ts";
 
 export interface MicroBatch {
@@ -14,6 +15,8 @@ export interface MicroBatch {
   readonly withDropout: boolean;
   /** Micro-batches of the epoch up to this one. */
   readonly done: number;
+  /** In which of the stretches of the epoch it lies. */
+  readonly stretch: number;
   readonly endsStep: boolean;
   readonly endsEpoch: boolean;
   /** Seconds for which it was waited for. */
@@ -48,6 +51,7 @@ export async function* microBatches(
         number: epoch * total + done - 1,
         withDropout,
         done,
+        stretch: Math.floor(STRETCHES * (done - 1) / total),
         endsStep: done % perStep === 0 || done === total,
         endsEpoch: done === total,
         waited: (performance.now() - asked) / 1000,

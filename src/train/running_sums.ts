@@ -24,16 +24,21 @@ export class RunningSums {
     fill(this.sums, 0);
   }
 
-  /** Adds factor · values to the sums of each name, a factor being 1 if not given; no name comes twice. */
-  add(addends: readonly (readonly [name: string, values: Tensor, factor?: number])[]): void {
+  /**
+   * Adds factor · values to the sums of each name, a factor being 1 if not given; no name comes twice. Values go to all sums
+   * of a name, or to those from `first` on.
+   */
+  add(addends: readonly (readonly [name: string, values: Tensor, factor?: number, first?: number])[]): void {
     addToSums(
       this.sums,
-      addends.map(([name, values, factor = 1]) => {
+      addends.map(([name, values, factor = 1, first]) => {
         const { at, size } = this.#place(name);
-        if (values.size !== size) {
-          throw new TypeError(`Cannot add ${values.size} values to the ${size} of "${name}"`);
+        const fits = first === undefined ? values.size === size : first >= 0 && first + values.size <= size;
+        if (!fits) {
+          const place = first === undefined ? "" : ` from the ${first}th on`;
+          throw new TypeError(`Cannot add ${values.size} values to the ${size} of "${name}"${place}`);
         }
-        return { at, values, factor };
+        return { at: at + (first ?? 0), values, factor };
       }),
     );
   }

@@ -131,7 +131,8 @@ class Trainer {
     let readAt = { batch: skipped, time: performance.now() };
     for await (const microBatch of microBatches(data, config, samples, this.state.epoch, skipped)) {
       this.state.epoch_input_wait += microBatch.waited;
-      learner.accumulate(microBatch.batch, microBatch.weight, microBatch.number, microBatch.withDropout);
+      const { batch, weight, number, withDropout, stretch } = microBatch;
+      learner.accumulate(batch, weight, number, withDropout, stretch);
       if (!microBatch.endsStep) continue;
       const isRead = --stepsUntilRead <= 0;
       learner.step(this.state.step, isRead || microBatch.endsEpoch);

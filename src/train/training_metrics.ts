@@ -10,7 +10,13 @@ import { nameOfPair, pairShares } from "../metrics/metrics.ts";
 import type { EpochRecord } from "../runs/records.ts";
 import { RunningSums } from "./running_sums.ts";
 
-export type Means = Pick<EpochRecord, "training_loss" | "training_accuracy" | "pairs">;
+export type Means = Pick<
+  EpochRecord,
+  "training_loss" | "training_loss_within_epoch" | "training_accuracy" | "pairs"
+>;
+
+/** Stretches of an epoch of which the loss is kept. */
+export const STRETCHES = 20;
 
 export class TrainingMetrics {
   readonly #sums: RunningSums;
@@ -31,14 +37,17 @@ export class TrainingMetrics {
       "loss.contrast": 1,
       ...Object.fromEntries(heads.flatMap((head) => [[`loss.${head}`, 1], [`right.${head}`, 1]])),
       ...Object.fromEntries(this.#pairs.map((pair) => [pair, 4])),
+      "within.samples": STRETCHES,
+      "within.loss": STRETCHES,
     });
     this.#one = full(gpu, [1], 1);
   }
 
-  /** Adds those of a micro-batch; labels u32 [batch]. */
+  /** Adds those of a micro-batch, which lies in this stretch of the epoch; labels u32 [batch]. */
   add(
     { total, contrastive, multimodal, unimodalOf, fusedPrediction, predictions, pairs }: Losses,
     labels: Tensor,
+    stretch: number,
   ): void {
     const samples = labels.size;
     const loss = (name: string, mean: Tensor) => [`loss.${name}`, mean, samples] as const;
@@ -53,15 +62,20 @@ export class TrainingMetrics {
       ...this.#modalities.map((name) => loss(name, unimodalOf[name]!)),
       ...this.#modalities.map((name) => right(name, predictions[name]!)),
       ...pairs.map(({ a, b, counts }) => [nameOfPair([a, b]), counts] as const),
+      ["within.samples", this.#one, samples, stretch],
+      ["within.loss", total, samples, stretch],
     ]);
   }
 
   /** Means and shares since `reset`, from what was read of `sums`. */
   means(sums: Float32Array): Means {
     const sum = this.#sums.byName(sums);
+    const within = Array.from(sum("within.loss"), (loss, i) => [loss, sum("within.samples")[i]!] as const)
+      .filter(([, samples]) => samples > 0);
     const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
     return {
       training_loss: Object.fromEntries(this.#losses.map((name) => [name, mean(`loss.${name}`)])),
+      training_loss_within_epoch: within.map(([loss, samples]) => loss / samples),
       training_accuracy: Object.fromEntries(this.#heads.map((head) => [head, mean(`right.${head}`)])),
       pairs: Object.fromEntries(this.#pairs.map((pair) => {
         const [both, onlyA, onlyB, none] = sum(pair);

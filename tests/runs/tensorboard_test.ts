@@ -11,6 +11,7 @@ const record = (epoch: number, seconds = 2): EpochRecord => ({
   epoch,
   step: 3 * epoch,
   training_loss: { total: 1 / epoch, fusion: 0.5 },
+  training_loss_within_epoch: [2, 1],
   training_accuracy: { fusion: 0.5 },
   validation_loss: { fusion: 1 },
   validation_accuracy: { fusion: 0.25 },
@@ -34,15 +35,21 @@ const evaluation: Evaluation = {
 Deno.test("scalarsOf() has a tag for every value, and times that add up", () => {
   const records = [record(1), record(2, 5)];
   const { training, validation, test } = scalarsOf({ records, test: evaluation }, 100);
-  for (const scalars of [training, validation]) {
+  const epochs = training.filter((_, i) => i % 3 === 2);
+  for (const scalars of [epochs, validation]) {
     assert.deepEqual(scalars.map(({ step, time }) => [step, time]), [[1, 102], [2, 107]]);
   }
+  assert.deepEqual(
+    training.filter((_, i) => i % 3 < 2),
+    [[2, 101, 2], [3, 102, 1], [5, 104.5, 2], [6, 107, 1]]
+      .map(([step, time, loss]) => ({ step, time, values: { "loss_by_step/total": loss } })),
+  );
   const pairs = {
     "pairs/image-text/positive": 0.5,
     "pairs/image-text/semi_positive": 0.375,
     "pairs/image-text/negative": 0.125,
   };
-  assert.deepEqual(training[1]!.values, {
+  assert.deepEqual(epochs[1]!.values, {
     "loss/total": 0.5,
     "loss/fusion": 0.5,
     "accuracy/fusion": 0.5,

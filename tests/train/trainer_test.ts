@@ -100,9 +100,13 @@ Deno.test("training learns, records every epoch and leaves no memory behind", as
   const heads = ["image", "text", "fusion"];
   assert.deepEqual(Object.keys(first.training_loss), ["total", ...heads, "contrast"]);
   assert.deepEqual(Object.keys(first.validation_accuracy), heads);
-  for (const { training_loss: loss, pairs } of records) {
+  for (const { training_loss: loss, training_loss_within_epoch: within, pairs } of records) {
     const terms = loss.image! + loss.text! + loss.fusion! + 0.1 * loss.contrast!;
     assert.ok(Math.abs(loss.total! - terms) < 1e-4 * terms, `${loss.total} is not the sum ${terms}`);
+    const sizes = [8, 8, 8, 8, 8, 5]; // of the micro-batches, each of which is a stretch of its own here
+    assert.equal(within!.length, sizes.length);
+    const mean = within!.reduce((sum, one, i) => sum + one * sizes[i]!, 0) / 45;
+    assert.ok(Math.abs(loss.total! - mean) < 1e-6 * mean, `${within} have not the mean ${loss.total}`);
     const { positive, semi_positive, negative } = pairs["image-text"]!;
     assert.ok(Math.abs(positive + semi_positive + negative - 1) < 1e-6);
   }
