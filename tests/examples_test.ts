@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const examples = [...Deno.readDirSync(`${ROOT}/examples`)].map(({ name }) => name).sort();
+const examples = [...Deno.readDirSync(`${ROOT}/examples`)].map(({ name }) => name)
+  .filter((name) => name.endsWith(".ts")).sort();
 assert.ok(examples.length > 0);
 
 for (const name of examples) {
