@@ -31,6 +31,14 @@ export class BindGroups {
         ? `,t${this.#textures.textureFor(pipeline.buffers, buffers, range).id}`
         : `,${range.buffer.id}+${range.offset}:${range.bytes}`;
     }
+    // Every binding has a buffer, so there is one too many only if there are more buffers than bindings.
+    let given = 0;
+    for (const _name in buffers) given++;
+    if (given > pipeline.buffers.length) {
+      const known = new Set(pipeline.buffers.map(({ name }) => name));
+      const unknown = Object.keys(buffers).find((name) => !known.has(name));
+      throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
+    }
     const kept = this.#groups.get(key);
     if (kept) return kept;
     const group = this.#make(pipeline, buffers);
@@ -45,9 +53,6 @@ export class BindGroups {
   }
 
   #make(pipeline: Pipeline, buffers: Buffers): GPUBindGroup {
-    const known = new Set(pipeline.buffers.map(({ name }) => name));
-    const unknown = Object.keys(buffers).find((name) => !known.has(name));
-    if (unknown) throw new TypeError(`Cannot dispatch ${pipeline.label}: it has no buffer "${unknown}"`);
     const entries = pipeline.buffers.map(({ name, index, type }): GPUBindGroupEntry => {
       const range = buffers[name]!;
       if (type === "texture") {
