@@ -1,5 +1,6 @@
 /** Files for `--config`: a whole configuration, such as the config.json of a run, or some of its keys. */
 import { resolve } from "node:path";
+import { nearest } from "../base/nearest.ts";
 import { UserError } from "../base/user_error.ts";
 import { isJsonObject } from "../io/strict_json.ts";
 import { readYaml } from "../io/yaml_file.ts";
@@ -78,19 +79,20 @@ function isWholeEncoder(key: string, value: unknown): boolean {
 
 /** `NAME:PATH`, with an absolute path; undefined where the file does not say which data. */
 function dataOf(settings: ReadonlyMap<string, unknown>, source: string): string | undefined {
-  const [name, root, file] = CHOICE.map((key) => settings.get(key));
+  const [given, root, file] = CHOICE.map((key) => settings.get(key));
+  if (given === undefined && root === undefined && file === undefined) return undefined;
+  const names = DATA_NAMES.join(", ");
+  if (given === undefined) throw new UserError(`${source}: key "data.name" is missing: one of ${names}`);
+  const name = DATA_NAMES.find((one) => one === given);
   if (name === undefined) {
-    if (root === undefined && file === undefined) return undefined;
-    throw new UserError(`${source}: key "data.name" is missing: one of ${DATA_NAMES.join(", ")}`);
-  }
-  const place = name === "table" ? file : root;
-  if (name === "emoji" && place === undefined) return "emoji";
-  if (typeof place === "string" && place !== "") return `${name}:${resolve(place)}`;
-  const known = DATA_NAMES.find((one) => one === name);
-  if (known === undefined || known === "emoji") {
+    const meant = nearest(String(given), DATA_NAMES);
+    const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
     throw new UserError(
-      `${source}: "data.name" must be one of ${DATA_NAMES.join(", ")}, got ${JSON.stringify(name)}`,
+      `${source}: "data.name" must be one of ${names}, got ${JSON.stringify(given)}${hint}`,
     );
   }
-  throw new UserError(`${source}: key "data.${known === "table" ? "file" : "root"}" is missing`);
+  if (name === "emoji") return name;
+  const place = name === "table" ? file : root;
+  if (typeof place === "string" && place !== "") return `${name}:${resolve(place)}`;
+  throw new UserError(`${source}: key "data.${name === "table" ? "file" : "root"}" is missing`);
 }

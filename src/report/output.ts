@@ -17,9 +17,22 @@ export interface OutputFlags {
 /** How much of it is shown: "quiet" has results and errors, "verbose" has details. */
 type Level = "quiet" | "normal" | "verbose";
 
+/** What the streams of a process are. */
+export interface Streams {
+  readonly noColor: boolean;
+  isTerminal(stream: "stdout" | "stderr"): boolean;
+}
+
+const OF_PROCESS: Streams = { noColor: Deno.noColor, isTerminal: (stream) => Deno[stream].isTerminal() };
+
 export class Output {
+  readonly #streams: Streams;
   #level: Level = "normal";
   #log: Deno.FsFile | undefined;
+
+  constructor(streams: Streams = OF_PROCESS) {
+    this.#streams = streams;
+  }
 
   /** Begins to show and to log as flags say. Throws a UserError where the log cannot be written. */
   open({ quiet, verbose, log }: OutputFlags, args: readonly string[]): void {
@@ -70,9 +83,9 @@ export class Output {
     this.#record("note", text);
   }
 
-  /** Whether bars may move on a stream: on a terminal that may have colours and control characters. */
+  /** Whether bars may move on a stream: on a terminal, unless NO_COLOR asks for text without control characters. */
   hasBars(stream: "stdout" | "stderr"): boolean {
-    return this.#level !== "quiet" && !Deno.noColor && Deno[stream].isTerminal();
+    return this.#level !== "quiet" && !this.#streams.noColor && this.#streams.isTerminal(stream);
   }
 
   #record(kind: string, text: string): void {

@@ -122,7 +122,11 @@ Deno.test("a mistake names the file, the line or the key, and what is near", asy
       {},
       /c\.yaml: "data\.labels" must be one of group, subgroup.*did you mean "group"/,
     ],
-    ["data: { name: food, root: x }", {}, /"food".*did you mean "food101"/],
+    [
+      "data: { name: food, root: x }",
+      {},
+      /c\.yaml: "data\.name" must be one of .*got "food"; did you mean "food101"\?/,
+    ],
     ["data: { name: table }", {}, /c\.yaml: key "data\.file" is missing/],
     ["data: { root: x }", {}, /c\.yaml: key "data\.name" is missing/],
     ["seed: 1\nmethod: [x", {}, /Cannot read .*c\.yaml, line 2: /],
