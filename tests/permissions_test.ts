@@ -65,6 +65,14 @@ Deno.test("docs/permissions.md names every permission and variable", () => {
   for (const name of [...names, ...variables, "--allow-net"]) assert.ok(page.includes(`\`${name}`), name);
 });
 
+Deno.test("docs/permissions.md names the commands that have the network, and no others", () => {
+  const page = read("docs/permissions.md");
+  const rows = page.slice(page.indexOf("| `--allow-net`"), page.indexOf("| `-A`"));
+  for (const command of commands) {
+    assert.equal(rows.includes(`\`${command}\``), tasks[command]!.startsWith("UNIS_NET="), command);
+  }
+});
+
 Deno.test("a program that is refused something says so in one line", () => {
   const run = (...flags: string[]) => {
     const { code, stderr } = new Deno.Command(Deno.execPath(), {

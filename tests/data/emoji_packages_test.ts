@@ -45,9 +45,10 @@ Deno.test("the archive is unpacked once; other packages are found where they are
   const find = async () =>
     fileURLToPath((await emojiPackages(folder.path, file))("emojibase-data/en/data.json"));
   const path = await find();
-  const { mtime } = Deno.statSync(path);
+  const damaged = small.slice();
+  damaged[damaged.length - 1]! ^= 1;
+  Deno.writeFileSync(file, damaged); // which nobody looks at any more
   assert.equal(await find(), path);
-  assert.deepEqual(Deno.statSync(path).mtime, mtime);
   assert.deepEqual([...Deno.readDirSync(folder.path)].length, 2, "nothing else is left");
   const resolve = await emojiPackages(folder.path, file);
   assert.equal(resolve("zod"), import.meta.resolve("zod"));
