@@ -124,6 +124,27 @@ Deno.test("labels, where there are any, give the measures of evaluate; unknown o
   assert.equal(found.evaluation!.samples, test.length - 1);
 });
 
+Deno.test("rows that cannot be used end it where they stand, however many follow", async () => {
+  let read = 0;
+  async function* endless() {
+    while (true) {
+      // Whoever reads on for ever shall fail rather than hang.
+      assert.ok(read < 1000, "rows are read beyond the first that cannot be used");
+      yield { line: read++ + 2, values: { path: "none.png", title: "", a: "1", b: "2" } };
+      await Promise.resolve();
+    }
+  }
+  using reader = new InputReader(session.modalities, session.columns({}), (path) => join(folder, path));
+  const options = {
+    source: "endless.csv",
+    batchSize: 4,
+    skipBad: false,
+    writer: answerWriter("csv", { classes: session.classes, top: 1, all: false }),
+    print: () => assert.fail("something is printed"),
+  };
+  await assert.rejects(predictRows(session, reader, endless(), options), refuses(/^endless\.csv, row 2: /));
+});
+
 Deno.test("rows that cannot be used are named; nothing is printed unless they are skipped", async () => {
   const bad: Table = [
     ["s0", "none.png", "red thing", "1", "2"],

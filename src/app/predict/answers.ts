@@ -23,6 +23,8 @@ export interface AnswerOptions {
   readonly withRepresentations?: boolean;
   /** Told of each row that cannot be used, in their order. */
   readonly refused: (row: StreamedRow, reason: string) => void;
+  /** Called when the rows of a batch have been read, refused or not; what it throws ends the stream. */
+  readonly prepared?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -55,6 +57,7 @@ export async function* answerRows(
     for await (const { rows: own, samples } of preparedBatches(reader, rows, options)) {
       await pause();
       throwIfInterrupted(signal);
+      options.prepared?.();
       if (own.length === 0) continue;
       const batch = reader.batch(samples);
       const { logits, representations } = capture(() => noGrad(() => model.answer(batch)));

@@ -63,17 +63,16 @@ export async function predictRows(
     batchSize,
     withRepresentations: embeddings !== undefined,
     refused: ({ line }, why) => refused.push({ line, text: `${source}, row ${line}: ${why}` }),
+    prepared: mustBeSound,
     ...(signal && { signal }),
   });
   for await (const answer of answers) {
-    mustBeSound();
     print(writer.write(answer));
     embeddings?.add(idOf(answer.row, options.idColumn), answer.representations);
     labelled.add(answer);
     count++;
     options.progress?.(count);
   }
-  mustBeSound();
   print(writer.end());
   return {
     rows: count,
