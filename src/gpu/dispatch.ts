@@ -30,7 +30,7 @@ export type Dispatch =
   );
 
 /** Workgroups of one dimension at most. */
-const MAX_WORKGROUPS = 65535;
+export const MAX_WORKGROUPS = 65535;
 
 /** A grid of `count` workgroups; beyond the limit of one dimension the kernel flattens it with `flat_group`. */
 export function foldWorkgroups(count: number): readonly [number, number, number] {

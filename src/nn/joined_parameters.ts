@@ -36,8 +36,8 @@ export class JoinedParameters implements Operand {
   }
 
   get half(): Tensor {
-    const halves = this.#parts.map(({ half }) => half); // reading them brings the copies up to date
-    return this.#memory?.half ?? concat(halves, 0);
+    const parts = this.#parts.map(({ half }) => half); // reading them brings the copies up to date
+    return this.#memory?.half ?? concat(parts, 0);
   }
 
   /** Must be called for every flat array that has been laid out; `grads` are those of an array that is learned. */

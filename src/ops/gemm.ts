@@ -1,4 +1,5 @@
 /** Matrix products on the device, outside the tape: carries out the plans of gemm_plan.ts. */
+import { MAX_WORKGROUPS } from "../gpu/dispatch.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
@@ -37,9 +38,6 @@ function shapeOf(a: Tensor, b: Tensor, options: Gemm): GemmShape {
   return { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result: stored };
 }
 
-/** Workgroups of one dimension at most; larger grids take several dispatches. */
-const MAX_GRID = 65535;
-
 /** Carries out `gemm` by a given plan, one of `candidatePlans` for the shape. */
 export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Tensor {
   const { gpu } = a;
@@ -69,10 +67,10 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   if (rowSums && !sumsRows) sumTo(a.view([k, m]), [m], rowSums, "f32");
   const kernel = productKernel(plan, shape, isWhole ? epilogue : "none", sumsRows ? "rows" : "none");
   const buffers = { a, b, c: target, ...(isWhole && extras), ...(sumsRows && { row_sums: rowSums }) };
-  for (let z0 = 0; z0 < batch * splits; z0 += MAX_GRID) {
-    const layers = Math.min(batch * splits - z0, MAX_GRID);
-    for (let y0 = 0; y0 < groupsM; y0 += MAX_GRID) {
-      const rows = Math.min(groupsM - y0, MAX_GRID);
+  for (let z0 = 0; z0 < batch * splits; z0 += MAX_WORKGROUPS) {
+    const layers = Math.min(batch * splits - z0, MAX_WORKGROUPS);
+    for (let y0 = 0; y0 < groupsM; y0 += MAX_WORKGROUPS) {
+      const rows = Math.min(groupsM - y0, MAX_WORKGROUPS);
       gpu.dispatch({
         kernel,
         entry: "forward",
