@@ -13,6 +13,9 @@ import torch
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+logging.set_verbosity_error()  # It would advise training the poolers, which nothing here uses.
 
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
