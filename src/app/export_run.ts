@@ -19,6 +19,8 @@ export interface ExportOptions {
   readonly format?: string;
   /** "f32" if not given. */
   readonly precision?: Precision;
+  /** The name of the model in its card; that of the folder of the run if not given. */
+  readonly name?: string;
   /** Told what is left out, and why. */
   readonly note?: (message: string) => void;
 }
@@ -46,7 +48,7 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
   const test = run.evaluation();
   const card = modelCard({
     ...source,
-    name: basename(resolve(folder)),
+    name: options.name ?? basename(resolve(folder)),
     format,
     epoch,
     hasScript: written.some((path) => basename(path) === "predict.py"),

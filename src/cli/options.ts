@@ -4,6 +4,7 @@ import { nearest } from "../base/nearest.ts";
 import { describeMethods, describeSwitch } from "../config/method_config.ts";
 import { PRESETS } from "../config/presets.ts";
 import { SEMANTICS } from "../config/semantics.ts";
+import { FORMATS } from "../export/formats.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import { pretrainedTypes } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
@@ -78,6 +79,17 @@ export function withRunFlags(command: Command): Command {
   return withConfigFlags(command)
     .option("--seed <number>", "of weights, order, augmentation and dropout", wholeNumber(0))
     .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1));
+}
+
+/** Adds those of an export. */
+export function withExportFlags(command: Command): Command {
+  const formats = FORMATS.map(({ name, description }) => `${name}: ${description}`).join("; ");
+  return command
+    .addOption(choice("--format <name>", formats, FORMATS.map(({ name }) => name)).default(FORMATS[0].name))
+    .addOption(
+      choice("--precision <type>", "of weights; f16 takes half the space, for --format onnx", ["f32", "f16"])
+        .default("f32"),
+    );
 }
 
 /** Adds what every command has: how much it says, and where else. */

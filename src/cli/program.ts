@@ -13,6 +13,7 @@ import { definePredict } from "./commands/predict.ts";
 import { defineServe } from "./commands/serve.ts";
 import { defineReport } from "./commands/report.ts";
 import { defineExport } from "./commands/export.ts";
+import { definePush } from "./commands/push.ts";
 import { defineDoctor } from "./commands/doctor.ts";
 import { defineConfig } from "./commands/config.ts";
 import { defineCompletion } from "./commands/completion.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly ((unis: Command) => void)[] = [
   defineServe,
   defineReport,
   defineExport,
+  definePush,
   defineDoctor,
   defineConfig,
   defineCompletion,

@@ -15,6 +15,7 @@ import {
 } from "./hub_files.ts";
 import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
 import { suggestModel } from "./known_models.ts";
+import { isOffline } from "./hub_settings.ts";
 import { shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
@@ -154,10 +155,6 @@ function checkRevision(revision: string): void {
   const sound = /^[A-Za-z0-9_][A-Za-z0-9._+/-]*$/.test(revision) && revision.length <= 200 &&
     !/\.\.|\/\/|\/\.|\/$/.test(revision);
   if (!sound) throw new UserError(`${shortQuote(revision)} is not the name of a branch, tag or commit`);
-}
-
-function isOffline(env: Environment): boolean {
-  return /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE || "");
 }
 
 function isFolder(path: string): boolean {

@@ -33,16 +33,22 @@ export function hubEnvironment(): Environment {
 
 /** The folder of the cache: `HF_HUB_CACHE`, else `HF_HOME`/hub, else ~/.cache/huggingface/hub. */
 export function cacheFolder(env: Environment): string {
-  const home = env.HOME || env.USERPROFILE;
-  const expand = (path: string) => {
-    if (!/^~(?=[/\\]|$)/.test(path)) return path;
-    if (!home) throw new UserError(`Cannot place ${path}: HOME is not set`);
-    return home + path.slice(1);
-  };
   const chosen = env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE;
-  if (chosen) return expand(chosen);
-  if (env.HF_HOME) return join(expand(env.HF_HOME), "hub");
-  return join(expand(env.XDG_CACHE_HOME || "~/.cache"), "huggingface", "hub");
+  return chosen ? expanded(chosen, env) : join(hubHome(env), "hub");
+}
+
+/** The folder of all that Hugging Face's libraries keep: `HF_HOME`, else ~/.cache/huggingface. */
+export function hubHome(env: Environment): string {
+  if (env.HF_HOME) return expanded(env.HF_HOME, env);
+  return join(expanded(env.XDG_CACHE_HOME || "~/.cache", env), "huggingface");
+}
+
+/** A path in which ~ is the home folder. */
+function expanded(path: string, env: Environment): string {
+  if (!/^~(?=[/\\]|$)/.test(path)) return path;
+  const home = env.HOME || env.USERPROFILE;
+  if (!home) throw new UserError(`Cannot place ${path}: HOME is not set`);
+  return home + path.slice(1);
 }
 
 export function isCommit(text: string): boolean {

@@ -3,11 +3,11 @@
 import { reason } from "./file_bytes.ts";
 import { type Environment, isCommit } from "./hub_cache.ts";
 import { type Clock, readRetryAfter, TemporaryFailure, Watchdog, withRetries } from "./hub_retry.ts";
+import { hubEndpoint, hubToken } from "./hub_settings.ts";
 import { suggestModel } from "./known_models.ts";
 import { shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
-const DEFAULT_ENDPOINT = "https://huggingface.co";
 const MAX_REDIRECTS = 10;
 const MAX_ANSWER_BYTES = 50_000_000;
 const MAX_FILES = 100_000;
@@ -39,17 +39,8 @@ export class HubClient {
   /** Takes `HF_ENDPOINT` and `HF_TOKEN` from `env`; `note` hears of waits. Throws a UserError if either is unusable. */
   constructor(env: Environment, clock: Clock, note: (message: string) => void) {
     this.#isDefault = !env.HF_ENDPOINT;
-    this.endpoint = (env.HF_ENDPOINT || DEFAULT_ENDPOINT).replace(/\/+$/, "");
-    const url = URL.parse(this.endpoint);
-    if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password + url.search !== "") {
-      throw new UserError(
-        "HF_ENDPOINT is not the address of a hub: it must look like https://huggingface.co",
-      );
-    }
-    this.#token = env.HF_TOKEN?.trim() || undefined;
-    if (this.#token !== undefined && !/^[\x21-\x7e]+$/.test(this.#token)) {
-      throw new UserError("HF_TOKEN holds blanks or characters that no token has: copy it again");
-    }
+    this.endpoint = hubEndpoint(env);
+    this.#token = hubToken(env);
     this.#clock = clock;
     this.#note = note;
   }
@@ -94,7 +85,12 @@ export class HubClient {
 
   /** Repeats `action` after temporary failures of the network; it calls `progressed` when it got somewhere. */
   retrying<T>(subject: Subject, action: (progressed: () => void) => Promise<T>): Promise<T> {
-    return withRetries(this.#describe(subject), this.#clock, this.#note, action);
+    const attempt = {
+      what: `fetch ${this.#describe(subject)}`,
+      kept: "what has arrived is kept",
+      instead: "set HF_HOME to a cache that has the model, or give the path of a folder",
+    };
+    return withRetries(attempt, this.#clock, this.#note, action);
   }
 
   /**

@@ -31,12 +31,22 @@ export class TemporaryFailure extends Error {
   }
 }
 
+/** What is tried, for messages. */
+export interface Attempt {
+  /** Completes "Cannot ...". */
+  readonly what: string;
+  /** Says what need not be done again. */
+  readonly kept: string;
+  /** Says what to do where there is no network. */
+  readonly instead: string;
+}
+
 /**
  * Runs `action` again after each TemporaryFailure, with pauses between that the server asks for or that grow longer;
  * `progressed` starts the count of failures anew. Throws a UserError when it gives up.
  */
 export async function withRetries<T>(
-  what: string,
+  attempt: Attempt,
   clock: Clock,
   note: (message: string) => void,
   action: (progressed: () => void) => Promise<T>,
@@ -45,19 +55,19 @@ export async function withRetries<T>(
     try {
       return await action(() => failures = 0);
     } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw notAllowed(what, error);
+      if (error instanceof Deno.errors.NotCapable) throw notAllowed(attempt, error);
       if (!(error instanceof TemporaryFailure)) throw error;
       failures++;
       const wait = error.waitSeconds ?? 2 ** (failures - 1);
       if (wait > MAX_WAIT_SECONDS) {
         throw new UserError(
-          `Cannot fetch ${what}: ${error.message} and asks to wait ${wait} s. Try again after that`,
+          `Cannot ${attempt.what}: ${error.message} and asks to wait ${wait} s. Try again after that`,
         );
       }
       if (failures === MAX_FAILURES) {
         throw new UserError(
-          `Cannot fetch ${what}: ${error.message}, ${failures} times in a row. Try again later (what has arrived is ` +
-            "kept), or check the connection and HF_ENDPOINT",
+          `Cannot ${attempt.what}: ${error.message}, ${failures} times in a row. Try again later (${attempt.kept}), ` +
+            "or check the connection and HF_ENDPOINT",
         );
       }
       note(`${error.message}; trying again in ${wait} s`);
@@ -67,13 +77,12 @@ export async function withRetries<T>(
 }
 
 /** Trying again does not help a program that was started without the network. */
-function notAllowed(what: string, { message }: Error): UserError {
+function notAllowed({ what, instead }: Attempt, { message }: Error): UserError {
   const host = message.match(/net access to "([^"]+)"/)?.[1];
   return new UserError(
-    `Cannot fetch ${what}: the program was started without access to ${
+    `Cannot ${what}: the program was started without access to ${
       host ?? "the network"
-    }. Start it with ` +
-      "--allow-net, set HF_HOME to a cache that has the model, or give the path of a folder",
+    }. Start it with --allow-net, ${instead}`,
   );
 }
 
@@ -97,7 +106,7 @@ export class Watchdog implements Disposable {
 
   /** Waits for something from `host`, not longer than allowed. */
   async guard<T>(host: string, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    this.#timer = setTimeout(() => this.#controller.abort(), this.#stallMs);
+    this.progressed();
     try {
       return await start(this.#controller.signal);
     } catch (error) {
@@ -116,6 +125,12 @@ export class Watchdog implements Disposable {
     } finally {
       clearTimeout(this.#timer);
     }
+  }
+
+  /** Gives what is waited for as long again: something has happened. */
+  progressed(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), this.#stallMs);
   }
 
   /** The body of a response, piece by piece; a cut or stalled connection is a TemporaryFailure. */

@@ -50,6 +50,10 @@ Deno.test("run() names what is wrong in one line and gives status 2", async () =
     [["train", "--resume", taken, "--precision", "f16"], "--precision", "--resume"],
     [["train", "--resume", taken, "--no-semi"], "--no-semi", "--resume"],
     [["train", "--resume", taken, "--set", "seed=3"], "--set", "--resume"],
+    [["push", taken, "flowers"], '"flowers"', "someone/flowers"],
+    [["push", taken, "a/b", "--public", "--private"], "--public", "--private"],
+    [["export", taken, "--to", join(folder, "x"), "--format", "tf"], "tf", "transformers, onnx"],
+    [["export", taken, "--to", join(folder, "x"), "--precision", "f16"], "f16", "--format onnx"],
   ];
   for (const [args, ...parts] of cases) {
     const { status, errors } = await tried(args);
