@@ -226,6 +226,6 @@ Deno.test("unis train learns from a table of images, texts and numbers from noth
   assert.equal(status, 0, errors);
   assert.match(output, /12 training, 2 validation, 2 test; 2 classes/);
   const [header, ...lines] = readCsv(join(out, "predictions.csv")).map(({ cells }) => cells);
-  assert.deepEqual(header!.slice(0, 6), ["id", "label", "text", "photo", "lab", "fusion"]);
-  for (const [id, label] of lines) assert.equal(id!.replace(/-\d$/, ""), label);
+  assert.deepEqual(header!.slice(0, 6), ["id", "path", "label", "text_class", "photo_class", "lab_class"]);
+  for (const [id, , label] of lines) assert.equal(id!.replace(/-\d$/, ""), label);
 });

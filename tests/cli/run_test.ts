@@ -71,7 +71,7 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
   const folder = Deno.makeTempDirSync();
   const path = join(folder, "run");
   const begun = new Unis(["train", "--epochs", "30", "--seed", "5", "--out", path, "--set", ...SETTINGS]);
-  await begun.printed("Memory"); // after the first step
+  await begun.printed("Measured"); // after the first step
   begun.process.kill("SIGINT");
   const { code, output, errors } = await begun.result();
   assert.equal(code, 130, errors);

@@ -212,7 +212,7 @@ Deno.test("what is wrong with an experiment is told in one line before anything 
       /features\.json, variant AggMM: unknown key "training\.epoch": did you mean/,
     ],
     [{ variants: [{ name: "X", method: "unis" }] }, [], /features\.json, variant X: "method" must be one of/],
-    [{ data: "feature:x" }, [], /did you mean "features"/],
+    [{ data: "feature:x" }, [], /did you mean "features:x"/],
     [{}, ["--dry-run", "--out", at.out], /--out cannot be used with --dry-run/],
     [{}, ["--set", "training.epochs=0"], /"training\.epochs" must be at least 1/],
     [{}, ["--out", join(at.file, "..")], /--out .* is not empty and holds no experiment/],
