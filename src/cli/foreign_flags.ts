@@ -60,6 +60,8 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["probs probabilities", ["--proba"]],
   ["v", ["--verbose"], "--verbose, or --version"],
   ["q silent", ["--quiet"]],
+  ["token hf-token api-key", [], "a token is taken from HF_TOKEN, where no list of processes shows it"],
+  ["push-to-hub hub-model-id", [], "unis push does it, when the run has finished"],
   ["force overwrite f yes y", [], "what is there is never overwritten: name another place"],
 ];
 

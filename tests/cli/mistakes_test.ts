@@ -222,6 +222,16 @@ const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string, line:
     ["experiment experiment.yaml --dry-run --out there", /^--out cannot be used with --dry-run/],
     ["experiment run", /^Cannot read run: it is a folder$/],
   ],
+  "push": [
+    ["push", /^missing required argument 'run'$/],
+    ["push run", /^missing required argument 'owner\/name'$/],
+    ["push run name", /^Cannot push to "name": name its owner too/],
+    ["push run me/na/me", /^Cannot push to "me\/na\/me"/],
+    ["push run me/name", /there is no token\..*set HF_TOKEN to it$/],
+    ["push run me/name --formt onnx", /^unknown option '--formt' \(Did you mean --format\?\)$/],
+    ["push run me/name --token x", /: a token is taken from HF_TOKEN/],
+    ["train --push_to_hub", /: unis push does it/],
+  ],
   "report, export, serve, tune": [
     ["report rnu", /did you mean run\?$/],
     ["report run --point 20", /Did you mean --points\?/],
@@ -253,6 +263,7 @@ const ENVIRONMENT = {
   UNIS_CACHE_DIR: join(folder.path, "cache"),
   HF_HOME: join(folder.path, "hf"),
   HF_ENDPOINT: hub.endpoint,
+  HF_TOKEN: "",
 };
 await inFolder(() => layOut(folder.path));
 Deno.test.afterAll(async () => {
