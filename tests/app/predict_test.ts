@@ -10,9 +10,12 @@ import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter, type OutputFormat } from "../../src/app/predict/writers.ts";
 import { Random } from "../../src/base/random.ts";
 import { UserError } from "../../src/base/user_error.ts";
+import type { Batch } from "../../src/data/batch.ts";
 import type { StreamedRow } from "../../src/data/readers/table_stream.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
+import { fill } from "../../src/ops/fill.ts";
+import type { Predictor } from "../../src/train/predictor.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { evaluateRun, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
 
@@ -177,6 +180,38 @@ Deno.test("rows that cannot be used are named; nothing is printed unless they ar
     refuses(/short\.csv, row 2: has no "title" for the modality "text"; it has path, a, b/),
   );
   assert.throws(() => session.columns({ photo: "path" }), refuses(/reads no "photo", but image, text, lab/));
+});
+
+Deno.test("a row whose numbers overflow in the model is named and has no answer", async () => {
+  const { model, classes } = session;
+  const overflowing = {
+    gpu: model.gpu,
+    classes: model.classes,
+    answer: (batch: Batch) => {
+      const answer = model.answer(batch);
+      fill(answer.logits.fusion!, Infinity);
+      return answer;
+    },
+  } as unknown as Predictor;
+  using reader = new InputReader(session.modalities, session.columns({}), (path) => join(folder, path));
+  const predicted = (skipBad: boolean) =>
+    predictRows({ model: overflowing, classes } as unknown as PredictSession, reader, one(), {
+      source: "far.csv",
+      batchSize: 4,
+      skipBad,
+      writer: answerWriter("csv", { classes, top: 1, all: false }),
+      print: () => {},
+    });
+  async function* one(): AsyncGenerator<StreamedRow> {
+    await Promise.resolve();
+    yield { line: 2, values: { path: "1.png", title: "red", a: "1", b: "2" } };
+  }
+  await assert.rejects(
+    predicted(false),
+    refuses(/^far\.csv, row 2: the model's numbers overflow, so fusion cannot say anything; --skip-bad/),
+  );
+  const { rows: count, refused } = await predicted(true);
+  assert.deepEqual([count, refused.length], [0, 1]);
 });
 
 Deno.test("CSV keeps the columns, has the likeliest classes, and nothing that a spreadsheet would run", async () => {

@@ -18,6 +18,13 @@ export interface Answer {
   readonly representations: ReadonlyMap<string, Float32Array>; // [width]
 }
 
+/** Why there is no answer to a sample; undefined where there is one. Features far beyond those of training may overflow. */
+export function whyNoAnswer({ probabilities }: Answer): string | undefined {
+  const heads = Array.from(probabilities).filter(([, own]) => !own.every(Number.isFinite));
+  if (heads.length === 0) return undefined;
+  return `the model's numbers overflow, so ${heads.map(([head]) => head).join(", ")} cannot say anything`;
+}
+
 export interface AnswerOptions {
   readonly batchSize: number;
   readonly withRepresentations?: boolean;

@@ -7,7 +7,7 @@ import { argmaxRows } from "../../metrics/metrics.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { evaluate } from "../../train/evaluation.ts";
 import type { Predictions } from "../../runs/predictions.ts";
-import { type Answer, answerRows } from "./answers.ts";
+import { type Answer, answerRows, whyNoAnswer } from "./answers.ts";
 import type { EmbeddingsFile } from "./embeddings.ts";
 import type { InputReader } from "./inputs.ts";
 import type { PredictSession } from "./session.ts";
@@ -53,6 +53,8 @@ export async function predictRows(
   const refused: { line: number; text: string }[] = [];
   const labelled = new LabelledAnswers(session, options.labelColumn);
   let count = 0;
+  const refuse = ({ line }: StreamedRow, why: string) =>
+    refused.push({ line, text: `${source}, row ${line}: ${why}` });
   const mustBeSound = () => {
     if (skipBad || refused.length === 0) return;
     const [first, ...others] = refused.toSorted((a, b) => a.line - b.line);
@@ -62,11 +64,17 @@ export async function predictRows(
   const answers = answerRows(session.model, reader, rows, {
     batchSize,
     withRepresentations: embeddings !== undefined,
-    refused: ({ line }, why) => refused.push({ line, text: `${source}, row ${line}: ${why}` }),
+    refused: refuse,
     prepared: mustBeSound,
     ...(signal && { signal }),
   });
   for await (const answer of answers) {
+    const why = whyNoAnswer(answer);
+    if (why !== undefined) {
+      refuse(answer.row, why);
+      mustBeSound();
+      continue;
+    }
     print(writer.write(answer));
     embeddings?.add(idOf(answer.row, options.idColumn), answer.representations);
     labelled.add(answer);

@@ -4,7 +4,7 @@ import { type Context, Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { bodyLimit } from "hono/body-limit";
 import { BadRow } from "../../data/index/index_builder.ts";
-import { answerBatch } from "../predict/answers.ts";
+import { answerBatch, whyNoAnswer } from "../predict/answers.ts";
 import { InputReader } from "../predict/inputs.ts";
 import type { PredictSession } from "../predict/session.ts";
 import { likeliest } from "../predict/writers.ts";
@@ -110,6 +110,12 @@ export class PredictServer implements Disposable {
         // Room may have gone while images were decoded; all or none of a request are taken.
         this.#batcher.mustHaveRoom(samples.length);
         const answers = await Promise.all(prepared.map((sample) => this.#batcher.submit(sample)));
+        for (const [i, answer] of answers.entries()) {
+          const why = whyNoAnswer(answer);
+          if (why !== undefined) {
+            throw new BadRequest(422, samples.length > 1 ? `samples[${i}]: ${why}` : why);
+          }
+        }
         const byHead = <T>(all: ReadonlyMap<string, Float64Array>, make: (own: Float64Array) => T) =>
           Object.fromEntries(Array.from(all, ([head, own]) => [head, make(own)]));
         return context.json({
