@@ -17,7 +17,7 @@ import { openSafetensors } from "../../src/io/safetensors.ts";
 import { fill } from "../../src/ops/fill.ts";
 import type { Predictor } from "../../src/train/predictor.ts";
 import { openTestGpu } from "../open_gpu.ts";
-import { evaluateRun, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
+import { evaluateRun, SMALL_OF_ALL, type Table, trainOnTable, writeTable } from "./small_runs.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "unis-predict-" });
 Deno.env.set("UNIS_CACHE_DIR", join(folder, "cache"));
@@ -36,17 +36,7 @@ const rows = Array.from({ length: 48 }, (_, i) => {
 });
 const HEADER = ["name", "path", "title", "a", "b", "label", "split"];
 writeTable(join(folder, "items.csv"), [HEADER, ...rows]);
-const run = await trainOnTable(gpu, folder, [
-  ...SMALL_TEXT,
-  "data.image=path",
-  "data.id=name",
-  "data.split=split",
-  'data.modalities={"lab":{"features":["a","b"]}}',
-  "data.image_size=8",
-  ...["hidden_size=8", "num_hidden_layers=1", "intermediate_size=8", "num_attention_heads=2", "patch_size=4"]
-    .map((one) => `model.encoders.image.${one}`),
-  "model.encoders.lab.hidden_size=8",
-]);
+const run = await trainOnTable(gpu, folder, [...SMALL_OF_ALL, "data.id=name"]);
 const session = await PredictSession.begin(run, "auto");
 const own = await evaluateRun(gpu, run);
 Deno.env.delete("UNIS_CACHE_DIR");

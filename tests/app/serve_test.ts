@@ -13,7 +13,7 @@ import { Random } from "../../src/base/random.ts";
 import type { Answer } from "../../src/app/predict/answers.ts";
 import { checkPage, hasChromium } from "../check_page.ts";
 import { openTestGpu } from "../open_gpu.ts";
-import { SMALL_TEXT, trainOnTable, writeTable } from "./small_runs.ts";
+import { SMALL_OF_ALL, trainOnTable, writeTable } from "./small_runs.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "unis-serve-" });
 Deno.env.set("UNIS_CACHE_DIR", join(folder, "cache"));
@@ -41,16 +41,7 @@ writeTable(join(folder, "items.csv"), [
     ];
   }),
 ]);
-const run = await trainOnTable(await openTestGpu(), folder, [
-  ...SMALL_TEXT,
-  "data.image=path",
-  "data.split=split",
-  'data.modalities={"lab":{"features":["a","b"]}}',
-  "data.image_size=8",
-  ...["hidden_size=8", "num_hidden_layers=1", "intermediate_size=8", "num_attention_heads=2", "patch_size=4"]
-    .map((one) => `model.encoders.image.${one}`),
-  "model.encoders.lab.hidden_size=8",
-]);
+const run = await trainOnTable(await openTestGpu(), folder, SMALL_OF_ALL);
 Deno.env.delete("UNIS_CACHE_DIR");
 const session = await PredictSession.begin(run, "auto");
 Deno.test.afterAll(() => {

@@ -36,6 +36,18 @@ export const SMALL_TEXT = [
   "model.encoders.text.num_attention_heads=2",
 ];
 
+/** The same with images in the column "path", and the modality "lab" of the numbers "a" and "b". */
+export const SMALL_OF_ALL = [
+  ...SMALL_TEXT,
+  "data.image=path",
+  "data.split=split",
+  'data.modalities={"lab":{"features":["a","b"]}}',
+  "data.image_size=8",
+  ...["hidden_size=8", "num_hidden_layers=1", "intermediate_size=8", "num_attention_heads=2", "patch_size=4"]
+    .map((one) => `model.encoders.image.${one}`),
+  "model.encoders.lab.hidden_size=8",
+];
+
 /** Trains a run at `folder/run` on the table `folder/items.csv` to its end; gives its path. */
 export async function trainOnTable(gpu: Gpu, folder: string, settings: readonly string[]): Promise<string> {
   const out = join(folder, "run");
