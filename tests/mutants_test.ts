@@ -60,7 +60,7 @@ const unchanged: readonly string[] = [
   "/* 1 + 2 */ export { x };",
   "const x = /a|b{2,3}+\\/[/]/u;",
   "const x = `1 + 2 is ${three} or 'true'`;",
-  "class A { #field; constructor(private readonly a: 1) { super(); } }",
+  "class A { #field; constructor(private readonly a: 1, readonly b = c) { super(); } }",
 ];
 for (const source of unchanged) {
   Deno.test(`mutationsOf() leaves ${source}`, () => {
@@ -95,6 +95,16 @@ fn main(@builtin(workgroup_id) group: vec3u) {
 });
 
 const read = (path: string) => Deno.readTextFileSync(join(ROOT, path));
+
+Deno.test("every source of the repository has mutants, whatever of TypeScript it is written in", () => {
+  const below = (folder: string): string[] =>
+    [...Deno.readDirSync(join(ROOT, folder))].flatMap(({ name, isDirectory }) =>
+      isDirectory ? below(`${folder}/${name}`) : [`${folder}/${name}`]
+    );
+  const files = [...below("src"), ...below("wgsl")].filter((path) => /\.(ts|wgsl)$/.test(path));
+  const mutants = files.map((file) => mutantsOf("src", [file], read).length);
+  assert.ok(mutants.filter((count) => count > 0).length > 0.8 * files.length);
+});
 
 Deno.test("a mutant differs from its source in the place it names, and there only", () => {
   for (

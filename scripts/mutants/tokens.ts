@@ -34,7 +34,7 @@ export function endsOperand(token: Token | undefined): boolean {
  */
 export function withoutTypes(source: string): string {
   // Not for stripping, but nothing is meant by them: modifiers of constructors' parameters.
-  const modifier = /\b(?:public|private|protected|readonly)(?=\s+(?:readonly\s+)?\w+\s*[?:])/g;
+  const modifier = /\b(?:public|private|protected|readonly)(?=\s+(?:readonly\s+)?\w+\s*[?:=])/g;
   const plain = source.replace(modifier, (word) => " ".repeat(word.length));
   const code = stripTypeScriptTypes(plain);
   if (code.length !== source.length) throw new Error("stripping types moved the code");
