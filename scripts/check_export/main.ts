@@ -2,10 +2,11 @@
  * Checks that exports answer as their run does: trains a run of each kind, exports it in each format, gives `predict.py` of
  * the export the raw image files, texts and numbers of the test samples, and compares every probability of every head.
  *
- *     deno run -A scripts/check_export/main.ts [--format NAME ...] [KIND ...]
+ *     deno run -A scripts/check_export/main.ts [--format NAME ...] [--page] [KIND ...]
  *
  * Nothing is left out: images are transparent in parts and of any size, texts hold words that no training text had and
- * are longer than the model reads. A graph of ONNX is looked at by ONNX's own checker too. PYTHON names the Python to begin
+ * are longer than the model reads. A graph of ONNX is looked at by ONNX's own checker too, and with --page is run in headless
+ * Chromium, on samples as the run reads them. PYTHON names the Python to begin
  * with (python3 if not set); what it lacks is installed into virtual environments that are removed afterwards. Ends with
  * status 1 where an answer differs.
  */
@@ -22,14 +23,22 @@ import { predict } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { freshPython, pythonWith, runProgram } from "../python.ts";
 import { KINDS, type Raw } from "./kinds.ts";
+import { answersInPage } from "./page.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const CHECKER = new URL("check_onnx.py", import.meta.url).pathname;
+/** Test samples that a page is given. */
+const IN_PAGE = 64;
+/** By sample and head, the probability of every class. */
+type Answers = ReadonlyMap<string, readonly number[]>[];
 /** The largest difference of a probability, by the type of the weights. */
 const TOLERANCE: Readonly<Record<Precision, number>> = { f32: 1e-4, f16: 1e-2 };
 
 /** What the run itself answers for its test samples: of each, the probabilities of every head. */
-async function answersOf({ run, modelData }: OpenRun, opened: Awaited<ReturnType<OpenRun["openData"]>>) {
+async function answersOf(
+  { run, modelData }: OpenRun,
+  opened: Awaited<ReturnType<OpenRun["openData"]>>,
+): Promise<Answers> {
   const { dataset } = opened;
   const gpu = await openDevice("auto");
   const learner = new Learner(gpu, run.config, dataset);
@@ -57,7 +66,8 @@ async function predictAll(
   python: string,
   exported: string,
   raw: readonly Raw[],
-): Promise<Record<string, Record<string, number>>[]> {
+  classes: readonly string[],
+): Promise<Answers> {
   const process = new Deno.Command(python, {
     args: [join(exported, "predict.py")],
     stdin: "piped",
@@ -70,27 +80,26 @@ async function predictAll(
   await new Blob([lines]).stream().pipeTo(process.stdin);
   const { success, stdout } = await output;
   if (!success) throw new Error(`${exported}/predict.py failed`);
-  return new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
+  return new TextDecoder().decode(stdout).trim().split("\n").map((line) => {
+    const heads = Object.entries(JSON.parse(line) as Record<string, Record<string, number>>);
+    return new Map(heads.map(([head, by]) => [head, classes.map((name) => by[name] ?? NaN)]));
+  });
 }
 
 const best = (values: readonly number[]) => values.indexOf(Math.max(...values));
 
-type Answers = Awaited<ReturnType<typeof answersOf>>;
-
 /** One row of the table of results, and whether all is well. */
-function compare(
-  own: Answers,
-  theirs: Awaited<ReturnType<typeof predictAll>>,
-  tolerance: number,
-): [string[], boolean] {
+function compare(own: Answers, theirs: Answers, tolerance: number): [string[], boolean] {
   let largest = 0, differing = 0, answers = 0;
   for (const [row, heads] of own.entries()) {
     for (const [head, probabilities] of heads) {
-      const other = Object.values(theirs[row]![head]!);
-      if (other.length !== probabilities.length) throw new Error(`${head} has ${other.length} probabilities`);
+      const other = theirs[row]!.get(head)!;
       answers++;
       if (best(other) !== best(probabilities)) differing++;
-      for (const [i, p] of probabilities.entries()) largest = Math.max(largest, Math.abs(p - other[i]!));
+      for (const [i, p] of probabilities.entries()) {
+        const difference = Math.abs(p - other[i]!);
+        if (!(difference <= largest)) largest = difference;
+      }
     }
   }
   const isWell = answers > 0 && largest <= tolerance && (differing === 0 || tolerance > TOLERANCE.f32);
@@ -103,6 +112,7 @@ async function check(
   folder: string,
   formats: readonly ExportFormat[],
   pythons: ReadonlyMap<string, string>,
+  inPage: boolean,
 ): Promise<[string[], boolean][]> {
   const run = join(folder, "run");
   await Deno.mkdir(folder);
@@ -114,7 +124,7 @@ async function check(
   const own = await answersOf(open, opened);
   const inputs = await kind.raw(folder, open);
   const raw = own.map((_, row) => inputs.get(opened.dataset.id("test", row))!);
-  opened.dataset.close?.();
+  const { classes } = open.modelData;
   const rows: [string[], boolean][] = [];
   for (const format of formats) {
     for (const precision of format.precisions) {
@@ -123,16 +133,21 @@ async function check(
       const python = pythons.get(format.name)!;
       const graph = join(to, "model.onnx");
       if (exists(graph)) await runProgram(python, CHECKER, graph);
-      const [cells, isWell] = compare(own, await predictAll(python, to, raw), TOLERANCE[precision]);
+      const [cells, isWell] = compare(own, await predictAll(python, to, raw, classes), TOLERANCE[precision]);
       rows.push([[name, `${format.name} ${precision}`, ...cells], isWell]);
+      if (!inPage || !exists(graph)) continue;
+      const there = await answersInPage(graph, opened.dataset, [...own[0]!.keys()], IN_PAGE);
+      const [seen, isWellThere] = compare(own.slice(0, there.length), there, TOLERANCE[precision]);
+      rows.push([[name, `${format.name} ${precision}, in a page`, ...seen], isWellThere]);
     }
   }
+  opened.dataset.close?.();
   return rows;
 }
 
-const { values: { format: wanted }, positionals } = parseArgs({
+const { values: { format: wanted, page = false }, positionals } = parseArgs({
   args: Deno.args,
-  options: { format: { type: "string", multiple: true } },
+  options: { format: { type: "string", multiple: true }, page: { type: "boolean" } },
   allowPositionals: true,
 });
 const folder = await Deno.makeTempDir({ prefix: "unis-export-" });
@@ -153,7 +168,7 @@ try {
     "largest difference of a probability",
   ]];
   for (const name of positionals.length > 0 ? positionals : Object.keys(KINDS)) {
-    for (const [row, isWell] of await check(name, join(folder, name), formats, pythons)) {
+    for (const [row, isWell] of await check(name, join(folder, name), formats, pythons, page)) {
       table.push(row);
       if (!isWell) Deno.exitCode = 1;
     }

@@ -12,11 +12,9 @@ import numpy
 import torch
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
-from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-from transformers.utils import logging
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, logging
 
 logging.set_verbosity_error()  # It would advise training the poolers, which nothing here uses.
-
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
 
@@ -25,9 +23,8 @@ def open_image(path: str, size: dict, resample: int) -> Image.Image:
     """An image as in training: upright, laid over white where it is transparent, and resized."""
     pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGBA"), dtype=numpy.float64)
     over_white = 255 + (pixels[..., :3] - 255) * pixels[..., 3:] / 255
-    image = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
-    edge, least = size.get("shortest_edge"), min(image.size)
-    width, height = [edge * side // least for side in image.size] if edge else [size["width"], size["height"]]
+    image, edge = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8)), size.get("shortest_edge")
+    width, height = [edge * side // min(image.size) for side in image.size] if edge else (size["width"], size["height"])
     return image.resize((width, image.height), resample).resize((width, height), resample)  # columns first, as in training
 
 
