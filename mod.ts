@@ -23,4 +23,5 @@ export type { Predictions } from "./src/runs/predictions.ts";
 export { evaluateBest } from "./src/train/trainer.ts";
 export { type Environment, RunFolder } from "./src/runs/run_folder.ts";
 export type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "./src/runs/records.ts";
-export { exportRun } from "./src/app/export_run.ts";
+export { type ExportOptions, exportRun } from "./src/app/export_run.ts";
+export { type PushOptions, pushRun } from "./src/app/push_run.ts";

@@ -5,10 +5,9 @@
  *     deno run -A scripts/check_export/main.ts [--format NAME ...] [--page] [KIND ...]
  *
  * Nothing is left out: images are transparent in parts and of any size, texts hold words that no training text had and
- * are longer than the model reads. A graph of ONNX is looked at by ONNX's own checker too, and with --page is run in headless
- * Chromium, on samples as the run reads them. PYTHON names the Python to begin
- * with (python3 if not set); what it lacks is installed into virtual environments that are removed afterwards. Ends with
- * status 1 where an answer differs.
+ * are longer than the model reads. A graph of ONNX is looked at by ONNX's own checker too, and with --page is run in
+ * headless Chromium, on samples as the run reads them. PYTHON names the Python to begin with (python3 if not set); what it
+ * lacks is installed into virtual environments that are removed afterwards. Ends with status 1 where an answer differs.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";

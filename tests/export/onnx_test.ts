@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type ExportOptions, exportRun } from "../../src/app/export_run.ts";
+import { OpenRun } from "../../src/app/open_run.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import type { TextBatch } from "../../src/data/batch.ts";
 import type { SampleDataset } from "../../src/data/dataset.ts";
@@ -14,6 +15,7 @@ import { Parameters } from "../../src/nn/parameters.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { predict } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
+import { trainOnTable, writeTable } from "../app/small_runs.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { assertClose } from "../models/fixtures.ts";
 import { readOnnx } from "../onnx/read_onnx.ts";
@@ -112,6 +114,35 @@ Deno.test("a piece beyond the vocabulary is the unknown one to the graph", async
   const [beyond, unknown, known] = [9, 1, 4].map((id) => runOnnx(model, withThird(id)).logits_text!.data);
   assert.deepEqual(beyond, unknown);
   assert.notDeepEqual(beyond, known);
+});
+
+Deno.test("a graph takes numbers as measured: their ranges are in it, and what never varied in training is 0", async () => {
+  using folder = temporaryFolder();
+  const values = (i: number) => [i % 3 + i / 40, 1000 - 7 * i, i < 24 ? 7 : 9]; // the last varies in the test alone
+  const rows = Array.from({ length: 36 }, (_, i) => {
+    const split = i < 24 ? "train" : i < 30 ? "validation" : "test";
+    return [`s${i}`, ...values(i).map(String), ["red", "green", "blue"][i % 3]!, split];
+  });
+  writeTable(join(folder.path, "items.csv"), [["id", "a", "b", "constant", "label", "split"], ...rows]);
+  const run = await trainOnTable(gpu, folder.path, [
+    'data.modalities={"lab":{"features":["a","b","constant"]}}',
+    ...["label", "split", "id"].map((column) => `data.${column}=${column}`),
+    ...["training.epochs=1", "training.batch=12", "training.micro_batch=12", "method=lab"],
+  ]);
+  const { dataset } = await (await OpenRun.open(run)).openData("test", () => {});
+  const learner = new Learner(gpu, RunFolder.open(run).config, dataset);
+  learner.writeWeights(RunFolder.open(run).checkpoints.loadBest().weights, "best");
+  const { probabilities } = await predict(learner, dataset, "test");
+  learner.dispose();
+  const to = join(folder.path, "out");
+  await exportRun(run, to, { format: "onnx" });
+  const model = readOnnx(join(to, "model.onnx"));
+  assert.deepEqual(model.inputs, [{ name: "lab.values", type: 1, shape: ["batch", 3] }]);
+  const data = Array.from({ length: 6 }, (_, i) => values(30 + i)).flat();
+  const { logits_lab } = runOnnx(model, { "lab.values": { shape: [6, 3], data } });
+  assertClose("lab", softmaxRows(Float32Array.from(logits_lab!.data), 3), probabilities.get("lab")!);
+  const { inputs } = readJsonObject(join(to, "preprocessing.json"));
+  assert.deepEqual(inputs, { lab: { kind: "features", columns: ["a", "b", "constant"] } });
 });
 
 Deno.test("a run of one modality is a graph of that alone", async () => {

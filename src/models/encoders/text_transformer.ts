@@ -162,10 +162,10 @@ export function positionsFromPadding(ids: Uint32Array, tokens: number, padding: 
 
 /** Does the same in a graph of ONNX, with ids int64 [batch, tokens]. */
 function positionsInOnnx(ids: Value, padding: number): Value {
-  const [none, pad] = [onnx.scalar(0, ids), onnx.scalar(padding, ids)];
-  const isPadding = onnx.equal(ids, pad);
-  const count = onnx.cumulativeSum(onnx.where(isPadding, none, onnx.scalar(1, ids)), 1);
-  return onnx.add(onnx.where(isPadding, none, count), pad);
+  const pad = onnx.scalar(padding, ids);
+  const isToken = onnx.where(onnx.equal(ids, pad), onnx.scalar(0, ids), onnx.scalar(1, ids));
+  // Padding gets the position of the token before it, which does not matter: it is not attended to.
+  return onnx.add(onnx.cumulativeSum(isToken, 1), pad);
 }
 
 /** Counts the positions that are left for tokens; as many as you like where the configuration does not say. */
