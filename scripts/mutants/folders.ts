@@ -1,50 +1,38 @@
 /** Which tests belong to a folder of the source, and which of them are the nearest to a file. */
 
-export interface Folder {
-  /** Folders of `wgsl/` whose kernels the folder dispatches. */
-  readonly kernels?: readonly string[];
-  /** Test files and folders, the most telling first. */
-  readonly tests: readonly string[];
-}
-
 const OP_TABLE = "tests/ops/op_table_test.ts";
 
-export const FOLDERS: Readonly<Record<string, Folder>> = {
-  "src/gpu": { tests: ["tests/gpu", "tests/tensor", "tests/ops"] },
-  "src/tensor": { tests: ["tests/tensor", "tests/ops"] },
-  "src/ops": {
-    kernels: [
-      "attention",
-      "ceilings",
-      "dropout",
-      "image",
-      "indexing",
-      "lib",
-      "losses",
-      "matmul",
-      "metrics",
-      "pointwise",
-    ]
-      .concat(["reduce", "rows", "shape"]),
-    tests: ["tests/ops", "tests/tensor", "tests/gpu", "tests/nn"],
-  },
-  "src/nn": { tests: ["tests/nn", "tests/models", "tests/train"] },
-  "src/models": { tests: ["tests/models", "tests/train", "tests/build"] },
-  "src/optim": { kernels: ["optim"], tests: ["tests/optim", "tests/train"] },
-  "src/io": { tests: ["tests/io", "tests/build", "tests/runs"] },
-  "src/data": { tests: ["tests/data", "tests/build", "tests/app", "tests/cli", "tests/config"] },
-  "src/train": { tests: ["tests/train", "tests/models", "tests/runs", "tests/cli"] },
-  "src/build": { tests: ["tests/build", "tests/models", "tests/train", "tests/cli"] },
-  "src/app": { tests: ["tests/app", "tests/cli"] },
-  "src/cli": { tests: ["tests/cli", "tests/app", "tests/experiments"] },
-  "src/base": { tests: ["tests/data", "tests/config", "tests/metrics", "tests/report"] },
-  "src/runs": { tests: ["tests/runs", "tests/app", "tests/train", "tests/cli"] },
-  "src/metrics": { tests: ["tests/metrics", "tests/train", "tests/experiments"] },
-  "src/config": { tests: ["tests/config", "tests/cli", "tests/experiments"] },
-  "src/experiments": { tests: ["tests/experiments"] },
-  "src/tuning": { tests: ["tests/tuning"] },
-  "src/report": { tests: ["tests/report"] },
+/** Test files and folders, the most telling first, where they are not `tests/NAME` for `src/NAME` alone. */
+const TESTS: Readonly<Record<string, readonly string[]>> = {
+  "src/gpu": ["tests/gpu", "tests/tensor", "tests/ops"],
+  "src/tensor": ["tests/tensor", "tests/ops"],
+  "src/ops": ["tests/ops", "tests/tensor", "tests/gpu", "tests/nn"],
+  "src/nn": ["tests/nn", "tests/models", "tests/train"],
+  "src/models": ["tests/models", "tests/train", "tests/build"],
+  "src/optim": ["tests/optim", "tests/train"],
+  "src/io": ["tests/io", "tests/build", "tests/runs"],
+  "src/data": ["tests/data", "tests/build", "tests/app", "tests/cli", "tests/config"],
+  "src/train": ["tests/train", "tests/models", "tests/runs", "tests/cli"],
+  "src/build": ["tests/build", "tests/models", "tests/train", "tests/cli"],
+  "src/app": ["tests/app", "tests/cli"],
+  "src/cli": ["tests/cli", "tests/app", "tests/experiments"],
+  "src/base": ["tests/data", "tests/config", "tests/metrics", "tests/report"],
+  "src/runs": ["tests/runs", "tests/app", "tests/train", "tests/cli"],
+  "src/metrics": ["tests/metrics", "tests/train", "tests/experiments"],
+  "src/config": ["tests/config", "tests/cli", "tests/experiments"],
+  "src/onnx": ["tests/onnx", "tests/export"],
 };
+
+/** The tests of a folder of the source. */
+export function testsOf(folder: string): readonly string[] {
+  return TESTS[folder] ?? [folder.replace("src", "tests")];
+}
+
+/** The folders of `wgsl/` whose kernels a folder of the source dispatches: `src/ops` all that no other does. */
+export function kernelsOf(folder: string, all: readonly string[]): readonly string[] {
+  const own = (name: string) => name === "optim" ? "src/optim" : "src/ops";
+  return all.filter((name) => own(name) === folder);
+}
 
 /** The family of rows of the op table that a file named like this takes part in; the first that fits. */
 const OP_FAMILIES: readonly (readonly [RegExp, string])[] = [
@@ -63,11 +51,11 @@ const OP_FAMILIES: readonly (readonly [RegExp, string])[] = [
 /** Arguments of `deno test` for the runs that tell of `file`, the nearest first; `tests` holds the text of each test. */
 export function runsFor(
   file: string,
-  folder: Folder,
+  folder: string,
   tests: ReadonlyMap<string, string>,
 ): string[][] {
   const own = [...tests.keys()].filter((path) =>
-    folder.tests.some((test) => path === test || path.startsWith(`${test}/`))
+    testsOf(folder).some((test) => path === test || path.startsWith(`${test}/`))
   );
   const stem = file.match(/([^/]+)\.\w+$/)![1]!;
   const nearness = (path: string) => {
@@ -75,7 +63,7 @@ export function runsFor(
     if (path === OP_TABLE) return 3;
     return tests.get(path)!.includes(`${file}"`) ? 1 : 2;
   };
-  const place = (path: string) => folder.tests.findIndex((test) => path.startsWith(test));
+  const place = (path: string) => testsOf(folder).findIndex((test) => path.startsWith(test));
   const sorted = own.toSorted((a, b) => nearness(a) - nearness(b) || place(a) - place(b));
   const near = sorted.filter((path) => nearness(path) < 2),
     far = sorted.filter((path) => nearness(path) >= 2);

@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { draw, type Mutant, mutantsOf } from "./draw.ts";
-import { FOLDERS, runsFor } from "./folders.ts";
+import { kernelsOf, runsFor, testsOf } from "./folders.ts";
 import { Sandbox } from "./sandbox.ts";
 
 const HOME = join(import.meta.dirname!, "../..");
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
     count: { type: "string", default: "20" },
-    folder: { type: "string", multiple: true, default: Object.keys(FOLDERS) },
+    folder: { type: "string", multiple: true },
     file: { type: "string", multiple: true },
     only: { type: "string" },
     jobs: { type: "string", default: "1" },
@@ -52,13 +52,14 @@ try {
 }
 
 async function main(): Promise<number> {
-  const unknown = options.folder.find((name) => !(name in FOLDERS));
-  if (unknown) throw new Error(`There is no folder ${unknown}; there are ${Object.keys(FOLDERS).join(", ")}`);
   for (let job = 0; job < Number(options.jobs); job++) sandboxes.push(await Sandbox.create(HOME));
+  const known = entriesOf("src").map(({ name }) => `src/${name}`), folders = options.folder ?? known;
+  const unknown = folders.find((name) => !known.includes(name));
+  if (unknown) throw new Error(`There is no folder ${unknown}; there are ${known.join(", ")}`);
   const testFiles = filesBelow("tests").filter((path) => path.endsWith("_test.ts"));
   const tests = new Map(testFiles.map((path) => [path, text(path)]));
   const mutants = draw(
-    options.folder.map((name) => mutantsOf(name, filesOf(name), text)),
+    folders.map((name) => mutantsOf(name, filesOf(name), text)),
     Number(options.seed),
   );
   const only = options.only?.split(",").map((range) => range.split("-").map(Number));
@@ -66,7 +67,7 @@ async function main(): Promise<number> {
     !only || only.some(([first, last = first]) => number >= first! && number <= last!);
   const end = only ? Math.max(...only.flat()) : Infinity, count = only ? Infinity : Number(options.count);
 
-  const limits = await timeLimits(sandboxes[0]!);
+  const limits = await timeLimits(sandboxes[0]!, folders);
   const verdicts: Verdict[] = [];
   const counted = () => verdicts.filter((verdict) => verdict !== "does not compile").length;
   let number = 0, inFlight = 0;
@@ -92,26 +93,30 @@ async function main(): Promise<number> {
 }
 
 function filesOf(folder: string): string[] {
-  const kernels = (FOLDERS[folder]!.kernels ?? []).map((name) => `wgsl/${name}`);
+  const kernels = kernelsOf(folder, entriesOf("wgsl").map(({ name }) => name)).map((name) => `wgsl/${name}`);
   const files = [folder, ...kernels].flatMap((root) => filesBelow(root)).filter((path) =>
     /\.(ts|wgsl)$/.test(path)
   );
   return options.file ? files.filter((path) => options.file!.includes(path)) : files;
 }
 
+function entriesOf(folder: string): Deno.DirEntry[] {
+  return [...Deno.readDirSync(join(sandboxes[0]!.root, folder))];
+}
+
 function filesBelow(folder: string): string[] {
-  return [...Deno.readDirSync(join(sandboxes[0]!.root, folder))].flatMap(({ name, isDirectory }) =>
+  return entriesOf(folder).flatMap(({ name, isDirectory }) =>
     isDirectory ? filesBelow(`${folder}/${name}`) : [`${folder}/${name}`]
   ).sort();
 }
 
 /** Milliseconds that the runs of a mutant may take, by folder. Throws where tests fail unchanged. */
-async function timeLimits(sandbox: Sandbox): Promise<Map<string, number>> {
+async function timeLimits(sandbox: Sandbox, folders: readonly string[]): Promise<Map<string, number>> {
   const limits = new Map<string, number>();
-  for (const name of options.folder) {
+  for (const name of folders) {
     const start = performance.now();
     if (options.timeout === undefined) {
-      const { passed, output } = await sandbox.deno([...DENO_TEST, ...FOLDERS[name]!.tests]);
+      const { passed, output } = await sandbox.deno([...DENO_TEST, ...testsOf(name)]);
       if (!passed) throw new Error(`The tests of ${name} fail as it is:\n${output}`);
     }
     limits.set(
@@ -134,7 +139,7 @@ async function judge(
     if (file.endsWith(".ts") && !(await sandbox.deno(["check", "--quiet", file])).passed) {
       return "does not compile";
     }
-    for (const run of runsFor(file, FOLDERS[folder]!, tests)) {
+    for (const run of runsFor(file, folder, tests)) {
       const { passed, timedOut, output } = await sandbox.deno([...DENO_TEST, ...run], limit);
       if (file.endsWith(".wgsl") && INVALID_SHADER.test(output)) return "does not compile";
       if (timedOut) return "timed out";
