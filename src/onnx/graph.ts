@@ -57,6 +57,21 @@ export interface Constant {
   readonly values: readonly number[];
 }
 
+/**
+ * A graph under construction: inputs, parameters and constants, the operators between them, outputs.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { OnnxGraph } from "unis/engine";
+ *
+ * const graph = new OnnxGraph();
+ * const x = graph.input("x", "float32", ["batch", 3]);
+ * const w = graph.weight({ name: "heads.w", shape: [2, 3] }, "float32", { transposed: true });
+ * graph.output("y", graph.apply("MatMul", [x, w]), ["batch", 2]);
+ * assert.deepEqual(graph.nodes.map(({ operator }) => operator), ["MatMul", "Identity"]);
+ * ```
+ */
 export class OnnxGraph {
   /** The type of weights and activations of transformers, as `precision` of training has it. */
   readonly precision: FloatType;

@@ -9,6 +9,7 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
   defineKernel: "WGSL stands in files: see CONTRIBUTING.md",
   enableGrad: "the inverse of noGrad, within closures",
   EVALUATION: "a constant, in the example of drop",
+  FiniteFlags: "made and asked by Adam",
   Gpu: "in every example",
   gradientNorm: "takes what Adam holds",
   keep: "scope, for tensors that outlive it",
@@ -27,7 +28,7 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
 
 const root = new URL("../../src/", import.meta.url);
 const withExample = new Set<string>();
-for (const folder of ["tensor", "ops", "nn", "optim"]) {
+for (const folder of ["tensor", "ops", "nn", "onnx", "optim"]) {
   for (const { name } of Deno.readDirSync(new URL(`${folder}/`, root))) {
     const source = Deno.readTextFileSync(new URL(`${folder}/${name}`, root));
     const documented = /\/\*\*((?:(?!\*\/)[^])*)\*\/\nexport (?:function|class|const) (\w+)/g;
