@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type FileKind, resolveModel } from "../../src/io/hub.ts";
-import { cacheFolder, placeLink } from "../../src/io/hub_cache.ts";
+import { cacheFolder, placeLink, removeFile } from "../../src/io/hub_cache.ts";
 import { HubClient } from "../../src/io/hub_client.ts";
 import { SYSTEM_CLOCK } from "../../src/io/hub_retry.ts";
 import { UserError } from "../../src/base/user_error.ts";
@@ -232,4 +232,16 @@ Deno.test("HubClient refuses an unusable HF_ENDPOINT or HF_TOKEN without showing
     mirror.fileUrl("a/b", COMMIT, "config.json"),
     `https://mirror.test/hf/a/b/resolve/${COMMIT}/config.json`,
   );
+});
+
+Deno.test("removeFile() removes a file, minds none that is missing, and throws for what it cannot remove", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "x.txt");
+  Deno.writeTextFileSync(path, "a");
+  removeFile(path);
+  assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+  removeFile(path);
+  Deno.mkdirSync(join(path, "within"), { recursive: true });
+  assert.throws(() => removeFile(path));
+  assert.ok(Deno.statSync(path).isDirectory);
 });
