@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { reason } from "../io/file_bytes.ts";
+import { exists } from "../io/files.ts";
 import { eventFile, type Hyperparameters, hyperparametersFile, type Scalars } from "../io/event_file.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
@@ -35,7 +36,8 @@ export function writeTensorBoard(folder: string, told: Told, now = Date.now() / 
     const begun = Number(name.slice(PREFIX.length).split(".")[0]);
     writeBytes(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
     for (const [part, scalars] of Object.entries(scalarsOf(told, begun))) {
-      if (scalars.length === 0) continue;
+      // A file is emptied where its epochs are to be trained again.
+      if (scalars.length === 0 && !exists(join(folder, part))) continue;
       Deno.mkdirSync(join(folder, part), { recursive: true });
       writeBytes(join(folder, part, name), eventFile(begun, scalars));
     }
