@@ -1,6 +1,7 @@
 /** Writes encoders as `transformers` loads them. */
 import { join } from "node:path";
 import type { ImageNormalisation } from "../ops/image.ts";
+import { checkpointName } from "../build/hf_names.ts";
 import { makeFolder } from "../io/files.ts";
 import type { EncoderConfig } from "../models/encoders/encoder.ts";
 import { encoderType } from "../models/encoders/registry.ts";
@@ -42,7 +43,7 @@ export function exportEncoder(
 ): void {
   const tensors = readTensors(weights, prefix);
   makeFolder(folder);
-  const { exported, fields } = encoderType(given.model_type);
+  const { exported, fields, checkpoint = {} } = encoderType(given.model_type);
   const config = unknown.count > 0 ? withUnknown(given, tensors, exported.wordEmbeddings!, unknown) : given;
   const known = Object.entries(config).filter(([name]) => !fields[name]?.isOwn);
   writeJsonFile(join(folder, "config.json"), {
@@ -51,7 +52,8 @@ export function exportEncoder(
     ...exported.fields,
     torch_dtype: "float32",
   });
-  writeSafetensors(join(folder, "model.safetensors"), tensors, METADATA);
+  const named = Object.entries(tensors).map(([name, tensor]) => [checkpointName(checkpoint, name), tensor]);
+  writeSafetensors(join(folder, "model.safetensors"), Object.fromEntries(named), METADATA);
   for (const [name, value] of Object.entries(companions)) writeJsonFile(join(folder, name), value);
 }
 

@@ -55,12 +55,24 @@ export function modalitiesRead(
   );
 }
 
-/** The layout of Hugging Face's checkpoints. After the prefix, our parameters have the names of its tensors. */
+/**
+ * Pairs of templates, with which names begin: whole words between full stops, `*` being a number. Both sides of a pair have
+ * as many numbers. `["encoder.layers.*.mlp.fc1", "encoder.layer.*.intermediate.dense"]` says that the checkpoint's
+ * `encoder.layers.3.mlp.fc1.weight` is our `encoder.layer.3.intermediate.dense.weight`.
+ */
+export type Renames = readonly (readonly [theirs: string, ours: string])[];
+
+/** The layout of Hugging Face's checkpoints. After the prefix, tensors have the names of our parameters or `renames`. */
 export interface CheckpointFormat {
   /** Stands before every name where the encoder is a part of a model for some task. */
   readonly prefix: string;
   /** The tensors beside an encoder that are of no use to it: poolers, heads of tasks, buffers. */
   readonly ignored: RegExp;
+  /**
+   * Tensors that are called otherwise than our parameters, in checkpoints and in exports. The first pair that fits a name is
+   * used, and no other: where one parameter has been called by several names, an export uses the first.
+   */
+  readonly renames?: Renames;
   /** Says how the parameter `name` is made of a tensor of another shape; undefined where it cannot be made of it. */
   fit?(name: string, stored: Shape, wanted: Shape): Fitting | undefined;
 }
