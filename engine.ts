@@ -31,6 +31,7 @@ export { concat, detach, permute, reshape, slice, transpose } from "./src/ops/sh
 export { type Activation, linear, matmul, type MatmulOptions } from "./src/ops/matmul.ts";
 export { attention, type AttentionOptions, selfAttention } from "./src/ops/attention.ts";
 export { logsumexp, maskedSoftmax, softmax } from "./src/ops/softmax.ts";
+export { batchNorm, type BatchNormOptions, type RunningStatistics } from "./src/ops/batch_norm.ts";
 export { layerNorm } from "./src/ops/layer_norm.ts";
 export { cosineSimilarity, l2Normalize } from "./src/ops/normalize.ts";
 export { crossEntropy } from "./src/ops/losses.ts";

@@ -1,5 +1,6 @@
 /** All rows of the op table, by family. */
 import { attentionCases } from "./cases/attention.ts";
+import { batchNormCases } from "./cases/batch_norm.ts";
 import { dropoutCases } from "./cases/dropout.ts";
 import { imageCases } from "./cases/image.ts";
 import { indexingCases } from "./cases/indexing.ts";
@@ -21,5 +22,6 @@ export const families: Readonly<Record<string, readonly Case[]>> = {
   dropout: dropoutCases,
   image: imageCases,
   rows: rowCases,
+  batchNorm: batchNormCases,
   losses: lossCases,
 };

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backward } from "../../src/ops/backward.ts";
+import { batchNorm } from "../../src/ops/batch_norm.ts";
+import { full } from "../../src/ops/fill.ts";
 import { indices } from "../../src/ops/indices.ts";
 import { gatherRows } from "../../src/ops/indexing.ts";
 import { layerNorm } from "../../src/ops/layer_norm.ts";
@@ -23,6 +25,13 @@ interface Case {
    * one where sums would begin with zeros.
    */
   readonly spared: number;
+}
+
+/** Batch norm by batch statistics; the running ones do not move. */
+function normaliseBatch(gpu: Gpu, x?: Tensor, gamma?: Tensor, beta?: Tensor): Tensor {
+  const one = full(gpu, [x!.shape.at(-1)!], 1);
+  const running = { mean: one, variance: one, batches: full(gpu, [1], 0) };
+  return batchNorm(x!, gamma!, beta!, running, { epsilon: 1e-5, statistics: "batch" });
 }
 
 const CASES: Record<string, Case> = {
@@ -48,6 +57,7 @@ const CASES: Record<string, Case> = {
     run: (_, x, gamma, beta) => layerNorm(x!, gamma!, beta!, 1e-5),
     spared: 5,
   },
+  "batchNorm": { shapes: [[70, 20], [20], [20]], run: normaliseBatch, spared: 5 },
   "add, broadcast": { shapes: [[6, 5, 4], [1, 5, 4]], run: (_, a, b) => add(a!, b!), spared: 2 },
   "sub, broadcast": { shapes: [[6, 5], [6, 1]], run: (_, a, b) => sub(a!, b!), spared: 2 },
   "slice": { shapes: [[4, 9, 8]], run: (_, x) => slice(x!, 1, 2, 5), spared: 1 },
