@@ -23,7 +23,21 @@ export { defineKernel, type KernelSource } from "./src/gpu/kernel.ts";
 // Operations
 export { add, div, equal, expand, mul, sub } from "./src/ops/arithmetic.ts";
 export { fill, full } from "./src/ops/fill.ts";
-export { affine, exp, gelu, log, neg, relu, scale, sqrt, tanh } from "./src/ops/pointwise.ts";
+export {
+  affine,
+  exp,
+  gelu,
+  geluTanh,
+  log,
+  neg,
+  quickGelu,
+  relu,
+  scale,
+  silu,
+  sqrt,
+  tanh,
+} from "./src/ops/pointwise.ts";
+export { ACTIVATION_NAMES, type ActivationName, ACTIVATIONS } from "./src/ops/activations.ts";
 export { cast } from "./src/ops/cast.ts";
 export type { Float } from "./src/ops/check.ts";
 export { max, mean, type ReduceOptions, sum } from "./src/ops/reduce.ts";

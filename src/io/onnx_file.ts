@@ -40,7 +40,7 @@ const CHUNK_ELEMENTS = 1 << 20;
 const BYTES = { float32: 4, float16: 2 } as const;
 /** `TensorProto.DataLocation.EXTERNAL`. */
 const EXTERNAL = 1;
-const ATTRIBUTE_TYPE = { real: 1, int: 2, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { real: 1, int: 2, text: 3, ints: 7 } as const;
 
 /**
  * Writes a graph; gives the paths. Equal graphs and weights give equal bytes. Throws a UserError where a file cannot be
@@ -218,6 +218,9 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
     writer.tag(3, WireType.Varint).int64(value).tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.int);
   } else if ("real" in value) {
     writer.tag(2, WireType.Bit32).float(value.real).tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.real);
+  } else if ("text" in value) {
+    writer.tag(4, WireType.LengthDelimited).string(value.text);
+    writer.tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.text);
   } else {
     for (const one of value) writer.tag(8, WireType.Varint).int64(one);
     writer.tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.ints);

@@ -43,7 +43,7 @@ export class Linear {
     this.bias = bias ? path.parameter("bias", [outputs], zeros) : undefined;
   }
 
-  /** [.., inputs] to [.., outputs]; the activation runs in the same kernel. */
+  /** [.., inputs] to [.., outputs]; relu and gelu run in the same kernel. */
   forward(x: Tensor, activation: Activation = "none"): Tensor {
     return apply(x, this.weight, this.bias, activation);
   }
@@ -58,7 +58,21 @@ function apply(x: Tensor, weight: Operand, bias: Operand | undefined, activation
   return linear(x, x.dtype === "f16" ? weight.half : weight.value, bias?.value, activation);
 }
 
-const ONNX_ACTIVATIONS = { none: (x: Value) => x, relu: onnx.relu, gelu: onnx.gelu };
+/** Each activation in a graph of ONNX. */
+const ONNX_ACTIVATIONS: Readonly<Record<Activation, (x: Value) => Value>> = {
+  none: (x) => x,
+  gelu: onnx.gelu,
+  gelu_new: onnx.geluTanh,
+  gelu_pytorch_tanh: onnx.geluTanh,
+  quick_gelu: onnx.quickGelu,
+  relu: onnx.relu,
+  silu: onnx.silu,
+};
+
+/** The activation of this name in a graph of ONNX. */
+export function activateInOnnx(x: Value, activation: Activation): Value {
+  return ONNX_ACTIVATIONS[activation](x);
+}
 
 function applyInOnnx(
   x: Value,
@@ -69,7 +83,7 @@ function applyInOnnx(
   const type = x.type as FloatType;
   // Transposed once, when the graph is written, and not at every use.
   const product = onnx.matmul(x, x.graph.weight(weight, type, { transposed: true }));
-  return ONNX_ACTIVATIONS[activation](bias ? onnx.add(product, x.graph.weight(bias, type)) : product);
+  return activateInOnnx(bias ? onnx.add(product, x.graph.weight(bias, type)) : product, activation);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The transformer encoder, with parameters named as in Hugging Face's checkpoints of ViT and BERT. */
 import type { Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
+import type { ActivationName } from "../ops/activations.ts";
 import { attention, selfAttention } from "../ops/attention.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -18,7 +19,7 @@ export type TransformerConfig = {
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
   readonly intermediate_size: number;
-  readonly hidden_act: "gelu" | "relu";
+  readonly hidden_act: ActivationName;
   readonly hidden_dropout_prob: number;
   readonly attention_probs_dropout_prob: number;
   readonly layer_norm_eps: number;

@@ -13,8 +13,8 @@ export type ElementType = "float32" | "float16" | "uint8" | "int64" | "bool";
 export type FloatType = "float32" | "float16";
 /** A size, or the name of one that is known when the graph runs; equal names are equal sizes. */
 export type Dimension = number | string;
-/** A whole number, several of them, or a real one. */
-export type Attribute = number | readonly number[] | { readonly real: number };
+/** A whole number, several of them, a real one or a text. */
+export type Attribute = number | readonly number[] | { readonly real: number } | { readonly text: string };
 
 /** What flows along an edge of a graph. */
 export interface Value {

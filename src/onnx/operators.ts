@@ -41,6 +41,13 @@ export const matmul = binary("MatMul");
 export const relu = unary("Relu");
 /** x Φ(x), with the error function itself. */
 export const gelu = unary("Gelu");
+/** The same with a hyperbolic tangent in place of the error function. */
+export const geluTanh = unary("Gelu", { approximate: { text: "tanh" } });
+/** 1 / (1 + e^-x). */
+export const sigmoid = unary("Sigmoid");
+/** x sigmoid(x), and x sigmoid(1.702 x). */
+export const silu = (x: Value) => multiply(x, sigmoid(x));
+export const quickGelu = (x: Value) => multiply(x, sigmoid(multiply(x, scalar(1.702, x))));
 /** Along the last axis. */
 export const softmax = unary("Softmax", { axis: -1 });
 

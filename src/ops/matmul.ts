@@ -2,6 +2,7 @@
 import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { type ActivationName, ACTIVATIONS } from "./activations.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { gemm } from "./gemm.ts";
@@ -91,12 +92,17 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   });
 }
 
-export type Activation = "none" | "relu" | "gelu";
+export type Activation = "none" | ActivationName;
+
+/** The activations that the kernel of the product applies. */
+type Fused = "none" | "relu" | "gelu";
+const isFused = (activation: Activation): activation is Fused =>
+  activation === "none" || activation === "relu" || activation === "gelu";
 
 /**
  * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. All
- * dimensions of the weight but the first count as one, as those of a convolution's. Bias and activation are applied in the
- * kernel of the product. x and weight are both f32 or both f16, bias is f32; the result is of the type of x if none is
+ * dimensions of the weight but the first count as one, as those of a convolution's. The bias, and relu and gelu after it, are
+ * applied in the kernel of the product; other activations in one of their own. x and weight are both f32 or both f16, bias is f32; the result is of the type of x if none is
  * given, the gradients of weight and bias are f32. Throws TypeError for other shapes or types.
  *
  * @example
@@ -135,8 +141,10 @@ export function linear(
   if (!bias && activation !== "none") {
     throw new TypeError(`Cannot fuse ${activation} into a linear layer without a bias: apply it separately`);
   }
+  const type = result ?? dtype;
+  if (!isFused(activation)) return ACTIVATIONS[activation](linear(x, weight, bias, "none", { result: type }));
   const m = x.size / inputs;
-  const size = { m, n: outputs!, k: inputs, transposeB: true, result: result ?? dtype };
+  const size = { m, n: outputs!, k: inputs, transposeB: true, result: type };
   const shape = [...x.shape.slice(0, -1), outputs!];
   const differentiate = needsGrad(x, weight, bias);
   const keepsInput = activation === "gelu" && differentiate;

@@ -8,11 +8,15 @@ import affine_ from "../../wgsl/pointwise/affine.wgsl" with { type: "text" };
 import exp_ from "../../wgsl/pointwise/exp.wgsl" with { type: "text" };
 import gelu_ from "../../wgsl/pointwise/gelu.wgsl" with { type: "text" };
 import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
+import geluTanh_ from "../../wgsl/pointwise/gelu_tanh.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import log_ from "../../wgsl/pointwise/log.wgsl" with { type: "text" };
 import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
+import quickGelu_ from "../../wgsl/pointwise/quick_gelu.wgsl" with { type: "text" };
 import relu_ from "../../wgsl/pointwise/relu.wgsl" with { type: "text" };
 import reluLibrary from "../../wgsl/lib/relu.wgsl" with { type: "text" };
+import sigmoid from "../../wgsl/lib/sigmoid.wgsl" with { type: "text" };
+import silu_ from "../../wgsl/pointwise/silu.wgsl" with { type: "text" };
 import sqrt_ from "../../wgsl/pointwise/sqrt.wgsl" with { type: "text" };
 import tanh_ from "../../wgsl/pointwise/tanh.wgsl" with { type: "text" };
 import unary_ from "../../wgsl/pointwise/unary.wgsl" with { type: "text" };
@@ -149,6 +153,52 @@ export const relu = unary(reluKernel);
  * ```
  */
 export const gelu = unary(geluKernel);
+/**
+ * x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, elementwise: the approximation of GELU that checkpoints call `gelu_new` or
+ * `gelu_pytorch_tanh` (Hendrycks and Gimpel, 2016).
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { geluTanh, Gpu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await geluTanh(Tensor.from(gpu, Float32Array.of(0, 1), [2])).read();
+ * assert.ok(y[0] === 0 && Math.abs(y[1]! - 0.841192) < 1e-5); // 0.0002 below gelu
+ * gpu.destroy();
+ * ```
+ */
+export const geluTanh = unary(unaryKernel("gelu_tanh", geluTanh_, sigmoid));
+/**
+ * x σ(1.702 x), elementwise, σ being the logistic function: the approximation of GELU that CLIP has.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, quickGelu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await quickGelu(Tensor.from(gpu, Float32Array.of(0, 1), [2])).read();
+ * assert.ok(y[0] === 0 && Math.abs(y[1]! - 0.845796) < 1e-5);
+ * gpu.destroy();
+ * ```
+ */
+export const quickGelu = unary(unaryKernel("quick_gelu", quickGelu_, sigmoid));
+/**
+ * x σ(x), elementwise, σ being the logistic function.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, silu, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await silu(Tensor.from(gpu, Float32Array.of(0, 1), [2])).read();
+ * assert.ok(y[0] === 0 && Math.abs(y[1]! - 0.731059) < 1e-5);
+ * gpu.destroy();
+ * ```
+ */
+export const silu = unary(unaryKernel("silu", silu_, sigmoid));
 
 /** The gradient of relu from its argument or its result, which give the same; outside the tape. */
 export function reluGrad(xOrY: Tensor, dy: Tensor): Tensor {

@@ -43,7 +43,7 @@ for (
       /pruned_heads is {"0":\[1\]}, which is not supported$/,
     ],
     [`{"model_type": "vit", "quantization_config": {"bits": 4}}`, /quantization_config is/],
-    [`{"model_type": "bert", "hidden_act": "gelu_new"}`, /hidden_act = "gelu_new" for a BERT/],
+    [`{"model_type": "bert", "hidden_act": "tanh"}`, /hidden_act = "tanh" for a BERT/],
     [`{"model_type": "vit", "image_size": [224, 224]}`, /image_size = \[224,224\] for a ViT/],
     [
       `{"model_type": "bert", "hidden_size": 10}`,

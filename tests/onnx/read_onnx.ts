@@ -19,7 +19,7 @@ export interface ReadNode {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: Readonly<Record<string, number | readonly number[]>>;
+  readonly attributes: Readonly<Record<string, number | readonly number[] | string>>;
 }
 
 export interface ReadPort {
@@ -82,8 +82,9 @@ export function readOnnx(path: string): ReadModel {
   };
 }
 
-function attributeOf(attribute: Message): [string, number | number[]] {
+function attributeOf(attribute: Message): [string, number | number[] | string] {
   const [type] = numbers(attribute, 20);
+  if (type === 3) return [texts(attribute, 1)[0]!, texts(attribute, 4)[0]!];
   const field = { 1: 2, 2: 3, 7: 8 }[type!];
   if (field === undefined) throw new Error(`an attribute of type ${type}`);
   const values = numbers(attribute, field);

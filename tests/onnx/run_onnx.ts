@@ -108,7 +108,14 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   Identity: ([x]) => x,
   Cast: ([x]) => x,
   Relu: map((x) => Math.max(x, 0)),
-  Gelu: map((x) => x * (1 + erf(x / Math.SQRT2)) / 2),
+  Sigmoid: map((x) => 1 / (1 + Math.exp(-x))),
+  Gelu: ([x], { approximate }) => {
+    const inner = (v: number) =>
+      approximate === "tanh"
+        ? Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))
+        : erf(v / Math.SQRT2);
+    return { shape: x.shape, data: x.data.map((v) => v * (1 + inner(v)) / 2) };
+  },
   Add: zip((a, b) => a + b),
   Sub: zip((a, b) => a - b),
   Mul: zip((a, b) => a * b),

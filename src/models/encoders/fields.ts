@@ -3,6 +3,7 @@
  * configuration, the reading of a `config.json` and the TypeScript type of the configuration all follow from it.
  */
 import { UserError } from "../../base/user_error.ts";
+import { ACTIVATION_NAMES } from "../../ops/activations.ts";
 
 export type FieldValue = number | string | boolean;
 
@@ -103,7 +104,7 @@ export function transformerFields(dropout: number) {
     num_hidden_layers: count(12),
     num_attention_heads: count(12),
     intermediate_size: count(3072),
-    hidden_act: choice(["gelu", "relu"], "gelu"),
+    hidden_act: choice(ACTIVATION_NAMES, "gelu"),
     hidden_dropout_prob: probability(dropout),
     attention_probs_dropout_prob: probability(dropout),
     layer_norm_eps: positive(1e-12),

@@ -39,7 +39,7 @@ const SUMMED: Exception = {
 };
 const FROM_ROUNDED: Exception = {
   gradient: 5e-3,
-  reason: "f16 rounds the argument of gelu, which backward reads",
+  reason: "f16 rounds the argument of the activation, which backward reads",
 };
 
 const products: readonly Case[] = sizes.flatMap(({ batch = [], m, n, k, shared }) =>
@@ -87,6 +87,17 @@ export const matmulCases: readonly Case[] = [
       inputs: [{ shape: [2, 3, 8] }, { shape: [12, 8] }],
       op: (x, weight) => linear(x, weight),
       oracle: (x, weight) => x.reshape([6, 8]).matmul(weight.transpose()).reshape([2, 3, 12]),
+    },
+    {
+      name: "linear and silu, which is a kernel of its own",
+      inputs: [{ shape: [3, 5] }, { shape: [9, 5] }, { shape: [9], single: true }],
+      op: (x, weight, bias) => linear(x, weight, bias, "silu"),
+      oracle: (x, weight, bias) =>
+        x.matmul(weight.transpose()).add(bias).map((v) => v / (1 + Math.exp(-v)), (v) => {
+          const s = 1 / (1 + Math.exp(-v));
+          return s + v * s * (1 - s);
+        }),
+      halves: FROM_ROUNDED,
     },
     {
       name: "linear by the weight of a convolution",

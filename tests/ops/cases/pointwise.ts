@@ -17,6 +17,24 @@ const density = (x: number) => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
 
 const geluOf = (x: Value) => x.map((v) => v * normalCdf(v), (v) => normalCdf(v) + v * density(v));
 
+/** x σ(g(x)), with σ the logistic function and g' the slope of g. */
+const gated = (g: (x: number) => number, slope: (x: number) => number) => (x: Value) =>
+  x.map((v) => v / (1 + Math.exp(-g(v))), (v) => {
+    const s = 1 / (1 + Math.exp(-g(v)));
+    return s + v * s * (1 - s) * slope(v);
+  });
+const root = Math.sqrt(2 / Math.PI);
+/** By its usual formula, where the kernel has a sigmoid. */
+const geluTanhOf = (x: Value) => {
+  const inner = (v: number) => Math.tanh(root * (v + 0.044715 * v ** 3));
+  return x.map(
+    (v) => v * (1 + inner(v)) / 2,
+    (v) => (1 + inner(v)) / 2 + v / 2 * (1 - inner(v) ** 2) * root * (1 + 3 * 0.044715 * v ** 2),
+  );
+};
+const quickGeluOf = gated((v) => 1.702 * v, () => 1.702);
+const siluOf = gated((v) => v, () => 1);
+
 const unary: Record<string, Unary> = {
   neg: { op: ops.neg, oracle: (x) => x.affine(-1) },
   exp: { op: ops.exp, oracle: (x) => x.exp() },
@@ -40,6 +58,12 @@ const unary: Record<string, Unary> = {
     oracle: geluOf,
     range: [-300, 300],
   },
+  geluTanh: { op: ops.geluTanh, oracle: geluTanhOf, range: [-6, 6] },
+  "geluTanh far out": { op: ops.geluTanh, oracle: geluTanhOf, range: [-300, 300] },
+  quickGelu: { op: ops.quickGelu, oracle: quickGeluOf, range: [-6, 6] },
+  "quickGelu far out": { op: ops.quickGelu, oracle: quickGeluOf, range: [-300, 300] },
+  silu: { op: ops.silu, oracle: siluOf, range: [-6, 6] },
+  "silu far out": { op: ops.silu, oracle: siluOf, range: [-300, 300] },
   scale: { op: (x) => ops.scale(x, -0.3), oracle: (x) => x.affine(-0.3) },
   affine: { op: (x) => ops.affine(x, 1.7, 4), oracle: (x) => x.affine(1.7, 4) },
 };
