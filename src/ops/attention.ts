@@ -23,17 +23,30 @@ export interface AttentionOptions {
   readonly heads: number;
   /** u32 [batch, keys]: 0 for keys to leave out, such as padding. The result is 0 for a query with no key left. */
   readonly mask?: Tensor;
+  /**
+   * Added to the scores of queries and keys, after the scale, such as a bias of relative positions: [heads, queries, keys]
+   * for all samples, or [batch, heads, queries, keys]; f32, or of the type of q. It has a gradient.
+   */
+  readonly bias?: Tensor;
+  /** True: a query sees no key after its own place, counted from the first query and the first key. */
+  readonly causal?: boolean;
+  /** A query sees only keys that are at most so many places before or after its own. */
+  readonly window?: number;
+  /** The factor of q kᵀ; 1 / √dim if not given. */
+  readonly scale?: number;
   /** Dropout of the attention probabilities, and the random key that it draws by. */
   readonly dropout?: { readonly probability: number; readonly key: RandomKey };
 }
 
+/** As far as any query sees, and so small that places added to it stay below 2³². */
+const EVERYWHERE = 2 ** 30;
 const NO_DROPOUT = { probability: 0, key: { key0: 0, key1: 0, layer: 0, step: 0 } };
 
 /**
  * softmax(q kᵀ / √dim) v for each head: q and the result are [batch, queries, heads · dim], kv is
  * [batch, keys, 2 · heads · dim] and holds first k, then v of every token; all are f32 or all f16. The gradient needs q,
  * kv, the result, and two f32 numbers for each query and head. Throws TypeError for other shapes or types, RangeError
- * where `heads` does not divide the width.
+ * where `heads` does not divide the width or a window is no whole number.
  *
  * @example
  * ```ts
@@ -91,7 +104,7 @@ export function selfAttention(qkv: Tensor, options: AttentionOptions): Tensor {
 
 /** q and kv are two tensors, or both are the one that holds q, k and v. */
 function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: AttentionOptions): Tensor {
-  const { heads, mask, dropout = NO_DROPOUT } = options;
+  const { heads, mask, bias, causal = false, window = EVERYWHERE, dropout = NO_DROPOUT } = options;
   const [batch, queries] = q.shape as [number, number];
   const keys = kv.shape[1]!;
   if (!Number.isInteger(heads) || hidden % heads !== 0) {
@@ -105,6 +118,20 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
       );
     }
   }
+  const biases = bias?.rank === 4 ? batch : 1;
+  if (bias) {
+    if (bias.dtype !== "f32") mustBe(dtype, "add to scores a bias of", bias);
+    if (!sameShape(bias.shape, [...bias.rank === 4 ? [batch] : [], heads, queries, keys])) {
+      throw new TypeError(
+        `Cannot add a bias of ${showShape(bias.shape)} to the scores of ${
+          showShape([batch, heads, queries, keys])
+        }: it has that shape, or the same without the batch`,
+      );
+    }
+  }
+  if (!Number.isInteger(window) || window < 0) {
+    throw new RangeError(`Cannot attend within a window of ${window}: it must be a whole number, at least 0`);
+  }
   const { gpu } = q;
   const dim = hidden / heads;
   const kernel = dim % 4 === 0 ? byFour : byOne;
@@ -113,6 +140,9 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
     WG: gpu.adapterClass === "software" ? SOFTWARE_LANES : 64,
     DIM: dim,
     DROPOUT: dropout.probability > 0,
+    BIASED: bias !== undefined,
+    BiasElem: bias?.dtype ?? "f32",
+    LOCAL: causal || options.window !== undefined,
   };
   const params = {
     heads,
@@ -121,7 +151,10 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
     q_parts: q.shape[2]! / hidden,
     kv_parts: kv.shape[2]! / hidden,
     masked: Number(mask !== undefined),
-    scale: 1 / Math.sqrt(dim),
+    behind: window,
+    ahead: causal ? 0 : window,
+    biases,
+    scale: options.scale ?? 1 / Math.sqrt(dim),
     ...dropoutParams(dropout.probability, dropout.key),
   };
   // An invocation computes four queries, or four keys.
@@ -132,17 +165,22 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   };
   const byQuery = inFours(queries);
   const byKey = inFours(keys);
-  // Every entry names the mask; where there is none it is bound to something and never read.
-  const operands = { q, kv, mask: mask ?? q };
+  // Every entry names mask and bias; where there is none they are bound to something that is never read.
+  const operands = { q, kv, mask: mask ?? q, bias: bias ?? q };
 
-  const o = Tensor.empty(gpu, [batch, queries, hidden], dtype, needsGrad(q, kv));
+  const o = Tensor.empty(gpu, [batch, queries, hidden], dtype, needsGrad(q, kv, bias));
   const stats = Tensor.empty(gpu, [byQuery.count, 2, 4]);
   // Products of queries × keys × dim: two in the forward pass, three for the gradient of q, four for those of k and v.
   const work = (products: number) => () => ({
     operations: 2 * products * batch * queries * keys * hidden,
     shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,
   });
-  const run = (entry: string, buffers: Record<string, Tensor>, params: typeof byQuery, products: number) =>
+  const run = (
+    entry: string,
+    buffers: Record<string, Tensor>,
+    params: typeof byQuery & { readonly batch?: number },
+    products: number,
+  ) =>
     gpu.dispatch({
       kernel,
       entry,
@@ -153,12 +191,19 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
       work: work(products),
     });
   run("forward", { y4: o }, byQuery, 2);
-  const inputs = q === kv ? [q] : [q, kv];
-  return record(o, inputs, [...inputs, o, stats, ...(mask ? [mask] : [])], (dy) => {
-    const grads = inputs.map(({ shape }) => Tensor.empty(gpu, shape, dtype));
-    // grad_q leaves Σ dy o of each query in stats, where grad_kv reads it.
+  const projected = q === kv ? [q] : [q, kv];
+  const inputs = bias ? [...projected, bias] : projected;
+  return record(o, inputs, [...inputs, o, stats, ...(mask ? [mask] : [])], (dy, needed) => {
+    const grads = projected.map(({ shape }) => Tensor.empty(gpu, shape, dtype));
+    // grad_q leaves Σ dy o of each query in stats, where grad_kv and grad_bias read it.
     run("grad_q", { dy, o, y4: grads[0]! }, byQuery, 3);
     run("grad_kv", { dy, y4: grads.at(-1)! }, byKey, 4);
-    return grads;
+    if (!bias) return grads;
+    if (!needed.at(-1)) return [...grads, undefined];
+    const dbias = Tensor.empty(gpu, bias.shape, bias.dtype);
+    const { blocks } = byKey;
+    const count = biases * heads * Math.ceil(queries / 4) * blocks;
+    run("grad_bias", { dy, dbias }, { ...params, batch, blocks, count }, 3);
+    return [...grads, dbias];
   });
 }

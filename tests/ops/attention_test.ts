@@ -21,6 +21,13 @@ Deno.test("attention refuses what does not fit, naming the shapes of both sides"
       [() => selfAttention(of(2, 3, 24), { heads: 3 }), /a width of 8 is not divisible by 3 heads/],
       [() => selfAttention(of(2, 3, 9), { heads: 1.5 }), /a width of 3 is not divisible by 1.5 heads/],
       [() => selfAttention(of(2, 3, 24), { heads: 2, mask: mask(2, 4) }), /3 keys of 2 samples by \[2, 4\]/],
+      [
+        () => selfAttention(of(2, 3, 24), { heads: 2, bias: of(2, 3, 4) }),
+        /bias of \[2, 3, 4\] to the scores of \[2, 2, 3, 3\]/,
+      ],
+      [() => selfAttention(of(2, 3, 24), { heads: 2, bias: of(1, 2, 3, 3) }), /bias of \[1, 2, 3, 3\]/],
+      [() => selfAttention(of(2, 3, 24), { heads: 2, bias: mask(2, 3, 3) }), /it takes f32/],
+      [() => selfAttention(of(2, 3, 24), { heads: 2, window: 1.5 }), /window of 1.5/],
     ];
     for (const [op, message] of refused) assert.throws(op, message);
   });

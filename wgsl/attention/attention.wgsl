@@ -1,27 +1,35 @@
-// o = dropout(softmax(scale · q kᵀ + mask)) v for every head, o being [batch, queries, heads, dim]. k and v lie in one
+// o = dropout(softmax(scale · q kᵀ + bias + mask)) v for every head, o being [batch, queries, heads, dim]. k and v lie in one
 // tensor, [batch, keys, 2, heads, dim], and q in one like o; or all three in one, [batch, tokens, 3, heads, dim], bound
 // twice. The queries × keys matrix is never stored: forward keeps a running maximum and sum for each query (online
 // softmax) and leaves lse = ln Σ exp, from which the gradients compute the probabilities again:
 //   p = exp(s - lse),  p' = dropout(p),   dv = p'ᵀ do,   dp = dropout'(do vᵀ),   ds = p (dp - Σ do o),
-//   dq = scale · ds k,   dk = scale · dsᵀ q
-// One invocation computes four queries of a head (forward, grad_q) or four keys (grad_kv); a matrix holds four queries by
-// four keys, or four tokens by four elements of dim.
+//   dq = scale · ds k,   dk = scale · dsᵀ q,   dbias = ds, summed over the samples that share it
+// One invocation computes four queries of a head (forward, grad_q), four keys (grad_kv), or both (grad_bias); a matrix
+// holds four queries by four keys, or four tokens by four elements of dim.
 // Needs: access_vec4.wgsl or access_scalar.wgsl; matmul/multiply_add.wgsl, lib/philox.wgsl, lib/grid.wgsl
 alias Elem = f32;
 const WG: u32 = 64u;
 const DIM: u32 = 64u;
 const DIM4: u32 = (DIM + 3u) / 4u;
 const DROPOUT: bool = false;
+const BIASED: bool = false;
+alias BiasElem = f32;
+// True where a query sees only some of the keys around its own place.
+const LOCAL: bool = false;
 const LOWEST: f32 = -3.4028234e38;
 
 // `count` invocations: `blocks` of four queries, or of four keys, a head of a sample. A token has `q_parts` rows of heads
-// in the tensor of q, which is the first of them, and `kv_parts` in that of k and v, which are the last two.
-struct Params { count: u32, blocks: u32, heads: u32, queries: u32, keys: u32, q_parts: u32, kv_parts: u32, masked: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
+// in the tensor of q, which is the first of them, and `kv_parts` in that of k and v, which are the last two. Where LOCAL, a
+// query sees the keys from `behind` before its own place to `ahead` after it. Of `biases` samples each has a bias of its
+// own: all of them, or one that serves all.
+struct Params { count: u32, blocks: u32, batch: u32, heads: u32, queries: u32, keys: u32, q_parts: u32, kv_parts: u32, masked: u32, ahead: u32, behind: u32, biases: u32, scale: f32, key0: u32, key1: u32, layer: u32, step: u32, threshold: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(4) var<storage, read> mask: array<u32>; // [batch, keys], 0 for keys to leave out
 // lse and Σ do o of every block of four queries.
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>; // [batch, heads, blocks, 2]
+@group(0) @binding(8) var<storage, read> bias: array<BiasElem>; // [biases, heads, queries, keys]
+@group(0) @binding(9) var<storage, read_write> dbias: array<BiasElem>;
 
 // The place of an invocation: four queries or keys of a head of a sample, from `first` on.
 struct Place { batch: u32, head: u32, first: u32 }
@@ -48,6 +56,33 @@ fn kept_keys(at: Place, key: u32) -> vec4<bool> {
   if (params.masked == 0u) { return inside; }
   let i = at.batch * params.keys + min(keys, vec4u(params.keys - 1u));
   return inside & (vec4u(mask[i.x], mask[i.y], mask[i.z], mask[i.w]) != vec4u(0u));
+}
+
+// True for those of four keys that a query sees from its place, existing or not.
+fn seen(query: u32, key: u32) -> vec4<bool> {
+  if (!LOCAL) { return vec4<bool>(true); }
+  let keys = vec4u(key, key + 1u, key + 2u, key + 3u);
+  return (keys <= vec4u(query + params.ahead)) & (keys + params.behind >= vec4u(query));
+}
+// The keys that four queries from `first` on see lie in the fours that begin from x up to, but not including, y.
+fn keys_seen(first: u32) -> vec2u {
+  if (!LOCAL) { return vec2u(0u, params.keys); }
+  return vec2u((first - min(first, params.behind)) / 4u * 4u, min(params.keys, first + 4u + params.ahead));
+}
+// And the queries that see any of four keys.
+fn queries_seeing(first: u32) -> vec2u {
+  if (!LOCAL) { return vec2u(0u, params.queries); }
+  return vec2u((first - min(first, params.ahead)) / 4u * 4u, min(params.queries, first + 4u + params.behind));
+}
+
+// The place of four keys of one query in a bias.
+fn bias_at(at: Place, query: u32, key: u32) -> vec4u {
+  let row = ((at.batch % params.biases) * params.heads + at.head) * params.queries + min(query, params.queries - 1u);
+  return row * params.keys + min(vec4u(key, key + 1u, key + 2u, key + 3u), vec4u(params.keys - 1u));
+}
+fn load_bias(at: Place, query: u32, key: u32) -> vec4f {
+  let i = bias_at(at, query, key);
+  return vec4f(f32(bias[i.x]), f32(bias[i.y]), f32(bias[i.z]), f32(bias[i.w]));
 }
 
 // The factor of dropout for four keys of one query: 0, or 1 / (1 - probability).
@@ -83,7 +118,8 @@ fn block_dy(at: Place, query: u32, d: u32) -> mat4x4f {
 fn scores(at: Place, query: u32, key: u32) -> mat4x4f {
   var s = mat4x4f();
   for (var d = 0u; d < DIM4; d++) { s = multiply_add(s, block_q(at, query, d), transpose(block_k(at, key, d))); }
-  return s * params.scale;
+  if (!BIASED) { return s * params.scale; }
+  return s * params.scale + mat4x4f(load_bias(at, query, key), load_bias(at, query + 1u, key), load_bias(at, query + 2u, key), load_bias(at, query + 3u, key));
 }
 // Probabilities of four queries with four keys, from the saved log-sum-exp.
 fn probabilities(at: Place, query: u32, key: u32, lse_of_queries: vec4f) -> mat4x4f {
@@ -91,10 +127,10 @@ fn probabilities(at: Place, query: u32, key: u32, lse_of_queries: vec4f) -> mat4
   let kept = kept_keys(at, key);
   let zero = vec4f(0.0);
   return mat4x4f(
-    select(zero, exp(s[0] - lse_of_queries.x), kept),
-    select(zero, exp(s[1] - lse_of_queries.y), kept & vec4<bool>(query + 1u < params.queries)),
-    select(zero, exp(s[2] - lse_of_queries.z), kept & vec4<bool>(query + 2u < params.queries)),
-    select(zero, exp(s[3] - lse_of_queries.w), kept & vec4<bool>(query + 3u < params.queries)));
+    select(zero, exp(s[0] - lse_of_queries.x), kept & seen(query, key)),
+    select(zero, exp(s[1] - lse_of_queries.y), kept & seen(query + 1u, key) & vec4<bool>(query + 1u < params.queries)),
+    select(zero, exp(s[2] - lse_of_queries.z), kept & seen(query + 2u, key) & vec4<bool>(query + 2u < params.queries)),
+    select(zero, exp(s[3] - lse_of_queries.w), kept & seen(query + 3u, key) & vec4<bool>(query + 3u < params.queries)));
 }
 // Gradients of the scores, before the scale.
 fn score_grads(at: Place, query: u32, key: u32, p: mat4x4f, factors: mat4x4f, delta_of_queries: vec4f) -> mat4x4f {
@@ -119,18 +155,23 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let at = place_of(id);
   var top = vec4f(LOWEST);
   var total = vec4f(0.0);
-  var none = true; // of the keys so far takes part
+  var none = vec4<bool>(true); // of the keys so far takes part
   var y: array<mat4x4f, DIM4>;
-  for (var key = 0u; key < params.keys; key += 4u) {
+  let range = keys_seen(at.first);
+  for (var key = range.x; key < range.y; key += 4u) {
     let s = scores(at, at.first, key);
     let kept = kept_keys(at, key);
-    none = none && !any(kept);
+    let kept0 = kept & seen(at.first, key);
+    let kept1 = kept & seen(at.first + 1u, key);
+    let kept2 = kept & seen(at.first + 2u, key);
+    let kept3 = kept & seen(at.first + 3u, key);
+    none = none & !vec4<bool>(any(kept0), any(kept1), any(kept2), any(kept3));
     let low = vec4f(LOWEST);
-    let higher = max(top, vec4f(max4(select(low, s[0], kept)), max4(select(low, s[1], kept)), max4(select(low, s[2], kept)), max4(select(low, s[3], kept))));
+    let higher = max(top, vec4f(max4(select(low, s[0], kept0)), max4(select(low, s[1], kept1)), max4(select(low, s[2], kept2)), max4(select(low, s[3], kept3))));
     let zero = vec4f(0.0);
     let p = mat4x4f(
-      select(zero, exp(s[0] - higher.x), kept), select(zero, exp(s[1] - higher.y), kept),
-      select(zero, exp(s[2] - higher.z), kept), select(zero, exp(s[3] - higher.w), kept));
+      select(zero, exp(s[0] - higher.x), kept0), select(zero, exp(s[1] - higher.y), kept1),
+      select(zero, exp(s[2] - higher.z), kept2), select(zero, exp(s[3] - higher.w), kept3));
     let shrink = exp(top - higher);
     total = total * shrink + vec4f(sum4(p[0]), sum4(p[1]), sum4(p[2]), sum4(p[3]));
     top = higher;
@@ -162,7 +203,8 @@ fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let lse_of_queries = stats[place];
   stats[place + 1u] = delta_of_queries;
   var dq: array<mat4x4f, DIM4>;
-  for (var key = 0u; key < params.keys; key += 4u) {
+  let range = keys_seen(at.first);
+  for (var key = range.x; key < range.y; key += 4u) {
     let p = probabilities(at, at.first, key, lse_of_queries);
     let ds = score_grads(at, at.first, key, p, drop_factors(at, at.first, key), delta_of_queries);
     for (var d = 0u; d < DIM4; d++) { dq[d] = multiply_add(dq[d], ds, block_k(at, key, d)); }
@@ -178,7 +220,8 @@ fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let at = place_of(id);
   var dk: array<mat4x4f, DIM4>;
   var dv: array<mat4x4f, DIM4>;
-  for (var query = 0u; query < params.queries; query += 4u) {
+  let range = queries_seeing(at.first);
+  for (var query = range.x; query < range.y; query += 4u) {
     let lse_of_queries = stats[stats_of(at, query)];
     let delta_of_queries = stats[stats_of(at, query) + 1u];
     let p = probabilities(at, query, at.first, lse_of_queries);
@@ -195,4 +238,37 @@ fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     store_rows(k_row(at, at.first), step, params.keys - at.first, d, dk[d] * params.scale);
     store_rows(v_row(at, at.first), step, params.keys - at.first, d, dv[d]);
   }
+}
+
+fn store_bias_grads(at: Place, query: u32, key: u32, grads: vec4f) {
+  if (query >= params.queries) { return; }
+  let i = bias_at(at, query, key);
+  dbias[i.x] = BiasElem(grads.x);
+  if (key + 1u < params.keys) { dbias[i.y] = BiasElem(grads.y); }
+  if (key + 2u < params.keys) { dbias[i.z] = BiasElem(grads.z); }
+  if (key + 3u < params.keys) { dbias[i.w] = BiasElem(grads.w); }
+}
+
+// `blocks` of four keys, for every four queries of every head of every bias. grad_q has left Σ do o in stats.
+@compute @workgroup_size(WG)
+fn grad_bias(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups) * WG + lane;
+  if (id >= params.count) { return; }
+  let query_blocks = (params.queries + 3u) / 4u;
+  let key = id % params.blocks * 4u;
+  let query = id / params.blocks % query_blocks * 4u;
+  let pair = id / params.blocks / query_blocks;
+  let head = pair % params.heads;
+  var total = mat4x4f();
+  for (var batch = pair / params.heads; batch < params.batch; batch += params.biases) {
+    let at = Place(batch, head, query);
+    let place = stats_of(at, query);
+    let p = probabilities(at, query, key, stats[place]);
+    total += score_grads(at, query, key, p, drop_factors(at, query, key), stats[place + 1u]);
+  }
+  let at = Place(pair / params.heads, head, query);
+  store_bias_grads(at, query, key, total[0]);
+  store_bias_grads(at, query + 1u, key, total[1]);
+  store_bias_grads(at, query + 2u, key, total[2]);
+  store_bias_grads(at, query + 3u, key, total[3]);
 }

@@ -15,6 +15,10 @@ interface Size {
   /** How many keys of each sample take part; all if not given. */
   readonly lengths?: readonly number[];
   readonly dropout?: number;
+  /** A bias of the scores, f32 in all cases: one for all samples, or one for each. */
+  readonly bias?: "shared" | "own";
+  readonly causal?: true;
+  readonly window?: number;
   readonly range?: readonly [number, number];
 }
 
@@ -32,6 +36,15 @@ const sizes: readonly Size[] = [
   { batch: 2, tokens: 3, queries: 6, heads: 2, dim: 5 },
   { batch: 2, tokens: 6, queries: 6, heads: 2, dim: 4, lengths: [0, 6] },
   { batch: 1, tokens: 4, queries: 4, heads: 1, dim: 4, range: [-30, 30] }, // one key takes nearly all
+  { batch: 3, tokens: 8, heads: 2, dim: 4, bias: "shared", lengths: [8, 3, 0] },
+  { batch: 2, tokens: 7, heads: 3, dim: 4, bias: "own" },
+  { batch: 2, tokens: 7, queries: 1, heads: 3, dim: 4, bias: "shared" },
+  { batch: 2, tokens: 5, queries: 9, heads: 1, dim: 3, bias: "own" },
+  { batch: 2, tokens: 11, heads: 2, dim: 4, causal: true, lengths: [11, 6] },
+  { batch: 1, tokens: 37, heads: 2, dim: 4, window: 5 },
+  { batch: 2, tokens: 13, heads: 2, dim: 4, window: 2, lengths: [13, 6] }, // the last queries see padding alone
+  { batch: 1, tokens: 5, queries: 12, heads: 1, dim: 4, window: 1 },
+  { batch: 1, tokens: 13, heads: 2, dim: 4, window: 3, causal: true, bias: "shared", dropout: 0.3 },
 ];
 
 /** [batch, tokens, heads · dim] to [batch, heads, tokens, dim] and back. */
@@ -41,23 +54,32 @@ const split = (x: Value, heads: number) => {
 };
 
 function oracle(
-  { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0 }: Size,
+  size: Size,
   inputs: readonly Value[],
 ): Value {
+  const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, causal, window = Infinity } =
+    size;
   const width = heads * dim;
-  const [first, last] = [inputs[0]!, inputs.at(-1)!];
+  const projected = size.bias ? inputs.slice(0, -1) : inputs;
+  const [first, last] = [projected[0]!, projected.at(-1)!];
   const end = last.shape.at(-1)!;
   const q = sliceValue(first, 2, 0, width);
   const [k, v] = [sliceValue(last, 2, end - 2 * width, end - width), sliceValue(last, 2, end - width, end)];
 
   const keep = Value.of(
-    [batch, 1, 1, tokens],
-    Array.from(
-      { length: batch * tokens },
-      (_, i) => Number(i % tokens < (lengths?.[Math.floor(i / tokens)] ?? tokens)),
-    ),
+    [batch, 1, queries, tokens],
+    Array.from({ length: batch * queries * tokens }, (_, i) => {
+      const [sample, query, key] = [
+        Math.floor(i / tokens / queries),
+        Math.floor(i / tokens) % queries,
+        i % tokens,
+      ];
+      const isSeen = Math.abs(query - key) <= window && !(causal && key > query);
+      return Number(isSeen && key < (lengths?.[sample] ?? tokens));
+    }),
   );
-  const scores = split(q, heads).matmul(split(k, heads).transpose()).affine(1 / Math.sqrt(dim));
+  const products = split(q, heads).matmul(split(k, heads).transpose()).affine(1 / Math.sqrt(dim));
+  const scores = size.bias ? products.add(inputs.at(-1)!) : products;
   const shifted = scores.sub(Value.of([batch, heads, queries, 1], scores.max(-1).data));
   const weights = shifted.exp().mul(keep);
   // A sample with no key gives 0 / 0; its numerator is 0, so any denominator will do.
@@ -81,17 +103,22 @@ const key = new RandomKeys(5, 2).next();
 
 export const attentionCases: readonly Case[] = withHalves(
   sizes.map((size): Case => {
-    const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, range } = size;
+    const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, range, causal, window } = size;
     const input = (tokens: number, parts: number) => {
       const shape = [batch, tokens, parts * heads * dim];
       return range ? { shape, range } : { shape };
     };
     const inputs = size.queries === undefined ? [input(tokens, 3)] : [input(queries, 1), input(tokens, 2)];
+    const bias = size.bias &&
+      { shape: [...size.bias === "own" ? [batch] : [], heads, queries, tokens], single: true } as const;
     const shapes = inputs.map(({ shape }) => `[${shape}]`).join(" to ");
     const labels = [
       lengths && `lengths ${lengths}`,
       dropout && `dropout ${dropout}`,
       range && `within ${range}`,
+      bias && `bias [${bias.shape}]`,
+      causal && "causal",
+      window && `window ${window}`,
     ];
     return {
       name: [
@@ -100,8 +127,9 @@ export const attentionCases: readonly Case[] = withHalves(
         `${heads} heads`,
         ...labels.filter(Boolean),
       ].join(", "),
-      inputs,
-      op: (...[q, kv]) => {
+      inputs: bias ? [...inputs, bias] : inputs,
+      op: (...all) => {
+        const [q, kv] = all.slice(0, inputs.length);
         const mask = lengths && Tensor.from(
           q!.gpu,
           Uint32Array.from(
@@ -110,7 +138,14 @@ export const attentionCases: readonly Case[] = withHalves(
           ),
           [batch, tokens],
         );
-        const options = { heads, ...(mask && { mask }), dropout: { probability: dropout, key } };
+        const options = {
+          heads,
+          ...(mask && { mask }),
+          ...(bias && { bias: all.at(-1)! }),
+          ...(causal && { causal }),
+          ...(window && { window }),
+          dropout: { probability: dropout, key },
+        };
         return kv ? attention(q!, kv, options) : selfAttention(q!, options);
       },
       oracle: (...inputs) => oracle(size, inputs),
