@@ -58,9 +58,10 @@ export { type ImageNormalisation, patchify } from "./src/ops/image.ts";
 export { type Context, drop, dropAdd, EVALUATION } from "./src/nn/context.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
 export { type Initializer, normal, ones, xavierNormal, zeros } from "./src/nn/initializers.ts";
+export { BatchNorm2d, type BatchNormSettings, type FrozenStatistics } from "./src/nn/batch_norm.ts";
 export { LayerNorm } from "./src/nn/layer_norm.ts";
 export { Linear, type LinearOptions } from "./src/nn/linear.ts";
-export type { Parameter, ParameterOptions } from "./src/nn/parameter.ts";
+export type { ModelBuffer, Parameter, ParameterOptions } from "./src/nn/parameter.ts";
 export { ModulePath, Parameters } from "./src/nn/parameters.ts";
 export {
   BERT_STYLE,

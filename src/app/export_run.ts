@@ -84,7 +84,7 @@ function formatOf(name: string, precision: Precision): ExportFormat {
 
 /** Throws a UserError where the weights are not those of this model. */
 function mustBeOf(parameters: Parameters, { path, tensors }: TensorFile): void {
-  for (const { name, shape } of parameters) {
+  for (const { name, shape } of parameters.state()) {
     const stored = tensors.get(name)?.shape;
     if (stored !== undefined && sameShape(stored, shape)) continue;
     const found = stored === undefined ? "missing" : `${showShape(stored)}, not ${showShape(shape)}`;

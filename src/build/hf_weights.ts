@@ -65,11 +65,11 @@ export async function loadEncoderWeights(
   refuse(what, { "not finite (they hold NaN or infinity: get an undamaged checkpoint)": notFinite });
 }
 
-/** Parameters below a prefix, by their names without it. */
+/** Parameters and buffers below a prefix, by their names without it. */
 function ownParameters(parameters: Parameters, prefix: string): Map<string, Parameter> {
   const start = prefix === "" ? "" : `${prefix}.`;
   const own = new Map<string, Parameter>();
-  for (const parameter of parameters) {
+  for (const parameter of parameters.state()) {
     if (parameter.name.startsWith(start)) own.set(parameter.name.slice(start.length), parameter);
   }
   if (own.size === 0) throw new RangeError(`Cannot load an encoder at "${prefix}": it has no parameters`);

@@ -8,8 +8,12 @@ import type { Tensor } from "../tensor/tensor.ts";
 /** Training passes the random keys of its step; without keys nothing is dropped. */
 export interface Context {
   readonly keys?: RandomKeys;
+  /** True: batch norm goes by the statistics of the batch, and moves its running ones. If not given, by the running ones. */
+  readonly training?: boolean;
   /** True: transformer layers keep only their input for the gradient, and compute the rest a second time (recompute.ts). */
   readonly recompute?: boolean;
+  /** True in the second computation of a layer: what a forward pass moves beside its result has moved already. */
+  readonly recomputing?: boolean;
   /**
    * The type of the activations of transformers; f32 if not given. Representations are f32 in any case. f16 needs
    * parameters allocated with f16 copies.

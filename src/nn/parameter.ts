@@ -19,7 +19,15 @@ export interface Parameter {
   readonly half: Tensor;
 }
 
+/**
+ * State of a model that no gradient reaches and no optimizer moves, such as the running statistics of batch norm: modules
+ * move it themselves. It is saved, restored, loaded and exported with the parameters, and counts as none of them.
+ */
+export type ModelBuffer = Pick<Parameter, "name" | "shape" | "value">;
+
 export interface ParameterOptions {
   /** True for weights that matrix products read: they may be wanted in f16. */
   readonly isOperand?: boolean;
+  /** True for a `ModelBuffer`. */
+  readonly isBuffer?: boolean;
 }

@@ -16,13 +16,14 @@ import {
 import { F16Copies } from "./f16_copies.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
-import type { Parameter, ParameterOptions } from "./parameter.ts";
+import type { ModelBuffer, Parameter, ParameterOptions } from "./parameter.ts";
 
 interface Declaration {
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: Initializer;
   readonly isOperand: boolean;
+  readonly isBuffer: boolean;
 }
 
 /** A module's place in the tree of names: below `at("encoder").at("layer.0")`, names begin with `encoder.layer.0.` */
@@ -44,6 +45,11 @@ export class ModulePath {
     return this.#parameters.declare(this.#prefix + name, shape, initializer, options);
   }
 
+  /** Declares a buffer, which is saved and restored like a parameter, and never learned. */
+  buffer(name: string, shape: Shape, initializer: Initializer): ModelBuffer {
+    return this.parameter(name, shape, initializer, { isBuffer: true });
+  }
+
   /** Several parameters of one shape as one, joined along their first dimension. */
   joined(parts: readonly Parameter[]): JoinedParameters {
     return this.#parameters.join(parts);
@@ -51,7 +57,7 @@ export class ModulePath {
 }
 
 /**
- * All parameters of a model. Modules declare them while they are built; `allocate` then lays them out one after the
+ * All parameters of a model, and its buffers. Modules declare them while they are built; `allocate` then lays them out one after the
  * other in flat arrays (`values`, and `grads` of the same layout), as few as the adapter's binding limit allows, so
  * that the optimizer walks arrays and not parameters.
  *
@@ -87,7 +93,7 @@ export class Parameters {
     name: string,
     shape: Shape,
     initializer: Initializer,
-    { isOperand = false }: ParameterOptions = {},
+    { isOperand = false, isBuffer = false }: ParameterOptions = {},
   ): Parameter {
     if (this.#byName.has(name)) throw new RangeError(`Cannot declare parameter "${name}": it exists`);
     if (this.#isAllocated) {
@@ -97,7 +103,7 @@ export class Parameters {
     const parameter = {
       name,
       shape,
-      frozen: false,
+      frozen: isBuffer,
       get value(): Tensor {
         return memoryOf(this).value;
       },
@@ -113,7 +119,7 @@ export class Parameters {
         return half;
       },
     };
-    this.#declarations.push({ name, shape, initializer, isOperand });
+    this.#declarations.push({ name, shape, initializer, isOperand, isBuffer });
     this.#byName.set(name, parameter);
     return parameter;
   }
@@ -208,18 +214,24 @@ export class Parameters {
 
   /** Every parameter, in the order declared. */
   *[Symbol.iterator](): Generator<Parameter> {
+    for (const { name, isBuffer } of this.#declarations) if (!isBuffer) yield this.get(name);
+  }
+
+  /** Every parameter and buffer, in the order declared: all that a file of weights holds. */
+  *state(): Generator<Parameter> {
     yield* this.#byName.values();
   }
 
+  /** A parameter or a buffer. */
   get(name: string): Parameter {
     const parameter = this.#byName.get(name);
     if (!parameter) throw new RangeError(`Cannot find parameter "${name}"`);
     return parameter;
   }
 
-  /** The number of values, frozen ones included. */
+  /** The number of values of parameters, frozen ones included. */
   get count(): number {
-    return this.#declarations.reduce((total, { shape }) => total + sizeOf(shape), 0);
+    return [...this].reduce((total, { shape }) => total + sizeOf(shape), 0);
   }
 
   /** The flat arrays of the parameters that are learned; none before `allocate`. */
@@ -227,7 +239,7 @@ export class Parameters {
     return this.#arrays;
   }
 
-  /** The flat arrays of the frozen parameters. */
+  /** The flat arrays of the frozen parameters and of the buffers. */
   get frozenArrays(): readonly FlatArray[] {
     return this.#frozenArrays;
   }
@@ -237,14 +249,14 @@ export class Parameters {
     for (const { grads } of this.#arrays) fill(grads, 0);
   }
 
-  /** Reads every parameter back, by name. */
+  /** Reads every parameter and buffer back, by name. */
   async read(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
-    const parameters = [...this];
+    const parameters = [...this.state()];
     const arrays = await readArrays(parameters.map(({ value }) => value));
     return new Map(parameters.map(({ name }, i) => [name, arrays[i]!]));
   }
 
-  /** Overwrites one parameter. Throws TypeError where the sizes differ. */
+  /** Overwrites one parameter or buffer. Throws TypeError where the sizes differ. */
   write(name: string, values: Float32Array<ArrayBuffer>): void {
     const { value, shape } = this.get(name);
     if (values.length !== sizeOf(shape)) {

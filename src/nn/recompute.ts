@@ -22,7 +22,8 @@ export function recompute(
   return record(y, [x], [x, ...held], (dy) =>
     withOwnTape(() => {
       const leaf = x.view(x.shape, { requiresGrad: x.requiresGrad });
-      backward(enableGrad(() => run(leaf, { ...context, ...(again && { keys: again }) })), dy);
+      const second = { ...context, recomputing: true, ...(again && { keys: again }) };
+      backward(enableGrad(() => run(leaf, second)), dy);
       return [leaf.grad];
     }));
 }

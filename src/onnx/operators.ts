@@ -117,6 +117,17 @@ export function layerNorm(x: Value, gain: Value, shift: Value, epsilon: number):
   return applyToOneType("LayerNormalization", [x, gain, shift], { axis: -1, epsilon: { real: epsilon } });
 }
 
+/** (x - mean) / √(variance + epsilon) · gain + shift for each channel of x [batch, channels, ..]; all four are [channels]. */
+export function batchNorm(
+  x: Value,
+  { gain, shift, mean, variance }: Readonly<Record<"gain" | "shift" | "mean" | "variance", Value>>,
+  epsilon: number,
+): Value {
+  return applyToOneType("BatchNormalization", [x, gain, shift, mean, variance], {
+    epsilon: { real: epsilon },
+  });
+}
+
 /** Squares of images [batch, channels, height, width] against kernels [width, channels, patch, patch], without overlap. */
 export function convolvePatches(x: Value, kernels: Value, bias: Value, patch: number): Value {
   return applyToOneType("Conv", [x, kernels, bias], {

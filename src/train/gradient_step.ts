@@ -28,7 +28,8 @@ export function freezeParameters(parameters: Parameters, { model }: RunConfig): 
 /** `number` counts all micro-batches of the run and picks the random numbers of dropout, if there is to be any. */
 export function trainingContext(config: RunConfig, number: number, withDropout = true): Context {
   const { seed, model: { checkpointing }, training: { precision } } = config;
-  return { ...(withDropout && { keys: new RandomKeys(seed, number) }), recompute: checkpointing, precision };
+  const keys = withDropout && { keys: new RandomKeys(seed, number) };
+  return { ...keys, training: true, recompute: checkpointing, precision };
 }
 
 /** How samples are visited: as published where the configuration says so, and only what the encoders in use read. */

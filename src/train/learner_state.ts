@@ -30,7 +30,7 @@ export async function readWeights(parameters: Parameters): Promise<Arrays> {
 
 /** Overwrites all weights. Throws a UserError, naming `source`, where they are not those of this model. */
 export function writeWeights(parameters: Parameters, weights: Arrays, source: string): void {
-  for (const { name, shape } of parameters) {
+  for (const { name, shape } of parameters.state()) {
     const own = weights.get(name);
     if (own === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
     if (!sameShape(own.shape, shape)) {
