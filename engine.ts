@@ -55,7 +55,7 @@ export { type Indices, indices, type IndicesOptions } from "./src/ops/indices.ts
 export { type ImageNormalisation, patchify } from "./src/ops/image.ts";
 
 // Layers and their parameters
-export { type Context, drop, dropAdd, EVALUATION } from "./src/nn/context.ts";
+export { type Context, drop, dropAdd, dropPath, EVALUATION } from "./src/nn/context.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
 export { type Initializer, normal, ones, xavierNormal, zeros } from "./src/nn/initializers.ts";
 export { BatchNorm2d, type BatchNormSettings, type FrozenStatistics } from "./src/nn/batch_norm.ts";
@@ -63,13 +63,8 @@ export { LayerNorm } from "./src/nn/layer_norm.ts";
 export { Linear, type LinearOptions } from "./src/nn/linear.ts";
 export type { ModelBuffer, Parameter, ParameterOptions } from "./src/nn/parameter.ts";
 export { ModulePath, Parameters } from "./src/nn/parameters.ts";
-export {
-  BERT_STYLE,
-  type TransformerConfig,
-  TransformerEncoder,
-  type TransformerStyle,
-  VIT_STYLE,
-} from "./src/nn/transformer.ts";
+export { BERT_STYLE, TransformerEncoder, type TransformerStyle, VIT_STYLE } from "./src/nn/transformer.ts";
+export type { TransformerConfig } from "./src/nn/transformer_config.ts";
 
 // Graphs of ONNX, for modules that say what they are in one
 export { OnnxGraph, type Value } from "./src/onnx/graph.ts";

@@ -1,8 +1,10 @@
 /** What a forward pass needs beside its input. */
-import { add } from "../ops/arithmetic.ts";
+import { add, mul } from "../ops/arithmetic.ts";
 import type { Float } from "../ops/check.ts";
 import { dropout } from "../ops/dropout.ts";
+import { full } from "../ops/fill.ts";
 import type { RandomKeys } from "../tensor/random.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Training passes the random keys of its step; without keys nothing is dropped. */
@@ -60,4 +62,28 @@ export function drop(x: Tensor, probability: number, { keys }: Context): Tensor 
  */
 export function dropAdd(residual: Tensor, x: Tensor, probability: number, { keys }: Context): Tensor {
   return keys && probability > 0 ? dropout(x, probability, keys.next(), residual) : add(residual, x);
+}
+
+/**
+ * Stochastic depth (Huang et al., 2016): in training, all of x [batch, ..] that belongs to a sample is 0 with this
+ * probability, and is divided by what is left of it to 1 otherwise; x itself in evaluation.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { dropPath, full, Gpu, RandomKeys } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const y = await dropPath(full(gpu, [100, 3], 1), 0.5, { keys: new RandomKeys(0, 1) }).read();
+ * for (let i = 0; i < 300; i += 3) assert.ok(y[i] === y[i + 2] && (y[i] === 0 || y[i] === 2));
+ * gpu.destroy();
+ * ```
+ */
+export function dropPath(x: Tensor, probability: number, { keys }: Context): Tensor {
+  if (!keys || probability === 0) return x;
+  return scope(() => {
+    const [batch, ...others] = x.shape;
+    const kept = full(x.gpu, [batch!, ...others.map(() => 1)], 1);
+    return mul(x, dropout(kept, probability, keys.next()));
+  });
 }

@@ -1,40 +1,20 @@
 /** The transformer encoder, with parameters named as in Hugging Face's checkpoints of ViT and BERT. */
 import type { Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
-import type { ActivationName } from "../ops/activations.ts";
-import { attention, selfAttention } from "../ops/attention.ts";
-import { reshape, slice } from "../ops/shape.ts";
+import { reshape } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { recompute } from "./recompute.ts";
-import { type Context, dropAdd } from "./context.ts";
-import { type Initializer, normal, xavierNormal } from "./initializers.ts";
+import { type Context, dropAdd, dropPath } from "./context.ts";
+import { DenseLayers, type InnerLayers } from "./inner_layers.ts";
 import { LayerNorm } from "./layer_norm.ts";
-import { JoinedLinear, Linear } from "./linear.ts";
+import { LayerScale } from "./layer_scale.ts";
+import { Linear, type LinearOptions } from "./linear.ts";
 import type { ModulePath } from "./parameters.ts";
+import { recompute } from "./recompute.ts";
+import { firstToken, firstTokenInOnnx, SelfAttention } from "./self_attention.ts";
+import { denseInitializer, type TransformerConfig } from "./transformer_config.ts";
 
-/** The fields of Hugging Face's `config.json` that a transformer is built by. */
-export type TransformerConfig = {
-  readonly hidden_size: number;
-  readonly num_hidden_layers: number;
-  readonly num_attention_heads: number;
-  readonly intermediate_size: number;
-  readonly hidden_act: ActivationName;
-  readonly hidden_dropout_prob: number;
-  readonly attention_probs_dropout_prob: number;
-  readonly layer_norm_eps: number;
-  /** Standard deviation of the initial values of weights. */
-  readonly initializer_range: number;
-  /** Not a field of Hugging Face's: the initial weights of dense layers. From scratch, `xavier_normal` learns faster. */
-  readonly dense_initializer: "normal" | "xavier_normal";
-};
-
-/** Initial values of the weights of dense layers. */
-export function denseInitializer(config: TransformerConfig): Initializer {
-  return config.dense_initializer === "normal" ? normal(config.initializer_range) : xavierNormal;
-}
-
-/** Where ViT and BERT differ: where they normalise, and how they name the parts of a layer. */
+/** Where transformers differ: where they normalise, how they name the parts of a layer, and what some have besides. */
 export interface TransformerStyle {
   /** True: x + f(norm(x)), as ViT. False: norm(x + f(x)), as BERT. */
   readonly preNorm: boolean;
@@ -42,6 +22,15 @@ export interface TransformerStyle {
   readonly attention: string;
   readonly attentionNorm: string;
   readonly outputNorm: string;
+  /** The learned factors of what attention and inner layers add to a token: their names, and what they begin as. */
+  readonly layerScale?: {
+    readonly names: readonly [attention: string, inner: string];
+    readonly initial: number;
+  };
+  /** What stands in the place of two dense layers with an activation between them. */
+  readonly inner?: (path: ModulePath, config: TransformerConfig, options: LinearOptions) => InnerLayers;
+  /** The probability that a sample passes layer `index` in training without attention or inner layers; 0 if not given. */
+  readonly dropPath?: (index: number) => number;
 }
 
 export const VIT_STYLE: TransformerStyle = {
@@ -58,90 +47,44 @@ export const BERT_STYLE: TransformerStyle = {
   outputNorm: "output.LayerNorm",
 };
 
-/** The first token of every sequence: [batch, tokens, width] to [batch, 1, width]. */
-const firstToken = (x: Tensor) => slice(x, 1, 0, 1);
-const firstTokenInOnnx = (x: Value) => onnx.slice(x, 1, 0, 1);
-
-/**
- * What is added to the score of a key that may not be attended to: its probability becomes 0, and no sum leaves the range
- * of f16.
- */
-const MASKED_SCORE = -30000;
-
-/** Multi-head self-attention without its output projection. */
-class SelfAttention {
-  readonly #projections: JoinedLinear;
-  readonly #query: (x: Tensor) => Tensor;
-  readonly #keyValue: (x: Tensor) => Tensor;
-  readonly #queryKeyValue: (x: Tensor) => Tensor;
-  readonly #config: TransformerConfig;
-
-  constructor(path: ModulePath, config: TransformerConfig, bias: boolean) {
-    const width = config.hidden_size;
-    const options = { initializer: denseInitializer(config), takesF16: true, bias };
-    const projections = new JoinedLinear(path, ["query", "key", "value"], width, width, options);
-    this.#projections = projections;
-    this.#query = projections.layers(0, 1);
-    this.#keyValue = projections.layers(1, 3);
-    this.#queryKeyValue = projections.layers(0, 3);
-    this.#config = config;
-  }
-
-  /**
-   * Attends from each token of x [batch, tokens, width], or with `onlyFirst` from the first one alone, to all of them, and
-   * gives the same shape or [batch, 1, width]; mask u32 [batch, tokens] is 1 for a token that may be attended to.
-   */
-  forward(x: Tensor, mask: Tensor | undefined, { keys }: Context, onlyFirst: boolean): Tensor {
-    const probability = this.#config.attention_probs_dropout_prob;
-    const options = {
-      heads: this.#config.num_attention_heads,
-      ...(mask && { mask }),
-      ...(keys && probability > 0 && { dropout: { probability, key: keys.next() } }),
-    };
-    return onlyFirst
-      ? attention(this.#query(firstToken(x)), this.#keyValue(x), options)
-      : selfAttention(this.#queryKeyValue(x), options);
-  }
-
-  /** The same in a graph of ONNX; `bias` is what `attentionBias` gives. */
-  toOnnx(x: Value, bias: Value | undefined, onlyFirst: boolean): Value {
-    const { hidden_size: width, num_attention_heads: heads } = this.#config;
-    const project = (index: number, from: Value, order: readonly number[]) =>
-      onnx.transpose(
-        onnx.reshape(this.#projections.toOnnx(index, from), [0, 0, heads, width / heads]),
-        order,
-      );
-    const query = project(0, onlyFirst ? firstTokenInOnnx(x) : x, [0, 2, 1, 3]);
-    const key = project(1, x, [0, 2, 3, 1]); // [batch, heads, dim, keys]
-    const value = project(2, x, [0, 2, 1, 3]);
-    // Scaled before the product, which in f16 would overflow sooner.
-    const scaled = onnx.multiply(query, onnx.scalar(1 / Math.sqrt(width / heads), query));
-    const scores = onnx.matmul(scaled, key);
-    const attended = onnx.matmul(onnx.softmax(bias ? onnx.add(scores, bias) : scores), value);
-    return onnx.reshape(onnx.transpose(attended, [0, 2, 1, 3]), [0, 0, width]);
-  }
+/** What a layer adds to its tokens: attention or inner layers, and the factors that they are learned with. */
+interface Branch {
+  readonly norm: LayerNorm;
+  readonly scale: LayerScale | undefined;
 }
 
 export class TransformerLayer {
   readonly #attention: SelfAttention;
   readonly #attentionOutput: Linear;
-  readonly #attentionNorm: LayerNorm;
-  readonly #intermediate: Linear;
-  readonly #output: Linear;
-  readonly #outputNorm: LayerNorm;
-  readonly #config: TransformerConfig;
+  readonly #inner: InnerLayers;
+  readonly #attentionBranch: Branch;
+  readonly #innerBranch: Branch;
+  readonly #dropout: number;
+  readonly #dropPath: number;
   readonly #preNorm: boolean;
 
-  constructor(path: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias: boolean) {
-    const { hidden_size: width, intermediate_size: inner, layer_norm_eps: epsilon } = config;
+  constructor(
+    path: ModulePath,
+    config: TransformerConfig,
+    style: TransformerStyle,
+    attentionBias: boolean,
+    dropPath = 0,
+  ) {
+    const { hidden_size: width, intermediate_size: inner, hidden_act: activation, layer_norm_eps } = config;
     const options = { initializer: denseInitializer(config), takesF16: true };
+    const { layerScale } = style;
+    const branch = (norm: string, i: 0 | 1): Branch => ({
+      norm: new LayerNorm(path.at(norm), width, layer_norm_eps),
+      scale: layerScale && new LayerScale(path, layerScale.names[i], width, layerScale.initial),
+    });
     this.#attention = new SelfAttention(path.at(style.attention), config, attentionBias);
     this.#attentionOutput = new Linear(path.at("attention.output.dense"), width, width, options);
-    this.#attentionNorm = new LayerNorm(path.at(style.attentionNorm), width, epsilon);
-    this.#intermediate = new Linear(path.at("intermediate.dense"), width, inner, options);
-    this.#output = new Linear(path.at("output.dense"), inner, width, options);
-    this.#outputNorm = new LayerNorm(path.at(style.outputNorm), width, epsilon);
-    this.#config = config;
+    this.#attentionBranch = branch(style.attentionNorm, 0);
+    this.#inner = style.inner?.(path, config, options) ??
+      new DenseLayers(path, { width, inner, activation }, options);
+    this.#innerBranch = branch(style.outputNorm, 1);
+    this.#dropout = config.hidden_dropout_prob;
+    this.#dropPath = dropPath;
     this.#preNorm = style.preNorm;
   }
 
@@ -150,37 +93,39 @@ export class TransformerLayer {
    * alone saves the work that each token does for itself, all but its key and value.
    */
   forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst = false): Tensor {
-    const join = (residual: Tensor, y: Tensor) =>
-      dropAdd(residual, y, this.#config.hidden_dropout_prob, context);
-    const before = (norm: LayerNorm, y: Tensor) => this.#preNorm ? norm.forward(y) : y;
-    const after = (norm: LayerNorm, y: Tensor) => this.#preNorm ? y : norm.forward(y);
-    const wanted = onlyFirst ? firstToken : (y: Tensor) => y;
+    /** Adds what a branch makes of x, to x or, where x has more tokens than are wanted, to `residual`. */
+    const add = ({ norm, scale }: Branch, x: Tensor, residual: Tensor, run: (x: Tensor) => Tensor) => {
+      const made = run(this.#preNorm ? norm.forward(x) : x);
+      const scaled = dropPath(scale ? scale.forward(made) : made, this.#dropPath, context);
+      const sum = dropAdd(residual, scaled, this.#dropout, context);
+      return this.#preNorm ? sum : norm.forward(sum);
+    };
     return scope(() => {
-      const attended = this.#attention.forward(before(this.#attentionNorm, x), mask, context, onlyFirst);
-      const y = after(this.#attentionNorm, join(wanted(x), this.#attentionOutput.forward(attended)));
-      const inner = this.#intermediate.forward(before(this.#outputNorm, y), this.#config.hidden_act);
-      return after(this.#outputNorm, join(y, this.#output.forward(inner)));
+      const y = add(
+        this.#attentionBranch,
+        x,
+        onlyFirst ? firstToken(x) : x,
+        (x) => this.#attentionOutput.forward(this.#attention.forward(x, mask, context, onlyFirst)),
+      );
+      return add(this.#innerBranch, y, y, (y) => this.#inner.forward(y));
     });
   }
 
   /** The same in a graph of ONNX; `bias` is what `attentionBias` gives. */
   toOnnx(x: Value, bias: Value | undefined, onlyFirst: boolean): Value {
-    const before = (norm: LayerNorm, y: Value) => this.#preNorm ? norm.toOnnx(y) : y;
-    const after = (norm: LayerNorm, y: Value) => this.#preNorm ? y : norm.toOnnx(y);
-    const attended = this.#attention.toOnnx(before(this.#attentionNorm, x), bias, onlyFirst);
-    const residual = onlyFirst ? firstTokenInOnnx(x) : x;
-    const y = after(this.#attentionNorm, onnx.add(residual, this.#attentionOutput.toOnnx(attended)));
-    const inner = this.#intermediate.toOnnx(before(this.#outputNorm, y), this.#config.hidden_act);
-    return after(this.#outputNorm, onnx.add(y, this.#output.toOnnx(inner)));
+    const add = ({ norm, scale }: Branch, x: Value, residual: Value, run: (x: Value) => Value) => {
+      const made = run(this.#preNorm ? norm.toOnnx(x) : x);
+      const sum = onnx.add(residual, scale ? scale.toOnnx(made) : made);
+      return this.#preNorm ? sum : norm.toOnnx(sum);
+    };
+    const y = add(
+      this.#attentionBranch,
+      x,
+      onlyFirst ? firstTokenInOnnx(x) : x,
+      (x) => this.#attentionOutput.toOnnx(this.#attention.toOnnx(x, bias, onlyFirst)),
+    );
+    return add(this.#innerBranch, y, y, (y) => this.#inner.toOnnx(y));
   }
-}
-
-/** What is added to the scores of keys in a graph of ONNX: mask int64 [batch, tokens] gives [batch, 1, 1, tokens]. */
-export function attentionBias(mask: Value): Value {
-  const { precision } = mask.graph;
-  const isLeftOut = onnx.cast(onnx.subtract(onnx.scalar(1, mask), mask), precision);
-  const bias = onnx.multiply(isLeftOut, onnx.scalar(MASKED_SCORE, isLeftOut));
-  return onnx.reshape(bias, [0, 1, 1, -1]);
 }
 
 function runLayer(
@@ -231,7 +176,8 @@ export class TransformerEncoder {
   constructor(path: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
     this.#layers = Array.from(
       { length: config.num_hidden_layers },
-      (_, i) => new TransformerLayer(path.at(`layer.${i}`), config, style, attentionBias),
+      (_, i) =>
+        new TransformerLayer(path.at(`layer.${i}`), config, style, attentionBias, style.dropPath?.(i) ?? 0),
     );
   }
 
@@ -240,6 +186,11 @@ export class TransformerEncoder {
     const states = [x];
     for (const layer of this.#layers) states.push(runLayer(layer, states.at(-1)!, mask, context, false));
     return states;
+  }
+
+  /** The last hidden states, [batch, tokens, width]. */
+  last(x: Tensor, mask: Tensor | undefined, context: Context): Tensor {
+    return scope(() => this.#layers.reduce((y, layer) => runLayer(layer, y, mask, context, false), x));
   }
 
   /** The last hidden state of the first token, [batch, width]. */
@@ -253,7 +204,12 @@ export class TransformerEncoder {
     });
   }
 
-  /** The same in a graph of ONNX; `bias` is what `attentionBias` gives. */
+  /** The last hidden states in a graph of ONNX; `bias` is what `attentionBias` gives. */
+  lastToOnnx(x: Value, bias?: Value): Value {
+    return this.#layers.reduce((state, layer) => layer.toOnnx(state, bias, false), x);
+  }
+
+  /** The last hidden state of the first token in a graph of ONNX. */
   firstToOnnx(x: Value, bias?: Value): Value {
     const last = this.#layers.length - 1;
     const y = this.#layers.reduce((state, layer, i) => layer.toOnnx(state, bias, i === last), x);

@@ -126,7 +126,7 @@ export function sub(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * a · b, elementwise, broadcast.
+ * a · b, elementwise, broadcast. An f16 a may be multiplied by an f32 b, such as learned factors: the result is f16.
  *
  * @example
  * ```ts
@@ -141,7 +141,9 @@ export function sub(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function mul(a: Tensor, b: Tensor): Tensor {
-  return binary(mulKernel, a, b, [a, b], [(dy) => mul(dy, b), (dy) => mul(dy, a)]);
+  // The gradient of b sums products, which in f16 would be rounded before.
+  const factors = (dy: Tensor) => a.dtype === b.dtype ? mul(dy, a) : mul(cast(dy, "f32"), cast(a, "f32"));
+  return binary(mulKernel, a, b, [a, b], [(dy) => mul(dy, b), factors], true);
 }
 
 /**

@@ -142,6 +142,13 @@ export const pointwiseCases: readonly Case[] = [
       op: ops.add,
       oracle: (a, b) => a.add(b),
     },
+    ...[[8], [3], [3, 1, 1]].map((shape): Case => ({
+      name: `mul by a parameter [${shape}]`,
+      inputs: [{ shape: [3, 5, shape[0] === 8 ? 8 : 3] }, { shape, single: true }],
+      op: ops.mul,
+      oracle: (a, b) => a.mul(b),
+      halves: IN_STEPS,
+    })),
   ]),
   {
     name: "equal",
