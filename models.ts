@@ -8,16 +8,23 @@ export { MultimodalClassifier, type MultimodalClassifierConfig } from "./src/mod
 export { Classifier, type ClassifierConfig } from "./src/models/classifier.ts";
 
 // Methods and their losses
-export type { Contrast, ContrastSettings, Method } from "./src/models/methods/method.ts";
+export type { Contrast, ContrastSettings, Method, Moment } from "./src/models/methods/method.ts";
 export { chooseMethod, type ChosenMethod, methods, registerMethod } from "./src/models/methods/registry.ts";
 export { concatenation, type Fusion } from "./src/models/methods/fusion.ts";
 export {
   computeLosses,
   type Losses,
   type LossOptions,
-  type Outputs,
   predict,
 } from "./src/models/methods/compute_losses.ts";
+export {
+  type Architecture,
+  type ArchitectureParts,
+  type BuiltArchitecture,
+  type GraphOutputs,
+  type Outputs,
+} from "./src/models/methods/architecture.ts";
+export { jointArchitecture, type JointEncoding } from "./src/models/methods/joint.ts";
 export { type ByModality, type ModalityPair, modalityPairs } from "./src/models/losses/pairs.ts";
 export { unisContrast, type UnisOptions } from "./src/models/losses/unis_contrast.ts";
 export { batchContrast, batchContrasts, type BatchOptions } from "./src/models/losses/batch_contrast.ts";

@@ -25,6 +25,8 @@ export function buildModel(path: ModulePath, config: RunConfig, data: ModelData)
       ...picked(model, SWITCHES),
       ...picked(semantics, DEPARTURES),
     },
+    ...(model.projection !== null && { projection: model.projection }),
+    options: model.options,
     reads: Object.fromEntries(encoders.map(({ name, reads }) => [name, reads])),
   });
 }

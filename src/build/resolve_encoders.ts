@@ -5,6 +5,7 @@ import { type NamedEncoder, namedEncoders } from "../config/encoder_config.ts";
 import { resolveMethod } from "../config/method_config.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Dataset, ModalitySpec } from "../data/dataset.ts";
+import { fuses } from "../models/methods/method.ts";
 import type { EncoderConfig } from "../models/encoders/encoder.ts";
 
 /** The part of a data set that a model must know to be built for it. */
@@ -25,7 +26,7 @@ export function resolveEncoders(config: RunConfig, data: ModelData): ResolvedEnc
   const names = data.modalities.map(({ name }) => name);
   for (const encoder of namedEncoders(config.model.encoders)) mustReadModalities(encoder, names, data);
   const { method, encoders, modalities } = resolveMethod(config);
-  for (const { name, kind } of method.fusion ? data.modalities : []) {
+  for (const { name, kind } of fuses(method) ? data.modalities : []) {
     if (modalities.includes(name)) continue;
     throw new UserError(`"model.encoders" needs an encoder for the ${kind} "${name}" of the data set`);
   }

@@ -108,7 +108,7 @@ function fineTuningPreset(data: DataConfig): RunConfig {
     model: {
       ...PRESETS.emoji.model,
       encoders: { image: IMAGE_ENCODER, text: TEXT_ENCODER },
-      head: { hidden_size: 256, dropout: 0 },
+      head: { hidden_size: 256, dropout: 0, layers: 3 },
     },
     optimizer: {
       ...PRESETS.emoji.optimizer,
@@ -141,7 +141,7 @@ function featuresPreset(root: string): RunConfig {
     model: {
       ...PRESETS.emoji.model,
       encoders: Object.fromEntries(featureViews(root).map((name) => [name, encoder])),
-      head: { hidden_size: 32, dropout: 0.5 },
+      head: { hidden_size: 32, dropout: 0.5, layers: 3 },
     },
     optimizer: {
       ...PRESETS.emoji.optimizer,

@@ -1,7 +1,8 @@
 /** Resolves what a configuration learns by: the method, the encoders it uses, the modalities these read, and its settings. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
-import { DEPARTURES, type Method, type Switch, SWITCHES } from "../models/methods/method.ts";
+import type { FieldValue } from "../models/encoders/fields.ts";
+import { DEPARTURES, type Method, readOptions, type Switch, SWITCHES } from "../models/methods/method.ts";
 import { chooseMethod, methods } from "../models/methods/registry.ts";
 import { single } from "../models/methods/single.ts";
 import { type EncoderSettings, type NamedEncoder, namedEncoders } from "./encoder_config.ts";
@@ -56,8 +57,15 @@ export function describeMethods(): string {
 }
 
 /** Throws a UserError for a method that is none, and for a setting that it does not heed and that is not idle. */
-export function checkMethod(asked: Asked & { readonly model: Readonly<Record<Switch, boolean>> }): void {
-  const { switches = [] } = resolveMethod(asked).method;
+export function checkMethod(
+  asked: Asked & {
+    readonly model: Readonly<Record<Switch, boolean>> & {
+      readonly options: Readonly<Record<string, FieldValue>>;
+    };
+  },
+): void {
+  const { method } = resolveMethod(asked);
+  const { switches = [] } = method;
   for (const [name, { idle }] of Object.entries(SWITCHES) as [Switch, { idle: boolean }][]) {
     if (asked.model[name] === idle || switches.includes(name)) continue;
     throw new UserError(
@@ -66,4 +74,5 @@ export function checkMethod(asked: Asked & { readonly model: Readonly<Record<Swi
       }`,
     );
   }
+  readOptions(method, asked.model.options);
 }

@@ -19,11 +19,19 @@ const configSchema = z.strictObject({
   model: z.strictObject({
     /** By the name of the modality, or that of a joint encoder. */
     encoders: z.record(z.string(), encoderSchema()),
-    head: z.strictObject({ hidden_size: count, dropout: share.lt(1) }),
+    head: z.strictObject({
+      hidden_size: count,
+      dropout: share.lt(1),
+      layers: z.int().min(1).max(3).default(3),
+    }),
     /** λ and τ of the loss. */
     contrast_weight: z.number().min(0),
     contrast_temperature: rate,
     ...switchFields,
+    /** The width that a linear layer brings every representation to; null for none. */
+    projection: count.nullable().default(null),
+    /** Settings that the method alone has. */
+    options: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
     /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
     checkpointing: z.boolean().default(false),
   }),

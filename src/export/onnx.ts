@@ -64,7 +64,7 @@ export function graphOf(
     graph.output(`logits_${head}`, value, ["batch", classes.length]);
   }
   for (const [encoder, value] of Object.entries(representations)) {
-    graph.output(`representation_${encoder}`, value, ["batch", model.encoders[encoder]!.hiddenSize]);
+    graph.output(`representation_${encoder}`, value, ["batch", model.widths[encoder]!]);
   }
   return graph;
 }

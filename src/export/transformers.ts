@@ -11,7 +11,7 @@ import { modalityFolder } from "../runs/preprocessing.ts";
 import type { EncoderType } from "../models/encoders/encoder.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import { concatenation } from "../models/methods/fusion.ts";
-import type { Method } from "../models/methods/method.ts";
+import { architectureOf, fuses, type Method } from "../models/methods/method.ts";
 import type { ExportSource } from "./export_format.ts";
 import { exportEncoder, exportTensors, preprocessorConfig, type UnknownPieces } from "./export_encoder.ts";
 import { writeTokenizer } from "./export_tokenizer.ts";
@@ -56,8 +56,12 @@ function kindOf({ inputs }: EncoderType): InputKind | undefined {
 }
 
 /** The reason why predict.py cannot do as the run does; undefined where it can. */
-function beyondScript({ fusion }: Method, encoders: readonly ResolvedEncoder[]): string | undefined {
+function beyondScript(
+  { fusion, architecture }: Method,
+  encoders: readonly ResolvedEncoder[],
+): string | undefined {
   if (fusion !== undefined && fusion !== concatenation) return `the fusion "${fusion.description}"`;
+  if (architecture !== undefined) return `the fusion "${architecture.description}"`;
   const own = encoders.find(({ type }) => {
     const { architecture, isLinearLayers = false } = type.exported;
     return kindOf(type) === undefined || (architecture === undefined && !isLinearLayers);
@@ -75,8 +79,8 @@ function describeHeads({ run: { config }, preprocessing, encoders, model, weight
     modalities: model.modalities,
     inputs: Object.fromEntries(encoders.map(({ name, type }) => [name, kindOf(type) ?? type.inputs])),
     representations: Object.fromEntries(encoders.map(({ name, type }) => [name, type.representation])),
-    fusion: model.method.fusion?.description ?? null,
-    layers: "0, 1, 2: linear, ReLU after 0 and 1",
+    fusion: fuses(model.method) ? architectureOf(model.method).description : null,
+    layers: "0, 1, ...: linear, ReLU between them",
     hidden_size: config.model.head.hidden_size,
     dropout: config.model.head.dropout,
     epoch: Number(weights.metadata.get("epoch")),

@@ -11,12 +11,15 @@ export type ClassifierConfig = {
   readonly classes: number;
   /** The width of the two hidden layers; 256 if not given. */
   readonly hidden_size?: number;
-  /** The probability of dropout after the first layer; 0 if not given. */
+  /** The probability of dropout after the first layer, before the last where it is the only one; 0 if not given. */
   readonly dropout?: number;
+  /** Fully connected layers, 1 to 3; 3 if not given, as in the paper. */
+  readonly layers?: number;
 };
 
 /**
- * Three fully connected layers, ReLU after the first two, dropout after the first; Xavier-normal weights, zero bias.
+ * Three fully connected layers, or fewer: ReLU between them, dropout after the first, or before the only one; Xavier-normal
+ * weights, zero bias.
  *
  * @example
  * ```ts
@@ -34,35 +37,36 @@ export type ClassifierConfig = {
  * ```
  */
 export class Classifier {
-  readonly #layers: readonly [Linear, Linear, Linear];
+  readonly #layers: readonly Linear[];
   readonly #dropout: number;
 
   constructor(
     path: ModulePath,
     inputs: number,
-    { classes, hidden_size: width = 256, dropout = 0 }: ClassifierConfig,
+    { classes, hidden_size: width = 256, dropout = 0, layers = 3 }: ClassifierConfig,
   ) {
-    const options = { initializer: xavierNormal };
-    this.#layers = [
-      new Linear(path.at("0"), inputs, width, options),
-      new Linear(path.at("1"), width, width, options),
-      new Linear(path.at("2"), width, classes, options),
-    ];
+    const widths = [inputs, ...Array<number>(layers - 1).fill(width), classes];
+    this.#layers = Array.from(
+      { length: layers },
+      (_, i) => new Linear(path.at(`${i}`), widths[i]!, widths[i + 1]!, { initializer: xavierNormal }),
+    );
     this.#dropout = dropout;
   }
 
   /** Takes representations [batch, inputs] to logits [batch, classes]. */
   forward(x: Tensor, context: Context): Tensor {
-    const [first, second, third] = this.#layers;
-    return scope(() => {
-      const hidden = drop(first.forward(x, "relu"), this.#dropout, context);
-      return third.forward(second.forward(hidden, "relu"));
-    });
+    const last = this.#layers.length - 1;
+    return scope(() =>
+      this.#layers.reduce((y, layer, i) => {
+        const given = i === Math.min(1, last) ? drop(y, this.#dropout, context) : y;
+        return layer.forward(given, i < last ? "relu" : "none");
+      }, x)
+    );
   }
 
   /** The same in a graph of ONNX, where nothing is dropped. */
   toOnnx(x: Value): Value {
-    const [first, second, third] = this.#layers;
-    return third.toOnnx(second.toOnnx(first.toOnnx(x, "relu"), "relu"));
+    const last = this.#layers.length - 1;
+    return this.#layers.reduce((y, layer, i) => layer.toOnnx(y, i < last ? "relu" : "none"), x);
   }
 }

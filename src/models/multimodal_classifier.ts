@@ -1,22 +1,30 @@
 /**
- * A multimodal classifier: encoders, a head on the representation that each makes, and a head on all representations
- * together; or, where there is nothing to fuse, one encoder and its head.
+ * A multimodal classifier: encoders, and the architecture of a method on them, which is a head on the representation that
+ * each makes and a head on all of these together, where the method says nothing else.
  */
 import { UserError } from "../base/user_error.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Context } from "../nn/context.ts";
 import type { ModulePath } from "../nn/parameters.ts";
-import { detach } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Classifier, type ClassifierConfig } from "./classifier.ts";
 import { type Encoder, modalitiesRead } from "./encoders/encoder.ts";
-import type { Value } from "../onnx/graph.ts";
+import type { FieldValue } from "./encoders/fields.ts";
 import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
-import { type ByModality, mapModalities } from "./losses/pairs.ts";
-import { computeLosses, type Losses, type Outputs } from "./methods/compute_losses.ts";
-import type { ContrastSettings, Method } from "./methods/method.ts";
+import { type ByModality, mapModalities, pairsOf } from "./losses/pairs.ts";
+import { type BuiltArchitecture, FUSION, type GraphOutputs, type Outputs } from "./methods/architecture.ts";
+import { computeLosses, type Losses } from "./methods/compute_losses.ts";
+import {
+  architectureOf,
+  type ContrastSettings,
+  fuses,
+  type Method,
+  type Moment,
+  readOptions,
+} from "./methods/method.ts";
 import { chooseMethod, methods } from "./methods/registry.ts";
+import { noOnnx, PROJECTION } from "./methods/separate_heads.ts";
 
 export type MultimodalClassifierConfig = {
   /** A method or the name of one, or the name of the encoder that is all there is. */
@@ -28,13 +36,14 @@ export type MultimodalClassifierConfig = {
   readonly contrast?: Partial<ContrastSettings>;
   /** The modality of a batch that each input of each encoder reads, where it is not as `modalitiesRead` has it. */
   readonly reads?: ByModality<Readonly<Record<string, string>>>;
+  /** The width that a linear layer brings every representation to, before heads, fusion and contrast; none if not given. */
+  readonly projection?: number;
+  /** The fields of the method's own that are not to be as by default. */
+  readonly options?: Readonly<Record<string, FieldValue>>;
 };
 
-/** The head on all modalities together. */
-export const FUSION = "fusion";
-
 /** These names stand beside encoders among parameters, predictions and losses, so no encoder may have them. */
-export const RESERVED: readonly string[] = ["heads", FUSION, "total", "contrast"];
+export const RESERVED: readonly string[] = ["heads", FUSION, PROJECTION, "total", "contrast"];
 
 /**
  * Encoders, a head on the representation of each, and a head on all of them fused. An encoder is called by the name of the
@@ -70,8 +79,9 @@ export class MultimodalClassifier {
   readonly method: Method;
   /** The modality of a batch that each input of each encoder reads. */
   readonly #reads: ByModality<Readonly<Record<string, string>>>;
-  readonly #heads: ByModality<Classifier>;
-  readonly #fusion: Classifier | undefined;
+  readonly #architecture: BuiltArchitecture;
+  /** Every field of the method's own. */
+  readonly #options: Readonly<Record<string, FieldValue>>;
 
   /**
    * `encoders` builds each encoder, in the order in which representations are fused; of one named as the method, that alone
@@ -87,9 +97,9 @@ export class MultimodalClassifier {
     const { method, encoders: used } = chooseMethod(config.method, names);
     this.method = method;
     this.config = config;
-    if (method.fusion ? used.length < 2 : used.length !== 1) {
+    if (fuses(method) ? used.length < 2 : used.length !== 1) {
       throw new UserError(
-        method.fusion
+        fuses(method)
           ? `Cannot fuse ${used.length} modalities (${
             names.join(", ")
           }): give at least two, or as "method" the name ` +
@@ -98,30 +108,40 @@ export class MultimodalClassifier {
       );
     }
     mustBeFree(names);
+    this.#options = readOptions(method, config.options);
     this.encoders = Object.fromEntries(used.map((name) => [name, encoders[name]!(path.at(name))]));
     this.#reads = mapModalities(
       this.encoders,
       ({ inputs }, name) => modalitiesRead(name, inputs, config.reads?.[name]),
     );
-    if (this.hasContrast) checkWidths(method.name, this.encoders);
-    const heads = path.at("heads");
-    this.#heads = mapModalities(
-      this.encoders,
-      ({ hiddenSize }, name) => new Classifier(heads.at(name), hiddenSize, config.classifier),
-    );
-    const widths = Object.values(this.encoders).map(({ hiddenSize }) => hiddenSize);
-    this.#fusion = method.fusion &&
-      new Classifier(heads.at(FUSION), method.fusion.width(widths), config.classifier);
+    if (this.hasContrast && config.projection === undefined) checkWidths(method.name, this.encoders);
+    this.#architecture = architectureOf(method).build(path.at("heads"), {
+      encoders: this.encoders,
+      classes: config.classifier.classes,
+      head: (path, _, width) => new Classifier(path, width, config.classifier),
+      projection: config.projection,
+      options: this.#options,
+    });
   }
 
-  /** The names of the encoders, each of which stands for a modality. */
+  /** Encoders that have a head of their own, each of which stands for a modality. */
   get modalities(): readonly string[] {
-    return Object.keys(this.encoders);
+    return this.#architecture.unimodalHeads;
   }
 
-  /** The modalities, then "fusion" where there is one. The last one gives the model's answer. */
+  /** The modalities that have a head, then "fusion" where there is one. The last one gives the model's answer. */
   get heads(): readonly string[] {
-    return this.#fusion ? [...this.modalities, FUSION] : this.modalities;
+    return this.#architecture.hasFusion ? [...this.modalities, FUSION] : this.modalities;
+  }
+
+  /** The pairs of modalities that have a head. */
+  get pairs(): readonly (readonly [string, string])[] {
+    return pairsOf(this.modalities);
+  }
+
+  /** The width of each representation in a graph of ONNX, by its name. */
+  get widths(): ByModality<number> {
+    return this.#architecture.widths;
   }
 
   get hasContrast(): boolean {
@@ -140,54 +160,31 @@ export class MultimodalClassifier {
   }
 
   forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs {
-    const { fusion, unimodalHeadsAreProbes } = this.method;
-    return scope(() => {
-      const representations = mapModalities(
-        this.encoders,
-        (encoder, name) => encoder.represent(entry(inputs, name), context),
-      );
-      const unimodalLogits = mapModalities(representations, (r, name) => {
-        const seen = unimodalHeadsAreProbes ? detach(r) : r;
-        return this.#heads[name]!.forward(seen, context);
-      });
-      if (!fusion) return { representations, unimodalLogits };
-      const all = fusion.fuse(Object.values(representations));
-      return { representations, unimodalLogits, fusedLogits: this.#fusion!.forward(all, context) };
-    });
+    for (const name of Object.keys(this.encoders)) entry(inputs, name);
+    return scope(() => this.#architecture.forward(inputs, context));
   }
 
   /**
    * The same in a graph of ONNX: representations by encoder and logits by head, float32. Throws a UserError for an encoder or
-   * a fusion that does not say how.
+   * an architecture that does not say how.
    */
-  toOnnx(batch: ByModality<GraphInput>): { representations: ByModality<Value>; logits: ByModality<Value> } {
-    const representations = mapModalities(this.encoders, (encoder, name) => {
-      if (encoder.toOnnx === undefined) throw noOnnx(`the encoder "${name}"`);
-      return encoder.toOnnx(this.#inputsOf(name, batch));
-    });
-    const unimodal = mapModalities(representations, (r, name) => this.#heads[name]!.toOnnx(r));
-    const { fusion } = this.method;
-    if (!fusion) return { representations, logits: unimodal };
-    if (fusion.toOnnx === undefined) throw noOnnx(`the fusion of ${this.method.name}`);
-    const fused = this.#fusion!.toOnnx(fusion.toOnnx(Object.values(representations)));
-    return { representations, logits: { ...unimodal, [FUSION]: fused } };
+  toOnnx(batch: ByModality<GraphInput>): GraphOutputs {
+    if (this.#architecture.toOnnx === undefined) throw noOnnx(`the method ${this.method.name}`);
+    return this.#architecture.toOnnx(
+      mapModalities(this.encoders, (_, name) => this.#inputsOf(name, batch)),
+    );
   }
 
   /** The losses of the model's method; labels u32 [batch], each below the number of classes. */
-  losses(outputs: Outputs, labels: Tensor): Losses {
+  losses(outputs: Outputs, labels: Tensor, moment?: Moment): Losses {
     const { contrast, contrastiveWeight = 0.1 } = this.config;
     return computeLosses(this.method, outputs, labels, {
       temperature: 0.07,
       ...contrast,
+      options: this.#options,
       contrastiveWeight,
-    });
+    }, moment);
   }
-}
-
-function noOnnx(what: string): UserError {
-  return new UserError(
-    `Cannot export to ONNX: ${what} does not say how (it has no toOnnx). Export to transformers`,
-  );
 }
 
 /** Throws a UserError for a name that stands for something else: a method may be the name of an encoder. */
@@ -213,8 +210,8 @@ function checkWidths(method: string, encoders: ByModality<Encoder>): void {
   const free = methods().filter(({ contrast }) => contrast === undefined).map((one) => one.name);
   throw new UserError(
     `Cannot train ${method}: ${first} has hidden_size ${hiddenSize} and ${name} has ${encoder.hiddenSize}, but the ` +
-      "contrast compares representations of one width; choose encoders of equal hidden_size, or a method without " +
-      `contrast: ${free.join(", ")}`,
+      "contrast compares representations of one width; give a width to project all of them to as model.projection, " +
+      `choose encoders of equal hidden_size, or a method without contrast: ${free.join(", ")}`,
   );
 }
 

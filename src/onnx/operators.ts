@@ -39,6 +39,8 @@ export const divide = binary("Div");
 /** The product of the last two axes. */
 export const matmul = binary("MatMul");
 export const relu = unary("Relu");
+/** The natural logarithm. */
+export const log = unary("Log");
 /** x Φ(x), with the error function itself. */
 export const gelu = unary("Gelu");
 /** The same with a hyperbolic tangent in place of the error function. */

@@ -5,6 +5,7 @@ import type { ModalityPreprocessing } from "../data/preprocessing.ts";
 import { SPLITS } from "../data/batch.ts";
 import { toYaml } from "../io/yaml_file.ts";
 import { wilson } from "../metrics/intervals.ts";
+import { architectureOf, fuses } from "../models/methods/method.ts";
 import { cardMetadata, type CardSource } from "./card_metadata.ts";
 import { MEASURES } from "./console.ts";
 import { formatCount, formatInterval, formatShare } from "./units.ts";
@@ -73,7 +74,7 @@ function model(source: CardSource): string {
     precision,
   } = source;
   const named = classes.slice(0, NAMED).map(plain).join("; ");
-  const fusion = method.fusion ? `; fusion: ${plain(method.fusion.description)}` : "";
+  const fusion = fuses(method) ? `; fusion: ${plain(architectureOf(method).description)}` : "";
   const chosen = config.training.keep === "best"
     ? "the best of the validation samples"
     : "the last of training";

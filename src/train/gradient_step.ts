@@ -3,6 +3,7 @@ import type { Batch } from "../data/batch.ts";
 import type { Visit } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
+import type { Moment } from "../models/methods/method.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { Context } from "../nn/context.ts";
 import { isFrozen } from "../nn/freezing.ts";
@@ -52,24 +53,28 @@ export function microBatchWeight(
   return semantics.summed_accumulation ? 1 : size / inStep;
 }
 
-/**
- * Adds `weight` times the gradient of a batch's mean loss to the gradients, or `lossScale` times that; `measure` sees the
- * losses, and the labels u32 [batch], while they are there.
- */
+/** What may go with a micro-batch. */
+export interface Differentiation {
+  /** Sees the losses, and the labels u32 [batch], while they are there. */
+  readonly measure?: (losses: Losses, labels: Tensor) => void;
+  readonly lossScale?: LossScale | undefined;
+  readonly moment?: Moment;
+}
+
+/** Adds `weight` times the gradient of a batch's mean loss to the gradients, or `lossScale` times that. */
 export function differentiate(
   gpu: Gpu,
   model: MultimodalClassifier,
   batch: Batch,
   context: Context,
   weight: number,
-  measure: (losses: Losses, labels: Tensor) => void = () => {},
-  lossScale?: LossScale,
+  { measure, lossScale, moment }: Differentiation = {},
 ): void {
   scope(() => {
     const labels = Tensor.from(gpu, batch.labels.slice(), [batch.size]);
     const inputs = model.upload(gpu, batch.modalities);
-    const losses = model.losses(model.forward(inputs, context), labels);
-    measure(losses, labels);
+    const losses = model.losses(model.forward(inputs, context), labels, moment);
+    measure?.(losses, labels);
     backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
   });
 }

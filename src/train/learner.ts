@@ -6,8 +6,8 @@ import type { Gpu } from "../gpu/gpu.ts";
 import { loadEncoderWeights } from "../build/hf_weights.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
-import { pairsOf } from "../models/losses/pairs.ts";
-import type { Losses, Outputs } from "../models/methods/compute_losses.ts";
+import type { Outputs } from "../models/methods/architecture.ts";
+import type { Losses } from "../models/methods/compute_losses.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { AnsweringModel } from "./evaluation.ts";
 import { EVALUATION } from "../nn/context.ts";
@@ -36,7 +36,7 @@ import {
 import { TrainingMetrics } from "./training_metrics.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
-import { logitsOf } from "./predictor.ts";
+import { logitsOf, representationsOf } from "./predictor.ts";
 import { describePart, HEADS, partOf } from "./model_parts.ts";
 import type { Reading } from "./divergence.ts";
 import type { RunSummary } from "../runs/records.ts";
@@ -91,7 +91,7 @@ export class Learner implements AnsweringModel {
     );
     this.heads = this.#model.heads;
     this.mainHead = this.heads.at(-1)!;
-    this.pairs = pairsOf(this.#model.modalities);
+    this.pairs = this.#model.pairs;
     const rateOf = (part: string) =>
       part === HEADS
         ? optimizer.head_learning_rate
@@ -152,9 +152,9 @@ export class Learner implements AnsweringModel {
     return scope(() => logitsOf(this.#forward(batch)));
   }
 
-  /** Representations of every modality, [batch, width], without dropout. */
+  /** Representations of every modality and of all together, [batch, width], without dropout. */
   representations(batch: Batch): Record<string, Tensor> {
-    return scope(() => ({ ...this.#forward(batch).representations }));
+    return scope(() => representationsOf(this.#forward(batch)));
   }
 
   #forward(batch: Batch): Outputs {
@@ -172,7 +172,10 @@ export class Learner implements AnsweringModel {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
     const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels, stretch);
-    differentiate(gpu, this.#model, batch, context, weight, measure, this.#lossScale);
+    const { epochs } = config.training;
+    const epoch = Math.floor(number / Math.ceil(this.trainingSamples / config.training.micro_batch));
+    const moment = { epoch, epochs, keys: context.keys };
+    differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });
   }
 
   /**
@@ -240,8 +243,8 @@ export class Learner implements AnsweringModel {
     };
   }
 
-  get modalities(): readonly string[] {
-    return this.#model.modalities;
+  get encoders(): readonly string[] {
+    return Object.keys(this.#model.encoders);
   }
 
   /** Bytes of activations at the peak; of training as long as nothing has been evaluated. */

@@ -9,7 +9,7 @@ export async function loadPretrained(
   warn: (message: string) => void,
 ): Promise<void> {
   for (const [modality, folder] of folders) {
-    if (!learner.modalities.includes(modality)) continue;
+    if (!learner.encoders.includes(modality)) continue;
     using checkpoint = openWeights(folder);
     await learner.loadEncoder(modality, checkpoint, warn);
   }

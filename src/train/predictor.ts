@@ -4,9 +4,9 @@ import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Batch } from "../data/batch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { pairsOf } from "../models/losses/pairs.ts";
-import type { Outputs } from "../models/methods/compute_losses.ts";
-import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import type { Outputs } from "../models/methods/architecture.ts";
+import { FUSION } from "../models/methods/architecture.ts";
+import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
@@ -22,7 +22,6 @@ export class Predictor implements AnsweringModel {
   readonly config: RunConfig;
   readonly classes: number;
   readonly heads: readonly string[];
-  readonly modalities: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
   readonly #model: MultimodalClassifier;
   readonly #parameters = new Parameters();
@@ -36,8 +35,7 @@ export class Predictor implements AnsweringModel {
     this.#parameters.freeze(() => true); // no gradients and no moments
     this.#parameters.allocate(gpu, 0, () => true, this.config.training.precision === "f16");
     this.heads = this.#model.heads;
-    this.modalities = this.#model.modalities;
-    this.pairs = pairsOf(this.modalities);
+    this.pairs = this.#model.pairs;
   }
 
   /** Throws a UserError, naming `source`, where the weights are not those of this model. */
@@ -50,14 +48,14 @@ export class Predictor implements AnsweringModel {
   }
 
   representations(batch: Batch): Record<string, Tensor> {
-    return scope(() => ({ ...this.#forward(batch).representations }));
+    return scope(() => representationsOf(this.#forward(batch)));
   }
 
-  /** Both at once: logits of every head, and representations of every encoder. */
+  /** Both at once: logits of every head, and representations of every encoder and of all together. */
   answer(batch: Batch): { logits: Record<string, Tensor>; representations: Record<string, Tensor> } {
     return scope(() => {
       const outputs = this.#forward(batch);
-      return { logits: logitsOf(outputs), representations: { ...outputs.representations } };
+      return { logits: logitsOf(outputs), representations: representationsOf(outputs) };
     });
   }
 
@@ -71,6 +69,11 @@ export class Predictor implements AnsweringModel {
   dispose(): void {
     this.#parameters.dispose();
   }
+}
+
+/** Representations by their names, that of all modalities together as "fusion": [batch, width]. */
+export function representationsOf({ representations, fused }: Outputs): Record<string, Tensor> {
+  return { ...representations, ...(fused && { [FUSION]: fused }) };
 }
 
 /** Logits of every head by its name, [batch, classes]. */

@@ -1,8 +1,8 @@
 /** The metrics of training within an epoch, summed up on the device. */
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
-import { pairsOf } from "../models/losses/pairs.ts";
-import { FUSION, type MultimodalClassifier } from "../models/multimodal_classifier.ts";
+import { FUSION } from "../models/methods/architecture.ts";
+import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import { countEqual } from "../ops/contrast.ts";
 import { full } from "../ops/fill.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -26,11 +26,11 @@ export class TrainingMetrics {
   readonly #losses: readonly string[];
   readonly #pairs: readonly string[];
 
-  constructor(gpu: Gpu, { modalities, heads, hasContrast }: MultimodalClassifier) {
+  constructor(gpu: Gpu, { modalities, heads, pairs, hasContrast }: MultimodalClassifier) {
     this.#modalities = modalities;
     this.#heads = heads;
     this.#losses = ["total", ...heads, ...(hasContrast ? ["contrast"] : [])];
-    this.#pairs = pairsOf(modalities).map(nameOfPair);
+    this.#pairs = pairs.map(nameOfPair);
     this.#sums = new RunningSums(gpu, {
       samples: 1,
       "loss.total": 1,

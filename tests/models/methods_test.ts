@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ByModality } from "../../src/models/losses/pairs.ts";
 import { computeLosses } from "../../src/models/methods/compute_losses.ts";
-import type { ContrastSettings, Method } from "../../src/models/methods/method.ts";
+import { type ContrastSettings, fuses, type Method } from "../../src/models/methods/method.ts";
 import { chooseMethod, methods } from "../../src/models/methods/registry.ts";
 import { single } from "../../src/models/methods/single.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -48,7 +48,7 @@ async function differentiated(method: Method, given: Case, start: number, end: n
   const live = gpu.memory.live;
   const out = scope(() => {
     const [representations, unimodalLogits, fused] = [load("r"), load(logits), leaf("f", start, end)];
-    const outputs = { representations, unimodalLogits, ...(method.fusion && { fusedLogits: fused }) };
+    const outputs = { representations, unimodalLogits, ...(fuses(method) && { fusedLogits: fused }) };
     const losses = computeLosses(method, outputs, leaf("labels", start, end), {
       temperature: stored.temperature,
       contrastiveWeight: stored.contrastive_weight,

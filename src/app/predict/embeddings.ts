@@ -1,11 +1,8 @@
-/** Writes representations: one matrix an encoder and one of all together, beside the names of their rows. */
+/** Writes representations: one matrix for each, beside the names of their rows. */
 import { join } from "node:path";
 import { asBytes, mustBeWritable, unwritable, writeTextFile } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
 import { writeSafetensors } from "../../io/safetensors.ts";
-
-/** The name of the matrix of all representations side by side. */
-const FUSED = "fusion";
 
 interface Spool {
   readonly path: string;
@@ -37,14 +34,6 @@ export class EmbeddingsFile implements Disposable {
   add(id: string, representations: ReadonlyMap<string, Float32Array>): void {
     this.#ids.push(id.replaceAll(/[\r\n]+/g, " "));
     for (const [name, vector] of representations) this.#append(name, vector);
-    if (representations.size < 2) return;
-    const all = new Float32Array([...representations.values()].reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const vector of representations.values()) {
-      all.set(vector, at);
-      at += vector.length;
-    }
-    this.#append(FUSED, all);
   }
 
   #append(name: string, vector: Float32Array): void {

@@ -1,20 +1,14 @@
 /** The losses of a method for the outputs of a model. */
 import { argmax } from "../../ops/indexing.ts";
+import { full } from "../../ops/fill.ts";
 import { crossEntropy } from "../../ops/losses.ts";
 import { scale } from "../../ops/pointwise.ts";
 import { scope } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
-import type { ContrastSettings, Method } from "./method.ts";
-
-/** The outputs of a model for a batch. */
-export type Outputs = {
-  readonly representations: ByModality<Tensor>; // [batch, width]
-  readonly unimodalLogits: ByModality<Tensor>; // [batch, classes]
-  /** There only where the method fuses. */
-  readonly fusedLogits?: Tensor; // [batch, classes]
-};
+import type { Outputs } from "./architecture.ts";
+import { AFTER_TRAINING, type ContrastSettings, type Method, type Moment } from "./method.ts";
 
 /** Losses are [], f32; predictions u32 [batch]. All of it stays on the device. */
 export type Losses = {
@@ -69,20 +63,24 @@ export function computeLosses(
   outputs: Outputs,
   labels: Tensor,
   { contrastiveWeight, ...settings }: LossOptions,
+  moment: Moment = AFTER_TRAINING,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
   return scope(() => {
     const predictions = mapModalities(unimodalLogits, predict);
     const pairs = modalityPairs(predictions, labels);
     const unimodalOf = mapModalities(unimodalLogits, (logits) => crossEntropy(logits, labels));
-    const unimodal = sumOf(Object.values(unimodalOf));
-    const multimodal = fusedLogits && crossEntropy(fusedLogits, labels);
-    const contrastive = method.contrast?.(representations, pairs, settings, labels);
+    const own = Object.values(unimodalOf);
+    const unimodal = own.length > 0 ? sumOf(own) : full(labels.gpu, [], 0);
+    const { learnsFusedLoss = true } = method;
+    const fused = () => fusedLogits && crossEntropy(fusedLogits, labels);
+    const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
+    const contrastive = method.contrast?.(representations, pairs, settings, labels, moment);
     const shared = [
-      ...(multimodal ? [multimodal] : []),
+      ...(multimodal && learnsFusedLoss ? [multimodal] : []),
       ...(contrastive ? [scale(contrastive, contrastiveWeight)] : []),
     ];
-    const objective = sumOf([unimodal, ...shared]);
+    const objective = sumOf([...(own.length > 0 ? [unimodal] : []), ...shared]);
     return {
       objective,
       total: method.unimodalHeadsAreProbes ? sumOf(shared) : objective,

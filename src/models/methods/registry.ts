@@ -3,6 +3,7 @@ import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { aggMm } from "./agg_mm.ts";
 import type { Method } from "./method.ts";
+import { lateFusion } from "./late_fusion.ts";
 import { mtMml } from "./mt_mml.ts";
 import { single } from "./single.ts";
 import { supMmc } from "./sup_mmc.ts";
@@ -15,6 +16,7 @@ const METHODS: Method[] = [
   mtMml,
   unsupMmc,
   supMmc,
+  lateFusion,
 ];
 
 /** Lists every method, those registered from outside last. Beside these, the name of an encoder stands for it alone. */

@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { keyOf, Random } from "../../base/random.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
+import { FUSION } from "../../models/methods/architecture.ts";
 import type { Representations } from "../../train/representations.ts";
 import { draw, type Figure, type Row } from "./figure.ts";
 import { colour, COLOURS } from "./palette.ts";
@@ -29,7 +30,7 @@ interface Place {
 
 /**
  * The maps of a run: its modalities on one plane where their representations are of one width, else on a plane each; and
- * their concatenation. `rows` are the samples represented, in order; a map has at most `most` points.
+ * what the fused head reads. `rows` are the samples represented, in order; a map has at most `most` points.
  */
 export async function mapFigures(
   { table, rows, representations, numberOf, prefix, run, seed, most, signal }: {
@@ -45,7 +46,7 @@ export async function mapFigures(
     signal?: AbortSignal;
   },
 ): Promise<Figure[]> {
-  const modalities = [...representations.keys()];
+  const modalities = [...representations.keys()].filter((name) => name !== FUSION);
   // The contrast compares directions: lengths, which differ between encoders, are left out.
   const placesOf = (modality: string, count: number): Place[] =>
     representations.get(modality)!.slice(0, count)
@@ -70,17 +71,18 @@ export async function mapFigures(
       ),
     );
   }
-  if (modalities.length > 1) {
+  const all = representations.get(FUSION);
+  if (all !== undefined) {
     const fused = Array.from(rows.subarray(0, most), (row, i): Place => ({
       row,
-      modality: "fusion",
-      vector: Float32Array.from(modalities.flatMap((modality) => [...representations.get(modality)![i]!])),
+      modality: FUSION,
+      vector: all[i]!,
     }));
     figures.push(
       await draft(
         "map-fusion",
         "Fused representations",
-        `t-SNE of the concatenated representations, as the fused head gets them, of ${fused.length} test samples; the ` +
+        `t-SNE of the representations of all modalities together, as the fused head gets them, of ${fused.length} test samples; the ` +
           "paper's Figure 5.",
         fused,
       ),

@@ -1,0 +1,129 @@
+/** The architecture of the paper: each encoder has a head on its representation, and their fusion has one too. */
+import { UserError } from "../../base/user_error.ts";
+import type { Context } from "../../nn/context.ts";
+import { xavierNormal } from "../../nn/initializers.ts";
+import { Linear } from "../../nn/linear.ts";
+import type { ModulePath } from "../../nn/parameters.ts";
+import type { Value } from "../../onnx/graph.ts";
+import { detach } from "../../ops/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Classifier } from "../classifier.ts";
+import type { Encoder } from "../encoders/encoder.ts";
+import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
+import { type ByModality, mapModalities } from "../losses/pairs.ts";
+import {
+  type Architecture,
+  type ArchitectureParts,
+  type BuiltArchitecture,
+  FUSION,
+  type GraphOutputs,
+  type Outputs,
+} from "./architecture.ts";
+import type { Fusion } from "./fusion.ts";
+
+/** The names of parameters of projections begin so; no encoder may be called so. */
+export const PROJECTION = "projection";
+
+/** Encoders, each with a linear projection where representations are to be of another width, and the head on it. */
+export class UnimodalHeads {
+  readonly encoders: ByModality<Encoder>;
+  /** The width of each representation, by encoder. */
+  readonly widths: ByModality<number>;
+  readonly #projections: ByModality<Linear | undefined>;
+  readonly #heads: ByModality<Classifier>;
+
+  constructor(path: ModulePath, { encoders, head, projection }: ArchitectureParts) {
+    this.encoders = encoders;
+    this.widths = mapModalities(encoders, ({ hiddenSize }) => projection ?? hiddenSize);
+    this.#projections = mapModalities(
+      encoders,
+      ({ hiddenSize }, name) =>
+        projection === undefined ? undefined : new Linear(
+          path.at(`${PROJECTION}.${name}.0`),
+          hiddenSize,
+          projection,
+          { initializer: xavierNormal },
+        ),
+    );
+    this.#heads = mapModalities(this.widths, (width, name) => head(path.at(name), name, width));
+  }
+
+  /** The representation of every encoder, projected: f32 [batch, width]. */
+  represent(inputs: ByModality<DeviceInputs>, context: Context): ByModality<Tensor> {
+    return mapModalities(this.encoders, (encoder, name) => {
+      const representation = encoder.represent(inputs[name]!, context);
+      return this.#projections[name]?.forward(representation) ?? representation;
+    });
+  }
+
+  /** The logits of every head, [batch, classes]. */
+  classify(representations: ByModality<Tensor>, context: Context): ByModality<Tensor> {
+    return mapModalities(representations, (r, name) => this.#heads[name]!.forward(r, context));
+  }
+
+  /** Both in a graph of ONNX. Throws a UserError for an encoder that does not say how. */
+  toOnnx(inputs: ByModality<GraphInputs>): GraphOutputs {
+    const representations = mapModalities(this.encoders, (encoder, name) => {
+      if (encoder.toOnnx === undefined) throw noOnnx(`the encoder "${name}"`);
+      const representation = encoder.toOnnx(inputs[name]!);
+      return this.#projections[name]?.toOnnx(representation) ?? representation;
+    });
+    return {
+      representations,
+      logits: mapModalities(representations, (r, name) => this.#heads[name]!.toOnnx(r)),
+    };
+  }
+}
+
+/** Unimodal heads, on detached representations where they are `probes`; and a head on what `fusion` makes of these. */
+export function separateHeads(fusion: Fusion | undefined, probes: boolean): Architecture {
+  return {
+    description: fusion?.description ?? "one encoder alone",
+    build: (path, parts) => new SeparateHeads(path, parts, fusion, probes),
+  };
+}
+
+class SeparateHeads implements BuiltArchitecture {
+  readonly unimodalHeads: readonly string[];
+  readonly hasFusion: boolean;
+  readonly widths: ByModality<number>;
+  readonly #unimodal: UnimodalHeads;
+  readonly #fusion: Fusion | undefined;
+  readonly #fused: Classifier | undefined;
+  readonly #probes: boolean;
+
+  constructor(path: ModulePath, parts: ArchitectureParts, fusion: Fusion | undefined, probes: boolean) {
+    this.#unimodal = new UnimodalHeads(path, parts);
+    this.unimodalHeads = Object.keys(parts.encoders);
+    this.widths = this.#unimodal.widths;
+    this.#fusion = fusion;
+    this.#fused = fusion &&
+      parts.head(path.at(FUSION), FUSION, fusion.width(Object.values(this.#unimodal.widths)));
+    this.hasFusion = fusion !== undefined;
+    this.#probes = probes;
+  }
+
+  forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs {
+    const representations = this.#unimodal.represent(inputs, context);
+    const seen = this.#probes ? mapModalities(representations, detach) : representations;
+    const unimodalLogits = this.#unimodal.classify(seen, context);
+    if (!this.#fusion) return { representations, unimodalLogits };
+    const fused = this.#fusion.fuse(Object.values(representations));
+    return { representations, unimodalLogits, fused, fusedLogits: this.#fused!.forward(fused, context) };
+  }
+
+  toOnnx(inputs: ByModality<GraphInputs>): GraphOutputs {
+    const { representations, logits } = this.#unimodal.toOnnx(inputs);
+    if (!this.#fusion) return { representations, logits };
+    if (this.#fusion.toOnnx === undefined) throw noOnnx(`the fusion "${this.#fusion.description}"`);
+    const fused: Value = this.#fusion.toOnnx(Object.values(representations));
+    return { representations, logits: { ...logits, [FUSION]: this.#fused!.toOnnx(fused) } };
+  }
+}
+
+/** The error for a part of a model that has no `toOnnx`. */
+export function noOnnx(what: string): UserError {
+  return new UserError(
+    `Cannot export to ONNX: ${what} does not say how (it has no toOnnx). Export to transformers`,
+  );
+}
