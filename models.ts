@@ -87,5 +87,6 @@ export { deit } from "./src/models/encoders/deit.ts";
 export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
 export { roberta } from "./src/models/encoders/roberta.ts";
 export { type TextConfig, TextTransformer } from "./src/models/encoders/text_transformer.ts";
-export { type VisionConfig, VisionTransformer } from "./src/models/encoders/vision_transformer.ts";
+export type { VisionConfig } from "./src/models/encoders/patch_embeddings.ts";
+export { VisionTransformer } from "./src/models/encoders/vision_transformer.ts";
 export { vit } from "./src/models/encoders/vit.ts";

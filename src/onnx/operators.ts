@@ -131,8 +131,8 @@ export function batchNorm(
 }
 
 /** Squares of images [batch, channels, height, width] against kernels [width, channels, patch, patch], without overlap. */
-export function convolvePatches(x: Value, kernels: Value, bias: Value, patch: number): Value {
-  return applyToOneType("Conv", [x, kernels, bias], {
+export function convolvePatches(x: Value, kernels: Value, bias: Value | undefined, patch: number): Value {
+  return applyToOneType("Conv", bias ? [x, kernels, bias] : [x, kernels], {
     kernel_shape: [patch, patch],
     strides: [patch, patch],
   });

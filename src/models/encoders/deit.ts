@@ -3,11 +3,12 @@
  * distillation token after the class token. The class token represents the image, `last_hidden_state[:, 0]`; the
  * distillation token takes part in attention, and what it ends as is used by the heads of a distilled classifier alone.
  */
-import { visionEncoder } from "./vision_transformer.ts";
+import { LIKE_VIT, visionEncoder } from "./vision_transformer.ts";
 
 export const deit = visionEncoder({
   model_type: "deit",
   title: "a DeiT",
+  ...LIKE_VIT,
   tokens: ["cls_token", "distillation_token"],
   prefix: "deit.",
   ignored: /^(pooler|classifier|cls_classifier|distillation_classifier|decoder)\.|^embeddings\.mask_token$/,

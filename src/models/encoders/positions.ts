@@ -1,4 +1,5 @@
 /** Position embeddings of a vision transformer for images of another size than it was trained on. */
+import { sameShape } from "../../tensor/shape.ts";
 import type { CheckpointFormat } from "./encoder.ts";
 
 /** Evaluates Keys' bicubic kernel (1981) with a = -0.75, as torch has it, at distances 1 + t, t, 1 - t and 2 - t. */
@@ -65,13 +66,13 @@ export function resizePositions(
   return resized;
 }
 
-/** Fits `embeddings.position_embeddings` [1, tokens + side², width] to another side. */
+/** Fits `embeddings.position_embeddings` [.., tokens + side², width] to another side. */
 export function fitPositions(tokens: number): NonNullable<CheckpointFormat["fit"]> {
-  const sideOf = (shape: readonly number[]) => Math.sqrt((shape[1] ?? 0) - tokens);
+  const sideOf = (shape: readonly number[]) => Math.sqrt((shape.at(-2) ?? 0) - tokens);
   return (name, stored, wanted) => {
     if (name !== "embeddings.position_embeddings") return undefined;
-    const [from, to, width] = [sideOf(stored), sideOf(wanted), wanted[2]!];
-    const isTable = stored.length === 3 && stored[0] === 1 && stored[2] === width;
+    const [from, to, width] = [sideOf(stored), sideOf(wanted), wanted.at(-1)!];
+    const isTable = stored.length > 1 && sameShape(stored.with(-2, 1), wanted.with(-2, 1));
     if (!isTable || !(from >= 1) || !Number.isInteger(from)) return undefined;
     return {
       note: `Position embeddings of ${from} x ${from} patches were interpolated to ${to} x ${to}`,

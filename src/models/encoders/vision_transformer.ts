@@ -1,48 +1,63 @@
-/** The transformer over patches of an image that ViT and its kin share: they differ in the tokens before the patches. */
-import type { Gpu } from "../../gpu/gpu.ts";
+/** Transformers of images, which differ in how they make tokens of an image, in their layers, and in what they end with. */
 import { UserError } from "../../base/user_error.ts";
-import { type Context, drop } from "../../nn/context.ts";
-import { normal, zeros } from "../../nn/initializers.ts";
+import type { Gpu } from "../../gpu/gpu.ts";
+import type { Context } from "../../nn/context.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
-import type { Parameter } from "../../nn/parameter.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
-import { TransformerEncoder, VIT_STYLE } from "../../nn/transformer.ts";
-import { denseInitializer } from "../../nn/transformer_config.ts";
+import { TransformerEncoder, type TransformerStyle, VIT_STYLE } from "../../nn/transformer.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { cast } from "../../ops/cast.ts";
-import { type ImageNormalisation, patchify } from "../../ops/image.ts";
-import { linear } from "../../ops/matmul.ts";
-import { add, expand } from "../../ops/arithmetic.ts";
-import { concat } from "../../ops/shape.ts";
+import type { ImageNormalisation } from "../../ops/image.ts";
 import { scope } from "../../tensor/scope.ts";
-import { showShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
-import { choice, type ConfigOf, count, derived, flag, optional, transformerFields } from "./fields.ts";
+import { type CheckpointFormat, defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
+import {
+  choice,
+  type ConfigOf,
+  count,
+  derived,
+  type Fields,
+  flag,
+  optional,
+  transformerFields,
+} from "./fields.ts";
+import { FirstToken, type ImageHead } from "./image_heads.ts";
 import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf, uploadImage } from "./inputs.ts";
+import { PatchEmbeddings, type PatchStyle, type VisionConfig } from "./patch_embeddings.ts";
 import { fitPositions } from "./positions.ts";
 
 const INPUTS = { image: "image" } as const;
 
-/** Defaults are those of ViT-base/16. */
-const FIELDS = {
-  ...transformerFields(0),
-  patch_size: count(16),
-  /** Whether query, key and value have a bias. */
-  qkv_bias: optional(flag(true)),
+/** The fields of all transformers of images. */
+export const IMAGE_FIELDS = {
   image_size: derived(count(224)),
   /** Images are red, green and blue. */
   num_channels: derived(choice([3], 3)),
 };
 
-export type VisionConfig = ConfigOf<typeof FIELDS>;
+/** Defaults are those of ViT-base/16. */
+export const VIT_FIELDS = {
+  ...transformerFields(0),
+  patch_size: count(16),
+  /** Whether query, key and value have a bias. */
+  qkv_bias: optional(flag(true)),
+  ...IMAGE_FIELDS,
+};
 
-/** The tokens that are learned and stand before those of the patches; the first one represents the image. */
-type Tokens = readonly [first: string, ...others: string[]];
+/** The parts of a transformer of images. */
+export interface VisionParts {
+  readonly patches?: PatchStyle;
+  readonly layers: TransformerStyle;
+  /** Whether query, key and value have a bias. */
+  readonly qkvBias: boolean;
+  /** True where tokens are normalised before the first layer too. */
+  readonly normalisesPatches?: boolean;
+  head(path: ModulePath, config: VisionConfig): ImageHead;
+}
 
 /**
- * A vision transformer without pooler, by the names of Hugging Face's parameters.
+ * A transformer of images, by the names of the parameters of Hugging Face's ViT.
  *
  * @example
  * ```ts
@@ -65,36 +80,28 @@ type Tokens = readonly [first: string, ...others: string[]];
 export class VisionTransformer implements Encoder {
   readonly inputs = INPUTS;
   readonly config: VisionConfig;
-  readonly #normalisation: ImageNormalisation;
-  readonly #tokens: readonly Parameter[]; // [1, 1, hidden] each
-  readonly #positions: Parameter; // [1, tokens + patches, hidden]
-  readonly #projection: Parameter; // [hidden, channels, patch, patch]
-  readonly #projectionBias: Parameter;
-  readonly #encoder: TransformerEncoder;
-  readonly #norm: LayerNorm;
+  readonly #embeddings: PatchEmbeddings;
+  readonly #embeddingsNorm: LayerNorm | undefined;
+  readonly #layers: TransformerEncoder;
+  readonly #head: ImageHead;
 
-  constructor(path: ModulePath, config: VisionConfig, tokens: Tokens, normalisation: ImageNormalisation) {
-    const { hidden_size: width, patch_size: patch, image_size, num_channels } = config;
-    this.config = config;
-    this.#normalisation = normalisation;
-    const initializer = normal(config.initializer_range);
+  /** `tokens`: the names of the learned tokens that stand before those of the patches. */
+  constructor(
+    path: ModulePath,
+    config: VisionConfig,
+    tokens: readonly string[],
+    parts: VisionParts,
+    normalisation: ImageNormalisation,
+  ) {
+    const { patches = {}, normalisesPatches = false } = parts;
     const embeddings = path.at("embeddings");
-    const projection = embeddings.at("patch_embeddings.projection");
-    this.#tokens = tokens.map((name) => embeddings.parameter(name, [1, 1, width], initializer));
-    this.#positions = embeddings.parameter(
-      "position_embeddings",
-      [1, tokens.length + (image_size / patch) ** 2, width],
-      initializer,
-    );
-    this.#projection = projection.parameter(
-      "weight",
-      [width, num_channels, patch, patch],
-      denseInitializer(config),
-      { isOperand: true },
-    );
-    this.#projectionBias = projection.parameter("bias", [width], zeros);
-    this.#encoder = new TransformerEncoder(path.at("encoder"), config, VIT_STYLE, config.qkv_bias);
-    this.#norm = new LayerNorm(path.at("layernorm"), width, config.layer_norm_eps);
+    this.config = config;
+    this.#embeddings = new PatchEmbeddings(embeddings, config, tokens, patches, normalisation);
+    this.#embeddingsNorm = normalisesPatches
+      ? new LayerNorm(embeddings.at("layernorm"), config.hidden_size, config.layer_norm_eps)
+      : undefined;
+    this.#layers = new TransformerEncoder(path.at("encoder"), config, parts.layers, parts.qkvBias);
+    this.#head = parts.head(path, config);
   }
 
   get hiddenSize(): number {
@@ -105,82 +112,78 @@ export class VisionTransformer implements Encoder {
     return { image: uploadImage(gpu, inputOf(inputs, "image", "image")) };
   }
 
-  /** Gives the last hidden state of the first token, normalised. */
+  /** Gives what the head makes of all tokens, [batch, hidden]. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
-    return scope(() => {
-      const first = this.#encoder.first(this.#embed(inputs, context), undefined, context);
-      return cast(this.#norm.forward(first), "f32");
-    });
+    return scope(() =>
+      cast(this.#head.represent(this.#layers, this.#embed(inputs, context), context), "f32")
+    );
   }
 
-  /** Gives the embeddings and the output of each layer, before the final norm: [batch, tokens + patches, hidden] each. */
+  /** Gives the embeddings and the output of each layer, as the layers give them: [batch, tokens, hidden] each. */
   hiddenStates(inputs: DeviceInputs, context: Context): Tensor[] {
-    return scope(() => this.#encoder.hiddenStates(this.#embed(inputs, context), undefined, context));
+    return scope(() => this.#layers.hiddenStates(this.#embed(inputs, context), undefined, context));
   }
 
-  /** Gives the output of the last layer for every token, normalised: [batch, tokens + patches, hidden]. */
+  /** Gives the last hidden state of every token, normalised where the model does so: [batch, tokens, hidden]. */
   lastHiddenState(inputs: DeviceInputs, context: Context): Tensor {
-    return scope(() => this.#norm.forward(this.hiddenStates(inputs, context).at(-1)!));
+    return scope(() =>
+      this.#head.finish(this.#layers.last(this.#embed(inputs, context), undefined, context))
+    );
   }
 
   #embed(inputs: DeviceInputs, context: Context): Tensor {
-    const { precision = "f32" } = context;
-    const { pixels } = inputOf(inputs, "image", "image");
-    const { hidden_size: width, image_size: side, patch_size: patch, hidden_dropout_prob } = this.config;
-    const [batch, ...size] = pixels.shape as [number, number, number, number];
-    if (size[0] !== side || size[1] !== side) {
-      throw new TypeError(`Cannot encode images of ${showShape(pixels.shape)}: they are ${side} x ${side}`);
-    }
     return scope(() => {
-      const rows = patchify(pixels, patch, this.#normalisation, precision);
-      const projection = precision === "f16" ? this.#projection.half : this.#projection.value;
-      const patches = linear(rows, projection, this.#projectionBias.value);
-      const learned = this.#tokens.map(({ value }) => expand(value, [batch, 1, width], precision));
-      const tokens = add(concat([...learned, patches], 1), this.#positions.value);
-      return drop(tokens, hidden_dropout_prob, context);
+      const tokens = this.#embeddings.forward(inputOf(inputs, "image", "image").pixels, context);
+      return this.#embeddingsNorm ? this.#embeddingsNorm.forward(tokens) : tokens;
     });
   }
 
   toOnnx(inputs: GraphInputs): Value {
-    const { pixels } = inputOf(inputs, "image", "image");
-    const { hidden_size: width, patch_size } = this.config;
-    const { graph } = pixels;
-    const weight = (parameter: Parameter) => graph.weight(parameter, graph.precision);
-    const channelsFirst = onnx.transpose(onnx.cast(pixels, graph.precision), [0, 3, 1, 2]);
-    const [kernels, bias] = [this.#projection, this.#projectionBias].map(weight);
-    const grid = onnx.convolvePatches(channelsFirst, kernels!, bias!, patch_size); // [batch, hidden, rows, columns]
-    const patches = onnx.transpose(onnx.reshape(grid, [0, width, -1]), [0, 2, 1]);
-    const each = onnx.concat([onnx.sizeOf(pixels, 0), graph.constant([1, width], "int64")], 0);
-    const learned = this.#tokens.map((token) => onnx.expand(weight(token), each));
-    const tokens = onnx.add(onnx.concat([...learned, patches], 1), weight(this.#positions));
-    return onnx.cast(this.#norm.toOnnx(this.#encoder.firstToOnnx(tokens)), "float32");
+    const tokens = this.#embeddings.toOnnx(inputOf(inputs, "image", "image").pixels);
+    const x = this.#embeddingsNorm ? this.#embeddingsNorm.toOnnx(tokens) : tokens;
+    return onnx.cast(this.#head.toOnnx(this.#layers, x), "float32");
   }
 }
 
-type Said = Pick<EncoderRow, "model_type" | "title" | "exported"> & {
-  /** The names, in checkpoints, of the learned tokens that stand before the patches. */
-  readonly tokens: Tokens;
-  /** See `CheckpointFormat`. */
-  readonly prefix: string;
-  readonly ignored: RegExp;
-};
+type Said<F extends Fields> =
+  & Pick<EncoderRow<F>, "model_type" | "title" | "fields" | "exported" | "representation">
+  & Omit<CheckpointFormat, "fit">
+  & {
+    /** The names of the learned tokens that stand before those of the patches. */
+    readonly tokens: readonly string[];
+    /** The fields that the layers are built by, where some have other names. */
+    read(config: ConfigOf<F>): VisionConfig;
+    parts(config: ConfigOf<F>): VisionParts;
+  };
 
-/** Describes a kind of vision transformer; it reads square images. */
-export function visionEncoder({ tokens, prefix, ignored, ...said }: Said) {
+/** Describes a kind of transformer of images; it reads square ones. */
+export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
+  { tokens, prefix, ignored, renames = [], read, parts, ...said }: Said<F>,
+) {
   return defineEncoder({
     ...said,
     inputs: INPUTS,
-    fields: FIELDS,
     multiples: [["hidden_size", "num_attention_heads"], ["image_size", "patch_size"]],
-    representation: "last hidden state of the first token, normalised",
     fromData({ image: { name, height, width } }) {
-      if (height === width) return { image_size: height };
+      if (height === width) return { image_size: height } as Partial<ConfigOf<F>>;
       throw new UserError(
         `Cannot read "${name}" by ${said.title}: it takes square images, not ${height}x${width}`,
       );
     },
     build: (path, config, { image: { mean, std } }) =>
-      new VisionTransformer(path, config, tokens, { mean, std }),
-    checkpoint: { prefix, ignored, fit: fitPositions(tokens.length) },
+      new VisionTransformer(path, read(config), tokens, parts(config), { mean, std }),
+    checkpoint: { prefix, ignored, renames, fit: fitPositions(tokens.length) },
   });
 }
+
+/** What ViT and DeiT share: fields, layers, and the first token as the representation. */
+export const LIKE_VIT = {
+  fields: VIT_FIELDS,
+  representation: "last hidden state of the first token, normalised",
+  read: (config: ConfigOf<typeof VIT_FIELDS>) => config,
+  parts: ({ qkv_bias }: ConfigOf<typeof VIT_FIELDS>): VisionParts => ({
+    layers: VIT_STYLE,
+    qkvBias: qkv_bias,
+    head: (path, config) => new FirstToken(path, config),
+  }),
+};

@@ -1,9 +1,10 @@
 /** The vision transformer (Dosovitskiy et al., 2021), as Hugging Face's `ViTModel` without pooler. */
-import { visionEncoder } from "./vision_transformer.ts";
+import { LIKE_VIT, visionEncoder } from "./vision_transformer.ts";
 
 export const vit = visionEncoder({
   model_type: "vit",
   title: "a ViT",
+  ...LIKE_VIT,
   tokens: ["cls_token"],
   prefix: "vit.",
   ignored: /^(pooler|classifier|decoder)\.|^embeddings\.mask_token$/,

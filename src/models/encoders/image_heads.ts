@@ -1,0 +1,42 @@
+/** From the tokens of an image to one vector: the first token, the mean of its patches, or attention by a learned query. */
+import type { Context } from "../../nn/context.ts";
+import { LayerNorm } from "../../nn/layer_norm.ts";
+import type { ModulePath } from "../../nn/parameters.ts";
+import type { TransformerEncoder } from "../../nn/transformer.ts";
+import type { TransformerConfig } from "../../nn/transformer_config.ts";
+import type { Value } from "../../onnx/graph.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/** The last part of an image transformer. */
+export interface ImageHead {
+  /** Makes one vector of each image: embedded tokens [batch, tokens, hidden], still to pass the layers, to [batch, hidden]. */
+  represent(layers: TransformerEncoder, x: Tensor, context: Context): Tensor;
+  /** Makes the last hidden state of every token of what the layers give, [batch, tokens, hidden] both. */
+  finish(states: Tensor): Tensor;
+  /** `represent` in a graph of ONNX. */
+  toOnnx(layers: TransformerEncoder, x: Value): Value;
+}
+
+/** The first token, normalised; declares `layernorm`. */
+export class FirstToken implements ImageHead {
+  readonly #norm: LayerNorm;
+  readonly #normalisesAll: boolean;
+
+  /** `normalisesAll`: whether the last hidden states of all tokens are normalised, or left as the layers give them. */
+  constructor(path: ModulePath, { hidden_size, layer_norm_eps }: TransformerConfig, normalisesAll = true) {
+    this.#norm = new LayerNorm(path.at("layernorm"), hidden_size, layer_norm_eps);
+    this.#normalisesAll = normalisesAll;
+  }
+
+  represent(layers: TransformerEncoder, x: Tensor, context: Context): Tensor {
+    return this.#norm.forward(layers.first(x, undefined, context));
+  }
+
+  finish(states: Tensor): Tensor {
+    return this.#normalisesAll ? this.#norm.forward(states) : states;
+  }
+
+  toOnnx(layers: TransformerEncoder, x: Value): Value {
+    return this.#norm.toOnnx(layers.firstToOnnx(x));
+  }
+}
