@@ -55,6 +55,13 @@ export { type Indices, indices, type IndicesOptions } from "./src/ops/indices.ts
 export { type ImageNormalisation, patchify } from "./src/ops/image.ts";
 
 // Layers and their parameters
+export {
+  type Attention,
+  type AttentionConfig,
+  type ScoreBias,
+  SelfAttention,
+  type SelfAttentionOptions,
+} from "./src/nn/self_attention.ts";
 export { type Context, drop, dropAdd, dropPath, EVALUATION } from "./src/nn/context.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
 export { type Initializer, normal, ones, xavierNormal, zeros } from "./src/nn/initializers.ts";

@@ -89,7 +89,6 @@ async function encoderBlock(batch: number, tokens: number, width: number, heads:
       dense_initializer: "normal",
     },
     VIT_STYLE,
-    true,
   );
   parameters.allocate(gpu, 0);
   const x = random(batch, tokens, width);

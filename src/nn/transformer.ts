@@ -11,7 +11,7 @@ import { LayerScale } from "./layer_scale.ts";
 import { Linear, type LinearOptions } from "./linear.ts";
 import type { ModulePath } from "./parameters.ts";
 import { recompute } from "./recompute.ts";
-import { firstToken, firstTokenInOnnx, SelfAttention } from "./self_attention.ts";
+import { type Attention, firstToken, firstTokenInOnnx, SelfAttention } from "./self_attention.ts";
 import { denseInitializer, type TransformerConfig } from "./transformer_config.ts";
 
 /** Where transformers differ: where they normalise, how they name the parts of a layer, and what some have besides. */
@@ -54,7 +54,7 @@ interface Branch {
 }
 
 export class TransformerLayer {
-  readonly #attention: SelfAttention;
+  readonly #attention: Attention;
   readonly #attentionOutput: Linear;
   readonly #inner: InnerLayers;
   readonly #attentionBranch: Branch;
@@ -63,11 +63,12 @@ export class TransformerLayer {
   readonly #dropPath: number;
   readonly #preNorm: boolean;
 
+  /** `attention` makes the attention of the layer below a path; `SelfAttention` if not given. */
   constructor(
     path: ModulePath,
     config: TransformerConfig,
     style: TransformerStyle,
-    attentionBias: boolean,
+    attention: (path: ModulePath) => Attention = (path) => new SelfAttention(path, config),
     dropPath = 0,
   ) {
     const { hidden_size: width, intermediate_size: inner, hidden_act: activation, layer_norm_eps } = config;
@@ -77,7 +78,7 @@ export class TransformerLayer {
       norm: new LayerNorm(path.at(norm), width, layer_norm_eps),
       scale: layerScale && new LayerScale(path, layerScale.names[i], width, layerScale.initial),
     });
-    this.#attention = new SelfAttention(path.at(style.attention), config, attentionBias);
+    this.#attention = attention(path.at(style.attention));
     this.#attentionOutput = new Linear(path.at("attention.output.dense"), width, width, options);
     this.#attentionBranch = branch(style.attentionNorm, 0);
     this.#inner = style.inner?.(path, config, options) ??
@@ -172,12 +173,23 @@ function runLayer(
 export class TransformerEncoder {
   readonly #layers: readonly TransformerLayer[];
 
-  /** `attentionBias`: whether query, key and value have one. */
-  constructor(path: ModulePath, config: TransformerConfig, style: TransformerStyle, attentionBias = true) {
+  /** `attention` makes the attention of a layer below a path; `SelfAttention` with all its defaults if not given. */
+  constructor(
+    path: ModulePath,
+    config: TransformerConfig,
+    style: TransformerStyle,
+    attention?: (path: ModulePath, layer: number) => Attention,
+  ) {
     this.#layers = Array.from(
       { length: config.num_hidden_layers },
       (_, i) =>
-        new TransformerLayer(path.at(`layer.${i}`), config, style, attentionBias, style.dropPath?.(i) ?? 0),
+        new TransformerLayer(
+          path.at(`layer.${i}`),
+          config,
+          style,
+          attention && ((path) => attention(path, i)),
+          style.dropPath?.(i) ?? 0,
+        ),
     );
   }
 

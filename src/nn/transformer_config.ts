@@ -19,6 +19,11 @@ export type TransformerConfig = {
 };
 
 /** Initial values of the weights of dense layers. */
-export function denseInitializer(config: TransformerConfig): Initializer {
-  return config.dense_initializer === "normal" ? normal(config.initializer_range) : xavierNormal;
+export function denseInitializer(
+  { dense_initializer, initializer_range }: Pick<
+    TransformerConfig,
+    "dense_initializer" | "initializer_range"
+  >,
+): Initializer {
+  return dense_initializer === "normal" ? normal(initializer_range) : xavierNormal;
 }

@@ -85,6 +85,13 @@ export function sizeOf(x: Value, axis: number): Value {
   return x.graph.apply("Shape", [x], { start: axis, end: axis + 1 }, "int64");
 }
 
+/** The numbers 0, 1, … below a count, int64; the count is [1]. */
+export function range(count: Value): Value {
+  const { graph } = count;
+  const scalar = graph.apply("Squeeze", [count]);
+  return graph.apply("Range", [graph.constant([0], "int64", []), scalar, graph.constant([1], "int64", [])]);
+}
+
 export function concat(values: readonly Value[], axis: number): Value {
   const [first, ...others] = values as [Value, ...Value[]];
   return applyToOneType("Concat", [first, ...others], { axis });

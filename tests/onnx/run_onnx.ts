@@ -187,13 +187,19 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
     });
     return { shape, data };
   },
-  Slice([x, { data: [begin] }, { data: [end] }, { data: [axis] }]) {
-    const [before, size, after] = around(x.shape, axis!);
+  Squeeze: ([x]) => ({ shape: x.shape.filter((size) => size !== 1), data: x.data }),
+  Range([{ data: [start] }, { data: [end] }, { data: [step] }]) {
+    const data = Array.from({ length: Math.ceil((end! - start!) / step!) }, (_, i) => start! + i * step!);
+    return { shape: [data.length], data };
+  },
+  Slice([x, { data: [begin] }, { data: [end] }, { data: [given] }]) {
+    const axis = given! < 0 ? given! + x.shape.length : given!;
+    const [before, size, after] = around(x.shape, axis);
     const data = Array.from(
       { length: before },
       (_, i) => x.data.slice((i * size + begin!) * after, (i * size + Math.min(end!, size)) * after),
     );
-    return { shape: x.shape.with(axis!, Math.min(end!, size) - begin!), data: data.flat() };
+    return { shape: x.shape.with(axis, Math.min(end!, size) - begin!), data: data.flat() };
   },
   Concat(given, attributes) {
     const axis = attributes.axis as number;

@@ -25,7 +25,10 @@ const { image: _, ...floatFamilies } = families;
 const LEAVES_OUT: readonly { readonly op: RegExp; readonly why: string }[] = [
   { op: /^dropout /, why: "what is dropped is 0, where the oracle multiplies it by 0" },
   { op: /^maskedSoftmax /, why: "what the mask hides weighs 0; minus infinities alone count as hidden" },
-  { op: /^(a|selfA)ttention,.* lengths /, why: "keys beyond a sample's length do not take part" },
+  {
+    op: /^(a|selfA)ttention,.* (lengths|causal|window)/,
+    why: "keys beyond a sample's length, or that a query does not see, do not take part",
+  },
   { op: /^unimodalContrast /, why: "with pairs on one side only there is no contrast, and the loss is 0" },
   {
     op: /^l2Normalize of rows shorter/,

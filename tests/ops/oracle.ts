@@ -79,10 +79,10 @@ export class Value {
   }
 
   /** f elementwise; df(x, y) is its derivative. */
-  map(f: (x: number) => number, df: (x: number, y: number) => number): Value {
+  map(f: (x: number, i: number) => number, df: (x: number, y: number, i: number) => number): Value {
     const y = this.data.map(f);
     return new Value(this.shape, y, [this], (dy) => {
-      for (let i = 0; i < y.length; i++) this.grad[i]! += dy[i]! * df(this.data[i]!, y[i]!);
+      for (let i = 0; i < y.length; i++) this.grad[i]! += dy[i]! * df(this.data[i]!, y[i]!, i);
     });
   }
 

@@ -4,6 +4,7 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
+import { SelfAttention } from "../../nn/self_attention.ts";
 import { TransformerEncoder, type TransformerStyle, VIT_STYLE } from "../../nn/transformer.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
@@ -100,7 +101,13 @@ export class VisionTransformer implements Encoder {
     this.#embeddingsNorm = normalisesPatches
       ? new LayerNorm(embeddings.at("layernorm"), config.hidden_size, config.layer_norm_eps)
       : undefined;
-    this.#layers = new TransformerEncoder(path.at("encoder"), config, parts.layers, parts.qkvBias);
+    const bias = parts.qkvBias ?? true;
+    this.#layers = new TransformerEncoder(
+      path.at("encoder"),
+      config,
+      parts.layers,
+      (path) => new SelfAttention(path, config, { bias }),
+    );
     this.#head = parts.head(path, config);
   }
 

@@ -74,17 +74,23 @@ function oracle(
         Math.floor(i / tokens) % queries,
         i % tokens,
       ];
-      const isSeen = Math.abs(query - key) <= window && !(causal && key > query);
-      return Number(isSeen && key < (lengths?.[sample] ?? tokens));
+      const sees = Math.abs(query - key) <= window && !(causal && key > query);
+      return Number(sees && key < (lengths?.[sample] ?? tokens));
     }),
   );
   const products = split(q, heads).matmul(split(k, heads).transpose()).affine(1 / Math.sqrt(dim));
-  const scores = size.bias ? products.add(inputs.at(-1)!) : products;
+  const all = size.bias ? products.add(inputs.at(-1)!) : products;
+  // What a query does not see must not reach it, not even as 0 times infinity.
+  const perSample = queries * tokens;
+  const isSeen = (i: number) => keep.data[Math.floor(i / (heads * perSample)) * perSample + i % perSample]!;
+  const orElse = (x: Value, filler: number) =>
+    x.map((value, i) => isSeen(i) ? value : filler, (_, __, i) => isSeen(i));
+  const scores = orElse(all, -1e30);
   const shifted = scores.sub(Value.of([batch, heads, queries, 1], scores.max(-1).data));
-  const weights = shifted.exp().mul(keep);
-  // A sample with no key gives 0 / 0; its numerator is 0, so any denominator will do.
+  const weights = orElse(shifted.exp(), 0);
+  // A query with no key gives 0 / 0; its numerator is 0, so any denominator will do.
   const total = weights.sum(-1).map((x) => x === 0 ? 1 : x, (x) => x === 0 ? 0 : 1);
-  const probabilities = weights.div(total);
+  const probabilities = orElse(weights.div(total), 0);
   const blocks = Math.ceil(tokens / 4);
   const rows = batch * heads * queries;
   const kept = keepMask(rows * blocks * 4, dropout, key);
