@@ -5,14 +5,18 @@ import type { CheckpointFormat, Renames } from "../models/encoders/encoder.ts";
 const OLD_ENDINGS: Readonly<Record<string, string>> = { gamma: "weight", beta: "bias" };
 
 /** Our name of the tensor that a checkpoint stores as `key`; undefined for one that is of no use. */
-export function parameterName(
-  { prefix, ignored, renames = [] }: CheckpointFormat,
-  key: string,
-): string | undefined {
-  const name = key.startsWith(prefix) ? key.slice(prefix.length) : key;
-  if (ignored.test(name)) return undefined;
+export function parameterName(format: CheckpointFormat, key: string): string | undefined {
+  return format.ignored.test(withoutPrefix(format, key)) ? undefined : ownName(format, key);
+}
+
+function withoutPrefix({ prefix }: CheckpointFormat, key: string): string {
+  return key.startsWith(prefix) ? key.slice(prefix.length) : key;
+}
+
+function ownName(format: CheckpointFormat, key: string): string {
+  const name = withoutPrefix(format, key);
   const modern = name.replace(/(?<=LayerNorm\.)(gamma|beta)$/, (ending) => OLD_ENDINGS[ending]!);
-  return renamed(modern, renames);
+  return renamed(modern, format.renames ?? []);
 }
 
 /** The name of our parameter in a checkpoint of the encoder alone, without prefix. */
@@ -51,10 +55,9 @@ export function matchNames(
   const keys = new Map<string, string>();
   const unexpected: string[] = [];
   for (const key of checkpointKeys) {
-    const name = parameterName(format, key);
-    if (name === undefined) continue;
+    const name = ownName(format, key);
     if (wanted.has(name) && !keys.has(name)) keys.set(name, key);
-    else unexpected.push(key);
+    else if (parameterName(format, key) !== undefined) unexpected.push(key);
   }
   const missing = [...wanted].filter((name) => !keys.has(name)).map((name) => checkpointName(format, name));
   return { keys, missing, unexpected };

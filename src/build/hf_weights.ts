@@ -47,7 +47,9 @@ export async function loadEncoderWeights(
     else fittings.set(name, fitting);
   }
   const what = `Cannot load ${checkpoint.path} as a ${model_type}`;
-  refuse(what, { missing, unexpected, misshapen });
+  const advice = Object.entries(format.advice ?? {})
+    .flatMap(([module, said]) => missing.some((name) => name.startsWith(`${module}.`)) ? [`; ${said}`] : []);
+  refuse(what, { missing, unexpected, misshapen }, advice.join(""));
 
   const notFinite: string[] = [];
   let sent = 0;
@@ -76,10 +78,10 @@ function ownParameters(parameters: Parameters, prefix: string): Map<string, Para
   return own;
 }
 
-function refuse(what: string, wrong: Readonly<Record<string, readonly string[]>>): void {
+function refuse(what: string, wrong: Readonly<Record<string, readonly string[]>>, advice = ""): void {
   const parts = Object.entries(wrong).filter(([, names]) => names.length > 0).map(([kind, names]) => {
     const more = names.length > LISTED ? `, and ${names.length - LISTED} more` : "";
     return `${kind}: ${names.slice(0, LISTED).join(", ")}${more}`;
   });
-  if (parts.length > 0) throw new UserError(`${what}: tensors are ${parts.join("; ")}`);
+  if (parts.length > 0) throw new UserError(`${what}: tensors are ${parts.join("; ")}${advice}`);
 }

@@ -9,6 +9,7 @@ import type {
 import { writeTextFile } from "../io/file_bytes.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { writeOnnx } from "../io/onnx_file.ts";
+import { representationOf } from "../models/encoders/pooling.ts";
 import type { GraphInput } from "../models/encoders/inputs.ts";
 import { OnnxGraph, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/operators.ts";
@@ -122,7 +123,7 @@ function describe(source: ExportSource): object {
     classes,
     // Each has an output logits_<head>; the last gives the answer of the model.
     heads: model.heads,
-    representations: Object.fromEntries(encoders.map(({ name, type }) => [name, type.representation])),
+    representations: Object.fromEntries(encoders.map((encoder) => [encoder.name, representationOf(encoder)])),
     inputs: Object.fromEntries(
       modalitiesOf(source).map((modality) => [modality.name, describeInput(modality)]),
     ),

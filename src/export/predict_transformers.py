@@ -1,6 +1,5 @@
 """The probability of every class by every head, for samples given as image files, texts and numbers.
 Needs torch, transformers, safetensors and Pillow, and nothing of what trained the model.
-
     python predict.py image=cat.png "text=a cat on a mat"     one sample, a value for each modality
     python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
 """
@@ -14,7 +13,7 @@ from PIL import Image, ImageOps
 from safetensors.torch import load_file
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, logging
 
-logging.set_verbosity_error()  # It would advise training the poolers, which nothing here uses.
+logging.set_verbosity_error()  # It would advise training poolers that nothing here uses.
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
 
@@ -28,7 +27,7 @@ def open_image(path: str, size: dict, resample: int) -> Image.Image:
     return image.resize((width, image.height), resample).resize((width, height), resample)  # columns first, as in training
 
 
-def load_encoder(folder: Path, kind: str):
+def load_encoder(folder: Path, kind: str, pooling: str):
     """A function from a sample's input to its representation, [1, width]."""
     if kind == "features":
         weights, ranges = load_file(folder / "model.safetensors"), json.loads((folder / "features.json").read_text())
@@ -40,7 +39,8 @@ def load_encoder(folder: Path, kind: str):
     prepare = (AutoImageProcessor if kind == "image" else AutoTokenizer).from_pretrained(folder)
     images = lambda x: prepare(open_image(x, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
     texts = lambda x: prepare(x, truncation=True, return_tensors="pt")
-    return lambda x: model(**(images if kind == "image" else texts)(x)).last_hidden_state[:, 0]
+    pool = {"first": lambda y: y[0][:, 0], "mean": lambda y: y[0].mean(1), "pooler": lambda y: y[1]}[pooling]
+    return lambda x: pool(model(**(images if kind == "image" else texts)(x)).to_tuple())  # last hidden state, pooler's
 
 
 def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor) -> torch.Tensor:
@@ -50,7 +50,7 @@ def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor
     return x
 
 
-encoders = {name: load_encoder(FOLDER / name, kind) for name, kind in MODEL["inputs"].items()}
+encoders = {name: load_encoder(FOLDER / name, kind, MODEL["pooling"][name]) for name, kind in MODEL["inputs"].items()}
 heads = load_file(FOLDER / "heads.safetensors")
 with torch.no_grad():
     for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):

@@ -13,6 +13,7 @@ import type { InputKind } from "../models/encoders/inputs.ts";
 import { concatenation } from "../models/methods/fusion.ts";
 import { architectureOf, fuses, type Method } from "../models/methods/method.ts";
 import type { ExportSource } from "./export_format.ts";
+import { poolingOf, representationOf } from "../models/encoders/pooling.ts";
 import { exportEncoder, exportTensors, preprocessorConfig, type UnknownPieces } from "./export_encoder.ts";
 import { writeTokenizer } from "./export_tokenizer.ts";
 import predictPy from "./predict_transformers.py" with { type: "text" };
@@ -78,7 +79,9 @@ function describeHeads({ run: { config }, preprocessing, encoders, model, weight
     // Heads are named by these, and "fusion" where there is one.
     modalities: model.modalities,
     inputs: Object.fromEntries(encoders.map(({ name, type }) => [name, kindOf(type) ?? type.inputs])),
-    representations: Object.fromEntries(encoders.map(({ name, type }) => [name, type.representation])),
+    representations: Object.fromEntries(encoders.map((encoder) => [encoder.name, representationOf(encoder)])),
+    // Of the results of the classes of `transformers`.
+    pooling: Object.fromEntries(encoders.map((encoder) => [encoder.name, poolingOf(encoder)])),
     fusion: fuses(model.method) ? architectureOf(model.method).description : null,
     layers: "0, 1, ...: linear, ReLU between them",
     hidden_size: config.model.head.hidden_size,

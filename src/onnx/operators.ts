@@ -45,6 +45,7 @@ export const log = unary("Log");
 export const gelu = unary("Gelu");
 /** The same with a hyperbolic tangent in place of the error function. */
 export const geluTanh = unary("Gelu", { approximate: { text: "tanh" } });
+export const tanh = unary("Tanh");
 /** 1 / (1 + e^-x). */
 export const sigmoid = unary("Sigmoid");
 /** x sigmoid(x), and x sigmoid(1.702 x). */
@@ -115,6 +116,14 @@ export function where(condition: Value, yes: Value, no: Value): Value {
 /** Whether a is b, and whether it is at least b, element by element. */
 export const equal = (a: Value, b: Value) => applyToOneType("Equal", [a, b], {}, "bool");
 export const atLeast = (a: Value, b: Value) => applyToOneType("GreaterOrEqual", [a, b], {}, "bool");
+
+/** The sum and the mean along an axis, which goes unless it is to be kept, of size 1. */
+export const sum = (x: Value, axis: number, keep = false) => reduce("ReduceSum", x, axis, keep);
+export const mean = (x: Value, axis: number, keep = false) => reduce("ReduceMean", x, axis, keep);
+
+function reduce(operator: string, x: Value, axis: number, keep: boolean): Value {
+  return x.graph.apply(operator, [x, x.graph.constant([axis], "int64")], { keepdims: Number(keep) });
+}
 
 /** Sums of x along an axis up to and with each place. */
 export function cumulativeSum(x: Value, axis: number): Value {

@@ -7,6 +7,8 @@ import type { Encoder, EncoderConfig } from "../../src/models/encoders/encoder.t
 import { encoderType } from "../../src/models/encoders/registry.ts";
 import type { TextTransformer } from "../../src/models/encoders/text_transformer.ts";
 import type { VisionTransformer } from "../../src/models/encoders/vision_transformer.ts";
+import type { HostInputs } from "../../src/models/encoders/inputs.ts";
+import type { Fixture } from "../models/fixtures.ts";
 import { images, texts } from "../models/tiny_specs.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 
@@ -34,4 +36,14 @@ export async function loadFolder(gpu: Gpu, folder: string, prefix = "") {
   using checkpoint = openWeights(folder);
   await loadEncoderWeights(built.parameters, prefix, checkpoint, built.type);
   return { ...built, config };
+}
+
+/** The images or the texts of a fixture. */
+export function inputsOf(fixture: Fixture): HostInputs {
+  if (fixture.has("pixels")) {
+    const [, height, width] = fixture.shape("pixels") as [number, number, number];
+    return { image: { kind: "image", pixels: fixture.bytes("pixels"), height, width } };
+  }
+  const tokens = fixture.shape("ids")[1]!;
+  return { text: { kind: "text", ids: fixture.words("ids"), mask: fixture.words("mask"), tokens } };
 }

@@ -1,6 +1,5 @@
 /** Encoders loaded from checkpoints against PyTorch: the hidden states of every layer, the gradient of every parameter. */
 import assert from "node:assert/strict";
-import type { HostInputs } from "../../src/models/encoders/inputs.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { mul } from "../../src/ops/arithmetic.ts";
@@ -9,19 +8,9 @@ import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { assertClose, assertGradients, Fixture } from "../models/fixtures.ts";
 import { openTestGpu } from "../open_gpu.ts";
-import { checkpointFolder, ENCODERS, loadFolder } from "./hf_fixtures.ts";
+import { checkpointFolder, ENCODERS, inputsOf, loadFolder } from "./hf_fixtures.ts";
 
 const gpu = await openTestGpu();
-
-/** The images or the texts of a fixture. */
-function inputsOf(fixture: Fixture): HostInputs {
-  if (fixture.has("pixels")) {
-    const [, height, width] = fixture.shape("pixels") as [number, number, number];
-    return { image: { kind: "image", pixels: fixture.bytes("pixels"), height, width } };
-  }
-  const tokens = fixture.shape("ids")[1]!;
-  return { text: { kind: "text", ids: fixture.words("ids"), mask: fixture.words("mask"), tokens } };
-}
 
 for (const name of ENCODERS) {
   Deno.test(`a ${name} loaded from its folder agrees with PyTorch in all hidden states and gradients`, async () => {

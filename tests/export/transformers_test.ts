@@ -64,6 +64,11 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     assert.deepEqual(heads.modalities, ["image", "text"]);
     assert.deepEqual(heads.classes, data.classes);
     assert.equal(heads.epoch, 7);
+    assert.deepEqual(heads.pooling, { image: "first", text: "first" });
+    assert.deepEqual(heads.representations, {
+      image: "last hidden state, normalised, first token",
+      text: "last hidden state, first token",
+    });
     const preprocessor = readJsonObject(join(to, "image", "preprocessor_config.json"));
     assert.deepEqual(preprocessor.size, { height: 8, width: 8 });
     const tokenizer = readJsonObject(join(to, "text", "tokenizer_config.json"));

@@ -76,12 +76,18 @@ function inputOf(spec: InputSpec, random: Random, graph: OnnxGraph) {
 }
 
 /** The representations of a batch by an encoder on the device, and by its graph, written and read again. */
-async function representations(gpu: Gpu, model_type: string, precision: FloatType, folder: string) {
+async function representations(
+  gpu: Gpu,
+  model_type: string,
+  precision: FloatType,
+  folder: string,
+  changes: object = {},
+) {
   const type = encoderTypes().find((one) => one.model_type === model_type)!;
   const random = new Random(3);
   const graph = new OnnxGraph(precision);
   const specs = Object.fromEntries(Object.entries(type.inputs).map(([input, kind]) => [input, SPECS[kind]]));
-  const config = type.configure({ ...SMALL, ...type.fromData(specs) });
+  const config = type.configure({ ...SMALL, ...type.fromData(specs), ...changes });
   const parameters = new Parameters();
   const encoder = type.build(parameters.root, config, specs);
   parameters.allocate(gpu, 5);
@@ -105,7 +111,7 @@ async function representations(gpu: Gpu, model_type: string, precision: FloatTyp
   return { expected, actual: runOnnx(readOnnx(path), arrays).representation! };
 }
 
-for (const { model_type, title } of encoderTypes()) {
+for (const { model_type, title, fields } of encoderTypes()) {
   Deno.test(`${title} as a graph of ONNX represents a batch as it does itself`, async () => {
     using folder = temporaryFolder();
     const { expected, actual } = await representations(gpu, model_type, "float32", folder.path);
@@ -119,4 +125,14 @@ for (const { model_type, title } of encoderTypes()) {
     const worst = Math.max(...actual.data.map((value, i) => Math.abs(value - expected[i]!)));
     assert.ok(worst < 0.02, `off by ${worst}`);
   });
+
+  const { pooling } = fields;
+  for (const name of pooling?.options?.filter((one) => one !== pooling.default) ?? []) {
+    Deno.test(`${title} that pools by "${name}" does so in a graph of ONNX`, async () => {
+      using folder = temporaryFolder();
+      const changes = { pooling: name };
+      const { expected, actual } = await representations(gpu, model_type, "float32", folder.path, changes);
+      assertClose("representations", actual.data, expected);
+    });
+  }
 }

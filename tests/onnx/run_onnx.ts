@@ -104,10 +104,25 @@ function around(shape: readonly number[], axis: number): [before: number, size: 
   return [sizeOf(shape.slice(0, axis)), shape[axis]!, sizeOf(shape.slice(axis + 1))];
 }
 
+/** Sums along an axis, divided by a number. */
+function reduced(x: Array_, axis: number, keep: boolean, by: number): Array_ {
+  const [before, size, after] = around(x.shape, axis);
+  const data = Array.from({ length: before * after }, (_, at) => {
+    const start = Math.floor(at / after) * size * after + at % after;
+    let sum = 0;
+    for (let i = 0; i < size; i++) sum += x.data[start + i * after]!;
+    return sum / by;
+  });
+  return { shape: keep ? x.shape.with(axis, 1) : x.shape.toSpliced(axis, 1), data };
+}
+
 const OPERATORS: Readonly<Record<string, Operator>> = {
   Identity: ([x]) => x,
   Cast: ([x]) => x,
   Relu: map((x) => Math.max(x, 0)),
+  Tanh: map(Math.tanh),
+  ReduceSum: ([x, { data: [axis] }], { keepdims }) => reduced(x, axis!, keepdims === 1, 1),
+  ReduceMean: ([x, { data: [axis] }], { keepdims }) => reduced(x, axis!, keepdims === 1, x.shape[axis!]!),
   Sigmoid: map((x) => 1 / (1 + Math.exp(-x))),
   Gelu: ([x], { approximate }) => {
     const inner = (v: number) =>

@@ -8,6 +8,12 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type ConfigOf, type Fields, type FieldValue, type Multiples, readFields } from "./fields.ts";
 import type { DeviceInputs, GraphInputs, HostInputs, InputKind, InputSpec } from "./inputs.ts";
 
+/**
+ * The vector that stands for a sample: the last hidden state of the first token; the mean of those of all tokens that are
+ * not padding; or what the pooler of the model makes of the first.
+ */
+export type PoolingName = "first" | "mean" | "pooler";
+
 /** The kinds of an encoder's inputs, by their names. */
 export type InputKinds = Readonly<Record<string, InputKind>>;
 
@@ -66,13 +72,15 @@ export type Renames = readonly (readonly [theirs: string, ours: string])[];
 export interface CheckpointFormat {
   /** Stands before every name where the encoder is a part of a model for some task. */
   readonly prefix: string;
-  /** The tensors beside an encoder that are of no use to it: poolers, heads of tasks, buffers. */
+  /** The tensors beside an encoder that are of no use to it, unless it has parameters of their names: poolers, heads, buffers. */
   readonly ignored: RegExp;
   /**
    * Tensors that are called otherwise than our parameters, in checkpoints and in exports. The first pair that fits a name is
    * used, and no other: where one parameter has been called by several names, an export uses the first.
    */
   readonly renames?: Renames;
+  /** What to do where a checkpoint lacks the tensors of a module, by its name: such as a pooler that was asked for. */
+  readonly advice?: Readonly<Record<string, string>>;
   /** Says how the parameter `name` is made of a tensor of another shape; undefined where it cannot be made of it. */
   fit?(name: string, stored: Shape, wanted: Shape): Fitting | undefined;
 }
@@ -87,10 +95,12 @@ export interface Fitting {
 /** The form in which an encoder is exported, for `transformers` or the predict.py of an export to load. */
 export interface ExportFormat {
   /**
-   * The class of Hugging Face's, such as "ViTModel", whose `last_hidden_state[:, 0]` is the representation; none where it
-   * has no such model.
+   * The class of Hugging Face's, such as "ViTModel", from whose results the representation is pooled; none where it has no
+   * such model.
    */
   readonly architecture?: string;
+  /** How it is pooled where the configuration has no field `pooling`: "first" if not given; "pooler" is `pooler_output`. */
+  readonly pooling?: PoolingName;
   /** True where the encoder is linear layers `layer.N` with ReLU between them and no more, as predict.py computes them. */
   readonly isLinearLayers?: boolean;
   /** Fields of config.json that are the same in all of our configurations. */
@@ -120,7 +130,7 @@ export interface EncoderRow<
   readonly inputs: I;
   readonly fields: F;
   readonly multiples?: Multiples<keyof F & string>;
-  /** Says what a representation is, for the readers of an export. */
+  /** Says what a representation is, before it is pooled if it is, for the readers of an export. */
   readonly representation: string;
   /**
    * Gives the fields that follow from the data; where a configuration says an optional one itself, its value wins. Throws a

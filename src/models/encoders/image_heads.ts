@@ -6,6 +6,8 @@ import type { TransformerEncoder } from "../../nn/transformer.ts";
 import type { TransformerConfig } from "../../nn/transformer_config.ts";
 import type { Value } from "../../onnx/graph.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { PoolingName } from "./encoder.ts";
+import { Pooling } from "./pooling.ts";
 
 /** The last part of an image transformer. */
 export interface ImageHead {
@@ -15,6 +17,35 @@ export interface ImageHead {
   finish(states: Tensor): Tensor;
   /** `represent` in a graph of ONNX. */
   toOnnx(layers: TransformerEncoder, x: Value): Value;
+}
+
+/** The normalised tokens, pooled; declares `layernorm` and what `Pooling` declares. */
+export class PooledTokens implements ImageHead {
+  readonly #norm: LayerNorm;
+  readonly #pooling: Pooling;
+
+  constructor(path: ModulePath, config: TransformerConfig, pooling: PoolingName) {
+    this.#norm = new LayerNorm(path.at("layernorm"), config.hidden_size, config.layer_norm_eps);
+    this.#pooling = new Pooling(path, pooling, config);
+  }
+
+  represent(layers: TransformerEncoder, x: Tensor, context: Context): Tensor {
+    return this.#pooling.forward({
+      first: () => this.#norm.forward(layers.first(x, undefined, context)),
+      all: () => this.#norm.forward(layers.last(x, undefined, context)),
+    });
+  }
+
+  finish(states: Tensor): Tensor {
+    return this.#norm.forward(states);
+  }
+
+  toOnnx(layers: TransformerEncoder, x: Value): Value {
+    return this.#pooling.toOnnx({
+      first: () => this.#norm.toOnnx(layers.firstToOnnx(x)),
+      all: () => this.#norm.toOnnx(layers.lastToOnnx(x)),
+    });
+  }
 }
 
 /** The first token, normalised; declares `layernorm`. */

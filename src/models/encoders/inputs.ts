@@ -52,6 +52,8 @@ export type TextInput = {
   readonly mask: Tensor;
   /** Positions, [batch, tokens], for a model that does not just count them, as RoBERTa. */
   readonly positions?: Indices;
+  /** The share of each token in the mean of its text, f32 [batch, 1, tokens], for an encoder that pools by the mean. */
+  readonly shares?: Tensor;
 };
 
 export type FeatureInput = {

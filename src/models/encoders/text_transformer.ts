@@ -8,7 +8,6 @@ import { attentionBias } from "../../nn/self_attention.ts";
 import { BERT_STYLE, TransformerEncoder } from "../../nn/transformer.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
-import { cast } from "../../ops/cast.ts";
 import { indices } from "../../ops/indices.ts";
 import { add } from "../../ops/arithmetic.ts";
 import { scope } from "../../tensor/scope.ts";
@@ -23,6 +22,7 @@ import {
   type TextInput,
   uploadText,
 } from "./inputs.ts";
+import { POOLER_ADVICE, Pooling, poolingField } from "./pooling.ts";
 
 const INPUTS = { text: "text" } as const;
 
@@ -32,12 +32,13 @@ const fieldsFor = (vocabulary: number, padding: number) => ({
   max_position_embeddings: optional(count(512)),
   type_vocab_size: optional(count(2)),
   pad_token_id: optional(whole(padding)),
+  pooling: poolingField(),
 });
 
 export type TextConfig = ConfigOf<ReturnType<typeof fieldsFor>>;
 
 /**
- * A transformer of texts without pooler, by the names of Hugging Face's parameters.
+ * A transformer of texts, by the names of Hugging Face's parameters.
  *
  * @example
  * ```ts
@@ -66,6 +67,7 @@ export class TextTransformer implements Encoder {
   readonly #types: Embedding;
   readonly #norm: LayerNorm;
   readonly #encoder: TransformerEncoder;
+  readonly #pooling: Pooling;
 
   /** `countsFromPadding`: the first position is the one after `pad_token_id`, not 0. */
   constructor(path: ModulePath, config: TextConfig, countsFromPadding: boolean) {
@@ -84,6 +86,7 @@ export class TextTransformer implements Encoder {
     this.#types = table("token_type_embeddings", config.type_vocab_size);
     this.#norm = new LayerNorm(embeddings.at("LayerNorm"), width, config.layer_norm_eps);
     this.#encoder = new TransformerEncoder(path.at("encoder"), config, BERT_STYLE);
+    this.#pooling = new Pooling(path, config.pooling, config);
   }
 
   get hiddenSize(): number {
@@ -94,12 +97,13 @@ export class TextTransformer implements Encoder {
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
     const input = inputOf(inputs, "text", "text");
     const { vocab_size: vocabularySize, max_position_embeddings: rows, pad_token_id: padId } = this.config;
-    const { ids, tokens } = input;
+    const { ids, mask, tokens } = input;
     const most = longestText(this.config, this.#countsFromPadding);
     if (tokens > most) {
       throw new RangeError(`Cannot encode ${tokens} tokens: the model has ${most} positions`);
     }
-    const text = uploadText(gpu, input, { vocabularySize, padId });
+    const shares = this.#pooling.upload(gpu, mask, tokens);
+    const text = { ...uploadText(gpu, input, { vocabularySize, padId }), ...(shares && { shares }) };
     if (!this.#countsFromPadding) return { text };
     const positions = indices(gpu, positionsFromPadding(ids, tokens, padId), [ids.length / tokens, tokens], {
       rows,
@@ -108,10 +112,15 @@ export class TextTransformer implements Encoder {
     return { text: { ...text, positions } };
   }
 
-  /** Gives the last hidden state of the first token, [CLS] or <s>. */
+  /** Pools the last hidden states: those of the first token, [CLS] or <s>, if nothing else is asked for. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
     const input = inputOf(inputs, "text", "text");
-    return scope(() => cast(this.#encoder.first(this.#embed(input, context), input.mask, context), "f32"));
+    return scope(() =>
+      this.#pooling.forward({
+        first: () => this.#encoder.first(this.#embed(input, context), input.mask, context),
+        all: () => this.#encoder.last(this.#embed(input, context), input.mask, context),
+      }, input.shares)
+    );
   }
 
   /** Gives the embeddings and the output of each layer, [batch, tokens, hidden] each; padding holds nothing of meaning. */
@@ -147,8 +156,11 @@ export class TextTransformer implements Encoder {
       ? this.#positions.toOnnx(positionsInOnnx(ids, this.config.pad_token_id))
       : this.#positions.firstToOnnx(onnx.sizeOf(ids, 1));
     const sum = onnx.add(this.#words.toOnnx(ids), onnx.add(places, type));
-    const first = this.#encoder.firstToOnnx(this.#norm.toOnnx(sum), attentionBias(mask));
-    return onnx.cast(first, "float32");
+    const [embedded, bias] = [this.#norm.toOnnx(sum), attentionBias(mask)];
+    return this.#pooling.toOnnx({
+      first: () => this.#encoder.firstToOnnx(embedded, bias),
+      all: () => this.#encoder.lastToOnnx(embedded, bias),
+    }, mask);
   }
 }
 
@@ -196,7 +208,7 @@ export function textEncoder(
     inputs: INPUTS,
     fields: fieldsFor(vocabulary, padding),
     multiples: [["hidden_size", "num_attention_heads"]],
-    representation: "last hidden state of the first token",
+    representation: "last hidden state",
     fromData: ({ text: { vocabularySize, maxTokens, padId } }) => ({
       vocab_size: vocabularySize,
       pad_token_id: padId,
@@ -204,6 +216,6 @@ export function textEncoder(
     }),
     build: (path, config) => new TextTransformer(path, config, countsFromPadding),
     longestText: (config) => longestText(config, countsFromPadding),
-    checkpoint: { prefix, ignored },
+    checkpoint: { prefix, ignored, advice: POOLER_ADVICE },
   });
 }

@@ -23,9 +23,10 @@ import {
   optional,
   transformerFields,
 } from "./fields.ts";
-import { FirstToken, type ImageHead } from "./image_heads.ts";
+import { type ImageHead, PooledTokens } from "./image_heads.ts";
 import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf, uploadImage } from "./inputs.ts";
 import { PatchEmbeddings, type PatchStyle, type VisionConfig } from "./patch_embeddings.ts";
+import { POOLER_ADVICE, poolingField } from "./pooling.ts";
 import { fitPositions } from "./positions.ts";
 
 const INPUTS = { image: "image" } as const;
@@ -44,6 +45,7 @@ export const VIT_FIELDS = {
   /** Whether query, key and value have a bias. */
   qkv_bias: optional(flag(true)),
   ...IMAGE_FIELDS,
+  pooling: poolingField(),
 };
 
 /** The parts of a transformer of images. */
@@ -165,7 +167,7 @@ type Said<F extends Fields> =
 
 /** Describes a kind of transformer of images; it reads square ones. */
 export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
-  { tokens, prefix, ignored, renames = [], read, parts, ...said }: Said<F>,
+  { tokens, prefix, ignored, renames = [], advice = {}, read, parts, ...said }: Said<F>,
 ) {
   return defineEncoder({
     ...said,
@@ -179,18 +181,19 @@ export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
     },
     build: (path, config, { image: { mean, std } }) =>
       new VisionTransformer(path, read(config), tokens, parts(config), { mean, std }),
-    checkpoint: { prefix, ignored, renames, fit: fitPositions(tokens.length) },
+    checkpoint: { prefix, ignored, renames, advice, fit: fitPositions(tokens.length) },
   });
 }
 
-/** What ViT and DeiT share: fields, layers, and the first token as the representation. */
+/** What ViT and DeiT share: fields, layers, and representations that are pooled. */
 export const LIKE_VIT = {
   fields: VIT_FIELDS,
-  representation: "last hidden state of the first token, normalised",
+  representation: "last hidden state, normalised",
+  advice: POOLER_ADVICE,
   read: (config: ConfigOf<typeof VIT_FIELDS>) => config,
-  parts: ({ qkv_bias }: ConfigOf<typeof VIT_FIELDS>): VisionParts => ({
+  parts: ({ qkv_bias, pooling }: ConfigOf<typeof VIT_FIELDS>): VisionParts => ({
     layers: VIT_STYLE,
     qkvBias: qkv_bias,
-    head: (path, config) => new FirstToken(path, config),
+    head: (path, config) => new PooledTokens(path, config, pooling),
   }),
 };
