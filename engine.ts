@@ -77,11 +77,13 @@ export type { TransformerConfig } from "./src/nn/transformer_config.ts";
 export { OnnxGraph, type Value } from "./src/onnx/graph.ts";
 
 // Optimizers
-export { Adam } from "./src/optim/adam.ts";
-export type { AdamGroup, AdamOptions, StepOptions } from "./src/optim/adam_options.ts";
+export { Adam, type AdamOptions } from "./src/optim/adam.ts";
 export { FiniteFlags, type Inspected, type NotFinite } from "./src/optim/finite_flags.ts";
 export { gradientNorm } from "./src/optim/gradient_norm.ts";
 export { groupByPart, type PartOptions } from "./src/optim/groups.ts";
 export { LossScale, type LossScaleOptions, type LossScaleReading } from "./src/optim/loss_scale.ts";
+export type { Optimizer, OptimizerState } from "./src/optim/optimizer.ts";
+export type { GroupOptions, ParameterGroup, StepOptions } from "./src/optim/optimizer_options.ts";
 export { type PlateauOptions, ReduceOnPlateau } from "./src/optim/plateau.ts";
-export { cosineAfterWarmup, linearWarmup } from "./src/optim/schedule.ts";
+export { RmsProp, type RmsPropOptions } from "./src/optim/rmsprop.ts";
+export { cosineAfterWarmup, linearAfterWarmup, linearWarmup } from "./src/optim/schedule.ts";

@@ -2,6 +2,7 @@
 import { resolveMethod } from "../config/method_config.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { DEPARTURES, SWITCHES } from "../models/methods/method.ts";
+import { FUSION } from "../models/methods/architecture.ts";
 import { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { ModulePath } from "../nn/parameters.ts";
 import { type ModelData, mustBeNames, resolveEncoders } from "./resolve_encoders.ts";
@@ -13,6 +14,13 @@ export function buildModel(path: ModulePath, config: RunConfig, data: ModelData)
   const names = Object.keys(model.encoders);
   mustBeNames("optimizer.learning_rates", optimizer.learning_rates, names, data);
   mustBeNames("optimizer.weight_decays", optimizer.weight_decays, [...names, "heads"], data);
+  if (Array.isArray(optimizer.decay_vectors)) {
+    const parts = Object.fromEntries(optimizer.decay_vectors.map((part) => [part, true]));
+    mustBeNames("optimizer.decay_vectors", parts, [...names, "heads"], data);
+  }
+  const heads = [...names, FUSION];
+  mustBeNames("optimizer.head_learning_rates", optimizer.head_learning_rates, heads, data);
+  mustBeNames("model.head.dropouts", model.head.dropouts, heads, data);
   const builders = encoders.map(({ name, type, config, specs }) =>
     [name, (path: ModulePath) => type.build(path, config, specs)] as const
   );

@@ -108,7 +108,7 @@ function fineTuningPreset(data: DataConfig): RunConfig {
     model: {
       ...PRESETS.emoji.model,
       encoders: { image: IMAGE_ENCODER, text: TEXT_ENCODER },
-      head: { hidden_size: 256, dropout: 0, layers: 3 },
+      head: { hidden_size: 256, dropout: 0, dropouts: {}, layers: 3 },
     },
     optimizer: {
       ...PRESETS.emoji.optimizer,
@@ -118,7 +118,7 @@ function fineTuningPreset(data: DataConfig): RunConfig {
       weight_decay: 1e-4,
       warmup_steps: 100,
     },
-    plateau: { factor: 0.5, patience: 2, threshold: 1e-4, minimum_learning_rate: 1e-8 },
+    plateau: { ...PRESETS.emoji.plateau, patience: 2, minimum_learning_rate: 1e-8 },
     training: { ...PRESETS.emoji.training, epochs: 20, micro_batch: 32, batch: 128, early_stopping: 5 },
   };
 }
@@ -141,7 +141,7 @@ function featuresPreset(root: string): RunConfig {
     model: {
       ...PRESETS.emoji.model,
       encoders: Object.fromEntries(featureViews(root).map((name) => [name, encoder])),
-      head: { hidden_size: 32, dropout: 0.5, layers: 3 },
+      head: { hidden_size: 32, dropout: 0.5, dropouts: {}, layers: 3 },
     },
     optimizer: {
       ...PRESETS.emoji.optimizer,

@@ -4,13 +4,15 @@ import { UserError } from "../base/user_error.ts";
 import { type EncoderType, modalitiesRead } from "../models/encoders/encoder.ts";
 import type { Field, FieldValue } from "../models/encoders/fields.ts";
 import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
-import { whole } from "./values.ts";
+import { count, whole } from "./values.ts";
 
 /** The settings of one encoder in a configuration: its own fields, of which some may be missing, and those that all encoders have. */
 export type EncoderSettings = {
   model_type: string;
   /** The part that is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
   frozen: boolean | number;
+  /** Epochs for which it is not learned at first: all of it, or what begins with such names. */
+  frozen_epochs?: number | Record<string, number> | undefined;
   /** The source of the first weights; without it, they are drawn. */
   pretrained?: { source: string; commit: string | null } | undefined;
   /** For an encoder with several inputs: the modality of the data that each is, where it has not the input's name. */
@@ -41,6 +43,9 @@ function schemaOf({ model_type, fields, inputs, checkpoint }: EncoderType) {
     frozen: z.union(hasLayers ? [z.boolean(), whole.min(1)] : [z.boolean()], {
       error: hasLayers ? "true, false or a number of layers" : "true or false",
     }).default(false),
+    frozen_epochs: z.union([count, z.record(z.string(), count)], {
+      error: "a number of epochs, at least 1, or such numbers by the beginnings of parameters' names",
+    }).optional(),
     ...(checkpoint && { pretrained }),
     ...(names.length > 1 && {
       inputs: z.strictObject(Object.fromEntries(names.map((name) => [name, z.string().optional()])))

@@ -2,11 +2,12 @@
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { allowedAt, explain } from "./explain.ts";
-import { count, decay, rate, share, whole } from "./values.ts";
+import { count, rate, share, whole } from "./values.ts";
 import { dataSchema } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
 import { encoderTypes } from "../models/encoders/registry.ts";
 import { checkMethod, switchFields } from "./method_config.ts";
+import { optimizerSchema, plateauSchema, wrongInOptimizer } from "./optimizer_config.ts";
 import { semanticsSchema } from "./semantics.ts";
 
 const configSchema = z.strictObject({
@@ -23,6 +24,8 @@ const configSchema = z.strictObject({
       hidden_size: count,
       dropout: share.lt(1),
       layers: z.int().min(1).max(3).default(3),
+      /** The dropout of single heads: a modality, or "fusion". */
+      dropouts: z.record(z.string(), share.lt(1)).default({}),
     }),
     /** λ and τ of the loss. */
     contrast_weight: z.number().min(0),
@@ -35,36 +38,8 @@ const configSchema = z.strictObject({
     /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
     checkpointing: z.boolean().default(false),
   }),
-  optimizer: z.strictObject({
-    /** Where weights decay: within the gradient, as in torch's Adam (L2), or beside it, as in torch's AdamW. */
-    name: z.enum(["adam", "adamw"]).default("adam"),
-    encoder_learning_rate: rate,
-    head_learning_rate: rate,
-    /** Rates of single encoders, by the name of the modality. */
-    learning_rates: z.record(z.string(), rate),
-    /** The weight decay; biases and norms have none. */
-    weight_decay: decay,
-    /** The weight decay of single parts: an encoder, by the name of its modality, or "heads". */
-    weight_decays: z.record(z.string(), decay).default({}),
-    beta1: share.lt(1),
-    beta2: share.lt(1),
-    epsilon: rate,
-    /** Optimizer steps over which the rates rise to their values; 0 for none. */
-    warmup_steps: whole.min(0),
-    /** After that: lower on a plateau (see there), down to 0 along half a cosine at the last step, or constant. */
-    schedule: z.enum(["plateau", "cosine", "constant"]).default("plateau"),
-    /** A step's gradient that is longer, over all parameters together, is shortened to it; null for never. */
-    max_gradient_norm: rate.nullable().default(null),
-  }),
-  /** For schedule "plateau": reduces the learning rates when the validation accuracy has not risen for more than `patience` epochs. */
-  plateau: z.strictObject({
-    factor: z.number().gt(0).lt(1),
-    patience: whole.min(0),
-    /** The share of the best by which an accuracy must beat it. */
-    threshold: share.lt(1),
-    /** No rate falls below. */
-    minimum_learning_rate: z.number().min(0),
-  }),
+  optimizer: optimizerSchema,
+  plateau: plateauSchema,
   training: z.strictObject({
     epochs: count,
     /** Samples that go through the model at once; their gradients are averaged over a batch. "auto": what memory allows. */
@@ -195,7 +170,7 @@ function setKey(config: object, path: string, value: unknown, source: string): v
 }
 
 /** Says what no key can be blamed for alone, if anything. */
-function wrongTogether({ data, method, model, optimizer, training }: RunConfig): string | undefined {
+function wrongTogether({ data, method, model, optimizer, plateau, training }: RunConfig): string | undefined {
   try {
     checkMethod({ method, model });
     checkEncoders(model.encoders, data);
@@ -204,6 +179,8 @@ function wrongTogether({ data, method, model, optimizer, training }: RunConfig):
     throw error;
   }
   const { batch, micro_batch, keep } = training;
+  const wrong = wrongInOptimizer(optimizer);
+  if (wrong !== undefined) return wrong;
   if (micro_batch !== "auto" && batch % micro_batch !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch", got ${batch} and ${micro_batch}`;
   }
@@ -211,7 +188,10 @@ function wrongTogether({ data, method, model, optimizer, training }: RunConfig):
   if (keep === "best") {
     return '"training.keep" must be last where "data.validation_share" is 0: nothing tells which epoch is best';
   }
-  return optimizer.schedule === "plateau"
-    ? '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but cosine or constant'
+  if (optimizer.schedule === "plateau") {
+    return '"optimizer.schedule" must not be plateau where "data.validation_share" is 0, but linear, cosine or constant';
+  }
+  return plateau.with_schedule
+    ? '"plateau.with_schedule" must be false where "data.validation_share" is 0: nothing tells of a plateau'
     : undefined;
 }

@@ -15,7 +15,15 @@ export type ClassifierConfig = {
   readonly dropout?: number;
   /** Fully connected layers, 1 to 3; 3 if not given, as in the paper. */
   readonly layers?: number;
+  /** The dropout of single heads, by their names, where it is another. */
+  readonly dropouts?: Readonly<Record<string, number>>;
 };
+
+/** The configuration of one head: those are alike but for their dropout. */
+export function headConfig(config: ClassifierConfig, name: string): ClassifierConfig {
+  const dropout = config.dropouts?.[name] ?? config.dropout;
+  return dropout === undefined ? config : { ...config, dropout };
+}
 
 /**
  * Three fully connected layers, or fewer: ReLU between them, dropout after the first, or before the only one; Xavier-normal

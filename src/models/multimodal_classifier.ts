@@ -8,7 +8,7 @@ import type { Context } from "../nn/context.ts";
 import type { ModulePath } from "../nn/parameters.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Classifier, type ClassifierConfig } from "./classifier.ts";
+import { Classifier, type ClassifierConfig, headConfig } from "./classifier.ts";
 import { type Encoder, modalitiesRead } from "./encoders/encoder.ts";
 import type { FieldValue } from "./encoders/fields.ts";
 import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
@@ -118,7 +118,7 @@ export class MultimodalClassifier {
     this.#architecture = architectureOf(method).build(path.at("heads"), {
       encoders: this.encoders,
       classes: config.classifier.classes,
-      head: (path, _, width) => new Classifier(path, width, config.classifier),
+      head: (path, name, width) => new Classifier(path, width, headConfig(config.classifier, name)),
       projection: config.projection,
       options: this.#options,
     });

@@ -28,13 +28,35 @@ export interface ParameterRange {
  * group; a parameter without one is not learned. Parameters are numbered in the order of the arrays. Throws RangeError
  * for more parameters or groups than a word of `blocks` can tell apart.
  */
-export function parameterRanges(
+export function parameterRanges(parameters: Parameters, groupOf: NumberOfGroup): ParameterRange[] {
+  const words = wordsOf(parameters, groupOf);
+  return parameters.arrays.flatMap(({ values, grads }) => {
+    const gradRanges = rangesOf(grads);
+    return rangesOf(values).map((range, i): ParameterRange => {
+      const count = range.size / BLOCK;
+      const blocks = Tensor.from(values.gpu, words.next(count), [count]);
+      return { values: range, grads: gradRanges[i]!, blocks, packs: range.size / 4 };
+    });
+  });
+}
+
+/** Writes `blocks` of the ranges of `parameterRanges` anew, as other parameters are to be learned. */
+export function writeBlocks(
   parameters: Parameters,
-  groupOf: (parameter: Parameter) => number | undefined,
-): ParameterRange[] {
-  let number = 0;
-  return parameters.arrays.flatMap(({ values, grads, members }) => {
-    const words = new Uint32Array(values.size / BLOCK);
+  ranges: readonly ParameterRange[],
+  groupOf: NumberOfGroup,
+): void {
+  const words = wordsOf(parameters, groupOf);
+  for (const { blocks } of ranges) blocks.gpu.write(blocks, words.next(blocks.size));
+}
+
+type NumberOfGroup = (parameter: Parameter) => number | undefined;
+
+/** The words of all arrays, one after the other, to be taken in pieces. */
+function wordsOf({ arrays }: Parameters, groupOf: NumberOfGroup) {
+  const words = new Uint32Array(arrays.reduce((total, { values }) => total + values.size / BLOCK, 0));
+  let number = 0, first = 0;
+  for (const { values, members } of arrays) {
     for (const { parameter, start } of members) {
       const group = groupOf(parameter);
       const own = number++;
@@ -44,17 +66,12 @@ export function parameterRanges(
       }
       const size = sizeOf(parameter.shape);
       for (let at = 0; at < size; at += BLOCK) {
-        words[(start + at) / BLOCK] = own << PARAMETER_SHIFT | group << GROUP_SHIFT |
+        words[first + (start + at) / BLOCK] = own << PARAMETER_SHIFT | group << GROUP_SHIFT |
           Math.min(size - at, BLOCK);
       }
     }
-    const gradRanges = rangesOf(grads);
-    let first = 0;
-    return rangesOf(values).map((range, i): ParameterRange => {
-      const count = range.size / BLOCK;
-      const blocks = Tensor.from(values.gpu, words.slice(first, first + count), [count]);
-      first += count;
-      return { values: range, grads: gradRanges[i]!, blocks, packs: range.size / 4 };
-    });
-  });
+    first += values.size / BLOCK;
+  }
+  let taken = 0;
+  return { next: (count: number) => words.slice(taken, taken += count) };
 }

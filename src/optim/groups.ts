@@ -1,23 +1,29 @@
 /** Groups of parameters that share a learning rate and a weight decay. */
 import type { Parameter } from "../nn/parameter.ts";
-import type { AdamGroup, AdamOptions } from "./adam_options.ts";
+import type { GroupOptions, ParameterGroup } from "./optimizer_options.ts";
 
 export type PartOptions = {
-  /** Learning rates by part, the first word of parameters' names: `image`, `text`, `heads`. */
+  /**
+   * Learning rates by part: the beginning of parameters' names, in whole words, such as `image`, `heads` or `heads.text`. The
+   * longest that fits counts.
+   */
   readonly rates: Readonly<Record<string, number>>;
   readonly weightDecay: number;
-  /** Weight decays of parts that differ from it. */
+  /** Weight decays of parts that differ from it, by beginnings as well. */
   readonly weightDecays?: Readonly<Record<string, number>>;
-  /** True: biases and norms, which have one dimension, decay too. False if not given. */
-  readonly decayVectors?: boolean;
+  /** True: biases and norms, which have one dimension, decay too; or the parts where they do. False if not given. */
+  readonly decayVectors?: boolean | readonly string[];
+  /** Steps for which parameters are held, see `ParameterGroup`, by beginnings likewise. None if not given. */
+  readonly heldSteps?: Readonly<Record<string, number>>;
 };
 
 /** The end of the names of groups that do not decay. */
-export const UNDECAYED = ".vectors";
+const UNDECAYED = ".vectors";
 
 /**
  * Two groups a part, `<part>` and `<part>.vectors`; the second has the parameters of one dimension, biases and norms,
- * unless `decayVectors`. A part without a rate makes Adam throw.
+ * unless these decay. Parameters that are held at first have groups of their own, `<part>.held<steps>` likewise. A parameter
+ * without a part makes an optimizer throw.
  *
  * @example
  * ```ts
@@ -30,16 +36,35 @@ export const UNDECAYED = ".vectors";
  * ```
  */
 export function groupByPart(
-  { rates, weightDecay, weightDecays = {}, decayVectors = false }: PartOptions,
-): Pick<AdamOptions, "groups" | "groupOf"> {
-  const groups: Record<string, AdamGroup> = {};
-  for (const [part, learningRate] of Object.entries(rates)) {
-    groups[part] = { learningRate, weightDecay: weightDecays[part] ?? weightDecay };
-    groups[part + UNDECAYED] = { learningRate, weightDecay: 0 };
+  { rates, weightDecay, weightDecays = {}, decayVectors = false, heldSteps = {} }: PartOptions,
+): GroupOptions {
+  const decays = (part: string) =>
+    Array.isArray(decayVectors) ? beginningOf(part, decayVectors) !== undefined : decayVectors === true;
+  const groups: Record<string, ParameterGroup> = {};
+  for (const steps of new Set([0, ...Object.values(heldSteps)])) {
+    for (const [part, learningRate] of Object.entries(rates)) {
+      const decay = beginningOf(part, Object.keys(weightDecays));
+      const group = { learningRate, weightDecay: decay === undefined ? weightDecay : weightDecays[decay]! };
+      const held = steps === 0 ? {} : { heldSteps: steps };
+      groups[part + heldName(steps)] = { ...group, ...held };
+      groups[part + heldName(steps) + UNDECAYED] = { ...group, weightDecay: 0, ...held };
+    }
   }
   const groupOf = ({ name, shape }: Parameter) => {
-    const [part] = name.split(".");
-    return decayVectors || shape.length > 1 ? part! : part + UNDECAYED;
+    const part = beginningOf(name, Object.keys(rates)) ?? name.split(".")[0]!;
+    const held = beginningOf(name, Object.keys(heldSteps));
+    const steps = held === undefined ? 0 : heldSteps[held]!;
+    return part + heldName(steps) + (shape.length > 1 || decays(part) ? "" : UNDECAYED);
   };
   return { groups, groupOf };
+}
+
+function heldName(steps: number): string {
+  return steps === 0 ? "" : `.held${steps}`;
+}
+
+/** The longest of some beginnings that a name has, in whole words. */
+export function beginningOf(name: string, beginnings: readonly string[]): string | undefined {
+  return beginnings.filter((one) => name === one || name.startsWith(`${one}.`))
+    .sort((a, b) => b.length - a.length)[0];
 }

@@ -85,10 +85,10 @@ export class LossScale {
   }
 
   /**
-   * Looks for overflow in the gradients of a step and decides whether it is taken, which Adam reads in `state`; counts the
-   * step and sets the scale for the next. `betas` are Adam's.
+   * Looks for overflow in the gradients of a step and decides whether it is taken, which optimizers read in `state`; counts
+   * the step and sets the scale for the next. `betas` are Adam's; other optimizers have none.
    */
-  decide(ranges: readonly ParameterRange[], [beta1, beta2]: readonly [number, number]): void {
+  decide(ranges: readonly ParameterRange[], [beta1, beta2]: readonly [number, number] = [0, 0]): void {
     const overflow = this.#overflow;
     for (const { grads, blocks, packs } of ranges) {
       this.#gpu.dispatch({

@@ -34,10 +34,28 @@ export function cosineAfterWarmup(step: number, warmup: number, total: number): 
   return (1 + Math.cos(Math.PI * progress)) / 2;
 }
 
+/**
+ * Rises like `linearWarmup`, then falls to 0 at step `total` along a line.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { linearAfterWarmup } from "unis/engine";
+ *
+ * assert.deepEqual([0, 1, 2, 3, 6, 7].map((step) => linearAfterWarmup(step, 2, 6)), [0.5, 1, 1, 0.75, 0, 0]);
+ * ```
+ */
+export function linearAfterWarmup(step: number, warmup: number, total: number): number {
+  if (step < warmup) return linearWarmup(step, warmup);
+  return Math.max(0, total - step) / Math.max(1, total - warmup);
+}
+
 /** The course of learning rates after warm-up. On a plateau, it is `ReduceOnPlateau` that lowers them. */
-export type Schedule = "plateau" | "cosine" | "constant";
+export const SCHEDULES = ["plateau", "linear", "cosine", "constant"] as const;
+export type Schedule = typeof SCHEDULES[number];
 
 /** The factor of a schedule at a step of a run of `total` steps. */
 export function rateFactor(schedule: Schedule, step: number, warmup: number, total: number): number {
+  if (schedule === "linear") return linearAfterWarmup(step, warmup, total);
   return schedule === "cosine" ? cosineAfterWarmup(step, warmup, total) : linearWarmup(step, warmup);
 }

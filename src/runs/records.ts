@@ -69,7 +69,7 @@ export interface MemoryPlan {
   weights: number;
   /** Only what is not frozen has gradients and moments. */
   gradients: number;
-  /** Both moments of the optimizer. */
+  /** The moments of the optimizer. */
   moments: number;
   /** The most that is in use beyond these while a micro-batch is differentiated: activations and their gradients. */
   activations: number;

@@ -12,9 +12,8 @@ import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { AnsweringModel } from "./evaluation.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
-import { Adam } from "../optim/adam.ts";
-import { groupByPart, UNDECAYED } from "../optim/groups.ts";
 import { LossScale } from "../optim/loss_scale.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { ReduceOnPlateau } from "../optim/plateau.ts";
 import { rateFactor } from "../optim/schedule.ts";
 import { scope } from "../tensor/scope.ts";
@@ -37,7 +36,8 @@ import { TrainingMetrics } from "./training_metrics.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
-import { describePart, HEADS, partOf } from "./model_parts.ts";
+import { makeOptimizer, ratesByPart } from "./make_optimizer.ts";
+import { describePart, partOf } from "./model_parts.ts";
 import type { Reading } from "./divergence.ts";
 import type { RunSummary } from "../runs/records.ts";
 
@@ -56,7 +56,9 @@ export class Learner implements AnsweringModel {
   readonly plateau: ReduceOnPlateau;
   readonly #model: MultimodalClassifier;
   readonly #parameters = new Parameters();
-  readonly #optimizer: Adam;
+  readonly #optimizer: Optimizer;
+  /** The parts whose rates are told. */
+  readonly #parts: readonly string[];
   /** With precision f16. */
   readonly #lossScale: LossScale | undefined;
   readonly #measures: TrainingMetrics;
@@ -70,7 +72,7 @@ export class Learner implements AnsweringModel {
    * `loadEncoder` or `writeWeights` gives them some.
    */
   constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
-    const { optimizer, plateau, training } = config;
+    const { plateau, training } = config;
     mustHavePrecision(gpu, config);
     this.gpu = gpu;
     this.config = settleMicroBatch(gpu, config, data);
@@ -79,7 +81,8 @@ export class Learner implements AnsweringModel {
       this.config.training.micro_batch,
       visitOf(config),
     );
-    this.#steps = training.epochs * Math.ceil(this.trainingSamples / training.batch);
+    const stepsPerEpoch = Math.ceil(this.trainingSamples / training.batch);
+    this.#steps = training.epochs * stepsPerEpoch;
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
@@ -92,23 +95,9 @@ export class Learner implements AnsweringModel {
     this.heads = this.#model.heads;
     this.mainHead = this.heads.at(-1)!;
     this.pairs = this.#model.pairs;
-    const rateOf = (part: string) =>
-      part === HEADS
-        ? optimizer.head_learning_rate
-        : optimizer.learning_rates[part] ?? optimizer.encoder_learning_rate;
-    const learned = new Set(
-      [...this.#parameters].filter(({ frozen }) => !frozen).map(({ name }) => partOf(name)),
-    );
-    this.#optimizer = new Adam(this.#parameters, {
-      ...groupByPart({
-        rates: Object.fromEntries(Array.from(learned, (part) => [part, rateOf(part)])),
-        weightDecay: optimizer.weight_decay,
-        weightDecays: optimizer.weight_decays,
-      }),
-      betas: [optimizer.beta1, optimizer.beta2],
-      epsilon: optimizer.epsilon,
-      decoupled: optimizer.name === "adamw",
-    });
+    const rates = ratesByPart(this.#parameters, config);
+    this.#parts = Object.keys(rates);
+    this.#optimizer = makeOptimizer(this.#parameters, config, { rates, stepsPerEpoch });
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     this.plateau = new ReduceOnPlateau(this.#optimizer, {
       factor: plateau.factor,
@@ -129,10 +118,11 @@ export class Learner implements AnsweringModel {
           `${training.micro_batch}, and there are ${data.count("train")} training samples`,
       );
     }
-    if (optimizer.schedule === "cosine" && optimizer.warmup_steps >= this.#steps) {
+    const ends = optimizer.schedule === "cosine" || optimizer.schedule === "linear";
+    if (ends && optimizer.warmup_steps >= this.#steps) {
       throw new UserError(
         `"optimizer.warmup_steps" must be below the ${this.#steps} steps of all epochs where "optimizer.schedule" is ` +
-          `cosine, got ${optimizer.warmup_steps}`,
+          `${optimizer.schedule}, got ${optimizer.warmup_steps}`,
       );
     }
   }
@@ -183,11 +173,13 @@ export class Learner implements AnsweringModel {
    * for the `read` that follows; in between, one that is not finite shows in the moments, where it stays.
    */
   step(step: number, inspected = false): void {
-    const { max_gradient_norm: maxNorm } = this.config.optimizer;
+    const { max_gradient_norm: maxNorm, max_parameter_gradient_norm: maxParameterNorm } =
+      this.config.optimizer;
     const lossScale = this.#lossScale;
     this.#optimizer.step({
       rateFactor: this.#rateFactor(step),
       ...(maxNorm !== null && { maxNorm }),
+      ...(maxParameterNorm !== null && { maxParameterNorm }),
       ...(lossScale && { lossScale }),
       inspected,
     });
@@ -197,10 +189,8 @@ export class Learner implements AnsweringModel {
   /** Learning rates by part as they are in a step. */
   learningRates(step: number): Record<string, number> {
     const factor = this.#rateFactor(step);
-    const rates = Object.entries(this.#optimizer.learningRates).filter(([group]) =>
-      !group.endsWith(UNDECAYED)
-    );
-    return Object.fromEntries(rates.map(([group, rate]) => [group, rate * factor]));
+    const rates = this.#optimizer.learningRates;
+    return Object.fromEntries(this.#parts.map((part) => [part, rates[part]! * factor]));
   }
 
   /** Means and shares since `resetMeans`, and whether the model is finite; all by one wait for the device. */
@@ -263,12 +253,12 @@ export class Learner implements AnsweringModel {
 
   /** All else that a checkpoint holds, and the numbers that go with it. */
   readOptimizer(): Promise<{ arrays: Arrays; state: OptimizerState }> {
-    return readOptimizer(this.#parts);
+    return readOptimizer(this.#state);
   }
 
   /** Goes on from what `readOptimizer` gave. Throws a UserError, naming `source`, where it is not of this model. */
   writeOptimizer(arrays: Arrays, state: OptimizerState, source: string): void {
-    writeOptimizer(this.#parts, arrays, state, source);
+    writeOptimizer(this.#state, arrays, state, source);
   }
 
   /** Frees the device memory. */
@@ -280,11 +270,12 @@ export class Learner implements AnsweringModel {
   }
 
   #rateFactor(step: number): number {
-    const { schedule, warmup_steps } = this.config.optimizer;
-    return rateFactor(schedule, step, warmup_steps, this.#steps);
+    const { schedule, warmup_steps, warmup_share } = this.config.optimizer;
+    const warmup = warmup_share > 0 ? Math.ceil(warmup_share * this.#steps) : warmup_steps;
+    return rateFactor(schedule, step, warmup, this.#steps);
   }
 
-  get #parts(): LearnerParts {
+  get #state(): LearnerParts {
     return {
       parameters: this.#parameters,
       optimizer: this.#optimizer,

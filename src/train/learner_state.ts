@@ -1,8 +1,8 @@
 /** Reads and writes the part of a learner that a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
 import { UserError } from "../base/user_error.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import type { Adam } from "../optim/adam.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
@@ -16,7 +16,7 @@ export interface OptimizerState {
 /** The parts of a learner that change while it learns. */
 export interface LearnerParts {
   readonly parameters: Parameters;
-  readonly optimizer: Adam;
+  readonly optimizer: Optimizer;
   readonly sums: Tensor;
   /** With precision f16. */
   readonly lossScale: LossScale | undefined;
@@ -42,19 +42,20 @@ export function writeWeights(parameters: Parameters, weights: Arrays, source: st
   for (const [name, { data }] of weights) parameters.write(name, data);
 }
 
-/** The names of moments begin with these, as torch calls them. */
-const [EXP_AVG, EXP_AVG_SQ] = ["exp_avg", "exp_avg_sq"];
-
-/** Moments, running sums and the loss scale, as a checkpoint holds them, and the numbers that go with them. */
+/**
+ * Moments, running sums and the loss scale, as a checkpoint holds them, and the numbers that go with them. The name of a
+ * moment begins with what torch calls it, `exp_avg.`, and goes on with the parameter's.
+ */
 export async function readOptimizer(
   { parameters, optimizer, ...parts }: LearnerParts,
 ): Promise<{ arrays: Arrays; state: OptimizerState }> {
-  const { step, learningRates, expAvg, expAvgSq } = await optimizer.read();
+  const { step, learningRates, moments } = await optimizer.read();
   const single = singleTensors(parts);
   const values = await readTensors(single.map(([, tensor]) => tensor)) as Values[];
   const arrays = new Map([
-    ...prefixed(`${EXP_AVG}.`, shaped(parameters, expAvg)),
-    ...prefixed(`${EXP_AVG_SQ}.`, shaped(parameters, expAvgSq)),
+    ...Object.entries(moments).flatMap(([moment, values]) =>
+      prefixed(`${moment}.`, shaped(parameters, values))
+    ),
     ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
   ]);
   return { arrays, state: { step, learning_rates: learningRates } };
@@ -73,11 +74,15 @@ export function writeOptimizer(
     return found.data;
   };
   const learned = [...parameters].filter(({ frozen }) => !frozen);
-  const moments = (part: string) => new Map(learned.map(({ name }) => [name, dataOf(`${part}.${name}`)]));
+  const moment = (name: string) =>
+    [
+      name,
+      new Map(learned.map((parameter) => [parameter.name, dataOf(`${name}.${parameter.name}`)])),
+    ] as const;
   try {
-    const [expAvg, expAvgSq] = [moments(EXP_AVG), moments(EXP_AVG_SQ)];
+    const moments = Object.fromEntries(optimizer.momentNames.map(moment));
     const single = singleTensors(parts).map(([name, tensor]) => [tensor, dataOf(name)] as const);
-    optimizer.write({ step, learningRates: learning_rates, expAvg, expAvgSq });
+    optimizer.write({ step, learningRates: learning_rates, moments });
     for (const [tensor, data] of single) tensor.gpu.write(tensor, data);
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(`${source}: ${error.message}`);

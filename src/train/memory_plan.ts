@@ -9,6 +9,7 @@ import type { FlatArray } from "../nn/flat_arrays.ts";
 import type { Initializer } from "../nn/initializers.ts";
 import type { Parameter, ParameterOptions } from "../nn/parameter.ts";
 import { Parameters } from "../nn/parameters.ts";
+import { OPTIMIZERS } from "../optim/registry.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { withOwnTape } from "../tensor/tape.ts";
 import { buildModel } from "../build/build_model.ts";
@@ -65,7 +66,7 @@ class Planner {
     withOwnTape(() => differentiate(gpu, this.#model, batch, context, 1));
     const { arrays, frozenArrays } = this.#parameters;
     const learned = bytesOf(arrays);
-    const moments = 2 * learned;
+    const moments = OPTIMIZERS[this.#config.optimizer.name].moments * learned;
     const memory = {
       micro_batch: microBatch,
       weights: learned + bytesOf(frozenArrays) + bytesOfF16([...arrays, ...frozenArrays]),

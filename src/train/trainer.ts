@@ -195,12 +195,12 @@ class Trainer {
       seconds: Number(this.state.epoch_seconds.toFixed(2)),
       input_wait_seconds: Number(this.state.epoch_input_wait.toFixed(2)),
     };
-    const { optimizer, semantics, training } = learner.config;
+    const { optimizer, plateau, semantics, training } = learner.config;
     const isBest = overflow === undefined &&
       (training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity));
     // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
     const watched = semantics.plateau_on_training ? means.training_accuracy[learner.mainHead]! : score;
-    if (optimizer.schedule === "plateau") learner.plateau.step(watched);
+    if (optimizer.schedule === "plateau" || plateau.with_schedule) learner.plateau.step(watched);
     learner.resetMeans();
     this.state.epoch++;
     this.state.batch = 0;

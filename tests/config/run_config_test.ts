@@ -106,8 +106,25 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ],
     ["model.encoders.text.froze=1", 'did you mean "model.encoders.text.frozen"?'],
     ["model.checkpointing=1", '"model.checkpointing" must be true or false, got 1'],
-    ["optimizer.schedule=cosin", "one of plateau, cosine, constant", 'did you mean "cosine"?'],
-    ["optimizer.name=adamx", "one of adam, adamw", 'did you mean "adam"?'],
+    ["optimizer.schedule=cosin", "one of plateau, linear, cosine, constant", 'did you mean "cosine"?'],
+    ["optimizer.name=adamx", "one of adam, adamw, rmsprop", 'did you mean "adam"?'],
+    ["optimizer.name=rms", 'did you mean "rmsprop"?'],
+    [
+      "optimizer.momentum=0.9",
+      '"optimizer.momentum" must be 0 where "optimizer.name" is adam: it is for rmsprop',
+    ],
+    ["optimizer.momentum=1", '"optimizer.momentum" must be less than 1, got 1'],
+    [
+      "optimizer.warmup_share=0.1",
+      '"optimizer.warmup_steps" must be 0 where "optimizer.warmup_share" is 0.1, got 20',
+    ],
+    ["optimizer.decay_vectors=some", "must be true, false or a list of parts", 'got "some"'],
+    ["optimizer.head_learning_rates.text=0", '"optimizer.head_learning_rates.text" must be more than 0'],
+    ["model.head.dropouts.image=1", '"model.head.dropouts.image" must be less than 1, got 1'],
+    ["model.head.dropout.image=.1", '"model.head.dropout" is a setting itself and has no "image"'],
+    ["plateau.with_schedule=1", '"plateau.with_schedule" must be true or false, got 1'],
+    ["model.encoders.text.frozen_epochs=0", '"model.encoders.text.frozen_epochs" must be at least 1, got 0'],
+    ["model.encoders.text.frozen_epochs=all", "a number of epochs, at least 1, or such numbers", 'got "all"'],
     ["optimizer.max_gradient_norm=0", '"optimizer.max_gradient_norm" must be more than 0, got 0'],
     ["optimizer.max_gradient_norm=big", '"optimizer.max_gradient_norm" must be a number, got "big"'],
     ["optimizer.weight_decays.text=-1", '"optimizer.weight_decays.text" must be at least 0, got -1'],
@@ -143,6 +160,14 @@ Deno.test("configurations written before fine-tuning had controls are those with
       ["optimizer", "name"],
       ["optimizer", "schedule"],
       ["optimizer", "max_gradient_norm"],
+      ["optimizer", "max_parameter_gradient_norm"],
+      ["optimizer", "head_learning_rates"],
+      ["optimizer", "decay_vectors"],
+      ["optimizer", "bias_correction"],
+      ["optimizer", "alpha"],
+      ["optimizer", "momentum"],
+      ["optimizer", "warmup_share"],
+      ["plateau", "with_schedule"],
       ["training", "memory_limit"],
       ["training", "keep"],
       ["model", "semi_positive"],
@@ -151,6 +176,7 @@ Deno.test("configurations written before fine-tuning had controls are those with
     ] as const
   ) delete old[group]![key];
   delete old.semantics;
+  delete (old.model!.head as Record<string, unknown>).dropouts;
   for (const encoder of Object.values(old.model!.encoders as object)) delete encoder.frozen;
   assert.deepEqual(parseConfig(old, "config.json"), PRESETS.emoji);
 });

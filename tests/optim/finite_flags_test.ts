@@ -80,7 +80,7 @@ async function spoil(
     return setBits(target, words);
   }
   const state = await optimizer.read();
-  const moments = (what === "moments" ? state.expAvg : state.expAvgSq).get(name)!;
+  const moments = (what === "moments" ? state.moments.exp_avg : state.moments.exp_avg_sq)!.get(name)!;
   new Uint32Array(moments.buffer, moments.byteOffset, moments.length)[at] = bits;
   optimizer.write(state);
 }

@@ -44,8 +44,10 @@ class Training {
   /** Parameters and both moments, one array. */
   async state(): Promise<Float32Array> {
     const values = await this.parameters.read();
-    const { expAvg, expAvgSq } = await this.optimizer.read();
-    const arrays = [values, expAvg, expAvgSq].flatMap((part) => NAMES.map((name) => [...part.get(name)!]));
+    const { moments: { exp_avg, exp_avg_sq } } = await this.optimizer.read();
+    const arrays = [values, exp_avg!, exp_avg_sq!].flatMap((part) =>
+      NAMES.map((name) => [...part.get(name)!])
+    );
     return Float32Array.from(arrays.flat());
   }
 

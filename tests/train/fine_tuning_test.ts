@@ -93,6 +93,104 @@ Deno.test("weight_decays of a part change that part's matrices alone", async () 
   }
 });
 
+/** Parameters that weight decay does not reach by default. */
+const isVector = (name: string) => name.endsWith("bias") || /norm/i.test(name);
+
+Deno.test("decay_vectors has biases and norms of the parts it names decay, or of all", async () => {
+  const settings = (...more: string[]) => tinyConfig(...PLAIN, "optimizer.weight_decay=0.5", ...more);
+  const { after: reference, before } = await learn(settings());
+  for (
+    const [value, parts] of [["true", ["image", "text", "heads"]], ['["image","heads"]', ["image", "heads"]]]
+  ) {
+    const { after } = await learn(settings(`optimizer.decay_vectors=${value}`));
+    // A bias of 0 has nothing that could decay: at the start that is all of them, and gains alone are 1.
+    const expected = [...before.keys()].filter((name) =>
+      isVector(name) && parts!.includes(name.split(".")[0]!) && before.get(name)!.some((x) => x !== 0)
+    );
+    assert.ok(expected.length > 0);
+    assert.deepEqual(changed(reference, after), expected);
+  }
+  await assert.rejects(
+    learn(settings('optimizer.decay_vectors=["imag"]')),
+    /UserError.*unknown key "optimizer.decay_vectors.imag": did you mean "optimizer.decay_vectors.image"/,
+  );
+});
+
+Deno.test("head_learning_rates move one head by another rate, and are told by its name", async () => {
+  const settings = (...more: string[]) => tinyConfig(...PLAIN, "optimizer.weight_decay=0", ...more);
+  const { after: reference, before } = await learn(settings());
+  const own = settings("optimizer.head_learning_rates.text=0.005");
+  const { after } = await learn(own);
+  assert.deepEqual(
+    changed(reference, after),
+    [...before.keys()].filter((name) => /^heads\.text\./.test(name)),
+  );
+  const name = "heads.text.2.weight";
+  const of = (weights: Weights) => new Map([[name, weights.get(name)!]]);
+  const ratio = distance(of(before), of(after)) / distance(of(before), of(reference));
+  assert.ok(Math.abs(ratio - 0.5) < 1e-3, `${ratio}`);
+  const learner = new Learner(gpu, own, data);
+  assert.deepEqual(learner.learningRates(0), { image: 0.01, text: 0.01, heads: 0.01, "heads.text": 0.005 });
+  learner.dispose();
+  await assert.rejects(
+    learn(settings("optimizer.head_learning_rates.fused=1")),
+    /UserError.*unknown key "optimizer.head_learning_rates.fused"/,
+  );
+});
+
+Deno.test("dropouts give single heads another dropout", async () => {
+  const settings = (...more: string[]) =>
+    tinyConfig(...PLAIN, "method=mt-mml", "model.encoders.text.hidden_dropout_prob=0", ...more);
+  const weights = async (...more: string[]) => (await learn(settings(...more))).after;
+  const all = await weights("model.head.dropout=0.5");
+  const one = await weights("model.head.dropout=0", 'model.head.dropouts={"image":0.5}');
+  const none = await weights("model.head.dropout=0");
+  const others = await weights("model.head.dropout=0.5", 'model.head.dropouts={"text":0,"fusion":0}');
+  assert.deepEqual(changed(one, others), [], "it does not matter which value is the rule");
+  // The image head is drawn first: what it drops is the same, alone or with others.
+  const heads = (names: string[]) => names.filter((name) => name.startsWith("heads.image."));
+  assert.deepEqual(heads(changed(one, all)), []);
+  assert.ok(heads(changed(one, none)).length > 0);
+  assert.deepEqual(changed(one, none).filter((name) => name.startsWith("heads.text.")), []);
+});
+
+Deno.test("frozen_epochs holds an encoder, or a part of it, for its first epochs, and its moments", async () => {
+  // 16 samples in batches of 16: one step an epoch.
+  const config = tinyConfig(
+    "model.encoders.image.frozen_epochs=3",
+    'model.encoders.text.frozen_epochs={"encoder.layer":2}',
+    "optimizer.weight_decay=0.1",
+    "optimizer.warmup_steps=0",
+  );
+  const isHeld = (name: string, steps: number) =>
+    name.startsWith("image.") && steps <= 3 || name.startsWith("text.encoder.layer.") && steps <= 2;
+  for (const steps of [1, 2, 3, 4]) {
+    const { before, after } = await learn(config, steps);
+    assert.deepEqual(
+      changed(before, after),
+      [...before.keys()].filter((name) => !isHeld(name, steps)),
+      `${steps}`,
+    );
+  }
+  await assert.rejects(
+    learn(tinyConfig('model.encoders.text.frozen_epochs={"layers":2}')),
+    /UserError.*"model.encoders.text.frozen_epochs" names "layers", which no parameter.*begin with embeddings, encoder/,
+  );
+});
+
+Deno.test("max_parameter_gradient_norm shortens the gradient of each parameter by itself", async () => {
+  const settings = (...more: string[]) =>
+    tinyConfig(...PLAIN, "optimizer.weight_decay=0", "optimizer.beta1=0", "optimizer.beta2=0", ...more);
+  const { before, after } = await learn(settings("optimizer.max_parameter_gradient_norm=1e-3"));
+  const { after: free } = await learn(settings("optimizer.max_parameter_gradient_norm=1e6"));
+  for (const name of before.keys()) {
+    const of = (weights: Weights) => new Map([[name, weights.get(name)!]]);
+    const [short, long] = [after, free].map((weights) => distance(of(before), of(weights)) / 0.01);
+    // So short, gradients are small beside epsilon: a step is rate · gradient.
+    assert.ok(Math.abs(short! - Math.min(long!, 1e-3)) < 3e-5, `${name}: ${short} of ${long}`);
+  }
+});
+
 Deno.test("max_gradient_norm shortens long gradients and leaves short ones", async () => {
   const settings = (...more: string[]) =>
     tinyConfig(...PLAIN, "optimizer.weight_decay=0", "optimizer.beta1=0", "optimizer.beta2=0", ...more);
@@ -110,7 +208,7 @@ Deno.test("max_gradient_norm shortens long gradients and leaves short ones", asy
   assert.ok(distance(before, free) > 2 * lengths[1]!);
 });
 
-Deno.test("schedules: warm-up, then constant, or half a cosine over the steps of all epochs", () => {
+Deno.test("schedules: warm-up, then constant, a line or half a cosine over the steps of all epochs", () => {
   // 16 samples in batches of 16: one step an epoch.
   const rates = (...settings: string[]) => {
     const learner = new Learner(
@@ -125,11 +223,16 @@ Deno.test("schedules: warm-up, then constant, or half a cosine over the steps of
   };
   assert.deepEqual(rates(), [0.5, 1, 1, 1, 1, 1]);
   assert.deepEqual(rates("optimizer.schedule=constant"), [0.5, 1, 1, 1, 1, 1]);
+  assert.deepEqual(rates("optimizer.schedule=linear"), [0.5, 1, 1, 0.75, 0.5, 0.25]);
+  // A third of 6 steps, rounded up.
+  const share = ["optimizer.warmup_steps=0", "optimizer.warmup_share=0.3"];
+  assert.deepEqual(rates("optimizer.schedule=linear", ...share), [0.5, 1, 1, 0.75, 0.5, 0.25]);
   assert.deepEqual(rates("optimizer.schedule=cosine"), [0.5, 1, 1, 0.853553, 0.5, 0.146447]);
   assert.throws(
     () => rates("optimizer.schedule=cosine", "optimizer.warmup_steps=6"),
     /UserError.*"optimizer.warmup_steps" must be below the 6 steps.*got 6/,
   );
+  assert.throws(() => rates("optimizer.schedule=linear", "optimizer.warmup_steps=7"), /linear, got 7/);
   assert.throws(
     () => rates("optimizer.weight_decays.head=1"),
     /unknown key "optimizer.weight_decays.head": did you mean "optimizer.weight_decays.heads"/,

@@ -1,20 +1,22 @@
-/** The options of Adam: of its groups, of all its steps, and of one step. */
+/** The options of optimizers: of groups of parameters, and of one step. */
 import type { Parameter } from "../nn/parameter.ts";
 import type { LossScale } from "./loss_scale.ts";
 
 /** The settings of a group of parameters. */
-export type AdamGroup = { readonly learningRate: number; readonly weightDecay: number };
+export type ParameterGroup = {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /**
+   * Steps for which the group is held: its parameters and their moments stay as they are, and no norm of gradients sees it,
+   * as if it were not there. Its bias correction counts from then on. 0 if not given.
+   */
+  readonly heldSteps?: number;
+};
 
-export type AdamOptions = {
-  readonly groups: Readonly<Record<string, AdamGroup>>;
+export type GroupOptions = {
+  readonly groups: Readonly<Record<string, ParameterGroup>>;
   /** Gives the name of a parameter's group; a parameter without one is not learned. */
   readonly groupOf: (parameter: Parameter) => string | undefined;
-  /** 0.9 and 0.999 if not given. */
-  readonly betas?: readonly [number, number];
-  /** 1e-8 if not given. */
-  readonly epsilon?: number;
-  /** True: weight decay beside the gradient (AdamW). False, as if not given: within it (torch's Adam). */
-  readonly decoupled?: boolean;
 };
 
 export type StepOptions = {
@@ -24,6 +26,8 @@ export type StepOptions = {
   readonly rateFactor?: number;
   /** Gradients, once scaled, whose norm over all parameters is larger are shortened to it. */
   readonly maxNorm?: number;
+  /** The same for each parameter by itself: a gradient, once scaled, is no longer than this. Not with `maxNorm`. */
+  readonly maxParameterNorm?: number;
   /**
    * The scale that losses were multiplied by: gradients are divided by it before all else. Where one has overflowed,
    * parameters and moments stay as they are, as if there had been no step.

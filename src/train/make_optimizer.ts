@@ -1,0 +1,63 @@
+/** From a configuration to an optimizer: groups by part, each with its rate, its decay, and the epochs for which it is held. */
+import type { RunConfig } from "../config/run_config.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Parameters } from "../nn/parameters.ts";
+import { groupByPart } from "../optim/groups.ts";
+import type { Optimizer } from "../optim/optimizer.ts";
+import { OPTIMIZERS } from "../optim/registry.ts";
+import { HEADS, partOf } from "./model_parts.ts";
+
+/** The rates of the parts that are learned: encoders, "heads", and heads with a rate of their own, "heads.text". */
+export function ratesByPart(parameters: Parameters, { optimizer }: RunConfig): Record<string, number> {
+  const names = [...parameters].filter(({ frozen }) => !frozen).map(({ name }) => name);
+  const rates: Record<string, number> = {};
+  for (const part of new Set(names.map(partOf))) {
+    rates[part] = part === HEADS
+      ? optimizer.head_learning_rate
+      : optimizer.learning_rates[part] ?? optimizer.encoder_learning_rate;
+  }
+  for (const [head, rate] of Object.entries(optimizer.head_learning_rates)) {
+    const part = `${HEADS}.${head}`;
+    if (names.some((name) => name.startsWith(`${part}.`))) rates[part] = rate;
+  }
+  return rates;
+}
+
+/** `parameters` are allocated. Throws a UserError where `frozen_epochs` names what no parameter is called. */
+export function makeOptimizer(
+  parameters: Parameters,
+  config: RunConfig,
+  { rates, stepsPerEpoch }: { rates: Readonly<Record<string, number>>; stepsPerEpoch: number },
+): Optimizer {
+  const { optimizer } = config;
+  const groups = groupByPart({
+    rates,
+    weightDecay: optimizer.weight_decay,
+    weightDecays: optimizer.weight_decays,
+    decayVectors: optimizer.decay_vectors,
+    heldSteps: Object.fromEntries(
+      heldEpochs(parameters, config).map(([name, epochs]) => [name, epochs * stepsPerEpoch]),
+    ),
+  });
+  return OPTIMIZERS[optimizer.name].create(parameters, groups, optimizer);
+}
+
+/** The beginnings of names and the epochs for which these are held. */
+function heldEpochs(parameters: Parameters, { model }: RunConfig): [string, number][] {
+  const names = [...parameters].map(({ name }) => name);
+  return Object.entries(model.encoders).flatMap(([encoder, { frozen_epochs: epochs }]) => {
+    if (!names.some((name) => partOf(name) === encoder)) return []; // the method is that of another encoder
+    if (epochs === undefined || typeof epochs === "number") return epochs ? [[encoder, epochs]] : [];
+    return Object.entries(epochs).map(([within, count]): [string, number] => {
+      const whole = `${encoder}.${within}`;
+      if (!names.some((name) => name.startsWith(`${whole}.`) || name === whole)) {
+        const first = names.filter((name) => partOf(name) === encoder).map((name) => name.split(".")[1]!);
+        throw new UserError(
+          `"model.encoders.${encoder}.frozen_epochs" names "${within}", which no parameter of it begins with; they ` +
+            `begin with ${[...new Set(first)].join(", ")}`,
+        );
+      }
+      return [whole, count];
+    });
+  });
+}
