@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { encoderTypes } from "../../src/models/encoders/registry.ts";
+import { methods } from "../../src/models/methods/registry.ts";
 import { parseConfig, withSettings } from "../../src/config/run_config.ts";
 import { nearest } from "../../src/base/nearest.ts";
 import { PRESETS } from "../../src/config/presets.ts";
@@ -60,7 +61,7 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ["data.flip=2", '"data.flip" must be at most 1, got 2'],
     [
       "method=unis",
-      '"method" must be one of unis-mmc, agg-mm, mt-mml, unsup-mmc, sup-mmc, image, text, got "unis"',
+      `"method" must be one of ${methods().map(({ name }) => name).join(", ")}, image, text, got "unis"`,
       'did you mean "unis-mmc"?',
     ],
     ["method=texts", 'did you mean "text"?'],
