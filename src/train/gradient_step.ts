@@ -15,7 +15,7 @@ import { RandomKeys } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { resolveMethod } from "../config/method_config.ts";
-import type { RunConfig } from "../config/run_config.ts";
+import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 
 /** Freezes what a configuration says; before memory is allocated. */
 export function freezeParameters(parameters: Parameters, { model }: RunConfig): void {
@@ -31,6 +31,19 @@ export function trainingContext(config: RunConfig, number: number, withDropout =
   const { seed, model: { checkpointing }, training: { precision } } = config;
   const keys = withDropout && { keys: new RandomKeys(seed, number) };
   return { ...keys, training: true, recompute: checkpointing, precision };
+}
+
+/** The point of training of the micro-batch `number`, of epochs of so many samples. */
+export function trainingMoment(
+  { seed, training }: SettledConfig,
+  number: number,
+  samples: number,
+  { keys }: Context,
+): Moment {
+  const { epochs, micro_batch } = training;
+  const epoch = Math.floor(number / Math.ceil(samples / micro_batch));
+  // What a loss draws does not hang on dropout, which may be off.
+  return { epoch, epochs, keys: keys ?? new RandomKeys(seed, number) };
 }
 
 /** How samples are visited: as published where the configuration says so, and only what the encoders in use read. */

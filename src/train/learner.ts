@@ -23,7 +23,13 @@ import { buildModel } from "../build/build_model.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig, type SettledConfig } from "../config/run_config.ts";
-import { differentiate, freezeParameters, trainingContext, visitOf } from "./gradient_step.ts";
+import {
+  differentiate,
+  freezeParameters,
+  trainingContext,
+  trainingMoment,
+  visitOf,
+} from "./gradient_step.ts";
 import {
   type LearnerParts,
   type OptimizerState,
@@ -162,9 +168,7 @@ export class Learner implements AnsweringModel {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
     const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels, stretch);
-    const { epochs } = config.training;
-    const epoch = Math.floor(number / Math.ceil(this.trainingSamples / config.training.micro_batch));
-    const moment = { epoch, epochs, keys: context.keys };
+    const moment = trainingMoment(config, number, this.trainingSamples, context);
     differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });
   }
 

@@ -8,7 +8,7 @@ import { noGrad } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
 import type { Outputs } from "./architecture.ts";
-import { AFTER_TRAINING, type ContrastSettings, type Method, type Moment } from "./method.ts";
+import { AFTER_TRAINING, type ContrastSettings, type Method, type Moment, readOptions } from "./method.ts";
 
 /** Losses are [], f32; predictions u32 [batch]. All of it stays on the device. */
 export type Losses = {
@@ -66,6 +66,7 @@ export function computeLosses(
   moment: Moment = AFTER_TRAINING,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
+  const complete = { ...settings, options: readOptions(method, settings.options) };
   return scope(() => {
     const predictions = mapModalities(unimodalLogits, predict);
     const pairs = modalityPairs(predictions, labels);
@@ -75,7 +76,7 @@ export function computeLosses(
     const { learnsFusedLoss = true } = method;
     const fused = () => fusedLogits && crossEntropy(fusedLogits, labels);
     const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
-    const contrastive = method.contrast?.(representations, pairs, settings, labels, moment);
+    const contrastive = method.contrast?.(representations, pairs, complete, labels, moment);
     const shared = [
       ...(multimodal && learnsFusedLoss ? [multimodal] : []),
       ...(contrastive ? [scale(contrastive, contrastiveWeight)] : []),

@@ -47,7 +47,7 @@ export interface Moment {
   /** Epochs that are over, and those there will be at most. */
   readonly epoch: number;
   readonly epochs: number;
-  /** The random keys of the micro-batch, the same that dropout takes its from; undefined where nothing is random. */
+  /** The random keys of the micro-batch, of which dropout has taken its own; undefined where nothing is random. */
   readonly keys: RandomKeys | undefined;
 }
 

@@ -4,6 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import { aggMm } from "./agg_mm.ts";
 import type { Method } from "./method.ts";
 import { lateFusion } from "./late_fusion.ts";
+import { m3col } from "./m3col.ts";
 import { mtMml } from "./mt_mml.ts";
 import { single } from "./single.ts";
 import { supMmc } from "./sup_mmc.ts";
@@ -17,6 +18,7 @@ const METHODS: Method[] = [
   unsupMmc,
   supMmc,
   lateFusion,
+  m3col,
 ];
 
 /** Lists every method, those registered from outside last. Beside these, the name of an encoder stands for it alone. */
