@@ -6,12 +6,13 @@ import { downloadBlob, type DownloadProgress } from "./hub_download.ts";
 import {
   candidates,
   type FileKind,
+  isIndex,
   lacking,
   otherWeights,
   shardNames,
+  soleWeights,
   wantedFiles,
   WEIGHTS,
-  WEIGHTS_INDEX,
 } from "./hub_files.ts";
 import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
 import { suggestModel } from "./known_models.ts";
@@ -104,12 +105,12 @@ async function download(
     }
   };
   // The index first: it names the shards. What shards the repository lacks is known before any is fetched.
-  const sharded = kinds.includes("weights") && !names.has(WEIGHTS) && names.has(WEIGHTS_INDEX);
-  if (sharded) await fetchAll([WEIGHTS_INDEX]);
-  const indexPath = join(folder, WEIGHTS_INDEX);
-  const lacks = lacking(kinds, (name) => names.has(name), indexPath);
+  const wanted = wantedFiles(kinds, names);
+  const indices = wanted.filter(isIndex);
+  await fetchAll(indices);
+  const lacks = lacking(kinds, (name) => names.has(name), folder);
   if (lacks.length > 0) throw insufficient(where, lacks, names);
-  await fetchAll([...wantedFiles(kinds, names), ...sharded ? shardNames(indexPath) : []]);
+  await fetchAll([...wanted, ...indices.flatMap((index) => shardNames(join(folder, index)))]);
   cache.markAbsent(commit, candidates(kinds).filter((name) => !names.has(name)));
   cache.setRef(revision, commit);
   return { folder, source: "hub", commit };
@@ -122,13 +123,13 @@ function bytesToCome(cache: ModelCache, files: readonly RemoteFile[]): number {
 }
 
 function lacksInCache(cache: ModelCache, commit: string, kinds: readonly FileKind[]): string[] {
-  const indexPath = join(cache.snapshot(commit), WEIGHTS_INDEX);
-  return lacking(kinds, (name) => cache.presence(commit, name), indexPath);
+  return lacking(kinds, (name) => cache.presence(commit, name), cache.snapshot(commit));
 }
 
 function checkFolder(folder: string, kinds: readonly FileKind[]): void {
   const names = new Set(Array.from(Deno.readDirSync(folder), (entry) => entry.name));
-  const lacks = lacking(kinds, (name) => names.has(name), join(folder, WEIGHTS_INDEX));
+  const has = (name: string) => names.has(name) || name === WEIGHTS && soleWeights(names) !== undefined;
+  const lacks = lacking(kinds, has, folder);
   if (lacks.length > 0) throw insufficient(folder, lacks, names);
 }
 

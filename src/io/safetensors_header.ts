@@ -1,68 +1,8 @@
 // Parses the header of a safetensors file: 8 bytes of little-endian length, then JSON that maps each tensor's name to its
 // dtype, shape and place among the data that follow. Everything a hostile or broken file could say is checked here,
 // once, so that the reader may seek and allocate by these numbers without looking again.
+import { byteSize, DTYPE_BYTES, type StoredDtype, type StoredTensor } from "./stored_tensor.ts";
 import { isJsonObject, parseStrictJson, shortQuote } from "./strict_json.ts";
-
-/** The bytes that an element of each dtype takes. */
-export const DTYPE_BYTES = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U64: 8,
-  U32: 4,
-  U16: 2,
-  U8: 1,
-  BOOL: 1,
-} as const;
-
-export type StoredDtype = keyof typeof DTYPE_BYTES;
-
-/** The array that holds each dtype; BF16 as its bits, BOOL and F8 as bytes. */
-export const ARRAY_OF = {
-  F64: Float64Array,
-  F32: Float32Array,
-  F16: Float16Array,
-  BF16: Uint16Array,
-  F8_E4M3: Uint8Array,
-  F8_E5M2: Uint8Array,
-  I64: BigInt64Array,
-  I32: Int32Array,
-  I16: Int16Array,
-  I8: Int8Array,
-  U64: BigUint64Array,
-  U32: Uint32Array,
-  U16: Uint16Array,
-  U8: Uint8Array,
-  BOOL: Uint8Array,
-} as const;
-
-export type StoredArray =
-  | Float64Array<ArrayBuffer>
-  | Float32Array<ArrayBuffer>
-  | Float16Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer>
-  | BigUint64Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer>
-  | Int16Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Int8Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>;
-
-/** One tensor of a file; `begin` and `end` are byte offsets from the start of the file. */
-export interface StoredTensor {
-  readonly dtype: StoredDtype;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
 
 export interface SafetensorsHeader {
   readonly metadata: ReadonlyMap<string, string>;
@@ -191,18 +131,6 @@ function checkCoverage(
   if (covered !== fileBytes) {
     throw new HeaderError(`gap of ${fileBytes - covered} unused bytes after the last tensor`);
   }
-}
-
-/** Product of the sizes times `elementBytes`; not a safe integer, or NaN, where it is too large to be exact. */
-function byteSize(shape: readonly number[], elementBytes: number): number {
-  let bytes = elementBytes;
-  // A zero anywhere makes it empty, however large the other sizes are.
-  if (shape.includes(0)) return 0;
-  for (const size of shape) {
-    bytes *= size;
-    if (!Number.isSafeInteger(bytes)) return NaN;
-  }
-  return bytes;
 }
 
 function isDtype(name: string): name is StoredDtype {

@@ -1,6 +1,6 @@
 /** Writes safetensors files whole or not at all. */
 import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum } from "./checksum.ts";
-import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./safetensors_header.ts";
+import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./stored_tensor.ts";
 import { asBytes, writeParts } from "./file_bytes.ts";
 import { shortQuote } from "./strict_json.ts";
 

@@ -1,26 +1,31 @@
-/** Opens a checkpoint as Hugging Face stores it: one safetensors file, or several with an index that says which holds what. */
+/** Opens weights as they are found: one file of safetensors or of PyTorch, or several with an index that says which holds what. */
 import { exists } from "./files.ts";
+import { isIndex, shardEnding, soleWeights, WEIGHTS_FILES, weightsFile } from "./hub_files.ts";
 import { readJsonFile } from "./json_file.ts";
+import { openTorch } from "./pytorch/torch_file.ts";
 import { openSafetensors, type StoredArray, type StoredTensor, type TensorFile } from "./safetensors.ts";
 import { isJsonObject, shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
 const MAX_TENSORS = 100_000;
 /** Each shard keeps a file open. */
 const MAX_SHARDS = 512;
 
 /**
- * Opens a safetensors file, a `*.safetensors.index.json`, or a folder that holds `model.safetensors` or its index, as
- * one view over all tensors. Throws a UserError that names the file and what is wrong with it.
+ * Opens a safetensors file, a file of `torch.save` (`.bin`, `.pth`, `.pt`, `.ckpt`), the index of shards of either, or a
+ * folder that holds one of these, as one view over all tensors. Throws a UserError that names the file and what is wrong
+ * with it.
  */
 export function openWeights(path: string): TensorFile {
-  if (!isFolder(path)) return path.endsWith(".index.json") ? openSharded(path) : openSafetensors(path);
-  for (const [name, open] of [[SINGLE, openSafetensors], [INDEX, openSharded]] as const) {
-    if (exists(`${path}/${name}`)) return open(`${path}/${name}`);
-  }
-  throw new UserError(`Cannot read ${path}: the folder holds neither ${SINGLE} nor ${INDEX}`);
+  if (!isFolder(path)) return isIndex(path) ? openSharded(path) : openFile(path);
+  const file = weightsFile((name) => exists(`${path}/${name}`)) ??
+    soleWeights(Array.from(Deno.readDirSync(path), ({ name }) => name));
+  if (file !== undefined) return openWeights(`${path}/${file}`);
+  throw new UserError(`Cannot read ${path}: the folder holds none of ${WEIGHTS_FILES.join(", ")}`);
+}
+
+function openFile(path: string): TensorFile {
+  return /\.(bin|pth?|ckpt)$/.test(path) ? openTorch(path) : openSafetensors(path);
 }
 
 function openSharded(indexPath: string): TensorFile {
@@ -34,7 +39,7 @@ function openSharded(indexPath: string): TensorFile {
   }
   using opened = new DisposableStack(); // closes what is open already if a later shard is bad
   const shards = new Map<string, TensorFile>();
-  for (const file of files) shards.set(file, opened.use(openSafetensors(folder + file)));
+  for (const file of files) shards.set(file, opened.use(openFile(folder + file)));
   const holders = new Map<string, TensorFile>();
   for (const [name, file] of weightMap) {
     const shard = shards.get(file)!;
@@ -101,10 +106,11 @@ function readIndex(path: string): { weightMap: Map<string, string>; metadata: Ma
   const root = readJsonFile(path, { depth: 8, keys: MAX_TENSORS });
   if (!isJsonObject(root) || !isJsonObject(root.weight_map)) throw fail(`it has no "weight_map" object`);
   const weightMap = new Map<string, string>();
+  const ending = shardEnding(path);
   for (const [name, file] of Object.entries(root.weight_map)) {
     // A plain name only: an index must not reach outside its folder.
-    if (typeof file !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(file)) {
-      throw fail(`weight_map of ${shortQuote(name)} is not the name of a safetensors file beside the index`);
+    if (typeof file !== "string" || !/^[^/\\:\0]+$/.test(file) || !file.endsWith(ending)) {
+      throw fail(`weight_map of ${shortQuote(name)} is not the name of a ${ending} file beside the index`);
     }
     weightMap.set(name, file);
   }

@@ -9,6 +9,7 @@ import { UserError } from "../../src/base/user_error.ts";
 import { assertClose, Fixture } from "../models/fixtures.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { temporaryFolder } from "../io/crafted.ts";
+import { torchFile } from "../io/crafted_torch.ts";
 import { buildEncoder, checkpointFolder, ENCODERS, loadFolder } from "./hf_fixtures.ts";
 
 const gpu = await openTestGpu();
@@ -146,6 +147,37 @@ for (const name of ENCODERS.filter((name) => encoderType(name).checkpoint?.fit))
     assert.deepEqual(values.get("part.embeddings.position_embeddings"), expected);
     const patches = "embeddings.patch_embeddings.projection.weight";
     assert.deepEqual(values.get(`part.${patches}`), stored[`${name}.${patches}`]!.data);
+  });
+}
+
+for (const name of ENCODERS) {
+  Deno.test(`a ${name} in pytorch_model.bin, whole or in shards, is the one in safetensors`, async () => {
+    using folder = temporaryFolder();
+    const { path } = folder;
+    Deno.copyFileSync(`${checkpointFolder(name)}/config.json`, `${path}/config.json`);
+    using stored = openWeights(checkpointFolder(name));
+    const tensors = Array.from(stored.tensors, ([key, { dtype, shape }]): [string, TensorToStore] => [
+      key,
+      { dtype, shape, data: stored.readTyped(key) },
+    ]);
+    const { parameters } = await loadFolder(gpu, checkpointFolder(name), "part");
+    const expected = await parameters.read();
+    parameters.dispose();
+    const load = async () => {
+      const { parameters } = await loadFolder(gpu, path, "part");
+      assert.deepEqual(await parameters.read(), expected);
+      parameters.dispose();
+    };
+    Deno.writeFileSync(`${path}/pytorch_model.bin`, torchFile(tensors));
+    await load();
+    Deno.removeSync(`${path}/pytorch_model.bin`);
+    const shards = [tensors.slice(0, 5), tensors.slice(5)];
+    for (const [i, shard] of shards.entries()) Deno.writeFileSync(`${path}/shard-${i}.bin`, torchFile(shard));
+    const weight_map = Object.fromEntries(
+      shards.flatMap((shard, i) => shard.map(([key]) => [key, `shard-${i}.bin`])),
+    );
+    Deno.writeTextFileSync(`${path}/pytorch_model.bin.index.json`, JSON.stringify({ weight_map }));
+    await load();
   });
 }
 

@@ -109,11 +109,22 @@ Deno.test("resolveModel() takes a local folder as it is, if it suffices", async 
   const kinds: FileKind[] = ["weights", "preprocessor"];
   assert.match(await refusal(path, kinds), /^Cannot use .*: it lacks config\.json, model\.safetensors$/);
   Deno.writeTextFileSync(join(path, "config.json"), "{}");
-  Deno.writeTextFileSync(join(path, "pytorch_model.bin"), "");
-  assert.match(await refusal(path, kinds), /only there as "pytorch_model\.bin"/);
-  Deno.writeTextFileSync(join(path, "model.safetensors"), "");
-  const found = await resolveModel(path, { kinds, env: {} });
-  assert.deepEqual(found, { folder: path, source: "folder", commit: undefined });
+  Deno.writeTextFileSync(join(path, "tf_model.h5"), "");
+  assert.match(await refusal(path, kinds), /only there as "tf_model\.h5"/);
+  // Weights under a name of their own, beside what a trainer leaves.
+  for (const name of ["training_args.bin", "optimizer.pt", "rng_state.pth"]) {
+    Deno.writeTextFileSync(join(path, name), "");
+    assert.match(await refusal(path, kinds), /it lacks model\.safetensors/);
+  }
+  for (const name of ["resnet50-0676ba61.pth", "pytorch_model.bin", "model.safetensors"]) {
+    Deno.writeTextFileSync(join(path, name), "");
+    const found = await resolveModel(path, { kinds, env: {} });
+    assert.deepEqual(found, { folder: path, source: "folder", commit: undefined });
+  }
+  Deno.removeSync(join(path, "model.safetensors"));
+  Deno.removeSync(join(path, "pytorch_model.bin"));
+  Deno.writeTextFileSync(join(path, "other.ckpt"), "");
+  assert.match(await refusal(path, kinds), /it lacks model\.safetensors/, "which of two is meant?");
   assert.match(await refusal(path, kinds, {}, "main"), /Cannot take revision "main" of the folder/);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ResolveOptions } from "../../src/io/hub.ts";
+import { bytes, modelFiles } from "./hub_server.ts";
 import { Setting, TOKEN } from "./hub_setting.ts";
 
 const once = (status: number, headers: HeadersInit = {}) => () => new Response("no", { status, headers });
@@ -91,15 +92,15 @@ Deno.test("resolveModel() says what to do where the hub refuses", async () => {
 Deno.test("resolveModel() says what a repository lacks before it fetches weights", async () => {
   const cases: [string[], RegExp][] = [
     [
-      ["model.safetensors"],
-      /lacks model\.safetensors; its weights are only there as "pytorch_model\.bin".*convert/,
+      ["model.safetensors", "pytorch_model.bin"],
+      /lacks model\.safetensors; its weights are only there as "tf_model\.h5".*convert/,
     ],
-    [["model.safetensors", "pytorch_model.bin"], /lacks model\.safetensors$/],
+    [["model.safetensors", "pytorch_model.bin", "tf_model.h5"], /lacks model\.safetensors$/],
     [["config.json"], /lacks config\.json$/],
     [["tokenizer.json", "vocab.txt"], /lacks tokenizer\.json \(or vocab\.txt/],
   ];
   for (const [removed, message] of cases) {
-    await using setting = new Setting();
+    await using setting = new Setting(new Map([...modelFiles(), ["tf_model.h5", bytes(5000)]]));
     for (const name of removed) setting.hub.files.delete(name);
     assert.match(await setting.refusal(), message);
     assert.deepEqual(setting.hub.paths("storage"), []);

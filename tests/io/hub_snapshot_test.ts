@@ -40,10 +40,38 @@ Deno.test("resolveModel() fetches by kinds, and later only what is new", async (
   assert.ok(!setting.hub.paths("hub").some((path) => path.endsWith("config.json")));
 });
 
+const index = (names: string[]) =>
+  text(JSON.stringify({ weight_map: Object.fromEntries(names.map((name, i) => [`tensor${i}`, name])) }));
+
+Deno.test("resolveModel() takes weights of PyTorch where there is no safetensors, whole or in shards", async () => {
+  const files = modelFiles();
+  files.delete("model.safetensors");
+  const others = WANTED.filter((name) => name !== "model.safetensors");
+  {
+    await using setting = new Setting(files);
+    setting.checkFiles((await setting.resolve()).folder, [...others, "pytorch_model.bin"]);
+    assert.equal((await setting.resolve()).source, "cache");
+  }
+  files.delete("pytorch_model.bin");
+  const shards = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"];
+  for (const [i, name] of shards.entries()) files.set(name, bytes(2000 + i, i));
+  files.set("pytorch_model.bin.index.json", index(shards));
+  {
+    await using setting = new Setting(files);
+    setting.checkFiles((await setting.resolve()).folder, [
+      ...others,
+      ...shards,
+      "pytorch_model.bin.index.json",
+    ]);
+    assert.equal((await setting.resolve()).source, "cache");
+  }
+  files.set("pytorch_model.bin.index.json", index(["model-1.safetensors"]));
+  await using setting = new Setting(files);
+  assert.match(await setting.refusal(), /"model-1\.safetensors" is not the name of a \.bin file beside it/);
+});
+
 Deno.test("resolveModel() follows the index of sharded weights, and not out of the folder", async () => {
   const shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
-  const index = (names: string[]) =>
-    text(JSON.stringify({ weight_map: Object.fromEntries(names.map((name, i) => [`tensor${i}`, name])) }));
   const files = modelFiles();
   files.delete("model.safetensors");
   for (const [i, name] of shards.entries()) files.set(name, bytes(2000 + i, i));

@@ -65,6 +65,10 @@ const READERS: [file: string, read: (folder: string) => unknown][] = [
   ["preprocessor_config.json", (folder) => loadPreprocessor(folder)],
   ["model.safetensors", (folder) => openWeights(join(folder, "model.safetensors"))],
   ["model.safetensors.index.json", (folder) => openWeights(join(folder, "model.safetensors.index.json"))],
+  ["pytorch_model.bin", (folder) => openWeights(folder)],
+  ["resnet50-0676ba61.pth", (folder) => openWeights(folder)],
+  ["vilt.ckpt", (folder) => openWeights(join(folder, "vilt.ckpt"))],
+  ["pytorch_model.bin.index.json", (folder) => openWeights(join(folder, "pytorch_model.bin.index.json"))],
   ["model.safetensors.index.json", (folder) => shardNames(join(folder, "model.safetensors.index.json"))],
   ...["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", ...BESIDE_A_VOCABULARY]
     .map((file): [string, (folder: string) => unknown] => [file, loadTokenizer]),

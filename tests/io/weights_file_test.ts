@@ -3,6 +3,7 @@ import { openWeights } from "../../src/io/weights_file.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { temporaryFolder } from "./crafted.ts";
+import { torchFile } from "./crafted_torch.ts";
 
 function store(path: string, values: Record<string, number>): void {
   writeSafetensors(
@@ -44,6 +45,42 @@ Deno.test("openWeights() shows shards as one", () => {
     assert.equal(checkpoint.readBytes("c").length, 4);
     assert.throws(() => checkpoint.readBytes("d"), (e) => e instanceof UserError && /"d"/.test(e.message));
   }
+});
+
+Deno.test("openWeights() opens weights of PyTorch by their ending, alone in a folder and in shards", () => {
+  using folder = temporaryFolder();
+  const { path } = folder;
+  const put = (name: string, values: Record<string, number>) =>
+    Deno.writeFileSync(
+      `${path}/${name}`,
+      torchFile(
+        Object.entries(values).map((
+          [key, x],
+        ) => [key, { dtype: "F32", shape: [1], data: Float32Array.of(x) }]),
+      ),
+    );
+  const read = (at: string) => {
+    using checkpoint = openWeights(at);
+    return Object.fromEntries(
+      Array.from(checkpoint.tensors.keys(), (name) => [name, checkpoint.readFloat32(name)[0]]),
+    );
+  };
+  for (const name of ["a.pth", "a.pt", "a.ckpt", "pytorch_model.bin"]) {
+    put(name, { x: 1 });
+    assert.deepEqual(read(`${path}/${name}`), { x: 1 });
+    assert.deepEqual(read(path), { x: 1 });
+    if (name !== "pytorch_model.bin") Deno.removeSync(`${path}/${name}`);
+  }
+  put("training_args.bin", { y: 0 });
+  assert.deepEqual(read(path), { x: 1 });
+  Deno.removeSync(`${path}/pytorch_model.bin`);
+  put("pytorch_model-1.bin", { a: 1, b: 2 });
+  put("pytorch_model-2.bin", { c: 3 });
+  const weight_map = { a: "pytorch_model-1.bin", c: "pytorch_model-2.bin", b: "pytorch_model-1.bin" };
+  Deno.writeTextFileSync(`${path}/pytorch_model.bin.index.json`, JSON.stringify({ weight_map }));
+  assert.deepEqual(read(path), { a: 1, b: 2, c: 3 });
+  store(`${path}/model.safetensors`, { x: 4 });
+  assert.deepEqual(read(path), { x: 4 }, "safetensors are preferred");
 });
 
 Deno.test("openWeights() closes its files", () => {
@@ -96,7 +133,8 @@ Deno.test("openWeights() says what a folder lacks, and that a path is absent", (
   using folder = temporaryFolder();
   assert.throws(
     () => openWeights(folder.path),
-    (e) => e instanceof UserError && /neither model\.safetensors nor/.test(e.message),
+    (e) =>
+      e instanceof UserError && /holds none of model\.safetensors, .*pytorch_model\.bin,/.test(e.message),
   );
   assert.throws(
     () => openWeights(`${folder.path}/absent`),
