@@ -41,7 +41,7 @@ export { ACTIVATION_NAMES, type ActivationName, ACTIVATIONS } from "./src/ops/ac
 export { cast } from "./src/ops/cast.ts";
 export type { Float } from "./src/ops/check.ts";
 export { max, mean, type ReduceOptions, sum } from "./src/ops/reduce.ts";
-export { concat, detach, permute, reshape, slice, transpose } from "./src/ops/shape.ts";
+export { concat, detach, pad, permute, reshape, slice, transpose } from "./src/ops/shape.ts";
 export { type Activation, linear, matmul, type MatmulOptions } from "./src/ops/matmul.ts";
 export { attention, type AttentionOptions, selfAttention } from "./src/ops/attention.ts";
 export { logsumexp, maskedSoftmax, softmax } from "./src/ops/softmax.ts";
@@ -53,6 +53,8 @@ export { dropout } from "./src/ops/dropout.ts";
 export { argmax, embedding, gatherRows, selectRows } from "./src/ops/indexing.ts";
 export { type Indices, indices, type IndicesOptions } from "./src/ops/indices.ts";
 export { type ImageNormalisation, patchify } from "./src/ops/image.ts";
+export { conv2d, type Conv2dOptions } from "./src/ops/conv.ts";
+export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type PoolOptions } from "./src/ops/pool.ts";
 
 // Layers and their parameters
 export {

@@ -2,6 +2,7 @@
 import { MAX_WORKGROUPS } from "../gpu/dispatch.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
+import { type Patches, patchesParams, type Pixels, pixelsParams } from "./gemm_images.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
 import { type GemmShape, nameOfShape } from "./gemm_shape.ts";
@@ -22,6 +23,12 @@ export interface Gemm extends Partial<GemmShape> {
   readonly into?: Tensor | undefined;
   /** f32 [m], to which the sums of the rows of a are added. For one product only, with a stored as [k, m]. */
   readonly rowSums?: Tensor | undefined;
+  /** One operand is not a matrix but the images whose patches are. */
+  readonly patches?: Patches | undefined;
+  /** Where the rows of the result go in `into`, if not one after the other. */
+  readonly pixels?: Pixels | undefined;
+  /** What `into` holds is overwritten, and not added to. */
+  readonly overwrites?: boolean;
 }
 
 /** epilogue(a · b) as [batch, m, n], or `into` with it added; a and b are both f32 or both f16. Outside the tape. */
@@ -32,10 +39,14 @@ export function gemm(a: Tensor, b: Tensor, options: Gemm): Tensor {
 
 function shapeOf(a: Tensor, b: Tensor, options: Gemm): GemmShape {
   const dtype = floatOf("multiply", a, b);
-  const { m, n, k, batch = 1, epilogue = "none", into, result = dtype } = options;
+  const { m, n, k, batch = 1, epilogue = "none", into, result = dtype, patches, pixels } = options;
   const { transposeA = false, transposeB = false, sharedA = false, sharedB = false } = options;
   const stored = into ? floatOf("add a product to", into) : result;
-  return { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result: stored };
+  return {
+    ...{ m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result: stored },
+    ...(patches && { patchesOf: patches.operand }),
+    ...(pixels && { scattered: true }),
+  };
 }
 
 /** Carries out `gemm` by a given plan, one of `candidatePlans` for the shape. */
@@ -44,17 +55,20 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const shape = shapeOf(a, b, options);
   const { m, n, k, batch, epilogue, dtype, result } = shape;
   const { splits } = plan;
-  const { into, bias, h, rowSums } = options;
+  const { into, bias, h, rowSums, patches, pixels } = options;
   const isWhole = splits === 1;
   const depth = Math.ceil(k / splits / 16) * 16;
-  const stride_a = shape.sharedA ? 0 : m * k;
-  const stride_b = shape.sharedB ? 0 : k * n;
+  const stride_a = shape.sharedA ? 0 : patches?.operand === "a" ? patches.channels : m * k;
+  const stride_b = shape.sharedB ? 0 : patches?.operand === "b" ? patches.channels : k * n;
   const [tileM, tileN] = tileOf(plan);
   const [groupsM, groupsN] = [Math.ceil(m / tileM), Math.ceil(n / tileN)];
   const extras = { ...(bias && { bias }), ...(h && { h }) };
   const c = into ?? Tensor.empty(gpu, [batch, m, n], result);
   const target = isWhole ? c : Tensor.empty(gpu, [batch, splits, m, n]);
-  const ending = { ...(result === "f16" && { Result: "f16" }), ...(into && { ADDED: true }) };
+  const ending = {
+    ...(result === "f16" && { Result: "f16" }),
+    ...(into && !options.overwrites && { ADDED: true }),
+  };
   const constants = {
     ...constantsOf(plan),
     TRANSPOSED_A: shape.transposeA,
@@ -66,6 +80,8 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const sumsRows = rowSums !== undefined && sumsRowsOfA(plan);
   if (rowSums && !sumsRows) sumTo(a.view([k, m]), [m], rowSums, "f32");
   const kernel = productKernel(plan, shape, isWhole ? epilogue : "none", sumsRows ? "rows" : "none");
+  const ofPatches = patches && patchesParams(patches, batch);
+  const ofPixels = pixels && { ...pixelsParams(pixels), batch };
   const buffers = { a, b, c: target, ...(isWhole && extras), ...(sumsRows && { row_sums: rowSums }) };
   for (let z0 = 0; z0 < batch * splits; z0 += MAX_WORKGROUPS) {
     const layers = Math.min(batch * splits - z0, MAX_WORKGROUPS);
@@ -75,7 +91,11 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
         kernel,
         entry: "forward",
         buffers,
-        params: { m, n, k, splits, depth, stride_a, stride_b, m0: y0 * tileM, z0 },
+        params: {
+          ...{ m, n, k, splits, depth, stride_a, stride_b, m0: y0 * tileM, z0 },
+          ...ofPatches,
+          ...(isWhole && ofPixels),
+        },
         workgroups: [groupsN, rows, layers],
         constants,
         work: () => ({
@@ -91,7 +111,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     kernel: joinKernel(shape),
     entry: "join",
     buffers: { parts: target, c, ...extras },
-    params: { m, n, batch, splits },
+    params: { m, n, batch, splits, ...ofPixels },
     invocations: batch * m * Math.ceil(n / 4),
     constants: ending,
   });

@@ -3,8 +3,12 @@ import { defineKernel, type KernelSource, type TwoVersions } from "../gpu/kernel
 import { type GemmPlan } from "./gemm_plan.ts";
 import { type Epilogue, type GemmShape, takesVec4 } from "./gemm_shape.ts";
 import aBlock from "../../wgsl/matmul/a_block.wgsl" with { type: "text" };
+import addressPixels from "../../wgsl/matmul/address_pixels.wgsl" with { type: "text" };
+import addressRows from "../../wgsl/matmul/address_rows.wgsl" with { type: "text" };
+import aPatches from "../../wgsl/matmul/a_patches.wgsl" with { type: "text" };
 import aScalar from "../../wgsl/matmul/a_scalar.wgsl" with { type: "text" };
 import aVec4 from "../../wgsl/matmul/a_vec4.wgsl" with { type: "text" };
+import bPatches from "../../wgsl/matmul/b_patches.wgsl" with { type: "text" };
 import bScalar from "../../wgsl/matmul/b_scalar.wgsl" with { type: "text" };
 import bVec4 from "../../wgsl/matmul/b_vec4.wgsl" with { type: "text" };
 import cScalar from "../../wgsl/matmul/c_scalar.wgsl" with { type: "text" };
@@ -24,6 +28,7 @@ import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text
 import pair from "../../wgsl/matmul/pair.wgsl" with { type: "text" };
 import pairSubgroup from "../../wgsl/matmul/pair_subgroup.wgsl" with { type: "text" };
 import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
+import patches_ from "../../wgsl/matmul/patches.wgsl" with { type: "text" };
 import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
 import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
 import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
@@ -37,10 +42,12 @@ const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
   bias_gelu_saved: [epilogueGeluSaved, geluLibrary],
 };
 
-/** The files that load and store the operands: by vec4s, or one element at a time. */
-const A = { vec4: aVec4, scalar: aScalar };
-const B = { vec4: bVec4, scalar: bScalar };
+/** The files that load and store the operands: by vec4s, or one element at a time; or the patches of images. */
+const A = { vec4: [aVec4], scalar: [aScalar], patches: [aPatches, patches_] };
+const B = { vec4: [bVec4], scalar: [bScalar], patches: [bPatches, patches_] };
 const C = { vec4: cVec4, scalar: cScalar };
+/** Where elements of the result lie. */
+const ADDRESS = { rows: addressRows, pixels: addressPixels };
 
 const PAIR: TwoVersions = { workgroup: pair, subgroup: pairSubgroup };
 const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles] };
@@ -49,7 +56,9 @@ const SUMS = { lanes: { none: [sumsNone], rows: [sumsRows] }, tiles: { none: [],
 /** The text that results and speed of matrix products depend on: tuned plans hold for it alone. */
 export const GEMM_SOURCES: readonly string[] = [
   ...Object.values(EPILOGUES).flat(),
-  ...[A, B, C].flatMap((files) => Object.values(files)),
+  ...[A, B].flatMap((files) => Object.values(files).flat()),
+  ...Object.values(C),
+  ...Object.values(ADDRESS),
   lanes,
   multiplyAdd,
   pair,
@@ -75,7 +84,7 @@ function kernelFor(
   return kernel;
 }
 
-const accessTo = (whole: boolean): keyof typeof A => whole ? "vec4" : "scalar";
+const accessTo = (whole: boolean): keyof typeof C => whole ? "vec4" : "scalar";
 
 /** True when the kernel of a plan can add up the rows of a on the way. */
 export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
@@ -84,17 +93,29 @@ export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
 
 /** The kernel that computes products, or parts of products, by a plan; with `sums` "rows" it adds up the rows of a too. */
 export function productKernel(
-  { form, operands }: GemmPlan,
+  { form, operands, splits }: GemmPlan,
   shape: GemmShape,
   epilogue: Epilogue,
   sums: "none" | "rows" = "none",
 ): KernelSource {
   const whole = takesVec4(shape);
-  const [a, b, c] = [accessTo(whole.a), accessTo(whole.b), accessTo(whole.c)];
+  const c = accessTo(whole.c);
+  const a = shape.patchesOf === "a" ? "patches" : accessTo(whole.a);
+  const b = shape.patchesOf === "b" ? "patches" : accessTo(whole.b);
+  const address = shape.scattered && splits === 1 ? "pixels" : "rows";
   const [ofA, ofB] = [whole.a ? operands : "scalar", whole.b ? operands : "scalar"];
+  const words = [
+    ...["matmul", form, ofA === ofB ? ofA : `${ofA}_${ofB}`, c, epilogue],
+    ...(shape.patchesOf ? [shape.patchesOf, "of_patches"] : []),
+    ...(address === "pixels" ? ["to_pixels"] : []),
+    ...(sums === "rows" ? ["sums"] : []),
+  ];
   return kernelFor(
-    `matmul_${form}_${ofA === ofB ? ofA : `${ofA}_${ofB}`}_${c}_${epilogue}${sums === "rows" ? "_sums" : ""}`,
-    [...FORMS[form], ...SUMS[form][sums], paramsFile, A[a], aBlock, B[b], C[c], ...EPILOGUES[epilogue]],
+    words.join("_"),
+    [
+      ...[...FORMS[form], ...SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c], ADDRESS[address]],
+      ...EPILOGUES[epilogue],
+    ],
     operands === "texture" ? (["a", "b"] as const).filter((name) => whole[name]) : [],
   );
 }
@@ -103,5 +124,9 @@ export function productKernel(
 export function joinKernel(shape: GemmShape): KernelSource {
   const c = accessTo(takesVec4(shape).c);
   const { epilogue } = shape;
-  return kernelFor(`matmul_join_${c}_${epilogue}`, [join, grid, paramsFile, C[c], ...EPILOGUES[epilogue]]);
+  const address = shape.scattered ? "pixels" : "rows";
+  return kernelFor(
+    `matmul_join_${c}_${epilogue}${address === "pixels" ? "_to_pixels" : ""}`,
+    [join, grid, paramsFile, C[c], ADDRESS[address], ...EPILOGUES[epilogue]],
+  );
 }

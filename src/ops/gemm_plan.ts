@@ -105,11 +105,13 @@ function defaultLanes(gpu: PlanDevice, shape: GemmShape): LanesPlan {
 
 /** Textures where all operands with rows of whole vec4s fit one. */
 function lanesOperands(gpu: PlanDevice, shape: GemmShape): Common["operands"] {
-  const { m, n, k, batch, sharedA, sharedB, dtype } = shape;
+  const { m, n, k, batch, sharedA, sharedB, dtype, patchesOf } = shape;
   const isHalf = dtype === "f16";
   const fits = (elements: number) => gpu.fitsTexture({ bytes: elements * (isHalf ? 2 : 4), isHalf });
   const { a, b } = takesVec4(shape);
-  const fit = (!a || fits((sharedA ? 1 : batch) * m * k)) && (!b || fits((sharedB ? 1 : batch) * k * n));
+  // Images are smaller than their patches, and where they do not fit all the same, the device reads storage.
+  const fit = (!a || patchesOf === "a" || fits((sharedA ? 1 : batch) * m * k)) &&
+    (!b || patchesOf === "b" || fits((sharedB ? 1 : batch) * k * n));
   return (a || b) && fit ? "texture" : "storage";
 }
 

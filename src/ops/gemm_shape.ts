@@ -23,13 +23,20 @@ export interface GemmShape {
   readonly dtype: Float;
   /** The type of the result. */
   readonly result: Float;
+  /** The operand that is the patches of images. */
+  readonly patchesOf?: "a" | "b";
+  /** The rows of the result go to pixels of images. */
+  readonly scattered?: true;
 }
 
 /** One name for one shape: `1576×768×3072 NT bias_gelu`, batch and element types where they are not 1 and f32. */
 export function nameOfShape(shape: GemmShape): string {
   const { m, n, k, batch, transposeA, transposeB, sharedA, sharedB, epilogue, dtype, result } = shape;
+  const { patchesOf, scattered } = shape;
   let name = `${m}×${k}×${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
   if (batch !== 1) name = `${batch}${sharedA ? " shared A" : ""}${sharedB ? " shared B" : ""} · ${name}`;
+  if (patchesOf) name += ` ${patchesOf} of patches`;
+  if (scattered) name += " to pixels";
   if (epilogue !== "none") name += ` ${epilogue}`;
   return dtype === "f32" ? name : `${name} f16${result === "f32" ? " to f32" : ""}`;
 }
@@ -50,7 +57,7 @@ export function recordShapes(body: () => void): { shape: GemmShape; calls: numbe
 
 /** Notes a product for `recordShapes`. */
 export function recordShape(shape: GemmShape): void {
-  if (!recorder) return;
+  if (!recorder || shape.patchesOf || shape.scattered) return; // a shape does not tell the sizes of images
   const name = nameOfShape(shape);
   const known = recorder.get(name);
   if (known) known.calls++;

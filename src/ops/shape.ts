@@ -259,3 +259,33 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
       return move("cut", dy, sink ?? Tensor.empty(dy.gpu, x.shape, dy.dtype), parts[i]!, sink !== undefined);
     }));
 }
+
+/**
+ * Zeros before and after the elements of an axis. Throws RangeError where their numbers are no whole ones from 0 on.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, pad, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const x = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [2, 2]);
+ * assert.deepEqual(await pad(x, 1, 0, 1).read(), Float32Array.of(1, 2, 0, 3, 4, 0));
+ * gpu.destroy();
+ * ```
+ */
+export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
+  mustBeWords("pad", x);
+  const along = axisOf(x.shape, axis);
+  if (![before, after].every((count) => Number.isInteger(count) && count >= 0)) {
+    throw new RangeError(`Cannot pad by ${before} and ${after}: they must be whole numbers from 0 on`);
+  }
+  const size = x.shape[along]!;
+  const shape = x.shape.with(along, before + size + after);
+  const part = partOf(shape, along, before, size);
+  const y = Tensor.empty(x.gpu, shape, x.dtype, needsGrad(x));
+  return record(move("place", x, y, part), [x], [], (dy, _, [sink]) => {
+    const isAdded = sink?.dtype === dy.dtype;
+    return [move("cut", dy, isAdded ? sink! : Tensor.empty(dy.gpu, x.shape, dy.dtype), part, isAdded)];
+  });
+}

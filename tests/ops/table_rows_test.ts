@@ -10,7 +10,9 @@ const HELPERS: Readonly<Record<string, string>> = {
   "broadcast.ts": "shapes and strides",
   "ceilings.ts": "measures the device",
   "check.ts": "types of arguments",
+  "conv_weights.ts": "how convolutions read their weights",
   "gemm.ts": "the product below matmul and linear, whose rows carry it out",
+  "gemm_images.ts": "the same, where images take part",
   "gemm_kernels.ts": "the same, its kernels",
   "gemm_shape.ts": "the same, its shape and name",
   "gemm_plan.ts": "the same, how it is cut into tiles",
@@ -20,6 +22,7 @@ const HELPERS: Readonly<Record<string, string>> = {
   "rows.ts": "kernels along rows",
   "running_sums.ts": "adds up metrics in place, outside the tape",
   "self_test.ts": "checks the adapter",
+  "windows.ts": "windows over images: checks and counts",
   "workgroup.ts": "sizes of workgroups and what they link",
 };
 

@@ -1,6 +1,6 @@
 // Stores blocks of c [m, n] one element at a time, for rows of any length, and loads the partial products that join.wgsl
 // adds up. Epilogues get no place in c: those that keep something need rows of whole vec4s.
-// Needs: params.wgsl, an epilogue_*.wgsl
+// Needs: params.wgsl, an address_*.wgsl, an epilogue_*.wgsl
 const ADDED: bool = false; // the result is added to what c holds
 @group(0) @binding(3) var<storage, read_write> c: array<Result>;
 @group(0) @binding(6) var<storage, read> parts: array<f32>;
@@ -12,7 +12,7 @@ fn put(i: u32, value: f32) {
 }
 fn store_row(z: u32, m: u32, n: u32, value: vec4f, bias4: vec4f) {
   if (m >= params.m) { return; }
-  let i = (z * params.m + m) * params.n + n;
+  let i = address(z, m, n);
   let result = epilogue(value, bias4, 0u);
   put(i, result.x);
   if (n + 1u < params.n) { put(i + 1u, result.y); }
@@ -21,7 +21,7 @@ fn store_row(z: u32, m: u32, n: u32, value: vec4f, bias4: vec4f) {
 }
 fn store(z: u32, m: u32, n: u32, block: mat4x4f) {
   if (n >= params.n) { return; }
-  let bias4 = addend(n / 4u);
+  let bias4 = addend(column(z, n) / 4u);
   store_row(z, m, n, block[0], bias4);
   store_row(z, m + 1u, n, block[1], bias4);
   store_row(z, m + 2u, n, block[2], bias4);

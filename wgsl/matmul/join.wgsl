@@ -1,6 +1,6 @@
 // c[z] = epilogue(Σ_s parts[z, s]): the end of a product whose inner dimension was cut into parts, each computed into an
 // array of its own. Parts are summed in their order. One invocation computes four elements of a row.
-// Needs: params.wgsl, c_vec4.wgsl or c_scalar.wgsl, an epilogue_*.wgsl, lib/grid.wgsl
+// Needs: params.wgsl, c_vec4.wgsl or c_scalar.wgsl, an address_*.wgsl, an epilogue_*.wgsl, lib/grid.wgsl
 const WG: u32 = 64u;
 
 @compute @workgroup_size(WG)
@@ -15,5 +15,5 @@ fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var s = 0u; s < params.splits; s++) {
     total += load_part(((z * params.splits + s) * params.m + m) * params.n + n);
   }
-  store_row(z, m, n, total, addend(n / 4u));
+  store_row(z, m, n, total, addend(column(z, n) / 4u));
 }

@@ -6,7 +6,14 @@ alias Elem = f32; // of a and b
 alias Result = f32; // of c
 const WHOLE_K: bool = false; // k is a multiple of four
 
-struct Params { m: u32, n: u32, k: u32, batch: u32, m0: u32, z0: u32, splits: u32, depth: u32, stride_a: u32, stride_b: u32 }
+struct Params {
+  m: u32, n: u32, k: u32, batch: u32, m0: u32, z0: u32, splits: u32, depth: u32, stride_a: u32, stride_b: u32,
+  // What follows is of products with images: see patches.wgsl and address_pixels.wgsl.
+  out_height: u32, out_width: u32,
+  height: u32, width: u32, pixel: u32, channels: u32, taps: u32,
+  stride_y: i32, stride_x: i32, dilation_y: i32, dilation_x: i32, first_y: i32, first_x: i32,
+  full_height: u32, full_width: u32, step_y: u32, step_x: u32, offset_y: u32, offset_x: u32,
+}
 @group(0) @binding(0) var<uniform> params: Params;
 
 // Four rows from k on, those beyond the end being 0.

@@ -1,5 +1,5 @@
-import { concat, permute, reshape, slice, transpose } from "../../../src/ops/shape.ts";
-import { concatValues, product, sliceValue } from "../oracle.ts";
+import { concat, pad, permute, reshape, slice, transpose } from "../../../src/ops/shape.ts";
+import { concatValues, product, sliceValue, Value } from "../oracle.ts";
 import { type Case, withHalves } from "../table.ts";
 
 const reshapes: readonly (readonly [from: readonly number[], to: readonly number[]])[] = [
@@ -31,6 +31,13 @@ const slices: readonly { shape: readonly number[]; axis: number; start: number; 
   { shape: [3, 4, 5], axis: 1, start: 1, end: 3 },
   { shape: [3, 16], axis: 1, start: 4, end: 12 },
   { shape: [3, 16], axis: 1, start: 4, end: 9 },
+];
+
+const pads: readonly { shape: readonly number[]; axis: number; before: number; after: number }[] = [
+  { shape: [5], axis: 0, before: 0, after: 0 },
+  { shape: [2, 3], axis: 1, before: 0, after: 1 },
+  { shape: [3, 2, 5], axis: 1, before: 2, after: 0 },
+  { shape: [2, 4, 8], axis: 1, before: 1, after: 3 },
 ];
 
 const concats: readonly { shapes: readonly (readonly number[])[]; axis: number }[] = [
@@ -66,6 +73,18 @@ export const shapeCases: readonly Case[] = withHalves([
     inputs: [{ shape }],
     op: (x) => slice(x, axis, start, end),
     oracle: (x) => sliceValue(x, axis, start, end),
+  })),
+  ...pads.map(({ shape, axis, before, after }): Case => ({
+    name: `pad [${shape}] axis ${axis} by ${before} and ${after}`,
+    inputs: [{ shape }],
+    op: (x) => pad(x, axis, before, after),
+    oracle: (x) => {
+      const zeros = (count: number) => {
+        const around = x.shape.with(axis, count);
+        return Value.of(around, new Float64Array(product(around)));
+      };
+      return concatValues([zeros(before), x, zeros(after)], axis);
+    },
   })),
   {
     name: "slice to the end of an axis counted from the back",
