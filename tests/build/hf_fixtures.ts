@@ -12,7 +12,15 @@ import type { Fixture } from "../models/fixtures.ts";
 import { images, texts } from "../models/tiny_specs.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 
-export const ENCODERS = ["vit", "bert", "roberta", "deit"] as const;
+export const ENCODERS = [
+  "vit",
+  "bert",
+  "roberta",
+  "deit",
+  "dinov2",
+  "dinov2_giant",
+  "dinov2_with_registers",
+] as const;
 
 export function checkpointFolder(name: string): string {
   return new URL(`../fixtures/encoders/${name}`, import.meta.url).pathname;

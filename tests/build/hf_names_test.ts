@@ -91,7 +91,7 @@ Deno.test("a parameter that a checkpoint lacks is named as it would be there", (
 for (const type of encoderTypes().filter(({ checkpoint }) => checkpoint !== undefined)) {
   const { title, inputs, checkpoint } = type;
   Deno.test(`every parameter of ${title} has a name in checkpoints that leads back to it`, () => {
-    const known = { image: images(64), text: texts(20, 8), features: features(3) };
+    const known = { image: images(224), text: texts(20, 8), features: features(3) };
     const specs = Object.fromEntries(Object.entries(inputs).map(([input, kind]) => [input, known[kind]]));
     const parameters = new Parameters();
     type.build(parameters.root, type.configure({ num_hidden_layers: 2, ...type.fromData(specs) }), specs);

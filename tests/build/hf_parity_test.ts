@@ -1,5 +1,6 @@
 /** Encoders loaded from checkpoints against PyTorch: the hidden states of every layer, the gradient of every parameter. */
 import assert from "node:assert/strict";
+import { checkpointName } from "../../src/build/hf_names.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { mul } from "../../src/ops/arithmetic.ts";
@@ -16,13 +17,17 @@ for (const name of ENCODERS) {
   Deno.test(`a ${name} loaded from its folder agrees with PyTorch in all hidden states and gradients`, async () => {
     const live = gpu.memory.live;
     const fixture = new Fixture(`encoders/${name}`);
-    const { parameters, encoder } = await loadFolder(gpu, checkpointFolder(name));
-    const { states } = scope(() => {
+    const { parameters, encoder, type } = await loadFolder(gpu, checkpointFolder(name));
+    const { states, pooled } = scope(() => {
       const input = encoder.upload(gpu, inputsOf(fixture));
       const states = encoder.hiddenStates(input, EVALUATION);
-      const probe = Tensor.from(gpu, fixture.floats("probe"), fixture.shape("probe"));
-      backward(sum(mul(probe, encoder.lastHiddenState(input, EVALUATION))));
-      return { states };
+      const probed = (name: string, y: Tensor) =>
+        sum(mul(Tensor.from(gpu, fixture.floats(name), fixture.shape(name)), y));
+      backward(probed("probe", encoder.lastHiddenState(input, EVALUATION)));
+      // Gradients add up over backward passes.
+      const pooled = fixture.has("pooled") ? encoder.represent(input, EVALUATION) : undefined;
+      if (pooled) backward(probed("pooled.probe", pooled));
+      return { states, pooled };
     });
     const { config } = encoder;
     assert.equal(states.length, config.num_hidden_layers + 1);
@@ -33,7 +38,9 @@ for (const name of ENCODERS) {
       assertClose(`layer ${layer}`, actual, fixture.floats(`hidden.${layer}`).filter(isToken));
       state.dispose();
     }
-    await assertGradients(parameters, fixture);
+    if (pooled) assertClose("representations", await pooled.read(), fixture.floats("pooled"));
+    pooled?.dispose();
+    await assertGradients(parameters, fixture, (name) => checkpointName(type.checkpoint!, name));
     fixture.close();
     parameters.dispose();
     assert.equal(gpu.memory.live, live, "bytes left behind");

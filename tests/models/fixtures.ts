@@ -81,14 +81,19 @@ export function largest(values: ArrayLike<number>): number {
 
 /**
  * Compares every parameter's gradient with the fixture's. A key's bias has none in theory (softmax does not see a
- * constant), so there is only rounding to compare: it is held against the gradient of the query's bias.
+ * constant), so there is only rounding to compare: it is held against the gradient of the query's bias. `nameThere` gives
+ * the fixture's name of a parameter.
  */
-export async function assertGradients(parameters: Parameters, fixture: Fixture): Promise<void> {
+export async function assertGradients(
+  parameters: Parameters,
+  fixture: Fixture,
+  nameThere = (name: string) => name,
+): Promise<void> {
   const all = [...parameters];
   const grads = await readTensors(all.map(({ grad }) => grad));
   for (const [i, { name }] of all.entries()) {
-    const expected = fixture.floats(`grad.${name}`);
-    const yardstick = fixture.floats(`grad.${name.replace(".key.bias", ".query.bias")}`);
+    const expected = fixture.floats(`grad.${nameThere(name)}`);
+    const yardstick = fixture.floats(`grad.${nameThere(name.replace(".key.bias", ".query.bias"))}`);
     assertClose(`the gradient of ${name}`, grads[i]!, expected, largest(yardstick));
   }
 }

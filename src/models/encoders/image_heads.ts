@@ -47,27 +47,3 @@ export class PooledTokens implements ImageHead {
     });
   }
 }
-
-/** The first token, normalised; declares `layernorm`. */
-export class FirstToken implements ImageHead {
-  readonly #norm: LayerNorm;
-  readonly #normalisesAll: boolean;
-
-  /** `normalisesAll`: whether the last hidden states of all tokens are normalised, or left as the layers give them. */
-  constructor(path: ModulePath, { hidden_size, layer_norm_eps }: TransformerConfig, normalisesAll = true) {
-    this.#norm = new LayerNorm(path.at("layernorm"), hidden_size, layer_norm_eps);
-    this.#normalisesAll = normalisesAll;
-  }
-
-  represent(layers: TransformerEncoder, x: Tensor, context: Context): Tensor {
-    return this.#norm.forward(layers.first(x, undefined, context));
-  }
-
-  finish(states: Tensor): Tensor {
-    return this.#normalisesAll ? this.#norm.forward(states) : states;
-  }
-
-  toOnnx(layers: TransformerEncoder, x: Value): Value {
-    return this.#norm.toOnnx(layers.firstToOnnx(x));
-  }
-}

@@ -2,6 +2,8 @@
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
 import { deit } from "./deit.ts";
+import { dinov2 } from "./dinov2.ts";
+import { dinov2WithRegisters } from "./dinov2_with_registers.ts";
 import type { EncoderType } from "./encoder.ts";
 import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
@@ -11,6 +13,8 @@ import { vit } from "./vit.ts";
 const ENCODERS: EncoderType[] = [
   vit,
   deit,
+  dinov2,
+  dinov2WithRegisters,
   bert,
   roberta,
   mlp,

@@ -161,8 +161,8 @@ type Said<F extends Fields> =
     /** The names of the learned tokens that stand before those of the patches. */
     readonly tokens: readonly string[];
     /** The fields that the layers are built by, where some have other names. */
-    read(config: ConfigOf<F>): VisionConfig;
-    parts(config: ConfigOf<F>): VisionParts;
+    read(config: ConfigOf<NoInfer<F>>): VisionConfig;
+    parts(config: ConfigOf<NoInfer<F>>): VisionParts;
   };
 
 /** Describes a kind of transformer of images; it reads square ones. */
