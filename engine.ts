@@ -44,6 +44,13 @@ export { max, mean, type ReduceOptions, sum } from "./src/ops/reduce.ts";
 export { concat, detach, pad, permute, reshape, slice, transpose } from "./src/ops/shape.ts";
 export { type Activation, linear, matmul, type MatmulOptions } from "./src/ops/matmul.ts";
 export { attention, type AttentionOptions, selfAttention } from "./src/ops/attention.ts";
+export {
+  type PlaceTables,
+  placeTables,
+  relativeScores,
+  type RelativeScoresOptions,
+} from "./src/ops/relative.ts";
+export { rotary, rotaryTurns } from "./src/ops/rotary.ts";
 export { logsumexp, maskedSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, type BatchNormOptions, type RunningStatistics } from "./src/ops/batch_norm.ts";
 export { layerNorm } from "./src/ops/layer_norm.ts";
@@ -70,7 +77,7 @@ export { type Initializer, normal, ones, xavierNormal, zeros } from "./src/nn/in
 export { BatchNorm2d, type BatchNormSettings, type FrozenStatistics } from "./src/nn/batch_norm.ts";
 export { LayerNorm } from "./src/nn/layer_norm.ts";
 export { Linear, type LinearOptions } from "./src/nn/linear.ts";
-export type { ModelBuffer, Parameter, ParameterOptions } from "./src/nn/parameter.ts";
+export type { Constant, ModelBuffer, Parameter, ParameterOptions } from "./src/nn/parameter.ts";
 export { ModulePath, Parameters } from "./src/nn/parameters.ts";
 export { BERT_STYLE, TransformerEncoder, type TransformerStyle, VIT_STYLE } from "./src/nn/transformer.ts";
 export type { TransformerConfig } from "./src/nn/transformer_config.ts";

@@ -25,9 +25,14 @@ export interface Parameter {
  */
 export type ModelBuffer = Pick<Parameter, "name" | "shape" | "value">;
 
+/** Numbers that follow from the configuration, such as tables of positions: on the device, and in no file. */
+export type Constant = ModelBuffer;
+
 export interface ParameterOptions {
   /** True for weights that matrix products read: they may be wanted in f16. */
   readonly isOperand?: boolean;
   /** True for a `ModelBuffer`. */
   readonly isBuffer?: boolean;
+  /** True for a buffer that no file holds. */
+  readonly isConstant?: boolean;
 }

@@ -16,14 +16,12 @@ import {
 import { F16Copies } from "./f16_copies.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
-import type { ModelBuffer, Parameter, ParameterOptions } from "./parameter.ts";
+import type { Constant, ModelBuffer, Parameter, ParameterOptions } from "./parameter.ts";
 
-interface Declaration {
+interface Declaration extends Required<ParameterOptions> {
   readonly name: string;
   readonly shape: Shape;
   readonly initializer: Initializer;
-  readonly isOperand: boolean;
-  readonly isBuffer: boolean;
 }
 
 /** A module's place in the tree of names: below `at("encoder").at("layer.0")`, names begin with `encoder.layer.0.` */
@@ -48,6 +46,15 @@ export class ModulePath {
   /** Declares a buffer, which is saved and restored like a parameter, and never learned. */
   buffer(name: string, shape: Shape, initializer: Initializer): ModelBuffer {
     return this.parameter(name, shape, initializer, { isBuffer: true });
+  }
+
+  /** Declares numbers that the configuration decides, which are neither learned nor saved. */
+  constant(name: string, shape: Shape, values: Float32Array): Constant {
+    const initializer: Initializer = (into) => into.set(values);
+    return this.#parameters.declare(this.#prefix + name, shape, initializer, {
+      isBuffer: true,
+      isConstant: true,
+    });
   }
 
   /** Several parameters of one shape as one, joined along their first dimension. */
@@ -93,7 +100,7 @@ export class Parameters {
     name: string,
     shape: Shape,
     initializer: Initializer,
-    { isOperand = false, isBuffer = false }: ParameterOptions = {},
+    { isOperand = false, isBuffer = false, isConstant = false }: ParameterOptions = {},
   ): Parameter {
     if (this.#byName.has(name)) throw new RangeError(`Cannot declare parameter "${name}": it exists`);
     if (this.#isAllocated) {
@@ -119,7 +126,7 @@ export class Parameters {
         return half;
       },
     };
-    this.#declarations.push({ name, shape, initializer, isOperand, isBuffer });
+    this.#declarations.push({ name, shape, initializer, isOperand, isBuffer, isConstant });
     this.#byName.set(name, parameter);
     return parameter;
   }
@@ -166,8 +173,8 @@ export class Parameters {
       place(array, grads);
       return { ...array, grads };
     });
-    for (const { name, shape, initializer } of this.#declarations) {
-      if (isLoaded(name)) continue;
+    for (const { name, shape, initializer, isConstant } of this.#declarations) {
+      if (isLoaded(name) && !isConstant) continue;
       const values = new Float32Array(sizeOf(shape)); // one at a time: the host never holds a second model
       initializer(values, shape, `${seed}/${name}`);
       this.write(name, values);
@@ -217,9 +224,9 @@ export class Parameters {
     for (const { name, isBuffer } of this.#declarations) if (!isBuffer) yield this.get(name);
   }
 
-  /** Every parameter and buffer, in the order declared: all that a file of weights holds. */
+  /** Every parameter and buffer, in the order declared: all that a file of weights holds, and so no constant. */
   *state(): Generator<Parameter> {
-    yield* this.#byName.values();
+    for (const { name, isConstant } of this.#declarations) if (!isConstant) yield this.get(name);
   }
 
   /** A parameter or a buffer. */

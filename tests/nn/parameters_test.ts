@@ -145,6 +145,20 @@ Deno.test("no two parameters draw a stretch of the same numbers", () => {
   assert.ok(repeated < 3, `${repeated} pairs of 200,000 occur twice`);
 });
 
+Deno.test("constants are on the device whatever is loaded, and neither learned nor in any file", async () => {
+  const parameters = new Parameters();
+  const path = parameters.root.at("layer");
+  path.parameter("weight", [2], normal(1));
+  const table = path.constant("table", [3], Float32Array.of(1, 2, 3));
+  parameters.allocate(gpu, 0, () => true);
+  assert.deepEqual([...parameters].map(({ name }) => name), ["layer.weight"]);
+  assert.deepEqual([...parameters.state()].map(({ name }) => name), ["layer.weight"]);
+  assert.deepEqual([...(await parameters.read()).keys()], ["layer.weight"]);
+  assert.deepEqual(await table.value.read(), Float32Array.of(1, 2, 3));
+  assert.equal(table.value.requiresGrad, false);
+  parameters.dispose();
+});
+
 Deno.test("an embedding gathers rows, and gives the first ones without numbers", async () => {
   const parameters = new Parameters();
   const table = new Embedding(parameters.root, 5, 4, { std: 1 });

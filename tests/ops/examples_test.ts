@@ -20,6 +20,7 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
   readTensors: "read, for several tensors",
   record: "for ops with kernels of their own: see docs/tape.md",
   refuseGrad: "for ops with kernels of their own: see docs/tape.md",
+  rotaryTurns: "in the example of rotary",
   selfTest: "gives nothing",
   Tensor: "in every example",
   VIT_STYLE: "a constant, in the example of TransformerEncoder",

@@ -9,6 +9,7 @@ import { lossCases } from "./cases/losses.ts";
 import { matmulCases } from "./cases/matmul.ts";
 import { pointwiseCases } from "./cases/pointwise.ts";
 import { poolCases } from "./cases/pool.ts";
+import { positionCases } from "./cases/positions.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rowCases } from "./cases/rows.ts";
 import { shapeCases } from "./cases/shape.ts";
@@ -18,6 +19,7 @@ export const families: Readonly<Record<string, readonly Case[]>> = {
   pointwise: pointwiseCases,
   matmul: matmulCases,
   attention: attentionCases,
+  positions: positionCases,
   reduce: reduceCases,
   shape: shapeCases,
   indexing: indexingCases,

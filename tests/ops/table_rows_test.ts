@@ -44,6 +44,8 @@ const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
   isPairType: "a mask of integers",
   pairTypes: "compares integers",
   patchify: "takes bytes",
+  placeTables: "makes tables on the host",
+  rotaryTurns: "makes a table on the host",
   reluGrad: "is the gradient of relu and linear",
   sameLabel: "a mask of integers",
 };

@@ -103,7 +103,7 @@ export class VisionTransformer implements Encoder {
     this.#embeddingsNorm = normalisesPatches
       ? new LayerNorm(embeddings.at("layernorm"), config.hidden_size, config.layer_norm_eps)
       : undefined;
-    const bias = parts.qkvBias ?? true;
+    const bias = parts.qkvBias;
     this.#layers = new TransformerEncoder(
       path.at("encoder"),
       config,
