@@ -1,4 +1,5 @@
 /** Turns raw samples, as rows of a table or objects of a request, into batches, with what the run keeps. */
+import { release } from "../../base/release.ts";
 import { reason } from "../../io/file_bytes.ts";
 import { PoolClosed } from "../../data/workers/worker_pool.ts";
 import { nearest } from "../../base/nearest.ts";
@@ -93,7 +94,10 @@ export class InputReader {
     }
   }
 
-  /** Samples as one batch; its rows count from 0 and its labels are 0. */
+  /**
+   * Samples as one batch; its rows count from 0 and its labels are 0. The pixels of the samples are in it and released:
+   * a sample is in one batch only.
+   */
   batch(samples: readonly PreparedSample[]): Batch {
     const size = samples.length;
     const modalities = this.#modalities.map((modality): [string, ModalityBatch] => {
@@ -137,6 +141,10 @@ function joined(modality: ModalityPreprocessing, samples: readonly PreparedSampl
   }
   const { height, width } = modality;
   const pixels = new Uint8Array(samples.length * height * width * 3);
-  samples.forEach((sample, row) => pixels.set((sample as RgbImage).pixels, row * height * width * 3));
+  for (const [row, sample] of samples.entries()) {
+    const image = sample as RgbImage;
+    pixels.set(image.pixels, row * height * width * 3);
+    release(image.pixels);
+  }
   return { kind, pixels, height, width };
 }

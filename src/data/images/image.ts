@@ -1,4 +1,5 @@
 /** Decodes image files of several formats into RGB bytes, and says what is wrong with those it cannot decode. */
+import { release } from "../../base/release.ts";
 import { exifOrientation, upright } from "./exif.ts";
 import { decodeJpeg, readJpegHeader, type RgbaImage } from "./jpeg.ts";
 import { decodePng, pngOrientation } from "./png.ts";
@@ -22,15 +23,24 @@ export async function decodeRgb(bytes: Uint8Array, mostPixels = MOST_PIXELS): Pr
   if (starts(0xff, 0xd8)) {
     const { height, width, components, orientation } = readJpegHeader(bytes);
     checkSize(height, width, mostPixels);
-    return upright(overWhite(await (components === 4 ? decodeOther : decodeJpeg)(bytes)), orientation);
+    return finished(await (components === 4 ? decodeOther : decodeJpeg)(bytes), orientation);
   }
   if (starts(0x89, 0x50, 0x4e, 0x47) && bytes.length >= 24) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     checkSize(view.getUint32(20), view.getUint32(16), mostPixels);
-    return upright(overWhite(decodePng(bytes)), pngOrientation(bytes));
+    return finished(decodePng(bytes), pngOrientation(bytes));
   }
   const isTiff = starts(0x49, 0x49, 42) || starts(0x4d, 0x4d, 0, 42);
-  return upright(overWhite(await decodeOther(bytes)), isTiff ? exifOrientation(bytes) : 1);
+  return finished(await decodeOther(bytes), isTiff ? exifOrientation(bytes) : 1);
+}
+
+/** Over white and upright; what was decoded is released. */
+function finished(decoded: RgbaImage, orientation: number): RgbImage {
+  const image = overWhite(decoded);
+  release(decoded.data);
+  const turned = upright(image, orientation);
+  if (turned !== image) release(image.pixels);
+  return turned;
 }
 
 function checkSize(height: number, width: number, most: number): void {

@@ -1,4 +1,5 @@
 /** Resizes images as Pillow does, to the byte. */
+import { release } from "../../base/release.ts";
 import type { RgbImage } from "./image.ts";
 
 export type Filter = "bilinear" | "bicubic";
@@ -33,14 +34,22 @@ interface Axis {
  */
 export function resizeLikePillow(image: RgbImage, height: number, width: number, filter: Filter): RgbImage {
   let { pixels } = image;
-  let rows = axis(image.height, height, filter);
+  const rows = axis(image.height, height, filter);
+  let first = 0;
   if (image.width !== width) {
     // Only the rows that the second direction reads are made.
-    const first = rows.start[0]!, end = rows.start[height - 1]! + rows.count[height - 1]!;
-    pixels = squeezeColumns(pixels, image.width, first, end, axis(image.width, width, filter), width);
-    rows = { ...rows, start: rows.start.map((at) => at - first) };
+    first = rows.start[0]!;
+    const end = rows.start[height - 1]! + rows.count[height - 1]!;
+    const columns = axis(image.width, width, filter);
+    pixels = squeezeColumns(pixels, image.width, first, end, columns, width);
+    releaseAxis(columns);
   }
-  if (image.height !== height) pixels = squeezeRows(pixels, width * 3, rows, height);
+  if (image.height !== height) {
+    const squeezed = pixels;
+    pixels = squeezeRows(squeezed, width * 3, first, rows, height);
+    if (squeezed !== image.pixels) release(squeezed);
+  }
+  releaseAxis(rows);
   return { pixels, height, width };
 }
 
@@ -65,6 +74,10 @@ function axis(sourceSize: number, size: number, filter: Filter): Axis {
     }
   }
   return { start, count, weights, taps };
+}
+
+function releaseAxis({ start, count, weights }: Axis): void {
+  for (const array of [start, count, weights]) release(array);
 }
 
 /** The rows from `first` to before `end`, each brought to `width` pixels. */
@@ -97,8 +110,14 @@ function squeezeColumns(
   return out;
 }
 
-/** The lines of `stride` bytes, brought to `height` lines. */
-function squeezeRows(pixels: Uint8Array, stride: number, axis: Axis, height: number): Uint8Array {
+/** The lines of `stride` bytes, of which line `first` comes first, brought to `height` lines. */
+function squeezeRows(
+  pixels: Uint8Array,
+  stride: number,
+  first: number,
+  axis: Axis,
+  height: number,
+): Uint8Array {
   const { start, count, weights, taps } = axis;
   const out = new Uint8Array(height * stride);
   const line = new Int32Array(stride);
@@ -106,11 +125,12 @@ function squeezeRows(pixels: Uint8Array, stride: number, axis: Axis, height: num
     line.fill(HALF);
     for (let k = 0; k < count[y]!; k++) {
       const weight = weights[y * taps + k]!;
-      const from = (start[y]! + k) * stride;
+      const from = (start[y]! + k - first) * stride;
       for (let i = 0; i < stride; i++) line[i] = line[i]! + Math.imul(weight, pixels[from + i]!);
     }
     for (let i = 0, to = y * stride; i < stride; i++) out[to + i] = clip(line[i]! >> FRACTION_BITS);
   }
+  release(line);
   return out;
 }
 

@@ -1,4 +1,5 @@
 /** Brings an image to the size that a checkpoint expects. */
+import { release } from "../../base/release.ts";
 import type { RgbImage } from "./image.ts";
 import { type Filter, resizeLikePillow } from "./pillow_resize.ts";
 
@@ -17,12 +18,16 @@ export interface ImagePreparation {
 }
 
 /** Resizes and crops an image as Pillow and `transformers` do; bytes stay bytes. */
-export function prepareImage(image: RgbImage, { resize, filter, crop }: ImagePreparation): RgbImage {
+export function prepareImage(source: RgbImage, { resize, filter, crop }: ImagePreparation): RgbImage {
+  let image = source;
   if (resize !== undefined) {
     const { height, width } = "height" in resize ? resize : scaledToShortest(image, resize.shortestEdge);
     image = resizeLikePillow(image, height, width, filter);
   }
-  return crop === undefined ? image : centreCrop(image, crop);
+  if (crop === undefined) return image;
+  const cropped = centreCrop(image, crop);
+  if (cropped !== image && image.pixels !== source.pixels) release(image.pixels);
+  return cropped;
 }
 
 function scaledToShortest({ height, width }: Size, edge: number): Size {

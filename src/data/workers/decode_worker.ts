@@ -1,4 +1,5 @@
 /** Runs in a worker: decodes and prepares one image after the other. */
+import { release } from "../../base/release.ts";
 import { pointerIn } from "../../io/pointer_file.ts";
 import { decodeRgb } from "../images/image.ts";
 import { type ImagePreparation, prepareImage } from "../images/prepare_image.ts";
@@ -15,6 +16,9 @@ serveJobs(async ({ source, mostPixels, preparation }: DecodeJob) => {
   const bytes = typeof source === "string" ? await Deno.readFile(source) : source;
   const pointer = pointerIn(bytes);
   if (pointer !== undefined) throw new Error(`it ${pointer}`);
-  const image = prepareImage(await decodeRgb(bytes, mostPixels), preparation);
-  return { ...image, pixels: image.pixels.slice() }; // of its own buffer
+  const decoded = await decodeRgb(bytes, mostPixels);
+  release(bytes);
+  const image = prepareImage(decoded, preparation);
+  if (image.pixels !== decoded.pixels) release(decoded.pixels);
+  return image;
 });

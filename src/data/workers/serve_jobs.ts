@@ -16,15 +16,18 @@ interface WorkerScope<Job, Result> {
   postMessage(answer: Answer<Result>, transfer: Transferable[]): void;
 }
 
-/** Runs in a worker: answers each job by what `work` makes of it. The bytes of the result go over without a copy. */
-export function serveJobs<Job, Result extends { readonly pixels: Uint8Array<ArrayBuffer> }>(
+/**
+ * Runs in a worker: answers each job by what `work` makes of it. The bytes of the result, which must be all of their
+ * buffer, go over without a copy.
+ */
+export function serveJobs<Job, Result extends { readonly pixels: Uint8Array }>(
   work: (job: Job) => Result | Promise<Result>,
 ): void {
   const scope = self as unknown as WorkerScope<Job, Result>;
   scope.onmessage = async ({ data: { number, job } }) => {
     try {
       const result = await work(job);
-      scope.postMessage({ number, result }, [result.pixels.buffer]);
+      scope.postMessage({ number, result }, [result.pixels.buffer as ArrayBuffer]);
     } catch (error) {
       scope.postMessage({ number, error: error instanceof Error ? error.message : String(error) }, []);
     }
