@@ -85,8 +85,13 @@ export { encoderType, encoderTypes, registerEncoder } from "./src/models/encoder
 export { bert } from "./src/models/encoders/bert.ts";
 export { deit } from "./src/models/encoders/deit.ts";
 export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
+export { distilbert } from "./src/models/encoders/distilbert.ts";
+export { electra } from "./src/models/encoders/electra.ts";
+export { mpnet } from "./src/models/encoders/mpnet.ts";
 export { roberta } from "./src/models/encoders/roberta.ts";
-export { type TextConfig, TextTransformer } from "./src/models/encoders/text_transformer.ts";
+export { TextTransformer } from "./src/models/encoders/text_transformer.ts";
+export type { TextConfig } from "./src/models/encoders/text_embeddings.ts";
 export type { VisionConfig } from "./src/models/encoders/patch_embeddings.ts";
 export { VisionTransformer } from "./src/models/encoders/vision_transformer.ts";
 export { vit } from "./src/models/encoders/vit.ts";
+export { xlmRoberta } from "./src/models/encoders/xlm_roberta.ts";

@@ -32,8 +32,11 @@ export function encoderSchema(): z.ZodType<EncoderSettings> {
   return z.discriminatedUnion("model_type", [first!, ...others]) as unknown as z.ZodType<EncoderSettings>;
 }
 
-function schemaOf({ model_type, fields, inputs, checkpoint }: EncoderType) {
-  const hasLayers = "num_hidden_layers" in fields;
+const layersFieldOf = ({ layersField = "num_hidden_layers" }: EncoderType) => layersField;
+
+function schemaOf(type: EncoderType) {
+  const { model_type, fields, inputs, checkpoint } = type;
+  const hasLayers = layersFieldOf(type) in fields;
   const own = Object.entries(fields).filter(([, { setting }]) => setting !== "derived");
   const names = Object.keys(inputs);
   return z.strictObject({
@@ -114,10 +117,11 @@ export function checkEncoders(encoders: Readonly<Record<string, EncoderSettings>
       if (a === undefined || b === undefined || a.value % b.value === 0) continue;
       throw new UserError(`"${a.key}" must be a multiple of "${b.key}", got ${a.value} and ${b.value}`);
     }
-    const layers = fields.num_hidden_layers;
+    const layersField = layersFieldOf(type);
+    const layers = fields[layersField];
     if (typeof frozen === "number" && frozen > Number(layers)) {
       throw new UserError(
-        `"${path}.frozen" must be at most "${path}.num_hidden_layers", got ${frozen} and ${layers}; ` +
+        `"${path}.frozen" must be at most "${path}.${layersField}", got ${frozen} and ${layers}; ` +
           "true freezes all of the encoder",
       );
     }

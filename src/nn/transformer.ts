@@ -29,6 +29,8 @@ export interface TransformerStyle {
   };
   /** What stands in the place of two dense layers with an activation between them. */
   readonly inner?: (path: ModulePath, config: TransformerConfig, options: LinearOptions) => InnerLayers;
+  /** False: what attention adds is not dropped in training, only what inner layers add. True if not given. */
+  readonly dropsAttention?: boolean;
   /** The probability that a sample passes layer `index` in training without attention or inner layers; 0 if not given. */
   readonly dropPath?: (index: number) => number;
 }
@@ -51,6 +53,8 @@ export const BERT_STYLE: TransformerStyle = {
 interface Branch {
   readonly norm: LayerNorm;
   readonly scale: LayerScale | undefined;
+  /** The probability that an element of what it adds is dropped in training. */
+  readonly dropout: number;
 }
 
 export class TransformerLayer {
@@ -59,7 +63,6 @@ export class TransformerLayer {
   readonly #inner: InnerLayers;
   readonly #attentionBranch: Branch;
   readonly #innerBranch: Branch;
-  readonly #dropout: number;
   readonly #dropPath: number;
   readonly #preNorm: boolean;
 
@@ -73,18 +76,19 @@ export class TransformerLayer {
   ) {
     const { hidden_size: width, intermediate_size: inner, hidden_act: activation, layer_norm_eps } = config;
     const options = { initializer: denseInitializer(config), takesF16: true };
-    const { layerScale } = style;
-    const branch = (norm: string, i: 0 | 1): Branch => ({
+    const { layerScale, dropsAttention = true } = style;
+    const { hidden_dropout_prob: dropout } = config;
+    const branch = (norm: string, i: 0 | 1, dropout: number): Branch => ({
       norm: new LayerNorm(path.at(norm), width, layer_norm_eps),
       scale: layerScale && new LayerScale(path, layerScale.names[i], width, layerScale.initial),
+      dropout,
     });
     this.#attention = attention(path.at(style.attention));
     this.#attentionOutput = new Linear(path.at("attention.output.dense"), width, width, options);
-    this.#attentionBranch = branch(style.attentionNorm, 0);
+    this.#attentionBranch = branch(style.attentionNorm, 0, dropsAttention ? dropout : 0);
     this.#inner = style.inner?.(path, config, options) ??
       new DenseLayers(path, { width, inner, activation }, options);
-    this.#innerBranch = branch(style.outputNorm, 1);
-    this.#dropout = config.hidden_dropout_prob;
+    this.#innerBranch = branch(style.outputNorm, 1, dropout);
     this.#dropPath = dropPath;
     this.#preNorm = style.preNorm;
   }
@@ -95,10 +99,15 @@ export class TransformerLayer {
    */
   forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst = false): Tensor {
     /** Adds what a branch makes of x, to x or, where x has more tokens than are wanted, to `residual`. */
-    const add = ({ norm, scale }: Branch, x: Tensor, residual: Tensor, run: (x: Tensor) => Tensor) => {
+    const add = (
+      { norm, scale, dropout }: Branch,
+      x: Tensor,
+      residual: Tensor,
+      run: (x: Tensor) => Tensor,
+    ) => {
       const made = run(this.#preNorm ? norm.forward(x) : x);
       const scaled = dropPath(scale ? scale.forward(made) : made, this.#dropPath, context);
-      const sum = dropAdd(residual, scaled, this.#dropout, context);
+      const sum = dropAdd(residual, scaled, dropout, context);
       return this.#preNorm ? sum : norm.forward(sum);
     };
     return scope(() => {

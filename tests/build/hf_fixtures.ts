@@ -20,6 +20,10 @@ export const ENCODERS = [
   "dinov2",
   "dinov2_giant",
   "dinov2_with_registers",
+  "xlm_roberta",
+  "distilbert",
+  "electra",
+  "mpnet",
 ] as const;
 
 export function checkpointFolder(name: string): string {

@@ -23,7 +23,7 @@ async function weightsOf(name: string) {
   return { values, config };
 }
 
-for (const name of ["vit", "deit", "bert", "roberta"]) {
+for (const name of ["vit", "deit", "bert", "roberta", "mpnet"]) {
   for (const pooling of ["mean", "pooler"]) {
     Deno.test(`a ${name} that pools by "${pooling}" agrees with PyTorch in representations and gradients`, async () => {
       const live = gpu.memory.live;

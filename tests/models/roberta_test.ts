@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { bert } from "../../src/models/encoders/bert.ts";
 import { roberta } from "../../src/models/encoders/roberta.ts";
-import { positionsFromPadding } from "../../src/models/encoders/text_transformer.ts";
+import { positionsFromPadding } from "../../src/models/encoders/text_embeddings.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";

@@ -35,6 +35,12 @@ const SMALL = {
   patch_size: 4,
   initializer_range: 0.3,
   layer_norm_eps: 1e-5,
+  embedding_size: 8,
+  // The same by the names of DistilBERT.
+  dim: 12,
+  n_layers: 2,
+  n_heads: 3,
+  hidden_dim: 20,
 };
 
 /** An input of a batch on the host, and what a graph reads in its place. */

@@ -130,6 +130,8 @@ export interface EncoderRow<
   readonly inputs: I;
   readonly fields: F;
   readonly multiples?: Multiples<keyof F & string>;
+  /** The field that says how many layers there are; `num_hidden_layers` if not given. */
+  readonly layersField?: keyof F & string;
   /** Says what a representation is, before it is pooled if it is, for the readers of an export. */
   readonly representation: string;
   /**

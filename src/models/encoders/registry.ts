@@ -4,11 +4,15 @@ import { bert } from "./bert.ts";
 import { deit } from "./deit.ts";
 import { dinov2 } from "./dinov2.ts";
 import { dinov2WithRegisters } from "./dinov2_with_registers.ts";
+import { distilbert } from "./distilbert.ts";
+import { electra } from "./electra.ts";
 import type { EncoderType } from "./encoder.ts";
 import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
+import { mpnet } from "./mpnet.ts";
 import { roberta } from "./roberta.ts";
 import { vit } from "./vit.ts";
+import { xlmRoberta } from "./xlm_roberta.ts";
 
 const ENCODERS: EncoderType[] = [
   vit,
@@ -17,6 +21,10 @@ const ENCODERS: EncoderType[] = [
   dinov2WithRegisters,
   bert,
   roberta,
+  xlmRoberta,
+  distilbert,
+  electra,
+  mpnet,
   mlp,
 ];
 

@@ -1,44 +1,44 @@
-/** The transformer over tokens of a text that BERT and its kin share: they differ in how they count positions. */
+/** The transformer over tokens of a text that BERT and its kin share: they differ in embeddings, attention and names. */
 import type { Gpu } from "../../gpu/gpu.ts";
-import { type Context, drop } from "../../nn/context.ts";
-import { Embedding } from "../../nn/embedding.ts";
-import { LayerNorm } from "../../nn/layer_norm.ts";
+import type { Context } from "../../nn/context.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
-import { attentionBias } from "../../nn/self_attention.ts";
-import { BERT_STYLE, TransformerEncoder } from "../../nn/transformer.ts";
+import { type Attention, attentionBias } from "../../nn/self_attention.ts";
+import { BERT_STYLE, TransformerEncoder, type TransformerStyle } from "../../nn/transformer.ts";
 import type { Value } from "../../onnx/graph.ts";
-import * as onnx from "../../onnx/operators.ts";
-import { indices } from "../../ops/indices.ts";
-import { add } from "../../ops/arithmetic.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
-import { type ConfigOf, count, optional, transformerFields, whole } from "./fields.ts";
-import {
-  type DeviceInputs,
-  type GraphInputs,
-  type HostInputs,
-  inputOf,
-  type TextInput,
-  uploadText,
-} from "./inputs.ts";
+import { type CheckpointFormat, defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
+import { type ConfigOf, count, type Fields, optional, transformerFields, whole } from "./fields.ts";
+import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf } from "./inputs.ts";
 import { POOLER_ADVICE, Pooling, poolingField } from "./pooling.ts";
+import { longestText, type TextConfig, TextEmbeddings } from "./text_embeddings.ts";
 
 const INPUTS = { text: "text" } as const;
 
-const fieldsFor = (vocabulary: number, padding: number) => ({
-  ...transformerFields(0.1),
+/** The fields that follow from the data, of all transformers of texts; with these defaults. */
+export const vocabularyFields = (vocabulary: number, padding: number) => ({
   vocab_size: optional(count(vocabulary)),
   max_position_embeddings: optional(count(512)),
-  type_vocab_size: optional(count(2)),
   pad_token_id: optional(whole(padding)),
+});
+
+/** The fields of BERT and of what calls its own as BERT does. */
+export const bertFields = (vocabulary: number, padding: number) => ({
+  ...transformerFields(0.1),
+  ...vocabularyFields(vocabulary, padding),
+  type_vocab_size: optional(count(2)),
   pooling: poolingField(),
 });
 
-export type TextConfig = ConfigOf<ReturnType<typeof fieldsFor>>;
+/** The parts in which transformers of texts differ. */
+export interface TextParts {
+  readonly style?: TransformerStyle;
+  /** Given the path of all layers, makes the attention of a layer below its own; `SelfAttention` if not given. */
+  attention?(layers: ModulePath): (path: ModulePath) => Attention;
+}
 
 /**
- * A transformer of texts, by the names of Hugging Face's parameters.
+ * A transformer of texts, by the names of Hugging Face's parameters of BERT.
  *
  * @example
  * ```ts
@@ -61,31 +61,17 @@ export type TextConfig = ConfigOf<ReturnType<typeof fieldsFor>>;
 export class TextTransformer implements Encoder {
   readonly inputs = INPUTS;
   readonly config: TextConfig;
-  readonly #countsFromPadding: boolean;
-  readonly #words: Embedding;
-  readonly #positions: Embedding;
-  readonly #types: Embedding;
-  readonly #norm: LayerNorm;
-  readonly #encoder: TransformerEncoder;
+  readonly #embeddings: TextEmbeddings;
+  readonly #layers: TransformerEncoder;
   readonly #pooling: Pooling;
 
   /** `countsFromPadding`: the first position is the one after `pad_token_id`, not 0. */
-  constructor(path: ModulePath, config: TextConfig, countsFromPadding: boolean) {
-    const { hidden_size: width, pad_token_id: padding, initializer_range: std } = config;
+  constructor(path: ModulePath, config: TextConfig, countsFromPadding: boolean, parts: TextParts = {}) {
+    const layers = path.at("encoder");
+    const { style = BERT_STYLE, attention } = parts;
     this.config = config;
-    this.#countsFromPadding = countsFromPadding;
-    const embeddings = path.at("embeddings");
-    const table = (name: string, rows: number, options: { padding?: number } = {}) =>
-      new Embedding(embeddings.at(name), rows, width, { std, ...options });
-    this.#words = table("word_embeddings", config.vocab_size, { padding });
-    this.#positions = table(
-      "position_embeddings",
-      config.max_position_embeddings,
-      countsFromPadding ? { padding } : {},
-    );
-    this.#types = table("token_type_embeddings", config.type_vocab_size);
-    this.#norm = new LayerNorm(embeddings.at("LayerNorm"), width, config.layer_norm_eps);
-    this.#encoder = new TransformerEncoder(path.at("encoder"), config, BERT_STYLE);
+    this.#embeddings = new TextEmbeddings(path.at("embeddings"), config, countsFromPadding);
+    this.#layers = new TransformerEncoder(layers, config, style, attention?.(layers));
     this.#pooling = new Pooling(path, config.pooling, config);
   }
 
@@ -96,20 +82,8 @@ export class TextTransformer implements Encoder {
   /** Throws RangeError for more tokens than there are positions, or an id beyond the vocabulary. */
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
     const input = inputOf(inputs, "text", "text");
-    const { vocab_size: vocabularySize, max_position_embeddings: rows, pad_token_id: padId } = this.config;
-    const { ids, mask, tokens } = input;
-    const most = longestText(this.config, this.#countsFromPadding);
-    if (tokens > most) {
-      throw new RangeError(`Cannot encode ${tokens} tokens: the model has ${most} positions`);
-    }
-    const shares = this.#pooling.upload(gpu, mask, tokens);
-    const text = { ...uploadText(gpu, input, { vocabularySize, padId }), ...(shares && { shares }) };
-    if (!this.#countsFromPadding) return { text };
-    const positions = indices(gpu, positionsFromPadding(ids, tokens, padId), [ids.length / tokens, tokens], {
-      rows,
-      ignore: padId,
-    });
-    return { text: { ...text, positions } };
+    const shares = this.#pooling.upload(gpu, input.mask, input.tokens);
+    return { text: { ...this.#embeddings.upload(gpu, input), ...(shares && { shares }) } };
   }
 
   /** Pools the last hidden states: those of the first token, [CLS] or <s>, if nothing else is asked for. */
@@ -117,8 +91,8 @@ export class TextTransformer implements Encoder {
     const input = inputOf(inputs, "text", "text");
     return scope(() =>
       this.#pooling.forward({
-        first: () => this.#encoder.first(this.#embed(input, context), input.mask, context),
-        all: () => this.#encoder.last(this.#embed(input, context), input.mask, context),
+        first: () => this.#layers.first(this.#embeddings.forward(input, context), input.mask, context),
+        all: () => this.lastHiddenState(inputs, context),
       }, input.shares)
     );
   }
@@ -126,96 +100,64 @@ export class TextTransformer implements Encoder {
   /** Gives the embeddings and the output of each layer, [batch, tokens, hidden] each; padding holds nothing of meaning. */
   hiddenStates(inputs: DeviceInputs, context: Context): Tensor[] {
     const input = inputOf(inputs, "text", "text");
-    return scope(() => this.#encoder.hiddenStates(this.#embed(input, context), input.mask, context));
+    return scope(() =>
+      this.#layers.hiddenStates(this.#embeddings.forward(input, context), input.mask, context)
+    );
   }
 
   /** Gives the output of the last layer for every token, [batch, tokens, hidden]; padding holds nothing of meaning. */
   lastHiddenState(inputs: DeviceInputs, context: Context): Tensor {
-    return scope(() => this.hiddenStates(inputs, context).at(-1)!);
-  }
-
-  #embed({ ids, positions }: TextInput, context: Context): Tensor {
-    if (this.#countsFromPadding && !positions) {
-      throw new TypeError("Cannot encode text without its position ids: upload it by the same encoder");
-    }
-    const { precision = "f32" } = context;
-    return scope(() => {
-      const type = this.#types.first(1); // single texts are of type 0
-      const places = positions
-        ? add(this.#positions.forward(positions, precision), type) // [batch, tokens, hidden]
-        : add(this.#positions.first(ids.shape[1]!), type); // [tokens, hidden]
-      const sum = add(this.#words.forward(ids, precision), places);
-      return drop(this.#norm.forward(sum), this.config.hidden_dropout_prob, context);
-    });
+    const input = inputOf(inputs, "text", "text");
+    return scope(() => this.#layers.last(this.#embeddings.forward(input, context), input.mask, context));
   }
 
   toOnnx(inputs: GraphInputs): Value {
     const { ids, mask } = inputOf(inputs, "text", "text");
-    const type = this.#types.firstToOnnx(ids.graph.constant([1], "int64"));
-    const places = this.#countsFromPadding
-      ? this.#positions.toOnnx(positionsInOnnx(ids, this.config.pad_token_id))
-      : this.#positions.firstToOnnx(onnx.sizeOf(ids, 1));
-    const sum = onnx.add(this.#words.toOnnx(ids), onnx.add(places, type));
-    const [embedded, bias] = [this.#norm.toOnnx(sum), attentionBias(mask)];
+    const [embedded, bias] = [this.#embeddings.toOnnx(ids), attentionBias(mask)];
     return this.#pooling.toOnnx({
-      first: () => this.#encoder.firstToOnnx(embedded, bias),
-      all: () => this.#encoder.lastToOnnx(embedded, bias),
+      first: () => this.#layers.firstToOnnx(embedded, bias),
+      all: () => this.#layers.lastToOnnx(embedded, bias),
     }, mask);
   }
 }
 
-/** Numbers the tokens of each text from `padding` + 1 on; padding is at `padding`. */
-export function positionsFromPadding(ids: Uint32Array, tokens: number, padding: number): Uint32Array {
-  let count = 0;
-  return ids.map((id, i) => {
-    if (i % tokens === 0) count = 0;
-    return id === padding ? padding : padding + ++count;
-  });
-}
+type Said<F extends Fields> =
+  & Pick<
+    EncoderRow<F>,
+    "model_type" | "title" | "fields" | "multiples" | "layersField" | "readsRawTexts" | "exported"
+  >
+  & Omit<CheckpointFormat, "fit">
+  & {
+    /** The fields that it is built by, where some have other names. */
+    read(config: ConfigOf<F>): TextConfig;
+    parts?(config: ConfigOf<F>): TextParts;
+    /** True: the first position is the one after `pad_token_id`, not 0. */
+    readonly countsFromPadding?: boolean;
+  };
 
-/** Does the same in a graph of ONNX, with ids int64 [batch, tokens]. */
-function positionsInOnnx(ids: Value, padding: number): Value {
-  const pad = onnx.scalar(padding, ids);
-  const isToken = onnx.where(onnx.equal(ids, pad), onnx.scalar(0, ids), onnx.scalar(1, ids));
-  // Padding gets the position of the token before it, which does not matter: it is not attended to.
-  return onnx.add(onnx.cumulativeSum(isToken, 1), pad);
-}
-
-/** Counts the positions that are left for tokens; as many as you like where the configuration does not say. */
-function longestText(
-  { max_position_embeddings: positions = Infinity, pad_token_id = 0 }: Partial<TextConfig>,
-  countsFromPadding: boolean,
-): number {
-  return countsFromPadding ? positions - pad_token_id - 1 : positions;
-}
-
-type Said = Pick<EncoderRow, "model_type" | "title" | "readsRawTexts" | "exported"> & {
-  readonly vocabulary: number;
-  readonly padding: number;
-  readonly countsFromPadding: boolean;
-  /** See `CheckpointFormat`. */
-  readonly prefix: string;
-  readonly ignored: RegExp;
-};
-
-/** Describes a kind of text transformer; `vocabulary` and `padding` are the defaults of its fields. */
-export function textEncoder(
-  { vocabulary, padding, countsFromPadding, prefix, ignored, exported, ...said }: Said,
+/** Describes a kind of transformer of texts. */
+export function textEncoder<F extends Fields & ReturnType<typeof vocabularyFields>>(
+  { prefix, ignored, renames = [], advice = POOLER_ADVICE, exported, read, parts, ...rest }: Said<F>,
 ) {
+  const { countsFromPadding = false, ...said } = rest;
   return defineEncoder({
+    multiples: [["hidden_size", "num_attention_heads"]],
     ...said,
     exported: { wordEmbeddings: "embeddings.word_embeddings.weight", ...exported },
     inputs: INPUTS,
-    fields: fieldsFor(vocabulary, padding),
-    multiples: [["hidden_size", "num_attention_heads"]],
     representation: "last hidden state",
     fromData: ({ text: { vocabularySize, maxTokens, padId } }) => ({
       vocab_size: vocabularySize,
       pad_token_id: padId,
       max_position_embeddings: countsFromPadding ? maxTokens + padId + 1 : maxTokens,
-    }),
-    build: (path, config) => new TextTransformer(path, config, countsFromPadding),
-    longestText: (config) => longestText(config, countsFromPadding),
-    checkpoint: { prefix, ignored, advice: POOLER_ADVICE },
+    } as Partial<ConfigOf<F>>),
+    build: (path, config) => new TextTransformer(path, read(config), countsFromPadding, parts?.(config)),
+    longestText: (config) => longestText(config as Partial<TextConfig>, countsFromPadding),
+    checkpoint: { prefix, ignored, renames, advice },
   });
 }
+
+/** What is built by the fields of BERT as they are. */
+export const LIKE_BERT = {
+  read: (config: ConfigOf<ReturnType<typeof bertFields>>): TextConfig => config,
+};
