@@ -28,7 +28,10 @@ Deno.test("readEncoderConfig() has the defaults of each architecture, and takes 
 
 for (
   const [text, message] of [
-    [`{"model_type": "gpt2"}`, /model_type is "gpt2", and encoders are of (?!.*\bmlp\b)vit, (.*, )?bert, roberta\b/],
+    [
+      `{"model_type": "gpt2"}`,
+      /model_type is "gpt2", and encoders are of (?!.*\bmlp\b)vit, (.*, )?bert, roberta\b/,
+    ],
     [`{"model_type": "mlp"}`, /model_type is "mlp"/],
     [`{"model_type": "toString"}`, /model_type is "toString"/],
     [`{"hidden_size": 8}`, /model_type is undefined/],
