@@ -1,7 +1,8 @@
 /** `config.json` of a Hugging Face model, which decides the architecture. */
 import { join } from "node:path";
-import type { EncoderConfig } from "../models/encoders/encoder.ts";
-import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
+import type { EncoderConfig, EncoderType } from "../models/encoders/encoder.ts";
+import type { InputKind } from "../models/encoders/inputs.ts";
+import { encoderType, encoderTypes, readsOnly } from "../models/encoders/registry.ts";
 import { readJsonObject } from "../io/json_file.ts";
 import { isJsonObject } from "../io/strict_json.ts";
 import { UserError } from "../base/user_error.ts";
@@ -17,26 +18,54 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 
 /**
- * The architecture of the encoder in a folder. `changes` are fields to use instead of those in the file, such as
- * another `image_size`. Throws a UserError naming the file and the field for what we do not compute.
+ * The architecture of the encoder in a folder; of a model of several encoders, such as CLIP, the one that `reads` inputs of
+ * this kind. `changes` are fields to use instead of those in the file, such as another `image_size`. Throws a UserError
+ * naming the file and the field for what we do not compute.
  */
 export function readEncoderConfig(
   folder: string,
   changes: Readonly<Record<string, unknown>> = {},
+  reads?: InputKind,
 ): EncoderConfig {
   const path = join(folder, "config.json");
-  const given = readJsonObject(path);
+  const file = readJsonObject(path);
   try {
-    const type = encoderType(given.model_type, encoderTypes().filter(({ checkpoint }) => checkpoint));
+    const { type, given } = encoderIn(file, reads);
     mustBeComputable(given);
-    return type.configure({ ...given, ...changes });
+    return type.configure({ ...poolingIn(given, type), ...given, ...changes });
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${path}: ${error.message}`) : error;
   }
 }
 
+type Json = Readonly<Record<string, unknown>>;
+
+/** The kind of encoder that a config.json is of, and the part of it that is the encoder's. */
+function encoderIn(file: Json, reads: InputKind | undefined): { type: EncoderType; given: Json } {
+  const types = encoderTypes().filter(({ checkpoint }) => checkpoint);
+  const parts = types.filter(({ checkpoint }) => checkpoint!.joint?.model_type === file.model_type);
+  if (parts.length === 0) return { type: encoderType(file.model_type, types), given: file };
+  const wanted = parts.filter((type) => reads === undefined || readsOnly(type, reads));
+  const [type, ...others] = wanted;
+  if (type === undefined || others.length > 0) {
+    const held = (type === undefined ? parts : wanted).map(({ title }) => title).join(" and ");
+    throw new UserError(`model_type is ${JSON.stringify(file.model_type)}, of which ${held} can be used`);
+  }
+  const { section, shared = [] } = type.checkpoint!.joint!;
+  const own = file[section] ?? {};
+  if (!isJsonObject(own)) throw new UserError(`${section} is no object`);
+  return { type, given: { ...own, ...Object.fromEntries(shared.map((field) => [field, file[field]])) } };
+}
+
+/** The field `pooling` of an encoder that was saved as a class whose first result is a projection. */
+function poolingIn({ architectures }: Json, { exported: { projecting } }: EncoderType): object {
+  const isProjecting = projecting !== undefined && Array.isArray(architectures) &&
+    architectures.includes(projecting);
+  return isProjecting ? { pooling: "projection" } : {};
+}
+
 /** Throws a UserError for a field that makes another model of it. */
-function mustBeComputable(given: Readonly<Record<string, unknown>>): void {
+function mustBeComputable(given: Json): void {
   for (const [field, value] of Object.entries(FIXED)) {
     const found = given[field] ?? value;
     if (found === value || isEmpty(found)) continue;

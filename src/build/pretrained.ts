@@ -129,12 +129,12 @@ async function adoptPreprocessor(folder: string, { data }: RunConfig): Promise<E
     data.image_mean = [...mean];
     data.image_std = [...std];
   }
-  return readEncoderConfig(folder, { image_size: height });
+  return readEncoderConfig(folder, { image_size: height }, "image");
 }
 
 /** Texts become no longer than the encoder and its tokenizer take them. */
 async function adoptTokenizer(folder: string, { data }: RunConfig): Promise<EncoderConfig> {
-  const encoder = readEncoderConfig(folder);
+  const encoder = readEncoderConfig(folder, {}, "text");
   const type = encoderType(encoder.model_type);
   if (type.longestText === undefined) return encoder; // what it reads instead of texts is told by whoever asked
   const { vocabularySize, maxTokens = Infinity } = await loadTokenizer(folder);

@@ -45,9 +45,10 @@ export function exportEncoder(
   makeFolder(folder);
   const { exported, fields, checkpoint = {} } = encoderType(given.model_type);
   const config = unknown.count > 0 ? withUnknown(given, tensors, exported.wordEmbeddings!, unknown) : given;
+  const architecture = config.pooling === "projection" ? exported.projecting : exported.architecture;
   const known = Object.entries(config).filter(([name]) => !fields[name]?.isOwn);
   writeJsonFile(join(folder, "config.json"), {
-    ...(exported.architecture !== undefined && { architectures: [exported.architecture] }),
+    ...(architecture !== undefined && { architectures: [architecture] }),
     ...Object.fromEntries(known),
     ...exported.fields,
     torch_dtype: "float32",

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy
 import torch
+import transformers
 from PIL import Image, ImageOps
 from safetensors.torch import load_file
-from transformers import AutoImageProcessor, AutoModel, AutoTokenizer, logging
-
-logging.set_verbosity_error()  # It would advise training poolers that nothing here uses.
+transformers.logging.set_verbosity_error()  # It would advise training poolers that nothing here uses.
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
 
@@ -35,12 +34,13 @@ def load_encoder(folder: Path, kind: str, pooling: str):
         span = numpy.where(high > low, high - low, numpy.inf)  # what never varied in training is 0
         numbers = lambda x: numpy.array(x.split(",") if isinstance(x, str) else x, dtype=numpy.float32)
         return lambda x: linear_layers(weights, "layer.", torch.tensor([(numbers(x) - low) / span]).float())
-    model = AutoModel.from_pretrained(folder).eval()
-    prepare = (AutoImageProcessor if kind == "image" else AutoTokenizer).from_pretrained(folder)
+    architecture = transformers.PretrainedConfig.from_pretrained(folder).architectures[0]
+    model = getattr(transformers, architecture).from_pretrained(folder).eval()
+    prepare = getattr(transformers, "AutoImageProcessor" if kind == "image" else "AutoTokenizer").from_pretrained(folder)
     images = lambda x: prepare(open_image(x, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
     texts = lambda x: prepare(x, truncation=True, return_tensors="pt")
-    pool = {"first": lambda y: y[0][:, 0], "mean": lambda y: y[0].mean(1), "pooler": lambda y: y[1]}[pooling]
-    return lambda x: pool(model(**(images if kind == "image" else texts)(x)).to_tuple())  # last hidden state, pooler's
+    pool = dict(first=lambda y: y[0][:, 0], mean=lambda y: y[0].mean(1), pooler=lambda y: y[1], projection=lambda y: y[0])[pooling]
+    return lambda x: pool(model(**(images if kind == "image" else texts)(x)).to_tuple())
 
 
 def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor) -> torch.Tensor:

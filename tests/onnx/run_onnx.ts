@@ -245,7 +245,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
       const column = at % shape[3], row = Math.floor(at / shape[3]) % shape[2];
       const output = Math.floor(at / shape[3] / shape[2]) % outputs;
       const image = Math.floor(at / shape[3] / shape[2] / outputs);
-      let sum = bias.data[output]!;
+      let sum = bias?.data[output] ?? 0;
       for (let i = 0; i < channels * patch * patch; i++) {
         const [channel, y, dx] = [Math.floor(i / patch / patch), Math.floor(i / patch) % patch, i % patch];
         const line = (image * channels + channel) * height + row * patch + y;

@@ -10,9 +10,9 @@ import type { DeviceInputs, GraphInputs, HostInputs, InputKind, InputSpec } from
 
 /**
  * The vector that stands for a sample: the last hidden state of the first token; the mean of those of all tokens that are
- * not padding; or what the pooler of the model makes of the first.
+ * not padding; what the pooler of the model makes of them; or a projection of that, by which CLIP compares images and texts.
  */
-export type PoolingName = "first" | "mean" | "pooler";
+export type PoolingName = "first" | "mean" | "pooler" | "projection";
 
 /** The kinds of an encoder's inputs, by their names. */
 export type InputKinds = Readonly<Record<string, InputKind>>;
@@ -79,10 +79,22 @@ export interface CheckpointFormat {
    * used, and no other: where one parameter has been called by several names, an export uses the first.
    */
   readonly renames?: Renames;
+  /** Where it can be a part of a model of several encoders: which part. */
+  readonly joint?: JointFormat;
   /** What to do where a checkpoint lacks the tensors of a module, by its name: such as a pooler that was asked for. */
   readonly advice?: Readonly<Record<string, string>>;
   /** Says how the parameter `name` is made of a tensor of another shape; undefined where it cannot be made of it. */
   fit?(name: string, stored: Shape, wanted: Shape): Fitting | undefined;
+}
+
+/** The place of an encoder in the config.json of a model of several, such as an image tower in that of CLIP. */
+export interface JointFormat {
+  /** The model's own. */
+  readonly model_type: string;
+  /** The key that the encoder's configuration stands under. */
+  readonly section: string;
+  /** Fields of the encoder that stand outside of it, for the whole model. */
+  readonly shared?: readonly string[];
 }
 
 /** The way from a tensor of a checkpoint to a parameter of another shape. */
@@ -99,6 +111,8 @@ export interface ExportFormat {
    * such model.
    */
   readonly architecture?: string;
+  /** The class whose first result is the representation, where that is a projection. */
+  readonly projecting?: string;
   /** How it is pooled where the configuration has no field `pooling`: "first" if not given; "pooler" is `pooler_output`. */
   readonly pooling?: PoolingName;
   /** True where the encoder is linear layers `layer.N` with ReLU between them and no more, as predict.py computes them. */

@@ -28,6 +28,7 @@ const POOLED: Readonly<Record<PoolingName, string>> = {
   first: "first token",
   mean: "mean over tokens",
   pooler: "pooler's result",
+  projection: "projected",
 };
 
 interface Configured {

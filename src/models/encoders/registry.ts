@@ -1,6 +1,7 @@
 /** The kinds of encoders there are, by `model_type`: one line each. */
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
+import { clipVision } from "./clip_vision.ts";
 import { deit } from "./deit.ts";
 import { dinov2 } from "./dinov2.ts";
 import { dinov2WithRegisters } from "./dinov2_with_registers.ts";
@@ -11,6 +12,7 @@ import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
 import { mpnet } from "./mpnet.ts";
 import { roberta } from "./roberta.ts";
+import { siglipVision } from "./siglip_vision.ts";
 import { vit } from "./vit.ts";
 import { xlmRoberta } from "./xlm_roberta.ts";
 
@@ -19,6 +21,8 @@ const ENCODERS: EncoderType[] = [
   deit,
   dinov2,
   dinov2WithRegisters,
+  clipVision,
+  siglipVision,
   bert,
   roberta,
   xlmRoberta,

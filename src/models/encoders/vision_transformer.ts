@@ -52,8 +52,8 @@ export const VIT_FIELDS = {
 export interface VisionParts {
   readonly patches?: PatchStyle;
   readonly layers: TransformerStyle;
-  /** Whether query, key and value have a bias. */
-  readonly qkvBias: boolean;
+  /** Whether query, key and value have a bias; true if not given. */
+  readonly qkvBias?: boolean;
   /** True where tokens are normalised before the first layer too. */
   readonly normalisesPatches?: boolean;
   head(path: ModulePath, config: VisionConfig): ImageHead;
@@ -96,14 +96,13 @@ export class VisionTransformer implements Encoder {
     parts: VisionParts,
     normalisation: ImageNormalisation,
   ) {
-    const { patches = {}, normalisesPatches = false } = parts;
+    const { patches = {}, normalisesPatches = false, qkvBias: bias = true } = parts;
     const embeddings = path.at("embeddings");
     this.config = config;
     this.#embeddings = new PatchEmbeddings(embeddings, config, tokens, patches, normalisation);
     this.#embeddingsNorm = normalisesPatches
       ? new LayerNorm(embeddings.at("layernorm"), config.hidden_size, config.layer_norm_eps)
       : undefined;
-    const bias = parts.qkvBias;
     this.#layers = new TransformerEncoder(
       path.at("encoder"),
       config,
@@ -114,14 +113,14 @@ export class VisionTransformer implements Encoder {
   }
 
   get hiddenSize(): number {
-    return this.config.hidden_size;
+    return this.#head.width;
   }
 
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
     return { image: uploadImage(gpu, inputOf(inputs, "image", "image")) };
   }
 
-  /** Gives what the head makes of all tokens, [batch, hidden]. */
+  /** Gives what the head makes of all tokens, [batch, hiddenSize]. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
     return scope(() =>
       cast(this.#head.represent(this.#layers, this.#embed(inputs, context), context), "f32")
@@ -167,7 +166,7 @@ type Said<F extends Fields> =
 
 /** Describes a kind of transformer of images; it reads square ones. */
 export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
-  { tokens, prefix, ignored, renames = [], advice = {}, read, parts, ...said }: Said<F>,
+  { tokens, prefix, ignored, renames = [], advice = {}, joint, read, parts, ...said }: Said<F>,
 ) {
   return defineEncoder({
     ...said,
@@ -181,7 +180,14 @@ export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
     },
     build: (path, config, { image: { mean, std } }) =>
       new VisionTransformer(path, read(config), tokens, parts(config), { mean, std }),
-    checkpoint: { prefix, ignored, renames, advice, fit: fitPositions(tokens.length) },
+    checkpoint: {
+      prefix,
+      ignored,
+      renames,
+      advice,
+      fit: fitPositions(tokens.length),
+      ...(joint && { joint }),
+    },
   });
 }
 
