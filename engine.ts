@@ -21,7 +21,7 @@ export { type Backward, needsGrad, record, refuseGrad } from "./src/tensor/tape.
 export { defineKernel, type KernelSource } from "./src/gpu/kernel.ts";
 
 // Operations
-export { add, div, equal, expand, mul, sub } from "./src/ops/arithmetic.ts";
+export { add, div, equal, expand, less, mul, sub } from "./src/ops/arithmetic.ts";
 export { fill, full } from "./src/ops/fill.ts";
 export {
   affine,

@@ -8,7 +8,8 @@ export { MultimodalClassifier, type MultimodalClassifierConfig } from "./src/mod
 export { Classifier, type ClassifierConfig } from "./src/models/classifier.ts";
 
 // Methods and their losses
-export type { Contrast, ContrastSettings, Method, Moment } from "./src/models/methods/method.ts";
+export type { Contrast, ContrastSettings, Moment } from "./src/models/methods/contrast.ts";
+export type { Method } from "./src/models/methods/method.ts";
 export { chooseMethod, type ChosenMethod, methods, registerMethod } from "./src/models/methods/registry.ts";
 export { concatenation, type Fusion } from "./src/models/methods/fusion.ts";
 export {

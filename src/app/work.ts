@@ -15,7 +15,7 @@ import { Learner } from "../train/learner.ts";
 import { type PresetName, PRESETS } from "../config/presets.ts";
 import { describePlans } from "../tuning/plan_cache.ts";
 import { type Chosen, findPretrained, keepEncoderFiles } from "../build/pretrained.ts";
-import { loadPretrained } from "../train/load_pretrained.ts";
+import { loadClassDistances, loadPretrained } from "../train/load_pretrained.ts";
 import type { Evaluation, Observer } from "../runs/records.ts";
 import { RunFolder, type Session } from "../runs/run_folder.ts";
 import { writePreprocessing } from "../runs/preprocessing.ts";
@@ -123,6 +123,7 @@ export class Work implements Disposable {
     const folders = chosen?.folders ??
       (isNew ? await findPretrained(config, downloads) : new Map<string, string>());
     await loadPretrained(learner, folders, note);
+    if (isNew) await loadClassDistances(learner, data.classes, downloads, note);
     const run = resumed ?? RunFolder.create(chosen!.out, learner.config);
     // Only now is it sure that a resumed run goes on, with as many epochs as it was given.
     resumed?.writeConfig();

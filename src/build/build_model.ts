@@ -1,7 +1,7 @@
 /** Builds the model that a configuration describes. */
 import { resolveMethod } from "../config/method_config.ts";
 import type { RunConfig } from "../config/run_config.ts";
-import { DEPARTURES, SWITCHES } from "../models/methods/method.ts";
+import { DEPARTURES, SWITCHES } from "../models/methods/contrast.ts";
 import { FUSION } from "../models/methods/architecture.ts";
 import { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { ModulePath } from "../nn/parameters.ts";
@@ -27,6 +27,7 @@ export function buildModel(path: ModulePath, config: RunConfig, data: ModelData)
   return new MultimodalClassifier(path, Object.fromEntries(builders), {
     method: resolveMethod(config).method,
     classifier: { classes: data.classes.length, ...model.head },
+    classNames: data.classes,
     contrastiveWeight: model.contrast_weight,
     contrast: {
       temperature: model.contrast_temperature,

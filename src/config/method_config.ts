@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import type { FieldValue } from "../models/encoders/fields.ts";
-import { DEPARTURES, type Method, readOptions, type Switch, SWITCHES } from "../models/methods/method.ts";
+import { DEPARTURES, type Switch, SWITCHES } from "../models/methods/contrast.ts";
+import { type Method, readOptions } from "../models/methods/method.ts";
 import { chooseMethod, methods } from "../models/methods/registry.ts";
 import { single } from "../models/methods/single.ts";
 import { type EncoderSettings, type NamedEncoder, namedEncoders } from "./encoder_config.ts";
@@ -61,6 +62,7 @@ export function checkMethod(
   asked: Asked & {
     readonly model: Readonly<Record<Switch, boolean>> & {
       readonly options: Readonly<Record<string, FieldValue>>;
+      readonly class_encoder?: object | undefined;
     };
   },
 ): void {
@@ -75,4 +77,11 @@ export function checkMethod(
     );
   }
   readOptions(method, asked.model.options);
+  if (asked.model.class_encoder === undefined || method.usesClassDistances) return;
+  const users = methods().filter(({ usesClassDistances }) => usesClassDistances).map(({ name }) => name);
+  throw new UserError(
+    `"model.class_encoder" must not be given where "method" is ${asked.method}: it is for ${
+      users.join(" and ")
+    }`,
+  );
 }

@@ -33,6 +33,9 @@ const configSchema = z.strictObject({
     ...switchFields,
     /** The width that a linear layer brings every representation to; null for none. */
     projection: count.nullable().default(null),
+    /** A sentence encoder, for a method that compares the names of classes: a folder or an id of the hub, and its commit. */
+    class_encoder: z.strictObject({ source: z.string(), commit: z.string().nullable().default(null) })
+      .optional(),
     /** Settings that the method alone has. */
     options: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
     /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */

@@ -8,7 +8,7 @@ import { departureFields } from "./method_config.ts";
 const quirk = z.boolean().default(false);
 
 export const semanticsSchema = z.strictObject({
-  /** Those of losses: see `DEPARTURES` in models/methods/method.ts. */
+  /** Those of losses: see `DEPARTURES` in models/methods/contrast.ts. */
   ...departureFields,
   /** The gradients of a batch's micro-batches are added up, not averaged: `microBatchWeight` in learning.ts. */
   summed_accumulation: quirk,

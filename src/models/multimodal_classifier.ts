@@ -15,14 +15,8 @@ import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
 import { type ByModality, mapModalities, pairsOf } from "./losses/pairs.ts";
 import { type BuiltArchitecture, FUSION, type GraphOutputs, type Outputs } from "./methods/architecture.ts";
 import { computeLosses, type Losses } from "./methods/compute_losses.ts";
-import {
-  architectureOf,
-  type ContrastSettings,
-  fuses,
-  type Method,
-  type Moment,
-  readOptions,
-} from "./methods/method.ts";
+import type { Contrast, ContrastSettings, Moment } from "./methods/contrast.ts";
+import { architectureOf, fuses, type Method, readOptions } from "./methods/method.ts";
 import { chooseMethod, methods } from "./methods/registry.ts";
 import { noOnnx, PROJECTION } from "./methods/separate_heads.ts";
 
@@ -30,6 +24,8 @@ export type MultimodalClassifierConfig = {
   /** A method or the name of one, or the name of the encoder that is all there is. */
   readonly method: string | Method;
   readonly classifier: ClassifierConfig;
+  /** In the order of labels, for a method that reads them. */
+  readonly classNames?: readonly string[];
   /** λ; 0.1 if not given. */
   readonly contrastiveWeight?: number;
   /** τ is 0.07 if not given. */
@@ -114,10 +110,14 @@ export class MultimodalClassifier {
       this.encoders,
       ({ inputs }, name) => modalitiesRead(name, inputs, config.reads?.[name]),
     );
-    if (this.hasContrast && config.projection === undefined) checkWidths(method.name, this.encoders);
+    if (method.contrast !== undefined && config.projection === undefined) {
+      checkWidths(method.name, this.encoders);
+    }
+    const { classes } = config.classifier;
     this.#architecture = architectureOf(method).build(path.at("heads"), {
       encoders: this.encoders,
-      classes: config.classifier.classes,
+      classes,
+      classNames: config.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`),
       head: (path, name, width) => new Classifier(path, width, headConfig(config.classifier, name)),
       projection: config.projection,
       options: this.#options,
@@ -144,8 +144,13 @@ export class MultimodalClassifier {
     return this.#architecture.widths;
   }
 
+  /** That of the architecture, which takes what this holds, before that of the method. */
+  get #contrast(): Contrast | undefined {
+    return this.#architecture.contrast ?? this.method.contrast;
+  }
+
   get hasContrast(): boolean {
-    return this.method.contrast !== undefined;
+    return this.#contrast !== undefined;
   }
 
   /** Sends a batch to the device, in tensors of the current scope; `batch` has every modality that an encoder reads. */
@@ -178,12 +183,13 @@ export class MultimodalClassifier {
   /** The losses of the model's method; labels u32 [batch], each below the number of classes. */
   losses(outputs: Outputs, labels: Tensor, moment?: Moment): Losses {
     const { contrast, contrastiveWeight = 0.1 } = this.config;
-    return computeLosses(this.method, outputs, labels, {
+    const settings = {
       temperature: 0.07,
       ...contrast,
       options: this.#options,
       contrastiveWeight,
-    }, moment);
+    };
+    return computeLosses(this.method, outputs, labels, settings, moment, this.#contrast);
   }
 }
 

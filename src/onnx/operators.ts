@@ -51,6 +51,8 @@ export const sigmoid = unary("Sigmoid");
 /** x sigmoid(x), and x sigmoid(1.702 x). */
 export const silu = (x: Value) => multiply(x, sigmoid(x));
 export const quickGelu = (x: Value) => multiply(x, sigmoid(multiply(x, scalar(1.702, x))));
+/** To unit length, along the last axis. */
+export const l2Normalize = unary("LpNormalization", { axis: -1, p: 2 });
 /** Along the last axis. */
 export const softmax = unary("Softmax", { axis: -1 });
 

@@ -16,6 +16,7 @@ import binary_ from "../../wgsl/pointwise/binary.wgsl" with { type: "text" };
 import div_ from "../../wgsl/pointwise/div.wgsl" with { type: "text" };
 import equal_ from "../../wgsl/pointwise/equal.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import less_ from "../../wgsl/pointwise/less.wgsl" with { type: "text" };
 import mul_ from "../../wgsl/pointwise/mul.wgsl" with { type: "text" };
 import strided from "../../wgsl/lib/strided.wgsl" with { type: "text" };
 import sub_ from "../../wgsl/pointwise/sub.wgsl" with { type: "text" };
@@ -188,6 +189,28 @@ const equalKernel = binaryKernel("equal", equal_);
 export function equal(a: Tensor, b: Tensor): Tensor {
   refuseGrad("equal", a, b);
   return binary(equalKernel, a, b, [], []);
+}
+
+const lessKernel = binaryKernel("less", less_);
+
+/**
+ * 1 where a < b, else 0, elementwise, broadcast. Throws TypeError where an input requires a gradient: there is none.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { Gpu, less, Tensor } from "unis/engine";
+ *
+ * const gpu = await Gpu.open();
+ * const a = Tensor.from(gpu, Float32Array.of(1, 2, 3), [3]);
+ * const b = Tensor.from(gpu, Float32Array.of(2), [1]);
+ * assert.deepEqual(await less(a, b).read(), Float32Array.of(1, 0, 0));
+ * gpu.destroy();
+ * ```
+ */
+export function less(a: Tensor, b: Tensor): Tensor {
+  refuseGrad("less", a, b);
+  return binary(lessKernel, a, b, [], []);
 }
 
 /**

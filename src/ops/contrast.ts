@@ -2,7 +2,7 @@
 import { defineKernel, readConstant } from "../gpu/kernel.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { showShape } from "../tensor/shape.ts";
-import { needsGrad, record } from "../tensor/tape.ts";
+import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
 import { MAX_ITERATIONS, rowWorkgroup, workgroup } from "./workgroup.ts";
@@ -127,6 +127,32 @@ export function sameLabel(labels: Tensor): Tensor {
     constants: { WG: rowWorkgroup(gpu) },
   });
   return same;
+}
+
+/**
+ * The value of a table for the classes of every two samples: table f32 [classes, classes] and labels u32 [rows], each below
+ * the number of classes, give f32 [rows, rows], without gradient.
+ */
+export function labelPairs(table: Tensor, labels: Tensor): Tensor {
+  mustBe("f32", "labelPairs", table);
+  mustBe("u32", "labelPairs", labels);
+  refuseGrad("labelPairs", table);
+  const rows = rowsOf("labelPairs", labels);
+  const [classes] = table.shape;
+  if (table.rank !== 2 || table.shape[1] !== classes) {
+    throw new TypeError(`Cannot labelPairs of ${showShape(table.shape)}: the table is [classes, classes]`);
+  }
+  const { gpu } = labels;
+  const values = Tensor.empty(gpu, [rows, rows]);
+  gpu.dispatch({
+    kernel: pairTypesKernel,
+    entry: "label_pairs",
+    buffers: { table, labels, values },
+    params: { rows, classes: classes! },
+    invocations: rows * rows,
+    constants: { WG: rowWorkgroup(gpu) },
+  });
+  return values;
 }
 
 /** The number of places where a and b agree: u32 [rows] each give u32 [1]. Throws RangeError beyond 262,144 rows. */

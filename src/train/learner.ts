@@ -7,6 +7,7 @@ import { loadEncoderWeights } from "../build/hf_weights.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Outputs } from "../models/methods/architecture.ts";
+import { CLASS_DISTANCES } from "../models/methods/huse.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { AnsweringModel } from "./evaluation.ts";
@@ -141,6 +142,11 @@ export class Learner implements AnsweringModel {
   ): Promise<void> {
     const { type } = namedEncoders(this.config.model.encoders).find(({ name }) => name === modality)!;
     await loadEncoderWeights(this.#parameters, modality, checkpoint, type, { warn });
+  }
+
+  /** Overwrites how far apart classes are, [classes, classes], for a method that has a buffer of it. */
+  writeClassDistances(distances: Float32Array<ArrayBuffer>): void {
+    this.#parameters.write(`heads.${CLASS_DISTANCES}`, distances);
   }
 
   /** Logits of every head, [batch, classes], without dropout. */

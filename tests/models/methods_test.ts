@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { ByModality } from "../../src/models/losses/pairs.ts";
 import { computeLosses } from "../../src/models/methods/compute_losses.ts";
-import { type ContrastSettings, fuses, type Method } from "../../src/models/methods/method.ts";
+import type { ContrastSettings } from "../../src/models/methods/contrast.ts";
+import { fuses, type Method } from "../../src/models/methods/method.ts";
 import { chooseMethod, methods } from "../../src/models/methods/registry.ts";
 import { single } from "../../src/models/methods/single.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -113,5 +114,7 @@ for (const [name, given] of Object.entries(stored.cases as Record<string, Case>)
 
 Deno.test("the fixture has every method", () => {
   const covered = new Set(Object.values(stored.cases).map(({ method }) => method));
-  assert.deepEqual(covered, new Set([...methods(), single].map(({ name }) => name)));
+  // The loss of huse takes what its architecture holds: see huse_test.ts.
+  const others = methods().filter(({ name }) => name !== "huse");
+  assert.deepEqual(covered, new Set([...others, single].map(({ name }) => name)));
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { drawMixing, mixedContrast } from "../../src/models/losses/mixed_contrast.ts";
 import { chooseMethod } from "../../src/models/methods/registry.ts";
-import { AFTER_TRAINING } from "../../src/models/methods/method.ts";
+import { AFTER_TRAINING } from "../../src/models/methods/contrast.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { RandomKeys } from "../../src/tensor/random.ts";
 import { scope } from "../../src/tensor/scope.ts";

@@ -14,7 +14,8 @@ import {
   uploadText,
 } from "../../src/models/encoders/inputs.ts";
 import { encoderTypes, registerEncoder } from "../../src/models/encoders/registry.ts";
-import { DEPARTURES, type Method, SWITCHES } from "../../src/models/methods/method.ts";
+import { DEPARTURES, SWITCHES } from "../../src/models/methods/contrast.ts";
+import type { Method } from "../../src/models/methods/method.ts";
 import { concatenation } from "../../src/models/methods/fusion.ts";
 import { chooseMethod, methods, registerMethod } from "../../src/models/methods/registry.ts";
 import { Embedding } from "../../src/nn/embedding.ts";

@@ -164,6 +164,12 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
     );
     return { shape: [...batch, m, n], data };
   },
+  Log: map(Math.log),
+  LpNormalization: ([x]) =>
+    rows(x, (row) => {
+      const norm = Math.hypot(...row);
+      return row.map((value) => value / norm);
+    }),
   Softmax: ([x]) =>
     rows(x, (row) => {
       const top = Math.max(...row);

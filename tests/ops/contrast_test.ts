@@ -5,6 +5,7 @@ import {
   countEqual,
   countPairTypes,
   isPairType,
+  labelPairs,
   PAIR_TYPES,
   type PairType,
   pairTypes,
@@ -94,6 +95,25 @@ for (const rows of [1, 5, 900]) { // 900: more than 65,535 workgroups of eight
     assert.deepEqual([same!.length, wrong], [rows * rows, -1]);
   });
 }
+
+Deno.test("labelPairs() looks up every two labels in a table, and refuses one that is not square", async () => {
+  const classes = 5, rows = 300;
+  const random = generator(1);
+  const table = Float32Array.from({ length: classes ** 2 }, random);
+  const labels = Uint32Array.from({ length: rows }, () => Math.floor(random() * classes));
+  const [values] = await run(() => [labelPairs(Tensor.from(gpu, table, [classes, classes]), words(labels))]);
+  const wrong = values!.findIndex((value, i) =>
+    value !== table[labels[Math.floor(i / rows)]! * classes + labels[i % rows]!]
+  );
+  assert.deepEqual([values!.length, wrong], [rows ** 2, -1]);
+  await run(() => {
+    assert.throws(
+      () => labelPairs(Tensor.from(gpu, table, [classes ** 2]), words(labels)),
+      /\[classes, classes\]/,
+    );
+    return [];
+  });
+});
 
 Deno.test("unimodalContrast() leaves parts of equation 2 out, and divides where asked", async () => {
   const similarity = [0.1, 0.2, 0.3, 0.15, -0.2], types = [0, 1, 2, 3, 0];

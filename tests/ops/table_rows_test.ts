@@ -47,6 +47,8 @@ const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
   placeTables: "makes tables on the host",
   rotaryTurns: "makes a table on the host",
   reluGrad: "is the gradient of relu and linear",
+  labelPairs: "looks up by integers",
+  less: "is constant almost everywhere, and refuses a gradient",
   sameLabel: "a mask of integers",
 };
 

@@ -3,6 +3,7 @@
 //   is_pair_type       mask[r] = types[r] is the one asked for, as 0 or 1       one invocation one row
 //   count_pair_types   counts[t] = number of rows of type t                     one workgroup, each lane every WG-th row
 //   same_label         same[r, s] = labels[r] is labels[s], as 0 or 1           one invocation one pair of rows
+//   label_pairs        table[labels[r], labels[s]] of [classes, classes]        one invocation one pair of rows
 //   count_equal        counts[0] = number of rows where a is b                  as count_pair_types
 // Counts are whole numbers below 2^24, which f32 adds exactly.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
@@ -11,7 +12,7 @@ const ONLY_A_RIGHT: u32 = 1u;
 const ONLY_B_RIGHT: u32 = 2u;
 const BOTH_WRONG: u32 = 3u;
 
-struct Params { rows: u32, pair_type: u32 }
+struct Params { rows: u32, pair_type: u32, classes: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<u32>;
 @group(0) @binding(2) var<storage, read> b: array<u32>;
@@ -43,6 +44,16 @@ fn is_pair_type(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
 fn same_label(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = flat_group(group, groups) * WG + lane;
   if (i < params.rows * params.rows) { same[i] = f32(labels[i / params.rows] == labels[i % params.rows]); }
+}
+
+@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(4) var<storage, read_write> values: array<f32>;
+
+@compute @workgroup_size(WG)
+fn label_pairs(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = flat_group(group, groups) * WG + lane;
+  if (i >= params.rows * params.rows) { return; }
+  values[i] = table[labels[i / params.rows] * params.classes + labels[i % params.rows]];
 }
 
 @group(0) @binding(4) var<storage, read_write> counts: array<u32>;

@@ -7,6 +7,7 @@ import type { Encoder } from "../encoders/encoder.ts";
 import type { FieldValue } from "../encoders/fields.ts";
 import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
 import type { ByModality } from "../losses/pairs.ts";
+import type { Contrast } from "./contrast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** The head on all modalities together. */
@@ -17,6 +18,8 @@ export interface ArchitectureParts {
   /** In the order in which representations are fused. */
   readonly encoders: ByModality<Encoder>;
   readonly classes: number;
+  /** In the order of labels; their numbers where nobody gave names. */
+  readonly classNames: readonly string[];
   /** Declares the classifier of a head below `path`, on representations of this width, as the configuration has it. */
   head(path: ModulePath, name: string, width: number): Classifier;
   /** The width that every representation is projected to; none if not given. */
@@ -51,6 +54,8 @@ export interface BuiltArchitecture {
   readonly hasFusion: boolean;
   /** From the inputs of each encoder on the device to representations and logits. */
   forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs;
+  /** The loss between representations, where it takes what this holds; in place of the method's. */
+  readonly contrast?: Contrast;
   /** The same in a graph of ONNX. Throws a UserError for a part that does not say how; without it, there is none. */
   toOnnx?(inputs: ByModality<GraphInputs>): GraphOutputs;
 }

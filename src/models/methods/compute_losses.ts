@@ -8,7 +8,8 @@ import { noGrad } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
 import type { Outputs } from "./architecture.ts";
-import { AFTER_TRAINING, type ContrastSettings, type Method, type Moment, readOptions } from "./method.ts";
+import { AFTER_TRAINING, type ContrastSettings, type Moment } from "./contrast.ts";
+import { type Method, readOptions } from "./method.ts";
 
 /** Losses are [], f32; predictions u32 [batch]. All of it stays on the device. */
 export type Losses = {
@@ -35,7 +36,7 @@ export type LossOptions = ContrastSettings & {
 
 /**
  * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; labels are u32 [batch], each below the
- * number of classes.
+ * number of classes. `contrast` is that of the method, or of its architecture.
  *
  * @example
  * ```ts
@@ -64,6 +65,7 @@ export function computeLosses(
   labels: Tensor,
   { contrastiveWeight, ...settings }: LossOptions,
   moment: Moment = AFTER_TRAINING,
+  contrast = method.contrast,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
   const complete = { ...settings, options: readOptions(method, settings.options) };
@@ -76,10 +78,10 @@ export function computeLosses(
     const { learnsFusedLoss = true } = method;
     const fused = () => fusedLogits && crossEntropy(fusedLogits, labels);
     const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
-    const contrastive = method.contrast?.(representations, pairs, complete, labels, moment);
+    const contrastive = contrast?.(representations, pairs, complete, labels, moment);
     const shared = [
       ...(multimodal && learnsFusedLoss ? [multimodal] : []),
-      ...(contrastive ? [scale(contrastive, contrastiveWeight)] : []),
+      ...(contrastive ? [scale(contrastive, method.contrastWeight ?? contrastiveWeight)] : []),
     ];
     const objective = sumOf([...(own.length > 0 ? [unimodal] : []), ...shared]);
     return {

@@ -5,6 +5,7 @@
  *
  * The fused logits are log p. Nothing is learned from them, so the encoders are those of models trained one by one.
  */
+import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { add } from "../../ops/arithmetic.ts";
 import { affine, log } from "../../ops/pointwise.ts";
@@ -23,6 +24,13 @@ export function meanAnswer(logits: readonly Tensor[]): Tensor {
   return scope(() => log(affine(logits.map(softmax).reduce(add), 1 / logits.length, LEAST)));
 }
 
+/** The same in a graph of ONNX. */
+export function meanAnswerToOnnx(logits: readonly Value[]): Value {
+  const sum = logits.map(onnx.softmax).reduce(onnx.add);
+  const mean = onnx.multiply(sum, onnx.scalar(1 / logits.length, sum));
+  return onnx.log(onnx.add(mean, onnx.scalar(LEAST, mean)));
+}
+
 const averagedAnswers: Architecture = {
   description: "the mean of the probabilities of all modalities",
   build(path, parts): BuiltArchitecture {
@@ -38,10 +46,7 @@ const averagedAnswers: Architecture = {
       },
       toOnnx(inputs) {
         const { representations, logits } = heads.toOnnx(inputs);
-        const all = Object.values(logits).map(onnx.softmax);
-        const mean = onnx.multiply(all.reduce(onnx.add), onnx.scalar(1 / all.length, all[0]!));
-        const answer = onnx.log(onnx.add(mean, onnx.scalar(LEAST, mean)));
-        return { representations, logits: { ...logits, [FUSION]: answer } };
+        return { representations, logits: { ...logits, [FUSION]: meanAnswerToOnnx(Object.values(logits)) } };
       },
     };
   },

@@ -9,7 +9,8 @@ import { type Fields, positive, probability } from "../encoders/fields.ts";
 import { drawMixing, mixedContrast, softContrast } from "../losses/mixed_contrast.ts";
 import { sumOf } from "../losses/pairs.ts";
 import { concatenation } from "./fusion.ts";
-import type { Contrast, Method } from "./method.ts";
+import type { Contrast } from "./contrast.ts";
+import type { Method } from "./method.ts";
 
 const FIELDS = {
   /** The part of the epochs in which samples are mixed. */

@@ -3,6 +3,7 @@ import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { aggMm } from "./agg_mm.ts";
 import type { Method } from "./method.ts";
+import { huse } from "./huse.ts";
 import { lateFusion } from "./late_fusion.ts";
 import { m3col } from "./m3col.ts";
 import { mtMml } from "./mt_mml.ts";
@@ -19,6 +20,7 @@ const METHODS: Method[] = [
   supMmc,
   lateFusion,
   m3col,
+  huse,
 ];
 
 /** Lists every method, those registered from outside last. Beside these, the name of an encoder stands for it alone. */

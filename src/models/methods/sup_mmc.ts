@@ -1,7 +1,8 @@
 /** SupMMC: all cross-modal pairs of one label are positive. */
 import { batchContrasts } from "../losses/batch_contrast.ts";
 import { concatenation } from "./fusion.ts";
-import type { Contrast, Method } from "./method.ts";
+import type { Contrast } from "./contrast.ts";
+import type { Method } from "./method.ts";
 
 const contrast: Contrast = (representations, pairs, settings, labels) => {
   const { temperature, symmetric = false, supervised_positives_only: positivesOnly = false } = settings;

@@ -3,7 +3,8 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { scope } from "../../tensor/scope.ts";
 import { batchContrasts } from "../losses/batch_contrast.ts";
 import { concatenation } from "./fusion.ts";
-import type { Contrast, Method } from "./method.ts";
+import type { Contrast } from "./contrast.ts";
+import type { Method } from "./method.ts";
 
 const contrast: Contrast = (representations, pairs, settings, labels) =>
   scope(() => {

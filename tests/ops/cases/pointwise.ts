@@ -158,6 +158,13 @@ export const pointwiseCases: readonly Case[] = [
     forwardOnly: true,
   },
   {
+    name: "less",
+    inputs: [{ shape: [6], values: [1, 2, 3, -1, 2, -3] }, { shape: [6], values: [1, 3, 2, 0, 2.5, -4] }],
+    op: ops.less,
+    oracle: (a, b) => a.zip(b, (x, y) => Number(x < y), () => 0, () => 0),
+    forwardOnly: true,
+  },
+  {
     // 4,200,000 elements: 65,625 workgroups broadcast, which exceeds the limit of one dimension.
     name: "add beyond 65,535 workgroups",
     inputs: [{ shape: [2100, 2000] }, { shape: [2000] }],
