@@ -4,7 +4,7 @@ import * as onnx from "../onnx/operators.ts";
 import { layerNorm } from "../ops/layer_norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./initializers.ts";
-import type { Parameter } from "./parameter.ts";
+import type { Constant, Parameter } from "./parameter.ts";
 import type { ModulePath } from "./parameters.ts";
 
 /**
@@ -25,13 +25,18 @@ import type { ModulePath } from "./parameters.ts";
  */
 export class LayerNorm {
   readonly weight: Parameter;
-  readonly bias: Parameter;
+  readonly bias: Parameter | Constant;
   readonly #epsilon: number;
+  readonly #hasShift: boolean;
 
-  constructor(path: ModulePath, width: number, epsilon: number) {
+  /** Without `hasShift` nothing is added to the normalised values. */
+  constructor(path: ModulePath, width: number, epsilon: number, hasShift = true) {
     this.weight = path.parameter("weight", [width], ones);
-    this.bias = path.parameter("bias", [width], zeros);
+    this.bias = hasShift
+      ? path.parameter("bias", [width], zeros)
+      : path.constant("bias", [width], new Float32Array(width));
     this.#epsilon = epsilon;
+    this.#hasShift = hasShift;
   }
 
   /** Normalises the last axis of [.., width]. */
@@ -41,7 +46,9 @@ export class LayerNorm {
 
   /** The same in a graph of ONNX. */
   toOnnx(x: Value): Value {
-    const [gain, shift] = [this.weight, this.bias].map((one) => x.graph.weight(one, x.type as FloatType));
-    return onnx.layerNorm(x, gain!, shift!, this.#epsilon);
+    const gain = x.graph.weight(this.weight, x.type as FloatType);
+    // A constant is in no file of weights that a graph could be filled from.
+    const shift = this.#hasShift ? x.graph.weight(this.bias, x.type as FloatType) : undefined;
+    return onnx.layerNorm(x, gain, shift, this.#epsilon);
   }
 }

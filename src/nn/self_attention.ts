@@ -171,10 +171,10 @@ export function attendInOnnx(
 }
 
 /** `bias` where a query sees a key from its place, and the score of what is left out elsewhere: [.., tokens, tokens]. */
-function seenInOnnx(
+export function seenInOnnx(
   tokens: Value,
   bias: Value | undefined,
-  { causal = false, window }: SelfAttentionOptions,
+  { causal = false, window }: Pick<SelfAttentionOptions, "causal" | "window">,
 ): Value | undefined {
   if (!causal && window === undefined) return bias;
   const { graph } = tokens;

@@ -1,16 +1,15 @@
 /** The transformer encoder, with parameters named as in Hugging Face's checkpoints of ViT and BERT. */
 import type { Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
-import { reshape } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Context, dropAdd, dropPath } from "./context.ts";
 import { DenseLayers, type InnerLayers } from "./inner_layers.ts";
 import { LayerNorm } from "./layer_norm.ts";
+import { type Layer, LayerStack } from "./layer_stack.ts";
 import { LayerScale } from "./layer_scale.ts";
 import { Linear, type LinearOptions } from "./linear.ts";
 import type { ModulePath } from "./parameters.ts";
-import { recompute } from "./recompute.ts";
 import { type Attention, firstToken, firstTokenInOnnx, SelfAttention } from "./self_attention.ts";
 import { denseInitializer, type TransformerConfig } from "./transformer_config.ts";
 
@@ -57,7 +56,7 @@ interface Branch {
   readonly dropout: number;
 }
 
-export class TransformerLayer {
+export class TransformerLayer implements Layer {
   readonly #attention: Attention;
   readonly #attentionOutput: Linear;
   readonly #inner: InnerLayers;
@@ -138,17 +137,6 @@ export class TransformerLayer {
   }
 }
 
-function runLayer(
-  layer: TransformerLayer,
-  x: Tensor,
-  mask: Tensor | undefined,
-  context: Context,
-  onlyFirst: boolean,
-): Tensor {
-  const run = (x: Tensor, context: Context) => layer.forward(x, mask, context, onlyFirst);
-  return context.recompute ? recompute(run, x, mask ? [mask] : [], context) : run(x, context);
-}
-
 /**
  * A stack of layers; declares `layer.N.…`.
  *
@@ -179,9 +167,7 @@ function runLayer(
  * gpu.destroy();
  * ```
  */
-export class TransformerEncoder {
-  readonly #layers: readonly TransformerLayer[];
-
+export class TransformerEncoder extends LayerStack {
   /** `attention` makes the attention of a layer below a path; `SelfAttention` with all its defaults if not given. */
   constructor(
     path: ModulePath,
@@ -189,7 +175,7 @@ export class TransformerEncoder {
     style: TransformerStyle,
     attention?: (path: ModulePath, layer: number) => Attention,
   ) {
-    this.#layers = Array.from(
+    super(Array.from(
       { length: config.num_hidden_layers },
       (_, i) =>
         new TransformerLayer(
@@ -199,41 +185,6 @@ export class TransformerEncoder {
           attention && ((path) => attention(path, i)),
           style.dropPath?.(i) ?? 0,
         ),
-    );
-  }
-
-  /** Hidden states [batch, tokens, width]: x, then those after each layer. */
-  hiddenStates(x: Tensor, mask: Tensor | undefined, context: Context): Tensor[] {
-    const states = [x];
-    for (const layer of this.#layers) states.push(runLayer(layer, states.at(-1)!, mask, context, false));
-    return states;
-  }
-
-  /** The last hidden states, [batch, tokens, width]. */
-  last(x: Tensor, mask: Tensor | undefined, context: Context): Tensor {
-    return scope(() => this.#layers.reduce((y, layer) => runLayer(layer, y, mask, context, false), x));
-  }
-
-  /** The last hidden state of the first token, [batch, width]. */
-  first(x: Tensor, mask: Tensor | undefined, context: Context): Tensor {
-    return scope(() => {
-      let y = x;
-      for (const [i, layer] of this.#layers.entries()) {
-        y = runLayer(layer, y, mask, context, i === this.#layers.length - 1);
-      }
-      return reshape(y, [x.shape[0]!, -1]);
-    });
-  }
-
-  /** The last hidden states in a graph of ONNX; `bias` is what `attentionBias` gives. */
-  lastToOnnx(x: Value, bias?: Value): Value {
-    return this.#layers.reduce((state, layer) => layer.toOnnx(state, bias, false), x);
-  }
-
-  /** The last hidden state of the first token in a graph of ONNX. */
-  firstToOnnx(x: Value, bias?: Value): Value {
-    const last = this.#layers.length - 1;
-    const y = this.#layers.reduce((state, layer, i) => layer.toOnnx(state, bias, i === last), x);
-    return onnx.reshape(y, [0, -1]);
+    ));
   }
 }

@@ -46,6 +46,8 @@ export const gelu = unary("Gelu");
 /** The same with a hyperbolic tangent in place of the error function. */
 export const geluTanh = unary("Gelu", { approximate: { text: "tanh" } });
 export const tanh = unary("Tanh");
+export const cos = unary("Cos");
+export const sin = unary("Sin");
 /** 1 / (1 + e^-x). */
 export const sigmoid = unary("Sigmoid");
 /** x sigmoid(x), and x sigmoid(1.702 x). */
@@ -105,6 +107,11 @@ export function gather(table: Value, ids: Value): Value {
   return table.graph.apply("Gather", [table, ids], { axis: 0 });
 }
 
+/** The element of x with the given number along an axis, in place of each; ids have the shape of the result. */
+export function gatherElements(x: Value, ids: Value, axis: number): Value {
+  return x.graph.apply("GatherElements", [x, ids], { axis });
+}
+
 /** x of one size repeated so that it fills a shape, int64 [axes]. */
 export function expand(x: Value, shape: Value): Value {
   return x.graph.apply("Expand", [x, shape]);
@@ -132,9 +139,12 @@ export function cumulativeSum(x: Value, axis: number): Value {
   return x.graph.apply("CumSum", [x, x.graph.constant([axis], "int64", [])]);
 }
 
-/** Normalises the last axis, then gain and shift [width]; sums are f32 whatever the type. */
-export function layerNorm(x: Value, gain: Value, shift: Value, epsilon: number): Value {
-  return applyToOneType("LayerNormalization", [x, gain, shift], { axis: -1, epsilon: { real: epsilon } });
+/** Normalises the last axis, then gain and shift [width], if there is one; sums are f32 whatever the type. */
+export function layerNorm(x: Value, gain: Value, shift: Value | undefined, epsilon: number): Value {
+  return applyToOneType("LayerNormalization", shift ? [x, gain, shift] : [x, gain], {
+    axis: -1,
+    epsilon: { real: epsilon },
+  });
 }
 
 /** (x - mean) / √(variance + epsilon) · gain + shift for each channel of x [batch, channels, ..]; all four are [channels]. */

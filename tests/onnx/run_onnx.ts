@@ -119,6 +119,8 @@ function reduced(x: Array_, axis: number, keep: boolean, by: number): Array_ {
 const OPERATORS: Readonly<Record<string, Operator>> = {
   Identity: ([x]) => x,
   Cast: ([x]) => x,
+  Cos: map(Math.cos),
+  Sin: map(Math.sin),
   Relu: map((x) => Math.max(x, 0)),
   Tanh: map(Math.tanh),
   ReduceSum: ([x, { data: [axis] }], { keepdims }) => reduced(x, axis!, keepdims === 1, 1),
@@ -182,7 +184,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
       const mean = row.reduce((a, b) => a + b) / row.length;
       const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length;
       const std = Math.sqrt(variance + (epsilon as number));
-      return row.map((value, i) => (value - mean) / std * gain.data[i]! + shift.data[i]!);
+      return row.map((value, i) => (value - mean) / std * gain.data[i]! + (shift?.data[i] ?? 0));
     }),
   CumSum: ([x]) => rows(x, (row) => row.map((_, i) => row.slice(0, i + 1).reduce((a, b) => a + b))),
   Shape: ([x], { start, end }) => {
@@ -232,6 +234,15 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
       }));
     const size = given.reduce((sum, { shape }) => sum + shape[axis]!, 0);
     return { shape: given[0].shape.with(axis, size), data: data.flat(2) };
+  },
+  GatherElements([x, ids], { axis }) {
+    const [, size, after] = around(x.shape, axis as number);
+    const [, count] = around(ids.shape, axis as number);
+    const data = ids.data.map((id, i) => {
+      if (!(id >= 0 && id < size)) throw new Error(`element ${id} of ${size}`);
+      return x.data[(Math.floor(i / (count * after)) * size + id) * after + i % after]!;
+    });
+    return { shape: ids.shape, data };
   },
   Gather([table, ids]) {
     const [, rowCount, width] = around(table.shape, 0);
