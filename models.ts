@@ -84,6 +84,7 @@ export {
 // Encoders there are
 export { encoderType, encoderTypes, registerEncoder } from "./src/models/encoders/registry.ts";
 export { bert } from "./src/models/encoders/bert.ts";
+export { deberta } from "./src/models/encoders/deberta.ts";
 export { deit } from "./src/models/encoders/deit.ts";
 export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
 export { distilbert } from "./src/models/encoders/distilbert.ts";

@@ -27,6 +27,8 @@ export const ENCODERS = [
   "distilbert",
   "electra",
   "mpnet",
+  "deberta_v3",
+  "deberta_v2",
 ] as const;
 
 export function checkpointFolder(name: string): string {

@@ -60,6 +60,12 @@ const kinds: Readonly<Record<string, Kind>> = {
     type: "a number",
   },
   flag: { field: flag(true), takes: [true, false], refuses: [0, 1, "true"], wanted: "a boolean" },
+  "flag of one value": {
+    field: { ...flag(true), options: [true] },
+    takes: [true],
+    refuses: [false],
+    wanted: "true",
+  },
   choice: {
     field: choice(["gelu", "relu"], "gelu"),
     takes: ["gelu", "relu"],
@@ -105,4 +111,19 @@ Deno.test("one field may have to be a multiple of another, whichever of them is 
   assert.deepEqual(of({ width: 4 }), { width: 4, heads: 4 });
   const message = "Cannot use width = 10 for a model: it must be a multiple of heads = 4";
   assert.throws(() => of({ width: 10 }), { message });
+});
+
+Deno.test("a field may have the value of an earlier one where nothing is said of it", () => {
+  const fields = { width: count(12), inner: { ...count(1), sameAs: "width" } };
+  const of = (given: object) => readFields("a model", fields, [], given);
+  assert.deepEqual(of({}), { width: 12, inner: 12 });
+  assert.deepEqual(of({ width: 4 }), { width: 4, inner: 4 });
+  assert.deepEqual(of({ inner: 3 }), { width: 12, inner: 3 });
+});
+
+Deno.test("a list of words is the choice that has them with lines between", () => {
+  const fields = { kinds: choice(["none", "a", "a|b"], "a") };
+  const of = (kinds: unknown) => readFields("a model", fields, [], { kinds }).kinds;
+  assert.deepEqual([["a", "b"], ["a"], [], "a|b"].map(of), ["a|b", "a", "none", "a|b"]);
+  assert.throws(() => of(["b", "a"]), /kinds = "b\|a"/);
 });

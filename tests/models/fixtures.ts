@@ -93,7 +93,8 @@ export async function assertGradients(
   const grads = await readTensors(all.map(({ grad }) => grad));
   for (const [i, { name }] of all.entries()) {
     const expected = fixture.floats(`grad.${nameThere(name)}`);
-    const yardstick = fixture.floats(`grad.${nameThere(name.replace(".key.bias", ".query.bias"))}`);
+    const queries = name.replace(/\.(pos_)?key(_proj)?\.bias$/, ".$1query$2.bias");
+    const yardstick = fixture.floats(`grad.${nameThere(queries)}`);
     assertClose(`the gradient of ${name}`, grads[i]!, expected, largest(yardstick));
   }
 }

@@ -36,6 +36,12 @@ const SMALL = {
   initializer_range: 0.3,
   layer_norm_eps: 1e-5,
   embedding_size: 8,
+  // What is special to DeBERTas; groups of distances are one place.
+  position_buckets: 4,
+  norm_rel_ebd: "layer_norm",
+  pos_att_type: "p2c|c2p",
+  conv_kernel_size: 0,
+  conv_groups: 2,
   // The same by the names of DistilBERT.
   dim: 12,
   n_layers: 2,

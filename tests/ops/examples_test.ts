@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as engine from "../../engine.ts";
 
 const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
+  ACTIVATION_NAMES: "the names of ACTIVATIONS",
   AdapterError: "an error",
   BERT_STYLE: "a constant, like VIT_STYLE of the example of TransformerEncoder",
   capture: "scope, for callers who dispose what they get",

@@ -12,11 +12,13 @@ export type Field<T extends FieldValue = FieldValue> = {
   readonly type: "whole" | "real" | "flag" | "choice";
   /** The value where nothing is said: that of Hugging Face's configuration class. */
   readonly default: T;
+  /** The name of an earlier field whose value it has where nothing is said, rather than the default. */
+  readonly sameAs?: string;
   /** Bounds of numbers: at least, more than, less than. */
   readonly minimum?: number;
   readonly above?: number;
   readonly below?: number;
-  /** The values of a choice. */
+  /** The values of a choice, or the only one of a flag. */
   readonly options?: readonly T[];
   /**
    * "required": the configuration of a run must say it. "optional": it may, and otherwise the data or the default decide.
@@ -132,7 +134,8 @@ export function readFields<F extends Fields>(
     new UserError(`Cannot use ${key} = ${JSON.stringify(value)} for ${what}: it must be ${wanted}`);
   const config: Record<string, FieldValue> = {};
   for (const [key, field] of Object.entries(fields)) {
-    const value = values[key] ?? field.default;
+    const said = field.type === "choice" ? wordsOf(values[key]) : values[key];
+    const value = said ?? (field.sameAs ? config[field.sameAs] : field.default);
     const wanted = fault(field, value);
     if (wanted !== undefined) throw refuse(key, value, wanted);
     config[key] = value as FieldValue;
@@ -144,6 +147,11 @@ export function readFields<F extends Fields>(
   return config as ConfigOf<F>;
 }
 
+/** A list of words as one value, as Hugging Face has written it as well: ["p2c", "c2p"] is "p2c|c2p". */
+function wordsOf(value: unknown): unknown {
+  return Array.isArray(value) ? value.join("|") || "none" : value;
+}
+
 /** Says what a value must be, where it is not that; undefined if nothing is wrong. */
 function fault(
   { type, minimum = -Infinity, above = -Infinity, below = Infinity, options = [] }: Field,
@@ -153,7 +161,10 @@ function fault(
     if (options.includes(value as FieldValue)) return undefined;
     return options.length === 1 ? String(options[0]) : `one of ${options.join(", ")}`;
   }
-  if (type === "flag") return typeof value === "boolean" ? undefined : "a boolean";
+  if (type === "flag") {
+    if (typeof value !== "boolean") return "a boolean";
+    return options.length === 0 || options.includes(value) ? undefined : String(options[0]);
+  }
   if (typeof value !== "number") return "a number";
   if (type === "whole") {
     return Number.isSafeInteger(value) && value >= minimum

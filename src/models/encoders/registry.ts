@@ -2,6 +2,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
 import { clipVision } from "./clip_vision.ts";
+import { deberta } from "./deberta.ts";
 import { deit } from "./deit.ts";
 import { dinov2 } from "./dinov2.ts";
 import { dinov2WithRegisters } from "./dinov2_with_registers.ts";
@@ -29,6 +30,7 @@ const ENCODERS: EncoderType[] = [
   distilbert,
   electra,
   mpnet,
+  deberta,
   mlp,
 ];
 

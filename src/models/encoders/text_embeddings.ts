@@ -38,11 +38,34 @@ export function longestText(
   return countsFromPadding ? positions - pad_token_id - 1 : positions;
 }
 
+/** From texts to embeddings of their tokens. */
+export interface TextEmbedder {
+  /** Throws RangeError for more tokens than there are positions, or an id beyond the vocabulary. */
+  upload(gpu: Gpu, input: Extract<HostInput, { readonly kind: "text" }>): TextInput;
+  /** Gives [batch, tokens, hidden]. */
+  forward(input: TextInput, context: Context): Tensor;
+  /** The same in a graph of ONNX, with ids and mask int64 [batch, tokens]. */
+  toOnnx(ids: Value, mask: Value): Value;
+}
+
+/** Sends the words of texts to the device. Throws RangeError for more tokens than `most`, or an id beyond the vocabulary. */
+export function uploadWords(
+  gpu: Gpu,
+  input: Extract<HostInput, { readonly kind: "text" }>,
+  { vocab_size: vocabularySize, pad_token_id: padId }: TextConfig,
+  most: number,
+): TextInput {
+  if (input.tokens > most) {
+    throw new RangeError(`Cannot encode ${input.tokens} tokens: the model has ${most} positions`);
+  }
+  return uploadText(gpu, input, { vocabularySize, padId });
+}
+
 /**
  * dropout(norm(word + place + type)), projected where embeddings are of another width; declares `word_embeddings`,
  * `position_embeddings`, `LayerNorm`, and as the configuration says `token_type_embeddings` and `projection`.
  */
-export class TextEmbeddings {
+export class TextEmbeddings implements TextEmbedder {
   readonly #config: TextConfig;
   readonly #countsFromPadding: boolean;
   readonly #words: Embedding;
@@ -75,15 +98,10 @@ export class TextEmbeddings {
       });
   }
 
-  /** Throws RangeError for more tokens than there are positions, or an id beyond the vocabulary. */
   upload(gpu: Gpu, input: Extract<HostInput, { readonly kind: "text" }>): TextInput {
-    const { vocab_size: vocabularySize, max_position_embeddings: rows, pad_token_id: padId } = this.#config;
+    const { max_position_embeddings: rows, pad_token_id: padId } = this.#config;
     const { ids, tokens } = input;
-    const most = longestText(this.#config, this.#countsFromPadding);
-    if (tokens > most) {
-      throw new RangeError(`Cannot encode ${tokens} tokens: the model has ${most} positions`);
-    }
-    const text = uploadText(gpu, input, { vocabularySize, padId });
+    const text = uploadWords(gpu, input, this.#config, longestText(this.#config, this.#countsFromPadding));
     if (!this.#countsFromPadding) return text;
     const positions = indices(gpu, positionsFromPadding(ids, tokens, padId), [ids.length / tokens, tokens], {
       rows,
@@ -92,7 +110,6 @@ export class TextEmbeddings {
     return { ...text, positions };
   }
 
-  /** Gives [batch, tokens, hidden]. */
   forward({ ids, positions }: TextInput, context: Context): Tensor {
     if (this.#countsFromPadding && !positions) {
       throw new TypeError("Cannot encode text without its position ids: upload it by the same encoder");
@@ -109,7 +126,6 @@ export class TextEmbeddings {
     });
   }
 
-  /** The same in a graph of ONNX, with ids int64 [batch, tokens]. */
   toOnnx(ids: Value): Value {
     const places = this.#countsFromPadding
       ? this.#positions.toOnnx(positionsInOnnx(ids, this.#config.pad_token_id))

@@ -1,6 +1,7 @@
 /** The transformer over tokens of a text that BERT and its kin share: they differ in embeddings, attention and names. */
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
+import type { LayerStack } from "../../nn/layer_stack.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import { type Attention, attentionBias } from "../../nn/self_attention.ts";
 import { BERT_STYLE, TransformerEncoder, type TransformerStyle } from "../../nn/transformer.ts";
@@ -11,7 +12,7 @@ import { type CheckpointFormat, defineEncoder, type Encoder, type EncoderRow } f
 import { type ConfigOf, count, type Fields, optional, transformerFields, whole } from "./fields.ts";
 import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf } from "./inputs.ts";
 import { POOLER_ADVICE, Pooling, poolingField } from "./pooling.ts";
-import { longestText, type TextConfig, TextEmbeddings } from "./text_embeddings.ts";
+import { longestText, type TextConfig, type TextEmbedder, TextEmbeddings } from "./text_embeddings.ts";
 
 const INPUTS = { text: "text" } as const;
 
@@ -33,6 +34,10 @@ export const bertFields = (vocabulary: number, padding: number) => ({
 /** The parts in which transformers of texts differ. */
 export interface TextParts {
   readonly style?: TransformerStyle;
+  /** Makes the embeddings below a path; `TextEmbeddings` if not given. */
+  embeddings?(path: ModulePath): TextEmbedder;
+  /** Makes the layers of the encoder at a path; those of a `TransformerEncoder` below `encoder` if not given. */
+  layers?(path: ModulePath): LayerStack;
   /** Given the path of all layers, makes the attention of a layer below its own; `SelfAttention` if not given. */
   attention?(layers: ModulePath): (path: ModulePath) => Attention;
 }
@@ -61,8 +66,8 @@ export interface TextParts {
 export class TextTransformer implements Encoder {
   readonly inputs = INPUTS;
   readonly config: TextConfig;
-  readonly #embeddings: TextEmbeddings;
-  readonly #layers: TransformerEncoder;
+  readonly #embeddings: TextEmbedder;
+  readonly #layers: LayerStack;
   readonly #pooling: Pooling;
 
   /** `countsFromPadding`: the first position is the one after `pad_token_id`, not 0. */
@@ -70,8 +75,10 @@ export class TextTransformer implements Encoder {
     const layers = path.at("encoder");
     const { style = BERT_STYLE, attention } = parts;
     this.config = config;
-    this.#embeddings = new TextEmbeddings(path.at("embeddings"), config, countsFromPadding);
-    this.#layers = new TransformerEncoder(layers, config, style, attention?.(layers));
+    this.#embeddings = parts.embeddings?.(path.at("embeddings")) ??
+      new TextEmbeddings(path.at("embeddings"), config, countsFromPadding);
+    this.#layers = parts.layers?.(path) ??
+      new TransformerEncoder(layers, config, style, attention?.(layers));
     this.#pooling = new Pooling(path, config.pooling, config);
   }
 
@@ -113,7 +120,7 @@ export class TextTransformer implements Encoder {
 
   toOnnx(inputs: GraphInputs): Value {
     const { ids, mask } = inputOf(inputs, "text", "text");
-    const [embedded, bias] = [this.#embeddings.toOnnx(ids), attentionBias(mask)];
+    const [embedded, bias] = [this.#embeddings.toOnnx(ids, mask), attentionBias(mask)];
     return this.#pooling.toOnnx({
       first: () => this.#layers.firstToOnnx(embedded, bias),
       all: () => this.#layers.lastToOnnx(embedded, bias),
