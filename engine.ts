@@ -72,8 +72,9 @@ export {
   type SelfAttentionOptions,
 } from "./src/nn/self_attention.ts";
 export { type Context, drop, dropAdd, dropPath, EVALUATION } from "./src/nn/context.ts";
+export { Conv2d, type ConvolutionOptions } from "./src/nn/conv2d.ts";
 export { Embedding, type EmbeddingOptions } from "./src/nn/embedding.ts";
-export { type Initializer, normal, ones, xavierNormal, zeros } from "./src/nn/initializers.ts";
+export { type Initializer, kaimingNormal, normal, ones, xavierNormal, zeros } from "./src/nn/initializers.ts";
 export { BatchNorm2d, type BatchNormSettings, type FrozenStatistics } from "./src/nn/batch_norm.ts";
 export { LayerNorm } from "./src/nn/layer_norm.ts";
 export { Linear, type LinearOptions } from "./src/nn/linear.ts";

@@ -48,6 +48,7 @@ export {
   choice,
   type ConfigOf,
   count,
+  counts,
   derived,
   type Field,
   type Fields,
@@ -86,10 +87,13 @@ export { encoderType, encoderTypes, registerEncoder } from "./src/models/encoder
 export { bert } from "./src/models/encoders/bert.ts";
 export { deberta } from "./src/models/encoders/deberta.ts";
 export { deit } from "./src/models/encoders/deit.ts";
+export { densenet } from "./src/models/encoders/densenet.ts";
+export { ConvolutionalEncoder, type MapLayer, type Stage } from "./src/models/encoders/feature_maps.ts";
 export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
 export { distilbert } from "./src/models/encoders/distilbert.ts";
 export { electra } from "./src/models/encoders/electra.ts";
 export { mpnet } from "./src/models/encoders/mpnet.ts";
+export { resnet } from "./src/models/encoders/resnet.ts";
 export { roberta } from "./src/models/encoders/roberta.ts";
 export { TextTransformer } from "./src/models/encoders/text_transformer.ts";
 export type { TextConfig } from "./src/models/encoders/text_embeddings.ts";

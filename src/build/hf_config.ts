@@ -5,6 +5,8 @@ import type { InputKind } from "../models/encoders/inputs.ts";
 import { encoderType, encoderTypes, readsOnly } from "../models/encoders/registry.ts";
 import { readJsonObject } from "../io/json_file.ts";
 import { isJsonObject } from "../io/strict_json.ts";
+import { recogniseEncoder } from "./recognise_encoder.ts";
+import { exists } from "../io/files.ts";
 import { UserError } from "../base/user_error.ts";
 
 /** Fields that change what a model computes, with the only value we compute by; absent is the same. */
@@ -18,9 +20,10 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 
 /**
- * The architecture of the encoder in a folder; of a model of several encoders, such as CLIP, the one that `reads` inputs of
- * this kind. `changes` are fields to use instead of those in the file, such as another `image_size`. Throws a UserError
- * naming the file and the field for what we do not compute.
+ * The architecture of the encoder in a folder, by its config.json; without one of Hugging Face's, by the shapes of its
+ * weights, where they are of a kind that is known so. Of a model of several encoders, such as CLIP, it is the one that `reads`
+ * inputs of this kind. `changes` are fields to use instead of those in the file, such as another `image_size`. Throws a
+ * UserError naming the file and the field for what we do not compute.
  */
 export function readEncoderConfig(
   folder: string,
@@ -28,7 +31,17 @@ export function readEncoderConfig(
   reads?: InputKind,
 ): EncoderConfig {
   const path = join(folder, "config.json");
-  const file = readJsonObject(path);
+  const isThere = exists(path);
+  const file = isThere ? readJsonObject(path) : {};
+  if (!("model_type" in file)) {
+    const found = recogniseEncoder(folder);
+    if (found !== undefined) return found.type.configure({ ...found.fields, ...changes });
+    if (!isThere) {
+      throw new UserError(
+        `Cannot find ${path}, and no weights beside it of an encoder that is known without one`,
+      );
+    }
+  }
   try {
     const { type, given } = encoderIn(file, reads);
     mustBeComputable(given);

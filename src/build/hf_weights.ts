@@ -35,7 +35,10 @@ export async function loadEncoderWeights(
     throw new TypeError(`Cannot load weights into "${prefix}": a ${model_type} has no checkpoints`);
   }
   const own = ownParameters(parameters, prefix);
-  const { keys, missing, unexpected } = matchNames(format, own.keys(), checkpoint.tensors.keys());
+  const matching = matchNames(format, own.keys(), checkpoint.tensors.keys());
+  const { keys, unexpected } = matching;
+  const isCounter = (name: string) => format.counters?.test(name) ?? false;
+  const missing = matching.missing.filter((name) => !isCounter(name));
   const fittings = new Map<string, Fitting>();
   const misshapen: string[] = [];
   for (const [name, key] of keys) {
@@ -54,8 +57,12 @@ export async function loadEncoderWeights(
   const notFinite: string[] = [];
   let sent = 0;
   for (const [name, parameter] of own) {
-    const stored = checkpoint.readFloat32(keys.get(name)!);
-    if (!allFinite(stored)) notFinite.push(keys.get(name)!);
+    const key = keys.get(name);
+    if (key === undefined) continue; // a counter, which begins at 0
+    const stored = isCounter(name)
+      ? Float32Array.from(checkpoint.readTyped(key) as ArrayLike<number | bigint>, Number)
+      : checkpoint.readFloat32(key);
+    if (!allFinite(stored)) notFinite.push(key);
     const fitting = fittings.get(name);
     if (fitting !== undefined) warn(fitting.note);
     parameters.write(parameter.name, fitting === undefined ? stored : fitting.values(stored));

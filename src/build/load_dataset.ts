@@ -7,7 +7,8 @@ import type { Dataset } from "../data/dataset.ts";
 import { fitPreprocessing } from "../data/fit.ts";
 import { LIGHT_AUGMENTATION } from "../data/images/augmentation.ts";
 import type { ImagePreparation } from "../data/images/prepare_image.ts";
-import { loadPreprocessor } from "../data/images/preprocessor.ts";
+import type { EncoderType } from "../models/encoders/encoder.ts";
+import { preprocessorOf } from "./image_preprocessor.ts";
 import { digestSamples } from "../data/index/digests.ts";
 import { datasetFrom } from "../data/index/indexed_dataset.ts";
 import { reconcile, type Reconciled } from "../data/index/reconcile.ts";
@@ -166,7 +167,7 @@ async function pretrainedFiles(config: RunConfig, filesOf: (encoder: string) => 
     if (!isPretrained(config, name) || !hasInputs(data)) continue;
     for (const [input, modality] of Object.entries(reads)) {
       const kind = type.inputs[input];
-      if (kind === "image") preparations.set(modality, await preparationFor(data.image_size, filesOf(name)));
+      if (kind === "image") preparations.set(modality, preparationFor(data.image_size, filesOf(name), type));
       if (kind === "text") tokenizers.set(modality, await loadTokenizer(filesOf(name)));
     }
   }
@@ -178,8 +179,8 @@ function augmentationOf({ flip, shift, scale, brightness, contrast, saturation }
 }
 
 /** The steps of a folder's preprocessor; where its images have another size than wanted, one resize to that. */
-async function preparationFor(size: number, folder: string): Promise<ImagePreparation> {
-  const { spec, preparation } = await loadPreprocessor(folder);
+function preparationFor(size: number, folder: string, type: EncoderType): ImagePreparation {
+  const { spec, preparation } = preprocessorOf(folder, type);
   if (spec.height === size && spec.width === size) return preparation;
   return { filter: preparation.filter, resize: { height: size, width: size } };
 }

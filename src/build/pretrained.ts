@@ -1,8 +1,8 @@
 /** Pretrained encoders in a run: they are chosen, found again, and their small files are kept with the run. */
 import { join, resolve } from "node:path";
-import { loadPreprocessor } from "../data/images/preprocessor.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { readEncoderConfig } from "./hf_config.ts";
+import { PREPROCESSOR, preprocessorContent, preprocessorOf } from "./image_preprocessor.ts";
 import { type DownloadProgress, resolveModel } from "../io/hub.ts";
 import { candidates, type FileKind } from "../io/hub_files.ts";
 import { UserError } from "../base/user_error.ts";
@@ -14,7 +14,8 @@ import type { EncoderConfig } from "../models/encoders/encoder.ts";
 import { encoderType, pretrainedTypes, readsOnly } from "../models/encoders/registry.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
-import { makeFolder } from "../io/files.ts";
+import { exists, makeFolder } from "../io/files.ts";
+import { writeJsonFile } from "../io/json_file.ts";
 
 /** The kinds of input whose encoder can be replaced by a pretrained one. */
 export type Reads = "image" | "text";
@@ -111,7 +112,7 @@ function isFolder(path: string): boolean {
 const ADOPTION: Readonly<
   Record<Reads, {
     readonly files: FileKind;
-    readonly adopt: (folder: string, config: RunConfig) => Promise<EncoderConfig>;
+    readonly adopt: (folder: string, config: RunConfig) => EncoderConfig | Promise<EncoderConfig>;
   }>
 > = {
   image: { files: "preprocessor", adopt: adoptPreprocessor },
@@ -119,8 +120,9 @@ const ADOPTION: Readonly<
 };
 
 /** Images become as large as the encoder expects them, and are normalised as it says. */
-async function adoptPreprocessor(folder: string, { data }: RunConfig): Promise<EncoderConfig> {
-  const { spec: { height, width, mean, std } } = await loadPreprocessor(folder);
+function adoptPreprocessor(folder: string, { data }: RunConfig): EncoderConfig {
+  const type = encoderType(readEncoderConfig(folder).model_type);
+  const { spec: { height, width, mean, std } } = preprocessorOf(folder, type);
   if (height !== width) {
     throw new UserError(`${folder} expects images of ${height} x ${width}: only square ones are supported`);
   }
@@ -184,10 +186,10 @@ export async function findPretrained(
  * then needs those of the model no more.
  */
 export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, string>): void {
-  for (const { name, reads } of namedEncoders(run.config.model.encoders)) {
+  for (const { name, type, reads } of namedEncoders(run.config.model.encoders)) {
     const folder = folders.get(name);
     if (folder === undefined) continue;
-    for (const modality of Object.values(reads)) {
+    for (const [input, modality] of Object.entries(reads)) {
       const target = modalityFolder(run, modality);
       makeFolder(target);
       for (const file of candidates(["tokenizer", "preprocessor"])) {
@@ -196,6 +198,10 @@ export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, st
         } catch (error) {
           if (!(error instanceof Deno.errors.NotFound)) throw error;
         }
+      }
+      const kept = join(target, PREPROCESSOR);
+      if (type.inputs[input] === "image" && !exists(kept)) {
+        writeJsonFile(kept, preprocessorContent(folder, type));
       }
     }
   }

@@ -67,6 +67,8 @@ function schemaOfField({ type, minimum, above, below, options, setting }: Field)
     ? z.literal(options as string[])
     : type === "flag"
     ? z.boolean()
+    : type === "counts"
+    ? z.array(bounded(z.int())).min(1)
     : bounded(type === "whole" ? z.int() : z.number());
   return setting === "optional" ? schema.optional() : schema;
 }

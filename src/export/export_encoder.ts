@@ -43,7 +43,7 @@ export function exportEncoder(
 ): void {
   const tensors = readTensors(weights, prefix);
   makeFolder(folder);
-  const { exported, fields, checkpoint = {} } = encoderType(given.model_type);
+  const { exported, fields, checkpoint } = encoderType(given.model_type);
   const config = unknown.count > 0 ? withUnknown(given, tensors, exported.wordEmbeddings!, unknown) : given;
   const architecture = config.pooling === "projection" ? exported.projecting : exported.architecture;
   const known = Object.entries(config).filter(([name]) => !fields[name]?.isOwn);
@@ -53,9 +53,16 @@ export function exportEncoder(
     ...exported.fields,
     torch_dtype: "float32",
   });
-  const named = Object.entries(tensors).map(([name, tensor]) => [checkpointName(checkpoint, name), tensor]);
+  const named = Object.entries(tensors).map(([name, tensor]) => [
+    checkpointName(checkpoint ?? {}, name),
+    checkpoint?.counters?.test(name) ? inWholeNumbers(tensor) : tensor,
+  ]);
   writeSafetensors(join(folder, "model.safetensors"), Object.fromEntries(named), METADATA);
   for (const [name, value] of Object.entries(companions)) writeJsonFile(join(folder, name), value);
+}
+
+function inWholeNumbers({ shape, data }: TensorToStore): TensorToStore {
+  return { dtype: "I64", shape, data: BigInt64Array.from(data as Float32Array, BigInt) };
 }
 
 /** Adds a row for each unknown piece to the table of word embeddings; gives the configuration with its size. */

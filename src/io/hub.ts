@@ -5,6 +5,7 @@ import { HubClient, type RemoteFile } from "./hub_client.ts";
 import { downloadBlob, type DownloadProgress } from "./hub_download.ts";
 import {
   candidates,
+  CONFIG,
   type FileKind,
   isIndex,
   lacking,
@@ -13,6 +14,7 @@ import {
   soleWeights,
   wantedFiles,
   WEIGHTS,
+  weightsFile,
 } from "./hub_files.ts";
 import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
 import { suggestModel } from "./known_models.ts";
@@ -128,8 +130,10 @@ function lacksInCache(cache: ModelCache, commit: string, kinds: readonly FileKin
 
 function checkFolder(folder: string, kinds: readonly FileKind[]): void {
   const names = new Set(Array.from(Deno.readDirSync(folder), (entry) => entry.name));
+  const hasWeights = soleWeights(names) !== undefined || weightsFile((name) => names.has(name)) !== undefined;
   const has = (name: string) => names.has(name) || name === WEIGHTS && soleWeights(names) !== undefined;
-  const lacks = lacking(kinds, has, folder);
+  // Some encoders are told by their weights, so that these may lie in a folder of one's own alone.
+  const lacks = lacking(kinds, has, folder).filter((name) => name !== CONFIG || !hasWeights);
   if (lacks.length > 0) throw insufficient(folder, lacks, names);
 }
 

@@ -15,7 +15,7 @@ export const WEIGHTS_FILES = [
   "pytorch_model.bin",
   "pytorch_model.bin.index.json",
 ] as const;
-const CONFIG = "config.json";
+export const CONFIG = "config.json";
 /** The files that may say how texts become the ids a model knows. */
 export const TOKENIZER_FILES = [
   "tokenizer.json",

@@ -12,7 +12,7 @@ export interface Context {
   readonly keys?: RandomKeys;
   /** True: batch norm goes by the statistics of the batch, and moves its running ones. If not given, by the running ones. */
   readonly training?: boolean;
-  /** True: transformer layers keep only their input for the gradient, and compute the rest a second time (recompute.ts). */
+  /** True: layers of transformers, and blocks of convolutions, keep only their input for the gradient, and compute the rest a second time (recompute.ts). */
   readonly recompute?: boolean;
   /** True in the second computation of a layer: what a forward pass moves beside its result has moved already. */
   readonly recomputing?: boolean;

@@ -58,6 +58,28 @@ export const xavierNormal: Initializer = (values, shape, seed) => {
 };
 
 /**
+ * Normal with variance 2 / fan, which keeps the size of what ReLU lets through (He et al., 2015), for the weight of a convolution
+ * [outputs, inputs, height, width]. The fan is what an output sees, inputs · height · width, or with "out" what sees an input.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { kaimingNormal } from "unis/engine";
+ *
+ * const values = new Float32Array(9000);
+ * kaimingNormal("out")(values, [100, 10, 3, 3], "seed");
+ * const variance = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+ * assert.ok(Math.abs(variance / (2 / (100 * 3 * 3)) - 1) < 0.1);
+ * ```
+ */
+export function kaimingNormal(fan: "in" | "out"): Initializer {
+  return (values, shape, seed) => {
+    const [outputs, inputs, ...kernel] = shape as [number, number, ...number[]];
+    normal(Math.sqrt(2 / ((fan === "in" ? inputs : outputs) * sizeOf(kernel))))(values, shape, seed);
+  };
+}
+
+/**
  * Uniform in [0, 1): a counter mixed twice by murmur3's finaliser, keyed in between. Start and key are hashes of the
  * seed (FNV-1a), so that two seeds whose counters meet still draw different numbers.
  */

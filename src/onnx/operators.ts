@@ -158,6 +158,42 @@ export function batchNorm(
   });
 }
 
+/** The windows of convolutions and pooling, the same in both directions. */
+export interface WindowAttributes {
+  readonly stride: number;
+  readonly padding: number;
+}
+
+const windowed = (kernel: number, { stride, padding }: WindowAttributes) => ({
+  kernel_shape: [kernel, kernel],
+  strides: [stride, stride],
+  pads: [padding, padding, padding, padding],
+});
+
+/** Maps [batch, inputs, height, width] by a weight [outputs, inputs / groups, kernel, kernel], the kernel being a square. */
+export function convolve(
+  x: Value,
+  weight: { readonly value: Value; readonly kernel: number },
+  bias: Value | undefined,
+  { groups, ...windows }: WindowAttributes & { readonly groups: number },
+): Value {
+  const inputs = [x, weight.value, ...(bias ? [bias] : [])] as const;
+  return applyToOneType("Conv", inputs, { ...windowed(weight.kernel, windows), group: groups });
+}
+
+/** The largest of each window of maps [batch, channels, height, width]; what is padded does not take part. */
+export function maxPool(x: Value, kernel: number, windows: WindowAttributes): Value {
+  return x.graph.apply("MaxPool", [x], windowed(kernel, windows));
+}
+
+/** The mean of each window, in which padded zeros count. */
+export function averagePool(x: Value, kernel: number, windows: WindowAttributes): Value {
+  return x.graph.apply("AveragePool", [x], { ...windowed(kernel, windows), count_include_pad: 1 });
+}
+
+/** The mean over all places of maps [batch, channels, height, width]: [batch, channels, 1, 1]. */
+export const globalAveragePool = unary("GlobalAveragePool");
+
 /** Squares of images [batch, channels, height, width] against kernels [width, channels, patch, patch], without overlap. */
 export function convolvePatches(x: Value, kernels: Value, bias: Value | undefined, patch: number): Value {
   return applyToOneType("Conv", bias ? [x, kernels, bias] : [x, kernels], {

@@ -27,7 +27,7 @@ export class Fixture {
 
   /** Whole numbers, none negative. */
   words(name: string): Uint32Array<ArrayBuffer> {
-    return Uint32Array.from(this.#file.readTyped(name) as Int32Array);
+    return Uint32Array.from(this.#file.readTyped(name) as ArrayLike<number | bigint>, Number);
   }
 
   bytes(name: string): Uint8Array<ArrayBuffer> {

@@ -47,6 +47,11 @@ const SMALL = {
   n_layers: 2,
   n_heads: 3,
   hidden_dim: 20,
+  hidden_sizes: [8, 12],
+  depths: [1, 2],
+  num_init_features: 8,
+  growth_rate: 4,
+  block_config: [2, 1],
 };
 
 /** An input of a batch on the host, and what a graph reads in its place. */
@@ -103,6 +108,12 @@ async function representations(
   const parameters = new Parameters();
   const encoder = type.build(parameters.root, config, specs);
   parameters.allocate(gpu, 5);
+  const learned = new Set([...parameters].map(({ name }) => name));
+  for (const { name, shape } of parameters.state()) { // running statistics of something seen
+    if (learned.has(name)) continue;
+    const size = shape.reduce((product, one) => product * one, 1);
+    parameters.write(name, Float32Array.from({ length: size }, () => random.between(0.3, 0.8)));
+  }
   assert.ok(encoder.toOnnx, `${type.title} does not say how it is a graph`);
   const inputs = Object.entries(specs).map(([input, spec]) => [input, inputOf(spec, random, graph)] as const);
   const pick = <K extends "host" | "input">(key: K) =>

@@ -43,7 +43,7 @@ export function runOnnx(model: ReadModel, inputs: Readonly<Record<string, Array_
   }));
 }
 
-type Given = [Array_, Array_, Array_, Array_];
+type Given = [Array_, Array_, Array_, Array_, Array_];
 type Operator = (inputs: Given, attributes: ReadNode["attributes"]) => Array_;
 
 const map = (f: (x: number) => number): Operator => ([x]) => ({ shape: x.shape, data: x.data.map(f) });
@@ -252,25 +252,95 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
     });
     return { shape: [...ids.shape, ...table.shape.slice(1)], data: data.flat() };
   },
-  /** Squares without overlap. */
-  Conv([x, kernels, bias], { strides }) {
-    const [patch] = strides as [number];
-    const [batch, channels, height, width] = x.shape as [number, number, number, number];
-    const [outputs] = kernels.shape as [number];
-    const shape = [batch, outputs, height / patch, width / patch] as const;
-    const data = Array.from({ length: sizeOf(shape) }, (_, at) => {
-      const column = at % shape[3], row = Math.floor(at / shape[3]) % shape[2];
-      const output = Math.floor(at / shape[3] / shape[2]) % outputs;
-      const image = Math.floor(at / shape[3] / shape[2] / outputs);
+  Conv([x, kernels, bias], { strides, pads = [0, 0, 0, 0], group = 1 }) {
+    const [outputs, inputs] = kernels.shape as [number, number, number, number];
+    const perGroup = outputs / (group as number);
+    return windows(x, outputs, kernels.shape.slice(2), strides, pads, (image, output, places) => {
       let sum = bias?.data[output] ?? 0;
-      for (let i = 0; i < channels * patch * patch; i++) {
-        const [channel, y, dx] = [Math.floor(i / patch / patch), Math.floor(i / patch) % patch, i % patch];
-        const line = (image * channels + channel) * height + row * patch + y;
-        sum += x.data[line * width + column * patch + dx]! *
-          kernels.data[output * channels * patch * patch + i]!;
+      for (let c = 0; c < inputs; c++) {
+        const from = Math.floor(output / perGroup) * inputs + c;
+        places.forEach((place, tap) => {
+          if (place === undefined) return;
+          sum += at(x, image, from, place) * kernels.data[(output * inputs + c) * places.length + tap]!;
+        });
       }
       return sum;
     });
-    return { shape, data };
+  },
+  MaxPool: ([x], { kernel_shape, strides, pads }) =>
+    windows(
+      x,
+      x.shape[1]!,
+      kernel_shape,
+      strides,
+      pads,
+      (image, channel, places) =>
+        Math.max(
+          ...places.filter((place) => place !== undefined).map((place) => at(x, image, channel, place)),
+        ),
+    ),
+  AveragePool: ([x], { kernel_shape, strides, pads, count_include_pad }) =>
+    windows(x, x.shape[1]!, kernel_shape, strides, pads, (image, channel, places) => {
+      if (count_include_pad !== 1) throw new Error("padded zeros are to count");
+      const sum = places.reduce<number>(
+        (sum, place) => place === undefined ? sum : sum + at(x, image, channel, place),
+        0,
+      );
+      return sum / places.length;
+    }),
+  GlobalAveragePool: ([x]) => {
+    const [batch, channels, height, width] = x.shape as [number, number, number, number];
+    const kernel = [height, width];
+    const whole = windows(
+      x,
+      channels,
+      kernel,
+      [1, 1],
+      [0, 0, 0, 0],
+      (image, channel, places) =>
+        places.reduce<number>((sum, place) => sum + at(x, image, channel, place!), 0) / places.length,
+    );
+    return { shape: [batch, channels, 1, 1], data: whole.data };
+  },
+  BatchNormalization([x, gain, shift, mean, variance], { epsilon }) {
+    const [, channels, ...size] = x.shape as [number, number, ...number[]];
+    const data = x.data.map((value, i) => {
+      const c = Math.floor(i / sizeOf(size)) % channels;
+      const unit = (value - mean.data[c]!) / Math.sqrt(variance.data[c]! + (epsilon as number));
+      return unit * gain.data[c]! + shift.data[c]!;
+    });
+    return { shape: x.shape, data };
   },
 };
+
+/** One element of maps [batch, channels, height, width]; `place` counts over height and width. */
+function at({ shape, data }: Array_, image: number, channel: number, place: number): number {
+  return data[(image * shape[1]! + channel) * sizeOf(shape.slice(2)) + place]!;
+}
+
+/** Maps each window to a number; its places are given row by row, undefined where there is only padding. */
+function windows(
+  { shape: [batch, , height, width] }: Array_,
+  channels: number,
+  kernel: unknown,
+  strides: unknown,
+  pads: unknown,
+  of: (image: number, channel: number, places: readonly (number | undefined)[]) => number,
+): Array_ {
+  const [[kernelY, kernelX], [strideY, strideX], [top, left, bottom, right]] = [kernel, strides, pads].map(
+    (one) => one as readonly number[],
+  ) as [readonly [number, number], readonly [number, number], readonly [number, number, number, number]];
+  const rows = Math.floor((height! + top + bottom - kernelY) / strideY) + 1;
+  const columns = Math.floor((width! + left + right - kernelX) / strideX) + 1;
+  const shape = [batch!, channels, rows, columns];
+  const data = Array.from({ length: sizeOf(shape) }, (_, i) => {
+    const column = i % columns, row = Math.floor(i / columns) % rows;
+    const channel = Math.floor(i / columns / rows) % channels;
+    const places = Array.from({ length: kernelY * kernelX }, (_, tap) => {
+      const y = row * strideY - top + Math.floor(tap / kernelX), x = column * strideX - left + tap % kernelX;
+      return y < 0 || x < 0 || y >= height! || x >= width! ? undefined : y * width! + x;
+    });
+    return of(Math.floor(i / columns / rows / channels), channel, places);
+  });
+  return { shape, data };
+}

@@ -31,6 +31,8 @@ const fileSchema = z.object({
     z.object({ height: z.int().positive(), width: z.int().positive() }),
   ])
     .optional(),
+  /** Of ConvNeXt's and ResNet's processor: the share of the resized image, by each side, that is kept. */
+  crop_pct: z.number().positive().max(1).nullish(),
   do_rescale: z.boolean().default(true),
   rescale_factor: z.number().positive().default(1 / 255),
   do_normalize: z.boolean().default(true),
@@ -43,6 +45,19 @@ const fileSchema = z.object({
 export function loadPreprocessor(folder: string): Preprocessor {
   const path = join(folder, "preprocessor_config.json");
   return parsePreprocessor(readJson(path), path);
+}
+
+/** Images are cut to so many pixels a side, after a resize that leaves this share of them; from this size on, they are not cut. */
+const NOT_CUT = 384;
+
+/** As `ConvNextImageProcessor` of transformers has it. */
+function cropShare(preparation: ImagePreparation, size: z.infer<typeof sizeSchema>, share: number): void {
+  const side = typeof size === "number" ? size : "shortest_edge" in size ? size.shortest_edge : undefined;
+  if (side === undefined) return;
+  preparation.resize = { height: side, width: side };
+  if (side >= NOT_CUT) return;
+  preparation.resize = { shortestEdge: Math.floor(side / share) };
+  preparation.crop = { height: side, width: side };
 }
 
 /** A preprocessor from the content of a `preprocessor_config.json`; `file` is its name in errors. */
@@ -71,6 +86,7 @@ export function parsePreprocessor(value: unknown, file: string): Preprocessor {
       ? size
       : { shortestEdge: size.shortest_edge };
   }
+  if (config.crop_pct && size !== undefined) cropShare(preparation, size, config.crop_pct);
   if (config.do_center_crop) {
     const crop = config.crop_size;
     if (crop === undefined) throw new UserError(`${file}: "do_center_crop" needs a "crop_size"`);

@@ -83,6 +83,18 @@ export interface CheckpointFormat {
   readonly joint?: JointFormat;
   /** What to do where a checkpoint lacks the tensors of a module, by its name: such as a pooler that was asked for. */
   readonly advice?: Readonly<Record<string, string>>;
+  /**
+   * Buffers that count: files hold whole numbers for them, and old files have none, which leaves them at 0. Other buffers are
+   * loaded and exported as parameters are.
+   */
+  readonly counters?: RegExp;
+  /**
+   * Gives the fields of a configuration from the shapes of a checkpoint's tensors, by our names, for checkpoints that come
+   * without a config.json of Hugging Face's; undefined where they are of another model.
+   */
+  recognise?(shapes: ReadonlyMap<string, Shape>): object | undefined;
+  /** The preprocessor_config.json of checkpoints that come without one. */
+  readonly preprocessor?: object;
   /** Says how the parameter `name` is made of a tensor of another shape; undefined where it cannot be made of it. */
   fit?(name: string, stored: Shape, wanted: Shape): Fitting | undefined;
 }

@@ -5,11 +5,11 @@
 import { UserError } from "../../base/user_error.ts";
 import { ACTIVATION_NAMES } from "../../ops/activations.ts";
 
-export type FieldValue = number | string | boolean;
+export type FieldValue = number | string | boolean | readonly number[];
 
 /** One field: the values it may hold, the one it holds where nothing is said, and who says it. */
 export type Field<T extends FieldValue = FieldValue> = {
-  readonly type: "whole" | "real" | "flag" | "choice";
+  readonly type: "whole" | "counts" | "real" | "flag" | "choice";
   /** The value where nothing is said: that of Hugging Face's configuration class. */
   readonly default: T;
   /** The name of an earlier field whose value it has where nothing is said, rather than the default. */
@@ -59,6 +59,11 @@ export type ConfigOf<F extends Fields> = {
  */
 export function count(value: number): Field<number> {
   return { type: "whole", minimum: 1, default: value, setting: "required" };
+}
+
+/** Declares whole numbers, each at least 1, such as one for each stage of a network; there is at least one. */
+export function counts(values: readonly number[]): Field<readonly number[]> {
+  return { type: "counts", minimum: 1, default: values, setting: "required" };
 }
 
 /** Declares a whole number, at least 0. */
@@ -165,12 +170,13 @@ function fault(
     if (typeof value !== "boolean") return "a boolean";
     return options.length === 0 || options.includes(value) ? undefined : String(options[0]);
   }
-  if (typeof value !== "number") return "a number";
-  if (type === "whole") {
-    return Number.isSafeInteger(value) && value >= minimum
-      ? undefined
-      : `a whole number, at least ${minimum}`;
+  const isWhole = (one: unknown) => Number.isSafeInteger(one) && one as number >= minimum;
+  if (type === "counts") {
+    const isRight = Array.isArray(value) && value.length > 0 && value.every(isWhole);
+    return isRight ? undefined : `a list of whole numbers, each at least ${minimum}`;
   }
+  if (typeof value !== "number") return "a number";
+  if (type === "whole") return isWhole(value) ? undefined : `a whole number, at least ${minimum}`;
   if (Number.isFinite(value) && value >= minimum && value > above && value < below) return undefined;
   return [
     ...(minimum > -Infinity ? [`at least ${minimum}`] : []),

@@ -4,6 +4,7 @@ import { bert } from "./bert.ts";
 import { clipVision } from "./clip_vision.ts";
 import { deberta } from "./deberta.ts";
 import { deit } from "./deit.ts";
+import { densenet } from "./densenet.ts";
 import { dinov2 } from "./dinov2.ts";
 import { dinov2WithRegisters } from "./dinov2_with_registers.ts";
 import { distilbert } from "./distilbert.ts";
@@ -12,6 +13,7 @@ import type { EncoderType } from "./encoder.ts";
 import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
 import { mpnet } from "./mpnet.ts";
+import { resnet } from "./resnet.ts";
 import { roberta } from "./roberta.ts";
 import { siglipVision } from "./siglip_vision.ts";
 import { vit } from "./vit.ts";
@@ -24,6 +26,8 @@ const ENCODERS: EncoderType[] = [
   dinov2WithRegisters,
   clipVision,
   siglipVision,
+  resnet,
+  densenet,
   bert,
   roberta,
   xlmRoberta,

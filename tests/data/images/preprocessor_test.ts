@@ -28,6 +28,16 @@ const good: [string, object, object][] = [
     { resize: { shortestEdge: 256 }, filter: "bicubic", crop: { height: 224, width: 224 } },
   ],
   [
+    "a share that is kept, below 384 pixels",
+    { size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3 },
+    { resize: { shortestEdge: 256 }, filter: "bicubic", crop: { height: 224, width: 224 } },
+  ],
+  [
+    "a share that is kept, from 384 pixels on",
+    { size: 384, crop_pct: 0.875 },
+    { resize: { height: 384, width: 384 }, filter: "bilinear" },
+  ],
+  [
     "a shortest edge and a crop",
     { size: { shortest_edge: 16 }, do_center_crop: true, crop_size: { height: 12, width: 10 } },
     { resize: { shortestEdge: 16 }, filter: "bilinear", crop: { height: 12, width: 10 } },
