@@ -75,6 +75,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     TRANSPOSED_B: shape.transposeB,
     WHOLE_K: k % 4 === 0,
     ...(dtype === "f16" && { Elem: "f16" }),
+    ...(patches && Math.max(m, n, k) > 2 ** 21 && { LARGE: true }),
     ...(isWhole && ending),
   };
   const sumsRows = rowSums !== undefined && sumsRowsOfA(plan);

@@ -5,12 +5,21 @@
 // 0 outside of the image. The convolution of the images is the product of their patches and the weight.
 // Needs: params.wgsl
 const OUTSIDE: u32 = 0xffffffffu;
+const LARGE: bool = false; // some row is beyond 2^21
+
+// n / d. Processors divide integers one lane after the other, floats all at once; up to 2^21 these are one off at most.
+fn quotient(n: u32, d: u32) -> u32 {
+  if (LARGE) { return n / d; }
+  let near = u32(f32(n) / f32(d));
+  let rest = i32(n - near * d);
+  return near + select(0u, 1u, rest >= i32(d)) - select(0u, 1u, rest < 0);
+}
 
 fn in_image(m: u32, k: u32) -> u32 {
-  let row = m / params.out_width;
-  let image = row / params.out_height;
-  let tap = k / params.channels;
-  let tap_y = tap / params.taps;
+  let row = quotient(m, params.out_width);
+  let image = quotient(row, params.out_height);
+  let tap = quotient(k, params.channels);
+  let tap_y = quotient(tap, params.taps);
   let tap_x = tap - tap_y * params.taps;
   let y = i32(row - image * params.out_height) * params.stride_y + i32(tap_y) * params.dilation_y + params.first_y;
   let x = i32(m - row * params.out_width) * params.stride_x + i32(tap_x) * params.dilation_x + params.first_x;
