@@ -1,7 +1,9 @@
 /** Weights of convolutions as products read them, for the phases of a gradient that a stride makes. */
 import { defineKernel } from "../gpu/kernel.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { LARGEST_QUOTIENT } from "./gemm_images.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
 import weights_ from "../../wgsl/conv/weights.wgsl" with { type: "text" };
 
 /** Every stride-th row (or column) of an image from `offset` on, and the taps of windows that reach it. */
@@ -41,9 +43,9 @@ export function phasesOf(
   });
 }
 
-const weightsKernel = defineKernel("convolution_weights", [weights_, grid]);
+const weightsKernel = defineKernel("convolution_weights", [weights_, grid, quotient], ["dy"]);
 
-/** The parameters of weights.wgsl: the arrangement [groups, rows, taps_y, taps_x, columns] of a weight. */
+/** The parameters of weights.wgsl: the arrangement [groups, rows, taps_y, taps_x, columns] of a weight, in fours. */
 type Arrangement = Readonly<Record<string, number>>;
 
 /** [groups, outputs, kernel height, kernel width, inputs]. */
@@ -51,7 +53,7 @@ export function weightForward(weight: Tensor, groups: number): Arrangement {
   const [outputs, inputs, height, width] = weight.shape as [number, number, number, number];
   const area = height * width;
   return {
-    ...{ count: weight.size, rows: outputs / groups, taps_y: height, taps_x: width, columns: inputs },
+    ...{ count: weight.size / 4, rows: outputs / groups, taps_y: height, taps_x: width, columns: inputs / 4 },
     ...{ stride_g: outputs / groups * inputs * area, stride_r: inputs * area, stride_c: area },
     ...{ stride_y: width, stride_x: 1, first: 0 },
   };
@@ -62,21 +64,21 @@ export function weightBackward(weight: Tensor, groups: number, y: Phase, x: Phas
   const [outputs, inputs, height, width] = weight.shape as [number, number, number, number];
   const area = height * width;
   return {
-    ...{ count: outputs * inputs * y.taps * x.taps, rows: inputs, taps_y: y.taps, taps_x: x.taps },
-    ...{ columns: outputs / groups, stride_g: outputs / groups * inputs * area, stride_r: area },
+    ...{ count: outputs * inputs * y.taps * x.taps / 4, rows: inputs, taps_y: y.taps, taps_x: x.taps },
+    ...{ columns: outputs / groups / 4, stride_g: outputs / groups * inputs * area, stride_r: area },
     ...{ stride_c: inputs * area, stride_y: y.step * width, stride_x: x.step, first: y.tap * width + x.tap },
   };
 }
 
 export function arranged(w: Tensor, params: Arrangement): Tensor {
-  const y = Tensor.empty(w.gpu, [params.count!], w.dtype);
+  const y = Tensor.empty(w.gpu, [4 * params.count!], w.dtype);
   w.gpu.dispatch({
     kernel: weightsKernel,
     entry: "arrange",
     buffers: { w, y },
     params,
     invocations: params.count!,
-    constants: { Elem: w.dtype },
+    constants: { Elem: w.dtype, LARGE: params.count! > LARGEST_QUOTIENT },
   });
   return y;
 }
@@ -90,7 +92,7 @@ export function restored(dy: Tensor, weight: Tensor, params: Arrangement, into: 
     buffers: { dy, dw },
     params,
     invocations: params.count!,
-    constants: { ...(into && { ADDED: true }) },
+    constants: { LARGE: params.count! > LARGEST_QUOTIENT, ...(into && { ADDED: true }) },
   });
   return dw;
 }

@@ -29,6 +29,7 @@ import pair from "../../wgsl/matmul/pair.wgsl" with { type: "text" };
 import pairSubgroup from "../../wgsl/matmul/pair_subgroup.wgsl" with { type: "text" };
 import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
 import patches_ from "../../wgsl/matmul/patches.wgsl" with { type: "text" };
+import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
 import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
 import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
 import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
@@ -43,8 +44,8 @@ const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
 };
 
 /** The files that load and store the operands: by vec4s, or one element at a time; or the patches of images. */
-const A = { vec4: [aVec4], scalar: [aScalar], patches: [aPatches, patches_] };
-const B = { vec4: [bVec4], scalar: [bScalar], patches: [bPatches, patches_] };
+const A = { vec4: [aVec4], scalar: [aScalar], patches: [aPatches, patches_, quotient] };
+const B = { vec4: [bVec4], scalar: [bScalar], patches: [bPatches, patches_, quotient] };
 const C = { vec4: cVec4, scalar: cScalar };
 /** Where elements of the result lie. */
 const ADDRESS = { rows: addressRows, pixels: addressPixels };

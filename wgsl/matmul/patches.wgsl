@@ -3,17 +3,8 @@
 // `channels`, a multiple of four, to a tap:
 //   patch[m, k] = image[oy stride_y + tap_y dilation_y + first_y, ox stride_x + tap_x dilation_x + first_x, channel]
 // 0 outside of the image. The convolution of the images is the product of their patches and the weight.
-// Needs: params.wgsl
+// Needs: params.wgsl, lib/quotient.wgsl
 const OUTSIDE: u32 = 0xffffffffu;
-const LARGE: bool = false; // some row is beyond 2^21
-
-// n / d. Processors divide integers one lane after the other, floats all at once; up to 2^21 these are one off at most.
-fn quotient(n: u32, d: u32) -> u32 {
-  if (LARGE) { return n / d; }
-  let near = u32(f32(n) / f32(d));
-  let rest = i32(n - near * d);
-  return near + select(0u, 1u, rest >= i32(d)) - select(0u, 1u, rest < 0);
-}
 
 fn in_image(m: u32, k: u32) -> u32 {
   let row = quotient(m, params.out_width);
