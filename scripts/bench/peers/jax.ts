@@ -5,6 +5,7 @@ import {
   getWebGPUDevice,
   init,
   jit,
+  lax,
   nn,
   numpy as np,
   tree,
@@ -16,9 +17,14 @@ import {
   ADAM,
   blockInputs,
   type BlockParameter,
+  convolutionInputs,
+  type ConvolutionName,
+  convolutions,
   EPSILON,
   type HostArray,
+  isConvolution,
   mlpInputs,
+  permuted,
   productInputs,
   rowInputs,
   type Sizes,
@@ -39,6 +45,7 @@ async function library(name: WorkName, sizes: Sizes): Promise<Task> {
   const devices = await init("webgpu");
   if (!devices.includes("webgpu")) throw new Error("it finds no WebGPU device");
   defaultDevice("webgpu");
+  if (isConvolution(name)) return convolutionTask(name, sizes);
   switch (name) {
     case "softmax":
     case "layer-norm": {
@@ -189,6 +196,48 @@ function blockTask(name: WorkName, sizes: Sizes): Task {
     };
   });
   return task(() => both(x.ref, tree.ref(parameters), dy.ref) as Arrays);
+}
+
+/** Images and weights have their channels first here. */
+function convolutionTask(name: ConvolutionName, sizes: Sizes): Task {
+  const isGrad = name.endsWith("-grad");
+  const works = convolutions(name, sizes).map((shape) => {
+    const { x, weight, dy } = convolutionInputs(shape, sizes);
+    const side = (shape.kernel - 1) / 2;
+    const convolve = (x: Array, weight: Array) =>
+      lax.convGeneralDilated(x, weight, [shape.stride, shape.stride], [[side, side], [side, side]]);
+    const forward = jit(convolve);
+    const both = jit((x: Array, weight: Array, dy: Array) => {
+      const [y, pullback] = vjp(convolve, [x, weight]);
+      const [dx, dw] = pullback(dy) as unknown as [Array, Array];
+      pullback.dispose();
+      return { y, dx, dw };
+    });
+    const first = (array: HostArray) => upload(permuted(array, [0, 3, 1, 2]));
+    return { forward, both, x: first(x), weight: upload(permuted(weight, [3, 2, 0, 1])), dy: first(dy) };
+  });
+  const shapes: Record<string, readonly number[]> = {};
+  const { results, ...rest } = task(() => {
+    const outputs: Arrays = {};
+    for (const [i, { forward, both, x, weight, dy }] of works.entries()) {
+      const given = isGrad ? both(x.ref, weight.ref, dy.ref) as Arrays : { y: forward(x.ref, weight.ref) };
+      for (const [key, array] of Object.entries(given)) {
+        outputs[`${key}${i}`] = array;
+        shapes[`${key}${i}`] = array.shape;
+      }
+    }
+    return outputs;
+  });
+  return {
+    ...rest,
+    async results() {
+      const read = Object.entries(await results()).map(([name, values]) => {
+        const array = { shape: shapes[name]!, values: values as Float32Array<ArrayBuffer> };
+        return [name, permuted(array, name.startsWith("dw") ? [2, 3, 1, 0] : [0, 2, 3, 1]).values];
+      });
+      return Object.fromEntries(read);
+    },
+  };
 }
 
 await serve(library);

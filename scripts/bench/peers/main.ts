@@ -4,7 +4,7 @@
  * A row of the table is one kind of work. Every library does it in a process of its own, and they take turns: one round
  * each, then the next round. What stands in the table are medians over the rounds, less the wait for an idle device.
  * A library takes part only where its results agree with ours; ends with 1 where one does not, or fails.
- * WORK is how a kind of work starts: gemm, softmax, layer-norm, mlp, block. --small: sizes that show only that
+ * WORK is how a kind of work starts: gemm, softmax, layer-norm, mlp, block, conv. --small: sizes that show only that
  * everything runs. --debug: what the libraries print is shown.
  */
 import { parseArgs } from "node:util";

@@ -88,8 +88,8 @@ export class Graph {
     return name;
   }
 
-  /** The model file of which `output` is the result. */
-  encode(output: string, shape: readonly number[]): Uint8Array {
+  /** The model file whose results are the values of these names, of these shapes. */
+  encode(outputs: Readonly<Record<string, readonly number[]>>): Uint8Array {
     return Model.encode(Model.fromObject({
       irVersion: 8,
       opsetImport: [{ version: 17 }],
@@ -98,7 +98,7 @@ export class Graph {
         node: this.#nodes,
         initializer: this.#initializers,
         input: this.#inputs,
-        output: [valueInfo(output, shape)],
+        output: Object.entries(outputs).map(([name, shape]) => valueInfo(name, shape)),
       },
     })).finish();
   }

@@ -4,8 +4,13 @@ import { Graph } from "./onnx.ts";
 import { serve } from "./serve.ts";
 import {
   blockInputs,
+  convolutionInputs,
+  type ConvolutionName,
+  convolutions,
   EPSILON,
   type HostArray,
+  isConvolution,
+  permuted,
   productInputs,
   rowInputs,
   type Sizes,
@@ -14,45 +19,52 @@ import {
   type WorkName,
 } from "./work.ts";
 
-function library(name: WorkName, sizes: Sizes): Promise<Task> {
+async function library(name: WorkName, sizes: Sizes): Promise<Task> {
+  if (isConvolution(name)) return await convolutionTask(name, sizes);
   switch (name) {
     case "softmax":
     case "layer-norm":
-      return rowTask(name, sizes);
+      return await rowTask(name, sizes);
     case "mlp":
     case "block-grad":
-      return Promise.reject(new Unsupported("onnxruntime-web does not train"));
+      throw new Unsupported("onnxruntime-web does not train");
     case "block":
-      return blockTask(sizes);
+      return await blockTask(sizes);
     default:
-      return productTask(name, sizes);
+      return await productTask(name, sizes);
   }
 }
 
-/** Runs `graph` on inputs that lie on the device and leaves its result there. */
+/** Runs `graph` on inputs that lie on the device and leaves its results there, which go by other names than its values. */
 async function task(
   graph: Graph,
-  output: string,
-  shape: readonly number[],
+  outputs: Readonly<Record<string, { readonly value: string; readonly shape: readonly number[] }>>,
   inputs: Record<string, HostArray>,
 ) {
   ort.env.wasm.numThreads = 1; // the host only encodes; more threads are workers of a browser
+  const shapes = Object.fromEntries(Object.values(outputs).map(({ value, shape }) => [value, shape]));
   const session = await ort.InferenceSession.create(
-    graph.encode(output, shape),
+    graph.encode(shapes),
     { executionProviders: ["webgpu"], preferredOutputLocation: "gpu-buffer" },
   );
   const device = await ort.env.webgpu.device as GPUDevice;
   const feeds = Object.fromEntries(
     Object.entries(inputs).map(([name, array]) => [name, upload(device, array)]),
   );
-  let result: ort.Tensor | undefined;
+  let results: Readonly<Record<string, ort.Tensor>> = {};
   return {
     async run() {
-      result?.dispose();
-      result = (await session.run(feeds))[output]!;
+      for (const tensor of Object.values(results)) tensor.dispose();
+      results = await session.run(feeds);
     },
     finish: () => device.queue.onSubmittedWorkDone().then(() => {}),
-    results: async () => ({ y: await result!.getData() as Float32Array }),
+    async results() {
+      const read: Record<string, Float32Array> = {};
+      for (const [name, { value }] of Object.entries(outputs)) {
+        read[name] = await results[value]!.getData() as Float32Array;
+      }
+      return read;
+    },
   };
 }
 
@@ -72,7 +84,7 @@ function productTask(name: WorkName, sizes: Sizes): Promise<Task> {
     ? ["MatMul", {}] as const
     : ["Gemm", { [name === "gemm-tn" ? "transA" : "transB"]: { int: 1 } }] as const;
   const output = graph.node(opType, operands, attributes);
-  return task(graph, output, [m, n], { a, b });
+  return task(graph, { y: { value: output, shape: [m, n] } }, { a, b });
 }
 
 const normalize = (graph: Graph, x: string, gain: string, shift: string) =>
@@ -85,7 +97,7 @@ function rowTask(name: WorkName, sizes: Sizes): Promise<Task> {
   const output = name === "softmax"
     ? graph.node("Softmax", [input], { axis: { int: -1 } })
     : normalize(graph, input, graph.constant("gain", gain), graph.constant("shift", shift));
-  return task(graph, output, x.shape, { x });
+  return task(graph, { y: { value: output, shape: x.shape } }, { x });
 }
 
 /** As exporters write a block: the runtime's own optimizer fuses what it can. */
@@ -116,7 +128,33 @@ function blockTask(sizes: Sizes): Promise<Task> {
   const gated = graph.node("Mul", [inner, graph.node("Add", [erf, graph.scalar("one", 1)])]);
   const gelu = graph.node("Mul", [gated, graph.scalar("half", 0.5)]);
   const output = graph.node("Add", [y, dense(gelu, "w2", "b2")]);
-  return task(graph, output, shape, { x: { ...x, shape } });
+  return task(graph, { y: { value: output, shape } }, { x: { ...x, shape } });
+}
+
+/**
+ * Images come and go as [batch, height, width, channels], between transpositions that the runtime's optimizer takes out: it
+ * computes in that order itself.
+ */
+function convolutionTask(name: ConvolutionName, sizes: Sizes): Promise<Task> {
+  if (name.endsWith("-grad")) throw new Unsupported("onnxruntime-web does not train");
+  const graph = new Graph();
+  const inputs: Record<string, HostArray> = {};
+  const outputs: Record<string, { value: string; shape: readonly number[] }> = {};
+  for (const [i, shape] of convolutions(name, sizes).entries()) {
+    const { x, weight, dy } = convolutionInputs(shape, sizes);
+    inputs[`x${i}`] = x;
+    const transpose = (x: string, ...perm: number[]) =>
+      graph.node("Transpose", [x], { perm: { ints: perm } });
+    const images = transpose(graph.input(`x${i}`, x.shape), 0, 3, 1, 2);
+    const side = (shape.kernel - 1) / 2;
+    const y = graph.node("Conv", [images, graph.constant(`w${i}`, permuted(weight, [3, 2, 0, 1]))], {
+      kernel_shape: { ints: [shape.kernel, shape.kernel] },
+      strides: { ints: [shape.stride, shape.stride] },
+      pads: { ints: [side, side, side, side] },
+    });
+    outputs[`y${i}`] = { value: transpose(y, 0, 2, 3, 1), shape: dy.shape };
+  }
+  return task(graph, outputs, inputs);
 }
 
 await serve(library);

@@ -5,6 +5,7 @@ import { Parameters } from "../../../src/nn/parameters.ts";
 import { TransformerLayer, VIT_STYLE } from "../../../src/nn/transformer.ts";
 import { zeros } from "../../../src/nn/initializers.ts";
 import { backward } from "../../../src/ops/backward.ts";
+import { conv2d } from "../../../src/ops/conv.ts";
 import { layerNorm } from "../../../src/ops/layer_norm.ts";
 import { crossEntropy } from "../../../src/ops/losses.ts";
 import { matmul } from "../../../src/ops/matmul.ts";
@@ -19,9 +20,14 @@ import {
   ADAM,
   blockInputs,
   type BlockParameter,
+  convolutionInputs,
+  type ConvolutionName,
+  convolutions,
   EPSILON,
   type HostArray,
+  isConvolution,
   mlpInputs,
+  permuted,
   productInputs,
   rowInputs,
   type Sizes,
@@ -58,6 +64,7 @@ const turned = (array: HostArray) => array.shape.length === 2 ? transposed(array
 async function library(name: WorkName, sizes: Sizes): Promise<Task> {
   const gpu = await Gpu.open();
   await selfTest(gpu);
+  if (isConvolution(name)) return convolutionTask(gpu, name, sizes);
   switch (name) {
     case "softmax":
     case "layer-norm":
@@ -172,7 +179,6 @@ function blockTask(gpu: Gpu, name: WorkName, sizes: Sizes): Task {
       dense_initializer: "normal",
     },
     VIT_STYLE,
-    true,
   );
   parameters.allocate(gpu, 0);
   const keys = Object.keys(NAMES) as BlockParameter[];
@@ -204,6 +210,48 @@ function blockTask(gpu: Gpu, name: WorkName, sizes: Sizes): Task {
         return [`d${key}`, turned({ shape: parameters.get(NAMES[key]).shape, values }).values];
       });
       return { ...read, ...Object.fromEntries(gradients) };
+    },
+  };
+}
+
+function convolutionTask(gpu: Gpu, name: ConvolutionName, sizes: Sizes): Task {
+  const isGrad = name.endsWith("-grad");
+  const works = convolutions(name, sizes).map((shape) => {
+    const { x, weight, dy } = convolutionInputs(shape, sizes);
+    const options = { stride: shape.stride, padding: (shape.kernel - 1) / 2 };
+    // Weights are [outputs, inputs, height, width] here.
+    return {
+      options,
+      x: upload(gpu, x),
+      weight: upload(gpu, permuted(weight, [3, 2, 0, 1])),
+      dy: upload(gpu, dy),
+    };
+  });
+  const { results, ...rest } = task(
+    gpu,
+    () =>
+      Object.fromEntries(works.flatMap(({ options, x, weight, dy }, i) => {
+        if (!isGrad) return [[`y${i}`, noGrad(() => conv2d(x, weight, options))]];
+        const [leaf, kernel] = [x, weight].map((tensor) => tensor.view(tensor.shape, { requiresGrad: true }));
+        const y = conv2d(leaf!, kernel!, options);
+        backward(y, dy);
+        return [[`y${i}`, y], [`dx${i}`, leaf!.grad!], [`dw${i}`, kernel!.grad!]];
+      })),
+  );
+  return {
+    ...rest,
+    async results() {
+      const read = await results();
+      return Object.fromEntries(
+        Object.entries(read).map(([name, values]) => {
+          if (!name.startsWith("dw")) return [name, values];
+          const { shape } = works[Number(name.slice(2))]!.weight;
+          return [
+            name,
+            permuted({ shape, values: values as Float32Array<ArrayBuffer> }, [2, 3, 1, 0]).values,
+          ];
+        }),
+      );
     },
   };
 }

@@ -7,8 +7,12 @@ import {
   ADAM,
   blockInputs,
   type BlockParameter,
+  convolutionInputs,
+  type ConvolutionName,
+  convolutions,
   EPSILON,
   type HostArray,
+  isConvolution,
   mlpInputs,
   productInputs,
   rowInputs,
@@ -27,6 +31,7 @@ const uploadAll = (arrays: Readonly<Record<string, HostArray>>) =>
 async function library(name: WorkName, sizes: Sizes): Promise<Task> {
   await tf.setBackend("webgpu");
   await tf.ready();
+  if (isConvolution(name)) return convolutionTask(name, sizes);
   switch (name) {
     case "softmax":
     case "layer-norm": {
@@ -132,6 +137,26 @@ function blockTask(name: WorkName, sizes: Sizes): Task {
     const [dx, ...gradients] = grads;
     return { y, dx: dx!, ...Object.fromEntries(keys.map((key, i) => [`d${key}`, gradients[i]!])) };
   });
+}
+
+function convolutionTask(name: ConvolutionName, sizes: Sizes): Task {
+  const works = convolutions(name, sizes).map((shape) => {
+    const { x, weight, dy } = uploadAll(convolutionInputs(shape, sizes));
+    const convolve = (x: tf.Tensor, weight: tf.Tensor) =>
+      tf.conv2d(x as tf.Tensor4D, weight as tf.Tensor4D, shape.stride, (shape.kernel - 1) / 2);
+    return { convolve, x: x!, weight: weight!, dy: dy! };
+  });
+  const isGrad = name.endsWith("-grad");
+  return task(() =>
+    Object.fromEntries(works.flatMap(({ convolve, x, weight, dy }, i): [string, tf.Tensor][] => {
+      if (!isGrad) return [[`y${i}`, convolve(x, weight)]];
+      const { value, grads } = tf.valueAndGrads((x, weight): tf.Tensor => convolve(x!, weight!))(
+        [x, weight],
+        dy,
+      );
+      return [[`y${i}`, value], [`dx${i}`, grads[0]!], [`dw${i}`, grads[1]!]];
+    }))
+  );
 }
 
 await serve(library);

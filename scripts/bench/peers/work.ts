@@ -1,6 +1,15 @@
 /** The work that is compared: sizes, inputs, and what a library must offer to take part. */
 import { normal } from "../../../src/nn/initializers.ts";
 
+/** A convolution: pixels along a side, channels that come in and go out, the sides of the kernel, the stride. */
+export interface Convolution {
+  readonly pixels: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: number;
+  readonly stride: number;
+}
+
 export interface Sizes {
   readonly product: { readonly m: number; readonly k: number; readonly n: number };
   readonly rows: number;
@@ -13,6 +22,7 @@ export interface Sizes {
     readonly heads: number;
     readonly inner: number;
   };
+  readonly convolution: { readonly batch: number; readonly pixels: number; readonly width: number };
 }
 
 export const FULL: Sizes = {
@@ -21,6 +31,7 @@ export const FULL: Sizes = {
   width: 768,
   mlp: { batch: 32, widths: [768, 256, 256, 10] },
   block: { batch: 2, tokens: 197, width: 768, heads: 12, inner: 3072 },
+  convolution: { batch: 8, pixels: 224, width: 64 },
 };
 
 /** To see quickly that everything runs and agrees; the times mean nothing. */
@@ -30,6 +41,7 @@ export const SMALL: Sizes = {
   width: 96,
   mlp: { batch: 32, widths: [64, 32, 32, 10] },
   block: { batch: 2, tokens: 19, width: 64, heads: 4, inner: 256 },
+  convolution: { batch: 2, pixels: 32, width: 8 },
 };
 
 export const WORK_NAMES = [
@@ -41,9 +53,24 @@ export const WORK_NAMES = [
   "mlp",
   "block",
   "block-grad",
+  "conv-7x7",
+  "conv-1x1",
+  "conv-3x3",
+  "conv-3x3-strided",
+  "conv-1x1-strided",
+  "conv-7x7-grad",
+  "conv-1x1-grad",
+  "conv-3x3-grad",
+  "conv-3x3-strided-grad",
+  "conv-1x1-strided-grad",
 ] as const;
 
 export type WorkName = typeof WORK_NAMES[number];
+export type ConvolutionName = Extract<WorkName, `conv-${string}`>;
+
+export function isConvolution(name: WorkName): name is ConvolutionName {
+  return name.startsWith("conv-");
+}
 
 export interface Work {
   readonly title: string;
@@ -54,7 +81,8 @@ export interface Work {
 }
 
 /** What a row of the table is called and should reach. */
-export function describe(name: WorkName, { product, rows, width, mlp, block }: Sizes): Work {
+export function describe(name: WorkName, sizes: Sizes): Work {
+  const { product, rows, width, mlp, block } = sizes;
   const { m, k, n } = product;
   const gemm = (layout: string) => ({
     title: `matmul ${m}×${k}×${n} ${layout}`,
@@ -62,7 +90,8 @@ export function describe(name: WorkName, { product, rows, width, mlp, block }: S
     goal: 5,
   });
   const encoder = `encoder block ${block.batch}×${block.tokens}×${block.width}, ${block.heads} heads`;
-  const works: Record<WorkName, Work> = {
+  if (isConvolution(name)) return describeConvolutions(name, sizes);
+  const works: Record<Exclude<WorkName, ConvolutionName>, Work> = {
     "gemm-nn": gemm("A·B"),
     "gemm-nt": gemm("A·Bᵀ"),
     "gemm-tn": gemm("Aᵀ·B"),
@@ -73,6 +102,58 @@ export function describe(name: WorkName, { product, rows, width, mlp, block }: S
     "block-grad": { title: `${encoder}: forward + backward`, goal: 6 },
   };
   return works[name];
+}
+
+function describeConvolutions(name: ConvolutionName, sizes: Sizes): Work {
+  const { batch, pixels } = sizes.convolution;
+  const shapes = convolutions(name, sizes);
+  const products = shapes.reduce(
+    (sum, { inputs, outputs, kernel, ...shape }) =>
+      sum + batch * pixelsAfter(shape) ** 2 * inputs * outputs * kernel ** 2,
+    0,
+  );
+  const isGrad = name.endsWith("-grad");
+  const kernel = name.split("-")[1];
+  const strided = name.includes("strided");
+  return {
+    title: `ResNet-50, ${batch} × ${pixels} px: ${shapes.length} of ${kernel}` +
+      `${strided ? ", strided" : ""}: forward${isGrad ? " + backward" : ""}`,
+    operations: (isGrad ? 6 : 2) * products,
+    goal: 3,
+  };
+}
+
+/** Pixels along a side of the result; images are padded so that a stride alone makes them smaller. */
+export const pixelsAfter = ({ pixels, stride }: Pick<Convolution, "pixels" | "stride">) =>
+  Math.ceil(pixels / stride);
+
+/** Those of the 23 distinct convolutions of a ResNet-50 that a kind of work is made of. */
+export function convolutions(
+  name: ConvolutionName,
+  { convolution: { pixels, width } }: Sizes,
+): Convolution[] {
+  const all: Convolution[] = [{ pixels, inputs: 3, outputs: width, kernel: 7, stride: 2 }];
+  for (let stage = 0; stage < 4; stage++) {
+    const [inner, side] = [width * 2 ** stage, pixels / 4 / 2 ** stage];
+    const [outer, before, above] = [
+      4 * inner,
+      stage === 0 ? width : 2 * inner,
+      stage === 0 ? side : 2 * side,
+    ];
+    const add = (pixels: number, inputs: number, outputs: number, kernel: number, stride = 1) =>
+      all.push({ pixels, inputs, outputs, kernel, stride });
+    add(above, before, inner, 1); // the first block of a stage has another input than those after it
+    if (stage > 0) add(above, inner, inner, 3, 2);
+    add(side, inner, outer, 1);
+    if (stage > 0) add(above, before, outer, 1, 2); // beside the block, to its width
+    add(side, outer, inner, 1);
+    add(side, inner, inner, 3);
+  }
+  const kernel = name.split("-")[1];
+  const strided = name.includes("strided");
+  return all.filter(({ kernel: own, stride }) =>
+    `${own}x${own}` === kernel && (own === 7 || (stride > 1) === strided)
+  );
 }
 
 export interface HostArray {
@@ -126,6 +207,42 @@ export function mlpInputs({ mlp: { batch, widths } }: Sizes) {
   const classes = widths.at(-1)!;
   const labels = Array.from({ length: batch }, (_, i) => (7 * i) % classes);
   return { x, labels, classes, layers: widths.length - 1, parameters };
+}
+
+/** Images [batch, pixels, pixels, inputs], a weight [kernel, kernel, inputs, outputs], and the gradient of the result. */
+export function convolutionInputs(
+  { pixels, inputs, outputs, kernel, stride }: Convolution,
+  { convolution: { batch } }: Sizes,
+): Record<"x" | "weight" | "dy", HostArray> {
+  const side = pixelsAfter({ pixels, stride });
+  return {
+    x: random(`images ${pixels} ${inputs}`, [batch, pixels, pixels, inputs]),
+    weight: random(
+      `kernel ${kernel} ${inputs} ${outputs}`,
+      [kernel, kernel, inputs, outputs],
+      1 / Math.sqrt(inputs * kernel ** 2),
+    ),
+    dy: random(`gradient ${side} ${outputs}`, [batch, side, side, outputs]),
+  };
+}
+
+/** An array [height, width, a, b] as [b, a, height, width], or what that is made of the first; and any axes likewise. */
+export function permuted({ shape, values }: HostArray, order: readonly number[]): HostArray {
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  const to = order.map((axis) => shape[axis]!);
+  const steps = order.map((axis) => strides[axis]!);
+  const result = new Float32Array(values.length);
+  const at = to.map(() => 0);
+  for (let i = 0, from = 0; i < result.length; i++) {
+    result[i] = values[from]!;
+    for (let axis = to.length - 1; axis >= 0; axis--) {
+      from += steps[axis]!;
+      if (++at[axis]! < to[axis]!) break;
+      from -= steps[axis]! * to[axis]!;
+      at[axis] = 0;
+    }
+  }
+  return { shape: to, values: result };
 }
 
 /** x [batch · tokens, width], the gradient of the result, and the parameters; weights are [inputs, outputs]. */
@@ -184,7 +301,7 @@ export interface Task {
   finish(): Promise<void>;
   /**
    * What the last call gave, by name: `y` of a product, row operation or block; `dx` and `d…` of every parameter for
-   * "block-grad"; the parameters for "mlp".
+   * "block-grad"; the parameters for "mlp"; `y0`, `dx0`, `dw0` and so on for convolutions, weights as they were given.
    */
   results(): Promise<Readonly<Record<string, Float32Array>>>;
 }
