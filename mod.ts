@@ -20,7 +20,7 @@ export { type NewRun, Work, type WorkOptions } from "./src/app/work.ts";
 export { Learner } from "./src/train/learner.ts";
 export { Predictor } from "./src/train/predictor.ts";
 export type { Predictions } from "./src/runs/predictions.ts";
-export { evaluateBest } from "./src/train/trainer.ts";
+export { evaluateBest } from "./src/train/evaluate_best.ts";
 export { type Environment, RunFolder } from "./src/runs/run_folder.ts";
 export type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "./src/runs/records.ts";
 export { type ExportOptions, exportRun } from "./src/app/export_run.ts";

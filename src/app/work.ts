@@ -20,9 +20,11 @@ import type { Evaluation, Observer } from "../runs/records.ts";
 import { RunFolder, type Session } from "../runs/run_folder.ts";
 import { writePreprocessing } from "../runs/preprocessing.ts";
 import { writeSkipped } from "../runs/skipped.ts";
-import { evaluateBest, train } from "../train/trainer.ts";
+import { evaluateBest } from "../train/evaluate_best.ts";
+import { train } from "../train/trainer.ts";
 import { openDevice } from "./open_device.ts";
 import { OpenRun } from "./open_run.ts";
+import { formatEpoch } from "../report/units.ts";
 import type { StartUp } from "./start_up.ts";
 
 /** A run that is to be made. */
@@ -152,7 +154,9 @@ export class Work implements Disposable {
       observer.note(startUp.line);
     };
     const { epoch, ended, best } = await train({ learner, data, run, observer, signal, started });
-    observer.note(`Training ended after ${epoch} epochs (${ended}); the best was epoch ${best!.epoch}`);
+    observer.note(
+      `Training ended after ${epoch} epochs (${ended}); the best was epoch ${formatEpoch(best!.epoch)}`,
+    );
     const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
     run.writeResults(evaluation, predictionsCsv(predictions, data));
     return evaluation;

@@ -18,7 +18,7 @@ import { formatCount } from "../report/units.ts";
 import { predictionsCsv } from "../runs/predictions.ts";
 import { digestSplit } from "../runs/preprocessing.ts";
 import { Predictor } from "../train/predictor.ts";
-import { evaluateBest } from "../train/trainer.ts";
+import { evaluateBest } from "../train/evaluate_best.ts";
 
 export interface EvaluateFlags {
   split: Split;

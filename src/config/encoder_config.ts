@@ -6,13 +6,22 @@ import type { Field, FieldValue } from "../models/encoders/fields.ts";
 import { encoderType, encoderTypes } from "../models/encoders/registry.ts";
 import { count, whole } from "./values.ts";
 
+/** So many epochs, or such numbers by the beginnings of names: `{ "encoder.layer": 5 }`, or nested, `{ encoder: { layer: 5 } }`. */
+export type FrozenEpochs = number | { [beginning: string]: FrozenEpochs };
+
+const frozenEpochs: z.ZodType<FrozenEpochs> = z.lazy(() =>
+  z.union([count, z.record(z.string(), frozenEpochs)], {
+    error: "a number of epochs, at least 1, or such numbers by the beginnings of parameters' names",
+  })
+);
+
 /** The settings of one encoder in a configuration: its own fields, of which some may be missing, and those that all encoders have. */
 export type EncoderSettings = {
   model_type: string;
   /** The part that is not learned: all of it, nothing, or the embeddings and so many of the first layers. */
   frozen: boolean | number;
   /** Epochs for which it is not learned at first: all of it, or what begins with such names. */
-  frozen_epochs?: number | Record<string, number> | undefined;
+  frozen_epochs?: FrozenEpochs | undefined;
   /** The source of the first weights; without it, they are drawn. */
   pretrained?: { source: string; commit: string | null } | undefined;
   /** For an encoder with several inputs: the modality of the data that each is, where it has not the input's name. */
@@ -46,9 +55,7 @@ function schemaOf(type: EncoderType) {
     frozen: z.union(hasLayers ? [z.boolean(), whole.min(1)] : [z.boolean()], {
       error: hasLayers ? "true, false or a number of layers" : "true or false",
     }).default(false),
-    frozen_epochs: z.union([count, z.record(z.string(), count)], {
-      error: "a number of epochs, at least 1, or such numbers by the beginnings of parameters' names",
-    }).optional(),
+    frozen_epochs: frozenEpochs.optional(),
     ...(checkpoint && { pretrained }),
     ...(names.length > 1 && {
       inputs: z.strictObject(Object.fromEntries(names.map((name) => [name, z.string().optional()])))

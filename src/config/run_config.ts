@@ -53,7 +53,13 @@ const configSchema = z.strictObject({
     evaluation_batch: count,
     /** The type of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
     precision: z.enum(["f32", "f16"]).default("f32"),
-    /** Epochs without a better validation accuracy after which training ends. */
+    /** Processes that the steps of a data-parallel training came from: see `microBatchWeight` in gradient_step.ts. */
+    processes: count.default(1),
+    /** Optimizer steps from one validation to the next; null for one at the end of every epoch. */
+    validation_every: count.nullable().default(null),
+    /** Epochs that go by before the first validation. The end of the last epoch is validated in any case. */
+    validation_after: whole.min(0).default(0),
+    /** Validations without a better accuracy after which training ends. */
     early_stopping: count,
     /** The weights that are tested: those of the epoch best in validation, or of the last, which then none ends early. */
     keep: z.enum(["best", "last"]).default("best"),
@@ -181,11 +187,18 @@ function wrongTogether({ data, method, model, optimizer, plateau, training }: Ru
     if (error instanceof UserError) return error.message;
     throw error;
   }
-  const { batch, micro_batch, keep } = training;
+  const { batch, micro_batch, processes, epochs, validation_after, keep } = training;
   const wrong = wrongInOptimizer(optimizer);
   if (wrong !== undefined) return wrong;
   if (micro_batch !== "auto" && batch % micro_batch !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch", got ${batch} and ${micro_batch}`;
+  }
+  if (micro_batch !== "auto" && batch % (micro_batch * processes) !== 0) {
+    return `"training.batch" must be a multiple of "training.micro_batch" times "training.processes", got ${batch} and ` +
+      `${micro_batch} times ${processes}`;
+  }
+  if (validation_after >= epochs) {
+    return `"training.validation_after" must be below "training.epochs", got ${validation_after} and ${epochs}`;
   }
   if (data.name !== "features" || data.validation_share !== 0) return undefined;
   if (keep === "best") {

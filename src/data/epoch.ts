@@ -12,13 +12,22 @@ export interface Visit {
   unshuffled?: boolean;
   /** True: a last batch that is not full is left out, in training and in evaluation. */
   incompleteDropped?: boolean;
+  /** Processes that each leave out their last batch, in training; 1 if not given. */
+  processes?: number;
   /** The modalities that are wanted; all of them if not given. */
   only?: readonly string[];
 }
 
-/** How many samples batches of a size visit: all of them, unless the incomplete batch is left out. */
-export function visitedSamples(samples: number, size: number, { incompleteDropped = false }: Visit): number {
-  return incompleteDropped ? samples - samples % size : samples;
+/**
+ * How many samples batches of a size visit: all of them, unless the incomplete batch is left out. Processes draw alike, so
+ * that there are as many batches of each.
+ */
+export function visitedSamples(
+  samples: number,
+  size: number,
+  { incompleteDropped = false, processes = 1 }: Visit,
+): number {
+  return incompleteDropped ? samples - samples % (size * processes) : samples;
 }
 
 /** The order in which an epoch visits the rows of the training split. */

@@ -12,7 +12,9 @@ export const DRY_SETTINGS: readonly string[] = [
   `training.micro_batch=${STEP / 2}`,
   `training.batch=${STEP}`,
   `training.evaluation_batch=${STEP}`,
+  "training.validation_after=0",
   "optimizer.warmup_steps=0",
+  "optimizer.warmup_share=0",
 ];
 
 /** The data set with a few samples of every split, from all over it; nothing else of it changes. */

@@ -5,7 +5,7 @@ import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "..
 import { output } from "./output.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
-import { formatBytes, formatCount, formatRate, formatSeconds, formatShare } from "./units.ts";
+import { formatBytes, formatCount, formatEpoch, formatRate, formatSeconds, formatShare } from "./units.ts";
 
 export class ConsoleObserver implements Observer {
   readonly #print: (line: string) => void;
@@ -74,8 +74,8 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
     name === "total" ? loss.toFixed(3) : `${name} ${loss.toFixed(3)}`
   );
   const [total, ...terms] = losses;
-  const heads = Object.entries(validation_accuracy).map(([head, share]) =>
-    `${head} ${formatShare(training_accuracy[head])}/${formatShare(share)}`
+  const heads = Object.entries(training_accuracy).map(([head, share]) =>
+    `${head} ${formatShare(share)}/${validation_accuracy ? formatShare(validation_accuracy[head]) : "-"}`
   );
   const pairs = Object.entries(record.pairs).map(([pair, shares]) => {
     const name = Object.keys(record.pairs).length > 1 ? `${pair} ` : "";
@@ -84,7 +84,7 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
   });
   const rates = new Set(Object.values(learning_rates).map(formatRate));
   return [
-    `epoch ${record.epoch}${isBest ? "*" : ""}`,
+    `epoch ${formatEpoch(record.epoch)}${isBest ? "*" : ""}`,
     `loss ${total} (${terms.join(", ")})`,
     `accuracy ${heads.join(", ")}`,
     ...pairs,

@@ -41,3 +41,8 @@ export function formatRate(rate: number): string {
 export function formatInterval({ low, high }: { readonly low: number; readonly high: number }): string {
   return `${formatShare(low)} to ${formatShare(high)}`;
 }
+
+/** Epochs trained, with at most two digits of one under way: `3`, `3.25`. */
+export function formatEpoch(epoch: number): string {
+  return String(Number(epoch.toFixed(2)));
+}

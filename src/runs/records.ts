@@ -5,29 +5,30 @@ import type { PairShares } from "../metrics/metrics.ts";
 /** One value for each head by its name: the modalities, then "fusion"; of a single modality that alone. */
 export type ByHead = Record<string, number>;
 
-/** One line of metrics.jsonl. */
+/** One line of metrics.jsonl: of the end of an epoch, and of a validation within one. */
 export interface EpochRecord {
-  /** From 1. */
+  /** Epochs trained so far: 1 at the end of the first, and with a fraction within one. */
   epoch: number;
   /** Optimizer steps taken since the start of the run. */
   step: number;
-  /** Means over the training samples: "total", each head's cross entropy, and "contrast" where the method has it. */
+  /** Means over the training samples of the epoch so far: "total", each head's cross entropy, and "contrast" where the method has it. */
   training_loss: Record<string, number>;
   /** The mean total loss of each twentieth of the epoch, or of each micro-batch where there are fewer. */
   training_loss_within_epoch?: number[];
   training_accuracy: ByHead;
-  /** Cross entropy of each head. */
-  validation_loss: ByHead;
-  validation_accuracy: ByHead;
+  /** Cross entropy of each head, and what it gets right; not there where an epoch ends without a validation. */
+  validation_loss?: ByHead;
+  validation_accuracy?: ByHead;
   /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
   pairs: Record<string, PairShares>;
   /** These shares among the validation samples (the paper's Figure 6). Older files may be without. */
   validation_pairs?: Record<string, PairShares>;
-  /** The rate of each part at the end of the epoch. */
+  /** The rate of each part in the last step. */
   learning_rates: Record<string, number>;
-  /** With precision f16, at the end of the epoch: the scale, and the steps skipped since the run began. */
+  /** With precision f16: the scale, and the steps skipped since the run began. */
   loss_scale?: number;
   skipped_steps?: number;
+  /** Since the record before. */
   seconds: number;
   /** The seconds among these for which training waited for batches. Older files may be without. */
   input_wait_seconds?: number;
@@ -37,7 +38,7 @@ export interface EpochRecord {
 export interface Evaluation {
   split: string;
   samples: number;
-  /** The epoch whose weights were evaluated. */
+  /** The epoch whose weights were evaluated, as its record has it. */
   epoch: number;
   accuracy: ByHead;
   /** The share of samples whose label is among the two, or five, likeliest classes; where there are more classes. */
@@ -113,6 +114,7 @@ export interface Observer {
   /** After the first step: bytes of activations at the peak, as `MemoryPlan` has them. */
   measured(activations: number): void;
   progressed(progress: Progress): void;
+  /** Of every record: at the end of an epoch, or after a validation within one. */
   epochEnded(record: EpochRecord, isBest: boolean): void;
   note(message: string): void;
 }

@@ -17,6 +17,7 @@ export type Arrays = ReadonlyMap<
   { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }
 >;
 
+/** What is optional has the values it had where every epoch was validated, and the end of each recorded. */
 const stateSchema = z.strictObject({
   version: z.literal(1),
   /** Epochs finished. */
@@ -28,17 +29,44 @@ const stateSchema = z.strictObject({
   plateau: z.strictObject({ best: z.number().nullable(), bad: z.int(), cooldown: z.int() }),
   /** Of each part, before warm-up. */
   learning_rates: z.record(z.string(), z.number()),
-  best: z.strictObject({ epoch: z.int().min(1), accuracy: z.number() }).nullable(),
+  /** `epoch` with a fraction where it was validated within an epoch; `validation` counts validations from 1. */
+  best: z.strictObject({
+    epoch: z.number().positive(),
+    validation: z.int().min(1).optional(),
+    accuracy: z.number(),
+  }).nullable(),
+  /** Validations, and lines of metrics.jsonl, so far; the steps that had been taken when the last was written. */
+  validations: z.int().min(0).optional(),
+  records: z.int().min(0).optional(),
+  recorded_step: z.int().min(0).default(0),
   /** Why training is over, if it is. */
   ended: z.enum(["all epochs", "early stopping"]).nullable(),
-  /** Of training in all, and of the epoch under way. */
+  /** Of training in all, and since the last record. */
   seconds: z.number(),
   epoch_seconds: z.number(),
-  /** Of the epoch under way, what was spent waiting for batches. */
+  /** Since the last record, what was spent waiting for batches. */
   epoch_input_wait: z.number().default(0),
-});
+}).transform(({ best, ...state }) => ({
+  ...state,
+  best: best && { ...best, validation: best.validation ?? best.epoch },
+  validations: state.validations ?? state.epoch,
+  records: state.records ?? state.epoch,
+}));
 
 export type TrainingState = z.infer<typeof stateSchema>;
+
+/** The state before the first step. */
+export function beginning(plateau: TrainingState["plateau"]): TrainingState {
+  return {
+    version: 1,
+    ...{ epoch: 0, batch: 0, step: 0, validations: 0, records: 0, recorded_step: 0 },
+    plateau,
+    learning_rates: {},
+    best: null,
+    ended: null,
+    ...{ seconds: 0, epoch_seconds: 0, epoch_input_wait: 0 },
+  };
+}
 
 /** What a run goes on from. */
 export interface Snapshot {

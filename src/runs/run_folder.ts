@@ -104,11 +104,11 @@ export class RunFolder {
     this.#writeTensorBoard();
   }
 
-  /** Drops what was written of epochs after the last checkpoint, half a line included: they are trained again. */
-  keepRecords(epochs: number): void {
+  /** Drops the records that were written after the last checkpoint, half a line included: they come again. */
+  keepRecords(count: number): void {
     const file = join(this.path, "metrics.jsonl");
     if (!exists(file)) return;
-    const lines = readUtf8(file).split("\n").slice(0, epochs);
+    const lines = readUtf8(file).split("\n").slice(0, count);
     writeTextFile(file, lines.map((line) => line + "\n").join(""));
     this.#writeTensorBoard();
   }
@@ -118,7 +118,7 @@ export class RunFolder {
     writeTensorBoard(join(this.path, "tensorboard"), told);
   }
 
-  /** The records of all epochs, in order. */
+  /** All records, in order. */
   records(): EpochRecord[] {
     const file = join(this.path, "metrics.jsonl");
     if (!exists(file)) return [];

@@ -35,7 +35,8 @@ export function writeTensorBoard(folder: string, told: Told, now = Date.now() / 
     const name = own ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
     const begun = Number(name.slice(PREFIX.length).split(".")[0]);
     writeBytes(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
-    for (const [part, scalars] of Object.entries(scalarsOf(told, begun))) {
+    const isByStep = told.config.training.validation_every !== null;
+    for (const [part, scalars] of Object.entries(scalarsOf(told, begun, isByStep))) {
       // A file is emptied where its epochs are to be trained again.
       if (scalars.length === 0 && !exists(join(folder, part))) continue;
       Deno.mkdirSync(join(folder, part), { recursive: true });
@@ -53,15 +54,20 @@ function writeBytes(path: string, bytes: Uint8Array): void {
   file.truncateSync(bytes.length);
 }
 
-/** The scalars of training, validation and test; a step is an epoch, that of the test the epoch whose weights it is of. */
+/**
+ * The scalars of training, validation and test; a step is an epoch, that of the test the epoch whose weights it is of. Where
+ * there are validations within epochs, a step is one of the optimizer.
+ */
 export function scalarsOf(
   { records, test }: Omit<Told, "config">,
   begun: number,
+  isByStep = false,
 ): Record<"training" | "validation" | "test", Scalars[]> {
   let time = begun;
   const times = records.map(({ seconds }) => time += seconds);
   const each = (valuesOf: (record: EpochRecord) => Scalars["values"]) =>
-    records.map((record, i) => ({ step: record.epoch, time: times[i]!, values: valuesOf(record) }));
+    records.map((record, i) => ({ step: stepOf(record), time: times[i]!, values: valuesOf(record) }));
+  const stepOf = ({ epoch, step }: Pick<EpochRecord, "epoch" | "step">) => isByStep ? step : epoch;
   return {
     training: each((record) => ({
       ...tagged("loss", record.training_loss),
@@ -74,14 +80,16 @@ export function scalarsOf(
         ...(record.loss_scale !== undefined && { loss_scale: record.loss_scale }),
         ...(record.skipped_steps !== undefined && { skipped_steps: record.skipped_steps }),
       }),
-    })).flatMap((epoch, i) => [...within(records[i]!, times[i]!), epoch]),
-    validation: each((record) => ({
-      ...tagged("loss", record.validation_loss),
-      ...tagged("accuracy", record.validation_accuracy),
-      ...taggedPairs(record.validation_pairs ?? {}),
-    })),
+    })).flatMap((epoch, i) =>
+      Number.isInteger(records[i]!.epoch) ? [...within(records[i]!, times[i]!), epoch] : [epoch]
+    ),
+    validation: each(({ validation_loss = {}, validation_accuracy = {}, validation_pairs = {} }) => ({
+      ...tagged("loss", validation_loss),
+      ...tagged("accuracy", validation_accuracy),
+      ...taggedPairs(validation_pairs),
+    })).filter(({ values }) => Object.keys(values).length > 0),
     test: test === undefined ? [] : [{
-      step: test.epoch,
+      step: stepOf(records.find(({ epoch }) => epoch === test.epoch) ?? { epoch: test.epoch, step: 0 }),
       time,
       values: {
         ...tagged("loss", test.loss),

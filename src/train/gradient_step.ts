@@ -49,21 +49,31 @@ export function trainingMoment(
 /** How samples are visited: as published where the configuration says so, and only what the encoders in use read. */
 export function visitOf(config: RunConfig): Visit {
   const { unshuffled, incomplete_dropped: incompleteDropped } = config.semantics;
-  return { unshuffled, incompleteDropped, only: resolveMethod(config).modalities };
+  return {
+    unshuffled,
+    incompleteDropped,
+
+    only: resolveMethod(config).modalities,
+  };
+}
+
+/** The same in training, where as many batches of each process are visited. */
+export function trainingVisitOf(config: RunConfig): Visit {
+  return { ...visitOf(config), processes: config.training.processes };
 }
 
 /**
  * What a micro-batch's mean loss weighs in a step of `inStep` samples: its share of them, which makes the step's loss the
- * mean over its samples, a shorter micro-batch included. As published, 1: gradients of micro-batches are added up, so
- * that a step's is about as many times larger as it has micro-batches (which Adam's scale does not see, but its epsilon,
- * an L2 decay and a bound on the norm do).
+ * mean over its samples, a shorter micro-batch included. As published, gradients of micro-batches are added up, those of
+ * data-parallel processes averaged first: 1 / `training.processes`. A step's is then about as many times larger as a process
+ * has micro-batches (which Adam's scale does not see, but its epsilon, an L2 decay and a bound on the norm do).
  */
 export function microBatchWeight(
   size: number,
   inStep: number,
-  { semantics }: Pick<RunConfig, "semantics">,
+  { semantics, training }: Pick<RunConfig, "semantics" | "training">,
 ): number {
-  return semantics.summed_accumulation ? 1 : size / inStep;
+  return semantics.summed_accumulation ? 1 / training.processes : size / inStep;
 }
 
 /** What may go with a micro-batch. */

@@ -29,7 +29,7 @@ import {
   freezeParameters,
   trainingContext,
   trainingMoment,
-  visitOf,
+  trainingVisitOf,
 } from "./gradient_step.ts";
 import {
   type LearnerParts,
@@ -86,7 +86,7 @@ export class Learner implements AnsweringModel {
     this.trainingSamples = visitedSamples(
       data.count("train"),
       this.config.training.micro_batch,
-      visitOf(config),
+      trainingVisitOf(config),
     );
     const stepsPerEpoch = Math.ceil(this.trainingSamples / training.batch);
     this.#steps = training.epochs * stepsPerEpoch;

@@ -1,4 +1,5 @@
 /** From a configuration to an optimizer: groups by part, each with its rate, its decay, and the epochs for which it is held. */
+import type { FrozenEpochs } from "../config/encoder_config.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Parameters } from "../nn/parameters.ts";
@@ -46,18 +47,24 @@ export function makeOptimizer(
 function heldEpochs(parameters: Parameters, { model }: RunConfig): [string, number][] {
   const names = [...parameters].map(({ name }) => name);
   return Object.entries(model.encoders).flatMap(([encoder, { frozen_epochs: epochs }]) => {
-    if (!names.some((name) => partOf(name) === encoder)) return []; // the method is that of another encoder
-    if (epochs === undefined || typeof epochs === "number") return epochs ? [[encoder, epochs]] : [];
-    return Object.entries(epochs).map(([within, count]): [string, number] => {
-      const whole = `${encoder}.${within}`;
-      if (!names.some((name) => name.startsWith(`${whole}.`) || name === whole)) {
-        const first = names.filter((name) => partOf(name) === encoder).map((name) => name.split(".")[1]!);
-        throw new UserError(
-          `"model.encoders.${encoder}.frozen_epochs" names "${within}", which no parameter of it begins with; they ` +
-            `begin with ${[...new Set(first)].join(", ")}`,
-        );
-      }
-      return [whole, count];
-    });
+    const own = names.filter((name) => partOf(name) === encoder);
+    if (epochs === undefined || own.length === 0) return []; // without parameters the method is that of another encoder
+    const held = flattened(encoder, epochs);
+    for (const [beginning] of held) {
+      if (own.some((name) => name === beginning || name.startsWith(`${beginning}.`))) continue;
+      const first = new Set(own.map((name) => name.split(".")[1]!));
+      throw new UserError(
+        `"model.encoders.${encoder}.frozen_epochs" names "${
+          beginning.slice(encoder.length + 1)
+        }", which no parameter of ` +
+          `it begins with; they begin with ${[...first].join(", ")}`,
+      );
+    }
+    return held;
   });
+}
+
+function flattened(beginning: string, epochs: FrozenEpochs): [string, number][] {
+  if (typeof epochs === "number") return [[beginning, epochs]];
+  return Object.entries(epochs).flatMap(([name, within]) => flattened(`${beginning}.${name}`, within));
 }

@@ -4,7 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { trainingBatches } from "../data/epoch.ts";
 import type { SettledConfig } from "../config/run_config.ts";
 import { STRETCHES } from "./training_metrics.ts";
-import { microBatchWeight, visitOf } from "./gradient_step.ts";
+import { microBatchWeight, trainingVisitOf } from "./gradient_step.ts";
 
 export interface MicroBatch {
   readonly batch: Batch;
@@ -12,7 +12,6 @@ export interface MicroBatch {
   readonly weight: number;
   /** Counts all micro-batches of the run; it picks the random numbers of dropout. */
   readonly number: number;
-  readonly withDropout: boolean;
   /** Micro-batches of the epoch up to this one. */
   readonly done: number;
   /** In which of the stretches of the epoch it lies. */
@@ -31,12 +30,10 @@ export async function* microBatches(
   epoch: number,
   skipped = 0,
 ): AsyncGenerator<MicroBatch> {
-  const { seed, semantics, training: { micro_batch: size, batch: stepSize } } = config;
+  const { seed, training: { micro_batch: size, batch: stepSize } } = config;
   const total = Math.ceil(samples / size);
   const perStep = stepSize / size;
-  // As published, validation switches dropout off and nothing switches it on again.
-  const withDropout = !(semantics.dropout_until_validation && epoch > 0);
-  const batches = trainingBatches(data, size, { seed, epoch }, visitOf(config));
+  const batches = trainingBatches(data, size, { seed, epoch }, trainingVisitOf(config));
   let done = 0;
   try {
     while (true) {
@@ -49,7 +46,6 @@ export async function* microBatches(
         batch,
         weight: microBatchWeight(batch.size, Math.min(stepSize, samples - stepStart), config),
         number: epoch * total + done - 1,
-        withDropout,
         done,
         stretch: Math.floor(STRETCHES * (done - 1) / total),
         endsStep: done % perStep === 0 || done === total,

@@ -25,7 +25,7 @@ export async function profileTraining(learner: Learner, data: Dataset, steps: nu
     while (count > 0) {
       const { value: microBatch } = await source.next() as IteratorYieldResult<MicroBatch>;
       const start = performance.now();
-      learner.accumulate(microBatch.batch, microBatch.weight, microBatch.number, microBatch.withDropout);
+      learner.accumulate(microBatch.batch, microBatch.weight, microBatch.number);
       if (microBatch.endsStep) {
         learner.step(host.step++);
         gpu.flush();

@@ -1,16 +1,16 @@
 /** The training loop. */
-import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { type Moment, mustNotDiverge, mustNotDivergeInValidation, type Reading } from "./divergence.ts";
-import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
-import type { Predictions } from "../runs/predictions.ts";
-import type { Arrays, TrainingState } from "../runs/run_checkpoints.ts";
+import { evaluate, predict } from "./evaluation.ts";
+import { epochRecord } from "./epoch_record.ts";
+import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoints.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
-import type { EpochRecord, Evaluation, Observer } from "../runs/records.ts";
+import type { Evaluation, Observer } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { UserError } from "../base/user_error.ts";
+import { isValidatedAtEnd, isValidatedWithin } from "./validation_schedule.ts";
 
 export interface TrainOptions {
   readonly learner: Learner;
@@ -45,21 +45,6 @@ export async function train(options: TrainOptions): Promise<TrainingState> {
   return trainer.state;
 }
 
-export interface EvaluateOptions extends Pick<TrainOptions, "data" | "run" | "signal"> {
-  readonly model: AnsweringModel;
-}
-
-/** Evaluates the weights of the best epoch on a split. */
-export async function evaluateBest(
-  { model, data, run, signal }: EvaluateOptions,
-  split: Split,
-): Promise<{ evaluation: Evaluation; predictions: Predictions }> {
-  const { weights, epoch } = run.checkpoints.loadBest();
-  model.writeWeights(weights, run.checkpoints.best);
-  const predictions = await predict(model, data, split, signal);
-  return { evaluation: evaluate(predictions, epoch, model.pairs), predictions };
-}
-
 class Trainer {
   readonly #options: TrainOptions;
   readonly #learner: Learner;
@@ -72,19 +57,7 @@ class Trainer {
   constructor(options: TrainOptions) {
     this.#options = options;
     this.#learner = options.learner;
-    this.state = {
-      version: 1,
-      epoch: 0,
-      batch: 0,
-      step: 0,
-      plateau: this.#learner.plateau.state,
-      learning_rates: {},
-      best: null,
-      ended: null,
-      seconds: 0,
-      epoch_seconds: 0,
-      epoch_input_wait: 0,
-    };
+    this.state = beginning(this.#learner.plateau.state);
   }
 
   /** Takes up the last checkpoint, if there is one. */
@@ -97,7 +70,7 @@ class Trainer {
       this.#learner.plateau.state = snapshot.state.plateau;
       this.state = snapshot.state;
     }
-    run.keepRecords(this.state.epoch);
+    run.keepRecords(this.state.records);
     this.#sessionStart.fraction = this.#fractionDone();
   }
 
@@ -116,11 +89,11 @@ class Trainer {
     }
     while (this.state.ended === null) {
       await this.#trainEpoch();
-      await this.#endEpoch();
+      if (this.state.ended === null) await this.#endEpoch();
     }
   }
 
-  /** What is left of the training part of an epoch. */
+  /** What is left of the training part of an epoch, with the validations within it; training may end in one. */
   async #trainEpoch(): Promise<void> {
     const { data, signal } = this.#options;
     const learner = this.#learner;
@@ -128,11 +101,13 @@ class Trainer {
     const perStep = config.training.batch / config.training.micro_batch;
     const skipped = this.state.batch;
     let stepsUntilRead = 1;
+    if (skipped < this.#microBatches) await this.#validateIfDue(); // one that was interrupted
     let readAt = { batch: skipped, time: performance.now() };
+    if (this.state.ended !== null) return;
     for await (const microBatch of microBatches(data, config, samples, this.state.epoch, skipped)) {
       this.state.epoch_input_wait += microBatch.waited;
-      const { batch, weight, number, withDropout, stretch } = microBatch;
-      learner.accumulate(batch, weight, number, withDropout, stretch);
+      const { batch, weight, number, stretch } = microBatch;
+      learner.accumulate(batch, weight, number, this.#hasDropout, stretch);
       if (!microBatch.endsStep) continue;
       const isRead = --stepsUntilRead <= 0;
       learner.step(this.state.step, isRead || microBatch.endsEpoch);
@@ -150,9 +125,19 @@ class Trainer {
         );
         readAt = { batch: microBatch.done, time: performance.now() };
       }
+      if (!microBatch.endsEpoch && await this.#validateIfDue()) {
+        if (this.state.ended !== null) return;
+        readAt = { batch: microBatch.done, time: performance.now() };
+      }
       await pause();
       if (signal?.aborted) await this.#interrupt();
     }
+  }
+
+  /** As published, validation switches dropout off and nothing switches it on again. */
+  get #hasDropout(): boolean {
+    const { semantics } = this.#learner.config;
+    return !(semantics.dropout_until_validation && this.state.validations > 0);
   }
 
   async #endFirstStep(): Promise<void> {
@@ -162,62 +147,77 @@ class Trainer {
     this.#options.observer.measured(this.#learner.peakActivations);
   }
 
-  /**
-   * Validates, writes the record, lowers the rates, saves, and decides whether training is over. Nothing is saved of a
-   * model that is not finite, nor kept as the best that overflows in validation.
-   */
+  /** True where a validation within the epoch was due, which then was made. */
+  async #validateIfDue(): Promise<boolean> {
+    const isDue = isValidatedWithin(this.#learner.config, this.state);
+    if (isDue) await this.#record(false, true);
+    return isDue;
+  }
+
   async #endEpoch(): Promise<void> {
-    const { data, run, observer, signal } = this.#options;
+    await this.#record(true, isValidatedAtEnd(this.#learner.config, this.state));
+  }
+
+  /**
+   * At the end of an epoch, or within one: validates, writes the record, lowers the rates, saves, and decides whether
+   * training is over. Nothing is saved of a model that is not finite, nor kept as the best that overflows in validation.
+   */
+  async #record(endsEpoch: boolean, isValidated: boolean): Promise<void> {
+    const { run, observer } = this.#options;
     const learner = this.#learner;
+    const { optimizer, plateau, semantics, training } = learner.config;
     const { means, lossScale } = await this.#read();
-    let validation: Evaluation;
-    let overflow: string | undefined;
+    const epoch = endsEpoch
+      ? this.state.epoch + 1
+      : Number((this.state.epoch + this.state.batch / this.#microBatches).toFixed(4));
+    const { validation, overflow } = isValidated ? await this.#validate(epoch) : {};
+    if (overflow !== undefined) observer.note(overflow);
+    this.#takeTime();
+    const record = epochRecord(epoch, this.state, learner, { means, lossScale, validation });
+    const score = validation?.accuracy[learner.mainHead];
+    const isBest = score !== undefined && overflow === undefined &&
+      (training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity));
+    // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
+    const watched = semantics.plateau_on_training
+      ? endsEpoch ? means.training_accuracy[learner.mainHead]! : undefined
+      : score;
+    const isWatched = optimizer.schedule === "plateau" || plateau.with_schedule;
+    if (isWatched && watched !== undefined) learner.plateau.step(watched);
+    if (score !== undefined) this.state.validations++;
+    if (isBest) this.state.best = { epoch, validation: this.state.validations, accuracy: score };
+    this.state.records++;
+    this.state.recorded_step = this.state.step;
+    this.state.epoch_seconds = 0;
+    this.state.epoch_input_wait = 0;
+    if (endsEpoch) {
+      learner.resetMeans();
+      this.state.epoch++;
+      this.state.batch = 0;
+    }
+    if (this.state.epoch >= training.epochs) this.state.ended = "all epochs";
+    else if (this.state.validations - (this.state.best?.validation ?? 0) >= training.early_stopping) {
+      this.state.ended = "early stopping";
+    }
+    // In this order a crash in between costs what came since the last save, which then comes out the same, but no file.
+    const weights = await learner.readWeights();
+    if (isBest) run.checkpoints.saveBest(weights, epoch, score);
+    run.appendRecord(record);
+    await this.#save(weights);
+    observer.epochEnded(record, isBest);
+  }
+
+  async #validate(epoch: number): Promise<{ validation: Evaluation; overflow: string | undefined }> {
+    const { data, signal } = this.#options;
+    const learner = this.#learner;
     try {
       const predictions = await predict(learner, data, "validation", signal);
-      overflow = mustNotDivergeInValidation(predictions.notFinite, predictions.labels.length, this.#moment);
-      validation = evaluate(predictions, this.state.epoch + 1, learner.pairs);
+      const { notFinite, labels } = predictions;
+      const overflow = mustNotDivergeInValidation(notFinite, labels.length, this.#moment);
+      return { validation: evaluate(predictions, epoch, learner.pairs), overflow };
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();
       throw error;
     }
-    const score = validation.accuracy[learner.mainHead]!;
-    if (overflow !== undefined) observer.note(overflow);
-    this.#takeTime();
-    const record: EpochRecord = {
-      epoch: this.state.epoch + 1,
-      step: this.state.step,
-      ...means,
-      validation_loss: validation.loss,
-      validation_accuracy: validation.accuracy,
-      validation_pairs: validation.pairs,
-      learning_rates: learner.learningRates(this.state.step - 1),
-      ...(lossScale && { loss_scale: lossScale.scale, skipped_steps: lossScale.skipped }),
-      seconds: Number(this.state.epoch_seconds.toFixed(2)),
-      input_wait_seconds: Number(this.state.epoch_input_wait.toFixed(2)),
-    };
-    const { optimizer, plateau, semantics, training } = learner.config;
-    const isBest = overflow === undefined &&
-      (training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity));
-    // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
-    const watched = semantics.plateau_on_training ? means.training_accuracy[learner.mainHead]! : score;
-    if (optimizer.schedule === "plateau" || plateau.with_schedule) learner.plateau.step(watched);
-    learner.resetMeans();
-    this.state.epoch++;
-    this.state.batch = 0;
-    this.state.epoch_seconds = 0;
-    this.state.epoch_input_wait = 0;
-    if (isBest) this.state.best = { epoch: this.state.epoch, accuracy: score };
-    const { epochs, early_stopping } = training;
-    if (this.state.epoch >= epochs) this.state.ended = "all epochs";
-    else if (this.state.epoch - (this.state.best?.epoch ?? 0) >= early_stopping) {
-      this.state.ended = "early stopping";
-    }
-    // In this order a crash in between costs an epoch, which then comes out the same, but no file.
-    const weights = await learner.readWeights();
-    if (isBest) run.checkpoints.saveBest(weights, this.state.epoch, score);
-    run.appendRecord(record);
-    await this.#save(weights);
-    observer.epochEnded(record, isBest);
   }
 
   async #interrupt(): Promise<never> {
@@ -272,9 +272,12 @@ class Trainer {
   }
 
   #fractionDone(): number {
-    const { epochs, micro_batch } = this.#learner.config.training;
-    const microBatches = Math.ceil(this.#learner.trainingSamples / micro_batch);
-    return (this.state.epoch + this.state.batch / microBatches) / epochs;
+    return (this.state.epoch + this.state.batch / this.#microBatches) / this.#learner.config.training.epochs;
+  }
+
+  /** Of an epoch. */
+  get #microBatches(): number {
+    return Math.ceil(this.#learner.trainingSamples / this.#learner.config.training.micro_batch);
   }
 
   #takeTime(): void {

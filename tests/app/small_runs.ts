@@ -10,7 +10,7 @@ import { csvCell } from "../../src/io/csv.ts";
 import type { DownloadProgress } from "../../src/io/hub.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { Learner } from "../../src/train/learner.ts";
-import { evaluateBest } from "../../src/train/trainer.ts";
+import { evaluateBest } from "../../src/train/evaluate_best.ts";
 import { silent } from "../train/tiny.ts";
 
 export type Table = string[][];

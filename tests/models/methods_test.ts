@@ -1,5 +1,6 @@
 /** Every method, ablation and published quirk of the losses against PyTorch (scripts/fixtures/methods.py). */
 import assert from "node:assert/strict";
+import { PRESETS } from "../../src/config/presets.ts";
 import type { ByModality } from "../../src/models/losses/pairs.ts";
 import { computeLosses } from "../../src/models/methods/compute_losses.ts";
 import type { ContrastSettings } from "../../src/models/methods/contrast.ts";
@@ -87,7 +88,7 @@ for (const [name, given] of Object.entries(stored.cases as Record<string, Case>)
     let total = 0, start = 0;
     const found = new Map<string, number[]>();
     for (const size of given.micro_batches ?? [all]) {
-      const weight = microBatchWeight(size, all, { semantics });
+      const weight = microBatchWeight(size, all, { semantics, training: PRESETS.emoji.training });
       const part = await differentiated(method, given, start, start + size, weight);
       total += weight * part.total;
       for (const [key, grad] of part.grads) found.set(key, [...found.get(key) ?? [], ...grad]);

@@ -164,6 +164,10 @@ Deno.test("frozen_epochs holds an encoder, or a part of it, for its first epochs
   );
   const isHeld = (name: string, steps: number) =>
     name.startsWith("image.") && steps <= 3 || name.startsWith("text.encoder.layer.") && steps <= 2;
+  const nested = tinyConfig("model.encoders.text.frozen_epochs.encoder.layer=2");
+  assert.deepEqual(nested.model.encoders.text!.frozen_epochs, { encoder: { layer: 2 } });
+  const { before, after } = await learn(nested);
+  assert.ok(!changed(before, after).some((name) => name.startsWith("text.encoder.layer.")));
   for (const steps of [1, 2, 3, 4]) {
     const { before, after } = await learn(config, steps);
     assert.deepEqual(

@@ -108,7 +108,7 @@ Deno.test("a single modality is all there is of its run, and decides which epoch
   assert.deepEqual(Object.keys(training_loss), ["total", "bit1"]);
   assert.equal(training_loss.total, training_loss.bit1);
   assert.deepEqual([pairs, Object.keys(learning_rates)], [{}, ["bit1", "heads"]]);
-  const accuracies = records.map(({ validation_accuracy }) => validation_accuracy.bit1!);
+  const accuracies = records.map(({ validation_accuracy }) => validation_accuracy!.bit1!);
   const best = Math.max(...accuracies);
   assert.deepEqual(state.best, { epoch: accuracies.indexOf(best) + 1, accuracy: best });
   assert.deepEqual(Object.keys(evaluation.accuracy), ["bit1"]);

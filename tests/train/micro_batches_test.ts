@@ -55,14 +55,6 @@ Deno.test("what is left of an epoch is what the whole of it ends with", async ()
   }
 });
 
-Deno.test("dropout is there in every epoch, or as published in the first alone", async () => {
-  for (const [published, expected] of [[false, [true, true, true]], [true, [true, false, false]]] as const) {
-    const settings = [...sized(4, 4), `semantics.dropout_until_validation=${published}`];
-    const drops = [0, 1, 2].map(async (epoch) => (await epochOf(4, settings, epoch))[0]!.withDropout);
-    assert.deepEqual(await Promise.all(drops), expected);
-  }
-});
-
 Deno.test("a micro-batch says for how many seconds it was waited for", async () => {
   const { now } = performance;
   let clock = 0;

@@ -7,7 +7,8 @@ import { Interrupted } from "../../src/base/interrupt.ts";
 import { Learner } from "../../src/train/learner.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import { evaluateBest, train } from "../../src/train/trainer.ts";
+import { evaluateBest } from "../../src/train/evaluate_best.ts";
+import { train } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 
@@ -84,6 +85,47 @@ Deno.test("a run that was interrupted anywhere ends as one that was not, bit for
     Deno.removeSync(folder, { recursive: true });
   }
   Deno.removeSync(reference, { recursive: true });
+});
+
+Deno.test("a run validated by steps that was interrupted anywhere ends as one that was not, bit for bit", async () => {
+  // Steps end at 2, 4 and 6 of an epoch's 6 batches; validation takes 2: within epochs 2 to 4 after steps 4, 6, 8, 10.
+  const bySteps = tinyConfig(
+    ...settings,
+    "training.validation_every=2",
+    "training.validation_after=1",
+    "training.early_stopping=3",
+    "plateau.patience=1",
+    "semantics.dropout_until_validation=true",
+    "optimizer.name=rmsprop",
+    "optimizer.momentum=0.5",
+    "model.encoders.image.frozen_epochs=2",
+  );
+  const reference = Deno.makeTempDirSync();
+  await work(reference, undefined, bySteps);
+  const expected = contents(reference);
+  const epochs = (expected.records as EpochRecord[]).map((
+    { epoch, validation_accuracy: found },
+  ) => [epoch, !!found]);
+  // Steps 1 to 3 are of epoch 1, 4 to 6 of epoch 2: 4 is within it, 6 its end; 8 is within epoch 3, 10 within epoch 4.
+  assert.deepEqual(epochs.slice(0, 4), [[1, false], [1.3333, true], [2, true], [2.6667, true]]);
+  for (const places of [[8], [9], [10, 11], [18, 3]]) {
+    const folder = Deno.makeTempDirSync();
+    for (const place of places) {
+      await assert.rejects(work(folder, place, bySteps), Interrupted, `at ${place} of ${places}`);
+    }
+    await work(folder, undefined, bySteps);
+    assert.deepEqual(contents(folder), expected, `interrupted at ${places}`);
+    Deno.removeSync(folder, { recursive: true });
+  }
+  // Killed: the record and the best weights of a validation are there, the checkpoint that follows them is not.
+  const killed = Deno.makeTempDirSync();
+  await assert.rejects(work(killed, 8, bySteps), Interrupted);
+  const lines = Deno.readTextFileSync(join(reference, "metrics.jsonl")).split("\n");
+  Deno.writeTextFileSync(join(killed, "metrics.jsonl"), lines[1] + "\n", { append: true });
+  Deno.copyFileSync(join(reference, "checkpoints", FILES[0]!), join(killed, "checkpoints", FILES[0]!));
+  await work(killed, undefined, bySteps);
+  assert.deepEqual(contents(killed), expected);
+  for (const folder of [reference, killed]) Deno.removeSync(folder, { recursive: true });
 });
 
 Deno.test("a run in f16 that was interrupted ends as one that was not, bit for bit, its loss scale included", async () => {

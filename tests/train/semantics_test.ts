@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { mirrorAtRandom } from "../../src/data/images/mirror.ts";
-import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
+import { type RunConfig, type SettledConfig, withSettings } from "../../src/config/run_config.ts";
 import { predict } from "../../src/train/evaluation.ts";
 import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { Learner } from "../../src/train/learner.ts";
+import { microBatches } from "../../src/train/micro_batches.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { SEMANTICS } from "../../src/config/semantics.ts";
@@ -37,11 +38,12 @@ function listening(data: Dataset): { data: Dataset; asked: Record<string, number
 
 const range = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => start + i);
 
-Deno.test("--semantics authors turns every switch on, each can be set alone, and none is on by default", () => {
+Deno.test("--semantics authors turns on what train.sh does, each can be set alone, and none is on by default", () => {
   const { emoji } = PRESETS;
   const names = Object.keys(SEMANTICS.authors);
   assert.equal(names.length, 9);
-  assert.ok(Object.values(SEMANTICS.authors).every((on) => on));
+  // Its train.sh starts two processes, whose sampler shuffles.
+  assert.ok(Object.entries(SEMANTICS.authors).every(([name, on]) => on === (name !== "unshuffled")));
   assert.ok(Object.values(emoji.semantics).every((on) => !on));
   for (const name of names) {
     const { semantics } = withSettings(emoji, [`semantics.${name}=true`]);
@@ -75,6 +77,33 @@ Deno.test("summed_accumulation makes a step's gradient as many times larger as i
   assert.ok(Math.abs(summed / averaged - 4) < 0.02, `${summed} is not four times ${averaged}`);
 });
 
+Deno.test("summed gradients of two processes are averaged first: half the sum", async () => {
+  const settings = ["training.batch=16", "training.micro_batch=4", "training.processes=2"];
+  const config = tinyConfig(...settings, "semantics.summed_accumulation=true") as SettledConfig;
+  const weights: number[] = [];
+  const data = tinyData({ ...COUNTS, train: 16 });
+  for await (const { weight } of microBatches(data, config, 16, 0)) weights.push(weight);
+  assert.deepEqual(weights, [0.5, 0.5, 0.5, 0.5]); // the sum over two of the mean over two
+  assert.throws(
+    () => tinyConfig("training.micro_batch=8", "training.processes=4"),
+    /UserError.*"training.batch" must be a multiple of "training.micro_batch" times "training.processes".*8 times 4/,
+  );
+});
+
+Deno.test("incomplete_dropped leaves out what not all processes have, in training alone", async () => {
+  const { data, asked } = listening(tinyData(COUNTS));
+  const config = tinyConfig(
+    "training.epochs=1",
+    "training.micro_batch=4",
+    "training.processes=4",
+    "training.evaluation_batch=4",
+    "semantics.incomplete_dropped=true",
+  );
+  await trained(config, data);
+  assert.equal(asked.train!.length, 4); // 27 samples: four each of fours, not 6
+  assert.deepEqual(asked.validation, [range(0, 4), range(4, 8)]);
+});
+
 Deno.test("plateau_on_training has the scheduler watch the accuracy in training", async () => {
   const data = tinyData(COUNTS);
   for (const watched of ["validation", "training"] as const) {
@@ -83,10 +112,10 @@ Deno.test("plateau_on_training has the scheduler watch the accuracy in training"
       data,
     );
     const { training_accuracy, validation_accuracy } = records[0]!;
-    assert.notEqual(training_accuracy.fusion, validation_accuracy.fusion);
-    const expected = watched === "training" ? training_accuracy.fusion : validation_accuracy.fusion;
+    assert.notEqual(training_accuracy.fusion, validation_accuracy!.fusion);
+    const expected = watched === "training" ? training_accuracy.fusion : validation_accuracy!.fusion;
     assert.equal(state.plateau.best, expected);
-    assert.equal(state.best!.accuracy, validation_accuracy.fusion, "the best epoch is that of validation");
+    assert.equal(state.best!.accuracy, validation_accuracy!.fusion, "the best epoch is that of validation");
   }
 });
 
@@ -121,7 +150,7 @@ Deno.test("incomplete_dropped leaves out incomplete batches, in evaluation too",
   assert.deepEqual(asked.test, [range(0, 4)]);
   assert.equal(state.step, 3);
   assert.equal(test.evaluation.samples, 4);
-  assert.ok(Number.isInteger(records[0]!.validation_accuracy.fusion! * 8));
+  assert.ok(Number.isInteger(records[0]!.validation_accuracy!.fusion! * 8));
   assert.equal(predictionsCsv(test.predictions, data).trim().split("\n").length, 5);
 });
 

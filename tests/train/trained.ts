@@ -4,7 +4,8 @@ import type { RunConfig } from "../../src/config/run_config.ts";
 import { Learner } from "../../src/train/learner.ts";
 import type { Observer } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import { evaluateBest, train } from "../../src/train/trainer.ts";
+import { evaluateBest } from "../../src/train/evaluate_best.ts";
+import { train } from "../../src/train/trainer.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { silent } from "./tiny.ts";
 

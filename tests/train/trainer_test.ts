@@ -99,7 +99,7 @@ Deno.test("training learns, records every epoch and leaves no memory behind", as
   const [first, last] = [records[0]!, records.at(-1)!];
   const heads = ["image", "text", "fusion"];
   assert.deepEqual(Object.keys(first.training_loss), ["total", ...heads, "contrast"]);
-  assert.deepEqual(Object.keys(first.validation_accuracy), heads);
+  assert.deepEqual(Object.keys(first.validation_accuracy!), heads);
   for (const { training_loss: loss, training_loss_within_epoch: within, pairs } of records) {
     const terms = loss.image! + loss.text! + loss.fusion! + 0.1 * loss.contrast!;
     assert.ok(Math.abs(loss.total! - terms) < 1e-4 * terms, `${loss.total} is not the sum ${terms}`);
@@ -117,7 +117,7 @@ Deno.test("training learns, records every epoch and leaves no memory behind", as
     assert.ok(Math.abs(2 * positive + semi_positive - image! - text!) < 1e-6);
   }
   assert.ok(last.training_loss.total! < 0.7 * first.training_loss.total!, `${last.training_loss.total}`);
-  assert.ok(last.validation_accuracy.fusion! > 0.8, `${last.validation_accuracy.fusion}`);
+  assert.ok(last.validation_accuracy!.fusion! > 0.8, `${last.validation_accuracy!.fusion}`);
   // Warm-up over 3 steps: 1/3, 2/3, then all of it.
   assert.equal(first.learning_rates.heads, 0.01);
 });
@@ -156,7 +156,11 @@ Deno.test("without progress the rates fall and training stops early", async () =
     data,
   );
   assert.equal(state.ended, "early stopping");
-  assert.deepEqual(state.best, { epoch: 1, accuracy: records[0]!.validation_accuracy.fusion });
+  assert.deepEqual(state.best, {
+    epoch: 1,
+    validation: 1,
+    accuracy: records[0]!.validation_accuracy!.fusion,
+  });
   assert.equal(records.length, 5);
   // After epochs 2 and 3 without an improvement the rates fall by half, which shows in epochs 4 and 5.
   assert.deepEqual(records.map(({ learning_rates }) => learning_rates.heads), [1e-6, 1e-6, 1e-6, 5e-7, 5e-7]);

@@ -36,7 +36,7 @@ const WIDTH = 380, HEIGHT = 250;
  */
 export function curveFigures(records: readonly EpochRecord[], prefix: string, best?: number): Figure[] {
   if (records.length === 0) return [];
-  const heads = Object.keys(records[0]!.validation_accuracy);
+  const heads = Object.keys(records[0]!.training_accuracy);
   const figure = (name: string, title: string, caption: string, points: CurvePoint[], y: Plot.ScaleOptions) =>
     curves({
       name: `${prefix}${name}`,
@@ -47,10 +47,11 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string, be
       y,
       best,
     });
-  const both = (training: (r: EpochRecord) => Record<string, number>, validation: typeof training) =>
+  type Values = Readonly<Record<string, number>>;
+  const both = (training: (r: EpochRecord) => Values, validation: (r: EpochRecord) => Values | undefined) =>
     records.flatMap((record) => [
       ...pointsOf(record.epoch, "training", training(record)),
-      ...pointsOf(record.epoch, "validation", validation(record)),
+      ...pointsOf(record.epoch, "validation", validation(record) ?? {}),
     ]);
   return [
     figure(
@@ -141,7 +142,7 @@ export function curves({ name, title, caption, points, order, y, best, bands = [
     marginLeft: 48,
     x: {
       label: "epoch",
-      domain: [Math.min(1, lastEpoch - 1), lastEpoch],
+      domain: [Math.min(1, lastEpoch - 1, ...points.map(({ epoch }) => epoch)), lastEpoch],
       tickFormat: "d",
       ticks: wholeTicks(lastEpoch),
     },

@@ -1,0 +1,21 @@
+/** Evaluates what training has kept. */
+import type { Split } from "../data/batch.ts";
+import type { Predictions } from "../runs/predictions.ts";
+import type { Evaluation } from "../runs/records.ts";
+import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
+import type { TrainOptions } from "./trainer.ts";
+
+export interface EvaluateOptions extends Pick<TrainOptions, "data" | "run" | "signal"> {
+  readonly model: AnsweringModel;
+}
+
+/** Evaluates the weights of the best epoch on a split. */
+export async function evaluateBest(
+  { model, data, run, signal }: EvaluateOptions,
+  split: Split,
+): Promise<{ evaluation: Evaluation; predictions: Predictions }> {
+  const { weights, epoch } = run.checkpoints.loadBest();
+  model.writeWeights(weights, run.checkpoints.best);
+  const predictions = await predict(model, data, split, signal);
+  return { evaluation: evaluate(predictions, epoch, model.pairs), predictions };
+}
