@@ -1,3 +1,6 @@
+/** What a batch of samples holds, as the host makes it for the device. */
+import { release } from "../base/release.ts";
+
 /** A part of a data set. */
 export const SPLITS = ["train", "validation", "test"] as const;
 export type Split = typeof SPLITS[number];
@@ -36,4 +39,13 @@ export interface Batch {
   rows: Uint32Array; // [batch]
   labels: Uint32Array; // [batch]
   modalities: Record<string, ModalityBatch>;
+}
+
+/** Frees the arrays of a batch that the device has been given; they are empty then. */
+export function releaseBatch({ modalities }: Batch): void {
+  for (const input of Object.values(modalities)) {
+    if (input.kind === "image") release(input.pixels);
+    else if (input.kind === "features") release(input.values);
+    else for (const array of [input.ids, input.mask]) release(array);
+  }
 }

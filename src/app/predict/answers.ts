@@ -1,5 +1,7 @@
 /** Answers of a model to a stream of rows, in their order, in flat memory. */
 import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
+import { release } from "../../base/release.ts";
+import { releaseBatch } from "../../data/batch.ts";
 import { BadRow } from "../../data/index/index_builder.ts";
 import type { StreamedRow } from "../../data/readers/table_stream.ts";
 import { softmaxRows } from "../../metrics/metrics.ts";
@@ -68,6 +70,7 @@ export async function* answerRows(
       if (own.length === 0) continue;
       const batch = reader.batch(samples);
       const { logits, representations } = capture(() => noGrad(() => model.answer(batch)));
+      releaseBatch(batch); // the device has its copy
       if (!withRepresentations) { for (const tensor of Object.values(representations)) tensor.dispose(); }
       waiting.push({ rows: own, logits, representations: withRepresentations ? representations : {} });
       model.gpu.flush();
@@ -91,12 +94,14 @@ export async function answerBatch(
   rows: readonly StreamedRow[],
   samples: readonly PreparedSample[],
 ): Promise<Answer[]> {
-  const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(reader.batch(samples))));
-  return await read([{ rows, logits, representations: {} }], model.classes);
+  const batch = reader.batch(samples);
+  const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
+  releaseBatch(batch);
+  return [...await read([{ rows, logits, representations: {} }], model.classes)];
 }
 
-/** Reads what waits, and frees it. */
-async function read(waiting: readonly Waiting[], classes: number): Promise<Answer[]> {
+/** Reads what waits, and frees it; the answers are made one by one as they are asked for. */
+async function read(waiting: readonly Waiting[], classes: number): Promise<Iterable<Answer>> {
   const tensors = waiting.flatMap((one) => [
     ...Object.values(one.logits),
     ...Object.values(one.representations),
@@ -104,16 +109,32 @@ async function read(waiting: readonly Waiting[], classes: number): Promise<Answe
   if (tensors.length === 0) return [];
   const arrays = await readTensors(tensors) as Float32Array[];
   for (const tensor of tensors) tensor.dispose();
+  return answersOf(waiting, arrays, classes);
+}
+
+/** `arrays` are those of all tensors of `waiting`, in their order. */
+function* answersOf(
+  waiting: readonly Waiting[],
+  arrays: readonly Float32Array[],
+  classes: number,
+): Generator<Answer> {
   let next = 0;
-  return waiting.flatMap(({ rows, logits, representations }) => {
-    const heads = Object.keys(logits).map((head) => [head, softmaxRows(arrays[next++]!, classes)] as const);
+  for (const { rows, logits, representations } of waiting) {
+    const heads = Object.keys(logits).map((head) => {
+      const own = arrays[next++]!;
+      const probabilities = softmaxRows(own, classes);
+      release(own);
+      return [head, probabilities] as const;
+    });
     const encoders = Object.keys(representations).map((name) => [name, arrays[next++]!] as const);
-    return rows.map((row, i): Answer => ({
-      row,
-      probabilities: new Map(heads.map(([head, all]) => [head, part(all, i, rows.length)])),
-      representations: new Map(encoders.map(([name, all]) => [name, part(all, i, rows.length)])),
-    }));
-  });
+    for (const [i, row] of rows.entries()) {
+      yield {
+        row,
+        probabilities: new Map(heads.map(([head, all]) => [head, part(all, i, rows.length)])),
+        representations: new Map(encoders.map(([name, all]) => [name, part(all, i, rows.length)])),
+      };
+    }
+  }
 }
 
 function part<T extends Float32Array | Float64Array>(all: T, row: number, rows: number): T {

@@ -45,16 +45,21 @@ export class InputReader {
 
   /** Throws a `BadRow` that says what is wrong with a row. */
   async prepare(values: Readonly<Record<string, unknown>>): Promise<PreparedSample> {
-    const prepared = await Promise.all(
-      this.#modalities.map(async (modality) => [modality.name, await this.#input(modality, values)] as const),
-    );
-    return Object.fromEntries(prepared);
+    const inputs: Record<string, PreparedSample[string]> = {};
+    const images: ModalityPreprocessing[] = [];
+    for (const modality of this.#modalities) {
+      if (modality.kind === "image") images.push(modality);
+      else inputs[modality.name] = this.#input(modality, values);
+    }
+    // Only what waits for a worker gets promises, as all of a sample stays in memory until its batch is made.
+    await Promise.all(images.map(async ({ name }) => inputs[name] = await this.#image(name, values)));
+    return inputs;
   }
 
-  async #input(
-    modality: ModalityPreprocessing,
+  #input(
+    modality: Exclude<ModalityPreprocessing, { kind: "image" }>,
     values: Readonly<Record<string, unknown>>,
-  ): Promise<PreparedSample[string]> {
+  ): Uint32Array | Float32Array {
     const { name, kind } = modality;
     const column = this.#columns[name] ?? name;
     const cells = [column].flat().map((one) => cellOf(values, one, name));
@@ -63,33 +68,23 @@ export class InputReader {
       const list = numbers.length === 1 && typeof numbers[0] === "string" ? numbers[0].split(",") : numbers;
       return scaled([featuresOf(list, modality.columns.length)], modality);
     }
-    const [cell] = cells;
-    if (kind === "image" && cell instanceof Uint8Array) {
-      return await this.#imageOf(name, cell as Uint8Array<ArrayBuffer>);
-    }
-    if (typeof cell !== "string" && typeof cell !== "number") {
-      throw new BadRow(kind, `"${column}" must be a text, got ${JSON.stringify(cell)}`);
-    }
-    if (kind === "image") return await this.#image(name, String(cell));
-    const text = modality.isCleaned ? cleanText(String(cell)) : String(cell);
+    const cell = textIn(cells[0], kind, column);
+    const text = modality.isCleaned ? cleanText(cell) : cell;
     const { tokenizer, maxTokens } = modality;
     return tokenizer.enclose(tokenizer.ids(text).slice(0, maxTokens), maxTokens);
   }
 
-  async #image(modality: string, path: string): Promise<RgbImage> {
+  async #image(name: string, values: Readonly<Record<string, unknown>>): Promise<RgbImage> {
+    const column = this.#columns[name] ?? name;
+    const cell = [column].flat().map((one) => cellOf(values, one, name))[0];
+    const pool = this.#pools.get(name)!;
+    const isPath = !(cell instanceof Uint8Array);
     try {
-      return await this.#pools.get(modality)!.decode(this.#find(path));
+      if (isPath) return await pool.decode(this.#find(textIn(cell, "image", column)));
+      return await pool.decodeBytes(cell as Uint8Array<ArrayBuffer>, this.#mostPixels);
     } catch (error) {
-      if (error instanceof UserError) throw new BadRow("image", error.message);
-      throw error;
-    }
-  }
-
-  async #imageOf(modality: string, bytes: Uint8Array<ArrayBuffer>): Promise<RgbImage> {
-    try {
-      return await this.#pools.get(modality)!.decodeBytes(bytes, this.#mostPixels);
-    } catch (error) {
-      if (error instanceof PoolClosed) throw error;
+      if (isPath && error instanceof UserError) throw new BadRow("image", error.message);
+      if (isPath || error instanceof PoolClosed) throw error;
       throw new BadRow("image", `is no image that can be read: ${reason(error)}`);
     }
   }
@@ -126,6 +121,12 @@ function cellOf(values: Readonly<Record<string, unknown>>, column: string, modal
     "row",
     `has no "${column}" for the modality "${modality}"${hint}; it has ${names.join(", ") || "nothing"}`,
   );
+}
+
+/** Throws a BadRow for a cell that is none of text. */
+function textIn(cell: unknown, kind: "image" | "text", column: string | readonly string[]): string {
+  if (typeof cell === "string" || typeof cell === "number") return String(cell);
+  throw new BadRow(kind, `"${column}" must be a text, got ${JSON.stringify(cell)}`);
 }
 
 function joined(modality: ModalityPreprocessing, samples: readonly PreparedSample[string][]): ModalityBatch {

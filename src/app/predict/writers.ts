@@ -30,8 +30,9 @@ export function likeliest(
   classes: readonly string[],
   count: number,
 ): { readonly class: string; readonly probability: number }[] {
-  return Array.from(probabilities, (probability, k) => ({ class: classes[k]!, probability }))
-    .sort((a, b) => b.probability - a.probability).slice(0, count);
+  return Array.from(probabilities.keys())
+    .sort((a, b) => probabilities[b]! - probabilities[a]!).slice(0, count)
+    .map((k) => ({ class: classes[k]!, probability: probabilities[k]! }));
 }
 
 /**
