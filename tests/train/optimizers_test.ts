@@ -8,6 +8,8 @@ import { bert } from "../../src/models/encoders/bert.ts";
 import type { EncoderType } from "../../src/models/encoders/encoder.ts";
 import { vit } from "../../src/models/encoders/vit.ts";
 import { Learner } from "../../src/train/learner.ts";
+import { microBatchWeight } from "../../src/train/gradient_step.ts";
+import trajectories from "../fixtures/trajectories.json" with { type: "json" };
 import { Fixture, summary } from "../models/fixtures.ts";
 import { images, texts } from "../models/tiny_specs.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -23,7 +25,7 @@ function settingsOf(type: EncoderType, given: object): object {
   return Object.fromEntries(fields);
 }
 
-function configOf(name: "adam" | "adamw"): RunConfig {
+function configOf(name: "adam" | "adamw", more: Readonly<Record<string, unknown>> = {}): RunConfig {
   const { lr_encoders, lr_heads, betas, eps, weight_decay } = summary.parity[name];
   const settings = {
     "model.encoders": { image: settingsOf(vit, image), text: settingsOf(bert, text) },
@@ -42,6 +44,8 @@ function configOf(name: "adam" | "adamw"): RunConfig {
     "optimizer.warmup_steps": 0,
     "training.batch": SAMPLES,
     "training.micro_batch": SAMPLES,
+    "training.epochs": 10,
+    ...more,
   };
   return withSettings(
     PRESETS.emoji,
@@ -49,48 +53,83 @@ function configOf(name: "adam" | "adamw"): RunConfig {
   );
 }
 
-/** A batch of the fixture, as a data set makes it. */
-function batchOf(fixture: Fixture, number: number): Batch {
+/** A batch of the fixture, as a data set makes it; or a part of it, `size` samples from `start` on. */
+function batchOf(fixture: Fixture, number: number, start = 0, size = SAMPLES): Batch {
   const name = `batch.${number}`;
-  const [size, height, width] = fixture.shape(`${name}.pixels`) as [number, number, number];
+  const [samples, height, width] = fixture.shape(`${name}.pixels`) as [number, number, number];
+  const rows = <T extends Uint8Array | Uint32Array>(values: T) => {
+    const row = values.length / samples;
+    return values.slice(start * row, (start + size) * row) as T;
+  };
   return {
     size,
     rows: new Uint32Array(size),
-    labels: fixture.words(`${name}.labels`),
+    labels: rows(fixture.words(`${name}.labels`)),
     modalities: {
-      image: { kind: "image", pixels: fixture.bytes(`${name}.pixels`), height, width },
+      image: { kind: "image", pixels: rows(fixture.bytes(`${name}.pixels`)), height, width },
       text: {
         kind: "text",
-        ids: fixture.words(`${name}.ids`),
-        mask: fixture.words(`${name}.mask`),
+        ids: rows(fixture.words(`${name}.ids`)),
+        mask: rows(fixture.words(`${name}.mask`)),
         tokens: fixture.shape(`${name}.ids`)[1]!,
       },
     },
   };
 }
 
+/** A learner of the fixture's model, with its weights. */
+async function learnerOf(fixture: Fixture, config: RunConfig): Promise<Learner> {
+  const data: Dataset = {
+    name: "fixture",
+    classes: Array.from({ length: heads.classes }, (_, label) => String(label)),
+    modalities: [
+      images(image.image_size),
+      { ...texts(text.vocab_size, text.max_position_embeddings), padId: text.pad_token_id },
+    ],
+    count: () => SAMPLES,
+    id: (_, row) => String(row),
+    label: () => 0,
+    text: () => "",
+    batch: () => Promise.resolve(batchOf(fixture, 0)),
+  };
+  const learner = new Learner(await openTestGpu(), config, data);
+  const stored = [...(await learner.readWeights()).keys()].map((key) =>
+    [key, { shape: fixture.shape(key), data: fixture.floats(key) }] as const
+  );
+  learner.writeWeights(new Map(stored), "the fixture");
+  return learner;
+}
+
+for (const [name, { settings, log }] of Object.entries(trajectories)) {
+  Deno.test(`ten steps of ${name} have the losses that PyTorch has`, async () => {
+    const fixture = new Fixture("parity");
+    const config = configOf("adam", settings);
+    const learner = await learnerOf(fixture, config);
+    const size = learner.config.training.micro_batch;
+    for (const [step, expected] of log.entries()) {
+      learner.resetMeans();
+      for (let start = 0; start < SAMPLES; start += size) {
+        const weight = microBatchWeight(size, SAMPLES, config);
+        learner.accumulate(batchOf(fixture, step % 3, start, size), weight, step);
+      }
+      const { means: { training_loss: { total, contrast, fusion } } } = await learner.read();
+      learner.step(step);
+      const found = { total, contrastive: contrast, multimodal: fusion };
+      for (const [key, wanted] of Object.entries(expected)) {
+        const error = Math.abs(found[key as keyof typeof found]! - wanted) / expected.total;
+        assert.ok(error <= 1e-4, `step ${step}: ${key} is off by ${error} of the loss`);
+      }
+    }
+    learner.dispose();
+    fixture.close();
+  });
+}
+
 for (const name of ["adam", "adamw"] as const) {
   Deno.test(`ten steps by "optimizer.name" ${name} have the losses that PyTorch has`, async () => {
     const fixture = new Fixture("parity");
     const { log, batches } = summary.parity[name];
-    const data: Dataset = {
-      name: "fixture",
-      classes: Array.from({ length: heads.classes }, (_, label) => String(label)),
-      modalities: [
-        images(image.image_size),
-        { ...texts(text.vocab_size, text.max_position_embeddings), padId: text.pad_token_id },
-      ],
-      count: () => SAMPLES,
-      id: (_, row) => String(row),
-      label: () => 0,
-      text: () => "",
-      batch: () => Promise.resolve(batchOf(fixture, 0)),
-    };
-    const learner = new Learner(await openTestGpu(), configOf(name), data);
-    const stored = [...(await learner.readWeights()).keys()].map((key) =>
-      [key, { shape: fixture.shape(key), data: fixture.floats(key) }] as const
-    );
-    learner.writeWeights(new Map(stored), "the fixture");
+    const learner = await learnerOf(fixture, configOf(name));
     for (const [step, expected] of log.entries()) {
       learner.resetMeans();
       learner.accumulate(batchOf(fixture, batches[step]!), 1, step);
