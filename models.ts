@@ -92,6 +92,7 @@ export { ConvolutionalEncoder, type MapLayer, type Stage } from "./src/models/en
 export { mlp, type MlpConfig } from "./src/models/encoders/mlp.ts";
 export { distilbert } from "./src/models/encoders/distilbert.ts";
 export { electra } from "./src/models/encoders/electra.ts";
+export { modernbert } from "./src/models/encoders/modernbert.ts";
 export { mpnet } from "./src/models/encoders/mpnet.ts";
 export { resnet } from "./src/models/encoders/resnet.ts";
 export { roberta } from "./src/models/encoders/roberta.ts";

@@ -29,6 +29,7 @@ export const ENCODERS = [
   "mpnet",
   "deberta_v3",
   "deberta_v2",
+  "modernbert",
 ] as const;
 
 export function checkpointFolder(name: string): string {

@@ -38,9 +38,9 @@ const COMPARISONS = [
   /model_?[tT]ype\s*[!=]==?/,
   /[!=]==?\s*[\w.?!]*model_?[tT]ype\b/,
   /switch\s*\([^)]*model_?[tT]ype/,
-  /\bcase\s+"(?:vit|deit|bert|roberta|xlm-roberta|distilbert|electra|mpnet|deberta-v2|mlp)"/,
+  /\bcase\s+"(?:vit|deit|bert|roberta|xlm-roberta|distilbert|electra|mpnet|deberta-v2|modernbert|mlp)"/,
   /instanceof\s+\(?(?:Vit|Bert|Mlp|VisionTransformer|TextTransformer)\b/,
-  /[!=]==?\s*"(?:vit|deit|bert|roberta|xlm-roberta|distilbert|electra|mpnet|deberta-v2|mlp)"/,
+  /[!=]==?\s*"(?:vit|deit|bert|roberta|xlm-roberta|distilbert|electra|mpnet|deberta-v2|modernbert|mlp)"/,
 ];
 /** Finding a row by its name is what a registry is for; tokenizers and the peers of benchmarks share names with encoders. */
 const EXEMPT = /^src\/models\/encoders\/registry\.ts$|^src\/data\/text\/|^scripts\/bench\/peers\//;

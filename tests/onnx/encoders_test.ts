@@ -40,8 +40,11 @@ const SMALL = {
   position_buckets: 4,
   norm_rel_ebd: "layer_norm",
   pos_att_type: "p2c|c2p",
-  conv_kernel_size: 0,
+  conv_kernel_size: 3,
   conv_groups: 2,
+  // What is special to ModernBERT: the second layer sees two tokens on either side.
+  local_attention: 4,
+  norm_eps: 1e-5,
   // The same by the names of DistilBERT.
   dim: 12,
   n_layers: 2,

@@ -12,6 +12,7 @@ import { electra } from "./electra.ts";
 import type { EncoderType } from "./encoder.ts";
 import type { InputKind } from "./inputs.ts";
 import { mlp } from "./mlp.ts";
+import { modernbert } from "./modernbert.ts";
 import { mpnet } from "./mpnet.ts";
 import { resnet } from "./resnet.ts";
 import { roberta } from "./roberta.ts";
@@ -35,6 +36,7 @@ const ENCODERS: EncoderType[] = [
   electra,
   mpnet,
   deberta,
+  modernbert,
   mlp,
 ];
 
