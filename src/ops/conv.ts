@@ -146,7 +146,7 @@ function inWholeVectors(
   gemm(x, arranged(weight, weightForward(weight, groups)), {
     ...{ m, n: outputs, k, batch: groups, transposeB: true, patches, into: y, overwrites: true },
     ...(bias && { bias, epilogue: "bias" as const }),
-    ...(groups > 1 && { pixels: { rows, size: rows, step: [1, 1], offset: [0, 0] } }),
+    pixels: { rows, size: rows, step: [1, 1], offset: [0, 0] },
   });
   return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight], (dy, needed, sinks) => {
     const dc = cast(dy, dtype);
@@ -204,9 +204,7 @@ function gradientOfImages(
           ...{ operand: "a", size, channels: outputs, taps: [y.taps, x.taps], rows, stride: [1, 1] },
           ...{ dilation: [-y.spacing, -x.spacing], first: [y.first, x.first] },
         },
-        ...((groups > 1 || stride[0] > 1 || stride[1] > 1) && {
-          pixels: { rows, size: [height, width], step: stride, offset: [y.offset, x.offset] },
-        }),
+        pixels: { rows, size: [height, width], step: stride, offset: [y.offset, x.offset] },
       });
     }
   }

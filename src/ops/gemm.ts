@@ -65,6 +65,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const extras = { ...(bias && { bias }), ...(h && { h }) };
   const c = into ?? Tensor.empty(gpu, [batch, m, n], result);
   const target = isWhole ? c : Tensor.empty(gpu, [batch, splits, m, n]);
+  const large = { LARGE: Math.max(m, n, k) > LARGEST_QUOTIENT };
   const ending = {
     ...(result === "f16" && { Result: "f16" }),
     ...(into && !options.overwrites && { ADDED: true }),
@@ -75,7 +76,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     TRANSPOSED_B: shape.transposeB,
     WHOLE_K: k % 4 === 0,
     ...(dtype === "f16" && { Elem: "f16" }),
-    ...(patches && { LARGE: Math.max(m, n, k) > LARGEST_QUOTIENT }),
+    ...((patches || isWhole && pixels) && large),
     ...(isWhole && ending),
   };
   const sumsRows = rowSums !== undefined && sumsRowsOfA(plan);
@@ -114,7 +115,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     buffers: { parts: target, c, ...extras },
     params: { m, n, batch, splits, ...ofPixels },
     invocations: batch * m * Math.ceil(n / 4),
-    constants: ending,
+    constants: { ...ending, ...(pixels && large) },
   });
   return c;
 }

@@ -48,7 +48,7 @@ const A = { vec4: [aVec4], scalar: [aScalar], patches: [aPatches, patches_, quot
 const B = { vec4: [bVec4], scalar: [bScalar], patches: [bPatches, patches_, quotient] };
 const C = { vec4: cVec4, scalar: cScalar };
 /** Where elements of the result lie. */
-const ADDRESS = { rows: addressRows, pixels: addressPixels };
+const ADDRESS = { rows: [addressRows], pixels: [addressPixels, quotient] };
 
 const PAIR: TwoVersions = { workgroup: pair, subgroup: pairSubgroup };
 const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles] };
@@ -59,7 +59,7 @@ export const GEMM_SOURCES: readonly string[] = [
   ...Object.values(EPILOGUES).flat(),
   ...[A, B].flatMap((files) => Object.values(files).flat()),
   ...Object.values(C),
-  ...Object.values(ADDRESS),
+  ...Object.values(ADDRESS).flat(),
   lanes,
   multiplyAdd,
   pair,
@@ -114,8 +114,10 @@ export function productKernel(
   return kernelFor(
     words.join("_"),
     [
-      ...[...FORMS[form], ...SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c], ADDRESS[address]],
-      ...EPILOGUES[epilogue],
+      ...new Set([
+        ...[...FORMS[form], ...SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c]],
+        ...[...ADDRESS[address], ...EPILOGUES[epilogue]],
+      ]),
     ],
     operands === "texture" ? (["a", "b"] as const).filter((name) => whole[name]) : [],
   );
@@ -128,6 +130,6 @@ export function joinKernel(shape: GemmShape): KernelSource {
   const address = shape.scattered ? "pixels" : "rows";
   return kernelFor(
     `matmul_join_${c}_${epilogue}${address === "pixels" ? "_to_pixels" : ""}`,
-    [join, grid, paramsFile, C[c], ADDRESS[address], ...EPILOGUES[epilogue]],
+    [join, grid, paramsFile, C[c], ...ADDRESS[address], ...EPILOGUES[epilogue]],
   );
 }

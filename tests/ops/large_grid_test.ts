@@ -8,7 +8,8 @@ import { patchify } from "../../src/ops/image.ts";
 import { gatherRows, selectRows } from "../../src/ops/indexing.ts";
 import { indices } from "../../src/ops/indices.ts";
 import { full } from "../../src/ops/fill.ts";
-import { concat, slice, transpose } from "../../src/ops/shape.ts";
+import { avgPool2d, maxPool2d } from "../../src/ops/pool.ts";
+import { concat, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -33,6 +34,14 @@ const runs: Record<string, Run> = {
   "concat()": {
     op: (x) => concat([full(gpu, [ROWS, 1], 0), x], 1),
     source: (i) => i % (COLUMNS + 1) === 0 ? -1 : i - Math.floor(i / (COLUMNS + 1)) - 1,
+  },
+  "maxPool2d()": {
+    op: (x) => maxPool2d(reshape(x, [1, ROWS, COLUMNS, 1]), { kernel: 1 }),
+    source: (i) => i,
+  },
+  "avgPool2d()": {
+    op: (x) => avgPool2d(reshape(x, [1, ROWS, COLUMNS, 1]), { kernel: 1 }),
+    source: (i) => i,
   },
   "gatherRows()": {
     op: (x) =>

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backward } from "../../src/ops/backward.ts";
+import { conv2d } from "../../src/ops/conv.ts";
 import { batchNorm } from "../../src/ops/batch_norm.ts";
 import { full } from "../../src/ops/fill.ts";
 import { indices } from "../../src/ops/indices.ts";
@@ -51,6 +52,16 @@ const CASES: Record<string, Case> = {
     shapes: [[1100, 4], [4, 4], [4]],
     run: (_, x, w, b) => linear(x!, w!, b),
     spared: 4,
+  },
+  "conv2d": {
+    shapes: [[2, 5, 6, 8], [4, 8, 3, 3], [4]],
+    run: (_, x, w, b) => conv2d(x!, w!, { bias: b, padding: 1 }),
+    spared: 4,
+  },
+  "conv2d of a stride that leaves out pixels": {
+    shapes: [[2, 5, 6, 8], [4, 8, 1, 1]],
+    run: (_, x, w) => conv2d(x!, w!, { stride: 2 }),
+    spared: 3,
   },
   "layerNorm": {
     shapes: [[70, 20], [20], [20]],

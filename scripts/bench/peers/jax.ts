@@ -200,7 +200,7 @@ function blockTask(name: WorkName, sizes: Sizes): Task {
 
 /** Images and weights have their channels first here. */
 function convolutionTask(name: ConvolutionName, sizes: Sizes): Task {
-  const isGrad = name.endsWith("-grad");
+  const isGrad = name.startsWith("conv-grad");
   const works = convolutions(name, sizes).map((shape) => {
     const { x, weight, dy } = convolutionInputs(shape, sizes);
     const side = (shape.kernel - 1) / 2;

@@ -215,7 +215,7 @@ function blockTask(gpu: Gpu, name: WorkName, sizes: Sizes): Task {
 }
 
 function convolutionTask(gpu: Gpu, name: ConvolutionName, sizes: Sizes): Task {
-  const isGrad = name.endsWith("-grad");
+  const isGrad = name.startsWith("conv-grad");
   const works = convolutions(name, sizes).map((shape) => {
     const { x, weight, dy } = convolutionInputs(shape, sizes);
     const options = { stride: shape.stride, padding: (shape.kernel - 1) / 2 };

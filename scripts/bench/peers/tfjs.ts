@@ -146,7 +146,7 @@ function convolutionTask(name: ConvolutionName, sizes: Sizes): Task {
       tf.conv2d(x as tf.Tensor4D, weight as tf.Tensor4D, shape.stride, (shape.kernel - 1) / 2);
     return { convolve, x: x!, weight: weight!, dy: dy! };
   });
-  const isGrad = name.endsWith("-grad");
+  const isGrad = name.startsWith("conv-grad");
   return task(() =>
     Object.fromEntries(works.flatMap(({ convolve, x, weight, dy }, i): [string, tf.Tensor][] => {
       if (!isGrad) return [[`y${i}`, convolve(x, weight)]];

@@ -58,11 +58,11 @@ export const WORK_NAMES = [
   "conv-3x3",
   "conv-3x3-strided",
   "conv-1x1-strided",
-  "conv-7x7-grad",
-  "conv-1x1-grad",
-  "conv-3x3-grad",
-  "conv-3x3-strided-grad",
-  "conv-1x1-strided-grad",
+  "conv-grad-7x7",
+  "conv-grad-1x1",
+  "conv-grad-3x3",
+  "conv-grad-3x3-strided",
+  "conv-grad-1x1-strided",
 ] as const;
 
 export type WorkName = typeof WORK_NAMES[number];
@@ -112,8 +112,8 @@ function describeConvolutions(name: ConvolutionName, sizes: Sizes): Work {
       sum + batch * pixelsAfter(shape) ** 2 * inputs * outputs * kernel ** 2,
     0,
   );
-  const isGrad = name.endsWith("-grad");
-  const kernel = name.split("-")[1];
+  const isGrad = name.includes("grad");
+  const kernel = name.match(/\dx\d/)![0];
   const strided = name.includes("strided");
   return {
     title: `ResNet-50, ${batch} × ${pixels} px: ${shapes.length} of ${kernel}` +
@@ -149,7 +149,7 @@ export function convolutions(
     add(side, outer, inner, 1);
     add(side, inner, inner, 3);
   }
-  const kernel = name.split("-")[1];
+  const kernel = name.match(/\dx\d/)![0];
   const strided = name.includes("strided");
   return all.filter(({ kernel: own, stride }) =>
     `${own}x${own}` === kernel && (own === 7 || (stride > 1) === strided)
