@@ -1,9 +1,9 @@
 /**
- * Small folders of exactly the layouts of UPMC-Food-101 and N24News, to try what the real ones are too large for:
+ * Small folders of exactly the layouts of UPMC-Food-101, N24News and BRCA, to try what the real ones are too large for:
  *
  *     deno run -A scripts/miniatures.ts FOLDER [--classes N] [--per-class N] [--seed N]
  *
- * writes food101, food101-titles and n24news below FOLDER. Images are JPEG files in the colours of their class, texts
+ * writes food101, food101-{jsonl,titles,folders}, n24news, n24news-{flat,whole} and brca below FOLDER. Images are JPEG files in the colours of their class, texts
  * are words of their class among others, so that there is something to learn. The same seed writes the same files.
  */
 import createEncoder from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
@@ -94,27 +94,39 @@ async function write(path: string, content: string | Uint8Array): Promise<void> 
 const csv = (rows: readonly (readonly string[])[]) =>
   rows.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
 
-/** UPMC-Food-101 with the published split, or as it is re-packaged with titles only. */
+/** UPMC-Food-101 as it is handed on: with the published split, as lists of MMBT, with titles only, as folders alone. */
 export async function writeFood101(
   folder: string,
-  layout: "published" | "titles",
+  layout: "published" | "jsonl" | "titles" | "folders",
   options: MiniatureOptions = {},
 ): Promise<void> {
   const rows: Record<string, string[][]> = { train: [], test: [] };
+  const objects: Record<string, object[]> = { train: [], dev: [], test: [] };
   for (const { label, name, number, split, random } of partsOf(FOOD_CLASSES, ["train", "test"], options)) {
     const id = `${name}_${number}.jpg`;
     const text = textOf(name, random);
     const title = `${text[0]!.toUpperCase()}${text.slice(1)}, "easy" | Recipe ${number}`;
     await write(join(folder, "images", split, name, id), await jpegOf(label, random));
-    if (layout === "titles") {
-      rows[split]!.push([id, title, name]);
-      continue;
-    }
+    const list = split === "train" && number % 3 === 2 ? "dev" : split;
+    objects[list]!.push({
+      id: `${name}_${id}`,
+      label: name,
+      text: title,
+      img: `images/${split}/${name}/${id}`,
+    });
+    rows[split]!.push(layout === "titles" ? [id, title, name] : [id, title, name, String(label)]);
+    if (layout === "titles" || layout === "jsonl") continue;
     const page = `${title}\n\n<b>Ingredients</b>: ${textOf(name, random)};\n${
       textOf(name, random)
     } (2 cups)\n`;
     await write(join(folder, "texts_txt", name, `${name}_${number}.txt`), page);
-    rows[split]!.push([id, title, name, String(label)]);
+  }
+  if (layout === "folders") return;
+  if (layout === "jsonl") {
+    for (const [list, some] of Object.entries(objects)) {
+      await write(join(folder, `${list}.jsonl`), some.map((one) => JSON.stringify(one) + "\n").join(""));
+    }
+    return;
   }
   for (const [split, lines] of Object.entries(rows)) {
     const [file, header] = layout === "titles"
@@ -124,27 +136,60 @@ export async function writeFood101(
   }
 }
 
-/** N24News as its authors distribute it. */
-export async function writeN24News(folder: string, options: MiniatureOptions = {}): Promise<void> {
+/** N24News as its authors distribute it, with the lists beside the images, or as the one list that their script builds. */
+export async function writeN24News(
+  folder: string,
+  options: MiniatureOptions = {},
+  layout: "published" | "flat" | "whole" = "published",
+): Promise<void> {
   const lists: Record<string, object[]> = { train: [], dev: [], test: [] };
+  const images = layout === "whole" ? "images" : "imgs";
+  const body = layout === "whole" ? "body" : "article";
   for (const { label, name, number, split, random } of partsOf(SECTIONS, ["train", "dev", "test"], options)) {
     const image_id = `${100_000 + label * 1000 + number}`;
-    await write(join(folder, "imgs", `${image_id}.jpg`), await jpegOf(label, random));
+    await write(join(folder, images, `${image_id}.jpg`), await jpegOf(label, random));
     const text = () => textOf(name, random);
     lists[split]!.push({
       section: name,
       headline: text(),
       article_url: `https://www.nytimes.com/${image_id}.html`,
-      article: `${text()}. ${text()}; ${text()}.`,
+      [body]: `${text()}. ${text()}; ${text()}.`,
       abstract: text(),
       article_id: image_id,
       image_id,
       caption: text(),
     });
   }
-  for (const [split, list] of Object.entries(lists)) {
-    await write(join(folder, "news", `nytimes_${split}.json`), JSON.stringify(list));
+  if (layout === "whole") {
+    const { train, dev, test } = lists;
+    await write(join(folder, "nytimes_dataset_full.json"), JSON.stringify([...train!, ...dev!, ...test!]));
+    return;
   }
+  for (const [split, list] of Object.entries(lists)) {
+    const name = `nytimes_${split}.json`;
+    await write(join(folder, layout === "flat" ? name : `news/${name}`), JSON.stringify(list));
+  }
+}
+
+/** Feature matrices in the layout of MOGONET, as ROSMAP (2 classes) and BRCA (5) have them: of three views. */
+export async function writeFeatures(
+  folder: string,
+  { classes = 5, perClass = 12, seed = 1 }: MiniatureOptions = {},
+): Promise<void> {
+  const names = Array.from({ length: classes }, (_, label) => String(label));
+  const lines: Record<string, string[][]> = {};
+  for (const { label, split, random } of partsOf(names, ["tr", "te"], { classes, perClass, seed })) {
+    const numbers = (width: number) =>
+      Array.from(
+        { length: width },
+        (_, i) => (0.5 + (i % classes === label ? 0.3 : 0) + random.between(-0.2, 0.2)).toExponential(18),
+      );
+    for (const [view, width] of [8, 6, 4].entries()) {
+      (lines[`${view + 1}_${split}`] ??= []).push(numbers(width));
+    }
+    (lines[`labels_${split}`] ??= []).push([label.toExponential(18)]);
+  }
+  for (const [name, rows] of Object.entries(lines)) await write(join(folder, `${name}.csv`), csv(rows));
 }
 
 if (import.meta.main) {
@@ -166,6 +211,12 @@ if (import.meta.main) {
     seed: Number(values.seed),
   };
   await writeFood101(join(folder, "food101"), "published", options);
-  await writeFood101(join(folder, "food101-titles"), "titles", options);
+  for (const layout of ["jsonl", "titles", "folders"] as const) {
+    await writeFood101(join(folder, `food101-${layout}`), layout, options);
+  }
   await writeN24News(join(folder, "n24news"), options);
+  for (const layout of ["flat", "whole"] as const) {
+    await writeN24News(join(folder, `n24news-${layout}`), options, layout);
+  }
+  await writeFeatures(join(folder, "brca"), { seed: options.seed });
 }

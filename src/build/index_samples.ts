@@ -46,7 +46,8 @@ export function indexFiles(
   }
   if (data.name === "n24news") {
     const clean = !encodersOf("text", model.encoders).some(({ type }) => type.readsRawTexts);
-    return indexN24News({ root: data.root, text: data.text, clean, maxWords });
+    const { root, layout, text, split_seed: splitSeed } = data;
+    return indexN24News({ root, layout, text, splitSeed, clean, maxWords });
   }
   return indexTable({
     file: data.file,

@@ -49,25 +49,29 @@ function verification(
   if (data.name === "emoji") {
     throw new UserError("The emoji come with the program: there is nothing to verify");
   }
-  let printed = performance.now();
   const index = indexFiles(data, model);
   drawSplits(index);
-  return verifyIndex(index, {
-    compare,
-    progress(done, total) {
-      if (performance.now() - printed < PROGRESS_INTERVAL) return;
-      printed = performance.now();
-      note(`Verified    ${formatCount(done)} of ${formatCount(total)} images`);
-    },
-  });
+  return verifyIndex(index, { compare, progress: progressNotes(note) });
+}
+
+/** Tells now and then how many images were looked at. */
+export function progressNotes(
+  note: (message: string) => void = (message) => output.aside(message),
+): (done: number, total: number) => void {
+  let printed = performance.now();
+  return (done, total) => {
+    if (performance.now() - printed < PROGRESS_INTERVAL) return;
+    printed = performance.now();
+    note(`Verified    ${formatCount(done)} of ${formatCount(total)} images`);
+  };
 }
 
 /** A table of the counts, then a line for everything that is wrong, then one for everything that may be. */
 function summaryOf(found: Verification): string[] {
   const { classes, counts, expected } = found;
-  const row = (name: string, { train, validation, test }: Verification["counts"]) => [
+  const row = (name: string, { train, validation, test }: Partial<Verification["counts"]>) => [
     name,
-    ...[train, validation, test].map(formatCount),
+    ...[train, validation, test].map((count) => count === undefined ? "" : formatCount(count)),
   ];
   const table = formatTable([
     ["class", "train", "validation", "test"],

@@ -1,6 +1,8 @@
 /** The configuration of data sets. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
+import { FOOD101_LAYOUTS } from "../data/readers/food101.ts";
+import { N24_LAYOUTS, N24_TEXTS } from "../data/readers/n24news.ts";
 import type { TableModality } from "../data/readers/table.ts";
 import { RESERVED } from "../models/multimodal_classifier.ts";
 import { count, rate, share, whole } from "./values.ts";
@@ -42,7 +44,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     name: z.literal("food101"),
     root: z.string(),
     /** Which files there are and which texts are read; see `Food101Options`. */
-    layout: z.enum(["auto", "published", "titles"]),
+    layout: z.enum(FOOD101_LAYOUTS),
     text: z.enum(["auto", "page", "title"]),
     /** Drawn from the training samples. */
     validation_samples: count,
@@ -52,7 +54,11 @@ export const dataSchema = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("n24news"),
     root: z.string(),
-    text: z.enum(["headline", "caption", "abstract", "body"]),
+    /** Which files there are; see `N24NewsOptions`. */
+    layout: z.enum(N24_LAYOUTS).default("auto"),
+    text: z.enum(N24_TEXTS),
+    /** Of the splits where the files bring none. */
+    split_seed: split_seed.default(1),
     ...inputs,
     /** Null for the length published for the kind of text. */
     max_tokens: inputs.max_tokens.nullable(),

@@ -63,7 +63,7 @@ export function dataPreset({ name, path }: DataChoice, settings: readonly Settin
         ...INPUTS,
         max_tokens: 512,
       }
-      : { name, root: path, text: "headline", ...INPUTS, max_tokens: null },
+      : { name, root: path, layout: "auto", text: "headline", split_seed: 1, ...INPUTS, max_tokens: null },
   );
 }
 

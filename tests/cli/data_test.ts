@@ -114,6 +114,40 @@ Deno.test("unis data verify warns of classes that are likely one, and finds noth
   );
 });
 
+Deno.test("unis data prepare says what is there and what is missing, writes a clean list, and training reads it", async () => {
+  using folder = temporaryFolder();
+  const root = join(folder.path, "UPMC_Food101");
+  await writeFood101(root, "titles", { classes: 2, perClass: 4 });
+  const prepare = (at: string) => unis(folder.path, "data", "prepare", "food101", at);
+  const above = await prepare(folder.path);
+  assert.equal(above.status, 1);
+  assert.match(above.output, /^Missing +images\/train, images\/test: .*kaggle\.com/m);
+  assert.match(above.output, /^Missing +train\.csv, test\.csv: .*github\.com\/Vincent-ZHQ\/UniS-MMC/m);
+  assert.match(above.output, /UPMC_Food101 looks like it: give that folder$/m);
+  assert.match(
+    above.errors,
+    /has no lists of UPMC-Food-101 yet: nothing was prepared, and nothing is fetched/,
+  );
+
+  Deno.removeSync(join(root, "images/train/apple_pie/apple_pie_0.jpg"));
+  const list = join(root, "texts/train_titles.csv");
+  Deno.writeTextFileSync(list, Deno.readTextFileSync(list).replace("apple_pie_1.jpg", "apple_pie_1.txt"));
+  const done = await prepare(root);
+  assert.equal(done.status, 0, done.errors);
+  assert.match(done.output, /^There +texts\/train_titles\.csv, texts\/test_titles\.csv: titles/m);
+  assert.match(done.output, /^Missing +texts_txt: pages.*issue 3 of github\.com\/artelab/m);
+  assert.match(done.output, /^train +8 +7 +67,972$/m);
+  assert.match(done.output, /^test +2 +2 +22,716$/m);
+  assert.match(done.output, /^Layout +titles, by its titles$/m);
+  assert.match(done.output, /^Repaired +1 rows$/m);
+  assert.match(done.output, /^Left out +1 rows: 1 image$/m);
+  const verified = await unis(
+    ...[folder.path, "data", "verify", "--data", `food101:${root}`, "--set", "data.validation_samples=2"],
+  );
+  assert.equal(verified.status, 0, verified.output);
+  assert.match(verified.output, /^apple_pie +2 +1 +1$/m);
+});
+
 Deno.test("--data says what is wrong with it", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x.csv");
@@ -125,7 +159,10 @@ Deno.test("--data says what is wrong with it", async () => {
     [["--data", `features:${file}`], "is no folder of feature matrices"],
     [["--data", `food101:${file}`], "is no folder of UPMC-Food-101"],
     [["--data", "emoji:x"], "takes no path"],
-    [["--data", `food101:${folder.path}`], "neither train.csv nor texts/train_titles.csv"],
+    [
+      ["--data", `food101:${folder.path}`],
+      "it has none of train.csv, train.jsonl, texts/train_titles.csv, texts_txt",
+    ],
     [["--data", `food101:${folder.path}`, "--preset", "emoji-large"], "--preset"],
     [["--data", `n24news:${folder.path}`], "nytimes_train.json"],
     [["--data", `features:${folder.path}`], "1_tr.csv"],

@@ -113,6 +113,14 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["data verify", /^required option '--data <name:path>' not specified$/],
     ["data verify --dat table:items.csv", /^unknown option '--dat' \(Did you mean --data\?\)$/],
     ["data verify --data emoji", /nothing to verify$/],
+    ["data prepare", /^missing required argument 'name'$/],
+    ["data prepare food101", /^missing required argument 'folder'$/],
+    ["data prepare food10 empty", /'food10' is invalid .*food101, n24news\. Did you mean food101\?$/],
+    ["data prepare food101 empty --download", /^unknown option '--download'/],
+    [
+      "train --data n24news:empty",
+      /empty is no folder of N24News: it has none of news\/nytimes_train\.json,/,
+    ],
     ["data verify --data table:items.csv --set data.text=titel", /did you mean "title"\?/],
   ],
   "encoders": [

@@ -1,10 +1,12 @@
 /** Defines the command `unis data`. */
 import type { Command } from "commander";
 import type { VerifyFlags } from "../data.ts";
-import { DATA } from "../options.ts";
+import type { PublishedName } from "../../data/prepare/published.ts";
+import { chosenArgument, DATA } from "../options.ts";
 
 export function defineData(unis: Command): void {
-  unis.command("data").description("look after data sets").command("verify")
+  const data = unis.command("data").description("look after data sets");
+  data.command("verify")
     .description("look for faults: counts, missing and unreadable images, empty texts, labels, ids, leakage")
     .requiredOption("--data <name:path>", DATA)
     .option("--set <key=value...>", "settings of the data, as for train")
@@ -17,5 +19,18 @@ export function defineData(unis: Command): void {
     .action(async (flags: VerifyFlags) => {
       const { verify } = await import("../data.ts");
       await verify(flags);
+    });
+  data.command("prepare")
+    .description("make a clean list of a data set of the paper as you got it; nothing is fetched or changed")
+    .addArgument(chosenArgument("<name>", "the data set", ["food101", "n24news"]))
+    .argument("<folder>", "where its files are")
+    .addHelpText(
+      "after",
+      "\nSays what is there, and where what is missing is published. Writes unis_prepared.jsonl, which --data then reads," +
+        "\nand unis_report.csv, which lists what was repaired and what is left out.",
+    )
+    .action(async (name: PublishedName, folder: string) => {
+      const { prepareData } = await import("../data_prepare.ts");
+      await prepareData(name, folder);
     });
 }

@@ -6,6 +6,8 @@ import { drawStratified } from "./draw.ts";
 
 const SPLITS = ["train", "validation", "test"] as const;
 
+export type SplitCounts = Readonly<Record<Split, number>>;
+
 /** The place where a sample is listed. */
 export interface Origin {
   readonly file: string;
@@ -97,8 +99,8 @@ export interface SampleIndex {
   readonly draws?: readonly Draw[];
   /** True where ids only count rows, so that a row that is moved has another. */
   readonly idsArePositions?: boolean;
-  /** How many samples the published data set has. */
-  readonly expected?: Readonly<Record<Split, number>>;
+  /** How many samples the published data set has, where that is known. */
+  readonly expected?: Partial<SplitCounts>;
 }
 
 /** One line that says where a fault is and what it is. */

@@ -1,128 +1,74 @@
 /** Reads UPMC-Food-101: photographs of dishes, each with the page or the title it was found with. */
-import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { cleanText, firstWords } from "../text/clean_text.ts";
-import { type CsvRow, parseCsv } from "../../io/csv.ts";
-import { exists } from "../../io/files.ts";
+import { BadRow, ofFile } from "../index/index_builder.ts";
 import { InnerPaths } from "../index/inner_path.ts";
-import { BadRow, IndexBuilder, labelOf, numbersOf, ofFile, pathOf } from "../index/index_builder.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
-import { cleanName } from "../index/names.ts";
-import { readAnyText, readUtf8 } from "../../io/text_file.ts";
+import { readAnyText } from "../../io/text_file.ts";
 import { FOOD_CLASSES } from "./food_classes.ts";
+import { FOOD101_PACKAGINGS } from "./food101_packagings.ts";
+import { expectedOf, indexRows, type ListedRow, packagingOf } from "./listed_rows.ts";
+
+export const FOOD101_LAYOUTS = ["auto", "prepared", "published", "jsonl", "titles", "folders"] as const;
 
 export interface Food101Options {
   readonly root: string;
-  /**
-   * "published": `train.csv` and `test.csv` with the columns id, text, annotation and label, and pages in
-   * `texts_txt/<class>/<id>.txt`; "titles": `texts/{train,test}_titles.csv` of image, title and class, without a header.
-   * Images are `images/{train,test}/<class>/<id>` in both. "auto" looks which files are there.
-   */
-  readonly layout: "auto" | "published" | "titles";
-  /** The page, as the published code reads it, or the title; "auto" is the page where the layout has pages. */
+  /** One of the packagings, by name; "auto" looks which files are there. */
+  readonly layout: typeof FOOD101_LAYOUTS[number];
+  /** The page, as the published code reads it, or the title; "auto" is the first of these that the packaging has. */
   readonly text: "auto" | "page" | "title";
-  /** How many of the training samples are held back, drawn from every class alike by `splitSeed`. */
+  /** How many of the training samples are held back where the packaging has no validation split, from every class alike. */
   readonly validationSamples: number;
   readonly splitSeed: number;
   /** The longest text, in words. */
   readonly maxWords: number;
 }
 
-interface Row {
-  readonly id: string;
-  readonly title: string;
-  readonly annotation: string;
-  /** The number of the class as the file has it. */
-  readonly label?: string;
+/** In the order in which "auto" takes them; "text" is one of which only the packager knows what it was. */
+const KINDS: Readonly<Record<string, string>> = { page: "pages", title: "titles", text: "texts of one kind" };
+
+/** Lists the samples; texts are cleaned as published. Throws a UserError where the folder has none of the packagings. */
+export function indexFood101(options: Food101Options): SampleIndex {
+  const { root, layout } = options;
+  const packaging = packagingOf(root, FOOD101_PACKAGINGS, layout, "UPMC-Food-101");
+  const rows = packaging.rows(root, false);
+  const kinds = packaging.texts ?? Object.keys(rows[0]?.texts ?? {});
+  const index = indexFoodRows(rows, options, textKind(options, packaging.layout, kinds));
+  const expected = expectedOf(packaging, rows);
+  return expected === undefined ? index : { ...index, expected };
 }
 
-const PUBLISHED = { train: "train.csv", test: "test.csv" } as const;
-const TITLES = { train: "texts/train_titles.csv", test: "texts/test_titles.csv" } as const;
-const COLUMNS = ["id", "text", "annotation", "label"] as const;
+function textKind({ text, root }: Food101Options, layout: string, kinds: readonly string[]): string {
+  const kind = text === "auto" ? Object.keys(KINDS).find((kind) => kinds.includes(kind)) : text;
+  if (kind === undefined || kinds.includes(kind) || kinds.length === 0) return kind ?? "page";
+  const has = kinds.map((kind) => KINDS[kind] ?? kind).join(" and ");
+  throw new UserError(`"data.text" is ${text}, but the layout ${layout} of ${root} has ${has} only`);
+}
 
-/** Lists the samples; texts are cleaned as published. Throws a UserError where the folder has neither layout. */
-export function indexFood101(options: Food101Options): SampleIndex {
-  const { root, validationSamples, splitSeed, maxWords } = options;
-  const layout = options.layout === "auto" ? layoutOf(root) : options.layout;
-  const text = options.text === "auto" ? (layout === "published" ? "page" : "title") : options.text;
-  if (text === "page" && layout === "titles") {
-    throw new UserError(`"data.text" is page, but the layout titles of ${root} has titles only`);
-  }
-  const numbers = numbersOf(FOOD_CLASSES);
-  const pages = new InnerPaths(join(root, "texts_txt"));
-  const builder = new IndexBuilder();
-  const labels = new Map<string, string>();
-  for (const split of ["train", "test"] as const) {
-    const file = (layout === "published" ? PUBLISHED : TITLES)[split];
-    const images = new InnerPaths(join(root, "images", split));
-    const rows = parseCsv(readUtf8(join(root, file)));
-    for (
-      const { line, cells, fault } of layout === "published" ? withoutHeader(rows, join(root, file)) : rows
-    ) {
-      builder.row({ file, row: line }, cleanName(cells[0] ?? ""), () => {
-        if (fault !== undefined) throw new BadRow("row", fault);
-        const { id, title, annotation, label } = layout === "published" ? published(cells) : titled(cells);
-        const number = labelOf(annotation, numbers);
-        if (label !== undefined) mustAgree(label, annotation, labels);
-        const image = pathOf("image", images, `${annotation}/${id}`);
-        const page = `${annotation}/${id.replace(/\.jpg$/, "")}.txt`;
-        const raw = text === "title" ? title : ofFile("text", () => readAnyText(pages.find(page)));
-        return { label: number, split, inputs: { image, text: firstWords(cleanText(raw), maxWords) } };
-      });
-    }
-  }
+/** The samples of rows, whose text is of that kind. */
+export function indexFoodRows(
+  rows: readonly ListedRow[],
+  { root, validationSamples, splitSeed, maxWords }: Omit<Food101Options, "layout" | "text">,
+  kind: string,
+): SampleIndex {
+  const files = new InnerPaths(root);
+  const read = ({ texts }: ListedRow) => {
+    const text = texts[kind];
+    if (typeof text !== "string") throw new BadRow("row", `has no ${kind}`);
+    const raw = kind === "page" ? ofFile("text", () => readAnyText(files.find(text))) : text;
+    return firstWords(cleanText(raw), maxWords);
+  };
+  const hasValidation = rows.some(({ split }) => split === "validation");
+  const draw = {
+    split: "validation",
+    count: validationSamples,
+    seed: splitSeed,
+    key: "data.validation_samples",
+  } as const;
   return {
     name: "food101",
-    source: root,
-    classes: FOOD_CLASSES,
+    ...indexRows(root, rows, FOOD_CLASSES, read),
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text", isCleaned: true }],
-    samples: builder.samples,
-    faults: builder.faults,
-    draws: [{
-      split: "validation",
-      count: validationSamples,
-      seed: splitSeed,
-      key: "data.validation_samples",
-    }],
-    expected: { train: 60_085, validation: 5_000, test: 21_683 },
+    draws: hasValidation ? [] : [draw],
   };
-}
-
-function layoutOf(root: string): "published" | "titles" {
-  if (exists(join(root, PUBLISHED.train))) return "published";
-  if (exists(join(root, TITLES.train))) return "titles";
-  throw new UserError(
-    `${root} is no folder of UPMC-Food-101: it has neither ${PUBLISHED.train} nor ${TITLES.train}`,
-  );
-}
-
-/** The rows below the header; none where the file is empty. Throws a UserError for another header. */
-function withoutHeader([header, ...rows]: readonly CsvRow[], path: string): readonly CsvRow[] {
-  if (header === undefined) return [];
-  const names = header.cells.map(cleanName);
-  if (COLUMNS.every((name, at) => names[at] === name)) return rows;
-  throw new UserError(`${path} must begin with the columns ${COLUMNS.join(", ")}, got ${names.join(", ")}`);
-}
-
-function published(cells: readonly string[]): Row {
-  const [id, title, annotation, label] = cells;
-  if (cells.length !== COLUMNS.length) {
-    throw new BadRow("row", `has ${cells.length} cells, not ${COLUMNS.length}`);
-  }
-  return { id: cleanName(id!), title: title!, annotation: cleanName(annotation!), label: cleanName(label!) };
-}
-
-function titled(cells: readonly string[]): Row {
-  const [id, title, annotation] = cells;
-  if (cells.length !== 3) throw new BadRow("row", `has ${cells.length} cells, not 3: image, title, class`);
-  return { id: cleanName(id!), title: title!, annotation: cleanName(annotation!) };
-}
-
-/** Throws a `BadRow` where a number stood for another class before. */
-function mustAgree(label: string, annotation: string, seen: Map<string, string>): void {
-  const before = seen.get(label) ?? annotation;
-  seen.set(label, before);
-  if (before !== annotation) {
-    throw new BadRow("label", `label ${label} is ${annotation} here and ${before} in an earlier row`);
-  }
 }

@@ -1,19 +1,22 @@
 /** Reads N24News: the photograph of a New York Times article with its headline, caption, abstract or body. */
-import { join } from "node:path";
-import { UserError } from "../../base/user_error.ts";
-import { isJsonObject } from "../../io/strict_json.ts";
 import { cleanText, firstWords } from "../text/clean_text.ts";
-import { InnerPaths } from "../index/inner_path.ts";
-import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import { BadRow } from "../index/index_builder.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
-import { cleanName } from "../index/names.ts";
-import { readUtf8 } from "../../io/text_file.ts";
+import { expectedOf, indexRows, type ListedRow, packagingOf } from "./listed_rows.ts";
+import { N24_PACKAGINGS } from "./n24news_packagings.ts";
 
-export type N24Text = "headline" | "caption" | "abstract" | "body";
+export const N24_TEXTS = ["headline", "caption", "abstract", "body"] as const;
+export type N24Text = typeof N24_TEXTS[number];
+
+export const N24_LAYOUTS = ["auto", "prepared", "published", "flat", "whole"] as const;
 
 export interface N24NewsOptions {
   readonly root: string;
+  /** One of the packagings, by name; "auto", if not given, looks which files are there. */
+  readonly layout?: typeof N24_LAYOUTS[number];
   readonly text: N24Text;
+  /** Of the splits that are drawn where the packaging has none; 1 if not given. */
+  readonly splitSeed?: number;
   /** Whether a body is cleaned, as published for BERT; RoBERTa reads it as it is. */
   readonly clean: boolean;
   /** The longest text, in words. */
@@ -56,56 +59,51 @@ export const SECTIONS: readonly string[] = [
   "Global Business",
 ];
 
-const FILES = { train: "train", validation: "dev", test: "test" } as const;
+/** Lists the articles; an article's id is that of its image. Throws a UserError where the folder has none of the packagings. */
+export function indexN24News(options: N24NewsOptions): SampleIndex {
+  const { root, layout = "auto" } = options;
+  const packaging = packagingOf(root, N24_PACKAGINGS, layout, "N24News");
+  const rows = packaging.rows(root, false);
+  const index = indexNewsRows(rows, options);
+  const expected = expectedOf(packaging, rows);
+  return expected === undefined ? index : { ...index, expected };
+}
 
-/** Lists the articles of `news/nytimes_{train,dev,test}.json` with `imgs/<image_id>.jpg`; an article's id is that of its image. */
-export function indexN24News({ root, text, clean, maxWords }: N24NewsOptions): SampleIndex {
-  const numbers = numbersOf(SECTIONS);
-  const images = new InnerPaths(join(root, "imgs"));
-  const field = text === "body" ? "article" : text;
-  const builder = new IndexBuilder();
-  for (const split of ["train", "validation", "test"] as const) {
-    const file = `news/nytimes_${FILES[split]}.json`;
-    for (const [index, article] of readList(join(root, file)).entries()) {
-      const { image_id: id, section, [field]: raw } = isJsonObject(article) ? article : {};
-      const name = cleanName(String(id ?? ""));
-      builder.row({ file, row: index + 1 }, name, () => {
-        if (typeof id !== "string" || typeof section !== "string") {
-          throw new BadRow("row", `must be an article with texts as "image_id" and "section"`);
-        }
-        const label = labelOf(section, numbers);
-        const image = pathOf("image", images, `${name}.jpg`);
-        if (typeof raw !== "string" && raw !== null) throw new BadRow("row", `has no text as "${field}"`);
-        const whole = raw ?? "";
-        const words = firstWords(text === "body" && clean ? cleanText(whole) : whole, maxWords);
-        return { label, split, inputs: { image, text: words } };
-      });
-    }
-  }
+/** The samples of rows. Where all are of one split, a tenth of them each becomes validation and test, as published. */
+export function indexNewsRows(
+  rows: readonly ListedRow[],
+  { root, text, splitSeed = 1, clean, maxWords }: Omit<N24NewsOptions, "layout">,
+): SampleIndex {
+  const isCleaned = text === "body" && clean;
+  const read = ({ texts }: ListedRow) => {
+    const raw = texts[text];
+    if (raw === undefined) throw new BadRow("row", `has no text as "${text}"`);
+    return firstWords(isCleaned ? cleanText(raw ?? "") : raw ?? "", maxWords);
+  };
+  const index = indexRows(root, rows, SECTIONS, read);
+  const { length } = index.samples;
+  const isWhole = rows.every(({ split }) => split === "train");
+  const draw = { seed: splitSeed, key: "data.split_seed" };
   return {
     name: "n24news",
-    source: root,
-    classes: SECTIONS,
-    modalities: [{ name: "image", kind: "image" }, {
-      name: "text",
-      kind: "text",
-      isCleaned: text === "body" && clean,
-    }],
-    samples: builder.samples,
-    faults: builder.faults,
-    expected: { train: 48_988, validation: 6_123, test: 6_124 },
+    ...index,
+    modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text", isCleaned }],
+    draws: isWhole
+      ? [{ ...draw, split: "validation", count: Math.floor(length / 10) }, {
+        ...draw,
+        split: "test",
+        count: Math.ceil(length / 10),
+      }]
+      : [],
   };
 }
 
-/** The files are of some 100 MB: too large for the strict reader of small ones. */
-function readList(path: string): unknown[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(readUtf8(path));
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`Cannot read ${path}: it is not valid JSON`);
-  }
-  if (!Array.isArray(value)) throw new UserError(`Cannot read ${path}: it is not a list of articles`);
-  return value;
+/** The samples of rows with all their texts as one, to look for faults that matter whichever is read. */
+export function indexAnyNews(root: string, rows: readonly ListedRow[]): SampleIndex {
+  const read = ({ texts }: ListedRow) => Object.values(texts).join(" ");
+  return {
+    name: "n24news",
+    ...indexRows(root, rows, SECTIONS, read),
+    modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
+  };
 }
