@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { EncoderConfig, EncoderType } from "../models/encoders/encoder.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
-import { encoderType, encoderTypes, readsOnly } from "../models/encoders/registry.ts";
+import { encoderType, encoderTypes, partsOf, readsOnly } from "../models/encoders/registry.ts";
 import { readJsonObject } from "../io/json_file.ts";
 import { isJsonObject } from "../io/strict_json.ts";
 import { recogniseEncoder } from "./recognise_encoder.ts";
@@ -56,7 +56,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** The kind of encoder that a config.json is of, and the part of it that is the encoder's. */
 function encoderIn(file: Json, reads: InputKind | undefined): { type: EncoderType; given: Json } {
   const types = encoderTypes().filter(({ checkpoint }) => checkpoint);
-  const parts = types.filter(({ checkpoint }) => checkpoint!.joint?.model_type === file.model_type);
+  const parts = partsOf(file.model_type);
   if (parts.length === 0) return { type: encoderType(file.model_type, types), given: file };
   const wanted = parts.filter((type) => reads === undefined || readsOnly(type, reads));
   const [type, ...others] = wanted;

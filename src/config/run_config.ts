@@ -6,6 +6,7 @@ import { count, rate, share, whole } from "./values.ts";
 import { dataSchema } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
 import { encoderTypes } from "../models/encoders/registry.ts";
+import { settleMethodEncoder } from "./method_encoder.ts";
 import { checkMethod, switchFields } from "./method_config.ts";
 import { optimizerSchema, plateauSchema, wrongInOptimizer } from "./optimizer_config.ts";
 import { semanticsSchema } from "./semantics.ts";
@@ -136,6 +137,7 @@ export function withSettings(preset: RunConfig, settings: readonly Setting[], so
     sources.delete(key);
     sources.set(key, from);
   }
+  settleMethodEncoder(config);
   return parseConfig(config, (message) => sourceOf(message, sources) ?? source);
 }
 

@@ -106,6 +106,7 @@ export class MultimodalClassifier {
     mustBeFree(names);
     this.#options = readOptions(method, config.options);
     this.encoders = Object.fromEntries(used.map((name) => [name, encoders[name]!(path.at(name))]));
+    mustRead(method, this.encoders);
     this.#reads = mapModalities(
       this.encoders,
       ({ inputs }, name) => modalitiesRead(name, inputs, config.reads?.[name]),
@@ -155,7 +156,9 @@ export class MultimodalClassifier {
 
   /** Sends a batch to the device, in tensors of the current scope; `batch` has every modality that an encoder reads. */
   upload(gpu: Gpu, batch: ByModality<HostInput>): ByModality<DeviceInputs> {
-    return mapModalities(this.encoders, (encoder, name) => encoder.upload(gpu, this.#inputsOf(name, batch)));
+    const inputs = mapModalities(this.encoders, (_, name) => this.#inputsOf(name, batch));
+    return this.#architecture.upload?.(gpu, inputs) ??
+      mapModalities(this.encoders, (encoder, name) => encoder.upload(gpu, inputs[name]!));
   }
 
   /** The modalities of a batch that an encoder reads, by the names of its inputs. */
@@ -191,6 +194,21 @@ export class MultimodalClassifier {
     };
     return computeLosses(this.method, outputs, labels, settings, moment, this.#contrast);
   }
+}
+
+/** Throws a UserError where a method is for encoders of other inputs. */
+function mustRead({ name, reads }: Method, encoders: ByModality<Encoder>): void {
+  if (reads === undefined) return;
+  const found = Object.entries(encoders).map(([name, { inputs }]) => ({
+    name,
+    kinds: Object.values(inputs),
+  }));
+  const sorted = (kinds: readonly string[]) => kinds.toSorted().join();
+  if (sorted(found.flatMap(({ kinds }) => kinds)) === sorted(reads)) return;
+  throw new UserError(
+    `Cannot train ${name}: it is for one ${reads.join(" and one ")}, and there are ` +
+      found.map(({ name, kinds }) => `"${name}", which reads ${kinds.join(" and ")}`).join(", "),
+  );
 }
 
 /** Throws a UserError for a name that stands for something else: a method may be the name of an encoder. */

@@ -3,6 +3,7 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import type { Value } from "../../onnx/graph.ts";
+import type { Indices } from "../../ops/indices.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ConfigOf, type Fields, type FieldValue, type Multiples, readFields } from "./fields.ts";
@@ -34,6 +35,32 @@ export interface Encoder {
   toOnnx?(inputs: GraphInputs): Value;
   /** Gives the last hidden state of every token, [batch, tokens, hiddenSize], where there are tokens. */
   lastHiddenState?(inputs: DeviceInputs, context: Context): Tensor;
+  /** Gives the last states by their places in the image, [batch, height, width, channels], where there are such places. */
+  featureMap?(inputs: DeviceInputs, context: Context): Tensor;
+  /** The channels of `featureMap`; `hiddenSize` if not given. */
+  readonly channels?: number;
+  /** The layers of an encoder of texts, for a joint encoding to have them read other tokens beside words. */
+  readonly sequence?: Sequence | undefined;
+}
+
+/** Embeddings of an encoder of texts, of any tokens that are as wide as words. */
+export interface TokenEmbedder {
+  /** The width of the embedding of a word. */
+  readonly width: number;
+  /** Kinds of tokens that there are embeddings of; 0 where there are none. */
+  readonly types: number;
+  /** The most tokens of one part, each part being counted from the first position on. */
+  readonly positions: number;
+  /** Gives the embeddings of words alone, [...ids.shape, width]. */
+  words(ids: Indices, context: Context): Tensor;
+  /** Adds places, counted from the first, and the embedding of a type, and normalises: [batch, tokens, width] to hidden. */
+  embed(tokens: Tensor, type: number, context: Context): Tensor;
+}
+
+/** Embeddings and layers of an encoder of texts. */
+export interface Sequence extends TokenEmbedder {
+  /** Pools what the layers make of [batch, tokens, hidden]: f32 [batch, hiddenSize]; mask u32 [batch, tokens]. */
+  represent(tokens: Tensor, mask: Tensor, context: Context): Tensor;
 }
 
 /**

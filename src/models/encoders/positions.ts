@@ -10,19 +10,31 @@ function weights(t: number): readonly [number, number, number, number] {
   return [far(1 + t), near(t), near(1 - t), far(2 - t)];
 }
 
-/** Finds, for each of `to` points, the four of `from` that make it and their weights; beyond an edge stands the edge. */
-function taps(from: number, to: number) {
+/** How points between those of a table are made, by torch's names. */
+export type Interpolation = "bicubic" | "bilinear";
+
+/** The points that each new point is made of, and their weights. */
+type Taps = readonly (readonly { readonly weight: number; readonly point: number }[])[];
+
+/**
+ * Finds for each of `to` points those of `from` that make it and their weights: four for "bicubic", as torch with
+ * align_corners=False, beyond an edge stands the edge; two for "bilinear", as torch with align_corners=True, where first and
+ * last points stay as they are.
+ */
+function taps(from: number, to: number, how: Interpolation): Taps {
   return Array.from({ length: to }, (_, i) => {
-    const place = (i + 0.5) * from / to - 0.5;
-    const first = Math.floor(place);
-    const points = [-1, 0, 1, 2].map((k) => Math.min(Math.max(first + k, 0), from - 1));
-    return weights(place - first).map((weight, k) => ({ weight, point: points[k]! }));
+    const place = how === "bicubic" ? (i + 0.5) * from / to - 0.5 : to > 1 ? i * (from - 1) / (to - 1) : 0;
+    const first = Math.floor(place), t = place - first;
+    const near = how === "bicubic" ? [-1, 0, 1, 2] : [0, 1];
+    const points = near.map((k) => Math.min(Math.max(first + k, 0), from - 1));
+    return (how === "bicubic" ? weights(t) : [1 - t, t]).map((weight, k) => ({ weight, point: points[k]! }));
   });
 }
 
 /**
  * Resizes a table [tokens + from², width], learned tokens and then a square of patches row by row, for `to`² patches: the
- * tokens stay as they are, the square is resized as by torch's `interpolate(mode="bicubic", align_corners=False)`.
+ * tokens stay as they are, the square is resized as by torch's `interpolate(mode="bicubic", align_corners=False)`, or with
+ * "bilinear" as by `interpolate(mode="bilinear", align_corners=True)`.
  *
  * @example
  * ```ts
@@ -42,11 +54,12 @@ export function resizePositions(
     readonly to: number;
     readonly width: number;
   },
+  how: Interpolation = "bicubic",
 ): Float32Array<ArrayBuffer> {
   if (table.length !== (tokens + from ** 2) * width) {
     throw new TypeError(`Cannot take ${table.length} values for [${tokens + from ** 2}, ${width}]`);
   }
-  const along = taps(from, to);
+  const along = taps(from, to, how);
   const resized = new Float32Array((tokens + to ** 2) * width);
   resized.set(table.subarray(0, tokens * width));
   const sums = new Float64Array(width);
@@ -67,7 +80,10 @@ export function resizePositions(
 }
 
 /** Fits `embeddings.position_embeddings` [.., tokens + side², width] to another side. */
-export function fitPositions(tokens: number): NonNullable<CheckpointFormat["fit"]> {
+export function fitPositions(
+  tokens: number,
+  how: Interpolation = "bicubic",
+): NonNullable<CheckpointFormat["fit"]> {
   const sideOf = (shape: readonly number[]) => Math.sqrt((shape.at(-2) ?? 0) - tokens);
   return (name, stored, wanted) => {
     if (name !== "embeddings.position_embeddings") return undefined;
@@ -76,7 +92,7 @@ export function fitPositions(tokens: number): NonNullable<CheckpointFormat["fit"
     if (!isTable || !(from >= 1) || !Number.isInteger(from)) return undefined;
     return {
       note: `Position embeddings of ${from} x ${from} patches were interpolated to ${to} x ${to}`,
-      values: (table) => resizePositions(table, { tokens, from, to, width }),
+      values: (table) => resizePositions(table, { tokens, from, to, width }, how),
     };
   };
 }

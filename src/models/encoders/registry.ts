@@ -17,6 +17,7 @@ import { mpnet } from "./mpnet.ts";
 import { resnet } from "./resnet.ts";
 import { roberta } from "./roberta.ts";
 import { siglipVision } from "./siglip_vision.ts";
+import { vilt } from "./vilt.ts";
 import { vit } from "./vit.ts";
 import { xlmRoberta } from "./xlm_roberta.ts";
 
@@ -37,12 +38,21 @@ const ENCODERS: EncoderType[] = [
   mpnet,
   deberta,
   modernbert,
+  vilt,
   mlp,
 ];
 
 /** Lists every kind of encoder, those registered from outside last. */
 export function encoderTypes(): readonly EncoderType[] {
   return ENCODERS;
+}
+
+/** Finds the kind of encoder that a `model_type` names; undefined where it names none. */
+export function knownType(
+  model_type: unknown,
+  among: readonly EncoderType[] = ENCODERS,
+): EncoderType | undefined {
+  return among.find((one) => one.model_type === model_type);
 }
 
 /**
@@ -60,7 +70,7 @@ export function encoderTypes(): readonly EncoderType[] {
  * ```
  */
 export function encoderType(model_type: unknown, among: readonly EncoderType[] = ENCODERS): EncoderType {
-  const type = among.find((one) => one.model_type === model_type);
+  const type = knownType(model_type, among);
   if (type !== undefined) return type;
   const known = among.map((one) => one.model_type).join(", ");
   throw new UserError(`model_type is ${JSON.stringify(model_type)}, and encoders are of ${known}`);
@@ -69,6 +79,13 @@ export function encoderType(model_type: unknown, among: readonly EncoderType[] =
 /** Lists the encoders that read inputs of one kind alone and can begin from a pretrained checkpoint. */
 export function pretrainedTypes(kind: InputKind): readonly EncoderType[] {
   return ENCODERS.filter((type) => type.checkpoint !== undefined && readsOnly(type, kind));
+}
+
+/** Lists the encoders that are parts of a checkpoint for several, such as CLIP's, which is named by its own `model_type`. */
+export function partsOf(model_type: unknown): readonly EncoderType[] {
+  return ENCODERS.filter(({ checkpoint }) =>
+    checkpoint?.joint !== undefined && checkpoint.joint.model_type === model_type
+  );
 }
 
 /** Whether an encoder reads one input alone, of this kind. */

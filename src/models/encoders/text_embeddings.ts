@@ -10,9 +10,10 @@ import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { add } from "../../ops/arithmetic.ts";
 import { indices } from "../../ops/indices.ts";
+import { slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { PoolingName } from "./encoder.ts";
+import type { PoolingName, TokenEmbedder } from "./encoder.ts";
 import { type HostInput, type TextInput, uploadText } from "./inputs.ts";
 
 /** What a transformer of texts is built by. */
@@ -46,6 +47,8 @@ export interface TextEmbedder {
   forward(input: TextInput, context: Context): Tensor;
   /** The same in a graph of ONNX, with ids and mask int64 [batch, tokens]. */
   toOnnx(ids: Value, mask: Value): Value;
+  /** For joint encodings; without it, words are read by no other layers than these. */
+  readonly tokens?: TokenEmbedder;
 }
 
 /** Sends the words of texts to the device. Throws RangeError for more tokens than `most`, or an id beyond the vocabulary. */
@@ -110,6 +113,33 @@ export class TextEmbeddings implements TextEmbedder {
     return { ...text, positions };
   }
 
+  get tokens(): TokenEmbedder {
+    return {
+      width: this.#words.weight.shape[1]!,
+      types: this.#config.type_vocab_size ?? 0,
+      positions: longestText(this.#config, this.#countsFromPadding),
+      words: (ids, { precision = "f32" }) => this.#words.forward(ids, precision),
+      embed: (tokens, type, context) => this.#embed(tokens, type, context),
+    };
+  }
+
+  #embed(tokens: Tensor, type: number, context: Context): Tensor {
+    const [, count] = tokens.shape as [number, number, number];
+    const first = this.#countsFromPadding ? this.#config.pad_token_id + 1 : 0;
+    return scope(() => {
+      const places = slice(this.#positions.weight.value, 0, first, first + count);
+      const types = this.#types?.weight.value;
+      const where = types ? add(places, slice(types, 0, type, type + 1)) : places;
+      return this.#finish(add(tokens, where), context);
+    });
+  }
+
+  /** Normalises, drops and projects. */
+  #finish(sum: Tensor, context: Context): Tensor {
+    const dropped = drop(this.#norm.forward(sum), this.#config.hidden_dropout_prob, context);
+    return this.#projection ? this.#projection.forward(dropped) : dropped;
+  }
+
   forward({ ids, positions }: TextInput, context: Context): Tensor {
     if (this.#countsFromPadding && !positions) {
       throw new TypeError("Cannot encode text without its position ids: upload it by the same encoder");
@@ -120,9 +150,7 @@ export class TextEmbeddings implements TextEmbedder {
         ? this.#positions.forward(positions, precision) // [batch, tokens, width]
         : this.#positions.first(ids.shape[1]!); // [tokens, width]
       const where = this.#types ? add(places, this.#types.first(1)) : places;
-      const sum = this.#norm.forward(add(this.#words.forward(ids, precision), where));
-      const dropped = drop(sum, this.#config.hidden_dropout_prob, context);
-      return this.#projection ? this.#projection.forward(dropped) : dropped;
+      return this.#finish(add(this.#words.forward(ids, precision), where), context);
     });
   }
 

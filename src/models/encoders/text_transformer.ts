@@ -1,4 +1,5 @@
 /** The transformer over tokens of a text that BERT and its kin share: they differ in embeddings, attention and names. */
+import { UserError } from "../../base/user_error.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
 import type { LayerStack } from "../../nn/layer_stack.ts";
@@ -8,7 +9,13 @@ import { BERT_STYLE, TransformerEncoder, type TransformerStyle } from "../../nn/
 import type { Value } from "../../onnx/graph.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type CheckpointFormat, defineEncoder, type Encoder, type EncoderRow } from "./encoder.ts";
+import {
+  type CheckpointFormat,
+  defineEncoder,
+  type Encoder,
+  type EncoderRow,
+  type Sequence,
+} from "./encoder.ts";
 import { type ConfigOf, count, type Fields, optional, transformerFields, whole } from "./fields.ts";
 import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf } from "./inputs.ts";
 import { POOLER_ADVICE, Pooling, poolingField } from "./pooling.ts";
@@ -84,6 +91,24 @@ export class TextTransformer implements Encoder {
 
   get hiddenSize(): number {
     return this.config.hidden_size;
+  }
+
+  get sequence(): Sequence | undefined {
+    const { tokens } = this.#embeddings;
+    return tokens && {
+      ...tokens,
+      represent: (states, mask, context) => {
+        if (this.config.pooling === "mean") {
+          throw new UserError(
+            'Cannot pool by "mean" where texts share their layers with other tokens: use first or pooler',
+          );
+        }
+        return this.#pooling.forward({
+          first: () => this.#layers.first(states, mask, context),
+          all: () => this.#layers.last(states, mask, context),
+        });
+      },
+    };
   }
 
   /** Throws RangeError for more tokens than there are positions, or an id beyond the vocabulary. */

@@ -9,6 +9,7 @@ import { TransformerEncoder, type TransformerStyle, VIT_STYLE } from "../../nn/t
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { cast } from "../../ops/cast.ts";
+import { reshape, slice } from "../../ops/shape.ts";
 import type { ImageNormalisation } from "../../ops/image.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -137,6 +138,21 @@ export class VisionTransformer implements Encoder {
     return scope(() =>
       this.#head.finish(this.#layers.last(this.#embed(inputs, context), undefined, context))
     );
+  }
+
+  /** Gives the last hidden states of the patches, [batch, rows, columns, hidden]. */
+  featureMap(inputs: DeviceInputs, context: Context): Tensor {
+    const { image_size, patch_size, hidden_size } = this.config;
+    const side = image_size / patch_size;
+    return scope(() => {
+      const states = this.lastHiddenState(inputs, context);
+      const [batch, tokens] = states.shape as [number, number, number];
+      return reshape(slice(states, 1, tokens - side ** 2), [batch, side, side, hidden_size]);
+    });
+  }
+
+  get channels(): number {
+    return this.config.hidden_size;
   }
 
   #embed(inputs: DeviceInputs, context: Context): Tensor {

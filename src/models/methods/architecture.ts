@@ -1,11 +1,12 @@
 /** The contract of architectures: what stands between the encoders of a model and the logits of its heads. */
+import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import type { Value } from "../../onnx/graph.ts";
 import type { Classifier } from "../classifier.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import type { FieldValue } from "../encoders/fields.ts";
-import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
+import type { DeviceInputs, GraphInputs, HostInputs } from "../encoders/inputs.ts";
 import type { ByModality } from "../losses/pairs.ts";
 import type { Contrast } from "./contrast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -52,6 +53,8 @@ export interface BuiltArchitecture {
   readonly widths: ByModality<number>;
   /** Whether there is a head on all of them, "fusion", which then gives the model's answer. */
   readonly hasFusion: boolean;
+  /** Sends a batch to the device, in tensors of the current scope; as each encoder does for itself if not given. */
+  upload?(gpu: Gpu, inputs: ByModality<HostInputs>): ByModality<DeviceInputs>;
   /** From the inputs of each encoder on the device to representations and logits. */
   forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs;
   /** The loss between representations, where it takes what this holds; in place of the method's. */

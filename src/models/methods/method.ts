@@ -2,6 +2,7 @@
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type Fields, type FieldValue, readFields } from "../encoders/fields.ts";
+import type { InputKind } from "../encoders/inputs.ts";
 import type { Architecture } from "./architecture.ts";
 import type { Contrast, Departure, Switch } from "./contrast.ts";
 import type { Fusion } from "./fusion.ts";
@@ -62,6 +63,13 @@ export interface Method {
   /** The settings that it heeds; none if not given. */
   readonly switches?: readonly Switch[];
   readonly departures?: readonly Departure[];
+  /** The kinds of inputs that it is for: one encoder of each. Any encoders if not given. */
+  readonly reads?: readonly InputKind[];
+  /**
+   * The `model_type` of the one encoder that it learns by. A configuration that has encoders of single modalities in its place
+   * gets one in their place, of their sizes.
+   */
+  readonly encoder?: string;
   /** Settings of its own, `model.options` in configurations: numbers, texts and flags with their defaults. */
   readonly fields?: Fields;
 }

@@ -6,11 +6,13 @@ import type { Method } from "./method.ts";
 import { huse } from "./huse.ts";
 import { lateFusion } from "./late_fusion.ts";
 import { m3col } from "./m3col.ts";
+import { mmbt } from "./mmbt.ts";
 import { mtMml } from "./mt_mml.ts";
 import { single } from "./single.ts";
 import { supMmc } from "./sup_mmc.ts";
 import { unisMmc } from "./unis_mmc.ts";
 import { unsupMmc } from "./unsup_mmc.ts";
+import { vilt } from "./vilt.ts";
 
 const METHODS: Method[] = [
   unisMmc,
@@ -21,6 +23,8 @@ const METHODS: Method[] = [
   lateFusion,
   m3col,
   huse,
+  mmbt,
+  vilt,
 ];
 
 /** Lists every method, those registered from outside last. Beside these, the name of an encoder stands for it alone. */
