@@ -13,6 +13,8 @@ const NEEDED = {
   transformers: "transformers==4.30.2",
   safetensors: "safetensors",
   PIL: "pillow",
+  sentencepiece: "sentencepiece",
+  "google.protobuf": "protobuf==3.20.3",
 };
 
 async function has(python: string, module: string): Promise<boolean> {

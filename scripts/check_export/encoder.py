@@ -2,6 +2,8 @@
 
     python encoder.py bert FOLDER VOCAB_TXT
     python encoder.py roberta FOLDER VOCAB_JSON MERGES_TXT
+    python encoder.py distilbert|electra|mpnet FOLDER VOCAB_TXT
+    python encoder.py xlm-roberta FOLDER SENTENCE_PIECE_MODEL
     python encoder.py deit FOLDER
 """
 
@@ -9,7 +11,9 @@ import sys
 
 import torch
 from transformers import (
-    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, DeiTConfig, DeiTModel, RobertaConfig, RobertaModel, RobertaTokenizerFast,
+    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
+    DistilBertTokenizerFast, ElectraConfig, ElectraModel, ElectraTokenizerFast, MPNetConfig, MPNetModel, MPNetTokenizerFast,
+    RobertaConfig, RobertaModel, RobertaTokenizerFast, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizerFast,
 )
 
 kind, folder, *files = sys.argv[1:]
@@ -23,6 +27,21 @@ if kind == "bert":
 elif kind == "roberta":
     companion = RobertaTokenizerFast(vocab_file=files[0], merges_file=files[1], model_max_length=64)
     model = RobertaModel(RobertaConfig(vocab_size=len(companion), max_position_embeddings=66, pad_token_id=1, **shape))
+elif kind == "distilbert":
+    companion = DistilBertTokenizerFast(vocab_file=files[0], model_max_length=64)
+    config = DistilBertConfig(
+        vocab_size=len(companion), max_position_embeddings=64, dim=64, n_layers=2, n_heads=4, hidden_dim=128, initializer_range=0.2,
+    )
+    model = DistilBertModel(config)
+elif kind == "electra":
+    companion = ElectraTokenizerFast(vocab_file=files[0], model_max_length=64)
+    model = ElectraModel(ElectraConfig(vocab_size=len(companion), max_position_embeddings=64, embedding_size=32, **shape))
+elif kind == "mpnet":
+    companion = MPNetTokenizerFast(vocab_file=files[0], model_max_length=64)
+    model = MPNetModel(MPNetConfig(vocab_size=len(companion), max_position_embeddings=66, **shape))
+elif kind == "xlm-roberta":
+    companion = XLMRobertaTokenizerFast(vocab_file=files[0], model_max_length=64)
+    model = XLMRobertaModel(XLMRobertaConfig(vocab_size=len(companion), max_position_embeddings=66, **shape))
 else:
     # Resized by the shorter edge, then cut from the centre.
     companion = CLIPImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 48, "width": 48})

@@ -55,12 +55,40 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     },
   },
   pretrained: {
+    prepare: (folder, python) => pretrained(folder, python, "text", "bert", () => bertVocabulary(folder)),
+    raw: imagesAndTexts,
+  },
+  distilbert: {
     prepare: (folder, python) =>
-      pretrained(folder, python, "text", "bert", async () => {
-        const vocabulary = join(folder, "vocab.txt");
-        await Deno.writeTextFile(vocabulary, (await readBertVocabulary()).join("\n") + "\n");
-        return [vocabulary];
-      }),
+      pretrained(folder, python, "text", "distilbert", () => bertVocabulary(folder), [POOLED_BY_MEAN]),
+    raw: imagesAndTexts,
+  },
+  electra: {
+    prepare: (folder, python) => pretrained(folder, python, "text", "electra", () => bertVocabulary(folder)),
+    raw: imagesAndTexts,
+  },
+  mpnet: {
+    prepare: (folder, python) =>
+      pretrained(
+        folder,
+        python,
+        "text",
+        "mpnet",
+        () => bertVocabulary(folder, ["<s>", "<pad>", "</s>", "<unk>"], ["<mask>"]),
+        [POOLED_BY_MEAN],
+      ),
+    raw: imagesAndTexts,
+  },
+  "xlm-roberta": {
+    prepare: (folder, python) =>
+      pretrained(
+        folder,
+        python,
+        "text",
+        "xlm-roberta",
+        () => Promise.resolve([join(TOKENIZERS, "xlm_roberta/sentencepiece.bpe.model")]),
+        ["model.encoders.text.pooling=pooler"],
+      ),
     raw: imagesAndTexts,
   },
   roberta: {
@@ -81,10 +109,22 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 const SCRIPT = new URL("encoder.py", import.meta.url).pathname;
+const POOLED_BY_MEAN = "model.encoders.text.pooling=mean";
 const TOKENIZERS = new URL("../../tests/fixtures/tokenizers", import.meta.url).pathname;
 
 function imagesAndTexts(folder: string): Promise<Map<string, Raw>> {
   return tableInputs(folder, ({ path, title }) => ({ image: join(folder, path!), text: title! }));
+}
+
+/** Writes the vocabulary of BERT, with other pieces before and after it, as a `vocab.txt`. */
+async function bertVocabulary(
+  folder: string,
+  before: readonly string[] = [],
+  after: readonly string[] = [],
+): Promise<string[]> {
+  const path = join(folder, "vocab.txt");
+  await Deno.writeTextFile(path, [...before, ...await readBertVocabulary(), ...after].join("\n") + "\n");
+  return [path];
 }
 
 /** Arguments that train on a table with an encoder of one modality that came from elsewhere. */
@@ -94,13 +134,14 @@ async function pretrained(
   modality: "image" | "text",
   kind: string,
   files: () => Promise<string[]>,
+  more: readonly string[] = [],
 ): Promise<string[]> {
   const encoder = join(folder, kind);
   await runProgram(python, SCRIPT, kind, encoder, ...await files());
   const other = modality === "image" ? "text" : "image";
   const width = ["hidden_size=64", "num_attention_heads=4"].map((one) => `model.encoders.${other}.${one}`);
   const rates = ["warmup_steps=0", "head_learning_rate=1e-3", `learning_rates.${modality}=1e-3`];
-  const settings = [...width, ...rates.map((one) => `optimizer.${one}`), "training.epochs=20"];
+  const settings = [...width, ...rates.map((one) => `optimizer.${one}`), "training.epochs=20", ...more];
   // An encoder that came with its own size of images decides it.
   const images = IMAGES_AND_TEXTS.filter((one) => modality === "text" || !one.startsWith("data.image_size"));
   return [`--${modality}-encoder`, encoder, ...await tableArguments(folder, [...images, ...settings])];
