@@ -19,6 +19,8 @@ export interface TextSpec {
   /** Longest text in tokens, special tokens included. */
   maxTokens: number;
   padId: number;
+  /** The token that every text ends with. */
+  endId?: number;
 }
 
 export interface FeatureSpec {

@@ -102,8 +102,8 @@ export class TextModality implements Modality {
   readonly #words: number[][][] = [];
 
   constructor(name: string, tokenizer: TextTokenizer, texts: readonly string[], options: TextOptions) {
-    const { vocabularySize, padId } = tokenizer;
-    this.spec = { name, kind: "text", vocabularySize, maxTokens: options.maxTokens, padId };
+    const { vocabularySize, padId, separatorId: endId } = tokenizer;
+    this.spec = { name, kind: "text", vocabularySize, maxTokens: options.maxTokens, padId, endId };
     this.tokenizer = tokenizer;
     this.#texts = texts;
     this.#options = options;

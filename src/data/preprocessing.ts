@@ -55,6 +55,6 @@ export function specOf(modality: ModalityPreprocessing): ModalitySpec {
     return { name, kind, height, width, mean, std };
   }
   if (kind === "features") return { name, kind, width: modality.columns.length };
-  const { tokenizer: { vocabularySize, padId }, maxTokens } = modality;
-  return { name, kind, vocabularySize, maxTokens, padId };
+  const { tokenizer: { vocabularySize, padId, separatorId: endId }, maxTokens } = modality;
+  return { name, kind, vocabularySize, maxTokens, padId, endId };
 }

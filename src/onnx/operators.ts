@@ -134,6 +134,11 @@ function reduce(operator: string, x: Value, axis: number, keep: boolean): Value 
   return x.graph.apply(operator, [x, x.graph.constant([axis], "int64")], { keepdims: Number(keep) });
 }
 
+/** The place of the largest along an axis, the first of equals, int64; the axis stays, of size 1. */
+export function argmax(x: Value, axis: number): Value {
+  return x.graph.apply("ArgMax", [x], { axis, keepdims: 1 }, "int64");
+}
+
 /** Sums of x along an axis up to and with each place. */
 export function cumulativeSum(x: Value, axis: number): Value {
   return x.graph.apply("CumSum", [x, x.graph.constant([axis], "int64", [])]);

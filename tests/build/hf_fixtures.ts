@@ -22,6 +22,8 @@ export const ENCODERS = [
   "dinov2_with_registers",
   "clip_vision",
   "clip_vision_projection",
+  "clip_text",
+  "clip_text_projection",
   "siglip_vision",
   "xlm_roberta",
   "distilbert",
@@ -36,29 +38,29 @@ export function checkpointFolder(name: string): string {
   return new URL(`../fixtures/encoders/${name}`, import.meta.url).pathname;
 }
 
-/** An encoder below `prefix`, whose weights are drawn from seed 0. */
-export function buildEncoder(gpu: Gpu, prefix: string, config: EncoderConfig) {
+/** An encoder below `prefix`, whose weights are drawn from seed 0; with `withF16`, products can be taken in f16. */
+export function buildEncoder(gpu: Gpu, prefix: string, config: EncoderConfig, withF16 = false) {
   const parameters = new Parameters();
   const path = prefix === "" ? parameters.root : parameters.root.at(prefix);
   const type = encoderType(config.model_type);
   const specs = { image: images(Number(config.image_size)), text: texts(Number(config.vocab_size), 0) };
   const encoder: Encoder = type.build(path, config, specs);
-  parameters.allocate(gpu, 0);
+  parameters.allocate(gpu, 0, undefined, withF16);
   return { type, parameters, encoder: encoder as VisionTransformer | TextTransformer };
 }
 
 /** An encoder with the weights of a folder. */
-export async function loadFolder(gpu: Gpu, folder: string, prefix = "") {
+export async function loadFolder(gpu: Gpu, folder: string, prefix = "", withF16 = false) {
   const config = readEncoderConfig(folder);
-  const built = buildEncoder(gpu, prefix, config);
+  const built = buildEncoder(gpu, prefix, config, withF16);
   using checkpoint = openWeights(folder);
   await loadEncoderWeights(built.parameters, prefix, checkpoint, built.type);
   return { ...built, config };
 }
 
 /** The images or the texts of a fixture. */
-export function inputsOf(fixture: Fixture): HostInputs {
-  if (fixture.has("pixels")) {
+export function inputsOf(fixture: Fixture, kind = fixture.has("pixels") ? "image" : "text"): HostInputs {
+  if (kind === "image") {
     const [, height, width] = fixture.shape("pixels") as [number, number, number];
     return { image: { kind: "image", pixels: fixture.bytes("pixels"), height, width } };
   }

@@ -22,7 +22,7 @@ const BATCH = 2;
 
 const SPECS: Readonly<Record<InputSpec["kind"], InputSpec>> = {
   image: { kind: "image", name: "image", height: 8, width: 8, mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.4] },
-  text: { kind: "text", name: "text", vocabularySize: 20, maxTokens: 7, padId: 1 },
+  text: { kind: "text", name: "text", vocabularySize: 20, maxTokens: 7, padId: 1, endId: 18 },
   features: { kind: "features", name: "features", width: 5 },
 };
 
@@ -79,11 +79,12 @@ function inputOf(spec: InputSpec, random: Random, graph: OnnxGraph) {
     const input: GraphInput = { kind: "features", values: graph.input(name, "float32", ["batch", width]) };
     return { host, input, arrays: { [name]: { shape: [BATCH, width], data } } };
   }
-  const { name, vocabularySize, maxTokens, padId } = spec;
+  const { name, maxTokens, padId, endId = 18 } = spec;
   const tokens = maxTokens - 1; // fewer than the positions there are
   const lengths = [tokens, 3];
   const mask = lengths.flatMap((length) => Array.from({ length: tokens }, (_, i) => Number(i < length)));
-  const ids = mask.map((one) => one ? Math.floor(random.between(2, vocabularySize)) : padId);
+  const ids = mask.map((one) => one ? Math.floor(random.between(2, endId)) : padId);
+  for (const [text, length] of lengths.entries()) ids[text * tokens + length - 1] = endId;
   const shape = [BATCH, tokens];
   const host: HostInput = { kind: "text", ids: Uint32Array.from(ids), mask: Uint32Array.from(mask), tokens };
   const port = (part: string) => graph.input(`${name}.${part}`, "int64", ["batch", "tokens"]);
@@ -161,4 +162,18 @@ for (const { model_type, title, fields } of encoderTypes()) {
       assertClose("representations", actual.data, expected);
     });
   }
+}
+
+/** What makes another graph of an encoder than its defaults, beside its pooling. */
+const VARIANTS: readonly (readonly [model_type: string, changes: object])[] = [
+  ["dinov2", { use_swiglu_ffn: true, mlp_ratio: 3 }],
+  ["clip_text_model", { eos_token_id: 2 }],
+];
+
+for (const [model_type, changes] of VARIANTS) {
+  Deno.test(`${model_type} with ${JSON.stringify(changes)} does the same in a graph of ONNX`, async () => {
+    using folder = temporaryFolder();
+    const { expected, actual } = await representations(gpu, model_type, "float32", folder.path, changes);
+    assertClose("representations", actual.data, expected);
+  });
 }

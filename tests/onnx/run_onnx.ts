@@ -125,6 +125,11 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   Tanh: map(Math.tanh),
   ReduceSum: ([x, { data: [axis] }], { keepdims }) => reduced(x, axis!, keepdims === 1, 1),
   ReduceMean: ([x, { data: [axis] }], { keepdims }) => reduced(x, axis!, keepdims === 1, x.shape[axis!]!),
+  ArgMax: ([x], { axis }) => {
+    if (axis !== x.shape.length - 1) throw new Error(`ArgMax along ${axis}`);
+    const largest = rows(x, (row) => [row.indexOf(Math.max(...row))]);
+    return { ...largest, shape: x.shape.with(-1, 1) };
+  },
   Sigmoid: map((x) => 1 / (1 + Math.exp(-x))),
   Gelu: ([x], { approximate }) => {
     const inner = (v: number) =>

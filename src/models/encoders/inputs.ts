@@ -23,6 +23,8 @@ export type TextSpec = {
   readonly vocabularySize: number;
   readonly maxTokens: number;
   readonly padId: number;
+  /** The token that every text ends with, where there is one. */
+  readonly endId?: number;
 };
 
 /** Vectors of `width` features. */
@@ -52,6 +54,8 @@ export type TextInput = {
   readonly mask: Tensor;
   /** Positions, [batch, tokens], for a model that does not just count them, as RoBERTa. */
   readonly positions?: Indices;
+  /** The row of its end token for each text, [batch], in a matrix of all tokens, for an encoder that reads texts there. */
+  readonly ends?: Indices;
   /** The share of each token in the mean of its text, f32 [batch, 1, tokens], for an encoder that pools by the mean. */
   readonly shares?: Tensor;
 };
@@ -112,16 +116,22 @@ export function uploadImage(
   return { kind: "image", pixels: Tensor.from(gpu, unshared(pixels), shape) };
 }
 
-/** Sends texts to the device, in tensors of the current scope. Throws RangeError for an id of no row of the vocabulary. */
+/**
+ * Sends texts to the device, in tensors of the current scope; the embedding of `padId` is not learned. Throws RangeError for
+ * an id of no row of the vocabulary.
+ */
 export function uploadText(
   gpu: Gpu,
   { ids, mask, tokens }: Extract<HostInput, { readonly kind: "text" }>,
-  { vocabularySize, padId }: Pick<TextSpec, "vocabularySize" | "padId">,
+  { vocabularySize, padId }: Pick<TextSpec, "vocabularySize"> & Partial<Pick<TextSpec, "padId">>,
 ): TextInput {
   const shape = [ids.length / tokens, tokens];
   return {
     kind: "text",
-    ids: indices(gpu, ids, shape, { rows: vocabularySize, ignore: padId }),
+    ids: indices(gpu, ids, shape, {
+      rows: vocabularySize,
+      ...(padId !== undefined && { ignore: padId }),
+    }),
     mask: Tensor.from(gpu, unshared(mask), shape),
   };
 }

@@ -1,6 +1,7 @@
 /** The kinds of encoders there are, by `model_type`: one line each. */
 import { UserError } from "../../base/user_error.ts";
 import { bert } from "./bert.ts";
+import { clipText } from "./clip_text.ts";
 import { clipVision } from "./clip_vision.ts";
 import { deberta } from "./deberta.ts";
 import { deit } from "./deit.ts";
@@ -39,6 +40,7 @@ const ENCODERS: EncoderType[] = [
   deberta,
   modernbert,
   vilt,
+  clipText,
   mlp,
 ];
 
