@@ -10,15 +10,17 @@ import type { RunConfig } from "../config/run_config.ts";
 import { hasInputs } from "../config/data_config.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { resolveMethod } from "../config/method_config.ts";
-import type { EncoderConfig } from "../models/encoders/encoder.ts";
+import type { EncoderConfig, EncoderType } from "../models/encoders/encoder.ts";
+import type { InputKind } from "../models/encoders/inputs.ts";
 import { encoderType, pretrainedTypes, readsOnly } from "../models/encoders/registry.ts";
+import { methods } from "../models/methods/registry.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { exists, makeFolder } from "../io/files.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 
-/** The kinds of input whose encoder can be replaced by a pretrained one. */
-export type Reads = "image" | "text";
+/** What a pretrained encoder reads in the place of those of a configuration: one kind of input, or images and texts jointly. */
+export type Reads = "image" | "text" | "joint";
 
 /** A folder or an id of the hub, `id@revision` to pin one, for each kind of input that gets a pretrained encoder. */
 export type Wanted = Readonly<Partial<Record<Reads, string>>>;
@@ -51,40 +53,66 @@ export async function choosePretrained(
 ): Promise<Chosen> {
   const config = structuredClone(preset);
   const folders = new Map<string, string>();
+  if (wanted.joint !== undefined && Object.keys(wanted).length > 1) {
+    throw new UserError("--joint-encoder reads images and texts both: give no other encoder with it");
+  }
   for (const [reads, source] of Object.entries(wanted) as [Reads, string][]) {
-    const modalities = encodersThatRead(reads, config);
+    const inputs = reads === "joint" ? inputsOf(config) : undefined;
+    const names = inputs === undefined ? encodersThatRead(reads as InputKind, config) : ["joint"];
     const [id, revision] = splitRevision(source);
-    const { files, adopt } = ADOPTION[reads];
-    const kinds: FileKind[] = fetched === "all" ? ["weights", files] : [files];
+    const { files, reads: kindsRead, adopt } = ADOPTION[reads];
+    const kinds: FileKind[] = fetched === "all" ? ["weights", ...files] : [...files];
     const { folder, commit } = await resolveModel(id, { kinds, revision, progress });
     const encoder = await adopt(folder, config);
     const type = encoderType(encoder.model_type);
-    const known = pretrainedTypes(reads);
+    const known = pretrainedTypes(kindsRead);
     if (!known.includes(type)) {
       throw new UserError(
-        `--${reads}-encoder ${source} is a ${type.model_type}, but ${reads}s are read by ${
+        `--${reads}-encoder ${source} is a ${type.model_type}, but ${WORDS[reads]} are read by ${
           known.map(({ model_type }) => model_type).join(" or ")
         }`,
       );
     }
+    if (inputs !== undefined) beginJointly(config, type);
     const fields = Object.entries(encoder).filter(([name]) => type.fields[name]?.setting !== "derived");
-    for (const modality of modalities) {
-      config.model.encoders[modality] = {
+    for (const name of names) {
+      config.model.encoders[name] = {
         ...Object.fromEntries(fields),
         model_type: type.model_type,
         frozen: false,
         pretrained: { source: id, commit: commit ?? null },
+        ...(inputs !== undefined && { inputs }),
       };
       const { encoder_learning_rate } = config.optimizer;
-      config.optimizer.learning_rates[modality] = Math.min(FINE_TUNING_RATE, encoder_learning_rate);
-      folders.set(modality, folder);
+      config.optimizer.learning_rates[name] = Math.min(FINE_TUNING_RATE, encoder_learning_rate);
+      folders.set(name, folder);
     }
   }
   return { config, folders };
 }
 
+const WORDS: Readonly<Record<Reads, string>> = {
+  image: "images",
+  text: "texts",
+  joint: "images and texts together",
+};
+
+/** The modalities that a joint encoder reads: the first of images and the first of texts. */
+function inputsOf(config: RunConfig): Record<string, string> {
+  return { image: encodersThatRead("image", config)[0]!, text: encodersThatRead("text", config)[0]! };
+}
+
+/** Takes encoders of single modalities out, and has the method be one that learns by a joint encoder of this kind alone. */
+function beginJointly(config: RunConfig, type: EncoderType): void {
+  config.model.encoders = {};
+  config.optimizer.learning_rates = {};
+  config.optimizer.weight_decays = {};
+  config.method =
+    methods().find(({ encoder }) => encoder !== undefined && encoderType(encoder) === type)?.name ?? "joint";
+}
+
 /** Lists the encoders of one kind of input: each begins with a copy of the pretrained weights. */
-function encodersThatRead(reads: Reads, { model }: RunConfig): string[] {
+function encodersThatRead(reads: InputKind, { model }: RunConfig): string[] {
   const found = namedEncoders(model.encoders).filter(({ type }) => readsOnly(type, reads));
   if (found.length === 0) {
     throw new UserError(`Cannot use --${reads}-encoder: no modality of the preset is ${reads}`);
@@ -111,16 +139,33 @@ function isFolder(path: string): boolean {
 /** The files that come with encoders of each kind of input, and the way a configuration takes over what they say. */
 const ADOPTION: Readonly<
   Record<Reads, {
-    readonly files: FileKind;
+    readonly reads: readonly InputKind[];
+    readonly files: readonly FileKind[];
     readonly adopt: (folder: string, config: RunConfig) => EncoderConfig | Promise<EncoderConfig>;
   }>
 > = {
-  image: { files: "preprocessor", adopt: adoptPreprocessor },
-  text: { files: "tokenizer", adopt: adoptTokenizer },
+  image: {
+    reads: ["image"],
+    files: ["preprocessor"],
+    adopt: (folder, config) => adoptPreprocessor(folder, config, "image"),
+  },
+  text: {
+    reads: ["text"],
+    files: ["tokenizer"],
+    adopt: (folder, config) => adoptTokenizer(folder, config, "text"),
+  },
+  joint: {
+    reads: ["image", "text"],
+    files: ["preprocessor", "tokenizer"],
+    async adopt(folder, config) {
+      const { image_size = null } = adoptPreprocessor(folder, config);
+      return { ...await adoptTokenizer(folder, config), ...(image_size !== null && { image_size }) };
+    },
+  },
 };
 
 /** Images become as large as the encoder expects them, and are normalised as it says. */
-function adoptPreprocessor(folder: string, { data }: RunConfig): EncoderConfig {
+function adoptPreprocessor(folder: string, { data }: RunConfig, reads?: InputKind): EncoderConfig {
   const type = encoderType(readEncoderConfig(folder).model_type);
   const { spec: { height, width, mean, std } } = preprocessorOf(folder, type);
   if (height !== width) {
@@ -131,12 +176,16 @@ function adoptPreprocessor(folder: string, { data }: RunConfig): EncoderConfig {
     data.image_mean = [...mean];
     data.image_std = [...std];
   }
-  return readEncoderConfig(folder, { image_size: height }, "image");
+  return readEncoderConfig(folder, { image_size: height }, reads);
 }
 
 /** Texts become no longer than the encoder and its tokenizer take them. */
-async function adoptTokenizer(folder: string, { data }: RunConfig): Promise<EncoderConfig> {
-  const encoder = readEncoderConfig(folder, {}, "text");
+async function adoptTokenizer(
+  folder: string,
+  { data }: RunConfig,
+  reads?: InputKind,
+): Promise<EncoderConfig> {
+  const encoder = readEncoderConfig(folder, {}, reads);
   const type = encoderType(encoder.model_type);
   if (type.longestText === undefined) return encoder; // what it reads instead of texts is told by whoever asked
   const { vocabularySize, maxTokens = Infinity } = await loadTokenizer(folder);
@@ -168,8 +217,9 @@ export async function findPretrained(
     if (settings.pretrained === undefined || folders.has(name)) continue;
     const { source, commit } = settings.pretrained;
     const inputs = withInputs
-      ? Object.entries(ADOPTION).filter(([reads]) => pretrainedTypes(reads as Reads).includes(type))
-        .map(([, { files }]) => files)
+      ? Object.values(ADOPTION).filter(({ reads }) => pretrainedTypes(reads).includes(type)).flatMap((
+        { files },
+      ) => files)
       : [];
     const { folder } = await resolveModel(source, {
       kinds: ["weights", ...inputs],

@@ -22,6 +22,7 @@ export interface ConfigFlags {
   data?: string;
   imageEncoder?: string;
   textEncoder?: string;
+  jointEncoder?: string;
   method?: string;
   semantics?: keyof typeof SEMANTICS;
   /** False by --no-semi and --no-negative. */
@@ -96,10 +97,17 @@ function mustBeSameKind(flag: string, data: string, source: string): void {
   );
 }
 
-function wantedEncoders({ imageEncoder, textEncoder }: ConfigFlags): Wanted {
+/** The pretrained encoders that flags name. */
+export function wantedEncoders(
+  { imageEncoder, textEncoder, jointEncoder }: Pick<
+    ConfigFlags,
+    "imageEncoder" | "textEncoder" | "jointEncoder"
+  >,
+): Wanted {
   return {
     ...(imageEncoder !== undefined && { image: imageEncoder }),
     ...(textEncoder !== undefined && { text: textEncoder }),
+    ...(jointEncoder !== undefined && { joint: jointEncoder }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** `unis experiment` */
+import { wantedEncoders } from "./choose_config.ts";
 import { basename, extname, join } from "node:path";
 import type { Fault } from "../data/index/sample_index.ts";
 import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
@@ -31,6 +32,7 @@ export interface ExperimentFlags {
   device: DeviceKind;
   data?: string;
   imageEncoder?: string;
+  jointEncoder?: string;
   textEncoder?: string;
   set?: string[];
   debug?: boolean;
@@ -84,14 +86,8 @@ export async function experiment(path: string, flags: ExperimentFlags): Promise<
   }
 }
 
-function overridesOf({ imageEncoder, textEncoder, set = [], dryRun }: ExperimentFlags) {
-  return {
-    encoders: {
-      ...(imageEncoder !== undefined && { image: imageEncoder }),
-      ...(textEncoder !== undefined && { text: textEncoder }),
-    },
-    settings: [...set, ...(dryRun ? DRY_SETTINGS : [])],
-  };
+function overridesOf({ set = [], dryRun, ...flags }: ExperimentFlags) {
+  return { encoders: wantedEncoders(flags), settings: [...set, ...(dryRun ? DRY_SETTINGS : [])] };
 }
 
 /** The configurations of all runs, so that what is wrong in the file is told before anything is trained. */

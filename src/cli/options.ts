@@ -31,9 +31,13 @@ export function withConfigFlags(command: Command): Command {
     .option("--data <name[:path]>", DATA)
     .option(
       "--image-encoder <model>",
-      `${pretrained("image")}: a folder, or an id of the Hugging Face hub (id@revision)`,
+      `${pretrained(["image"])}: a folder, or an id of the Hugging Face hub (id@revision)`,
     )
-    .option("--text-encoder <model>", `${pretrained("text")}: a folder or an id, as above`)
+    .option("--text-encoder <model>", `${pretrained(["text"])}: a folder or an id, as above`)
+    .option(
+      "--joint-encoder <model>",
+      `${pretrained(["image", "text"])}, for images and texts together: a folder or an id, as above`,
+    )
     .option(
       "--method <name>",
       `${
@@ -102,8 +106,8 @@ export function withOutputFlags(command: Command): Command {
 }
 
 /** `pretrained BERT or RoBERTa` */
-function pretrained(kind: InputKind): string {
-  const titles = pretrainedTypes(kind).map(({ title }) => title.replace(/^an? /, ""));
+function pretrained(kinds: readonly InputKind[]): string {
+  const titles = pretrainedTypes(kinds).map(({ title }) => title.replace(/^an? /, ""));
   return `pretrained ${titles.join(" or ")}`;
 }
 

@@ -34,6 +34,7 @@ const FIXED = [
   "skipBad",
   "imageEncoder",
   "textEncoder",
+  "jointEncoder",
   "method",
   "semantics",
   "semi",

@@ -16,8 +16,10 @@ const name = z.string().min(1);
 /** Changes of the settings of runs. Where several change one setting, the variant wins over levels, and those over the file. */
 const change = {
   semantics: z.enum(Object.keys(SEMANTICS) as (keyof typeof SEMANTICS)[]).optional(),
-  /** Pretrained encoders, as `--image-encoder` and `--text-encoder` name them. */
-  encoders: z.strictObject({ image: name.optional(), text: name.optional() }).default({}),
+  /** Pretrained encoders, as `--image-encoder`, `--text-encoder` and `--joint-encoder` name them. */
+  encoders: z.strictObject({ image: name.optional(), text: name.optional(), joint: name.optional() }).default(
+    {},
+  ),
   /** Settings, by keys that are dotted, as `--set` has them, or nested. */
   set: z.record(z.string(), z.unknown()).default({}),
 };

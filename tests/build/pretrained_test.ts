@@ -37,8 +37,10 @@ Deno.test("pretrained encoders decide architecture, image size and rates, and th
   const learner = new Learner(gpu, config, tinyData({ train: 4, validation: 2, test: 2 }));
   await loadPretrained(learner, folders, () => {});
   const found = await learner.readWeights();
-  for (const [modality, values] of Object.entries(weights)) {
-    for (const [name, value] of values) assert.deepEqual(found.get(`${modality}.${name}`)?.data, value, name);
+  for (const modality of ["image", "text"]) {
+    for (const [name, value] of weights[modality]!) {
+      assert.deepEqual(found.get(`${modality}.${name}`)?.data, value, name);
+    }
   }
   learner.dispose();
 
@@ -51,7 +53,39 @@ Deno.test("pretrained encoders decide architecture, image size and rates, and th
   assert.deepEqual(await findPretrained(config, SILENT), folders);
 });
 
-const refusals: readonly [string, { image?: string; text?: string }, RegExp][] = [
+Deno.test("a pretrained joint encoder takes the place of all others, and decides the method", async () => {
+  using folder = temporaryFolder();
+  const weights = await writeEncoders(gpu, folder.path);
+  const joint = join(folder.path, "joint");
+  const { config, folders } = await choosePretrained(PRESETS.emoji, { joint }, SILENT);
+  assert.ok(hasInputs(config.data));
+  assert.deepEqual([config.method, config.data.image_size, config.data.max_tokens], ["vilt", 8, 12]);
+  assert.deepEqual(Object.keys(config.model.encoders), ["joint"]);
+  assert.deepEqual(config.model.encoders.joint!.inputs, { image: "image", text: "text" });
+  assert.deepEqual(config.optimizer.learning_rates, { joint: 5e-5 });
+  assert.deepEqual(parseConfig(JSON.parse(JSON.stringify(config)), "copy"), config);
+  const learner = new Learner(gpu, config, tinyData({ train: 4, validation: 2, test: 2 }));
+  await loadPretrained(learner, folders, () => {});
+  const found = await learner.readWeights();
+  for (const [name, value] of weights.joint!) assert.deepEqual(found.get(`joint.${name}`)?.data, value, name);
+  learner.dispose();
+  const run = RunFolder.create(join(folder.path, "run"), config);
+  keepEncoderFiles(run, folders);
+  assert.deepEqual(
+    ["image", "text"].map((name) => Array.from(Deno.readDirSync(modalityFolder(run, name))).length > 0),
+    [true, true],
+  );
+  assert.deepEqual(await findPretrained(config, SILENT, { withInputs: true }), folders);
+  await assert.rejects(
+    choosePretrained(PRESETS.emoji, { joint, text: join(folder.path, "text") }, SILENT),
+    (error) =>
+      error instanceof UserError && /--joint-encoder reads images and texts both/.test(error.message),
+  );
+});
+
+const refusals: readonly [string, { image?: string; text?: string; joint?: string }, RegExp][] = [
+  ["a ViLT for images", { image: "joint" }, /--image-encoder .* is a vilt, but images are read by vit/],
+  ["a BERT for both", { joint: "text" }, /preprocessor_config\.json/],
   ["a BERT for images", { image: "text" }, /preprocessor_config\.json/],
   ["a ViT for texts", { text: "image" }, /image.*(tokenizer|vocab)/s],
   ["a folder that is not there", { text: "nowhere/at/all" }, /nowhere\/at\/all.*no such folder/],

@@ -6,6 +6,7 @@ import type { Gpu } from "../../src/gpu/gpu.ts";
 import { exportEncoder, preprocessorConfig } from "../../src/export/export_encoder.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { bert } from "../../src/models/encoders/bert.ts";
+import { vilt } from "../../src/models/encoders/vilt.ts";
 import { vit } from "../../src/models/encoders/vit.ts";
 import { encoderType } from "../../src/models/encoders/registry.ts";
 import { images, texts } from "../models/tiny_specs.ts";
@@ -15,13 +16,31 @@ const SMALL = { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, i
 const image = images(8, [0.5, 0.4, 0.5], [0.5, 0.5, 0.6]);
 const TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue", "dot", "line"];
 
-/** Writes a ViT to `image` and a BERT to `text` below `to`; gives their weights by modality and name. */
+/** Writes a ViT to `image`, a BERT to `text` and a ViLT to `joint` below `to`; gives their weights by modality and name. */
 export async function writeEncoders(gpu: Gpu, to: string, words: readonly string[] = []) {
   const tokens = [...TOKENS, ...words];
   const models = {
     image: {
       config: vit.configure({ ...SMALL, image_size: 8, patch_size: 4 }),
       companions: { "preprocessor_config.json": preprocessorConfig(8, image) },
+    },
+    joint: {
+      config: vilt.configure({
+        ...SMALL,
+        image_size: 8,
+        patch_size: 4,
+        vocab_size: tokens.length,
+        max_position_embeddings: 12,
+      }),
+      companions: {
+        // As checkpoints of ViLT have it: the shorter side, and sides that are multiples of something.
+        "preprocessor_config.json": {
+          ...preprocessorConfig(8, image),
+          size: { shortest_edge: 8 },
+          size_divisor: 4,
+        },
+        "tokenizer.json": wordPieceJson(numbered(tokens)),
+      },
     },
     text: {
       config: bert.configure({ ...SMALL, vocab_size: tokens.length, max_position_embeddings: 12 }),

@@ -13,6 +13,7 @@ export function defineExperiment(unis: Command): void {
     .option("--data <name[:path]>", "instead of the data of the file, as for train")
     .option("--image-encoder <model>", "instead of those of the file, as for train")
     .option("--text-encoder <model>", "instead of those of the file, as for train")
+    .option("--joint-encoder <model>", "instead of those of the file, as for train")
     .option("--set <key=value...>", "change settings of all runs, as for train")
     .action(async (file: string, flags: ExperimentFlags) => {
       const { experiment } = await import("../experiment.ts");

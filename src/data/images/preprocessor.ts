@@ -33,6 +33,8 @@ const fileSchema = z.object({
     .optional(),
   /** Of ConvNeXt's and ResNet's processor: the share of the resized image, by each side, that is kept. */
   crop_pct: z.number().positive().max(1).nullish(),
+  /** Of ViLT's processor: sides become multiples of it. */
+  size_divisor: z.int().positive().nullish(),
   do_rescale: z.boolean().default(true),
   rescale_factor: z.number().positive().default(1 / 255),
   do_normalize: z.boolean().default(true),
@@ -85,6 +87,11 @@ export function parsePreprocessor(value: unknown, file: string): Preprocessor {
       : "height" in size
       ? size
       : { shortestEdge: size.shortest_edge };
+  }
+  // ViLT keeps the shape of an image; here all become squares, so that none needs padding.
+  if (config.size_divisor && preparation.resize && "shortestEdge" in preparation.resize) {
+    const { shortestEdge: side } = preparation.resize;
+    preparation.resize = { height: side, width: side };
   }
   if (config.crop_pct && size !== undefined) cropShare(preparation, size, config.crop_pct);
   if (config.do_center_crop) {

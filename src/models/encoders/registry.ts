@@ -78,9 +78,11 @@ export function encoderType(model_type: unknown, among: readonly EncoderType[] =
   throw new UserError(`model_type is ${JSON.stringify(model_type)}, and encoders are of ${known}`);
 }
 
-/** Lists the encoders that read inputs of one kind alone and can begin from a pretrained checkpoint. */
-export function pretrainedTypes(kind: InputKind): readonly EncoderType[] {
-  return ENCODERS.filter((type) => type.checkpoint !== undefined && readsOnly(type, kind));
+/** Lists the encoders that read inputs of these kinds, and no others, and can begin from a pretrained checkpoint. */
+export function pretrainedTypes(kinds: readonly InputKind[]): readonly EncoderType[] {
+  return ENCODERS.filter(({ checkpoint, inputs }) =>
+    checkpoint !== undefined && String(Object.values(inputs).toSorted()) === String(kinds.toSorted())
+  );
 }
 
 /** Lists the encoders that are parts of a checkpoint for several, such as CLIP's, which is named by its own `model_type`. */
