@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../../base/user_error.ts";
 import { readJson } from "../../io/files.ts";
+import { isJsonObject } from "../../io/strict_json.ts";
 import type { ImageSpec } from "../dataset.ts";
 import type { ImagePreparation } from "./prepare_image.ts";
 import type { Filter } from "./pillow_resize.ts";
@@ -64,7 +65,7 @@ function cropShare(preparation: ImagePreparation, size: z.infer<typeof sizeSchem
 
 /** A preprocessor from the content of a `preprocessor_config.json`; `file` is its name in errors. */
 export function parsePreprocessor(value: unknown, file: string): Preprocessor {
-  const result = fileSchema.safeParse(value);
+  const result = fileSchema.safeParse(withoutNulls(value));
   if (!result.success) {
     const issue = result.error.issues[0];
     throw new UserError(
@@ -123,4 +124,10 @@ export function parsePreprocessor(value: unknown, file: string): Preprocessor {
     },
     preparation,
   };
+}
+
+/** What is said: the fast processors of `transformers` write null for all that they leave open. */
+function withoutNulls(value: unknown): unknown {
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null));
 }
