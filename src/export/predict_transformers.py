@@ -38,7 +38,7 @@ def load_encoder(folder: Path, kind: str, pooling: str):
     model = getattr(transformers, architecture).from_pretrained(folder).eval()
     prepare = getattr(transformers, "AutoImageProcessor" if kind == "image" else "AutoTokenizer").from_pretrained(folder)
     images = lambda x: prepare(open_image(x, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
-    texts = lambda x: prepare(x, truncation=True, return_tensors="pt")
+    texts = lambda x: prepare(x, truncation=True, return_tensors="pt", return_token_type_ids=False)  # all 0; some models have none
     pool = dict(first=lambda y: y[0][:, 0], mean=lambda y: y[0].mean(1), pooler=lambda y: y[1].flatten(1), projection=lambda y: y[0])[pooling]
     return lambda x: pool(model(**(images if kind == "image" else texts)(x)).to_tuple())
 

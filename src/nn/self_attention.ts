@@ -178,13 +178,12 @@ export function seenInOnnx(
 ): Value | undefined {
   if (!causal && window === undefined) return bias;
   const { graph } = tokens;
-  const zero = graph.constant([0], graph.precision, []);
-  const leftOut = onnx.scalar(MASKED_SCORE, zero);
+  const leftOut = graph.constant([MASKED_SCORE], graph.precision, []);
   const places = onnx.range(tokens);
   const after = onnx.subtract(places, onnx.reshape(places, [-1, 1])); // of the key, from the query
   const within = (most: number, seen: Value) =>
     onnx.where(onnx.atLeast(onnx.scalar(most, after), after), seen, leftOut);
-  const ahead = within(causal ? 0 : window!, bias ?? zero);
+  const ahead = within(causal ? 0 : window!, bias ?? graph.constant([0], graph.precision, []));
   if (window === undefined) return ahead;
   return onnx.where(onnx.atLeast(after, onnx.scalar(-window, after)), ahead, leftOut);
 }
