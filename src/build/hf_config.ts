@@ -16,6 +16,9 @@ const FIXED: Readonly<Record<string, unknown>> = {
   add_cross_attention: false,
   is_encoder_decoder: false,
   pruned_heads: undefined,
+  rope_scaling: undefined,
+  // How transformers 5 writes what `global_rope_theta` and `local_rope_theta` say.
+  rope_parameters: undefined,
   quantization_config: undefined,
 };
 

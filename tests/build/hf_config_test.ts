@@ -45,6 +45,14 @@ for (
       `{"model_type": "bert", "pruned_heads": {"0": [1]}}`,
       /pruned_heads is {"0":\[1\]}, which is not supported$/,
     ],
+    [
+      `{"model_type": "modernbert", "rope_parameters": {"full_attention": {}}}`,
+      /rope_parameters is .* not supported/,
+    ],
+    [
+      `{"model_type": "deberta-v2", "relative_attention": false}`,
+      /relative_attention = false .* must be true/,
+    ],
     [`{"model_type": "vit", "quantization_config": {"bits": 4}}`, /quantization_config is/],
     [`{"model_type": "bert", "hidden_act": "tanh"}`, /hidden_act = "tanh" for a BERT/],
     [`{"model_type": "vit", "image_size": [224, 224]}`, /image_size = \[224,224\] for a ViT/],
