@@ -160,6 +160,13 @@ Deno.test("prepare() repairs the faults of the published titles, leaves out what
   Deno.removeSync(join(root, "images/train/apple_pie/apple_pie_4.jpg"));
   Deno.truncateSync(join(root, "images/train/apple_pie/apple_pie_5.jpg"), 200);
   const before = bytesBelow(root);
+  const said = food(root).faults.filter(({ message }) =>
+    message.endsWith(`"unis data prepare food101" repairs that`)
+  );
+  assert.deepEqual(said.map(({ row, id }) => [row, id]), [[2, "apple_pie_1.jpg"], [3, "apple_pie_2.txt"], [
+    4,
+    "apple_pie_3.txt",
+  ]]);
 
   const done = await prepared(root, FOOD);
   for (const [path, bytes] of before) assert.equal(bytesBelow(root).get(path), bytes, `${path} was changed`);

@@ -106,46 +106,45 @@ function csvRows(
   rest: (cells: readonly string[]) => Pick<ListedRow, "texts" | "number">,
 ): ListedRow[] {
   const text = readUtf8(join(root, file));
-  const lines = repair ? text.split(/\r\n|\r|\n/) : [];
+  const rows = parseCsv(text);
+  const lines = rows.some(({ fault }) => fault !== undefined) ? text.split(/\r\n|\r|\n/) : [];
   const width = header ? COLUMNS.length : 3;
   const what = header ? "" : ": image, title, class";
-  const rows = parseCsv(text);
   return (header ? withoutHeader(rows, join(root, file)) : rows).map((row): ListedRow => {
-    const mended = repair && row.fault !== undefined ? withoutQuote(lines[row.line - 1]!, width) : undefined;
-    const { cells, fault } = mended ?? row;
-    const [first = "", , label = ""] = cells;
-    const origin = { file, row: row.line };
-    if (fault !== undefined || cells.length !== width) {
-      const why = fault ?? `has ${cells.length} cells, not ${width}${what}`;
-      return { ...origin, ...NOTHING, split, id: cleanName(first), fault: why };
-    }
-    const name = cleanName(first);
-    const id = repair ? name.replace(/\.txt$/, ".jpg") : name;
+    const origin = { file, row: row.line, split };
+    const faulty = (id: string, fault: string) => ({ ...NOTHING, ...origin, id, fault });
+    const mended = row.fault === undefined ? undefined : withoutQuote(lines[row.line - 1]!, width);
+    const cells = mended ?? row.cells;
+    const name = cleanName(cells[0] ?? "");
+    if (row.fault !== undefined && mended === undefined) return faulty(name, row.fault);
+    if (cells.length !== width) return faulty(name, `has ${cells.length} cells, not ${width}${what}`);
+    const id = name.replace(/\.txt$/, ".jpg");
     const repairs = [
       ...(mended === undefined ? [] : ["a quote that is never closed is a character of its text"]),
       ...(id === name ? [] : [`${name} stands for the image ${id}`]),
     ];
+    if (repairs.length > 0 && !repair) {
+      return faulty(name, `${row.fault ?? "has the name of a page in place of its image"}${REPAIRABLE}`);
+    }
+    const label = cleanName(cells[2]!);
     return {
-      ...{
-        ...origin,
-        id,
-        split,
-        label: cleanName(label),
-        image: `images/${split}/${cleanName(label)}/${id}`,
-      },
+      ...{ ...origin, id, label, image: `images/${split}/${label}/${id}` },
       ...rest(cells.with(0, id)),
       ...(repairs.length > 0 && { repaired: repairs.join("; ") }),
     };
   });
 }
 
-/** The cells of a line whose quotes mean nothing: what lies between the first and the last ones is the text. */
-function withoutQuote(line: string, width: number): { cells: string[]; fault?: string } | undefined {
+const REPAIRABLE = `; "unis data prepare food101" repairs that`;
+
+/** The cells of a line whose quotes mean nothing, where it then ends with a class: what lies before that is the text. */
+function withoutQuote(line: string, width: number): string[] | undefined {
   const parts = line.split(",");
   if (parts.length < width) return undefined;
   const last = parts.splice(parts.length - (width - 2));
+  if (!FOOD_CLASSES.includes(cleanName(last[0]!))) return undefined;
   const [first, ...title] = parts;
-  return { cells: [first!, title.join(",").replace(/^"/, "").replaceAll('""', '"'), ...last] };
+  return [first!, title.join(",").replace(/^"/, "").replaceAll('""', '"'), ...last];
 }
 
 /** The rows below the header; none where the file is empty. Throws a UserError for another header. */
