@@ -2,6 +2,9 @@
 import type { FloatType, Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
 import { type Activation, linear } from "../ops/matmul.ts";
+import { full } from "../ops/fill.ts";
+import { concat } from "../ops/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, zeros } from "./initializers.ts";
 import type { Operand } from "./joined_parameters.ts";
@@ -54,7 +57,12 @@ export class Linear {
   }
 }
 
-function apply(x: Tensor, weight: Operand, bias: Operand | undefined, activation?: Activation): Tensor {
+function apply(
+  x: Tensor,
+  weight: Operand,
+  bias: Pick<Operand, "value"> | undefined,
+  activation?: Activation,
+): Tensor {
   return linear(x, x.dtype === "f16" ? weight.half : weight.value, bias?.value, activation);
 }
 
@@ -93,21 +101,25 @@ function applyInOnnx(
 export class JoinedLinear {
   readonly #path: ModulePath;
   readonly #weights: readonly Parameter[];
-  readonly #biases: readonly Parameter[];
+  readonly #biases: readonly (Parameter | undefined)[];
 
+  /** `bias` may name the layers that have one. */
   constructor(
     path: ModulePath,
     names: readonly string[],
     inputs: number,
     outputs: number,
-    options: LinearOptions,
+    options: Omit<LinearOptions, "bias"> & { readonly bias?: boolean | readonly string[] },
   ) {
     const { initializer, takesF16: isOperand = false, bias = true } = options;
+    const hasBias = (name: string) => typeof bias === "boolean" ? bias : bias.includes(name);
     this.#path = path;
     this.#weights = names.map((name) =>
       path.at(name).parameter("weight", [outputs, inputs], initializer, { isOperand })
     );
-    this.#biases = bias ? names.map((name) => path.at(name).parameter("bias", [outputs], zeros)) : [];
+    this.#biases = names.map((name) =>
+      hasBias(name) ? path.at(name).parameter("bias", [outputs], zeros) : undefined
+    );
   }
 
   /**
@@ -117,8 +129,17 @@ export class JoinedLinear {
   layers(first: number, end: number): (x: Tensor) => Tensor {
     const weight = this.#path.joined(this.#weights.slice(first, end));
     const biases = this.#biases.slice(first, end);
-    const bias = biases.length > 0 ? this.#path.joined(biases) : undefined;
-    return (x) => apply(x, weight, bias);
+    const own = biases.filter((bias) => bias !== undefined);
+    if (own.length === 0) return (x) => apply(x, weight, undefined);
+    if (own.length === biases.length) {
+      const bias = this.#path.joined(own);
+      return (x) => apply(x, weight, bias);
+    }
+    return (x) =>
+      scope(() => {
+        const parts = biases.map((bias) => bias?.value ?? full(x.gpu, own[0]!.shape, 0));
+        return apply(x, weight, { value: concat(parts, 0) });
+      });
   }
 
   /** What the layer of an index gives, in a graph of ONNX. */

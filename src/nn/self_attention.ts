@@ -29,8 +29,8 @@ export interface ScoreBias {
 }
 
 export interface SelfAttentionOptions {
-  /** True if not given: query, key and value have a bias. */
-  readonly bias?: boolean;
+  /** True if not given: query, key and value have a bias; or which of them have one. */
+  readonly bias?: boolean | readonly ("query" | "key" | "value")[];
   /** Added to the scores after their scale. Layers may share one; each asks it anew. */
   readonly scoreBias?: ScoreBias;
   /** True: a token attends to none that comes after it. */

@@ -17,6 +17,8 @@ export const ENCODERS = [
   "bert",
   "roberta",
   "deit",
+  "beit",
+  "beit_shared",
   "dinov2",
   "dinov2_giant",
   "dinov2_with_registers",

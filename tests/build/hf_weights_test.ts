@@ -4,7 +4,10 @@ import { parameterName } from "../../src/build/hf_names.ts";
 import { loadEncoderWeights } from "../../src/build/hf_weights.ts";
 import { openWeights } from "../../src/io/weights_file.ts";
 import { encoderType } from "../../src/models/encoders/registry.ts";
-import { resizePositions } from "../../src/models/encoders/positions.ts";
+import { resizeDistances, resizePositions } from "../../src/models/encoders/positions.ts";
+import { GridPositions } from "../../src/nn/grid_positions.ts";
+import { Parameters } from "../../src/nn/parameters.ts";
+import { scope } from "../../src/tensor/scope.ts";
 import { type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { assertClose, Fixture } from "../models/fixtures.ts";
@@ -209,6 +212,35 @@ Deno.test("resizePositions() agrees with torch's bicubic interpolation", () => {
   assert.deepEqual(two, Float32Array.of(...token, ...one));
   fixture.close();
 });
+
+Deno.test("BEiT's biases by distance are those of PyTorch, for images of its size and of others", async () => {
+  const fixture = new Fixture("encoders/distances");
+  const [rows, heads] = fixture.shape("table") as [number, number];
+  assert.equal(rows, 5 ** 2 + 3);
+  for (const side of [2, 3, 5]) {
+    const parameters = new Parameters();
+    const bias = new GridPositions(parameters.root, side, heads);
+    parameters.allocate(gpu, 0);
+    const table = resizeDistances(fixture.floats("table"), { from: 3, to: side, heads });
+    parameters.write("relative_position_bias_table", table);
+    const actual = scope(() => bias.forward());
+    assert.deepEqual(actual.shape, fixture.shape(`to.${side}`));
+    assertClose(`${side} x ${side}`, await actual.read(), fixture.floats(`to.${side}`));
+    actual.dispose();
+    parameters.dispose();
+  }
+  fixture.close();
+});
+
+for (const name of ["beit", "beit_shared"] as const) {
+  Deno.test(`a ${name} for other images has interpolated biases by distance, and says so`, async () => {
+    const warnings = new Set<string>();
+    const values = await load(name, tensorsOf(name), { image_size: 40 }, (warning) => warnings.add(warning));
+    assert.ok(warnings.has("Biases by distance of 3 x 3 patches were interpolated to 5 x 5"));
+    const tables = [...values].filter(([name]) => name.endsWith("relative_position_bias_table"));
+    assert.ok(tables.length > 0 && tables.every(([, table]) => table.length === (9 ** 2 + 3) * 3));
+  });
+}
 
 Deno.test("loadFolder() of a checkpoint in shards holds the values of every shard", async () => {
   const { parameters } = await loadFolder(gpu, checkpointFolder("roberta"), "text");

@@ -121,6 +121,13 @@ for (const { model_type, title, fields } of encoderTypes()) {
 
 /** What makes another graph of an encoder than its defaults, beside its pooling. */
 const VARIANTS: readonly (readonly [model_type: string, changes: object])[] = [
+  ["beit", { use_relative_position_bias: true, use_shared_relative_position_bias: true }],
+  ["beit", {
+    use_shared_relative_position_bias: true,
+    use_absolute_position_embeddings: true,
+    use_mean_pooling: false,
+    layer_scale_init_value: 0,
+  }],
   ["dinov2", { use_swiglu_ffn: true, mlp_ratio: 3 }],
   ["clip_text_model", { eos_token_id: 2 }],
 ];

@@ -15,6 +15,7 @@ import { add, expand } from "../../ops/arithmetic.ts";
 import { attention } from "../../ops/attention.ts";
 import { cast } from "../../ops/cast.ts";
 import { linear } from "../../ops/matmul.ts";
+import { mean } from "../../ops/reduce.ts";
 import { reshape, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -172,5 +173,33 @@ export class AttentionPooling implements ImageHead {
     );
     const y = this.#output.toOnnx(attended);
     return onnx.reshape(onnx.add(y, this.#inner.toOnnx(this.#outputNorm.toOnnx(y))), [0, width]);
+  }
+}
+
+/** The mean of all tokens but the first, normalised; declares `pooler.layernorm`. */
+export class MeanOfPatches implements ImageHead {
+  readonly width: number;
+  readonly #norm: LayerNorm;
+
+  constructor(path: ModulePath, { hidden_size, layer_norm_eps }: TransformerConfig) {
+    this.width = hidden_size;
+    this.#norm = new LayerNorm(path.at("pooler.layernorm"), hidden_size, layer_norm_eps);
+  }
+
+  represent(layers: TransformerEncoder, x: Tensor, context: Context): Tensor {
+    return scope(() => {
+      const patches = slice(layers.last(x, undefined, context), 1, 1);
+      return this.#norm.forward(mean(cast(patches, "f32"), { axes: [1] }));
+    });
+  }
+
+  /** The tokens are as the layers give them. */
+  finish(states: Tensor): Tensor {
+    return states;
+  }
+
+  toOnnx(layers: TransformerEncoder, x: Value): Value {
+    const patches = onnx.slice(layers.lastToOnnx(x), 1, 1, Number.MAX_SAFE_INTEGER);
+    return this.#norm.toOnnx(onnx.mean(onnx.cast(patches, "float32"), 1));
   }
 }

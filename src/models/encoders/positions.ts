@@ -10,20 +10,20 @@ function weights(t: number): readonly [number, number, number, number] {
   return [far(1 + t), near(t), near(1 - t), far(2 - t)];
 }
 
-/** How points between those of a table are made, by torch's names. */
-export type Interpolation = "bicubic" | "bilinear";
+/** How points between those of a table are made: as torch does, the last one with align_corners=True. */
+export type Interpolation = "bicubic" | "bilinear" | "bilinear_corners";
 
 /** The points that each new point is made of, and their weights. */
 type Taps = readonly (readonly { readonly weight: number; readonly point: number }[])[];
 
 /**
- * Finds for each of `to` points those of `from` that make it and their weights: four for "bicubic", as torch with
- * align_corners=False, beyond an edge stands the edge; two for "bilinear", as torch with align_corners=True, where first and
- * last points stay as they are.
+ * Finds for each of `to` points those of `from` that make it and their weights: four for "bicubic", else two. Beyond an edge
+ * stands the edge; with "bilinear_corners" first and last points stay as they are.
  */
 function taps(from: number, to: number, how: Interpolation): Taps {
   return Array.from({ length: to }, (_, i) => {
-    const place = how === "bicubic" ? (i + 0.5) * from / to - 0.5 : to > 1 ? i * (from - 1) / (to - 1) : 0;
+    const isSpread = how === "bilinear_corners";
+    const place = isSpread ? i * (from - 1) / Math.max(to - 1, 1) : (i + 0.5) * from / to - 0.5;
     const first = Math.floor(place), t = place - first;
     const near = how === "bicubic" ? [-1, 0, 1, 2] : [0, 1];
     const points = near.map((k) => Math.min(Math.max(first + k, 0), from - 1));
@@ -33,8 +33,7 @@ function taps(from: number, to: number, how: Interpolation): Taps {
 
 /**
  * Resizes a table [tokens + from², width], learned tokens and then a square of patches row by row, for `to`² patches: the
- * tokens stay as they are, the square is resized as by torch's `interpolate(mode="bicubic", align_corners=False)`, or with
- * "bilinear" as by `interpolate(mode="bilinear", align_corners=True)`.
+ * tokens stay as they are, the square is resized as by torch's `interpolate`.
  *
  * @example
  * ```ts
@@ -96,3 +95,40 @@ export function fitPositions(
     };
   };
 }
+
+/** The rows of a table of biases by distance that are for the first token, at its end. */
+const FIRST_TOKEN_ROWS = 3;
+
+/**
+ * Resizes a table of BEiT's [(2 · from - 1)² + 3, heads], of distances between patches and of the first token, for `to`²
+ * patches: the square of distances is resized as by torch's `interpolate(mode="bilinear")`.
+ */
+export function resizeDistances(
+  table: Float32Array,
+  { from, to, heads }: { readonly from: number; readonly to: number; readonly heads: number },
+): Float32Array<ArrayBuffer> {
+  const rest = FIRST_TOKEN_ROWS * heads;
+  const sizes = { tokens: FIRST_TOKEN_ROWS, from: 2 * from - 1, to: 2 * to - 1, width: heads };
+  const resized = resizePositions(turned(table, table.length - rest), sizes, "bilinear");
+  return turned(resized, rest);
+}
+
+/** The same numbers, of which those from `start` on stand first. */
+function turned(values: Float32Array, start: number): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(values.length);
+  result.set(values.subarray(start));
+  result.set(values.subarray(0, start), values.length - start);
+  return result;
+}
+
+/** Fits `relative_position_bias_table` [(2 · side - 1)² + 3, heads] to another side. */
+export const fitDistances: NonNullable<CheckpointFormat["fit"]> = (name, stored, wanted) => {
+  if (!name.endsWith(".relative_position_bias_table")) return undefined;
+  const sideOf = (shape: readonly number[]) => (Math.sqrt((shape[0] ?? 0) - FIRST_TOKEN_ROWS) + 1) / 2;
+  const [from, to, heads] = [sideOf(stored), sideOf(wanted), wanted[1]!];
+  if (stored.length !== 2 || stored[1] !== heads || !(from >= 1) || !Number.isInteger(from)) return undefined;
+  return {
+    note: `Biases by distance of ${from} x ${from} patches were interpolated to ${to} x ${to}`,
+    values: (table) => resizeDistances(table, { from, to, heads }),
+  };
+};

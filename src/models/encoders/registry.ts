@@ -1,5 +1,6 @@
 /** The kinds of encoders there are, by `model_type`: one line each. */
 import { UserError } from "../../base/user_error.ts";
+import { beit } from "./beit.ts";
 import { bert } from "./bert.ts";
 import { clipText } from "./clip_text.ts";
 import { clipVision } from "./clip_vision.ts";
@@ -25,6 +26,7 @@ import { xlmRoberta } from "./xlm_roberta.ts";
 const ENCODERS: EncoderType[] = [
   vit,
   deit,
+  beit,
   dinov2,
   dinov2WithRegisters,
   clipVision,

@@ -172,7 +172,7 @@ export const vilt = defineEncoder({
     ignored:
       /^(pooler|classifier|mlm_score|itm_score|rank_output)\.|^embeddings\.text_embeddings\.(position_ids|token_type_ids)$/,
     advice: POOLER_ADVICE,
-    fit: fitPositions(1, "bilinear"),
+    fit: fitPositions(1, "bilinear_corners"),
   },
   exported: {
     architecture: "ViltModel",

@@ -4,7 +4,7 @@ import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
 import { LayerNorm } from "../../nn/layer_norm.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
-import { SelfAttention } from "../../nn/self_attention.ts";
+import { type Attention, SelfAttention } from "../../nn/self_attention.ts";
 import { TransformerEncoder, type TransformerStyle, VIT_STYLE } from "../../nn/transformer.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
@@ -55,6 +55,8 @@ export interface VisionParts {
   readonly layers: TransformerStyle;
   /** Whether query, key and value have a bias; true if not given. */
   readonly qkvBias?: boolean;
+  /** Given the path of all layers, makes the attention of a layer below its own; `SelfAttention` if not given. */
+  attention?(layers: ModulePath): (path: ModulePath) => Attention;
   /** True where tokens are normalised before the first layer too. */
   readonly normalisesPatches?: boolean;
   head(path: ModulePath, config: VisionConfig): ImageHead;
@@ -98,18 +100,15 @@ export class VisionTransformer implements Encoder {
     normalisation: ImageNormalisation,
   ) {
     const { patches = {}, normalisesPatches = false, qkvBias: bias = true } = parts;
-    const embeddings = path.at("embeddings");
+    const [embeddings, layers] = [path.at("embeddings"), path.at("encoder")];
+    const attention = parts.attention?.(layers) ??
+      ((path: ModulePath) => new SelfAttention(path, config, { bias }));
     this.config = config;
     this.#embeddings = new PatchEmbeddings(embeddings, config, tokens, patches, normalisation);
     this.#embeddingsNorm = normalisesPatches
       ? new LayerNorm(embeddings.at("layernorm"), config.hidden_size, config.layer_norm_eps)
       : undefined;
-    this.#layers = new TransformerEncoder(
-      path.at("encoder"),
-      config,
-      parts.layers,
-      (path) => new SelfAttention(path, config, { bias }),
-    );
+    this.#layers = new TransformerEncoder(layers, config, parts.layers, attention);
     this.#head = parts.head(path, config);
   }
 
@@ -171,7 +170,7 @@ export class VisionTransformer implements Encoder {
 
 type Said<F extends Fields> =
   & Pick<EncoderRow<F>, "model_type" | "title" | "fields" | "exported" | "representation">
-  & Omit<CheckpointFormat, "fit">
+  & CheckpointFormat
   & {
     /** The names of the learned tokens that stand before those of the patches. */
     readonly tokens: readonly string[];
@@ -182,8 +181,9 @@ type Said<F extends Fields> =
 
 /** Describes a kind of transformer of images; it reads square ones. */
 export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
-  { tokens, prefix, ignored, renames = [], advice = {}, joint, read, parts, ...said }: Said<F>,
+  { tokens, prefix, ignored, renames = [], advice = {}, joint, fit, read, parts, ...said }: Said<F>,
 ) {
+  const fitTokens = fitPositions(tokens.length);
   return defineEncoder({
     ...said,
     inputs: INPUTS,
@@ -201,7 +201,7 @@ export function visionEncoder<F extends Fields & typeof IMAGE_FIELDS>(
       ignored,
       renames,
       advice,
-      fit: fitPositions(tokens.length),
+      fit: (...shapes) => fitTokens(...shapes) ?? fit?.(...shapes),
       ...(joint && { joint }),
     },
   });
