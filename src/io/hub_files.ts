@@ -23,6 +23,8 @@ export const TOKENIZER_FILES = [
   "vocab.txt",
   "vocab.json",
   "merges.txt",
+  "sentencepiece.bpe.model",
+  "spm.model",
   "special_tokens_map.json",
   "added_tokens.json",
 ];
@@ -85,8 +87,9 @@ export function lacking(kinds: readonly FileKind[], presence: Presence, folder: 
     else if (isIndex(weights)) lacks.push(...shardNames(join(folder, weights)).filter((name) => !has(name)));
   }
   if (kinds.includes("tokenizer") && !has("tokenizer.json")) {
-    const hasVocabulary = has("vocab.txt") || (has("vocab.json") && has("merges.txt"));
-    if (!hasVocabulary) lacks.push("tokenizer.json (or vocab.txt, or vocab.json with merges.txt)");
+    const hasVocabulary = ["vocab.txt", "sentencepiece.bpe.model", "spm.model"].some(has) ||
+      (has("vocab.json") && has("merges.txt"));
+    if (!hasVocabulary) lacks.push("tokenizer.json (or vocab.txt, vocab.json with merges.txt, or spm.model)");
     // It says how a bare vocabulary is to be used (lower case, accents), so it must be known not to exist.
     else if (presence("tokenizer_config.json") === undefined) lacks.push("tokenizer_config.json");
   }

@@ -7,16 +7,28 @@ import { UserError } from "../../base/user_error.ts";
 import { type AddedToken, addedToken } from "./added_tokens.ts";
 import { TextTokenizer } from "./tokenizer.ts";
 import { readJson, readTokenizerConfig, type TokenizerConfig, type TokenToAdd } from "./tokenizer_config.ts";
-import { byteLevelJson, wordPieceJson } from "./tokenizer_json.ts";
+import { readSentencePiece, SENTENCE_PIECE_FILES } from "./sentence_piece.ts";
+import {
+  BERT_SPECIAL_TOKENS,
+  byteLevelJson,
+  CLIP_SPECIAL_TOKENS,
+  clipJson,
+  ROBERTA_SPECIAL_TOKENS,
+  type SpecialTokens,
+  wordPieceJson,
+} from "./tokenizer_json.ts";
 
 const vocabularySchema = z.record(z.string(), z.int().nonnegative());
 const jsonSchema = z.looseObject({
   added_tokens: z.array(z.looseObject({ content: z.string(), id: z.int().nonnegative() })),
   normalizer: z.looseObject({ type: z.string() }).nullish(),
   pre_tokenizer: z.looseObject({ type: z.string() }).nullish(),
+  post_processor: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
-    type: z.enum(["WordPiece", "BPE"], { error: "only WordPiece and BPE are supported" }),
-    vocab: vocabularySchema,
+    type: z.enum(["WordPiece", "BPE", "Unigram"], { error: "only WordPiece, BPE and Unigram are supported" }),
+    vocab: z.union([vocabularySchema, z.array(z.tuple([z.string(), z.number()]))]),
+    unk_id: z.int().nonnegative().nullish(),
+    unk_token: z.string().nullish(),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
   }),
 });
@@ -25,26 +37,67 @@ type TokenizerJson = z.infer<typeof jsonSchema>;
 /** A length this large (the reference writes 10^30) means that none is known. */
 const NO_LENGTH = 1e9;
 
+/** What special tokens are called by default, in models of a kind. */
+const FAMILIES: readonly SpecialTokens[] = [
+  { ...CLIP_SPECIAL_TOKENS },
+  { ...ROBERTA_SPECIAL_TOKENS, mask: "<mask>" },
+  { ...BERT_SPECIAL_TOKENS, mask: "[MASK]" },
+];
+
 /**
- * The tokenizer of a checkpoint's folder: from `tokenizer.json`, else from BERT's `vocab.txt`, else from RoBERTa's
- * `vocab.json` and `merges.txt`. What `tokenizer_config.json` says of case, accents and prefix space goes before, and
- * tokens that the files beside the vocabulary add are added. Throws a UserError that names the file and what is wrong.
+ * The tokenizer of a checkpoint's folder: from `tokenizer.json`, else from BERT's `vocab.txt`, else from `vocab.json` and
+ * `merges.txt` of a RoBERTa or a CLIP, else from the SentencePiece model of an XLM-RoBERTa or a DeBERTa. What
+ * `tokenizer_config.json` says of case, accents and prefix space goes before, and tokens that the files beside the
+ * vocabulary add are added. Throws a UserError that names the file and what is wrong.
  */
 export function loadTokenizer(folder: string): TextTokenizer {
   const path = join(folder, "tokenizer.json");
   const json = readJson(path, jsonSchema);
-  if (json !== undefined) {
-    const config = readTokenizerConfig(folder, json.model.type === "BPE" ? "roberta" : "bert");
-    return make(path, withOptions(json, config), config);
-  }
-  return exists(join(folder, "vocab.txt")) ? loadWordPiece(folder) : loadByteLevel(folder);
+  if (json !== undefined) return withConfig(folder, path, json);
+  if (exists(join(folder, "vocab.txt"))) return loadWordPiece(folder);
+  const model = SENTENCE_PIECE_FILES.find((file) => exists(join(folder, file)));
+  if (model === undefined || exists(join(folder, "vocab.json"))) return loadByteLevel(folder);
+  const file = join(folder, model);
+  const { do_lower_case } = readTokenizerConfig(folder, FAMILIES.at(-1)!);
+  return withConfig(
+    folder,
+    file,
+    jsonSchema.parse(readSentencePiece(file, { lowercase: do_lower_case ?? false })),
+  );
+}
+
+function withConfig(folder: string, file: string, json: TokenizerJson): TextTokenizer {
+  const config = readTokenizerConfig(folder, specialTokensOf(json));
+  return make(file, withOptions(json, config), config);
+}
+
+/** The ids of a model's vocabulary. */
+function vocabularyOf({ vocab }: TokenizerJson["model"]): Map<string, number> {
+  return Array.isArray(vocab)
+    ? new Map(vocab.map(([piece], id) => [piece, id]))
+    : new Map(Object.entries(vocab));
+}
+
+/** What the special tokens of a `tokenizer.json` are called where no configuration says so: as in the first family it knows. */
+function specialTokensOf(json: TokenizerJson): SpecialTokens {
+  const { model, added_tokens } = json;
+  const vocabulary = vocabularyOf(model);
+  for (const { content, id } of added_tokens) vocabulary.set(content, id);
+  const family = familyOf(vocabulary);
+  const unknown = model.unk_token ?? [...vocabulary].find(([, id]) => id === model.unk_id)?.[0];
+  return { ...family, ...(unknown !== undefined && { unknown }) };
+}
+
+function familyOf(vocabulary: ReadonlyMap<string, number>): SpecialTokens {
+  return FAMILIES.find((family) => vocabulary.has(family.class)) ?? FAMILIES.at(-1)!;
 }
 
 function loadWordPiece(folder: string): TextTokenizer {
   const file = join(folder, "vocab.txt");
   const pieces = readUtf8(file).replace(/(?:\r\n|\r|\n)$/, "").split(/\r\n|\r|\n/);
   const ids = new Map(pieces.map((token, id) => [token, id]));
-  const config = readTokenizerConfig(folder, "bert");
+  // MPNet's names are RoBERTa's but for the unknown token: its pieces are BERT's.
+  const config = readTokenizerConfig(folder, { ...familyOf(ids), unknown: BERT_SPECIAL_TOKENS.unknown });
   const normalization = {
     lowercase: config.do_lower_case ?? true,
     strip_accents: config.strip_accents ?? null,
@@ -58,22 +111,29 @@ function loadByteLevel(folder: string): TextTokenizer {
   const file = join(folder, "vocab.json"), mergesFile = join(folder, "merges.txt");
   const vocabulary = readJson(file, vocabularySchema);
   if (vocabulary === undefined || !exists(mergesFile)) {
-    throw new UserError(`${folder} holds neither tokenizer.json, vocab.txt nor vocab.json and merges.txt`);
+    throw new UserError(
+      `${folder} holds neither tokenizer.json, vocab.txt, vocab.json and merges.txt, nor ${
+        SENTENCE_PIECE_FILES.join(" or ")
+      }`,
+    );
   }
   const ids = new Map(Object.entries(vocabulary));
-  const config = readTokenizerConfig(folder, "roberta");
+  const isClip = ids.has(CLIP_SPECIAL_TOKENS.class);
+  const config = readTokenizerConfig(folder, isClip ? FAMILIES[0]! : FAMILIES[1]!);
   const merges = parseMerges(readUtf8(mergesFile), ids, mergesFile);
-  const options = { addPrefixSpace: config.add_prefix_space ?? false, special: config.special };
-  const json = byteLevelJson(ids, merges, options) as TokenizerJson;
-  return make(file, { ...json, added_tokens: [] }, config);
+  const { special, add_prefix_space } = config;
+  const json = isClip
+    ? clipJson(ids, merges, special)
+    : byteLevelJson(ids, merges, { addPrefixSpace: add_prefix_space ?? false, special });
+  return make(file, { ...json as TokenizerJson, added_tokens: [] }, config);
 }
 
 /** The tokenizer of a `tokenizer.json` and the tokens that the configuration adds. */
 function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextTokenizer {
   const { mask, ...special } = config.special;
   const added = addedTokens(file, json, config);
-  const known = (token: string) =>
-    Object.hasOwn(json.model.vocab, token) || added.some(({ content }) => content === token);
+  const vocabulary = vocabularyOf(json.model);
+  const known = (token: string) => vocabulary.has(token) || added.some(({ content }) => content === token);
   for (const [part, token] of Object.entries(special)) {
     if (known(token)) continue;
     throw new UserError(`${file} has no token ${JSON.stringify(token)}, the ${part} token of the model`);
@@ -82,7 +142,7 @@ function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextT
   try {
     return new TextTokenizer(
       { ...json, added_tokens: added },
-      known(mask) ? { ...special, mask } : special,
+      mask !== undefined && known(mask) ? { ...special, mask } : special,
       length < NO_LENGTH ? length : undefined,
     );
   } catch (cause) {
@@ -98,7 +158,7 @@ function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextT
  * id is that of another token.
  */
 function addedTokens(file: string, json: TokenizerJson, { special, added }: TokenizerConfig): AddedToken[] {
-  const vocabulary = new Map(Object.entries(json.model.vocab));
+  const vocabulary = vocabularyOf(json.model);
   const tokens = new Map<string, AddedToken>();
   const holders = new Map(Array.from(vocabulary, ([content, id]) => [id, content]));
   const add = (token: TokenToAdd, id: number) => {

@@ -1,29 +1,28 @@
 /** Runs a `tokenizer.json` as the reference implementation does, by a package of which some steps are replaced. */
-import {
-  BertNormalizer,
-  BertPreTokenizer,
-  ByteLevelPreTokenizer,
-  type Normalizer,
-  type PreTokenizer,
-  SequenceNormalizer,
-  SequencePreTokenizer,
-  Tokenizer,
-} from "@huggingface/tokenizers";
+import { Tokenizer } from "@huggingface/tokenizers";
 import { type AddedToken, addedToken, AddedTokens } from "./added_tokens.ts";
-import {
-  ACCENTS,
-  BERT_WORDS,
-  BYTE_LEVEL_PIECES,
-  CONTROLS,
-  IDEOGRAPHS,
-  UNTOUCHED_RUNS,
-} from "./reference_unicode.ts";
+import { exactNormalizer, exactPreTokenizer } from "./reference_steps.ts";
+import { type UnigramConfig, UnigramModel } from "./unigram.ts";
+
+/** A `tokenizer.json`, as far as it is looked at here. */
+interface TokenizerJson {
+  readonly model: { readonly type?: string };
+  readonly added_tokens?: readonly Parameters<typeof addedToken>[0][];
+  readonly normalizer?: Readonly<Record<string, unknown>> | null;
+  readonly pre_tokenizer?: Readonly<Record<string, unknown>> | null;
+}
+
+/** Stands in the place of a model that the package is not to build. */
+const NO_MODEL = { type: "BPE", vocab: {}, merges: [] };
 
 /**
  * The package's tokenizer of a `tokenizer.json`, but with the steps in which it departs from the reference replaced:
  * - BERT's normaliser: the package lower-cases a final Σ to ς, does not see ideographs beyond U+FFFF, and knows newer
  *   characters;
  * - the pieces of both pre-tokenizers: JavaScript's white space is not Unicode's, and newer characters again;
+ * - the normaliser of SentencePiece, for which the package has an approximation; white space, letters and numbers again in
+ *   patterns; "▁" before words, which begins each of them;
+ * - the unigram model, for which the package keeps a tree of all pieces and takes other ways that are as likely;
  * - added tokens: the package puts them into the model's vocabulary, passes over `single_word`, and trims the white space
  *   around them as JavaScript does.
  */
@@ -34,35 +33,48 @@ export class ReferenceTokenizer {
 
   /** `json` needs `model` and `added_tokens`. Throws what the package throws where it cannot use them. */
   constructor(json: object) {
-    const given = (json as { added_tokens?: Parameters<typeof addedToken>[0][] }).added_tokens ?? [];
-    const added = given.map(addedToken);
+    const { model, added_tokens = [], normalizer: normalizes, pre_tokenizer: splits } = json as TokenizerJson;
+    const isUnigram = model.type === "Unigram";
+    const added = added_tokens.map(addedToken);
     this.#tokenizer = new Tokenizer({
       normalizer: null,
       pre_tokenizer: null,
       post_processor: null,
       decoder: null,
       ...json,
+      ...(isUnigram && { model: NO_MODEL }),
       added_tokens: [],
     }, {});
-    const normalizer = exactNormalizer(this.#tokenizer.normalizer);
+    if (isUnigram) this.#tokenizer.model = new UnigramModel(model as unknown as UnigramConfig);
+    const normalizer = exactNormalizer(this.#tokenizer.normalizer, normalizes);
     this.#tokenizer.normalizer = null; // texts are normalised before they come to the package
-    this.#tokenizer.pre_tokenizer = exactPreTokenizer(this.#tokenizer.pre_tokenizer);
+    this.#tokenizer.pre_tokenizer = exactPreTokenizer(this.#tokenizer.pre_tokenizer, splits);
     this.#added = new AddedTokens(added, (text) => normalizer?.normalize(text) ?? text);
     this.#addedIds = new Map(added.map(({ content, id }) => [content, id]));
   }
 
   /** The tokens of a text, without special tokens around it. */
   tokenize(text: string): string[] {
-    return this.#split(text).flatMap((part) =>
-      typeof part === "string" ? this.#tokenizer.tokenize(part) : [part.content]
+    return this.#split(text).flatMap((part, at) =>
+      typeof part === "string" ? this.#pieces(part, at) : [part.content]
     );
   }
 
   /** The ids of a text, without special tokens around it. */
   ids(text: string): number[] {
-    return this.#split(text).flatMap((part) =>
-      typeof part === "string" ? this.#tokenizer.encode(part, { add_special_tokens: false }).ids : [part.id]
+    const { tokens_to_ids, unk_token_id } = this.#tokenizer.model!;
+    return this.#split(text).flatMap((part, at) =>
+      typeof part === "string"
+        ? this.#pieces(part, at).map((piece) => tokens_to_ids.get(piece) ?? unk_token_id!)
+        : [part.id]
     );
+  }
+
+  /** The pieces of a stretch of text, the one at place `at` between added tokens. */
+  #pieces(text: string, at: number): string[] {
+    const { pre_tokenizer, model } = this.#tokenizer;
+    const words = pre_tokenizer?.pre_tokenize_text(text, { section_index: at }) ?? [text];
+    return model!._call(words);
   }
 
   idOf(token: string): number | undefined {
@@ -84,38 +96,4 @@ export class ReferenceTokenizer {
     // A lone surrogate is no character; the reference's strings cannot hold one.
     return this.#added.split(text.toWellFormed());
   }
-}
-
-class ExactBertNormalizer extends BertNormalizer {
-  override normalize(text: string): string {
-    return text.split(UNTOUCHED_RUNS).map((run, at) => at % 2 === 1 ? run : this.#normalizeRun(run)).join("");
-  }
-
-  #normalizeRun(text: string): string {
-    const { clean_text, handle_chinese_chars, lowercase, strip_accents } = this.config;
-    if (clean_text) text = text.replace(CONTROLS, "").replace(/\p{White_Space}/gu, " ");
-    if (handle_chinese_chars) text = text.replace(IDEOGRAPHS, " $& ");
-    if (strip_accents ?? lowercase) text = text.normalize("NFD").replace(ACCENTS, "");
-    if (lowercase) text = text.replaceAll("Σ", "σ").toLowerCase();
-    return text;
-  }
-}
-
-class ExactBertPreTokenizer extends BertPreTokenizer {
-  override pre_tokenize_text(text: string): string[] {
-    return text.match(BERT_WORDS) ?? [];
-  }
-}
-
-function exactNormalizer(given: Normalizer | null): Normalizer | null {
-  if (given instanceof BertNormalizer) return new ExactBertNormalizer(given.config);
-  if (given instanceof SequenceNormalizer) given.normalizers = given.normalizers.map(exactNormalizer);
-  return given;
-}
-
-function exactPreTokenizer(given: PreTokenizer | null): PreTokenizer | null {
-  if (given instanceof BertPreTokenizer) return new ExactBertPreTokenizer();
-  if (given instanceof ByteLevelPreTokenizer) given.pattern = BYTE_LEVEL_PIECES;
-  if (given instanceof SequencePreTokenizer) given.tokenizers = given.tokenizers.map(exactPreTokenizer);
-  return given;
 }

@@ -32,8 +32,18 @@ const NO_LETTER_OR_NUMBER = `
 18CFF 1B132 1B155 1CCF0-1CCF9 1D2C0-1D2D3 1DF25-1DF2A 1E030-1E06D 1E4D0-1E4EB 1E4F0-1E4F9 1E5D0-1E5ED
 1E5F0-1E5FA 2B739 2EBF0-2EE5D 31350-323AF`;
 
+/** Its forms of Unicode know no decomposition and no combining class of these. */
+const UNFORMED = `
+7FD 897-89F 8CA-8D3 9FE C3C D3B-D3C EBA 1715 1ABF-1ACE 1DF6-1DFA 32FF A7F2-A7F4 A82C AB69 105C9 105E4
+10781-10785 10787-107B0 107B2-107BA 10D24-10D27 10D69-10D6D 10EAB-10EAC 10EFD-10EFF 10F46-10F50 10F82-10F85
+11070 1133B 11383 11385 1138E 11391 113C5 113C7-113C8 113CE-113D0 1145E 11839-1183A 11938 1193D-1193E 11943
+119E0 11A34 11A47 11A99 11D42 11D44-11D45 11D97 11F41-11F42 16121-16128 1612F 16D68-16D6A 16FF0-16FF1
+1CCD6-1CCF9 1E030-1E06D 1E08F 1E130-1E136 1E2AE 1E2EC-1E2EF 1E4EC-1E4EF 1E5EE-1E5EF 1F16C 1FBF0-1FBF9`;
+
 /** Splits a text into what is normalised (even places) and what is not (odd places). */
 export const UNTOUCHED_RUNS = new RegExp(`([${ranges(UNTOUCHED)}]+)`, "v");
+/** The same for forms of Unicode, such as NFC. */
+export const UNFORMED_RUNS = new RegExp(`([${ranges(UNFORMED)}]+)`, "v");
 /** Marks that stripping of accents removes: U+1734 and U+1171E were non-spacing once. */
 export const ACCENTS = /[\p{Mn}\u1734\u{1171E}]/gv;
 /** The characters that cleaning removes: NUL, U+FFFD and control, format and private characters but tab and line ends. */
@@ -57,6 +67,19 @@ export const BYTE_LEVEL_PIECES = new RegExp(
     `|${SPACE}+(?![^${SPACE}])|${SPACE}+`,
   "gv",
 );
+
+/** What the pattern of a step says, where it names classes that the reference's regular expressions have otherwise. */
+export function exactPattern(step: { readonly pattern?: unknown } | null | undefined): RegExp | undefined {
+  const { Regex: source } = (step?.pattern ?? {}) as { readonly Regex?: string };
+  if (source === undefined || !/\\(?:s|S|p\{[LN]\})/.test(source)) return undefined;
+  const exact = source.replaceAll("\\s", SPACE).replaceAll("\\S", `[^${SPACE}]`)
+    .replaceAll("\\p{L}", LETTER).replaceAll("\\p{N}", NUMBER);
+  try {
+    return new RegExp(exact, "gv");
+  } catch {
+    return undefined; // what JavaScript does not have is left to the package
+  }
+}
 
 /** "A-B C" as the inside of a character class. */
 function ranges(text: string): string {

@@ -5,13 +5,13 @@ import { exists } from "../../io/files.ts";
 import { readUtf8 } from "../../io/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { AddedToken } from "./added_tokens.ts";
-import { BERT_SPECIAL_TOKENS, ROBERTA_SPECIAL_TOKENS, type SpecialTokens } from "./tokenizer_json.ts";
+import type { SpecialTokens } from "./tokenizer_json.ts";
 
 /** A token that is added to a vocabulary; its id is that in the vocabulary, or the next one, where it is not given. */
 export type TokenToAdd = Pick<AddedToken, "content"> & Partial<AddedToken>;
 
 export interface TokenizerConfig extends z.infer<typeof optionsSchema> {
-  readonly special: SpecialTokens & { readonly mask: string };
+  readonly special: SpecialTokens;
   /** Tokens by their ids, then special tokens without. A token may be named twice: the first mention holds. */
   readonly added: readonly TokenToAdd[];
 }
@@ -32,6 +32,8 @@ const namesSchema = z.object({
   sep_token: nameSchema.nullish(),
   unk_token: nameSchema.nullish(),
   mask_token: nameSchema.nullish(),
+  bos_token: nameSchema.nullish(),
+  eos_token: nameSchema.nullish(),
   additional_special_tokens: z.array(nameSchema).nullish(),
 });
 const optionsSchema = z.object({
@@ -49,25 +51,28 @@ const configSchema = z.object({
 const idsSchema = z.record(z.string(), z.int().nonnegative());
 
 /**
- * Reads `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` of a BERT or a RoBERTa; each of them
- * may be missing. As in transformers, the first says all where it has an `added_tokens_decoder`; otherwise the second
+ * Reads `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` each of them may be missing,
+ * and `defaults` are what special tokens are called where none says so. As in transformers, the first says all where it has an `added_tokens_decoder`; otherwise the second
  * names special tokens anew, and the third has the ids of added tokens. Throws a UserError that names file and key.
  */
-export function readTokenizerConfig(folder: string, model: "bert" | "roberta"): TokenizerConfig {
+export function readTokenizerConfig(folder: string, defaults: SpecialTokens): TokenizerConfig {
   const config = readJson(join(folder, "tokenizer_config.json"), configSchema) ?? {};
   const names = readJson(join(folder, "special_tokens_map.json"), namesSchema) ?? {};
   const decoder = config.added_tokens_decoder;
-  const { pad_token, cls_token, sep_token, unk_token, mask_token, additional_special_tokens, ...options } =
-    decoder ? { ...names, ...config } : { ...config, ...names };
-  const isBert = model === "bert";
-  const defaults = isBert ? BERT_SPECIAL_TOKENS : ROBERTA_SPECIAL_TOKENS;
-  const mask = mask_token ?? (isBert ? "[MASK]" : "<mask>");
+  const { pad_token, unk_token, additional_special_tokens, ...others } = decoder
+    ? { ...names, ...config }
+    : { ...config, ...names };
+  const { cls_token, sep_token, mask_token, bos_token, eos_token, ...options } = others;
+  const mask = mask_token ?? defaults.mask;
   const special = {
     pad: named(pad_token ?? defaults.pad),
     unknown: named(unk_token ?? defaults.unknown),
-    class: named(cls_token ?? defaults.class),
-    separator: named(sep_token ?? defaults.separator),
-    mask: typeof mask === "string" ? { ...named(mask), lstrip: !isBert } : named(mask),
+    class: named(cls_token ?? bos_token ?? defaults.class),
+    separator: named(sep_token ?? eos_token ?? defaults.separator),
+    // RoBERTa's takes in the space before it.
+    ...(mask != null && {
+      mask: typeof mask === "string" ? { ...named(mask), lstrip: mask === "<mask>" } : named(mask),
+    }),
   };
   const all = [...Object.values(special), ...(additional_special_tokens ?? []).map(named)];
   const byId = decoder
@@ -83,7 +88,7 @@ export function readTokenizerConfig(folder: string, model: "bert" | "roberta"): 
       unknown: special.unknown.content,
       class: special.class.content,
       separator: special.separator.content,
-      mask: special.mask.content,
+      ...(special.mask && { mask: special.mask.content }),
     },
     added: [...byId, ...all],
   };

@@ -1,4 +1,4 @@
-/** Writes the `tokenizer.json` of BERT and RoBERTa vocabularies. */
+/** Writes the `tokenizer.json` of bare vocabularies of BERT, RoBERTa and CLIP. */
 
 /** The special tokens of a model by their part. */
 export interface SpecialTokens {
@@ -23,6 +23,16 @@ export const ROBERTA_SPECIAL_TOKENS = {
   class: "<s>",
   separator: "</s>",
 } as const;
+
+export const CLIP_SPECIAL_TOKENS = {
+  pad: "<|endoftext|>",
+  unknown: "<|endoftext|>",
+  class: "<|startoftext|>",
+  separator: "<|endoftext|>",
+} as const;
+
+/** What ends the last piece of a word in vocabularies of CLIP. */
+const END_OF_WORD = "</w>";
 
 export interface BertNormalization {
   lowercase?: boolean;
@@ -114,8 +124,41 @@ export function byteLevelJson(
   };
 }
 
+/** The `tokenizer.json` of a CLIP: words in lower case, whose last piece is told from others, by these merges. */
+export function clipJson(
+  ids: ReadonlyMap<string, number>,
+  merges: readonly (readonly [string, string])[],
+  special: SpecialTokens = CLIP_SPECIAL_TOKENS,
+): object {
+  const { model, ...json } = byteLevelJson(ids, merges, { special }) as { readonly model: object };
+  return {
+    ...json,
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        { type: "NFC" },
+        { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
+        { type: "Lowercase" },
+      ],
+    },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        {
+          type: "Split",
+          pattern: { Regex: "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+" },
+          behavior: "Removed",
+          invert: true,
+        },
+        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+      ],
+    },
+    model: { ...model, unk_token: special.unknown, end_of_word_suffix: END_OF_WORD },
+  };
+}
+
 function addedTokens(ids: ReadonlyMap<string, number>, special: SpecialTokens) {
-  return Object.values(special).map((content: string) => ({
+  return Array.from(new Set<string>(Object.values(special)), (content) => ({
     id: ids.get(content),
     content,
     single_word: false,

@@ -145,7 +145,11 @@ Deno.test("TextModality pads RoBERTa's texts with 1, and keeps the space before 
 });
 
 const broken: [string, Files, RegExp][] = [
-  ["an empty folder", {}, /holds neither tokenizer\.json, vocab\.txt nor vocab\.json and merges\.txt/],
+  [
+    "an empty folder",
+    {},
+    /holds neither tokenizer\.json, vocab\.txt, vocab\.json and merges\.txt, nor sentencepiece\.bpe\.model or spm\.model/,
+  ],
   ["merges without a vocabulary", { "merges.txt": "a b" }, /holds neither/],
   ["broken JSON", { "tokenizer.json": "{" }, /tokenizer\.json is not valid JSON/],
   [
@@ -155,8 +159,8 @@ const broken: [string, Files, RegExp][] = [
   ],
   [
     "a model of another kind",
-    { "tokenizer.json": { added_tokens: [], model: { type: "Unigram", vocab: {} } } },
-    /at "model\.type": only WordPiece and BPE are supported/,
+    { "tokenizer.json": { added_tokens: [], model: { type: "WordLevel", vocab: {} } } },
+    /at "model\.type": only WordPiece, BPE and Unigram are supported/,
   ],
   [
     "an id below 0",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { loadTokenizer } from "../../../src/data/text/load_tokenizer.ts";
+import { readSentencePiece } from "../../../src/data/text/sentence_piece.ts";
 import { readBertVocabulary } from "../../../src/data/text/word_piece.ts";
 import { fixtureStrings, TOKENIZER_FIXTURES } from "./strings.ts";
 
@@ -78,3 +79,53 @@ Deno.test("loadTokenizer() of vocab.txt that is cased gives the ids of BERT for 
 
 Deno.test("loadTokenizer() of vocab.json and merges.txt gives the ids of RoBERTa for 10,000 strings", () =>
   compare(TOKENIZER_FIXTURES, "roberta.hashes"));
+
+for (
+  const [name, model, file] of [
+    ["an XLM-RoBERTa", "xlm_roberta", "sentencepiece.bpe.model"],
+    ["a DeBERTa", "deberta", "spm.model"],
+  ] as const
+) {
+  const folder = join(TOKENIZER_FIXTURES, model);
+  Deno.test(`readSentencePiece() makes of ${file} the tokenizer.json that transformers makes of ${name}`, async () => {
+    const own = readSentencePiece(join(folder, file)) as Described;
+    const expected: Described = JSON.parse(await Deno.readTextFile(join(folder, "tokenizer.json")));
+    const maps = mapsOf(own);
+    assert.equal(maps.length, model === "xlm_roberta" ? 1 : 0);
+    for (const [i, step] of mapsOf(expected).entries()) {
+      assert.ok(maps[i]!.precompiled_charsmap!.length > 300_000);
+      step.precompiled_charsmap = maps[i]!.precompiled_charsmap; // the fixture has it in the model alone
+    }
+    assert.deepEqual(
+      { ...own, model: undefined },
+      { ...expected, model: undefined },
+    );
+    assert.deepEqual(own.model.vocab, expected.model.vocab);
+    assert.equal(own.model.unk_id, expected.model.unk_id);
+  });
+
+  Deno.test(`loadTokenizer() of ${file} gives the ids of ${name} for 10,000 strings`, async () => {
+    const bytes = await Deno.readFile(join(folder, file));
+    await withFolder({}, async (folder) => {
+      await Deno.writeFile(join(folder, file), bytes);
+      await compare(folder, `${model}/ids.hashes`);
+    });
+  });
+}
+
+Deno.test("loadTokenizer() of vocab.json and merges.txt gives the ids of a CLIP for 10,000 strings", () =>
+  compare(join(TOKENIZER_FIXTURES, "clip"), "clip/ids.hashes"));
+
+interface Step {
+  readonly type: string;
+  precompiled_charsmap?: string | undefined;
+}
+
+interface Described {
+  readonly normalizer: { readonly normalizers: readonly Step[] };
+  readonly model: { readonly vocab: readonly (readonly [string, number])[]; readonly unk_id: number };
+}
+
+/** The maps of a normaliser. */
+const mapsOf = ({ normalizer }: Described) =>
+  normalizer.normalizers.filter(({ type }) => type === "Precompiled");
