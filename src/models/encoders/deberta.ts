@@ -62,8 +62,9 @@ export const deberta = textEncoder({
     layers: (path) => debertaLayers(path.at("encoder"), config),
   }),
   prefix: "deberta.",
+  // Absolute positions stand in checkpoints of models that do not use them, too.
   ignored:
-    /^(pooler|cls|lm_predictions|mask_predictions|classifier|qa_outputs)\.|^embeddings\.(position_ids$|\w+\._weight$)/,
+    /^(pooler|cls|lm_predictions|mask_predictions|classifier|qa_outputs)\.|^embeddings\.(position_ids$|position_embeddings\.)/,
   exported: { architecture: "DebertaV2Model" },
 });
 
