@@ -56,13 +56,13 @@ export const WORK_NAMES = [
   "conv-7x7",
   "conv-1x1",
   "conv-3x3",
-  "conv-3x3-strided",
-  "conv-1x1-strided",
+  "conv-strided-3x3",
+  "conv-strided-1x1",
   "conv-grad-7x7",
   "conv-grad-1x1",
   "conv-grad-3x3",
-  "conv-grad-3x3-strided",
-  "conv-grad-1x1-strided",
+  "conv-grad-strided-3x3",
+  "conv-grad-strided-1x1",
 ] as const;
 
 export type WorkName = typeof WORK_NAMES[number];
