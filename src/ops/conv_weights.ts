@@ -1,7 +1,6 @@
 /** Weights of convolutions as products read them, for the phases of a gradient that a stride makes. */
 import { defineKernel } from "../gpu/kernel.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { LARGEST_QUOTIENT } from "./gemm_images.ts";
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
 import weights_ from "../../wgsl/conv/weights.wgsl" with { type: "text" };
@@ -78,7 +77,7 @@ export function arranged(w: Tensor, params: Arrangement): Tensor {
     buffers: { w, y },
     params,
     invocations: params.count!,
-    constants: { Elem: w.dtype, LARGE: params.count! > LARGEST_QUOTIENT },
+    constants: { Elem: w.dtype },
   });
   return y;
 }
@@ -92,7 +91,7 @@ export function restored(dy: Tensor, weight: Tensor, params: Arrangement, into: 
     buffers: { dy, dw },
     params,
     invocations: params.count!,
-    constants: { LARGE: params.count! > LARGEST_QUOTIENT, ...(into && { ADDED: true }) },
+    constants: { ...(into && { ADDED: true }) },
   });
   return dw;
 }

@@ -2,7 +2,7 @@
 import { MAX_WORKGROUPS } from "../gpu/dispatch.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
-import { LARGEST_QUOTIENT, type Patches, patchesParams, type Pixels, pixelsParams } from "./gemm_images.ts";
+import { type Patches, patchesParams, type Pixels, pixelsParams } from "./gemm_images.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
 import { type GemmShape, nameOfShape } from "./gemm_shape.ts";
@@ -65,7 +65,6 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const extras = { ...(bias && { bias }), ...(h && { h }) };
   const c = into ?? Tensor.empty(gpu, [batch, m, n], result);
   const target = isWhole ? c : Tensor.empty(gpu, [batch, splits, m, n]);
-  const large = { LARGE: Math.max(m, n, k) > LARGEST_QUOTIENT };
   const ending = {
     ...(result === "f16" && { Result: "f16" }),
     ...(into && !options.overwrites && { ADDED: true }),
@@ -76,7 +75,6 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     TRANSPOSED_B: shape.transposeB,
     WHOLE_K: k % 4 === 0,
     ...(dtype === "f16" && { Elem: "f16" }),
-    ...((patches || isWhole && pixels) && large),
     ...(isWhole && ending),
   };
   const sumsRows = rowSums !== undefined && sumsRowsOfA(plan);
@@ -115,7 +113,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     buffers: { parts: target, c, ...extras },
     params: { m, n, batch, splits, ...ofPixels },
     invocations: batch * m * Math.ceil(n / 4),
-    constants: { ...ending, ...(pixels && large) },
+    constants: ending,
   });
   return c;
 }

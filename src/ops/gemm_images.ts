@@ -30,9 +30,6 @@ export interface Pixels {
   readonly offset: Pair;
 }
 
-/** Beyond this, the kernels divide integers as such: see quotient.wgsl. */
-export const LARGEST_QUOTIENT = 2 ** 21;
-
 /** The parameters of patches.wgsl. */
 export function patchesParams(
   { size, channels, taps, rows, stride, dilation, first }: Patches,

@@ -4,12 +4,15 @@ import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import type { Pair } from "./gemm_images.ts";
-import { packConstants, packSizeOf } from "./packs.ts";
+import { packConstants, type PackSize, packSizeOf } from "./packs.ts";
 import { mustBeImages, type OneOrPair, type Windows, windowsOver } from "./windows.ts";
 import { MAX_ITERATIONS } from "./workgroup.ts";
 import average_ from "../../wgsl/pool/average.wgsl" with { type: "text" };
 import bins_ from "../../wgsl/pool/bins.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
+import tapsByFour from "../../wgsl/pool/taps_by_four.wgsl" with { type: "text" };
+import tapsByOne from "../../wgsl/pool/taps_by_one.wgsl" with { type: "text" };
 import max_ from "../../wgsl/pool/max.wgsl" with { type: "text" };
 import windows_ from "../../wgsl/pool/windows.wgsl" with { type: "text" };
 
@@ -23,17 +26,19 @@ export interface PoolOptions {
 
 /** Channels by fours are read through textures where there are some. */
 const poolKernel = (name: string, ...files: readonly string[]) => ({
-  1: defineKernel(name, [...files, grid]),
-  4: defineKernel(name, [...files, grid], ["x", "dy"]),
+  1: defineKernel(name, [...files, grid, quotient]),
+  4: defineKernel(name, [...files, grid, quotient], ["x", "dy"]),
 });
-const maxKernel = poolKernel("maxPool2d", max_, windows_);
+const maxKernel = {
+  1: poolKernel("maxPool2d", max_, windows_, tapsByOne)[1],
+  4: poolKernel("maxPool2d", max_, windows_, tapsByFour)[4],
+};
 const averageKernel = poolKernel("avgPool2d", average_, windows_);
 const binsKernel = poolKernel("adaptiveAvgPool2d", average_, bins_);
 
 /** What every kernel of a pooling is given: for the tensor one of whose packs an invocation computes. */
-function work(x: Tensor, target: Tensor, outputs: Pair) {
+function work(x: Tensor, target: Tensor, outputs: Pair, packSize: PackSize = packSizeOf(x.shape[3]!)) {
   const [, height, width, channels] = x.shape as [number, number, number, number];
-  const packSize = packSizeOf(channels);
   const count = target.size / packSize;
   const isWide = packSize === 4;
   return {
@@ -95,19 +100,13 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
   const isSaved = needsGrad(x);
   const [batch, , , channels] = x.shape as [number, number, number, number];
   const y = Tensor.empty(gpu, [batch, ...windows.outputs, channels], x.dtype, isSaved);
-  const taken = isSaved ? Tensor.empty(gpu, y.shape, "u32") : undefined;
+  // Of four channels, which pixel was taken is four bytes of a word.
+  const packSize = packSizeOf(channels, windows.kernel[0] * windows.kernel[1] <= 256 ? 4 : 1);
+  const taken = isSaved ? Tensor.empty(gpu, [y.size / packSize], "u32") : undefined;
   const dispatch = (entry: string, target: Tensor, buffers: Record<string, Tensor>) => {
-    const { packSize, params, constants, ...rest } = work(x, target, windows.outputs);
+    const { params, ...rest } = work(x, target, windows.outputs, packSize);
     gpu.dispatch({
-      kernel: maxKernel[packSize],
-      entry,
-      buffers,
-      params: { ...params, ...windowParams(windows) },
-      constants: {
-        ...constants,
-        Index: packSize === 4 ? "vec4u" : "u32",
-        Flag: packSize === 4 ? "vec4<bool>" : "bool",
-      },
+      ...{ kernel: maxKernel[packSize], entry, buffers, params: { ...params, ...windowParams(windows) } },
       ...rest,
     });
   };
@@ -130,8 +129,9 @@ function average(
   const [batch, , , channels] = x.shape as [number, number, number, number];
   const y = Tensor.empty(gpu, [batch, ...outputs, channels], x.dtype, needsGrad(x));
   const dispatch = (entry: string, target: Tensor, buffers: Record<string, Tensor>) => {
-    const { packSize, params, ...rest } = work(x, target, outputs);
-    gpu.dispatch({ kernel: kernel[packSize], entry, buffers, params: { ...params, ...more }, ...rest });
+    const { params, ...rest } = work(x, target, outputs);
+    const { [packSizeOf(channels)]: own } = kernel;
+    gpu.dispatch({ kernel: own, entry, buffers, params: { ...params, ...more }, ...rest });
   };
   dispatch("forward", y, { x, y });
   return record(y, [x], [], (dy) => {

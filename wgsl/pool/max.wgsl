@@ -2,12 +2,10 @@
 //   forward, forward_saved   one invocation one pack of channels of y. Saved is which pixel of its window each element is,
 //                            counted row by row: the first of several that are equal, as PyTorch has it
 //   backward                 dx[b, y, x, c] = Σ dy over the windows that took the pixel: one invocation one pack of dx
-// Needs: windows.wgsl, lib/grid.wgsl
+// Needs: windows.wgsl, taps_by_one.wgsl or taps_by_four.wgsl, lib/grid.wgsl, lib/quotient.wgsl
 alias Elem = f32;
 alias Pack = Elem; // or vec4<Elem>
 alias Wide = f32; // or vec4f
-alias Index = u32; // or vec4u
-alias Flag = bool; // or vec4<bool>
 const WG: u32 = 64u;
 
 struct Params {
@@ -19,15 +17,16 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<Pack>;
 @group(0) @binding(3) var<storage, read_write> y: array<Pack>;
 @group(0) @binding(4) var<storage, read_write> dx: array<Pack>;
-@group(0) @binding(5) var<storage, read_write> taken: array<Index>; // of each element of y
-@group(0) @binding(6) var<storage, read> took: array<Index>; // the same, in backward
+@group(0) @binding(5) var<storage, read_write> taken: array<u32>; // of each pack of y
+@group(0) @binding(6) var<storage, read> took: array<u32>; // the same, in backward
 
 struct Best { value: Wide, tap: Index }
 
 fn best_of(n: u32) -> Best {
-  let pixel = i32(n / params.packs);
-  let row = pixel / params.out_width;
-  let image = row / params.out_height;
+  let pixel = i32(quotient(n, params.packs));
+  let pack = n - u32(pixel) * params.packs;
+  let row = divided(pixel, params.out_width);
+  let image = divided(row, params.out_height);
   let down = window(row - image * params.out_height, 0u);
   let across = window(pixel - row * params.out_width, 1u);
   var best = Best();
@@ -35,7 +34,7 @@ fn best_of(n: u32) -> Best {
   for (var i = max(down.x, 0); i < min(down.y, params.height); i++) {
     let start = (image * params.height + i) * params.width;
     for (var j = max(across.x, 0); j < min(across.y, params.width); j++) {
-      let value = Wide(x[u32(start + j) * params.packs + n % params.packs]);
+      let value = Wide(x[u32(start + j) * params.packs + pack]);
       // By bits: comparisons of floats may lose NaN.
       let is_nan = (bitcast<Index>(value) & Index(0x7fffffffu)) > Index(0x7f800000u);
       let was_nan = (bitcast<Index>(best.value) & Index(0x7fffffffu)) > Index(0x7f800000u);
@@ -60,16 +59,17 @@ fn forward_saved(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) g
   if (n >= params.count) { return; }
   let best = best_of(n);
   y[n] = Pack(best.value);
-  taken[n] = best.tap;
+  taken[n] = packed(best.tap);
 }
 
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let n = flat_group(group, groups) * WG + lane;
   if (n >= params.count) { return; }
-  let pixel = i32(n / params.packs);
-  let row = pixel / params.width;
-  let image = row / params.height;
+  let pixel = i32(quotient(n, params.packs));
+  let pack = n - u32(pixel) * params.packs;
+  let row = divided(pixel, params.width);
+  let image = divided(row, params.height);
   let down = reaching(row - image * params.height, 0u);
   let across = reaching(pixel - row * params.width, 1u);
   var total = Wide();
@@ -78,8 +78,8 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
     let tap_y = row - image * params.height - window(i, 0u).x;
     for (var j = across.x; j < across.y; j++) {
       let tap = tap_y * params.kernel_x + pixel - row * params.width - window(j, 1u).x;
-      let at = u32(start + j) * params.packs + n % params.packs;
-      total += select(Wide(), Wide(dy[at]), took[at] == Index(u32(tap)));
+      let at = u32(start + j) * params.packs + pack;
+      total += select(Wide(), Wide(dy[at]), unpacked(took[at]) == Index(u32(tap)));
     }
   }
   dx[n] = Pack(total);

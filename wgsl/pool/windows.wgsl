@@ -2,7 +2,8 @@
 // an axis, 0 for the height and 1 for the width:
 //   window(i)    the pixels from .. up to of window i; some may lie outside of the image
 //   reaching(p)  the windows from .. up to that hold pixel p
-// Needs: the Params of a file of pool/
+// Needs: the Params of a file of pool/, lib/quotient.wgsl
+fn divided(a: i32, b: i32) -> i32 { return i32(quotient(u32(a), u32(b))); } // of what is not negative
 fn kernel(axis: u32) -> i32 { return select(params.kernel_y, params.kernel_x, axis == 1u); }
 fn stride(axis: u32) -> i32 { return select(params.stride_y, params.stride_x, axis == 1u); }
 fn padding(axis: u32) -> i32 { return select(params.padding_y, params.padding_x, axis == 1u); }
@@ -14,5 +15,5 @@ fn window(i: i32, axis: u32) -> vec2i {
 fn reaching(p: i32, axis: u32) -> vec2i {
   let last = p + padding(axis);
   let count = select(params.out_height, params.out_width, axis == 1u);
-  return vec2i(max(last - kernel(axis) + stride(axis), 0) / stride(axis), min(last / stride(axis) + 1, count));
+  return vec2i(divided(max(last - kernel(axis) + stride(axis), 0), stride(axis)), min(divided(last, stride(axis)) + 1, count));
 }

@@ -78,6 +78,7 @@ const windows: readonly { shape: readonly number[]; options: PoolOptions }[] = [
   { shape: [1, 5, 9, 4], options: { kernel: [3, 2], stride: [1, 3], padding: [1, 0] } },
   { shape: [1, 8, 7, 5], options: { kernel: 2, stride: 3 } }, // pixels between the windows
   { shape: [2, 6, 6, 4], options: { kernel: [6, 5], stride: 1 } },
+  { shape: [1, 18, 17, 4], options: { kernel: 17, stride: 1 } }, // more pixels than a byte can tell apart
 ];
 
 const sizes: readonly { shape: readonly number[]; size: Pair }[] = [
@@ -99,7 +100,7 @@ export const poolCases: readonly Case[] = withHalves([
       // No two are equal: equal ones share the gradient in the oracle.
       inputs: [{
         shape,
-        values: Array.from({ length: product(shape) }, (_, i) => (i * 89 % 503 - 251) / 128),
+        values: Array.from({ length: product(shape) }, (_, i) => (i * 89 % 2027 - 1013) / 512),
       }],
       op: (x) => maxPool2d(x, options),
       oracle: (x) => maxOf(x, regular(shape, options)),
