@@ -2,7 +2,7 @@
 import { MAX_WORKGROUPS } from "../gpu/dispatch.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
-import { type Patches, patchesParams, type Pixels, pixelsParams } from "./gemm_images.ts";
+import { type Patches, patchesParams, type Pixels, pixelsParams, SMALL_QUOTIENT } from "./gemm_images.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
 import { type GemmShape, nameOfShape } from "./gemm_shape.ts";
@@ -74,6 +74,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     TRANSPOSED_A: shape.transposeA,
     TRANSPOSED_B: shape.transposeB,
     WHOLE_K: k % 4 === 0,
+    ...((patches || isWhole && pixels) && { SMALL: Math.max(m, n, k) <= SMALL_QUOTIENT }),
     ...(dtype === "f16" && { Elem: "f16" }),
     ...(isWhole && ending),
   };

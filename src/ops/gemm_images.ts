@@ -30,6 +30,9 @@ export interface Pixels {
   readonly offset: Pair;
 }
 
+/** Up to this, kernels that count rows and columns may divide by one step: see quotient.wgsl. */
+export const SMALL_QUOTIENT = 2 ** 21;
+
 /** The parameters of patches.wgsl. */
 export function patchesParams(
   { size, channels, taps, rows, stride, dilation, first }: Patches,
