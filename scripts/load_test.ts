@@ -16,6 +16,7 @@ import { answerWriter } from "../src/app/predict/writers.ts";
 import { Random } from "../src/base/random.ts";
 import { streamTable } from "../src/data/readers/table_stream.ts";
 import { formatTable } from "../src/report/table.ts";
+import { engineFlags } from "./task_flags.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 const { values: flags, positionals: [run, table] } = parseArgs({
@@ -73,7 +74,7 @@ class Server {
 
   constructor() {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", MAIN, "serve", run!, "--port", "0", "--max-queue", "512"],
+      args: ["run", "-A", ...engineFlags(), MAIN, "serve", run!, "--port", "0", "--max-queue", "512"],
       stdout: "piped",
       stderr: "inherit",
     }).spawn();

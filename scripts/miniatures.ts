@@ -31,12 +31,21 @@ let encoder: Promise<
   { encode(data: BufferSource, width: number, height: number, options: object): Uint8Array }
 >;
 
-/** A JPEG file of coloured noise; classes differ in hue, samples in brightness and noise. */
-export async function jpegOf(label: number, random: Random): Promise<Uint8Array> {
+/** A JPEG file of RGBA bytes. */
+export async function encodeJpeg(
+  pixels: Uint8ClampedArray<ArrayBuffer>,
+  width: number,
+  height: number,
+): Promise<Uint8Array> {
   const wasm = packagePath("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
   encoder ??= Promise.resolve(
     createEncoder({ wasmBinary: Deno.readFileSync(wasm).buffer, noInitialRun: true }),
   );
+  return (await encoder).encode(pixels, width, height, { ...defaultOptions, quality: 60 }).slice();
+}
+
+/** A JPEG file of coloured noise; classes differ in hue, samples in brightness and noise. */
+export async function jpegOf(label: number, random: Random): Promise<Uint8Array> {
   const colour = [0, 1, 2].map((c) => 128 + 100 * Math.sin(label * 2.4 + c * 2.1));
   const light = random.between(0.7, 1.1);
   const pixels = new Uint8ClampedArray(HEIGHT * WIDTH * 4).fill(255);
@@ -49,7 +58,7 @@ export async function jpegOf(label: number, random: Random): Promise<Uint8Array>
       }
     }
   }
-  return (await encoder).encode(pixels, WIDTH, HEIGHT, { ...defaultOptions, quality: 60 }).slice();
+  return await encodeJpeg(pixels, WIDTH, HEIGHT);
 }
 
 /** Some words, those of the class among them. */

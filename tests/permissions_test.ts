@@ -39,9 +39,11 @@ Deno.test("each command has a task, with the permissions of all and the network 
   assert.ok(!base.some((flag) => /^(-A|--allow-(all|net|run|ffi|env$|sys$))/.test(flag)), base.join(" "));
 });
 
-Deno.test("the compiled program has the permissions of the tasks", () => {
+Deno.test("the compiled program has the permissions of the tasks, and collects memory as they do", () => {
   const line = compileArguments(ROOT, { output: "unis" }).join(" ");
   assert.deepEqual(flagsOf(line), [...base, "--allow-net"].sort());
+  const memory = tasks.unis!.match(/--v8-flags=\S+/)![0];
+  assert.ok(line.includes(` ${memory} `), `${line} collects memory otherwise`);
 });
 
 Deno.test("variables that the source reads are allowed", () => {

@@ -3,19 +3,22 @@ import { join } from "node:path";
 import { EMOJI_ARCHIVE } from "../../src/data/emoji/packages.ts";
 import { ROOTS } from "./stage.ts";
 
-/** The arguments, for a call in the folder of the stage. The program may do what the task `unis` may, and use the network. */
+/**
+ * The arguments, for a call in the folder of the stage. The program has
+ * the flags of the task `unis`, that is to say its permissions and how memory is collected, and may use the network.
+ */
 export function compileArguments(
   root: string,
   { output, target }: { output: string; target?: string },
 ): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(join(root, "deno.json")));
-  const permissions: string[] = tasks.unis.match(/(?<=\s)--(?:no-prompt|allow-|ignore-)\S*/g);
+  const flags: string[] = tasks.unis.match(/(?<=\s)--(?:no-prompt|allow-|ignore-|v8-flags=)\S*/g);
   const [main, ...workers] = ROOTS as [string, ...string[]];
   return [
     "compile",
     "--no-check", // there are no types of packages in the stage
     "--cached-only",
-    ...permissions,
+    ...flags,
     "--allow-net",
     ...[...workers, EMOJI_ARCHIVE].flatMap((path) => ["--include", path]),
     ...target === undefined ? [] : ["--target", target],

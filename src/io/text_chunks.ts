@@ -3,8 +3,8 @@ import { UserError } from "../base/user_error.ts";
 import { reason } from "./file_bytes.ts";
 import { suggestPath } from "./nearby_path.ts";
 
-/** Bytes read at once. */
-const CHUNK = 1 << 20;
+/** Bytes read at once. Rows that wait keep all of the text that they were read from in memory, so it is no more than needed. */
+const CHUNK = 1 << 16;
 
 /**
  * The text of a file, or of standard input where the path is "-", in pieces that break anywhere between characters,

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encode } from "fast-png";
+import { answerRows } from "../../src/app/predict/answers.ts";
 import { EmbeddingsFile } from "../../src/app/predict/embeddings.ts";
 import { PendingFile, predictRows, type PredictRowsOptions } from "../../src/app/predict/predict_rows.ts";
-import { InputReader } from "../../src/app/predict/inputs.ts";
+import { InputReader, type PreparedSample } from "../../src/app/predict/inputs.ts";
 import { predictTable } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter, type OutputFormat } from "../../src/app/predict/writers.ts";
@@ -103,6 +104,40 @@ Deno.test("the answer to a sample has the same bits whatever shares its batch", 
       assert.equal(line, answers.get(JSON.parse(line).name), `batches of ${batchSize}`);
     }
   }
+});
+
+Deno.test("images are released as their batch is made, and the arrays of a batch once the device has them", async () => {
+  using reader = new InputReader(session.modalities, session.columns(), (path) => join(folder, path));
+  const samples: PreparedSample[] = [];
+  const batches: Batch[] = [];
+  const watched = {
+    prepare: (values: StreamedRow["values"]) => reader.prepare(values),
+    batch(own: readonly PreparedSample[]) {
+      samples.push(...own);
+      batches.push(reader.batch(own));
+      return batches.at(-1)!;
+    },
+  } as unknown as InputReader;
+  async function* some() {
+    for (const [i, cells] of rows.slice(0, 7).entries()) {
+      const values = Object.fromEntries(HEADER.map((name, k) => [name, cells[k]]));
+      yield await Promise.resolve({ line: i + 2, values });
+    }
+  }
+  let answers = 0;
+  const options = { batchSize: 3, refused: () => {} };
+  for await (const _ of answerRows(session.model, watched, some(), options)) answers++;
+  assert.deepEqual([answers, samples.length, batches.length], [7, 7, 3]);
+  const arrays = [
+    ...samples.flatMap((sample) =>
+      Object.values(sample).flatMap((one) => "pixels" in one ? [one.pixels] : [])
+    ),
+    ...batches.flatMap((batch) =>
+      Object.values(batch.modalities).flatMap((one) => Object.values(one).filter(ArrayBuffer.isView))
+    ),
+  ];
+  assert.ok(arrays.length >= 7 + 3 * 4);
+  assert.ok(arrays.every(({ byteLength }) => byteLength === 0));
 });
 
 Deno.test("labels, where there are any, give the measures of evaluate; unknown ones are counted", async () => {

@@ -1,11 +1,11 @@
-/** Text read in chunks of a MiB: characters that are cut, byte order marks, and what is no text. */
+/** Text read in chunks of 64 KiB: characters that are cut, byte order marks, and what is no text. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../src/base/user_error.ts";
 import { textChunks } from "../../src/io/text_chunks.ts";
 import { temporaryFolder } from "./crafted.ts";
 
-const MIB = 2 ** 20;
+const CHUNK = 2 ** 16;
 
 async function read(path: string): Promise<string[]> {
   const chunks: string[] = [];
@@ -14,7 +14,7 @@ async function read(path: string): Promise<string[]> {
 }
 
 // The character of four bytes lies across the end of the first chunk, or beside it.
-for (const before of [0, MIB - 5, MIB - 4, MIB - 3, MIB - 2, MIB - 1, MIB, 2 * MIB - 2]) {
+for (const before of [0, CHUNK - 5, CHUNK - 4, CHUNK - 3, CHUNK - 2, CHUNK - 1, CHUNK, 2 * CHUNK - 2]) {
   Deno.test(`textChunks() gives a text whole whose character 🎈 begins at byte ${before}`, async () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "x.txt");
@@ -23,7 +23,7 @@ for (const before of [0, MIB - 5, MIB - 4, MIB - 3, MIB - 2, MIB - 1, MIB, 2 * M
     const chunks = await read(path);
     assert.ok(chunks.join("") === text);
     assert.ok(
-      chunks.length >= Math.ceil(before / MIB) && chunks.length <= 2 + before / MIB + 1,
+      chunks.length >= Math.ceil(before / CHUNK) && chunks.length <= 2 + before / CHUNK + 1,
       `${chunks.length}`,
     );
   });

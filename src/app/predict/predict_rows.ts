@@ -139,11 +139,17 @@ class LabelledAnswers {
   }
 }
 
+/** Characters that are gathered before they are written; each takes three bytes at most. */
+const GATHERED = 1 << 14;
+
 /** Where text is written to and appears at the end, or not at all. */
 export class PendingFile implements Disposable {
   readonly #path: string | undefined;
   readonly #temporary: string;
   readonly #file: Deno.FsFile;
+  readonly #bytes = new Uint8Array(3 * GATHERED);
+  /** What is not in the file yet. */
+  #text = "";
   #isOpen = true;
 
   /** Standard output where no path is given. Throws a UserError where the file cannot be written. */
@@ -159,12 +165,22 @@ export class PendingFile implements Disposable {
   }
 
   write(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+    this.#text += text;
+    if (this.#text.length >= GATHERED) this.#flush();
+  }
+
+  #flush(): void {
+    for (let at = 0; at < this.#text.length;) {
+      const { read, written } = new TextEncoder().encodeInto(this.#text.slice(at), this.#bytes);
+      at += read;
+      for (let done = 0; done < written;) done += this.#file.writeSync(this.#bytes.subarray(done, written));
+    }
+    this.#text = "";
   }
 
   /** Makes it appear. */
   finish(): void {
+    this.#flush();
     if (this.#path === undefined) {
       this.#file.seekSync(0, Deno.SeekMode.Start);
       const bytes = new Uint8Array(1 << 16);
