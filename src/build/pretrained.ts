@@ -166,7 +166,7 @@ const ADOPTION: Readonly<
 
 /** Images become as large as the encoder expects them, and are normalised as it says. */
 function adoptPreprocessor(folder: string, { data }: RunConfig, reads?: InputKind): EncoderConfig {
-  const type = encoderType(readEncoderConfig(folder).model_type);
+  const type = encoderType(readEncoderConfig(folder, {}, reads).model_type);
   const { spec: { height, width, mean, std } } = preprocessorOf(folder, type);
   if (height !== width) {
     throw new UserError(`${folder} expects images of ${height} x ${width}: only square ones are supported`);

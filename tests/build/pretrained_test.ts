@@ -10,6 +10,11 @@ import { loadPretrained } from "../../src/train/load_pretrained.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { modalityFolder } from "../../src/runs/preprocessing.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
+import { openWeights } from "../../src/io/weights_file.ts";
+import { numbered } from "../../src/data/text/word_piece.ts";
+import { wordPieceJson } from "../../src/data/text/tokenizer_json.ts";
+import processors from "../fixtures/processors.json" with { type: "json" };
+import { checkpointFolder } from "./hf_fixtures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyData } from "../train/tiny.ts";
@@ -51,6 +56,38 @@ Deno.test("pretrained encoders decide architecture, image size and rates, and th
     ["config.json", "tokenizer.json"],
   );
   assert.deepEqual(await findPretrained(config, SILENT), folders);
+});
+
+Deno.test("both encoders come out of one folder that holds the towers of CLIP", async () => {
+  using folder = temporaryFolder();
+  const clip = join(folder.path, "clip");
+  Deno.mkdirSync(clip);
+  for (const name of ["config.json", "model.safetensors"]) {
+    Deno.copyFileSync(join(checkpointFolder("clip"), name), join(clip, name));
+  }
+  const write = (name: string, json: object) =>
+    Deno.writeTextFileSync(join(clip, name), JSON.stringify(json));
+  write("preprocessor_config.json", { ...processors.clip, crop_size: 24, size: { shortest_edge: 24 } });
+  const words = Array.from({ length: 46 }, (_, i) => `word${i}`);
+  write("tokenizer.json", wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...words])));
+  const { config, folders } = await choosePretrained(PRESETS.emoji, { image: clip, text: clip }, SILENT);
+  const { image, text } = config.model.encoders;
+  assert.deepEqual([image!.model_type, text!.model_type], ["clip_vision_model", "clip_text_model"]);
+  assert.deepEqual([image!.hidden_size, text!.hidden_size], [24, 12]);
+  assert.deepEqual([image!.projection_dim, text!.projection_dim], [20, 20]);
+  assert.ok(hasInputs(config.data));
+  assert.deepEqual([config.data.image_size, config.data.max_tokens], [24, 16]);
+  for (const encoder of [image!, text!]) encoder.pooling = "projection";
+  const run = parseConfig(JSON.parse(JSON.stringify(config)), "copy");
+  const learner = new Learner(gpu, run, tinyData({ train: 4, validation: 2, test: 2 }));
+  await loadPretrained(learner, folders, () => {});
+  const found = await learner.readWeights();
+  using stored = openWeights(clip);
+  for (const [name, key] of [["image", "visual_projection"], ["text", "text_projection"]] as const) {
+    assert.deepEqual(found.get(`${name}.projection.weight`)?.data, stored.readFloat32(`${key}.weight`));
+  }
+  learner.dispose();
+  assert.deepEqual(await findPretrained(run, SILENT, { withInputs: true }), folders);
 });
 
 Deno.test("a pretrained joint encoder takes the place of all others, and decides the method", async () => {
