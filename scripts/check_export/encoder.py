@@ -3,7 +3,8 @@
     python encoder.py bert FOLDER VOCAB_TXT
     python encoder.py roberta FOLDER VOCAB_JSON MERGES_TXT
     python encoder.py distilbert|electra|mpnet FOLDER VOCAB_TXT
-    python encoder.py xlm-roberta FOLDER SENTENCE_PIECE_MODEL
+    python encoder.py xlm-roberta|deberta FOLDER SENTENCE_PIECE_MODEL
+    python encoder.py clip-text FOLDER VOCAB_JSON MERGES_TXT
     python encoder.py deit FOLDER
 """
 
@@ -11,7 +12,8 @@ import sys
 
 import torch
 from transformers import (
-    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
+    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, CLIPTextConfig,
+    CLIPTextModel, CLIPTokenizerFast, DebertaV2Config, DebertaV2Model, DebertaV2TokenizerFast, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
     DistilBertTokenizerFast, ElectraConfig, ElectraModel, ElectraTokenizerFast, MPNetConfig, MPNetModel, MPNetTokenizerFast,
     RobertaConfig, RobertaModel, RobertaTokenizerFast, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizerFast,
 )
@@ -42,6 +44,21 @@ elif kind == "mpnet":
 elif kind == "xlm-roberta":
     companion = XLMRobertaTokenizerFast(vocab_file=files[0], model_max_length=64)
     model = XLMRobertaModel(XLMRobertaConfig(vocab_size=len(companion), max_position_embeddings=66, **shape))
+elif kind == "deberta":
+    companion = DebertaV2TokenizerFast(vocab_file=files[0], model_max_length=64)
+    config = DebertaV2Config(
+        vocab_size=len(companion), max_position_embeddings=64, relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm",
+        share_att_key=True, pos_att_type="p2c|c2p", position_biased_input=False, type_vocab_size=0, **shape,
+    )
+    model = DebertaV2Model(config)
+elif kind == "clip-text":
+    companion = CLIPTokenizerFast(vocab_file=files[0], merges_file=files[1], model_max_length=64)
+    model = CLIPTextModel(CLIPTextConfig(
+        vocab_size=len(companion), max_position_embeddings=64, eos_token_id=companion.eos_token_id, **shape,
+    ))
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.2)
 else:
     # Resized by the shorter edge, then cut from the centre.
     companion = CLIPImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 48, "width": 48})

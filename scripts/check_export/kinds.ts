@@ -91,6 +91,28 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       ),
     raw: imagesAndTexts,
   },
+  deberta: {
+    prepare: (folder, python) =>
+      pretrained(
+        folder,
+        python,
+        "text",
+        "deberta",
+        () => Promise.resolve([join(TOKENIZERS, "deberta/spm.model")]),
+      ),
+    raw: imagesAndTexts,
+  },
+  "clip-text": {
+    prepare: (folder, python) =>
+      pretrained(
+        folder,
+        python,
+        "text",
+        "clip-text",
+        () => Promise.resolve(["vocab.json", "merges.txt"].map((name) => join(TOKENIZERS, "clip", name))),
+      ),
+    raw: imagesAndTexts,
+  },
   roberta: {
     prepare: (folder, python) =>
       pretrained(

@@ -19,6 +19,15 @@ import {
 } from "./tokenizer_json.ts";
 
 const vocabularySchema = z.record(z.string(), z.int().nonnegative());
+/** Pieces and their scores, looked at in one go: there may be hundreds of thousands. */
+const piecesSchema = z.custom<[piece: string, score: number][]>(
+  (value) =>
+    Array.isArray(value) &&
+    value.every((one) =>
+      Array.isArray(one) && one.length === 2 && typeof one[0] === "string" && typeof one[1] === "number"
+    ),
+  "expected pieces with their scores",
+);
 const jsonSchema = z.looseObject({
   added_tokens: z.array(z.looseObject({ content: z.string(), id: z.int().nonnegative() })),
   normalizer: z.looseObject({ type: z.string() }).nullish(),
@@ -26,7 +35,7 @@ const jsonSchema = z.looseObject({
   post_processor: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
     type: z.enum(["WordPiece", "BPE", "Unigram"], { error: "only WordPiece, BPE and Unigram are supported" }),
-    vocab: z.union([vocabularySchema, z.array(z.tuple([z.string(), z.number()]))]),
+    vocab: z.union([piecesSchema, vocabularySchema]),
     unk_id: z.int().nonnegative().nullish(),
     unk_token: z.string().nullish(),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
@@ -84,7 +93,8 @@ function specialTokensOf(json: TokenizerJson): SpecialTokens {
   const vocabulary = vocabularyOf(model);
   for (const { content, id } of added_tokens) vocabulary.set(content, id);
   const family = familyOf(vocabulary);
-  const unknown = model.unk_token ?? [...vocabulary].find(([, id]) => id === model.unk_id)?.[0];
+  const unknown = model.unk_token ??
+    (Array.isArray(model.vocab) ? model.vocab[model.unk_id ?? -1]?.[0] : undefined);
   return { ...family, ...(unknown !== undefined && { unknown }) };
 }
 
