@@ -12,8 +12,8 @@ import sys
 
 import torch
 from transformers import (
-    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, CLIPTextConfig,
-    CLIPTextModel, CLIPTokenizerFast, DebertaV2Config, DebertaV2Model, DebertaV2TokenizerFast, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
+    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast,
+    DebertaV2Config, DebertaV2Model, DebertaV2TokenizerFast, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
     DistilBertTokenizerFast, ElectraConfig, ElectraModel, ElectraTokenizerFast, MPNetConfig, MPNetModel, MPNetTokenizerFast,
     RobertaConfig, RobertaModel, RobertaTokenizerFast, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizerFast,
 )

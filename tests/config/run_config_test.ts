@@ -105,6 +105,12 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
       '"model.encoders.text.frozen" must be at most',
       "got 2 and 1; true freezes",
     ],
+    [
+      'model.encoders.text={"model_type":"distilbert","dim":8,"n_layers":2,"n_heads":2,"hidden_dim":8,' +
+      '"activation":"silu","dropout":0,"attention_dropout":0,"initializer_range":0.1,' +
+      '"dense_initializer":"normal","frozen":3}',
+      '"model.encoders.text.frozen" must be at most "model.encoders.text.n_layers", got 3 and 2',
+    ],
     ["model.encoders.text.froze=1", 'did you mean "model.encoders.text.frozen"?'],
     ["model.checkpointing=1", '"model.checkpointing" must be true or false, got 1'],
     ["optimizer.schedule=cosin", "one of plateau, linear, cosine, constant", 'did you mean "cosine"?'],
