@@ -12,6 +12,8 @@ export const semanticsSchema = z.strictObject({
   ...departureFields,
   /** The gradients of a batch's micro-batches are added up, not averaged: `microBatchWeight` in learning.ts. */
   summed_accumulation: quirk,
+  /** A step that an epoch leaves unfinished is finished in the next: `microBatches` in micro_batches.ts. */
+  steps_across_epochs: quirk,
   /** The rates fall on a plateau of the training accuracy, epoch by epoch, not the validation accuracy: trainer.ts. */
   plateau_on_training: quirk,
   /** Training samples come in the order of the data set, the same in every epoch, as in one process: data/epoch.ts. */

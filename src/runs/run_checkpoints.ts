@@ -83,8 +83,11 @@ const STATE = "last.json";
 const FILES = [WEIGHTS, OPTIMIZER, STATE] as const;
 const BEST = "best.safetensors";
 
-/** The running sums of an epoch: in f16 a loss may overflow, whose step is then skipped, and with it their sum. */
-const MAY_OVERFLOW = "sums";
+/**
+ * The running sums of an epoch, and gradients of a step under way: in f16 a loss may overflow, whose step is then skipped, and
+ * with it their sum.
+ */
+const MAY_OVERFLOW = /^(sums$|grad\.)/;
 /** Tensors that an error names. */
 const LISTED = 8;
 
@@ -234,7 +237,7 @@ function isWhole(path: string): boolean {
 
 /** Throws a UserError, which begins with `what` and ends with `wayOut`, where weights or moments are not finite. */
 function mustBeFinite(arrays: Arrays, what: string, wayOut = "Training has diverged"): void {
-  const names = Array.from(arrays).filter(([name, { data }]) => name !== MAY_OVERFLOW && !allFinite(data))
+  const names = Array.from(arrays).filter(([name, { data }]) => !MAY_OVERFLOW.test(name) && !allFinite(data))
     .map(([name]) => name);
   if (names.length === 0) return;
   const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";

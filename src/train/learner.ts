@@ -16,7 +16,6 @@ import { Parameters } from "../nn/parameters.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { ReduceOnPlateau } from "../optim/plateau.ts";
-import { rateFactor } from "../optim/schedule.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
@@ -39,11 +38,12 @@ import {
   writeOptimizer,
   writeWeights,
 } from "./learner_state.ts";
+import { stepsIn } from "./micro_batches.ts";
 import { TrainingMetrics } from "./training_metrics.ts";
 import { planMemory, settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
-import { makeOptimizer, ratesByPart } from "./make_optimizer.ts";
+import { makeOptimizer, mustFitSteps, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
 import { describePart, partOf } from "./model_parts.ts";
 import type { Reading } from "./divergence.ts";
 import type { RunSummary } from "../runs/records.ts";
@@ -71,6 +71,8 @@ export class Learner implements AnsweringModel {
   readonly #measures: TrainingMetrics;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
+  /** Gradients have gathered since the last step. */
+  #isWithinStep = false;
   /** Bytes in use before the first step. */
   readonly #standing: number;
 
@@ -88,8 +90,8 @@ export class Learner implements AnsweringModel {
       this.config.training.micro_batch,
       trainingVisitOf(config),
     );
-    const stepsPerEpoch = Math.ceil(this.trainingSamples / training.batch);
-    this.#steps = training.epochs * stepsPerEpoch;
+    const stepsOf = (epochs: number) => stepsIn(epochs, this.trainingSamples, this.config);
+    this.#steps = stepsOf(training.epochs);
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, config, data);
     freezeParameters(this.#parameters, config);
@@ -104,7 +106,7 @@ export class Learner implements AnsweringModel {
     this.pairs = this.#model.pairs;
     const rates = ratesByPart(this.#parameters, config);
     this.#parts = Object.keys(rates);
-    this.#optimizer = makeOptimizer(this.#parameters, config, { rates, stepsPerEpoch });
+    this.#optimizer = makeOptimizer(this.#parameters, config, { rates, stepsOf });
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     this.plateau = new ReduceOnPlateau(this.#optimizer, {
       factor: plateau.factor,
@@ -125,13 +127,7 @@ export class Learner implements AnsweringModel {
           `${training.micro_batch}, and there are ${data.count("train")} training samples`,
       );
     }
-    const ends = optimizer.schedule === "cosine" || optimizer.schedule === "linear";
-    if (ends && optimizer.warmup_steps >= this.#steps) {
-      throw new UserError(
-        `"optimizer.warmup_steps" must be below the ${this.#steps} steps of all epochs where "optimizer.schedule" is ` +
-          `${optimizer.schedule}, got ${optimizer.warmup_steps}`,
-      );
-    }
+    mustFitSteps(optimizer, this.#steps);
   }
 
   /** Gives the encoder of a modality the weights of a checkpoint; throws a UserError where they do not fit. */
@@ -174,6 +170,7 @@ export class Learner implements AnsweringModel {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
     const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels, stretch);
+    this.#isWithinStep = true;
     const moment = trainingMoment(config, number, this.trainingSamples, context);
     differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });
   }
@@ -194,6 +191,7 @@ export class Learner implements AnsweringModel {
       inspected,
     });
     this.#parameters.zeroGrad();
+    this.#isWithinStep = false;
   }
 
   /** Learning rates by part as they are in a step. */
@@ -268,7 +266,7 @@ export class Learner implements AnsweringModel {
 
   /** Goes on from what `readOptimizer` gave. Throws a UserError, naming `source`, where it is not of this model. */
   writeOptimizer(arrays: Arrays, state: OptimizerState, source: string): void {
-    writeOptimizer(this.#state, arrays, state, source);
+    this.#isWithinStep = writeOptimizer(this.#state, arrays, state, source);
   }
 
   /** Frees the device memory. */
@@ -280,15 +278,14 @@ export class Learner implements AnsweringModel {
   }
 
   #rateFactor(step: number): number {
-    const { schedule, warmup_steps, warmup_share } = this.config.optimizer;
-    const warmup = warmup_share > 0 ? Math.ceil(warmup_share * this.#steps) : warmup_steps;
-    return rateFactor(schedule, step, warmup, this.#steps);
+    return rateFactorAt(this.config.optimizer, step, this.#steps);
   }
 
   get #state(): LearnerParts {
     return {
       parameters: this.#parameters,
       optimizer: this.#optimizer,
+      isWithinStep: this.#isWithinStep,
       sums: this.#measures.sums,
       lossScale: this.#lossScale,
     };

@@ -1,5 +1,6 @@
 /** Reads and writes the part of a learner that a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
 import { UserError } from "../base/user_error.ts";
+import { readArrays } from "../nn/flat_arrays.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -17,12 +18,17 @@ export interface OptimizerState {
 export interface LearnerParts {
   readonly parameters: Parameters;
   readonly optimizer: Optimizer;
+  /** True where gradients have gathered, which a checkpoint then holds too. */
+  readonly isWithinStep: boolean;
   readonly sums: Tensor;
   /** With precision f16. */
   readonly lossScale: LossScale | undefined;
 }
 
 type Values = Float32Array<ArrayBuffer>;
+
+/** The names of gradients begin with it. */
+const GRAD = "grad.";
 
 export async function readWeights(parameters: Parameters): Promise<Arrays> {
   return shaped(parameters, await parameters.read());
@@ -47,27 +53,33 @@ export function writeWeights(parameters: Parameters, weights: Arrays, source: st
  * moment begins with what torch calls it, `exp_avg.`, and goes on with the parameter's.
  */
 export async function readOptimizer(
-  { parameters, optimizer, ...parts }: LearnerParts,
+  { parameters, optimizer, isWithinStep, ...parts }: LearnerParts,
 ): Promise<{ arrays: Arrays; state: OptimizerState }> {
   const { step, learningRates, moments } = await optimizer.read();
   const single = singleTensors(parts);
   const values = await readTensors(single.map(([, tensor]) => tensor)) as Values[];
+  const learned = isWithinStep ? [...parameters].filter(({ frozen }) => !frozen) : [];
+  const grads = await readArrays(learned.map(({ grad }) => grad));
   const arrays = new Map([
     ...Object.entries(moments).flatMap(([moment, values]) =>
       prefixed(`${moment}.`, shaped(parameters, values))
     ),
+    ...learned.map(({ name, shape }, i) => [GRAD + name, { shape, data: grads[i]! }] as const),
     ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
   ]);
   return { arrays, state: { step, learning_rates: learningRates } };
 }
 
-/** Goes on from what `readOptimizer` gave. Throws a UserError, naming `source`, where it is not of this model. */
+/**
+ * Goes on from what `readOptimizer` gave; true where that is within a step. Throws a UserError, naming `source`, where it is
+ * not of this model.
+ */
 export function writeOptimizer(
   { parameters, optimizer, ...parts }: LearnerParts,
   arrays: Arrays,
   { step, learning_rates }: OptimizerState,
   source: string,
-): void {
+): boolean {
   const dataOf = (name: string): Values => {
     const found = arrays.get(name);
     if (found === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
@@ -84,6 +96,9 @@ export function writeOptimizer(
     const single = singleTensors(parts).map(([name, tensor]) => [tensor, dataOf(name)] as const);
     optimizer.write({ step, learningRates: learning_rates, moments });
     for (const [tensor, data] of single) tensor.gpu.write(tensor, data);
+    const gathered = learned.filter(({ name }) => arrays.has(GRAD + name));
+    for (const { name, grad } of gathered) grad.gpu.write(grad, arrays.get(GRAD + name)!.data);
+    return gathered.length > 0;
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(`${source}: ${error.message}`);
     throw error;

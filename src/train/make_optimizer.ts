@@ -6,7 +6,10 @@ import type { Parameters } from "../nn/parameters.ts";
 import { groupByPart } from "../optim/groups.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { OPTIMIZERS } from "../optim/registry.ts";
+import { rateFactor } from "../optim/schedule.ts";
 import { HEADS, partOf } from "./model_parts.ts";
+
+type Settings = RunConfig["optimizer"];
 
 /** The rates of the parts that are learned: encoders, "heads", and heads with a rate of their own, "heads.text". */
 export function ratesByPart(parameters: Parameters, { optimizer }: RunConfig): Record<string, number> {
@@ -28,7 +31,7 @@ export function ratesByPart(parameters: Parameters, { optimizer }: RunConfig): R
 export function makeOptimizer(
   parameters: Parameters,
   config: RunConfig,
-  { rates, stepsPerEpoch }: { rates: Readonly<Record<string, number>>; stepsPerEpoch: number },
+  { rates, stepsOf }: { rates: Readonly<Record<string, number>>; stepsOf: (epochs: number) => number },
 ): Optimizer {
   const { optimizer } = config;
   const groups = groupByPart({
@@ -37,10 +40,29 @@ export function makeOptimizer(
     weightDecays: optimizer.weight_decays,
     decayVectors: optimizer.decay_vectors,
     heldSteps: Object.fromEntries(
-      heldEpochs(parameters, config).map(([name, epochs]) => [name, epochs * stepsPerEpoch]),
+      heldEpochs(parameters, config).map(([name, epochs]) => [name, stepsOf(epochs)]),
     ),
   });
   return OPTIMIZERS[optimizer.name].create(parameters, groups, optimizer);
+}
+
+/** What the rates of a step are multiplied by, in a run of so many steps. */
+export function rateFactorAt(
+  { schedule, warmup_steps, warmup_share }: Settings,
+  step: number,
+  steps: number,
+): number {
+  const warmup = warmup_share > 0 ? Math.ceil(warmup_share * steps) : warmup_steps;
+  return rateFactor(schedule, step, warmup, steps);
+}
+
+/** Throws a UserError for a schedule that ends before it has begun. */
+export function mustFitSteps({ schedule, warmup_steps }: Settings, steps: number): void {
+  if (schedule !== "cosine" && schedule !== "linear" || warmup_steps < steps) return;
+  throw new UserError(
+    `"optimizer.warmup_steps" must be below the ${steps} steps of all epochs where "optimizer.schedule" is ` +
+      `${schedule}, got ${warmup_steps}`,
+  );
 }
 
 /** The beginnings of names and the epochs for which these are held. */

@@ -22,7 +22,18 @@ export interface MicroBatch {
   readonly waited: number;
 }
 
-/** The micro-batches of an epoch of `samples` samples, after the first `skipped` of them. */
+/** The optimizer steps of so many epochs of `samples` samples each. As published, what is left at their end makes no step. */
+export function stepsIn(epochs: number, samples: number, { semantics, training }: SettledConfig): number {
+  const { batch, micro_batch } = training;
+  return semantics.steps_across_epochs
+    ? Math.floor(epochs * Math.ceil(samples / micro_batch) * micro_batch / batch)
+    : epochs * Math.ceil(samples / batch);
+}
+
+/**
+ * The micro-batches of an epoch of `samples` samples, after the first `skipped` of them. Its last one ends a step; as
+ * published, a step goes on into the next epoch until it has all its micro-batches.
+ */
 export async function* microBatches(
   data: Dataset,
   config: SettledConfig,
@@ -30,7 +41,11 @@ export async function* microBatches(
   epoch: number,
   skipped = 0,
 ): AsyncGenerator<MicroBatch> {
-  const { seed, training: { micro_batch: size, batch: stepSize } } = config;
+  const {
+    seed,
+    semantics: { steps_across_epochs: goesOn },
+    training: { micro_batch: size, batch: stepSize },
+  } = config;
   const total = Math.ceil(samples / size);
   const perStep = stepSize / size;
   const batches = trainingBatches(data, size, { seed, epoch }, trainingVisitOf(config));
@@ -42,13 +57,14 @@ export async function* microBatches(
       if (isOver) return;
       if (done++ < skipped) continue;
       const stepStart = Math.floor((done - 1) / perStep) * stepSize;
+      const inStep = goesOn ? stepSize : Math.min(stepSize, samples - stepStart);
       yield {
         batch,
-        weight: microBatchWeight(batch.size, Math.min(stepSize, samples - stepStart), config),
+        weight: microBatchWeight(batch.size, inStep, config),
         number: epoch * total + done - 1,
         done,
         stretch: Math.floor(STRETCHES * (done - 1) / total),
-        endsStep: done % perStep === 0 || done === total,
+        endsStep: goesOn ? (epoch * total + done) % perStep === 0 : done % perStep === 0 || done === total,
         endsEpoch: done === total,
         waited: (performance.now() - asked) / 1000,
       };

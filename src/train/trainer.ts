@@ -108,7 +108,10 @@ class Trainer {
       this.state.epoch_input_wait += microBatch.waited;
       const { batch, weight, number, stretch } = microBatch;
       learner.accumulate(batch, weight, number, this.#hasDropout, stretch);
-      if (!microBatch.endsStep) continue;
+      if (!microBatch.endsStep) {
+        if (microBatch.endsEpoch) this.state.batch = microBatch.done;
+        continue;
+      }
       const isRead = --stepsUntilRead <= 0;
       learner.step(this.state.step, isRead || microBatch.endsEpoch);
       // The device works on this step while the next batch is made.

@@ -12,8 +12,8 @@ export function isValidatedWithin({ training }: Asked, { epoch, step, recorded_s
 }
 
 /** True where the end of the epoch under way is validated: that of the last one always is. */
-export function isValidatedAtEnd({ training }: Asked, { epoch, step }: Reached): boolean {
+export function isValidatedAtEnd({ training }: Asked, { epoch, step, recorded_step }: Reached): boolean {
   const { epochs, validation_every: every, validation_after: after } = training;
   if (epoch + 1 >= epochs) return true;
-  return epoch >= after && (every === null || step % every === 0);
+  return epoch >= after && (every === null || step > recorded_step && step % every === 0);
 }

@@ -1,7 +1,7 @@
 /** The micro-batches of an epoch: which end a step, what each weighs in it, and how they are counted. */
 import assert from "node:assert/strict";
 import type { SettledConfig } from "../../src/config/run_config.ts";
-import { type MicroBatch, microBatches } from "../../src/train/micro_batches.ts";
+import { type MicroBatch, microBatches, stepsIn } from "../../src/train/micro_batches.ts";
 import { tinyConfig, tinyData, watched } from "./tiny.ts";
 
 async function epochOf(samples: number, settings: readonly string[], epoch = 0, skipped = 0) {
@@ -45,6 +45,21 @@ for (const { samples, size, step, steps } of epochs) {
     }
   });
 }
+
+Deno.test("as published a step that an epoch leaves unfinished goes on in the next", async () => {
+  const settings = [...sized(2, 8), "semantics.steps_across_epochs=true"];
+  const ends = async (epoch: number) => (await epochOf(11, settings, epoch)).map(({ endsStep }) => endsStep);
+  const of = await Promise.all([0, 1].map(ends)); // six micro-batches an epoch, four a step
+  assert.deepEqual(of.flat().map((end, i) => end ? i : -1).filter((i) => i >= 0), [3, 7, 11]);
+  const weights = (await epochOf(11, settings)).map(({ weight }) => weight);
+  assert.deepEqual(weights, [0.25, 0.25, 0.25, 0.25, 0.25, 0.125]);
+  const config = tinyConfig(...settings) as SettledConfig;
+  assert.deepEqual([1, 2, 3].map((epochs) => stepsIn(epochs, 11, config)), [1, 3, 4]);
+  assert.deepEqual(
+    [1, 2, 3].map((epochs) => stepsIn(epochs, 11, tinyConfig(...sized(2, 8)) as SettledConfig)),
+    [2, 4, 6],
+  );
+});
 
 Deno.test("what is left of an epoch is what the whole of it ends with", async () => {
   const settings = sized(2, 4);

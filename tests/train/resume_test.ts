@@ -128,6 +128,34 @@ Deno.test("a run validated by steps that was interrupted anywhere ends as one th
   for (const folder of [reference, killed]) Deno.removeSync(folder, { recursive: true });
 });
 
+Deno.test("a run whose steps go on from epoch to epoch ends the same, interrupted or not, gradients included", async () => {
+  // Six micro-batches an epoch, four a step: epochs 1 and 3 end within a step.
+  const across = tinyConfig(
+    ...settings,
+    "training.epochs=3",
+    "training.batch=32",
+    "semantics.steps_across_epochs=true",
+    "model.encoders.text.frozen_epochs=1",
+  );
+  const [reference, plain] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
+  await work(reference, undefined, across);
+  const expected = contents(reference);
+  assert.deepEqual((expected.records as EpochRecord[]).map(({ step }) => step), [1, 3, 4]);
+  await work(plain, undefined, { ...across, semantics: { ...across.semantics, steps_across_epochs: false } });
+  assert.notDeepEqual(contents(plain).files, expected.files);
+  // In the validation after an unfinished step; in the step that goes on; and twice.
+  for (const places of [[7], [7, 3]]) {
+    const folder = Deno.makeTempDirSync();
+    for (const place of places) {
+      await assert.rejects(work(folder, place, across), Interrupted, `${place} of ${places}`);
+    }
+    await work(folder, undefined, across);
+    assert.deepEqual(contents(folder), expected, `interrupted at ${places}`);
+    Deno.removeSync(folder, { recursive: true });
+  }
+  for (const folder of [reference, plain]) Deno.removeSync(folder, { recursive: true });
+});
+
 Deno.test("a run in f16 that was interrupted ends as one that was not, bit for bit, its loss scale included", async () => {
   if (!(await openTestGpu()).features.has("shader-f16")) return;
   const inHalves = tinyConfig(...settings, "training.epochs=2", "training.precision=f16");
