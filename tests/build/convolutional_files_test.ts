@@ -3,9 +3,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { loadEncoderWeights } from "../../src/build/hf_weights.ts";
+import { choosePretrained, keepEncoderFiles } from "../../src/build/pretrained.ts";
+import { hasInputs } from "../../src/config/data_config.ts";
+import { PRESETS } from "../../src/config/presets.ts";
+import { parseConfig } from "../../src/config/run_config.ts";
 import { preprocessorOf } from "../../src/build/image_preprocessor.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { exportEncoder } from "../../src/export/export_encoder.ts";
+import type { DownloadProgress } from "../../src/io/hub.ts";
 import { writeJsonFile } from "../../src/io/json_file.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { openWeights } from "../../src/io/weights_file.ts";
@@ -14,11 +19,14 @@ import type { EncoderConfig } from "../../src/models/encoders/encoder.ts";
 import { encoderType } from "../../src/models/encoders/registry.ts";
 import { resnet } from "../../src/models/encoders/resnet.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
+import { modalityFolder } from "../../src/runs/preprocessing.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { images } from "../models/tiny_specs.ts";
 import { openTestGpu } from "../open_gpu.ts";
 
 const gpu = await openTestGpu();
+const SILENT: DownloadProgress = { begin() {}, advance() {}, end() {}, note() {} };
 const folderOf = (name: string) => new URL(`../fixtures/convolutional/${name}`, import.meta.url).pathname;
 
 /** The parameters and buffers of an encoder that has the weights of a folder. */
@@ -181,4 +189,23 @@ Deno.test("sizes of a ResNet that do not go together are refused", () => {
     () => resnet.configure({ depths: [1, 0] }),
     /depths = \[1,0\] .* a list of whole numbers, each at least 1/,
   );
+});
+
+Deno.test("weights alone are enough for --image-encoder: a run gets their sizes, and keeps how images were made ready", async () => {
+  using folder = temporaryFolder();
+  const source = folderOf("resnet_basic");
+  const { config, folders } = await choosePretrained(PRESETS.emoji, { image: source }, SILENT);
+  const { data, model } = config;
+  assert.ok(hasInputs(data) && data.image_size === 224);
+  assert.deepEqual(data.image_mean, [0.485, 0.456, 0.406]);
+  const { model_type, hidden_sizes, pretrained } = model.encoders.image!;
+  assert.deepEqual({ model_type, hidden_sizes, pretrained }, {
+    model_type: "resnet",
+    hidden_sizes: [8, 8, 12, 16],
+    pretrained: { source, commit: null },
+  });
+  const run = RunFolder.create(join(folder.path, "run"), parseConfig(structuredClone(config), "copy"));
+  keepEncoderFiles(run, folders);
+  const { preparation } = preprocessorOf(modalityFolder(run, "image"), resnet);
+  assert.deepEqual(preparation.resize, { shortestEdge: 256 });
 });
