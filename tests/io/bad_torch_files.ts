@@ -314,7 +314,7 @@ export const BAD: [what: string, content: Uint8Array, rule: RegExp][] = [
   ["a pickle that ends at once", torchZip("."), EMPTY_STACK],
   ["a pickle that takes too much", torchZip("\x80\x02}00."), EMPTY_STACK],
   ["a mark that was never set", torchZip("\x80\x02}t."), /to a mark that it never set/],
-  ["what lies before a mark", torchZip("\x80\x02}(0."), EMPTY_STACK],
+  ["what lies before a mark", torchZip("\x80\x02}}(0."), EMPTY_STACK],
   [
     "a program of TorchScript",
     zip([...torchEntries(X), { name: "archive/constants.pkl", content: latin1("\x80\x02).") }]),
