@@ -153,7 +153,7 @@ Deno.test("prepare() repairs the faults of the published titles, leaves out what
   edit(4, (line) => line.replace("apple_pie_3.jpg", "apple_pie_3.txt"));
   edit(9, (line) => line.replace(/baby_back_ribs$/, "baby_back_rib"));
   edit(10, () => "baby_back_ribs_3.jpg,baby_back_ribs");
-  edit(12, () => 'baby_back_ribs_5.jpg,"no class');
+  edit(12, () => 'baby_back_ribs_5.jpg,"no, class');
   edit(13, () => "baklava_0.jpg,42 %,baklava");
   lines.push(lines[14]!);
   Deno.writeTextFileSync(list, lines.join("\n") + "\n");
