@@ -33,6 +33,8 @@ if (run === undefined || table === undefined) {
   );
   Deno.exit(2);
 }
+/** Workers that have nothing to do end before it is over. */
+const REST_MILLISECONDS = 6000;
 const requests = Number(flags.requests), clients = Number(flags.clients);
 const columns = Object.fromEntries(flags.column.map((one) => one.split("=") as [string, string]));
 
@@ -234,15 +236,24 @@ for (const [count, concurrent] of [[Math.ceil(requests / 4), 1], [requests, clie
   isWell &&= wrong + lost === 0;
 }
 console.log(formatTable(rows).join("\n"));
+const loaded = await server.memory();
 const { statuses, silent } = await fuzz(server.url, expected, requests);
 const list = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(
   ", ",
 );
 console.log(`\n${requests} malformed requests: ${list}; ${silent} without a reason`);
 isWell &&= silent === 0 && ![...statuses.keys()].some((status) => status >= 500);
+const malformedToo = await server.memory();
 const again = await load(server.url, expected, expected.length, clients);
 isWell &&= again.wrong + again.lost === 0;
-console.log(`Memory      ${before.toFixed(0)} MiB before, ${(await server.memory()).toFixed(0)} MiB after`);
+await new Promise((done) => setTimeout(done, REST_MILLISECONDS));
+const rested = await server.memory();
+const [first, ...others] = [before, loaded, malformedToo, rested].map((one) => one.toFixed(0));
+console.log(
+  `Memory      ${first} MiB at first, ${others[0]} after the requests, ${
+    others[1]
+  } after the malformed ones, ${others[2]} after a rest`,
+);
 
 /** Under load the server is ended: every client has an answer or an error, none waits for ever. */
 async function endUnderLoad(one: Server, signal: Deno.Signal) {
