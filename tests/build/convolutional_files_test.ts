@@ -33,7 +33,7 @@ const folderOf = (name: string) => new URL(`../fixtures/convolutional/${name}`, 
 async function load(folder: string) {
   const config = readEncoderConfig(folder);
   const parameters = new Parameters();
-  encoderType(config.model_type).build(parameters.root, config, { image: images(8) });
+  encoderType(config.model_type).build(parameters.root, config, { image: images(32) });
   parameters.allocate(gpu, 0);
   using checkpoint = openWeights(folder);
   await loadEncoderWeights(parameters, "", checkpoint, encoderType(config.model_type));
@@ -174,7 +174,11 @@ Deno.test("images are made ready as torchvision has it, or as timm's config.json
   assert.deepEqual(preprocessorOf(folder.path, resnet).preparation.resize, { height: 96, width: 96 });
 });
 
-Deno.test("sizes of a ResNet that do not go together are refused", () => {
+Deno.test("sizes of a ResNet that do not go together, and images too small for a DenseNet, are refused", () => {
+  const dense = (side: number) => () =>
+    densenet.build(new Parameters().root, densenet.configure(), { image: images(side) });
+  assert.throws(dense(28), (e) => e instanceof UserError && /28 x 28 .* at least 29/.test(e.message));
+  assert.equal(dense(29)().hiddenSize, 1024);
   for (
     const [sizes, message] of [
       [{ depths: [1, 1] }, /hidden_sizes \[256, 512, 1024, 2048\] and depths \[1, 1\]/],
@@ -182,7 +186,7 @@ Deno.test("sizes of a ResNet that do not go together are refused", () => {
       [{ hidden_sizes: [4, 4, 4, 4, 4], depths: [1, 1, 1, 1, 1] }, /at most 4/],
     ] as const
   ) {
-    const build = () => resnet.build(new Parameters().root, resnet.configure(sizes), { image: images(8) });
+    const build = () => resnet.build(new Parameters().root, resnet.configure(sizes), { image: images(32) });
     assert.throws(build, (e) => e instanceof UserError && message.test(e.message));
   }
   assert.throws(

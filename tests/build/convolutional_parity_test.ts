@@ -31,7 +31,7 @@ async function open(name: string, withF16 = false) {
   const config = readEncoderConfig(folder);
   const type = encoderType(config.model_type);
   const parameters = new Parameters();
-  const encoder = type.build(parameters.root, config, { image: images(8) }) as ConvolutionalEncoder;
+  const encoder = type.build(parameters.root, config, { image: images(32) }) as ConvolutionalEncoder;
   parameters.allocate(gpu, 0, undefined, withF16);
   using checkpoint = openWeights(folder);
   await loadEncoderWeights(parameters, "", checkpoint, type);

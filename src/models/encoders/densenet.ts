@@ -1,4 +1,5 @@
 /** DenseNet (Huang et al., 2016), by torchvision's names, which timm shares; Hugging Face's library has no such model. */
+import { UserError } from "../../base/user_error.ts";
 import { BatchNorm2d, type BatchNormSettings } from "../../nn/batch_norm.ts";
 import { type Context, drop } from "../../nn/context.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
@@ -23,6 +24,7 @@ import {
   type Stage,
 } from "./feature_maps.ts";
 import { type ConfigOf, count, counts, optional, probability } from "./fields.ts";
+import type { ImageSpec } from "./inputs.ts";
 
 /** Defaults are those of DenseNet-121. */
 const FIELDS = {
@@ -126,6 +128,16 @@ function stagesOf(path: ModulePath, config: DenseNetConfig): Stage[] {
   });
 }
 
+/** Throws a UserError for images of which nothing is left after stem and transitions, each of which halves the sides. */
+function mustFit({ block_config }: DenseNetConfig, { height, width }: ImageSpec): void {
+  const least = 4 * 2 ** (block_config.length - 1) - 3; // the stem rounds up
+  if (Math.min(height, width) >= least) return;
+  throw new UserError(
+    `Cannot encode images of ${height} x ${width} by a DenseNet of ${block_config.length} blocks: ` +
+      `set "data.image_size" to at least ${least}, or use fewer blocks`,
+  );
+}
+
 function build(path: ModulePath, config: DenseNetConfig) {
   const features = path.at("features");
   const settings = { whenFrozen: config.frozen_batch_norm };
@@ -169,7 +181,10 @@ export const densenet = defineEncoder({
   fields: FIELDS,
   representation: "mean of the last feature map, normalised and rectified",
   fromData: () => ({}),
-  build: (path, config, { image }) => new ConvolutionalEncoder(image, build(path, config)),
+  build: (path, config, { image }) => {
+    mustFit(config, image);
+    return new ConvolutionalEncoder(image, build(path, config));
+  },
   checkpoint: {
     prefix: "",
     ignored: /^classifier\./,
