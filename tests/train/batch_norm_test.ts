@@ -114,6 +114,8 @@ for (const [name, encoder] of Object.entries(ENCODERS)) {
     assert.ok(state.length > 0 && state.every(([, { data }]) => data.some((value) => value !== 1)));
     const predictor = new Predictor(gpu, configOf(encoder), data);
     predictor.writeWeights(weights, "best.safetensors");
+    const fewer = new Map([...weights].filter(([name]) => name !== state[0]![0]));
+    assert.throws(() => predictor.writeWeights(fewer, "x"), /UserError.*x holds no ".*running_var"/);
     const { logits } = predictor.answer(batch);
     const [one] = await readTensors([logits.image!]);
     const again = predictor.answer(batch).logits.image!;
