@@ -56,7 +56,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       "train --set training.batch=100",
       /"training\.batch" must be a multiple of "training\.micro_batch", got 100 and 128$/,
     ],
-    ["train --set optimizer.schedule=cosin", /one of plateau, cosine, constant.*did you mean "cosine"\?$/],
+    [
+      "train --set optimizer.schedule=cosin",
+      /one of plateau, linear, cosine, constant.*did you mean "cosine"\?$/,
+    ],
     ["train --config typo.yml", /^Cannot read typo\.yml: it is missing; did you mean typo\.yaml\?$/],
     [
       "train --config typo.yaml",
