@@ -4,16 +4,17 @@
     python encoder.py roberta FOLDER VOCAB_JSON MERGES_TXT
     python encoder.py distilbert|electra|mpnet FOLDER VOCAB_TXT
     python encoder.py xlm-roberta|deberta FOLDER SENTENCE_PIECE_MODEL
-    python encoder.py clip-text FOLDER VOCAB_JSON MERGES_TXT
-    python encoder.py deit FOLDER
+    python encoder.py clip|clip-text FOLDER VOCAB_JSON MERGES_TXT
+    python encoder.py deit|beit|dinov2|siglip FOLDER          (the last two want a later transformers than 4.30)
 """
 
 import sys
 
 import torch
+import transformers
 from transformers import (
-    BertConfig, BertModel, BertTokenizerFast, CLIPImageProcessor, CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast,
-    DebertaV2Config, DebertaV2Model, DebertaV2TokenizerFast, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
+    BertConfig, BertModel, BertTokenizerFast, CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTextConfig, CLIPTextModel,
+    CLIPTokenizerFast, DebertaV2Config, DebertaV2Model, DebertaV2TokenizerFast, DeiTConfig, DeiTModel, DistilBertConfig, DistilBertModel,
     DistilBertTokenizerFast, ElectraConfig, ElectraModel, ElectraTokenizerFast, MPNetConfig, MPNetModel, MPNetTokenizerFast,
     RobertaConfig, RobertaModel, RobertaTokenizerFast, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizerFast,
 )
@@ -62,6 +63,20 @@ elif kind == "clip-text":
 else:
     # Resized by the shorter edge, then cut from the centre.
     companion = CLIPImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 48, "width": 48})
-    model = DeiTModel(DeiTConfig(image_size=48, patch_size=8, **shape))
+    image = dict(image_size=48, patch_size=8, **shape)
+    if kind == "clip":
+        tokenizer = CLIPTokenizerFast(vocab_file=files[0], merges_file=files[1], model_max_length=64)
+        text = dict(vocab_size=len(tokenizer), max_position_embeddings=64, eos_token_id=tokenizer.eos_token_id, **shape)
+        model = CLIPModel(CLIPConfig(text_config=text, vision_config=image, projection_dim=48))
+        tokenizer.save_pretrained(folder)
+    elif kind == "beit":
+        options = dict(use_relative_position_bias=True, layer_scale_init_value=0.5)
+        model = transformers.BeitModel(transformers.BeitConfig(**options, **image))
+    elif kind == "dinov2":
+        model = transformers.Dinov2Model(transformers.Dinov2Config(mlp_ratio=2, **image))
+    elif kind == "siglip":
+        model = transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**image))
+    else:
+        model = DeiTModel(DeiTConfig(**image))
 model.save_pretrained(folder, safe_serialization=True)
 companion.save_pretrained(folder)

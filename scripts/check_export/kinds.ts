@@ -124,11 +124,38 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       ),
     raw: imagesAndTexts,
   },
-  deit: {
-    prepare: (folder, python) => pretrained(folder, python, "image", "deit", () => Promise.resolve([])),
+  ...Object.fromEntries(["deit", "beit"].map((kind) => [kind, imageKind(kind)])),
+  clip: {
+    async prepare(folder, python) {
+      const clip = join(folder, "clip");
+      const files = ["vocab.json", "merges.txt"].map((name) => join(TOKENIZERS, "clip", name));
+      await runProgram(python, SCRIPT, "clip", clip, ...files);
+      const rates = ["warmup_steps=0", "learning_rates.image=1e-3", "learning_rates.text=1e-3"];
+      const settings = [
+        ...IMAGES_AND_TEXTS.filter((one) => !one.startsWith("data.image_size")),
+        ...rates.map((one) => `optimizer.${one}`),
+        "training.epochs=20",
+        "model.encoders.text.pooling=projection",
+        "model.encoders.image.pooling=projection",
+      ];
+      return ["--image-encoder", clip, "--text-encoder", clip, ...await tableArguments(folder, settings)];
+    },
     raw: imagesAndTexts,
   },
 };
+
+/** Those that ask for a later `transformers` than the others are made with; they are checked where they are named. */
+export const LATER_KINDS: Readonly<Record<string, Kind>> = Object.fromEntries(
+  ["dinov2", "siglip"].map((kind) => [kind, imageKind(kind)]),
+);
+
+/** A run whose encoder of images came from elsewhere. */
+function imageKind(kind: string): Kind {
+  return {
+    prepare: (folder, python) => pretrained(folder, python, "image", kind, () => Promise.resolve([])),
+    raw: imagesAndTexts,
+  };
+}
 
 const SCRIPT = new URL("encoder.py", import.meta.url).pathname;
 const POOLED_BY_MEAN = "model.encoders.text.pooling=mean";

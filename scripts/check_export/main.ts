@@ -21,7 +21,7 @@ import { formatTable } from "../../src/report/table.ts";
 import { predict } from "../../src/train/evaluation.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { freshPython, pythonWith, runProgram } from "../python.ts";
-import { KINDS, type Raw } from "./kinds.ts";
+import { KINDS, LATER_KINDS, type Raw } from "./kinds.ts";
 import { answersInPage } from "./page.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -115,7 +115,7 @@ async function check(
 ): Promise<[string[], boolean][]> {
   const run = join(folder, "run");
   await Deno.mkdir(folder);
-  const kind = KINDS[name]!;
+  const kind = { ...KINDS, ...LATER_KINDS }[name]!;
   const prepared = await kind.prepare(folder, pythons.get("encoders")!);
   await runProgram(Deno.execPath(), "run", "-A", MAIN, "train", "--out", run, ...prepared);
   const open = await OpenRun.open(run);
