@@ -28,7 +28,12 @@ Deno.test("run() names what is wrong in one line and gives status 2", async () =
   const cases: [args: string[], ...parts: string[]][] = [
     [["train", "--epochz", "3"], "--epochz", "--epochs"],
     [["train", "--preset", "emojii"], "emojii", "emoji, emoji-large"],
-    [["train", "--method", "mmc"], '"mmc"', "unis-mmc, agg-mm, mt-mml, unsup-mmc, sup-mmc, image, text"],
+    [
+      ["train", "--method", "mmc"],
+      '"mmc"',
+      "unis-mmc, agg-mm, mt-mml, unsup-mmc, sup-mmc, ",
+      ", image, text",
+    ],
     [["train", "--method", "agg-mm", "--no-semi"], '"model.semi_positive"', "agg-mm", "unis-mmc"],
     [["train", "--symmetric"], '"model.symmetric"', "unsup-mmc and sup-mmc"],
     [["train", "--semantics", "author"], "author", "paper, authors"],

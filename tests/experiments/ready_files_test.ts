@@ -20,6 +20,9 @@ const FOLDER = new URL("../../scripts/experiments/", import.meta.url).pathname;
 const SMALL = (folder: string): [string, string][] => [
   ["google/vit-base-patch16-224", join(folder, "image")],
   ["timm/resnet152.tv_in1k", join(folder, "image")],
+  ["image: openai/clip-vit-base-patch32", `image: ${join(folder, "image")}`],
+  ["text: openai/clip-vit-base-patch32", `text: ${join(folder, "text")}`],
+  ["timm/densenet121.tv_in1k", join(folder, "densenet")],
   ["google-bert/bert-base-uncased", join(folder, "text")],
   ["FacebookAI/roberta-base", join(folder, "text")],
   ["dandelin/vilt-b32-mlm", join(folder, "joint")],
@@ -74,10 +77,10 @@ Deno.test("slow: the files for Food-101 and N24News pass a dry run on miniatures
 
   writeSmall(folder.path);
 
-  const rivals = ["MMBT", "HUSE", "ViLT", "Late fusion", "M3CoL"];
+  const rivals = ["MMBT", "HUSE", "ViLT", "CMA-CLIP", "ME", "Late fusion", "M3CoL"];
   const own = ["AggMM", "UnSupMMC", "SupMMC", "UniS-MMC"];
   for (
-    const [name, runs, models] of [["food101.yaml", 11, [...rivals, ...own]], [
+    const [name, runs, models] of [["food101.yaml", 13, [...rivals, ...own]], [
       "food101_published.yaml",
       6,
       own,
@@ -91,13 +94,15 @@ Deno.test("slow: the files for Food-101 and N24News pass a dry run on miniatures
     ]);
   }
   const output = await dryRun(folder.path, "n24news.yaml", `n24news:${news}`);
-  assert.match(output, /^Dry run +all 49 runs trained, were tested and reported$/m);
+  assert.match(output, /^Dry run +all 53 runs trained, were tested and reported$/m);
   assert.deepEqual(outline(output, "Table 2b: multimodal classification on N24News"), [
     "| encoder | Model | Headline | Caption |",
     // Trained with one encoder of texts, which their names say.
-    ...["N24News (RoBERTa)", "MMBT (BERT)", "HUSE (BERT)", "ViLT"].map((model) => `| | ${model} | x | x |`),
+    ...["N24News (RoBERTa)", "MMBT (BERT)", "HUSE (BERT)", "ViLT", "CMA-CLIP", "ME (BERT)"].map((model) =>
+      `| | ${model} | x | x |`
+    ),
     ...["BERT", "RoBERTa"].flatMap((encoder) =>
-      [...rivals.slice(3), ...own].map((model) => `| ${encoder} | ${model} | x | x |`)
+      [...rivals.slice(5), ...own].map((model) => `| ${encoder} | ${model} | x | x |`)
     ),
   ]);
   const columns = ["BERT", "RoBERTa"].flatMap((encoder) =>
@@ -133,9 +138,9 @@ Deno.test("the files of scripts/experiments name no run twice, and their setting
   }
   assert.deepEqual(Object.fromEntries([...counts].sort()), {
     "emoji.yaml": 54,
-    "food101.yaml": 33,
+    "food101.yaml": 39,
     "food101_published.yaml": 18,
-    "n24news.yaml": 219,
+    "n24news.yaml": 237,
     "n24news_published.yaml": 147,
     "rosmap.yaml": 15,
   });

@@ -18,15 +18,22 @@ import { images, texts } from "./tiny_specs.ts";
 
 const gpu = await openTestGpu();
 const { classes, mean, std, systems } = stored;
-type System = { readonly encoders: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+type System = {
+  readonly encoders: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly options: Readonly<Record<string, number>>;
+  readonly side: number;
+  readonly loss: number;
+  readonly learning_rate: number;
+  readonly log: readonly number[];
+};
 
 /** The sizes of the fixture's batches. */
-const [SIDE, VOCABULARY, POSITIONS] = [16, 40, 20];
+const [VOCABULARY, POSITIONS] = [40, 20];
 
-function build(name: string, { encoders }: System, fixture: Fixture) {
+function build(name: string, { encoders, options, side }: System, fixture: Fixture) {
   const parameters = new Parameters();
   const three = (value: number): ImageSpec["mean"] => [value, value, value];
-  const specs = { image: images(SIDE, three(mean), three(std)), text: texts(VOCABULARY, POSITIONS) };
+  const specs = { image: images(side, three(mean), three(std)), text: texts(VOCABULARY, POSITIONS) };
   const builders = Object.entries(encoders).map(([name, given]) => {
     const type = encoderType(given.model_type);
     const own = Object.fromEntries(
@@ -38,16 +45,17 @@ function build(name: string, { encoders }: System, fixture: Fixture) {
   const model = new MultimodalClassifier(parameters.root, Object.fromEntries(builders), {
     method: name,
     classifier: { classes, layers: 1 },
+    options,
   });
   parameters.allocate(gpu, 0);
   fixture.load(parameters, [...Object.keys(encoders).map((encoder) => `${encoder}.`), "heads."]);
   return { parameters, model };
 }
 
-function upload(fixture: Fixture, model: MultimodalClassifier, i: number) {
+function upload({ side }: System, fixture: Fixture, model: MultimodalClassifier, i: number) {
   const [size, tokens] = fixture.shape(`batch.${i}.ids`) as [number, number];
   const inputs = model.upload(gpu, {
-    image: { kind: "image", pixels: fixture.bytes(`batch.${i}.pixels`), height: SIDE, width: SIDE },
+    image: { kind: "image", pixels: fixture.bytes(`batch.${i}.pixels`), height: side, width: side },
     text: {
       kind: "text",
       ids: fixture.words(`batch.${i}.ids`),
@@ -58,12 +66,12 @@ function upload(fixture: Fixture, model: MultimodalClassifier, i: number) {
   return { inputs, labels: Tensor.from(gpu, fixture.words(`batch.${i}.labels`), [size]) };
 }
 
-for (const [name, system] of Object.entries(systems)) {
+for (const [name, system] of Object.entries(systems as unknown as Record<string, System>)) {
   Deno.test(`${name} agrees with PyTorch in logits, loss and every gradient`, async () => {
     const fixture = new Fixture(`joint/${name}`);
     const { parameters, model } = build(name, system, fixture);
     const [logits, total] = scope(() => {
-      const { inputs, labels } = upload(fixture, model, 0);
+      const { inputs, labels } = upload(system, fixture, model, 0);
       const outputs = model.forward(inputs, EVALUATION);
       const { objective, total } = model.losses(outputs, labels);
       backward(objective);
@@ -89,7 +97,7 @@ for (const [name, system] of Object.entries(systems)) {
     for (let step = 0; step < steps; step++) {
       parameters.zeroGrad();
       scope(() => {
-        const { inputs, labels } = upload(fixture, model, step % 3);
+        const { inputs, labels } = upload(system, fixture, model, step % 3);
         const { objective, total } = model.losses(model.forward(inputs, EVALUATION), labels);
         backward(objective);
         noGrad(() => addToSums(sums, [{ at: step, values: total }]));

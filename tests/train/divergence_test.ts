@@ -1,6 +1,6 @@
 /**
  * NaN cannot hide: whatever spoils training, of any method and in either precision, it ends with what went wrong, status 2
- * and no weight or moment on disk that is not finite. Seventy short runs: this is one of the slow files.
+ * and no weight or moment on disk that is not finite. Some hundred and forty short runs: this is one of the slow files.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -21,6 +21,7 @@ import { evaluateBest } from "../../src/train/evaluate_best.ts";
 import { train } from "../../src/train/trainer.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { DENSENET, SETTINGS } from "./joint_settings.ts";
 import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 import { writeEncoders } from "./tiny_encoders.ts";
 
@@ -35,6 +36,8 @@ const PRECISIONS = gpu.features.has("shader-f16") ? ["f32", "f16"] : ["f32"];
 interface Setting {
   readonly folder: string;
   readonly config: RunConfig;
+  /** The same with the method of the preset, which has encoders of images and of texts. */
+  readonly preset: RunConfig;
 }
 
 interface Cause {
@@ -55,29 +58,35 @@ const causes: Readonly<Record<string, Cause>> = {
       /^Training diverged in epoch 1, by step \d: .*are NaN or infinite.*learning rates.*no epoch was finished$/,
   },
   "NaN in a pretrained weight": {
-    spoil: async ({ folder, config }) => {
+    spoil: async ({ folder, config, preset }) => {
       using encoders = temporaryFolder();
       await writeEncoders(gpu, encoders.path);
-      const wanted = { image: join(encoders.path, "image"), text: join(encoders.path, "text") };
+      const { joint, image } = config.model.encoders;
+      const own = image?.model_type === DENSENET.model_type ? "densenet" : "image";
+      const wanted = joint === undefined
+        ? { image: join(encoders.path, own), text: join(encoders.path, "text") }
+        : { joint: join(encoders.path, "joint") };
       for (const encoder of Object.values(wanted)) {
+        if (encoder.endsWith("densenet")) continue; // it holds whole numbers too, and that of texts is spoiled
         const path = join(encoder, "model.safetensors");
         const arrays = read(path);
         write(path, spoiled(arrays, [...arrays.keys()][3]!, NaN), {});
       }
       const silently = { begin() {}, advance() {}, end() {}, note() {} };
-      const { config: chosen, folders } = await choosePretrained(config, wanted, silently);
+      const { config: chosen, folders } = await choosePretrained(joint ? preset : config, wanted, silently);
       await begin(folder, chosen, (learner) => loadPretrained(learner, folders, () => {}));
     },
-    message: /^Cannot load .*model\.safetensors as a (vit|bert): tensors are not finite \(.*\): [\w.]+$/,
+    message: /^Cannot load .*model\.safetensors as a (vit|bert|vilt): tensors are not finite \(.*\): [\w.]+$/,
   },
   "NaN in a weight on the device": {
     spoil: ({ folder, config }) =>
       begin(folder, config, async (learner) => {
         const weights = await learner.readWeights();
-        learner.writeWeights(spoiled(weights, [...weights.keys()].at(-1)!, NaN), "here");
+        const name = [...weights.keys()].findLast((name) => /\.(weight|bias)$/.test(name))!;
+        learner.writeWeights(spoiled(weights, name, NaN), "here");
       }),
     message:
-      /^Training diverged in epoch 1, by step 1: weights.* of .*the (fusion|image|text) head are NaN or infinite/,
+      /^Training diverged in epoch 1, by step 1: weights.* of .*the (fusion|image|text|joint|tower|shared) head are NaN or infinite/,
   },
   "infinity in a moment of the checkpoint it goes on from": {
     spoil: async (setting) => {
@@ -177,13 +186,10 @@ for (const [cause, { spoil, message, kept }] of Object.entries(causes)) {
         await t.step(`${method}, ${precision}`, async () => {
           using parent = temporaryFolder();
           const folder = join(parent.path, "run");
-          const config = tinyConfig(
-            `method=${method}`,
-            `training.precision=${precision}`,
-            "training.epochs=1",
-            "training.batch=8",
-          );
-          await assert.rejects(spoil({ folder, config }), (error) => {
+          const short = [`training.precision=${precision}`, "training.epochs=1", "training.batch=8"];
+          const preset = tinyConfig(...short);
+          const config = tinyConfig(...short, ...SETTINGS[method] ?? [], `method=${method}`);
+          await assert.rejects(spoil({ folder, config, preset }), (error) => {
             assert.ok(error instanceof UserError, String(error));
             assert.match(error.message, message);
             assert.deepEqual(describeError(error), { line: error.message, status: 2 });
@@ -200,7 +206,7 @@ for (const [cause, { spoil, message, kept }] of Object.entries(causes)) {
           );
           learner.dispose();
           assert.equal(evaluation.epoch, 1);
-          if (kept === "all") await goOn({ folder, config });
+          if (kept === "all") await goOn({ folder, config, preset });
         });
       }
     }

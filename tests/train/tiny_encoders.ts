@@ -6,6 +6,7 @@ import type { Gpu } from "../../src/gpu/gpu.ts";
 import { exportEncoder, preprocessorConfig } from "../../src/export/export_encoder.ts";
 import { openSafetensors, type TensorToStore, writeSafetensors } from "../../src/io/safetensors.ts";
 import { bert } from "../../src/models/encoders/bert.ts";
+import { densenet } from "../../src/models/encoders/densenet.ts";
 import { vilt } from "../../src/models/encoders/vilt.ts";
 import { vit } from "../../src/models/encoders/vit.ts";
 import { encoderType } from "../../src/models/encoders/registry.ts";
@@ -16,12 +17,16 @@ const SMALL = { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, i
 const image = images(8, [0.5, 0.4, 0.5], [0.5, 0.5, 0.6]);
 const TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue", "dot", "line"];
 
-/** Writes a ViT to `image`, a BERT to `text` and a ViLT to `joint` below `to`; gives their weights by modality and name. */
+/** Writes a ViT to `image`, a DenseNet to `densenet`, a BERT to `text` and a ViLT to `joint` below `to`; gives their weights by modality and name. */
 export async function writeEncoders(gpu: Gpu, to: string, words: readonly string[] = []) {
   const tokens = [...TOKENS, ...words];
   const models = {
     image: {
       config: vit.configure({ ...SMALL, image_size: 8, patch_size: 4 }),
+      companions: { "preprocessor_config.json": preprocessorConfig(8, image) },
+    },
+    densenet: {
+      config: densenet.configure({ growth_rate: 4, block_config: [1, 1], num_init_features: 8, bn_size: 2 }),
       companions: { "preprocessor_config.json": preprocessorConfig(8, image) },
     },
     joint: {
@@ -54,7 +59,7 @@ export async function writeEncoders(gpu: Gpu, to: string, words: readonly string
     parameters.allocate(gpu, 5);
     const values = weights[name] = await parameters.read();
     const tensors: Record<string, TensorToStore> = {};
-    for (const { name, shape } of parameters) {
+    for (const { name, shape } of parameters.state()) {
       tensors[name] = { dtype: "F32", shape, data: values.get(name)! as Float32Array<ArrayBuffer> };
     }
     parameters.dispose();

@@ -120,11 +120,12 @@ function stagesOf(path: ModulePath, config: DenseNetConfig): Stage[] {
       layers.push(denseLayer(place.at(`denselayer${i}`), channels, config));
       channels += growth_rate;
     }
-    if (block < block_config.length - 1) {
+    const isLast = block === block_config.length - 1;
+    if (!isLast) {
       layers.push(transition(path.at(`transition${block + 1}`), channels, settings));
       channels = Math.floor(channels / 2);
     }
-    return inTurn(layers, channels);
+    return inTurn(layers, channels, (side) => isLast ? side : Math.floor(side / 2));
   });
 }
 

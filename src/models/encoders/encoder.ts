@@ -39,8 +39,20 @@ export interface Encoder {
   featureMap?(inputs: DeviceInputs, context: Context): Tensor;
   /** The channels of `featureMap`; `hiddenSize` if not given. */
   readonly channels?: number;
+  /** The maps on the way to the last one, for a joint encoding that acts on them. */
+  readonly maps?: MapStages;
   /** The layers of an encoder of texts, for a joint encoding to have them read other tokens beside words. */
   readonly sequence?: Sequence | undefined;
+}
+
+/** An encoder by convolutions piece by piece: `stem`, then each of `stages`, then `finish` make `featureMap`. */
+export interface MapStages {
+  stem(inputs: DeviceInputs, context: Context): Tensor;
+  /** Each takes a map [batch, height, width, channels] to one of `channels`. */
+  readonly stages: readonly { readonly channels: number; forward(x: Tensor, context: Context): Tensor }[];
+  /** Height and width of the map after each stage. */
+  readonly sizes: readonly (readonly [height: number, width: number])[];
+  finish(x: Tensor, context: Context): Tensor;
 }
 
 /** Embeddings of an encoder of texts, of any tokens that are as wide as words. */

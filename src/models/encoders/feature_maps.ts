@@ -10,9 +10,16 @@ import { adaptiveAvgPool2d } from "../../ops/pool.ts";
 import { reshape } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Encoder } from "./encoder.ts";
+import type { Encoder, MapStages } from "./encoder.ts";
 import { choice, optional } from "./fields.ts";
-import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf, uploadImage } from "./inputs.ts";
+import {
+  type DeviceInputs,
+  type GraphInputs,
+  type HostInputs,
+  type ImageSpec,
+  inputOf,
+  uploadImage,
+} from "./inputs.ts";
 
 /** The input of such encoders. */
 export const IMAGE_INPUT = { image: "image" } as const;
@@ -49,12 +56,19 @@ export interface MapLayer {
 export interface Stage extends MapLayer {
   /** The channels of the map that it gives. */
   readonly channels: number;
+  /** The height or width of the map that it gives, of that which it gets. */
+  side(of: number): number;
 }
 
-/** Layers one after the other; with `context.recompute`, each keeps only its input for the gradient. */
-export function inTurn(layers: readonly MapLayer[], channels: number): Stage {
+/** Layers one after the other, which make of a side `side` of it; with `context.recompute`, each keeps only its input for the gradient. */
+export function inTurn(
+  layers: readonly MapLayer[],
+  channels: number,
+  side: (of: number) => number,
+): Stage {
   return {
     channels,
+    side,
     forward: (x, context) =>
       scope(() =>
         layers.reduce(
@@ -68,6 +82,11 @@ export function inTurn(layers: readonly MapLayer[], channels: number): Stage {
     toOnnx: (x) => layers.reduce((map, layer) => layer.toOnnx(map), x),
   };
 }
+
+type Pair = readonly [height: number, width: number];
+
+/** A stem halves a side twice. */
+const stemSide = (of: number) => Math.ceil(Math.ceil(of / 2) / 2);
 
 /**
  * A convolutional encoder; what is between its pixels and its representation can be used piece by piece, by systems that act
@@ -98,22 +117,30 @@ export function inTurn(layers: readonly MapLayer[], channels: number): Stage {
 export class ConvolutionalEncoder implements Encoder {
   readonly inputs = IMAGE_INPUT;
   readonly stages: readonly Stage[];
+  /** Height and width of the map after each stage. */
+  readonly sizes: readonly Pair[];
   readonly #normalisation: ImageNormalisation;
   readonly #stem: MapLayer;
   readonly #finish: MapLayer | undefined;
 
   constructor(
-    normalisation: ImageNormalisation,
+    image: Pick<ImageSpec, "mean" | "std" | "height" | "width">,
     { stem, stages, finish }: { stem: MapLayer; stages: readonly Stage[]; finish?: MapLayer },
   ) {
     this.stages = stages;
-    this.#normalisation = normalisation;
+    let [height, width] = [image.height, image.width].map(stemSide) as [number, number];
+    this.sizes = stages.map(({ side }): Pair => [height = side(height), width = side(width)]);
+    this.#normalisation = image;
     this.#stem = stem;
     this.#finish = finish;
   }
 
   get hiddenSize(): number {
     return this.stages.at(-1)!.channels;
+  }
+
+  get maps(): MapStages {
+    return this;
   }
 
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {

@@ -137,7 +137,7 @@ function stagesOf(path: ModulePath, config: ResNetConfig) {
       const place = path.at(`layer${stage + 1}.${i}`);
       return new ResidualBlock(place, i === 0 ? inputs : outputs, outputs, i === 0 ? stride : 1, config);
     });
-    return inTurn(blocks, outputs);
+    return inTurn(blocks, outputs, (side) => Math.ceil(side / stride));
   });
 }
 

@@ -18,13 +18,14 @@ import { adaptiveAvgPool2d } from "../../ops/pool.ts";
 import { concat, reshape, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import type { Encoder, Sequence } from "../encoders/encoder.ts";
+import type { Sequence } from "../encoders/encoder.ts";
 import { count, type Fields } from "../encoders/fields.ts";
 import { type DeviceInputs, type HostInput, type HostInputs, inputOf } from "../encoders/inputs.ts";
 import type { ByModality } from "../losses/pairs.ts";
 import type { ArchitectureParts } from "./architecture.ts";
 import { jointArchitecture, type JointEncoding } from "./joint.ts";
 import type { Method } from "./method.ts";
+import { imageAndText, type NamedEncoder } from "./pair_of_encoders.ts";
 
 const FIELDS = {
   /** The rows and columns of the grid of regions: three rows of one in the published code. */
@@ -34,31 +35,24 @@ const FIELDS = {
 
 class Mmbt implements JointEncoding {
   readonly hiddenSize: number;
-  readonly #image: { readonly name: string; readonly encoder: Encoder };
-  readonly #text: { readonly name: string; readonly encoder: Encoder; readonly sequence: Sequence };
+  readonly #image: NamedEncoder;
+  readonly #text: NamedEncoder & { readonly sequence: Sequence };
   readonly #grid: readonly [rows: number, columns: number];
   readonly #regions: Linear;
 
   constructor(path: ModulePath, { encoders, options, projection }: ArchitectureParts) {
-    const named = Object.entries(encoders).map(([name, encoder]) => ({ name, encoder }));
-    const images = named.filter(({ encoder }) => encoder.featureMap !== undefined);
-    const texts = named.flatMap(({ name, encoder }) =>
-      encoder.sequence === undefined ? [] : [{ name, encoder, sequence: encoder.sequence }]
-    );
-    const [image, text] = [images[0], texts[0]];
-    if (image === undefined || text === undefined || named.length !== 2) {
-      throw new UserError(
-        `Cannot train mmbt on ${
-          named.map(({ name }) => name).join(", ")
-        }: it takes an encoder of images and one of texts ` +
-          `whose layers read words one by one, such as a resnet and a bert`,
-      );
-    }
-    if (text.sequence.types < 2) {
-      throw new UserError(
-        `Cannot train mmbt with the encoder "${text.name}": it has embeddings of ${text.sequence.types} types of tokens, ` +
-          `and images and texts are of two: choose a bert`,
-      );
+    const { image, text } = imageAndText(encoders);
+    const { sequence } = text.encoder;
+    const missing = image.encoder.featureMap === undefined
+      ? `the encoder "${image.name}": its states have no places in the image: choose a resnet or a vit`
+      : sequence === undefined
+      ? `the encoder "${text.name}": its layers read nothing but words: choose a bert`
+      : sequence.types < 2
+      ? `the encoder "${text.name}": it has embeddings of ${sequence.types} types of tokens, and images and texts are of ` +
+        "two: choose a bert"
+      : undefined;
+    if (missing !== undefined || sequence === undefined) {
+      throw new UserError(`Cannot train mmbt with ${missing}`);
     }
     if (projection !== undefined) {
       throw new UserError(
@@ -66,11 +60,11 @@ class Mmbt implements JointEncoding {
       );
     }
     this.#image = image;
-    this.#text = text;
+    this.#text = { ...text, sequence };
     this.#grid = [options.region_rows as number, options.region_columns as number];
     this.hiddenSize = text.encoder.hiddenSize;
     const channels = image.encoder.channels ?? image.encoder.hiddenSize;
-    this.#regions = new Linear(path.at("regions"), channels, text.sequence.width, {
+    this.#regions = new Linear(path.at("regions"), channels, sequence.width, {
       initializer: xavierNormal,
       takesF16: true,
     });
@@ -79,7 +73,7 @@ class Mmbt implements JointEncoding {
   /** Texts without the tokens that enclose them, which stand around the regions instead; the mask is that of all tokens. */
   upload(gpu: Gpu, inputs: ByModality<HostInputs>): ByModality<DeviceInputs> {
     const { name, encoder } = this.#text;
-    const text = inputOf(inputs[name]!, Object.keys(encoder.inputs)[0]!, "text");
+    const text = inputOf(inputs[name]!, "text", "text");
     const { words, ends, mask } = splitTexts(text, this.#grid[0] * this.#grid[1] + 2);
     return {
       [this.#image.name]: this.#image.encoder.upload(gpu, inputs[this.#image.name]!),

@@ -3,9 +3,11 @@ import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { aggMm } from "./agg_mm.ts";
 import type { Method } from "./method.ts";
+import { cmaClip } from "./cma_clip.ts";
 import { huse } from "./huse.ts";
 import { lateFusion } from "./late_fusion.ts";
 import { m3col } from "./m3col.ts";
+import { me } from "./me.ts";
 import { mmbt } from "./mmbt.ts";
 import { mtMml } from "./mt_mml.ts";
 import { single } from "./single.ts";
@@ -25,6 +27,8 @@ const METHODS: Method[] = [
   huse,
   mmbt,
   vilt,
+  cmaClip,
+  me,
 ];
 
 /** Lists every method, those registered from outside last. Beside these, the name of an encoder stands for it alone. */
