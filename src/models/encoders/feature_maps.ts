@@ -57,14 +57,14 @@ export interface Stage extends MapLayer {
   /** The channels of the map that it gives. */
   readonly channels: number;
   /** The height or width of the map that it gives, of that which it gets. */
-  side(of: number): number;
+  side(before: number): number;
 }
 
 /** Layers one after the other, which make of a side `side` of it; with `context.recompute`, each keeps only its input for the gradient. */
 export function inTurn(
   layers: readonly MapLayer[],
   channels: number,
-  side: (of: number) => number,
+  side: (before: number) => number,
 ): Stage {
   return {
     channels,
@@ -86,7 +86,7 @@ export function inTurn(
 type Pair = readonly [height: number, width: number];
 
 /** A stem halves a side twice. */
-const stemSide = (of: number) => Math.ceil(Math.ceil(of / 2) / 2);
+const stemSide = (before: number) => Math.ceil(Math.ceil(before / 2) / 2);
 
 /**
  * A convolutional encoder; what is between its pixels and its representation can be used piece by piece, by systems that act
@@ -128,8 +128,12 @@ export class ConvolutionalEncoder implements Encoder {
     { stem, stages, finish }: { stem: MapLayer; stages: readonly Stage[]; finish?: MapLayer },
   ) {
     this.stages = stages;
-    let [height, width] = [image.height, image.width].map(stemSide) as [number, number];
-    this.sizes = stages.map(({ side }): Pair => [height = side(height), width = side(width)]);
+    const along = (first: number) => {
+      let side = stemSide(first);
+      return stages.map((stage) => side = stage.side(side));
+    };
+    const [heights, widths] = [along(image.height), along(image.width)];
+    this.sizes = heights.map((height, i) => [height, widths[i]!]);
     this.#normalisation = image;
     this.#stem = stem;
     this.#finish = finish;
