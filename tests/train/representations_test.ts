@@ -12,10 +12,11 @@ Deno.test("represent() gives a vector a row and modality, in order, whatever bat
   const rows = Uint32Array.of(5, 29, 0, 7, 5, 12);
   const together = await represent(learner, data, "test", rows);
   assert.equal(gpu.memory.live, before);
-  assert.deepEqual([...together.keys()], ["image", "text"]);
+  assert.deepEqual([...together.keys()], ["image", "text", "fusion"]);
   for (const [modality, vectors] of together) {
     assert.equal(vectors.length, rows.length);
-    assert.ok(vectors.every((vector) => vector.length === 8 && vector.every(Number.isFinite)));
+    const width = modality === "fusion" ? 16 : 8;
+    assert.ok(vectors.every((vector) => vector.length === width && vector.every(Number.isFinite)));
     const distance = (a: Float32Array, b: Float32Array) => Math.hypot(...a.map((value, i) => value - b[i]!));
     for (const [i, row] of rows.entries()) {
       const alone = (await represent(learner, data, "test", Uint32Array.of(row))).get(modality)![0]!;
