@@ -22,7 +22,7 @@ const FURTHEST = 128;
  * import assert from "node:assert/strict";
  * import { bucketOf } from "./relative_positions.ts";
  *
- * assert.deepEqual([0, -1, -7, -8, -11, -1000].map((place) => bucketOf(place, 32)), [0, 1, 7, 8, 9, 15]);
+ * assert.deepEqual([0, -1, -7, -8, -12, -1000].map((place) => bucketOf(place, 32)), [0, 1, 7, 8, 9, 15]);
  * assert.deepEqual([1, 7, 11, 12].map((place) => bucketOf(place, 32)), [17, 23, 24, 25]);
  * ```
  */
