@@ -1,10 +1,8 @@
 /** The classifier on top of a representation, the same for every modality and for all of them fused. */
-import { type Context, drop } from "../nn/context.ts";
-import { xavierNormal } from "../nn/initializers.ts";
-import { Linear } from "../nn/linear.ts";
+import type { Context } from "../nn/context.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { ModulePath } from "../nn/parameters.ts";
-import { scope } from "../tensor/scope.ts";
+import { Perceptron } from "../nn/perceptron.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export type ClassifierConfig = {
@@ -45,8 +43,7 @@ export function headConfig(config: ClassifierConfig, name: string): ClassifierCo
  * ```
  */
 export class Classifier {
-  readonly #layers: readonly Linear[];
-  readonly #dropout: number;
+  readonly #layers: Perceptron;
 
   constructor(
     path: ModulePath,
@@ -54,27 +51,17 @@ export class Classifier {
     { classes, hidden_size: width = 256, dropout = 0, layers = 3 }: ClassifierConfig,
   ) {
     const widths = [inputs, ...Array<number>(layers - 1).fill(width), classes];
-    this.#layers = Array.from(
-      { length: layers },
-      (_, i) => new Linear(path.at(`${i}`), widths[i]!, widths[i + 1]!, { initializer: xavierNormal }),
-    );
-    this.#dropout = dropout;
+    const dropped = Math.min(1, layers - 1);
+    this.#layers = new Perceptron(path, widths, (layer) => layer === dropped ? dropout : 0);
   }
 
   /** Takes representations [batch, inputs] to logits [batch, classes]. */
   forward(x: Tensor, context: Context): Tensor {
-    const last = this.#layers.length - 1;
-    return scope(() =>
-      this.#layers.reduce((y, layer, i) => {
-        const given = i === Math.min(1, last) ? drop(y, this.#dropout, context) : y;
-        return layer.forward(given, i < last ? "relu" : "none");
-      }, x)
-    );
+    return this.#layers.forward(x, context);
   }
 
   /** The same in a graph of ONNX, where nothing is dropped. */
   toOnnx(x: Value): Value {
-    const last = this.#layers.length - 1;
-    return this.#layers.reduce((y, layer, i) => layer.toOnnx(y, i < last ? "relu" : "none"), x);
+    return this.#layers.toOnnx(x);
   }
 }

@@ -104,6 +104,11 @@ export class MultimodalClassifier {
       );
     }
     mustBeFree(names);
+    if (method.projects !== undefined && config.projection !== undefined) {
+      throw new UserError(
+        `"model.projection" must be null where "method" is ${method.name}: it brings modalities to ${method.projects}`,
+      );
+    }
     this.#options = readOptions(method, config.options);
     this.encoders = Object.fromEntries(used.map((name) => [name, encoders[name]!(path.at(name))]));
     mustRead(method, this.encoders);

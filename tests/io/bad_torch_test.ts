@@ -4,20 +4,10 @@ import { openTorch } from "../../src/io/pytorch/torch_file.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { BAD, CURE, MARK, X } from "./bad_torch_files.ts";
 import { temporaryFolder } from "./crafted.ts";
-import { torchZip } from "./crafted_torch.ts";
+import { FILES_ALONE, torchZip } from "./crafted_torch.ts";
 Deno.test({
   name: "openTorch() refuses crafted files, says what they ask for, and does none of it",
-  // Were anything to be run, or fetched, it would fail by these.
-  permissions: {
-    read: true,
-    write: true,
-    run: false,
-    net: false,
-    env: false,
-    ffi: false,
-    sys: false,
-    import: false,
-  },
+  permissions: FILES_ALONE,
   fn() {
     using folder = temporaryFolder();
     assert.ok(BAD.length >= 60);

@@ -220,3 +220,15 @@ export function torchFile(
   }
   return torchZip(stateDict(values), storages, { zip64: true });
 }
+
+/** What a test may do that reads hostile files: were anything in them to be run, or fetched, it would fail by these. */
+export const FILES_ALONE = {
+  read: true,
+  write: true,
+  run: false,
+  net: false,
+  env: false,
+  ffi: false,
+  sys: false,
+  import: false,
+} as const;

@@ -3,6 +3,7 @@ import { openTorch } from "../../src/io/pytorch/torch_file.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { temporaryFolder } from "./crafted.ts";
 import {
+  FILES_ALONE,
   global,
   int,
   latin1,
@@ -59,16 +60,7 @@ const KINDS: ((random: (below: number) => number) => Uint8Array<ArrayBuffer>)[] 
 
 Deno.test({
   name: `openTorch() survives ${MUTATIONS} mutations of good files`,
-  permissions: {
-    read: true,
-    write: true,
-    run: false,
-    net: false,
-    env: false,
-    ffi: false,
-    sys: false,
-    import: false,
-  },
+  permissions: FILES_ALONE,
   fn() {
     using folder = temporaryFolder();
     using target = new Overwritten(`${folder.path}/mutated.pth`);

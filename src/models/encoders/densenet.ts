@@ -8,7 +8,7 @@ import type { ModulePath } from "../../nn/parameters.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { relu } from "../../ops/pointwise.ts";
-import { avgPool2d, maxPool2d } from "../../ops/pool.ts";
+import { avgPool2d } from "../../ops/pool.ts";
 import { concat } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Shape } from "../../tensor/shape.ts";
@@ -22,6 +22,7 @@ import {
   inTurn,
   type MapLayer,
   type Stage,
+  stem,
 } from "./feature_maps.ts";
 import { type ConfigOf, count, counts, optional, probability } from "./fields.ts";
 import type { ImageSpec } from "./inputs.ts";
@@ -97,17 +98,6 @@ function transition(path: ModulePath, inputs: number, settings: BatchNormSetting
   };
 }
 
-function stemOf(path: ModulePath, width: number, settings: BatchNormSettings): MapLayer {
-  const convolution = new Conv2d(path.at("conv0"), 3, width, { kernel: 7, stride: 2, initializer });
-  const norm = new BatchNorm2d(path.at("norm0"), width, settings);
-  const windows = { stride: 2, padding: 1 };
-  return {
-    forward: (x, context) =>
-      scope(() => maxPool2d(relu(norm.forward(convolution.forward(x), context)), { kernel: 3, ...windows })),
-    toOnnx: (x) => onnx.maxPool(onnx.relu(norm.toOnnx(convolution.toOnnx(x))), 3, windows),
-  };
-}
-
 /** Each dense block, with the transition after it; there is none after the last. */
 function stagesOf(path: ModulePath, config: DenseNetConfig): Stage[] {
   const { growth_rate, block_config, num_init_features } = config;
@@ -142,14 +132,19 @@ function mustFit({ block_config }: DenseNetConfig, { height, width }: ImageSpec)
 function build(path: ModulePath, config: DenseNetConfig) {
   const features = path.at("features");
   const settings = { whenFrozen: config.frozen_batch_norm };
-  const stem = stemOf(features, config.num_init_features, settings);
+  const first = stem(
+    [features.at("conv0"), features.at("norm0")],
+    config.num_init_features,
+    settings,
+    initializer,
+  );
   const stages = stagesOf(features, config);
   const norm = new BatchNorm2d(features.at("norm5"), stages.at(-1)!.channels, settings);
   const finish: MapLayer = {
     forward: (x, context) => scope(() => relu(norm.forward(x, context))),
     toOnnx: (x) => onnx.relu(norm.toOnnx(x)),
   };
-  return { stem, stages, finish };
+  return { stem: first, stages, finish };
 }
 
 /** The names of today, which exports have, and those in torchvision's files of before 2018. */

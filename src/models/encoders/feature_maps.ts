@@ -1,12 +1,17 @@
 /** Encoders of images by convolutions: a stem, stages whose maps become smaller and deeper, and the mean of the last map. */
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Context } from "../../nn/context.ts";
+import { BatchNorm2d, type BatchNormSettings } from "../../nn/batch_norm.ts";
+import { Conv2d } from "../../nn/conv2d.ts";
+import type { Initializer } from "../../nn/initializers.ts";
+import type { ModulePath } from "../../nn/parameters.ts";
 import { recompute } from "../../nn/recompute.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { cast } from "../../ops/cast.ts";
 import { type ImageNormalisation, patchify } from "../../ops/image.ts";
-import { adaptiveAvgPool2d } from "../../ops/pool.ts";
+import { relu } from "../../ops/pointwise.ts";
+import { adaptiveAvgPool2d, maxPool2d } from "../../ops/pool.ts";
 import { reshape } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -85,7 +90,28 @@ export function inTurn(
 
 type Pair = readonly [height: number, width: number];
 
-/** A stem halves a side twice. */
+/** A convolution of 7 x 7 with its norm and ReLU, and the largest of 3 x 3, each of which halves the sides. */
+export function stem(
+  [convolution, norm]: readonly [ModulePath, ModulePath],
+  width: number,
+  settings: BatchNormSettings,
+  initializer: Initializer,
+): MapLayer {
+  const first = new Conv2d(convolution, 3, width, {
+    kernel: 7,
+    stride: 2,
+    initializer,
+  });
+  const normed = new BatchNorm2d(norm, width, settings);
+  const windows = { stride: 2, padding: 1 };
+  return {
+    forward: (x, context) =>
+      scope(() => maxPool2d(relu(normed.forward(first.forward(x), context)), { kernel: 3, ...windows })),
+    toOnnx: (x) => onnx.maxPool(onnx.relu(normed.toOnnx(first.toOnnx(x))), 3, windows),
+  };
+}
+
+/** The side of the map that a stem gives. */
 const stemSide = (before: number) => Math.ceil(Math.ceil(before / 2) / 2);
 
 /**

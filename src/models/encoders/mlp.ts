@@ -1,11 +1,9 @@
 /** An encoder of plain feature vectors: a multilayer perceptron. */
 import type { Gpu } from "../../gpu/gpu.ts";
-import { type Context, drop } from "../../nn/context.ts";
-import { xavierNormal } from "../../nn/initializers.ts";
-import { Linear } from "../../nn/linear.ts";
+import type { Context } from "../../nn/context.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
+import { Perceptron } from "../../nn/perceptron.ts";
 import type { Value } from "../../onnx/graph.ts";
-import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { defineEncoder, type Encoder } from "./encoder.ts";
 import { type ConfigOf, count, derived, probability } from "./fields.ts";
@@ -27,17 +25,13 @@ export type MlpConfig = ConfigOf<typeof FIELDS>;
 export class Mlp implements Encoder {
   readonly inputs = INPUTS;
   readonly hiddenSize: number;
-  readonly #layers: readonly Linear[];
-  readonly #dropout: number;
+  readonly #layers: Perceptron;
 
   constructor(path: ModulePath, config: MlpConfig) {
-    const { input_size, hidden_size, num_hidden_layers } = config;
+    const { input_size, hidden_size, num_hidden_layers, hidden_dropout_prob } = config;
+    const widths = [input_size, ...Array<number>(num_hidden_layers).fill(hidden_size)];
     this.hiddenSize = hidden_size;
-    this.#dropout = config.hidden_dropout_prob;
-    this.#layers = Array.from({ length: num_hidden_layers }, (_, i) => {
-      const width = i === 0 ? input_size : hidden_size;
-      return new Linear(path.at(`layer.${i}`), width, hidden_size, { initializer: xavierNormal });
-    });
+    this.#layers = new Perceptron(path.at("layer"), widths, (layer) => layer > 0 ? hidden_dropout_prob : 0);
   }
 
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
@@ -46,19 +40,11 @@ export class Mlp implements Encoder {
 
   /** Gives the output of the last layer. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
-    const { values } = inputOf(inputs, "features", "features");
-    return scope(() =>
-      this.#layers.reduce((x, layer, i) => {
-        const isLast = i === this.#layers.length - 1;
-        return isLast ? layer.forward(x) : drop(layer.forward(x, "relu"), this.#dropout, context);
-      }, values)
-    );
+    return this.#layers.forward(inputOf(inputs, "features", "features").values, context);
   }
 
   toOnnx(inputs: GraphInputs): Value {
-    const { values } = inputOf(inputs, "features", "features");
-    const last = this.#layers.length - 1;
-    return this.#layers.reduce((x, layer, i) => layer.toOnnx(x, i === last ? "none" : "relu"), values);
+    return this.#layers.toOnnx(inputOf(inputs, "features", "features").values);
   }
 }
 

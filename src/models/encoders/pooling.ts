@@ -120,7 +120,7 @@ export class Pooling {
 }
 
 /** The share of each token in the mean of its text, 0 for padding: f32 [batch, 1, tokens]. */
-function sharesOf(gpu: Gpu, mask: Uint32Array, tokens: number): Tensor {
+export function sharesOf(gpu: Gpu, mask: Uint32Array, tokens: number): Tensor {
   const shares = new Float32Array(mask.length);
   for (let start = 0; start < mask.length; start += tokens) {
     const text = mask.subarray(start, start + tokens);

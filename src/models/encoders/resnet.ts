@@ -9,7 +9,6 @@ import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { add } from "../../ops/arithmetic.ts";
 import { relu } from "../../ops/pointwise.ts";
-import { maxPool2d } from "../../ops/pool.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -21,6 +20,7 @@ import {
   IMAGENET_PREPROCESSOR,
   inTurn,
   type MapLayer,
+  stem,
 } from "./feature_maps.ts";
 import { choice, type ConfigOf, count, counts, derived, flag, optional } from "./fields.ts";
 
@@ -115,19 +115,6 @@ class ResidualBlock implements MapLayer {
   }
 }
 
-/** A convolution of 7 x 7 and the largest of 3 x 3, each of which halves the sides. */
-function stemOf(path: ModulePath, { embedding_size, frozen_batch_norm }: ResNetConfig): MapLayer {
-  const paths = [path.at("conv1"), path.at("bn1")] as const;
-  const settings = { whenFrozen: frozen_batch_norm };
-  const layer = new NormedConvolution(paths, 3, embedding_size, { kernel: 7, stride: 2 }, settings);
-  const windows = { stride: 2, padding: 1 };
-  return {
-    forward: (x, context) =>
-      scope(() => maxPool2d(relu(layer.forward(x, context)), { kernel: 3, ...windows })),
-    toOnnx: (x) => onnx.maxPool(onnx.relu(layer.toOnnx(x)), 3, windows),
-  };
-}
-
 function stagesOf(path: ModulePath, config: ResNetConfig) {
   const { embedding_size, hidden_sizes, depths, downsample_in_first_stage } = config;
   return hidden_sizes.map((outputs, stage) => {
@@ -205,7 +192,12 @@ export const resnet = defineEncoder({
   fromData: () => ({}),
   build: (path, config, { image }) => {
     mustFit(config);
-    return new ConvolutionalEncoder(image, { stem: stemOf(path, config), stages: stagesOf(path, config) });
+    return new ConvolutionalEncoder(image, {
+      stem: stem([path.at("conv1"), path.at("bn1")], config.embedding_size, {
+        whenFrozen: config.frozen_batch_norm,
+      }, initializer),
+      stages: stagesOf(path, config),
+    });
   },
   checkpoint: {
     prefix: "resnet.",

@@ -13,10 +13,11 @@ import { TransformerEncoder, VIT_STYLE } from "../../nn/transformer.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { add } from "../../ops/arithmetic.ts";
+import { full } from "../../ops/fill.ts";
 import type { ImageNormalisation } from "../../ops/image.ts";
 import { concat, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { defineEncoder, type Encoder } from "./encoder.ts";
 import { choice, type ConfigOf, count, optional } from "./fields.ts";
 import { type DeviceInputs, type GraphInputs, type HostInputs, inputOf, uploadImage } from "./inputs.ts";
@@ -78,11 +79,9 @@ class Vilt implements Encoder {
 
   /** Throws RangeError for more tokens than there are positions, or an id beyond the vocabulary. */
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
-    const input = inputOf(inputs, "text", "text");
-    const text = this.#text.upload(gpu, input);
     return {
       image: uploadImage(gpu, inputOf(inputs, "image", "image")),
-      text: { ...text, mask: maskOfAll(gpu, input.mask, input.tokens, this.#patches + 1) },
+      text: this.#text.upload(gpu, inputOf(inputs, "text", "text")),
     };
   }
 
@@ -92,9 +91,8 @@ class Vilt implements Encoder {
 
   /** Pools the last hidden state of the first token of the text. */
   represent(inputs: DeviceInputs, context: Context): Tensor {
-    const { mask } = inputOf(inputs, "text", "text");
     return scope(() => {
-      const tokens = this.#embed(inputs, context);
+      const [tokens, mask] = [this.#embed(inputs, context), this.#mask(inputs)];
       const first = () => this.#norm.forward(this.#layers.first(tokens, mask, context));
       return this.#pooling.forward({ first, all: first });
     });
@@ -102,13 +100,18 @@ class Vilt implements Encoder {
 
   /** Gives the embeddings and the output of each layer, before the final norm: [batch, tokens, hidden] each. */
   hiddenStates(inputs: DeviceInputs, context: Context): Tensor[] {
-    const { mask } = inputOf(inputs, "text", "text");
-    return scope(() => this.#layers.hiddenStates(this.#embed(inputs, context), mask, context));
+    return scope(() => this.#layers.hiddenStates(this.#embed(inputs, context), this.#mask(inputs), context));
   }
 
   /** Gives the last hidden state of every token, those of the text before those of the image, normalised. */
   lastHiddenState(inputs: DeviceInputs, context: Context): Tensor {
     return scope(() => this.#norm.forward(this.hiddenStates(inputs, context).at(-1)!));
+  }
+
+  /** That of the text, and after it the tokens of the image, none of which is padding. */
+  #mask(inputs: DeviceInputs): Tensor {
+    const { mask } = inputOf(inputs, "text", "text");
+    return concat([mask, full(mask.gpu, [mask.shape[0]!, this.#patches + 1], 1, "u32")], 1);
   }
 
   /** The words, then a token of the image and its patches, each with the embedding of its modality. */
@@ -137,14 +140,6 @@ class Vilt implements Encoder {
       onnx.cast(this.#norm.toOnnx(this.#layers.firstToOnnx(onnx.concat([text, image], 1), bias)), "float32");
     return this.#pooling.toOnnx({ first, all: first });
   }
-}
-
-/** The mask of texts, u32 [batch, tokens], and after it that of so many tokens that are never padding. */
-function maskOfAll(gpu: Gpu, mask: Uint32Array, tokens: number, after: number): Tensor {
-  const [batch, width] = [mask.length / tokens, tokens + after];
-  const all = new Uint32Array(batch * width).fill(1);
-  for (let row = 0; row < batch; row++) all.set(mask.subarray(row * tokens, (row + 1) * tokens), row * width);
-  return Tensor.from(gpu, all, [batch, width]);
 }
 
 export const vilt = defineEncoder({

@@ -17,19 +17,21 @@ import type { Parameter } from "../../nn/parameter.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import { TransformerEncoder, VIT_STYLE } from "../../nn/transformer.ts";
 import { cast } from "../../ops/cast.ts";
+import { full } from "../../ops/fill.ts";
 import { matmul } from "../../ops/matmul.ts";
 import { mean } from "../../ops/reduce.ts";
 import { concat, reshape, slice } from "../../ops/shape.ts";
 import { softmax } from "../../ops/softmax.ts";
 import { scope } from "../../tensor/scope.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { count, type Fields, probability } from "../encoders/fields.ts";
 import { type DeviceInputs, type HostInputs, inputOf } from "../encoders/inputs.ts";
+import { sharesOf } from "../encoders/pooling.ts";
 import type { ByModality } from "../losses/pairs.ts";
 import type { ArchitectureParts } from "./architecture.ts";
 import { jointArchitecture, type JointEncoding } from "./joint.ts";
 import type { Method } from "./method.ts";
-import { imageAndText, type NamedEncoder, textShares } from "./pair_of_encoders.ts";
+import { imageAndText, type NamedEncoder } from "./pair_of_encoders.ts";
 
 const FIELDS = {
   /** Layers of the sequence-wise attention, their width, heads, and dropout. */
@@ -49,7 +51,7 @@ class CmaClip implements JointEncoding {
   readonly #norm: LayerNorm;
   readonly #query: Parameter; // v, [width, 1]
 
-  constructor(path: ModulePath, { encoders, options, projection }: ArchitectureParts) {
+  constructor(path: ModulePath, { encoders, options }: ArchitectureParts) {
     const { layers, width, heads, dropout } = options as Options;
     const { image, text } = imageAndText(encoders);
     for (const { name, encoder } of [image, text]) {
@@ -61,11 +63,6 @@ class CmaClip implements JointEncoding {
     if (width % heads !== 0) {
       throw new UserError(
         `"model.options.width" must be a multiple of "model.options.heads", got ${width} and ${heads}`,
-      );
-    }
-    if (projection !== undefined) {
-      throw new UserError(
-        '"model.projection" must be null where "method" is cma-clip: "model.options.width" is that width',
       );
     }
     this.hiddenSize = width;
@@ -101,7 +98,7 @@ class CmaClip implements JointEncoding {
       [this.#image.name]: this.#image.encoder.upload(gpu, inputs[this.#image.name]!),
       [name]: {
         ...encoder.upload(gpu, inputs[name]!),
-        shares: { kind: "features", values: textShares(gpu, text) },
+        shares: { kind: "features", values: sharesOf(gpu, text.mask, text.tokens) },
       },
     };
   }
@@ -114,7 +111,7 @@ class CmaClip implements JointEncoding {
       );
       const read = this.#projections.text.forward(text.encoder.lastHiddenState!(inputs[text.name]!, context));
       const [batch, patches] = seen.shape as [number, number, number];
-      const ones = Tensor.from(seen.gpu, new Uint32Array(batch * patches).fill(1), [batch, patches]);
+      const ones = full(seen.gpu, [batch, patches], 1, "u32");
       const mask = concat([ones, inputOf(inputs[text.name]!, "text", "text").mask], 1);
       const states = this.#norm.forward(this.#layers.last(concat([seen, read], 1), mask, context));
       const all = cast(states, "f32");
@@ -139,6 +136,7 @@ export const cmaClip: Method = {
     (path, parts) => new CmaClip(path, parts),
   ),
   reads: ["image", "text"],
+  projects: "model.options.width",
   unimodalHeadsAreProbes: false,
   fields: FIELDS,
 };

@@ -68,7 +68,7 @@ export function computeLosses(
   contrast = method.contrast,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
-  const complete = { ...settings, options: readOptions(method, settings.options) };
+  const complete = { ...settings, options: settings.options ?? readOptions(method) };
   return scope(() => {
     const predictions = mapModalities(unimodalLogits, predict);
     const pairs = modalityPairs(predictions, labels);

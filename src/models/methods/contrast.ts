@@ -32,7 +32,7 @@ export const DEPARTURES = {
 } as const;
 export type Departure = keyof typeof DEPARTURES;
 
-/** The temperature τ, those switches and departures that are not to be as in the paper, and the method's own fields. */
+/** The temperature τ, those switches and departures that are not to be as in the paper, and all of the method's own fields, or none. */
 export type ContrastSettings =
   & { readonly temperature: number; readonly options?: Readonly<Record<string, FieldValue>> }
   & { readonly [K in Switch | Departure]?: boolean };

@@ -6,12 +6,12 @@
  *
  * where L_graph and L_gap stand in losses/semantic_graph.ts. The answer is the mean of the modalities' probabilities.
  */
-import { UserError } from "../../base/user_error.ts";
-import { type Context, drop } from "../../nn/context.ts";
+import type { Context } from "../../nn/context.ts";
 import { xavierNormal } from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModelBuffer } from "../../nn/parameter.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
+import { Perceptron } from "../../nn/perceptron.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { add } from "../../ops/arithmetic.ts";
@@ -35,7 +35,7 @@ import {
 import { meanAnswer, meanAnswerToOnnx } from "./late_fusion.ts";
 import type { Contrast } from "./contrast.ts";
 import type { Method } from "./method.ts";
-import { noOnnx } from "./separate_heads.ts";
+import { encodeInOnnx } from "./separate_heads.ts";
 
 const FIELDS = {
   /** Layers of the towers by what their encoders read, the last one included. */
@@ -55,38 +55,25 @@ type Options = { readonly [K in keyof typeof FIELDS]: number };
 /** The distances of the classes, [classes, classes]: of the words of their names, unless something better is written there. */
 export const CLASS_DISTANCES = "class_distances";
 
-/** Layers with ReLU and dropout between them; what comes of the last is brought to unit length. */
+/** Layers whose result is brought to unit length. */
 class Tower {
-  readonly #layers: readonly Linear[];
-  readonly #dropout: number;
+  readonly #layers: Perceptron;
 
   constructor(path: ModulePath, { hiddenSize, inputs }: Encoder, options: Options) {
     const { tower_size, embedding_size, tower_dropout } = options;
     const [kind] = Object.values(inputs);
     const inner = Array<number>(options[`${kind!}_layers`] - 1).fill(tower_size);
     const widths = [hiddenSize, ...inner, embedding_size];
-    this.#layers = widths.slice(1).map((width, i) =>
-      new Linear(path.at(`${i}`), widths[i]!, width, { initializer: xavierNormal })
-    );
-    this.#dropout = tower_dropout;
+    this.#layers = new Perceptron(path, widths, (layer) => layer > 0 ? tower_dropout : 0);
   }
 
   /** [batch, hiddenSize] to [batch, embedding_size]. */
   forward(x: Tensor, context: Context): Tensor {
-    const last = this.#layers.length - 1;
-    const layers = this.#layers;
-    const y = layers.reduce(
-      (y, layer, i) => i < last ? drop(layer.forward(y, "relu"), this.#dropout, context) : layer.forward(y),
-      x,
-    );
-    return l2Normalize(y);
+    return l2Normalize(this.#layers.forward(x, context));
   }
 
   toOnnx(x: Value): Value {
-    const last = this.#layers.length - 1;
-    return onnx.l2Normalize(
-      this.#layers.reduce((y, layer, i) => layer.toOnnx(y, i < last ? "relu" : "none"), x),
-    );
+    return onnx.l2Normalize(this.#layers.toOnnx(x));
   }
 }
 
@@ -99,13 +86,7 @@ class Huse implements BuiltArchitecture {
   readonly #classifier: Linear;
   readonly #distances: ModelBuffer;
 
-  constructor(path: ModulePath, { encoders, classes, classNames, options, projection }: ArchitectureParts) {
-    if (projection !== undefined) {
-      throw new UserError(
-        `"model.projection" must be null where "method" is huse: its towers bring all representations to ` +
-          `"model.options.embedding_size"`,
-      );
-    }
+  constructor(path: ModulePath, { encoders, classes, classNames, options }: ArchitectureParts) {
     const own = options as Options;
     this.unimodalHeads = Object.keys(encoders);
     this.widths = mapModalities(encoders, () => own.embedding_size);
@@ -135,8 +116,7 @@ class Huse implements BuiltArchitecture {
 
   toOnnx(inputs: ByModality<GraphInputs>): GraphOutputs {
     const representations = mapModalities(this.#encoders, (encoder, name) => {
-      if (encoder.toOnnx === undefined) throw noOnnx(`the encoder "${name}"`);
-      return this.#towers[name]!.toOnnx(encoder.toOnnx(inputs[name]!));
+      return this.#towers[name]!.toOnnx(encodeInOnnx(encoder, name, inputs));
     });
     const logits = mapModalities(representations, (r) => this.#classifier.toOnnx(r));
     return { representations, logits: { ...logits, [FUSION]: meanAnswerToOnnx(Object.values(logits)) } };
@@ -165,5 +145,6 @@ export const huse: Method = {
   unimodalHeadsAreProbes: false,
   contrastWeight: 1,
   usesClassDistances: true,
+  projects: "model.options.embedding_size",
   fields: FIELDS,
 };

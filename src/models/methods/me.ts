@@ -115,7 +115,7 @@ class Injection implements JointEncoding {
   readonly #intoMaps: readonly WordsIntoMap[];
   readonly #intoWords: MapIntoWords;
 
-  constructor(path: ModulePath, { encoders, options, projection }: ArchitectureParts) {
+  constructor(path: ModulePath, { encoders, options }: ArchitectureParts) {
     const { image, text } = imageAndText(encoders);
     const { maps } = image.encoder;
     if (maps === undefined) {
@@ -126,11 +126,6 @@ class Injection implements JointEncoding {
     if (text.encoder.lastHiddenState === undefined) {
       throw new UserError(
         `Cannot train me with the encoder "${text.name}": it has no hidden states of tokens`,
-      );
-    }
-    if (projection !== undefined) {
-      throw new UserError(
-        '"model.projection" must be null where "method" is me: map and words stand beside each other',
       );
     }
     const d = options.attention_size as number;
@@ -174,6 +169,7 @@ export const me: Method = {
     (path, parts) => new Injection(path, parts),
   ),
   reads: ["image", "text"],
+  projects: "no other width",
   unimodalHeadsAreProbes: false,
   fields: FIELDS,
 };

@@ -70,6 +70,8 @@ export interface Method {
    * gets one in their place, of their sizes.
    */
   readonly encoder?: string;
+  /** The width that its architecture brings modalities to, in words, where `model.projection` cannot be another. */
+  readonly projects?: string;
   /** Settings of its own, `model.options` in configurations: numbers, texts and flags with their defaults. */
   readonly fields?: Fields;
 }

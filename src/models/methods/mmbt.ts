@@ -14,10 +14,11 @@ import { xavierNormal } from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import { cast } from "../../ops/cast.ts";
+import { full } from "../../ops/fill.ts";
 import { adaptiveAvgPool2d } from "../../ops/pool.ts";
 import { concat, reshape, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
-import { Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { Sequence } from "../encoders/encoder.ts";
 import { count, type Fields } from "../encoders/fields.ts";
 import { type DeviceInputs, type HostInput, type HostInputs, inputOf } from "../encoders/inputs.ts";
@@ -40,7 +41,7 @@ class Mmbt implements JointEncoding {
   readonly #grid: readonly [rows: number, columns: number];
   readonly #regions: Linear;
 
-  constructor(path: ModulePath, { encoders, options, projection }: ArchitectureParts) {
+  constructor(path: ModulePath, { encoders, options }: ArchitectureParts) {
     const { image, text } = imageAndText(encoders);
     const { sequence } = text.encoder;
     const missing = image.encoder.featureMap === undefined
@@ -54,11 +55,6 @@ class Mmbt implements JointEncoding {
     if (missing !== undefined || sequence === undefined) {
       throw new UserError(`Cannot train mmbt with ${missing}`);
     }
-    if (projection !== undefined) {
-      throw new UserError(
-        '"model.projection" must be null where "method" is mmbt: regions are as wide as words',
-      );
-    }
     this.#image = image;
     this.#text = { ...text, sequence };
     this.#grid = [options.region_rows as number, options.region_columns as number];
@@ -70,17 +66,16 @@ class Mmbt implements JointEncoding {
     });
   }
 
-  /** Texts without the tokens that enclose them, which stand around the regions instead; the mask is that of all tokens. */
+  /** Texts without the tokens that enclose them, which stand around the regions instead. */
   upload(gpu: Gpu, inputs: ByModality<HostInputs>): ByModality<DeviceInputs> {
     const { name, encoder } = this.#text;
     const text = inputOf(inputs[name]!, "text", "text");
-    const { words, ends, mask } = splitTexts(text, this.#grid[0] * this.#grid[1] + 2);
+    const { words, ends } = splitTexts(text);
     return {
       [this.#image.name]: this.#image.encoder.upload(gpu, inputs[this.#image.name]!),
       [name]: {
         words: encoder.upload(gpu, { text: words }).text!,
         ends: encoder.upload(gpu, { text: ends }).text!,
-        all: { kind: "features", values: Tensor.from(gpu, mask.values, mask.shape) },
       },
     };
   }
@@ -98,9 +93,11 @@ class Mmbt implements JointEncoding {
       );
       const ends = sequence.words(inputOf(own, "ends", "text").ids, context); // [batch, 2, width]
       const image = concat([slice(ends, 1, 0, 1), regions, slice(ends, 1, 1, 2)], 1);
-      const text = sequence.words(inputOf(own, "words", "text").ids, context);
+      const words = inputOf(own, "words", "text");
+      const text = sequence.words(words.ids, context);
       const tokens = concat([sequence.embed(image, 0, context), sequence.embed(text, 1, context)], 1);
-      return sequence.represent(tokens, inputOf(own, "all", "features").values, context);
+      const mask = concat([full(map.gpu, [batch, image.shape[1]!], 1, "u32"), words.mask], 1);
+      return sequence.represent(tokens, mask, context);
     });
   }
 }
@@ -109,24 +106,19 @@ type Text = Extract<HostInput, { readonly kind: "text" }>;
 
 /**
  * Parts texts, each of them enclosed in two tokens, into words [batch, tokens - 2], at least one, and the two that enclose
- * each [batch, 2]; and gives the mask of `before` tokens and the words, u32 [batch, before + words].
+ * each [batch, 2].
  */
-export function splitTexts({ ids, mask, tokens }: Text, before: number) {
+function splitTexts({ ids, mask, tokens }: Text): { words: Text; ends: Text } {
   const batch = ids.length / tokens;
-  const count = Math.max(1, tokens - 2);
-  const words = {
-    kind: "text" as const,
+  const blank = (count: number): Text => ({
+    kind: "text",
     ids: new Uint32Array(batch * count),
     mask: new Uint32Array(batch * count),
     tokens: count,
-  };
-  const ends = {
-    kind: "text" as const,
-    ids: new Uint32Array(batch * 2),
-    mask: new Uint32Array(batch * 2).fill(1),
-    tokens: 2,
-  };
-  const all = new Uint32Array(batch * (before + count));
+  });
+  const count = Math.max(1, tokens - 2);
+  const [words, ends] = [blank(count), blank(2)];
+  ends.mask.fill(1);
   for (let row = 0; row < batch; row++) {
     const own = ids.subarray(row * tokens, (row + 1) * tokens);
     const length = mask.subarray(row * tokens, (row + 1) * tokens).reduce((sum, one) => sum + one, 0);
@@ -134,9 +126,8 @@ export function splitTexts({ ids, mask, tokens }: Text, before: number) {
     // What follows the words of a shorter text is masked, whatever it is.
     words.ids.set(own.subarray(1, 1 + Math.min(count, tokens - 1)), row * count);
     words.mask.fill(1, row * count, row * count + length - 2);
-    all.fill(1, row * (before + count), row * (before + count) + before + length - 2);
   }
-  return { words, ends, mask: { values: all, shape: [batch, before + count] } };
+  return { words, ends };
 }
 
 export const mmbt: Method = {
@@ -148,6 +139,7 @@ export const mmbt: Method = {
     (path, parts) => new Mmbt(path, parts),
   ),
   reads: ["image", "text"],
+  projects: "the width of words",
   unimodalHeadsAreProbes: false,
   fields: FIELDS,
 };

@@ -64,8 +64,7 @@ export class UnimodalHeads {
   /** Both in a graph of ONNX. Throws a UserError for an encoder that does not say how. */
   toOnnx(inputs: ByModality<GraphInputs>): GraphOutputs {
     const representations = mapModalities(this.encoders, (encoder, name) => {
-      if (encoder.toOnnx === undefined) throw noOnnx(`the encoder "${name}"`);
-      const representation = encoder.toOnnx(inputs[name]!);
+      const representation = encodeInOnnx(encoder, name, inputs);
       return this.#projections[name]?.toOnnx(representation) ?? representation;
     });
     return {
@@ -119,6 +118,12 @@ class SeparateHeads implements BuiltArchitecture {
     const fused: Value = this.#fusion.toOnnx(Object.values(representations));
     return { representations, logits: { ...logits, [FUSION]: this.#fused!.toOnnx(fused) } };
   }
+}
+
+/** The representation of an encoder in a graph of ONNX. Throws a UserError where it does not say how. */
+export function encodeInOnnx(encoder: Encoder, name: string, inputs: ByModality<GraphInputs>): Value {
+  if (encoder.toOnnx === undefined) throw noOnnx(`the encoder "${name}"`);
+  return encoder.toOnnx(inputs[name]!);
 }
 
 /** The error for a part of a model that has no `toOnnx`. */
