@@ -1,6 +1,7 @@
 /** The encoder of a method that learns by one kind of encoder alone, made of the encoders that a configuration has. */
 import { knownType } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
+import { fieldsFrom } from "./encoder_kind.ts";
 
 /** The name of the encoder that takes the place of several. */
 const JOINT = "joint";
@@ -36,15 +37,9 @@ export function settleMethodEncoder(config: object): void {
     inputs[input] = part;
   }
   const read = parts.filter(({ part }) => Object.values(inputs).includes(part));
-  const fields = Object.entries(type.fields).filter(([, { setting }]) => setting !== "derived").flatMap(
-    ([key, field]) => {
-      const found = read.find(({ settings }) => settings[key] !== undefined)?.settings[key];
-      const isKnown = found !== undefined && (field.options?.includes(found as string) ?? true);
-      return isKnown ? [[key, found]] : field.setting === "required" ? [[key, field.default]] : [];
-    },
-  );
+  const fields = fieldsFrom(type, read.map(({ settings }) => settings));
   model!.encoders = {
-    [JOINT]: { model_type: type.model_type, frozen: false, ...Object.fromEntries(fields), inputs, ...said },
+    [JOINT]: { model_type: type.model_type, frozen: false, ...fields, inputs, ...said },
   };
   for (const settings of [optimizer?.learning_rates, optimizer?.weight_decays]) {
     if (settings === undefined) continue;

@@ -6,6 +6,7 @@ import { count, rate, share, whole } from "./values.ts";
 import { dataSchema } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
 import { encoderTypes } from "../models/encoders/registry.ts";
+import { settleEncoderKinds } from "./encoder_kind.ts";
 import { settleMethodEncoder } from "./method_encoder.ts";
 import { checkMethod, switchFields } from "./method_config.ts";
 import { optimizerSchema, plateauSchema, wrongInOptimizer } from "./optimizer_config.ts";
@@ -121,7 +122,7 @@ export function textOf(setting: Setting): string {
 
 /**
  * A preset with settings changed by dotted keys, `optimizer.weight_decay=0`; later ones win. Values are read as JSON
- * where they are JSON, else as text. Throws a UserError for what is no setting, naming the source of the key, which is
+ * where they are JSON, else as text. An encoder whose kind is changed keeps the fields that both kinds have. Throws a UserError for what is no setting, naming the source of the key, which is
  * `source` where the setting does not say it.
  */
 export function withSettings(preset: RunConfig, settings: readonly Setting[], source = "--set"): RunConfig {
@@ -137,6 +138,7 @@ export function withSettings(preset: RunConfig, settings: readonly Setting[], so
     sources.delete(key);
     sources.set(key, from);
   }
+  settleEncoderKinds(preset, config, [...sources.keys()]);
   settleMethodEncoder(config);
   return parseConfig(config, (message) => sourceOf(message, sources) ?? source);
 }

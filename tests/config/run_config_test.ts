@@ -32,6 +32,47 @@ Deno.test("withSettings() changes what is named and nothing else, later settings
   assert.deepEqual(emoji, before, "the preset itself has changed");
 });
 
+Deno.test("an encoder of another kind keeps the fields that both kinds have", () => {
+  const { emoji } = PRESETS;
+  const before = structuredClone(emoji);
+  for (const { model_type, inputs, fields } of encoderTypes()) {
+    const name = Object.keys(inputs).join();
+    const old = emoji.model.encoders[name];
+    if (old === undefined) continue; // it reads what the preset has not
+    const { image, text } =
+      withSettings(emoji, [`model.encoders.${name}.model_type=${model_type}`]).model.encoders;
+    const own = { image, text }[name] as Record<string, unknown>;
+    assert.equal(own.model_type, model_type);
+    for (const [key, value] of Object.entries(old)) {
+      const takesIt = key in fields && (fields[key]!.options?.includes(value as string) ?? true);
+      if (takesIt) assert.deepEqual(own[key], value, `${model_type}.${key}`);
+      else if (!["model_type", "frozen"].includes(key)) {
+        assert.equal(
+          own[key],
+          fields[key]?.setting === "required" ? fields[key].default : undefined,
+          `${model_type}.${key}`,
+        );
+      }
+    }
+    for (const [key, field] of Object.entries(fields)) {
+      if (field.setting === "required" && !(key in old)) assert.deepEqual(own[key], field.default);
+    }
+  }
+  assert.deepEqual(emoji, before, "the preset itself has changed");
+
+  const pretrained = structuredClone(emoji);
+  pretrained.model.encoders.image!.pretrained = { source: "some/vit", commit: null };
+  const kind = "model.encoders.image.model_type=dinov2";
+  const { image } = withSettings(pretrained, [kind, "model.encoders.image.mlp_ratio=2"]).model.encoders;
+  assert.equal(image!.pretrained, undefined, "weights of another kind");
+  assert.equal(image!.mlp_ratio, 2);
+  // What is said for the new kind is not let go, though it be wrong.
+  assert.throws(
+    () => withSettings(emoji, [kind, "model.encoders.image.intermediate_size=8"]),
+    /unknown key "model\.encoders\.image\.intermediate_size"/,
+  );
+});
+
 Deno.test("withSettings() says what is wrong with a setting", () => {
   const cases: [setting: string, ...parts: string[]][] = [
     [

@@ -138,6 +138,7 @@ Deno.test("the files of scripts/experiments name no run twice, and their setting
   }
   assert.deepEqual(Object.fromEntries([...counts].sort()), {
     "emoji.yaml": 54,
+    "emoji_encoders.yaml": 19,
     "emoji_rivals.yaml": 54,
     "food101.yaml": 39,
     "food101_published.yaml": 18,
