@@ -9,7 +9,10 @@ import { UserError } from "../../src/base/user_error.ts";
 import type { Parameters } from "../../src/nn/parameters.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { temporaryFolder } from "../io/crafted.ts";
-import { checkpointFolder, ENCODERS, loadFolder } from "../build/hf_fixtures.ts";
+import { torchFile } from "../io/crafted_torch.ts";
+import { encoderType } from "../../src/models/encoders/registry.ts";
+import { buildEncoder, checkpointFolder, ENCODERS, loadFolder } from "../build/hf_fixtures.ts";
+import { SMALL, specsOf } from "../models/small_encoders.ts";
 
 const gpu = await openTestGpu();
 
@@ -51,6 +54,33 @@ for (const name of ENCODERS) {
     again.parameters.dispose();
   });
 }
+
+Deno.test("an exported ViLT is read again as it was, from pytorch_model.bin too", async () => {
+  using folder = temporaryFolder();
+  const to = `${folder.path}/encoder`;
+  const type = encoderType("vilt");
+  const specs = specsOf(type.inputs);
+  const config = type.configure({ ...SMALL, ...type.fromData(specs) });
+  const { parameters } = buildEncoder(gpu, "", config);
+  const values = await exported(to, config, parameters);
+  parameters.dispose();
+  const load = async () => {
+    const again = await loadFolder(gpu, to);
+    assert.deepEqual(await again.parameters.read(), values);
+    again.parameters.dispose();
+  };
+  await load();
+  assert.deepEqual(readEncoderConfig(to), config);
+  assert.deepEqual(readJsonObject(`${to}/config.json`).architectures, ["ViltModel"]);
+  using stored = openSafetensors(`${to}/model.safetensors`);
+  const tensors = Array.from(stored.tensors, ([key, { dtype, shape }]): [string, TensorToStore] => [
+    key,
+    { dtype, shape, data: stored.readTyped(key) },
+  ]);
+  Deno.removeSync(`${to}/model.safetensors`);
+  Deno.writeFileSync(`${to}/pytorch_model.bin`, torchFile(tensors));
+  await load();
+});
 
 Deno.test("exportEncoder() names weights that are not there and folders that cannot be made", () => {
   using folder = temporaryFolder();
