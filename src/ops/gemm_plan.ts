@@ -166,11 +166,14 @@ const TILES = [
 
 type Tile = (typeof TILES)[number];
 
-/** Slices from those with the most work between two barriers. */
+/**
+ * Slices from the best: long ones, since what is computed once a slice is then shared by more multiplications, and in one
+ * buffer, which takes the memory of two short ones, has as many barriers along k, and fewer registers than two long ones.
+ */
 const SLICES = [
+  { step: 16, buffers: 1 },
   { step: 16, buffers: 2 },
   { step: 8, buffers: 2 },
-  { step: 16, buffers: 1 },
   { step: 8, buffers: 1 },
 ] as const;
 
@@ -196,7 +199,7 @@ function slicesFor(bytes: number, { k }: GemmShape, tile: Tile): readonly Slices
   return good.length > 0 ? good : fitting.slice(-1);
 }
 
-/** The deepest slices that take at most half the memory a workgroup may have, so that two workgroups fit a core. */
+/** The best slices that take at most half the memory a workgroup may have, so that two workgroups fit a core. */
 function defaultSlices({ limits }: PlanDevice, shape: GemmShape, tile: Tile): Slices {
   const bytes = limits.maxComputeWorkgroupStorageSize;
   return slicesFor(bytes / 2, shape, tile)[0] ?? slicesFor(bytes, shape, tile)[0]!;
