@@ -55,8 +55,13 @@ export interface UnisStep {
   dispose(): void;
 }
 
-/** A model with first weights, and one batch of noise that every step sees. */
-export function unisStep(gpu: Gpu, size: StepSize, precision: "f32" | "f16" = "f32"): UnisStep {
+/** A model with first weights, zero where they are not drawn, and one batch of noise that every step sees. */
+export function unisStep(
+  gpu: Gpu,
+  size: StepSize,
+  precision: "f32" | "f16" = "f32",
+  isDrawn = true,
+): UnisStep {
   const { microBatch, imageSize, tokens, width, heads, layers, vocabulary } = size;
   const shape = {
     hidden_size: width,
@@ -86,7 +91,7 @@ export function unisStep(gpu: Gpu, size: StepSize, precision: "f32" | "f16" = "f
     image: (path) => vit.build(path, vit.configure({ ...shape, image_size: imageSize }), { image }),
     text: (path) => bert.build(path, text, { text: texts }),
   }, { method: "unis-mmc", classifier: { classes: CLASSES } });
-  parameters.allocate(gpu, 0, () => false, precision === "f16");
+  parameters.allocate(gpu, 0, () => !isDrawn, precision === "f16");
   const optimizer = new Adam(parameters, {
     groups: { all: { learningRate: 2e-5, weightDecay: 1e-4 } },
     groupOf: () => "all",

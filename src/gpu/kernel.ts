@@ -116,8 +116,8 @@ export function specialise(label: string, code: string, constants: Constants): s
 /** Functions at the top level: on one line, or up to a closing brace at the start of a line. */
 const FUNCTIONS = /^fn (\w+)\((?:[^\n]*\}$|[\s\S]*?\n\}$)/gm;
 
-/** The functions an entry point can reach, itself among them, as text. */
-function reachable(label: string, code: string, entry: string): string[] {
+/** The functions an entry point can reach, itself among them, as text. Throws RangeError for an entry that is not there. */
+export function reachable(label: string, code: string, entry: string): string[] {
   const bodies = new Map([...code.matchAll(FUNCTIONS)].map(([text, name]) => [name!, text]));
   if (!bodies.has(entry)) throw new RangeError(`Cannot find entry point "${entry}" in kernel ${label}`);
   const seen = new Set([entry]);

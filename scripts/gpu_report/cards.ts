@@ -1,0 +1,60 @@
+/** Cards that a step can be modelled for, by their makers' figures, and what WebGPU tells of such an adapter. */
+import type { Limits } from "../../src/gpu/adapter.ts";
+import type { AdapterLike } from "./record_step.ts";
+import type { Card } from "./roofline.ts";
+
+interface KnownCard extends Card {
+  /** Bytes of memory that a workgroup may have, in the drivers for this card. */
+  readonly workgroupStorage: number;
+}
+
+/** Those that issue two multiply-adds at once reach twice this where their compilers find pairs. */
+export const CARDS: Readonly<Record<string, KnownCard>> = {
+  h100: {
+    name: "NVIDIA H100 SXM",
+    teraflops: 67,
+    gigabytes: 3350,
+    multiprocessors: 132,
+    workgroupStorage: 49152,
+  },
+  rtx4090: {
+    name: "NVIDIA RTX 4090",
+    teraflops: 82.6,
+    gigabytes: 1008,
+    multiprocessors: 128,
+    workgroupStorage: 49152,
+  },
+  rx7900xtx: {
+    name: "AMD RX 7900 XTX",
+    teraflops: 30.7,
+    gigabytes: 960,
+    multiprocessors: 96,
+    workgroupStorage: 65536,
+  },
+  m1: { name: "Apple M1", teraflops: 2.6, gigabytes: 68, multiprocessors: 8, workgroupStorage: 32768 },
+};
+
+/** What Mesa's drivers for GPUs of the desktop say, but for the workgroup's memory; nothing here depends on more. */
+const LIMITS: Limits = {
+  maxBufferSize: 2 ** 31,
+  maxStorageBufferBindingSize: 2 ** 31 - 4,
+  maxUniformBufferBindingSize: 65536,
+  maxStorageBuffersPerShaderStage: 64,
+  maxTextureDimension2D: 16384,
+  maxComputeWorkgroupStorageSize: 49152,
+  maxComputeInvocationsPerWorkgroup: 1024,
+  maxComputeWorkgroupSizeX: 1024,
+  maxComputeWorkgroupSizeY: 1024,
+  maxComputeWorkgroupSizeZ: 64,
+  minUniformBufferOffsetAlignment: 64,
+  minStorageBufferOffsetAlignment: 32,
+};
+
+export function adapterOf({ name, workgroupStorage }: KnownCard): AdapterLike {
+  return {
+    name,
+    adapterClass: "gpu",
+    limits: { ...LIMITS, maxComputeWorkgroupStorageSize: workgroupStorage },
+    subgroup: 0,
+  };
+}

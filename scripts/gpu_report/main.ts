@@ -1,0 +1,123 @@
+/**
+ * What the compilers of GPUs make of every kernel of a training step, and a roofline of the step; no GPU is needed.
+ *
+ *     deno task gpu:report --compilers FOLDER [--gpu navi31 …] [--precision f32|f16 …] [--kernel PATTERN] [--step base|small]
+ *         [--card h100] [--teraflops 67] [--gigabytes 3350] [--multiprocessors 132] [--efficiency 0.7] [--brief]
+ *
+ * FOLDER is what `sh scripts/gpu_report/setup.sh FOLDER` has made; what is not there is skipped, with a line that says so.
+ * PATTERN is a regular expression for names as the tables show them. `--brief` leaves out the tables of single kernels.
+ * The status is 1 where a kernel spills, has memory of its own, or is refused, 2 where an option is wrong.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { formatTable } from "../../src/report/table.ts";
+import { adapterOf, CARDS } from "./cards.ts";
+import { type CompiledStep, compileOn } from "./compile_on.ts";
+import { FAKE_GPUS } from "./fake_gpus.ts";
+import { privateArrays } from "./private_arrays.ts";
+import { nameOf, type Precision, type RecordedStep, recordStep } from "./record_step.ts";
+import { roofline } from "./roofline.ts";
+import { STEPS } from "./steps.ts";
+import { faultsOf, kernelRows, rooflineRows, summaryHeader, summaryRow } from "./tables.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    compilers: { type: "string", default: ".gpu_compilers" },
+    gpu: { type: "string", multiple: true, default: FAKE_GPUS.map(({ name }) => name) },
+    precision: { type: "string", multiple: true, default: ["f32", "f16"] },
+    kernel: { type: "string", default: "" },
+    step: { type: "string", default: "base" },
+    card: { type: "string", default: "h100" },
+    teraflops: { type: "string" },
+    gigabytes: { type: "string" },
+    multiprocessors: { type: "string" },
+    efficiency: { type: "string", default: "0.7" },
+    brief: { type: "boolean", default: false },
+  },
+});
+const precisions = flags.precision.map((name) => choice("precision", name, ["f32", "f16"])) as Precision[];
+const size = choice("step", flags.step, Object.keys(STEPS)) as keyof typeof STEPS;
+const gpus = flags.gpu.map((name) => {
+  choice("gpu", name, FAKE_GPUS.map((gpu) => gpu.name));
+  return FAKE_GPUS.find((gpu) => gpu.name === name)!;
+});
+const known = CARDS[choice("card", flags.card, Object.keys(CARDS))]!;
+const card = {
+  ...known,
+  ...flags.teraflops && { teraflops: Number(flags.teraflops) },
+  ...flags.gigabytes && { gigabytes: Number(flags.gigabytes) },
+  ...flags.multiprocessors && { multiprocessors: Number(flags.multiprocessors) },
+};
+const faults: string[] = [];
+const summary: string[][] = [];
+let skipped = false;
+
+for (const precision of precisions) {
+  const step = recordStep(adapterOf(known), STEPS[size], precision);
+  findPrivateArrays(step, precision);
+  for (const gpu of gpus) {
+    const title = `${gpu.name} (${gpu.card}, ${gpu.driver.name}), ${precision}`;
+    const compiled = await compileOn(join(flags.compilers, "debian"), gpu, {
+      size,
+      precision,
+      pattern: flags.kernel,
+    }).catch((error: Error) => error);
+    if (compiled === undefined) skip(title, `no such driver in ${flags.compilers}`);
+    else if (compiled instanceof Error) skip(title, compiled.message);
+    else report(title, compiled);
+  }
+  model(step, precision);
+}
+if (summary.length > 0) {
+  print("Compilers: the most registers, spills and bytes of any kernel", [summaryHeader, ...summary]);
+}
+if (skipped) console.log(`sh scripts/gpu_report/setup.sh ${flags.compilers} fetches what is not there`);
+for (const fault of faults) console.log(`fault: ${fault}`);
+console.log(faults.length === 0 ? "No faults" : `${faults.length} faults`);
+Deno.exit(faults.length === 0 ? 0 : 1);
+
+function choice(flag: string, value: string, choices: readonly string[]): string {
+  if (choices.includes(value)) return value;
+  console.error(`--${flag} ${value} is not known; there are ${choices.join(", ")}`);
+  Deno.exit(2);
+}
+
+function skip(title: string, reason: string): void {
+  skipped = true;
+  console.log(`skipped: ${title}: ${reason}`);
+}
+
+function print(title: string, rows: readonly string[][]): void {
+  console.log(["", title, ...formatTable(rows)].join("\n"));
+}
+
+function report(title: string, step: CompiledStep): void {
+  if (!flags.brief) print(title, kernelRows(step));
+  summary.push(summaryRow(title, step));
+  faults.push(...faultsOf(step).map((fault) => `${title}: ${fault}`));
+}
+
+function findPrivateArrays(step: RecordedStep, precision: Precision): void {
+  for (const kernel of step.kernels) {
+    const name = nameOf(kernel, step);
+    if (!new RegExp(flags.kernel).test(name)) continue;
+    for (const array of privateArrays(kernel.label, kernel.code, kernel.entry)) {
+      faults.push(`source, ${precision}: ${name} indexes its array ${array} at run time`);
+    }
+  }
+}
+
+function model(step: RecordedStep, precision: Precision): void {
+  const efficiency = Number(flags.efficiency);
+  const { name, teraflops, gigabytes, multiprocessors } = card;
+  const lines = roofline(
+    step.dispatches,
+    card,
+    () => efficiency,
+    ({ kernel }) => step.kernels[kernel]!.label,
+  );
+  print(
+    `Roofline, ${precision}: ${name}, ${teraflops} TFLOP/s, ${gigabytes} GB/s, ${multiprocessors} multiprocessors`,
+    rooflineRows(lines),
+  );
+}

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Fetches, into FOLDER, the compilers that `deno task gpu:report --compilers FOLDER` asks:
+#   sh scripts/gpu_report/setup.sh FOLDER
+# Mesa of Debian's backports with its noop shims (RADV, NVK, HoneyKrisp, llvmpipe), unpacked below FOLDER/debian and run by
+# its own loader: neither root nor a chroot is needed, and nothing is installed. What is there already is kept.
+# Needs Linux on x86-64 with apt and dpkg-deb, and about 500 MB. DEBIAN_MIRROR names another mirror.
+set -eu
+[ $# -eq 1 ] || { echo "usage: sh scripts/gpu_report/setup.sh FOLDER" >&2; exit 2; }
+mkdir -p "$1"
+folder=$(cd "$1" && pwd -P)
+release=trixie
+
+say() { printf '%s\n' "$*" >&2; }
+
+# --- Mesa -----------------------------------------------------------------------------------------------------------
+root=$folder/debian
+if [ -e "$root/usr/lib/x86_64-linux-gnu/libamdgpu_noop_drm_shim.so" ]; then
+  say "Mesa is there"
+else
+  # Where this system is a Debian, its mirror; the packages' own signatures are checked either way.
+  here=$(sed -n 's/^URIs: *//p;s/^deb \(http[^ ]*\).*/\1/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    grep 'debian/*$' | head -n 1 || :)
+  mirror=${DEBIAN_MIRROR:-${here:-http://deb.debian.org/debian}}
+  apt=$folder/apt
+  mkdir -p "$apt/etc/preferences.d" "$apt/lists/partial" "$apt/archives/partial"
+  : >"$apt/status" # nothing is installed, so that apt fetches all that is needed
+  keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  for suite in $release $release-backports; do echo "deb [signed-by=$keys] $mirror $suite main"; done >"$apt/sources.list"
+  options="-q -o Dir::Etc=$apt/etc -o Dir::Etc::sourcelist=$apt/sources.list -o Dir::Etc::sourceparts=/dev/null
+    -o Dir::State=$apt -o Dir::State::status=$apt/status -o Dir::State::lists=$apt/lists -o Dir::Cache=$apt
+    -o Dir::Cache::archives=$apt/archives -o APT::Architecture=amd64 -o APT::Architectures=amd64
+    -o APT::Install-Recommends=false -o Debug::NoLocking=true -o APT::Sandbox::User=root"
+  say "Fetching Mesa from $mirror ..."
+  # shellcheck disable=SC2086
+  apt-get $options update >&2
+  # shellcheck disable=SC2086
+  apt-get $options install -y --download-only -t $release-backports \
+    mesa-vulkan-drivers mesa-drm-shim libvulkan1 libc6 libgcc-s1 >&2
+  rm -rf "$root.part"
+  mkdir -p "$root.part"
+  for package in "$apt"/archives/*.deb; do dpkg-deb --extract "$package" "$root.part"; done
+  mv "$root.part" "$root"
+  rm -rf "$apt"
+fi
+say "Ready: deno task gpu:report --compilers $folder"
