@@ -75,6 +75,18 @@ const CASES: [what: string, job: Job, code: number, calls: string[]][] = [
     "train --out runs/slurm-60-3 --seed 3 --device gpu",
   ]],
   ["fails as unis fails", { status: 2 }, 2, ["train --out runs/slurm-70-1 --seed 1 --device gpu"]],
+  ["queues again when its device was lost", { status: 75 }, 75, [
+    "train --out runs/slurm-70-1 --seed 1 --device gpu",
+    "scontrol requeue 70",
+  ]],
+  [
+    "gives up when devices are lost again and again",
+    { status: 75, variables: { SLURM_RESTART_COUNT: "5" } },
+    75,
+    [
+      "train --out runs/slurm-70-1 --seed 1 --device gpu",
+    ],
+  ],
   ["queues again when its time is up, after unis has saved", { isStopped: true }, 130, [
     "train --out runs/slurm-70-1 --seed 1 --device gpu",
     "saved",

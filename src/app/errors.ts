@@ -1,6 +1,7 @@
 /** From what went wrong to a line and an exit status. */
 import { CommanderError } from "commander";
 import { AdapterError } from "../gpu/adapter.ts";
+import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import { UserError } from "../base/user_error.ts";
 import { Interrupted } from "../base/interrupt.ts";
 
@@ -9,9 +10,13 @@ export class CheckFailed extends Error {
   override name = "CheckFailed";
 }
 
-export const EXIT = { ok: 0, unexpected: 1, usage: 2, interrupted: 130 } as const;
+/** `lost` is EX_TEMPFAIL of sysexits.h: nothing was wrong with the command, which may be tried again. */
+export const EXIT = { ok: 0, unexpected: 1, usage: 2, lost: 75, interrupted: 130 } as const;
 
-/** The line to show, if any, and the exit status: 2 for what the user can mend (what Deno was not allowed included), 130 when interrupted, else 1. */
+/**
+ * The line to show, if any, and the exit status: 2 for what the user can mend (what Deno was not allowed included), 75 where
+ * the device was lost, 130 when interrupted, else 1.
+ */
 export function describeError(error: unknown): { line: string | undefined; status: number } {
   if (error instanceof CommanderError) {
     // Help and version have been printed.
@@ -22,6 +27,11 @@ export function describeError(error: unknown): { line: string | undefined; statu
   if (error instanceof UserError || error instanceof AdapterError) {
     return { line: oneLine(error.message), status: EXIT.usage };
   }
+  if (error instanceof OutOfMemory) {
+    const cure = "use smaller batches, or end what else uses the adapter";
+    return { line: `${error.message}; ${cure}`, status: EXIT.usage };
+  }
+  if (error instanceof DeviceLost) return { line: oneLine(error.message), status: EXIT.lost };
   if (error instanceof CheckFailed) return { line: oneLine(error.message), status: EXIT.unexpected };
   if (error instanceof Interrupted) return { line: oneLine(error.message), status: EXIT.interrupted };
   if (error instanceof Deno.errors.NotCapable) {

@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Fault } from "../data/index/sample_index.ts";
 import { faultyRows } from "../data/index/verify.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
+import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import type { DownloadProgress } from "../io/hub.ts";
 import { UserError } from "../base/user_error.ts";
@@ -25,6 +26,7 @@ import { train } from "../train/trainer.ts";
 import { openDevice } from "./open_device.ts";
 import { OpenRun } from "./open_run.ts";
 import { formatEpoch } from "../report/units.ts";
+import { describeShortage } from "./shortage.ts";
 import type { StartUp } from "./start_up.ts";
 
 /** A run that is to be made. */
@@ -143,8 +145,31 @@ export class Work implements Disposable {
     return work;
   }
 
-  /** Trains what is left, then tests the weights and writes the results. `signal` ends it early by an `Interrupted`. */
+  /**
+   * Trains what is left, then tests the weights and writes the results. `signal` ends it early by an `Interrupted`. Throws
+   * `DeviceLost`, which says what is kept, and a UserError where there is no memory for it.
+   */
   async trainAndTest(signal: AbortSignal): Promise<Evaluation> {
+    try {
+      return await this.#trainAndTest(signal);
+    } catch (error) {
+      const { learner: { gpu, config }, data } = this;
+      if (error instanceof OutOfMemory) throw new UserError(describeShortage(error, gpu, config, data));
+      if (!(error instanceof DeviceLost)) throw error;
+      this.#session.lost = error.message;
+      throw new DeviceLost(`${error.message}. ${this.#kept}`);
+    }
+  }
+
+  /** What a device that is lost leaves of the run. */
+  get #kept(): string {
+    const state = this.run.checkpoints.lastState();
+    return state === undefined
+      ? `No checkpoint of ${this.run.path} was due yet`
+      : `Weights, moments and metrics of ${this.run.path} are kept up to step ${state.step}`;
+  }
+
+  async #trainAndTest(signal: AbortSignal): Promise<Evaluation> {
     const { run, data, learner } = this;
     const { observer, startUp } = this.#options;
     const started = () => {

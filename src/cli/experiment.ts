@@ -19,10 +19,10 @@ import { type Outcome, outcomeOf, type Results, resultsOf } from "../experiments
 import { writeResults } from "../experiments/write_results.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import { choosePretrained, type Chosen, findPretrained } from "../build/pretrained.ts";
-import type { RunFolder } from "../runs/run_folder.ts";
 import { findFaults } from "./data.ts";
 import { openDevice } from "../app/open_device.ts";
 import { CheckFailed } from "../app/errors.ts";
+import { withRestarts } from "../app/restarts.ts";
 import { Stop } from "../app/stop.ts";
 import { beginningOf, Work } from "../app/work.ts";
 
@@ -35,6 +35,7 @@ export interface ExperimentFlags {
   jointEncoder?: string;
   textEncoder?: string;
   set?: string[];
+  restarts?: number;
   debug?: boolean;
 }
 
@@ -145,11 +146,10 @@ class Experiment implements Disposable {
     for (const [index, run] of this.#runs.entries()) {
       let isNew = true;
       try {
-        const begun = this.#folder.begun(run.name);
-        isNew = begun?.evaluation() === undefined;
+        isNew = this.#folder.begun(run.name)?.evaluation() === undefined;
         if (isNew) {
           this.#observer.note(this.#lineOf(run, index));
-          await this.#makeRun(run, begun, stop);
+          await this.#makeRun(run, stop);
         }
         this.#keepOutcome(run.name);
       } catch (error) {
@@ -172,21 +172,28 @@ class Experiment implements Disposable {
     this.#gpu?.destroy();
   }
 
-  async #makeRun(run: ReadyRun, begun: RunFolder | undefined, stop: Stop): Promise<void> {
+  async #makeRun(run: ReadyRun, stop: Stop): Promise<void> {
     const { dryRun } = this.#flags;
     const note = (message: string) => this.#observer.note(message);
     const out = this.#folder.pathOf(run.name);
-    // Runs share the device with all that is compiled for it, and each finds it with nothing on it.
-    const device = this.#gpu ??= await openDevice(this.#flags.device, note);
-    device.trim();
-    using work = await Work.begin(begun ?? { config: run.config, folders: run.folders, out }, {
-      device,
-      observer: this.#observer,
-      downloads: new DownloadBar(note),
-      ...(run.skipBad && { findFaults: (config, note) => this.#faultsOf(config, note) }),
-      ...(dryRun && { limit: fewSamples }),
-    });
-    const { accuracy } = await work.trainAndTest(stop.signal);
+    const { accuracy } = await withRestarts(
+      { restarts: this.#flags.restarts ?? 0, note },
+      async (restarted) => {
+        if (restarted > 0) this.#endDevice();
+        // Runs share the device with all that is compiled for it, and each finds it with nothing on it.
+        const device = this.#gpu ??= await openDevice(this.#flags.device, note);
+        device.trim();
+        const begun = this.#folder.begun(run.name);
+        using work = await Work.begin(begun ?? { config: run.config, folders: run.folders, out }, {
+          device,
+          observer: this.#observer,
+          downloads: new DownloadBar(note),
+          ...(run.skipBad && { findFaults: (config, note) => this.#faultsOf(config, note) }),
+          ...(dryRun && { limit: fewSamples }),
+        });
+        return await work.trainAndTest(stop.signal);
+      },
+    );
     const heads = Object.entries(accuracy).map(([head, share]) => `${head} ${formatShare(share)}`);
     this.#observer.note(`Test        accuracy ${heads.join(", ")}`);
   }
@@ -200,12 +207,16 @@ class Experiment implements Disposable {
 
   #fail(run: ReadyRun, error: unknown): void {
     // Who knows in what state it is: the next run gets a new one.
-    this.#gpu?.destroy();
-    this.#gpu = undefined;
+    this.#endDevice();
     const message = reason(error).trim().replaceAll(/\s*\n\s*/g, " ");
     this.#failures.set(run.name, message);
     this.#observer.note(`Failed      ${message}`);
     if (this.#flags.debug) this.#observer.note(Deno.inspect(error));
+  }
+
+  #endDevice(): void {
+    this.#gpu?.destroy();
+    this.#gpu = undefined;
   }
 
   #faultsOf(config: RunConfig, note: (message: string) => void): Promise<readonly Fault[]> {

@@ -124,6 +124,13 @@ export function device(): Option {
     .default("auto");
 }
 
+export function restarts(): Option {
+  return new Option(
+    "--restarts <number>",
+    "where the device is lost, open another and go on from the last checkpoint, so often at most (0 if not said)",
+  ).argParser(wholeNumber(0));
+}
+
 /** A flag whose value is one of `names`; `synonyms` are what other programs call them. */
 export function choice(
   flags: string,

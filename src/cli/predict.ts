@@ -15,6 +15,7 @@ import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
 import { type StreamedRow, tableFormat } from "../data/readers/table_stream.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
+import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
 import { RowProgress } from "../report/row_progress.ts";
@@ -73,7 +74,10 @@ export async function predict(path: string, input: string | undefined, flags: Pr
       ? await predictSample(session, sampleOf(session, flags), options)
       : await predictTable(session, source, { ...options, columns });
   } catch (error) {
-    throw error instanceof Interrupted ? new Interrupted("stopped; nothing was written") : error;
+    if (error instanceof Interrupted) throw new Interrupted("stopped; nothing was written");
+    if (error instanceof OutOfMemory) throw new UserError(`${error.message}; a smaller --batch takes less`);
+    if (!(error instanceof DeviceLost)) throw error;
+    throw new DeviceLost(`${error.message}; nothing was written, and the same command may be tried again`);
   }
   progress.clear();
   out.finish();

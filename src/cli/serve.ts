@@ -4,6 +4,7 @@ import { PredictServer } from "../app/serve/server.ts";
 import { Stop } from "../app/stop.ts";
 import { UserError } from "../base/user_error.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
+import { DeviceLost } from "../gpu/device_errors.ts";
 import { reason } from "../io/file_bytes.ts";
 import { output } from "../report/output.ts";
 
@@ -21,7 +22,10 @@ export interface ServeFlags {
 
 const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
 
-/** Serves a run over HTTP until it is stopped; requests that are here then get their answers first. */
+/**
+ * Serves a run over HTTP until it is stopped; requests that are here then get their answers first. Throws `DeviceLost`
+ * where the device was lost, after those that are here were told so.
+ */
 export async function serve(path: string, flags: ServeFlags): Promise<void> {
   const { device, port, host: hostname, ...limits } = flags;
   if (limits.maxQueue < limits.maxBatch) {
@@ -51,11 +55,14 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
   if (token === undefined && !LOOPBACK.includes(hostname)) {
     output.aside(`Anybody who reaches ${hostname} may use it: set UNIS_TOKEN to ask for a token`);
   }
-  await new Promise<void>((resolve) =>
-    stop.signal.addEventListener("abort", () => resolve(), { once: true })
+  const stopped = new Promise<undefined>((resolve) =>
+    stop.signal.addEventListener("abort", () => resolve(undefined), { once: true })
   );
+  const lost = await Promise.race([stopped, session.gpu.lost]);
   await server.drain();
   await listening.shutdown();
+  // Whoever watches over the process starts it again, with a device and a driver that nothing has happened to.
+  if (lost !== undefined) throw new DeviceLost(`${lost.message}; start the server again`);
   output.note("Stopped     all requests have their answers");
 }
 

@@ -7,11 +7,13 @@ import { output } from "../report/output.ts";
 import { profileLines } from "../report/profile.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
+import { DeviceLost } from "../gpu/device_errors.ts";
 import { profileTraining } from "../train/profile.ts";
 import { nameOfRun, RunFolder } from "../runs/run_folder.ts";
 import { chooseConfig, type ConfigFlags, flagName } from "./choose_config.ts";
 import { findFaults } from "./data.ts";
 import { StartUp } from "../app/start_up.ts";
+import { withRestarts } from "../app/restarts.ts";
 import { Stop } from "../app/stop.ts";
 import { Work } from "../app/work.ts";
 
@@ -20,6 +22,8 @@ export interface TrainFlags extends ConfigFlags {
   out?: string;
   resume?: string;
   acceptChangedData?: boolean;
+  /** How often another device is opened where one is lost. */
+  restarts?: number;
   /** Steps, or true where it is for us to say how many. */
   profile?: number | true;
 }
@@ -48,7 +52,10 @@ const FIXED = [
   "set",
 ];
 
-/** Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early. */
+/**
+ * Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early, and
+ * `DeviceLost` where the device was lost more often than another may be opened.
+ */
 export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
   if (flags.acceptChangedData && flags.resume === undefined) {
     throw new UserError("--accept-changed-data goes with --resume: a new run takes the data as they are");
@@ -65,30 +72,36 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
     RunFolder.mustBeFree(out);
     startUp.lap("encoders");
   }
-  using work = await Work.begin(resumed ?? { ...chosen!, out }, {
-    device: flags.device,
-    observer,
-    downloads,
-    startUp,
-    ...(flags.skipBad && { findFaults }),
-    ...(flags.acceptChangedData && { acceptChangedData: true }),
-  });
-  const { run, learner, data } = work;
-  using stop = new Stop(note);
+  /** Its folder is there from the moment that it can be gone on with. */
+  const unfinished = () => exists(join(out, "config.json")) ? RunFolder.open(out) : undefined;
   try {
-    if (flags.profile !== undefined) {
-      const steps = flags.profile === true ? PROFILED_STEPS : flags.profile;
-      const profile = await profileTraining(learner, data, steps);
-      run.writeProfile(profile);
-      output.result(["", ...profileLines(profile)].join("\n"));
-      return;
-    }
-    const evaluation = await work.trainAndTest(stop.signal);
-    output.result(["", ...evaluationLines(evaluation)].join("\n"));
+    await withRestarts({ restarts: flags.restarts ?? 0, note }, async (begun) => {
+      const left = resumed ?? (begun > 0 ? unfinished() : undefined);
+      using work = await Work.begin(left ?? { ...chosen!, out }, {
+        device: flags.device,
+        observer,
+        downloads,
+        ...(begun === 0 && { startUp }),
+        ...(flags.skipBad && { findFaults }),
+        ...(flags.acceptChangedData && { acceptChangedData: true }),
+      });
+      using stop = new Stop(note);
+      if (flags.profile !== undefined) return await profile(work, flags.profile);
+      const evaluation = await work.trainAndTest(stop.signal);
+      output.result(["", ...evaluationLines(evaluation)].join("\n"));
+    });
   } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    throw new Interrupted(`stopped, and all is saved; go on by: unis train --resume ${run.path}`);
+    const goOn = `go on by: unis train --resume ${out}`;
+    if (error instanceof Interrupted) throw new Interrupted(`stopped, and all is saved; ${goOn}`);
+    if (!(error instanceof DeviceLost)) throw error;
+    throw new DeviceLost(`${error.message}; ${unfinished() ? goOn : "the same command may be tried again"}`);
   }
+}
+
+async function profile({ learner, data, run }: Work, steps: number | true): Promise<void> {
+  const profile = await profileTraining(learner, data, steps === true ? PROFILED_STEPS : steps);
+  run.writeProfile(profile);
+  output.result(["", ...profileLines(profile)].join("\n"));
 }
 
 /** The run to go on with. Throws a UserError where there is nothing left to do, or a flag would change what was begun. */

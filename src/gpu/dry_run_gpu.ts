@@ -23,6 +23,8 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
   readonly subgroup: number;
+  /** Never. */
+  readonly lost = new Promise<never>(() => {});
   /** Bytes of the largest buffer so far. */
   largest = 0;
   /** The work of all dispatches so far. */
@@ -41,8 +43,8 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
     this.features = like.features;
     this.subgroup = like.subgroup;
     this.#like = like;
-    const device = { limits: like.limits, createBuffer: () => ({ destroy() {} }) };
-    this.#pool = new BufferPool(device as unknown as GPUDevice, () => {});
+    const allocate = () => ({ destroy() {} }) as GPUBuffer;
+    this.#pool = new BufferPool({ limits: like.limits, allocate }, () => {});
   }
 
   /** This device for functions that take a `Gpu`: they see nothing of its private fields. */

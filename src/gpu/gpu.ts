@@ -8,6 +8,7 @@ import {
   type OpenOptions,
 } from "./adapter.ts";
 import { BindGroups } from "./bind_groups.ts";
+import { DeviceErrors, type DeviceLost } from "./device_errors.ts";
 import type { Slots } from "./device_slot.ts";
 import { type Buffers, type Dispatch, gridOf } from "./dispatch.ts";
 import type { KernelSource } from "./kernel.ts";
@@ -34,6 +35,7 @@ export class Gpu {
   readonly features: GPUSupportedFeatures;
   readonly subgroup: number; // see OpenAdapter
   readonly #device: GPUDevice;
+  readonly #errors: DeviceErrors;
   readonly #pool: BufferPool;
   readonly #uniforms: UniformArena;
   readonly #textures: TextureCopies;
@@ -45,7 +47,6 @@ export class Gpu {
   #pending = 0;
   #dispatches = 0;
   #lastLabel = "";
-  #error: string | undefined;
 
   private constructor({ device, name, identity, adapterClass, limits, subgroup }: OpenAdapter) {
     this.#device = device;
@@ -55,21 +56,16 @@ export class Gpu {
     this.limits = limits;
     this.features = device.features;
     this.subgroup = subgroup;
-    this.#pool = new BufferPool(device, () => this.flush());
+    this.#errors = new DeviceErrors(device, () => this.memory.held, () => this.#lastLabel);
+    this.#pool = new BufferPool(
+      { limits: device.limits, allocate: (size, usage) => this.#errors.allocate(size, usage) },
+      () => this.flush(),
+    );
     this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
     this.#textures = new TextureCopies(device);
     this.#pipelines = new Pipelines(device, subgroup);
     const { binding } = this.#uniforms;
     this.#bindGroups = new BindGroups(device, this.#textures, binding, limits.maxStorageBufferBindingSize);
-    // Errors of the device are silent unless listened to, and name no dispatch: the nearest label known is kept with them.
-    device.addEventListener("uncapturederror", (event) => {
-      this.#error ??= `${
-        (event as GPUUncapturedErrorEvent).error.message
-      } (last kernel encoded: ${this.#lastLabel})`;
-    });
-    device.lost.then((info) => {
-      if (info.reason !== "destroyed") this.#error ??= `the device was lost: ${info.message}`;
-    });
   }
 
   /** Opens the adapter of a kind. Throws AdapterError when there is none. */
@@ -79,6 +75,11 @@ export class Gpu {
 
   get memory(): MemoryUse {
     return this.#pool.memory;
+  }
+
+  /** Resolves when the device is lost, as far as that is noticed; reads and `finish` throw it from then on. */
+  get lost(): Promise<DeviceLost> {
+    return this.#errors.lost;
   }
 
   /** Dispatches encoded since the device was opened. */
@@ -168,7 +169,7 @@ export class Gpu {
 
   /**
    * Reads ranges back, all through one map (a map costs some ten milliseconds whatever its size).
-   * @throws Error with the first error that the device has reported since the last read
+   * @throws Error with the first error that the device has reported since the last read; `DeviceLost`, `OutOfMemory`
    */
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
     const starts: number[] = [];
@@ -189,9 +190,9 @@ export class Gpu {
     }
     this.flush();
     await staging.mapAsync(GPUMapMode.READ).catch((error) => {
-      this.#error ??= String(error?.message ?? error);
+      this.#errors.keep(String(error?.message ?? error));
     });
-    this.#throwError();
+    await this.#errors.mustBeNone();
     const mapped = staging.getMappedRange();
     const copies = ranges.map(({ bytes }, i) => mapped.slice(starts[i]!, starts[i]! + bytes));
     staging.unmap();
@@ -199,11 +200,11 @@ export class Gpu {
     return copies;
   }
 
-  /** Waits until everything encoded has run. Throws Error with the first error that the device has reported. */
+  /** Waits until everything encoded has run. Throws as `read` does. */
   async finish(): Promise<void> {
     this.flush();
     await this.#device.queue.onSubmittedWorkDone();
-    this.#throwError();
+    await this.#errors.mustBeNone();
   }
 
   /**
@@ -225,25 +226,19 @@ export class Gpu {
     this.#profiler = undefined;
     const times = await profiler?.read() ?? [];
     profiler?.destroy();
-    this.#throwError();
+    await this.#errors.mustBeNone();
     return times;
   }
 
   /** Ends the device and all its memory. */
   destroy(): void {
+    this.#errors.close();
     this.#device.destroy();
   }
 
   #endPass(): void {
     this.#pass?.end();
     this.#pass = undefined;
-  }
-
-  #throwError(): void {
-    if (this.#error === undefined) return;
-    const message = this.#error;
-    this.#error = undefined;
-    throw new Error(`The device reported an error: ${message}`);
   }
 
   /** True for processors, which read textures several times as fast as storage, where all that the kernel names fits. */

@@ -32,6 +32,12 @@ export interface MemoryUse {
   readonly peakHeld: number;
 }
 
+/** Where buffers come from. */
+export interface Memory {
+  readonly limits: { readonly maxBufferSize: number };
+  allocate(size: number, usage: GPUBufferUsageFlags): GPUBuffer;
+}
+
 const USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /**
@@ -56,7 +62,7 @@ export function sizeClass(bytes: number): number {
  * the step before. `beforeDestroy` must submit any work that names a buffer.
  */
 export class BufferPool {
-  readonly #device: GPUDevice;
+  readonly #memory: Memory;
   readonly #beforeDestroy: () => void;
   /** Buffers that wait for reuse, by class; the first made comes last. */
   readonly #waiting = new Map<number, DeviceBuffer[]>();
@@ -66,8 +72,8 @@ export class BufferPool {
   #held = 0;
   #peakHeld = 0;
 
-  constructor(device: GPUDevice, beforeDestroy: () => void) {
-    this.#device = device;
+  constructor(memory: Memory, beforeDestroy: () => void) {
+    this.#memory = memory;
     this.#beforeDestroy = beforeDestroy;
   }
 
@@ -82,15 +88,16 @@ export class BufferPool {
     if (buffer) {
       this.#waitingBytes -= size;
     } else {
-      if (size > this.#device.limits.maxBufferSize) {
+      const { maxBufferSize } = this.#memory.limits;
+      if (size > maxBufferSize) {
         throw new RangeError(
-          `Cannot allocate ${bytes} bytes: the adapter's largest buffer is ${this.#device.limits.maxBufferSize} bytes`,
+          `Cannot allocate ${bytes} bytes: the adapter's largest buffer is ${maxBufferSize} bytes`,
         );
       }
       const needed = Math.max(this.#peakLive, this.#live + size);
       const allowed = Math.max(HELD_FACTOR * needed, needed + SPARE);
       this.#trimTo(this.#waitingBytes - (this.#held + size - allowed));
-      buffer = { id: nextId++, handle: this.#device.createBuffer({ size, usage: USAGE }), bytes: size };
+      buffer = { id: nextId++, handle: this.#memory.allocate(size, USAGE), bytes: size };
       this.#held += size;
       this.#peakHeld = Math.max(this.#peakHeld, this.#held);
     }

@@ -23,6 +23,8 @@ export interface Session {
   startup_seconds?: number;
   /** Where products went by plans of `unis tune`: of how many shapes it knows, and a digest of all. */
   tuned_plans?: { shapes: number; sha256: string };
+  /** Where the device was lost, which ended it: what was said of that. */
+  lost?: string;
 }
 
 /** environment.json. */

@@ -100,7 +100,7 @@ export function openApi({ name, modalities, heads, classes, limits, hasToken }: 
             "415": error("The content type is neither JSON nor a multipart form."),
             "422": error("A field is missing or wrong; `field` names it."),
             "429": error("Too many samples are waiting; try again after the seconds of Retry-After."),
-            "503": error("The server is stopping."),
+            "503": error("The server is stopping, or its device was lost or has no memory left."),
           },
         },
       },

@@ -4,6 +4,7 @@ import { type Context, Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { bodyLimit } from "hono/body-limit";
 import { BadRow } from "../../data/index/index_builder.ts";
+import { DeviceLost, OutOfMemory } from "../../gpu/device_errors.ts";
 import { answerBatch, whyNoAnswer } from "../predict/answers.ts";
 import { InputReader } from "../predict/inputs.ts";
 import type { PredictSession } from "../predict/session.ts";
@@ -31,6 +32,9 @@ export interface ServeOptions {
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 1;
+/** The same where another server has to start first. */
+const RETRY_AFTER_LOSS = 10;
+const LOST = "the device was lost, and the server ends; try again when it has been started anew";
 
 export class PredictServer implements Disposable {
   readonly app = new Hono();
@@ -62,6 +66,7 @@ export class PredictServer implements Disposable {
       },
       batched: (size) => this.#measurements.batched(size),
     });
+    session.gpu.lost.then(({ message }) => this.#failure = message);
     this.#route();
   }
 
@@ -183,7 +188,16 @@ export class PredictServer implements Disposable {
     if (error instanceof Closed) return context.json({ error: error.message }, 503);
     // Hono's own, such as those of the bearer token, bring their response.
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse();
+    if (error instanceof OutOfMemory) {
+      note(`A batch failed: ${error.message}; a --max-batch below ${this.#options.maxBatch} takes less`);
+      return context.json({ error: "the device has no memory left" }, 503, {
+        "retry-after": String(RETRY_AFTER),
+      });
+    }
     this.#failure = error.message;
+    if (error instanceof DeviceLost) {
+      return context.json({ error: LOST }, 503, { "retry-after": String(RETRY_AFTER_LOSS) });
+    }
     note(`A batch failed: ${error.message}`);
     return context.json({ error: "the model could not answer" }, 500);
   }

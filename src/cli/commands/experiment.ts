@@ -1,7 +1,7 @@
 /** Defines the command `unis experiment`. */
 import type { Command } from "commander";
 import type { ExperimentFlags } from "../experiment.ts";
-import { device } from "../options.ts";
+import { device, restarts } from "../options.ts";
 
 export function defineExperiment(unis: Command): void {
   unis.command("experiment")
@@ -10,6 +10,7 @@ export function defineExperiment(unis: Command): void {
     .option("--dry-run", "try all runs on a few samples, in a folder that is removed")
     .option("--out <folder>", "folder of the experiment (default: runs/<name of the file>)")
     .addOption(device())
+    .addOption(restarts())
     .option("--data <name[:path]>", "instead of the data of the file, as for train")
     .option("--image-encoder <model>", "instead of those of the file, as for train")
     .option("--text-encoder <model>", "instead of those of the file, as for train")

@@ -1,7 +1,7 @@
 /** Defines the command `unis train`. */
 import type { Command } from "commander";
 import type { TrainFlags } from "../train.ts";
-import { typed, wholeNumber, withRunFlags } from "../options.ts";
+import { restarts, typed, wholeNumber, withRunFlags } from "../options.ts";
 
 export function defineTrain(unis: Command): void {
   withRunFlags(unis.command("train").description("train a model, then test it"))
@@ -9,6 +9,7 @@ export function defineTrain(unis: Command): void {
     .option("--out <folder>", "folder of the run (default: runs/<preset>-<method>-<seed>-<time>)")
     .option("--resume <run>", "go on with a run from its last checkpoint")
     .option("--accept-changed-data", "with --resume: go on although the data changed since the run began")
+    .addOption(restarts())
     .option(
       "--profile [steps]",
       "instead of training, time every kernel over some steps (5 if not said), print the table, write profile.json and end",
