@@ -5,7 +5,7 @@ import { floatOf } from "./check.ts";
 import { type Patches, patchesParams, type Pixels, pixelsParams, SMALL_QUOTIENT } from "./gemm_images.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
-import { type GemmShape, nameOfShape } from "./gemm_shape.ts";
+import { depthOf, type GemmShape, nameOfShape } from "./gemm_shape.ts";
 import { sumTo } from "./reduction.ts";
 
 /**
@@ -57,7 +57,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const { splits } = plan;
   const { into, bias, h, rowSums, patches, pixels } = options;
   const isWhole = splits === 1;
-  const depth = Math.ceil(k / splits / 16) * 16;
+  const depth = depthOf(k, splits);
   const stride_a = shape.sharedA ? 0 : patches?.operand === "a" ? patches.channels : m * k;
   const stride_b = shape.sharedB ? 0 : patches?.operand === "b" ? patches.channels : k * n;
   const [tileM, tileN] = tileOf(plan);

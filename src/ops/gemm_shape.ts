@@ -1,5 +1,6 @@
 /** Matrix products, apart from how they are computed: their shapes and names, and the shapes that a program asks for. */
 import type { Float } from "./check.ts";
+import { MAX_ITERATIONS } from "./workgroup.ts";
 
 /** The function that a product goes through before it is stored. */
 export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
@@ -69,4 +70,22 @@ export function takesVec4(
   { m, n, k, transposeA, transposeB }: GemmShape,
 ): { readonly a: boolean; readonly b: boolean; readonly c: boolean } {
   return { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, c: n % 4 === 0 };
+}
+
+/** Workgroups that compute tiles of so many rows and columns. */
+export function workgroups(
+  { m, n, batch }: GemmShape,
+  [tileM, tileN]: readonly [rows: number, columns: number],
+): number {
+  return Math.ceil(m / tileM) * Math.ceil(n / tileN) * batch;
+}
+
+/** The length of each part but the last of an inner dimension that is cut into so many: whole slices of the kernels. */
+export function depthOf(k: number, splits: number): number {
+  return Math.ceil(k / splits / 16) * 16;
+}
+
+/** The fewest parts that the inner dimension must be cut into on any adapter, so that no loop is too long. */
+export function leastSplits({ k }: GemmShape): number {
+  return Math.max(1, Math.ceil(k / (4 * MAX_ITERATIONS)));
 }

@@ -22,10 +22,11 @@ export function device(
   adapterClass: PlanDevice["adapterClass"],
   memory: number,
   invocations: number,
+  name = "unknown",
 ): PlanDevice {
   const limits = {
     maxComputeWorkgroupStorageSize: memory,
     maxComputeInvocationsPerWorkgroup: invocations,
   } as Limits;
-  return { adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, slots: new Map() };
+  return { name, adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, slots: new Map() };
 }

@@ -1,0 +1,186 @@
+/**
+ * Plans of matrix products for GPUs. A core works on a few workgroups at a time, and a product is done when the core with the
+ * most workgroups is: tiles, and parts of the sum, are chosen by how long that takes.
+ */
+import { coresOf } from "../gpu/cores.ts";
+import { DeviceSlot } from "../gpu/device_slot.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import { depthOf, type GemmShape, leastSplits, workgroups } from "./gemm_shape.ts";
+
+/** What a workgroup computes. */
+interface Tile {
+  /** Rows and columns. */
+  readonly tileM: number;
+  readonly tileN: number;
+  /** Blocks of four rows and blocks of four columns that an invocation computes. */
+  readonly rows: 1 | 2;
+  readonly columns: 1 | 2;
+}
+
+interface Slices {
+  /** Elements along the inner dimension that are brought into workgroup memory at a time, into one of `buffers`. */
+  readonly step: 8 | 16;
+  readonly buffers: 1 | 2;
+}
+
+/** A plan for tiles.wgsl. */
+export interface TilesPlan extends Tile, Slices {
+  readonly form: "tiles";
+  readonly operands: "storage";
+  /** Parts that the inner dimension is cut into. */
+  readonly splits: number;
+}
+
+/** The part of a device that plans for GPUs depend on. */
+export type TilesDevice = Pick<Gpu, "name" | "limits" | "slots">;
+
+/**
+ * Tiles from the largest, with the speed of a core that is full of them, relative to the first: smaller ones load an element
+ * for fewer multiplications, and of the last an invocation computes fewer of them side by side.
+ */
+const TILES: readonly (readonly [tile: Tile, speed: number])[] = [
+  [{ tileM: 128, tileN: 128, rows: 2, columns: 2 }, 1],
+  [{ tileM: 128, tileN: 64, rows: 2, columns: 2 }, 0.93],
+  [{ tileM: 64, tileN: 128, rows: 2, columns: 2 }, 0.93],
+  [{ tileM: 64, tileN: 64, rows: 2, columns: 2 }, 0.85],
+  [{ tileM: 64, tileN: 64, rows: 2, columns: 1 }, 0.75],
+  [{ tileM: 64, tileN: 32, rows: 2, columns: 1 }, 0.65],
+  [{ tileM: 32, tileN: 32, rows: 1, columns: 1 }, 0.45],
+  [{ tileM: 16, tileN: 16, rows: 1, columns: 1 }, 0.25],
+];
+
+/**
+ * Slices from the best: long ones, since what is computed once a slice is then shared by more multiplications, and in one
+ * buffer, which takes the memory of two short ones, has as many barriers along k, and fewer registers than two long ones.
+ */
+const SLICES: readonly Slices[] = [
+  { step: 16, buffers: 1 },
+  { step: 16, buffers: 2 },
+  { step: 8, buffers: 2 },
+  { step: 8, buffers: 1 },
+];
+
+/** The speed by how long slices are: short ones run more code a multiplication. */
+const STEP_SPEED = { 16: 1, 8: 0.86 } as const;
+
+/** Cores where the adapter is not known: a plan is then the best on the average of these. */
+const USUAL_CORES = [16, 32, 48, 68, 84, 108, 132];
+/** With fewer invocations, some of the multipliers of a core have nothing to do. */
+const BUSY_INVOCATIONS = 128;
+/** The least length of a part of the inner dimension, and the most parts. */
+const LEAST_DEPTH = 64;
+const MOST_SPLITS = 128;
+/** What a core multiplies and adds in the microseconds between two dispatches of which one needs the other's results. */
+const JOIN_START = 1_000_000;
+/** What a GPU multiplies and adds while its memory moves one number. */
+const NUMBER_MOVED = 50;
+
+/** Bytes of workgroup memory; its slices are f32 whatever the operands are. */
+function slicesBytes({ tileM, tileN }: Tile, { step, buffers }: Slices): number {
+  return 4 * buffers * step * (tileM + tileN);
+}
+
+/** The ways to slice the inner dimension that fit `bytes` of workgroup memory; none where nothing fits. */
+function slicesFor(bytes: number, { k }: GemmShape, tile: Tile): readonly Slices[] {
+  const fitting = SLICES.filter((slices) => slicesBytes(tile, slices) <= bytes);
+  // No deeper than there is, and no second buffer where one slice is all.
+  const useful = fitting.filter(({ step, buffers }) => k > (buffers === 1 ? step / 2 : step));
+  // A single short slice is for where nothing else will do.
+  const good = useful.filter((slices) => slices !== SLICES.at(-1));
+  return good.length > 0 ? good : fitting.slice(-1);
+}
+
+/** The best slices that take at most half the memory a workgroup may have, so that two workgroups fit a core. */
+function defaultSlices({ limits }: TilesDevice, shape: GemmShape, tile: Tile): Slices {
+  const bytes = limits.maxComputeWorkgroupStorageSize;
+  return slicesFor(bytes / 2, shape, tile)[0] ?? slicesFor(bytes, shape, tile)[0]!;
+}
+
+const invocations = ({ tileM, tileN, rows, columns }: Tile) => tileM * tileN / (16 * rows * columns);
+
+/** The tiles that are not mostly empty, and for which the device has the invocations and the memory; at least the smallest. */
+function tilesFor({ limits }: TilesDevice, shape: GemmShape): Tile[] {
+  return TILES.map(([tile]) => tile).filter((tile, i) =>
+    i === TILES.length - 1 ||
+    tile.tileM < 2 * shape.m && tile.tileN < 2 * shape.n &&
+      invocations(tile) <= limits.maxComputeInvocationsPerWorkgroup &&
+      slicesFor(limits.maxComputeWorkgroupStorageSize, shape, tile).length > 0
+  );
+}
+
+/** The numbers of parts that the inner dimension may be cut into, all of them with something to do. */
+function splitsFor(shape: GemmShape): number[] {
+  const least = leastSplits(shape);
+  const most = Math.max(least, Math.min(Math.floor(shape.k / LEAST_DEPTH), MOST_SPLITS));
+  return Array.from({ length: most - least + 1 }, (_, i) => least + i)
+    .filter((splits) => splits === least || Math.ceil(shape.k / depthOf(shape.k, splits)) === splits);
+}
+
+/**
+ * How long a product takes on so many cores, apart from joining its parts: in multiply-adds that a core does with the fastest
+ * tiles meanwhile. Its last workgroups leave some cores idle, and its tiles at the edges are partly empty.
+ */
+function timeOf(shape: GemmShape, plan: TilesPlan, cores: number): number {
+  const { tileM, tileN, columns, step, splits } = plan;
+  const [, speed] = TILES.find(([tile]) =>
+    tile.tileM === tileM && tile.tileN === tileN && tile.columns === columns
+  )!;
+  const groups = workgroups(shape, [tileM, tileN]) * splits;
+  const turns = Math.max(Math.ceil(groups / cores), Math.ceil(BUSY_INVOCATIONS / invocations(plan)));
+  return turns * tileM * tileN * depthOf(shape.k, splits) / (speed * STEP_SPEED[step]);
+}
+
+/** How long it takes to store the parts of a product and to join them, in the same unit. */
+function joinTime({ m, n, batch }: GemmShape, { splits }: TilesPlan, cores: number): number {
+  return splits === 1 ? 0 : JOIN_START + 2 * splits * batch * m * n * NUMBER_MOVED / cores;
+}
+
+/** The time of a plan on so many cores, over that of cores which are never idle and whose tiles are never empty. */
+export function excessOf(shape: GemmShape, plan: TilesPlan, cores: number): number {
+  const { m, n, k, batch } = shape;
+  return timeOf(shape, plan, cores) * cores / (batch * m * n * k);
+}
+
+const known = new DeviceSlot<Map<string, TilesPlan>>();
+
+/** The plan for a product where nothing has been measured. */
+export function defaultTiles(gpu: TilesDevice, shape: GemmShape): TilesPlan {
+  const { m, n, k, batch } = shape;
+  const plans = known.get(gpu) ?? new Map<string, TilesPlan>();
+  known.set(gpu, plans);
+  const key = `${m},${n},${k},${batch}`;
+  const plan = plans.get(key) ??
+    fastest(gpu, shape, tilesFor(gpu, shape).map((tile) => bestOf(gpu, shape, tile)));
+  plans.set(key, plan);
+  return plan;
+}
+
+/** The plan of a tile, with the inner dimension cut as is best for it. */
+function bestOf(gpu: TilesDevice, shape: GemmShape, tile: Tile): TilesPlan {
+  const slices = defaultSlices(gpu, shape, tile);
+  const uncut = { form: "tiles", ...tile, ...slices, operands: "storage" } as const;
+  return fastest(gpu, shape, splitsFor(shape).map((splits) => ({ ...uncut, splits })));
+}
+
+/** The first of the plans that take the least time. */
+function fastest({ name }: TilesDevice, shape: GemmShape, plans: readonly TilesPlan[]): TilesPlan {
+  const cores = coresOf(name);
+  const counts = cores === undefined ? USUAL_CORES : [cores];
+  const times = plans.map((plan) =>
+    counts.reduce(
+      (sum, cores) => sum + cores * (timeOf(shape, plan, cores) + joinTime(shape, plan, cores)),
+      0,
+    )
+  );
+  return plans[times.indexOf(Math.min(...times))]!;
+}
+
+/** Every plan worth measuring: all tiles in all slices, the inner dimension whole or cut as is best for the tile. */
+export function* candidateTiles(gpu: TilesDevice, shape: GemmShape): Generator<TilesPlan> {
+  for (const tile of tilesFor(gpu, shape)) {
+    const best = bestOf(gpu, shape, tile);
+    for (const slices of slicesFor(gpu.limits.maxComputeWorkgroupStorageSize, shape, tile)) {
+      for (const splits of new Set([leastSplits(shape), best.splits])) yield { ...best, ...slices, splits };
+    }
+  }
+}
