@@ -9,6 +9,7 @@ import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
+import { withVariables } from "../variables.ts";
 import { evaluateRun, resume, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
 
 const gpu = await openTestGpu();
@@ -136,7 +137,7 @@ Deno.test("images are known by their bytes, not by their names", async () => {
   }
   const file = join(folder.path, "items.csv");
   writeTable(file, rows);
-  Deno.env.set("UNIS_CACHE_DIR", join(folder.path, "cache"));
+  using _ = withVariables({ UNIS_CACHE_DIR: join(folder.path, "cache") });
   const run = await trainOnTable(gpu, folder.path, [
     "data.image=path",
     "data.label=label",
@@ -172,7 +173,6 @@ Deno.test("images are known by their bytes, not by their names", async () => {
     gone.notes.join("\n"),
     /1 rows of the data set cannot be read any more \(first: items\.csv, row 6: /,
   );
-  Deno.env.delete("UNIS_CACHE_DIR");
 });
 
 Deno.test("a run that was damaged, or made by another version, says so in one line", async () => {

@@ -18,10 +18,11 @@ import { openSafetensors } from "../../src/io/safetensors.ts";
 import { fill } from "../../src/ops/fill.ts";
 import type { Predictor } from "../../src/train/predictor.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { withVariables } from "../variables.ts";
 import { evaluateRun, SMALL_OF_ALL, type Table, trainOnTable, writeTable } from "./small_runs.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "unis-predict-" });
-Deno.env.set("UNIS_CACHE_DIR", join(folder, "cache"));
+const variables = withVariables({ UNIS_CACHE_DIR: join(folder, "cache") });
 const gpu = await openTestGpu();
 const COLOURS = ["red", "green", "blue"];
 
@@ -40,7 +41,7 @@ writeTable(join(folder, "items.csv"), [HEADER, ...rows]);
 const run = await trainOnTable(gpu, folder, [...SMALL_OF_ALL, "data.id=name"]);
 const session = await PredictSession.begin(run, "auto");
 const own = await evaluateRun(gpu, run);
-Deno.env.delete("UNIS_CACHE_DIR");
+variables[Symbol.dispose]();
 Deno.test.afterAll(() => {
   session[Symbol.dispose]();
   Deno.removeSync(folder, { recursive: true });

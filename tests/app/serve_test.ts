@@ -13,10 +13,11 @@ import { Random } from "../../src/base/random.ts";
 import type { Answer } from "../../src/app/predict/answers.ts";
 import { checkPage, hasChromium } from "../check_page.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { withVariables } from "../variables.ts";
 import { SMALL_OF_ALL, trainOnTable, writeTable } from "./small_runs.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "unis-serve-" });
-Deno.env.set("UNIS_CACHE_DIR", join(folder, "cache"));
+const variables = withVariables({ UNIS_CACHE_DIR: join(folder, "cache") });
 const png = (seed: number, width = 8 + seed % 5, height = 8) => {
   const random = new Random(seed);
   return encode({
@@ -42,7 +43,7 @@ writeTable(join(folder, "items.csv"), [
   }),
 ]);
 const run = await trainOnTable(await openTestGpu(), folder, SMALL_OF_ALL);
-Deno.env.delete("UNIS_CACHE_DIR");
+variables[Symbol.dispose]();
 const session = await PredictSession.begin(run, "auto");
 Deno.test.afterAll(() => {
   session[Symbol.dispose]();

@@ -7,6 +7,7 @@ import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { writeEncoders } from "../train/tiny_encoders.ts";
+import { withVariables } from "../variables.ts";
 
 /** Runs a command line in this process; gives its status and all it printed. */
 async function unis(
@@ -17,12 +18,11 @@ async function unis(
   const output: string[] = [], errors: string[] = [];
   console.log = (...parts: unknown[]) => output.push(parts.join(" "));
   console.warn = console.error = (...parts: unknown[]) => errors.push(parts.join(" "));
-  Deno.env.set("UNIS_CACHE_DIR", cache);
+  using _ = withVariables({ UNIS_CACHE_DIR: cache });
   try {
     return { status: await run(args), output: output.join("\n"), errors: errors.join("\n") };
   } finally {
     Object.assign(console, { log, warn, error });
-    Deno.env.delete("UNIS_CACHE_DIR");
   }
 }
 

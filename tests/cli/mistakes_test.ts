@@ -1,9 +1,10 @@
 // Mistakes that users make, each answered by one line that says what to do, status 2, and a suggestion where one is near.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { hintFor, OURS } from "../../src/cli/foreign_flags.ts";
-import { program, run } from "../../src/cli/program.ts";
+import { program } from "../../src/cli/program.ts";
 import { PRESETS } from "../../src/config/presets.ts";
 import { withSettings } from "../../src/config/run_config.ts";
 import { UserError } from "../../src/base/user_error.ts";
@@ -11,6 +12,7 @@ import { temporaryFolder } from "../io/crafted.ts";
 import { FakeHub } from "../io/hub_server.ts";
 import { MISTAKES } from "./mistakes.ts";
 import { layOut } from "./mistakes_fixture.ts";
+import type { Typed } from "./typed_lines.ts";
 
 /** Nothing listens here any more. */
 const NOWHERE = (() => {
@@ -25,50 +27,50 @@ const ENVIRONMENT = {
   HF_ENDPOINT: hub.endpoint,
   HF_TOKEN: "",
 };
-await inFolder(() => layOut(folder.path));
+await layOut(folder.path);
 Deno.test.afterAll(async () => {
   await hub[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
 });
 
-/** Runs `action` in the folder of the fixture, with caches and a hub of its own; all is as before afterwards. */
-async function inFolder<T>(action: () => Promise<T>, changes: Record<string, string> = {}): Promise<T> {
-  const [before, values] = [Deno.cwd(), { ...ENVIRONMENT, ...changes }];
-  const old = Object.keys(values).map((name) => [name, Deno.env.get(name)] as const);
-  for (const [name, value] of Object.entries(values)) Deno.env.set(name, value);
-  Deno.chdir(folder.path);
-  try {
-    return await action();
-  } finally {
-    Deno.chdir(before);
-    for (const [name, value] of old) value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-  }
+/**
+ * What command lines answer, typed in the folder of the fixture, with caches and a hub of its own. One process runs them
+ * all: the folder and the variables of this one are also those of the test files that run beside it.
+ */
+async function typed(lines: readonly string[], changes: Record<string, string> = {}): Promise<Typed[]> {
+  const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--config", here("../../deno.json"), here("typed_lines.ts"), ...lines],
+    cwd: folder.path,
+    env: { ...ENVIRONMENT, ...changes },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  assert.ok(success, text.decode(stderr));
+  const answers = text.decode(stdout).trimEnd().split("\n").map((line) => JSON.parse(line) as Typed);
+  assert.equal(answers.length, lines.length);
+  return answers;
 }
 
-/** What a command line says on each stream, and its status. */
-async function typed(line: string): Promise<{ status: number; out: string[]; errors: string[] }> {
-  const [out, errors]: [string[], string[]] = [[], []];
-  const { log, warn, error } = console;
-  console.log = (...parts) => void out.push(parts.join(" "));
-  console.warn = console.error = (...parts) => void errors.push(parts.join(" "));
-  try {
-    return { status: await run(line.split(" ")), out, errors };
-  } finally {
-    Object.assign(console, { log, warn, error });
-  }
-}
+let answersToAll: ReturnType<typeof typedAll> | undefined;
 
 for (const [what, rows] of Object.entries(MISTAKES)) {
-  Deno.test(`mistakes: ${what}`, () =>
-    inFolder(async () => {
-      for (const [line, expected] of rows) {
-        const { status, out, errors } = await typed(line);
-        const shown = `unis ${line}\n${[...out, ...errors].join("\n")}`;
-        assert.deepEqual([status, out, errors.length], [2, [], 1], shown);
-        const [, message] = /^unis: (\P{Cc}+)$/u.exec(errors[0]!) ?? assert.fail(shown);
-        assert.match(message!, expected, shown);
-      }
-    }));
+  Deno.test(`mistakes: ${what}`, async () => {
+    const answers = await (answersToAll ??= typedAll());
+    for (const [line, expected] of rows) {
+      const { status, out, errors } = answers.get(line)!;
+      const shown = `unis ${line}\n${[...out, ...errors].join("\n")}`;
+      assert.deepEqual([status, out, errors.length], [2, [], 1], shown);
+      const [, message] = /^unis: (\P{Cc}+)$/u.exec(errors[0]!) ?? assert.fail(shown);
+      assert.match(message!, expected, shown);
+    }
+  });
+}
+
+async function typedAll(): Promise<Map<string, Typed>> {
+  const lines = Object.values(MISTAKES).flat().map(([line]) => line);
+  const answers = await typed(lines);
+  return new Map(lines.map((line, i) => [line, answers[i]!]));
 }
 
 Deno.test("there are enough mistakes, on every command", () => {
@@ -80,23 +82,24 @@ Deno.test("there are enough mistakes, on every command", () => {
   }
 });
 
-Deno.test("a fault of the data is no mistake in the command: it has status 1", () =>
-  inFolder(async () => {
-    for (const file of ["holes.csv", "ragged.csv"]) {
-      const { status, errors } = await typed(`data verify --data table:${file} --set data.text=title`);
-      assert.deepEqual([status, errors.length], [1, 1], errors.join("\n"));
-      assert.match(errors[0]!, /^unis: \d+ things are wrong with table:/);
-    }
-  }));
+Deno.test("a fault of the data is no mistake in the command: it has status 1", async () => {
+  const lines = ["holes.csv", "ragged.csv"].map((file) =>
+    `data verify --data table:${file} --set data.text=title`
+  );
+  for (const { status, errors } of await typed(lines)) {
+    assert.deepEqual([status, errors.length], [1, 1], errors.join("\n"));
+    assert.match(errors[0]!, /^unis: \d+ things are wrong with table:/);
+  }
+});
 
-Deno.test("a machine without a network is told at once", () =>
-  inFolder(async () => {
-    const begin = performance.now();
-    const { status, errors } = await typed("train --text-encoder google-bert/bert-base-uncased");
-    assert.deepEqual([status, errors.length], [2, 1], errors.join("\n"));
-    assert.match(errors[0]!, /cannot be reached: .*refused.*HF_ENDPOINT.*HF_HOME.*local folder$/);
-    assert.ok(performance.now() - begin < 5000);
-  }, { HF_ENDPOINT: NOWHERE }));
+Deno.test("a machine without a network is told at once", async () => {
+  const line = "train --text-encoder google-bert/bert-base-uncased";
+  const [answer] = await typed([line], { HF_ENDPOINT: NOWHERE });
+  const { status, errors, milliseconds } = answer!;
+  assert.deepEqual([status, errors.length], [2, 1], errors.join("\n"));
+  assert.match(errors[0]!, /cannot be reached: .*refused.*HF_ENDPOINT.*HF_HOME.*local folder$/);
+  assert.ok(milliseconds < 5000);
+});
 
 Deno.test("flags of other tools are answered by flags and keys that there are", () => {
   const everyone = (command: Command): Command[] => [command, ...command.commands.flatMap(everyone)];

@@ -12,6 +12,7 @@ import { writeN24News } from "../../scripts/miniatures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { writeEncoders } from "../train/tiny_encoders.ts";
+import { withVariables } from "../variables.ts";
 
 const SILENT: DownloadProgress = { begin() {}, advance() {}, end() {}, note() {} };
 
@@ -98,7 +99,7 @@ Deno.test("N24News has the lengths published for each kind of text, unless told,
     { image: 2e-5, text: 2e-5 },
     "the preset's, being smaller",
   );
-  Deno.env.set("UNIS_CACHE_DIR", folder.path);
+  using _ = withVariables({ UNIS_CACHE_DIR: folder.path });
   const body = withSettings(config, ["data.text=body"]);
   const [pretrained, scratch] = [
     await fitData(body, (name) => folders.get(name)!, () => {}),
@@ -112,5 +113,4 @@ Deno.test("N24News has the lengths published for each kind of text, unless told,
   assert.deepEqual(sizes, [[8, 12], [96, 512]]);
   pretrained.close?.();
   scratch.close?.();
-  Deno.env.delete("UNIS_CACHE_DIR");
 });

@@ -6,6 +6,7 @@ import {
   defaultCacheDirectory,
   ImageStore,
 } from "../../../src/data/images/image_store.ts";
+import { withVariables } from "../../variables.ts";
 
 const shape = { count: 3, height: 2, width: 4 };
 const images = Uint8Array.from({ length: 3 * 2 * 4 * 3 }, (_, i) => i * 3);
@@ -122,19 +123,11 @@ Deno.test("ImageStore refuses bytes of another size and images it does not have"
 });
 
 Deno.test("defaultCacheDirectory() follows UNIS_CACHE_DIR, then XDG_CACHE_HOME, then the home folder", () => {
-  const names = ["UNIS_CACHE_DIR", "XDG_CACHE_HOME"];
-  const before = names.map((name) => Deno.env.get(name));
-  try {
-    Deno.env.set("UNIS_CACHE_DIR", "/own");
-    Deno.env.set("XDG_CACHE_HOME", "/xdg");
-    assert.equal(defaultCacheDirectory(), "/own");
-    Deno.env.delete("UNIS_CACHE_DIR");
-    assert.equal(defaultCacheDirectory(), "/xdg/unis");
-    Deno.env.delete("XDG_CACHE_HOME");
-    assert.match(defaultCacheDirectory(), /\/\.cache\/unis$/);
-  } finally {
-    names.forEach((name, i) =>
-      before[i] === undefined ? Deno.env.delete(name) : Deno.env.set(name, before[i])
-    );
-  }
+  const directory = (UNIS_CACHE_DIR?: string, XDG_CACHE_HOME?: string) => {
+    using _ = withVariables({ UNIS_CACHE_DIR, XDG_CACHE_HOME });
+    return defaultCacheDirectory();
+  };
+  assert.equal(directory("/own", "/xdg"), "/own");
+  assert.equal(directory(undefined, "/xdg"), "/xdg/unis");
+  assert.match(directory(), /\/\.cache\/unis$/);
 });
