@@ -76,6 +76,13 @@ const CASES: [string, string, string, number, string][] = [
     137,
     "2 passed, 1 failed",
   ],
+  [
+    "steps of files that run beside each other, until the process dies",
+    "true",
+    canned("./a.ts => a ... b ... ok (1ms)\n./a.ts => a ... ok (2ms)\n./b.ts => c ... FAILED (1ms)", 137),
+    137,
+    "1 passed, 2 failed",
+  ],
   ["a suite that cannot be loaded", "true", realTests("syntax error"), 1, "0 passed, 1 failed"],
   [
     "steps, ignored and filtered tests",
@@ -114,6 +121,13 @@ const CASES: [string, string, string, number, string][] = [
   ],
   ["set-up that stops", "exit 2", "exit 2", 2, "0 passed, 2 failed"],
   ["a check that fails", "exit 3", canned("ok | 5 passed | 0 failed (1ms)", 0), 3, "5 passed, 1 failed"],
+  [
+    "tests whose types are checked once",
+    "true",
+    `[ "$2" = --no-check ] && echo "ok | 1 passed | 0 failed (1ms)"`,
+    0,
+    "1 passed, 0 failed",
+  ],
   [
     "no standard input and no colours",
     "true",
