@@ -50,6 +50,21 @@ const LIMITS: Limits = {
   minStorageBufferOffsetAlignment: 32,
 };
 
+/** An adapter that has of a workgroup's limits what WebGPU promises everywhere, and of buffers' what a step needs. */
+export const LEAST_ADAPTER: AdapterLike = {
+  name: "WebGPU's default limits",
+  adapterClass: "gpu",
+  limits: {
+    ...LIMITS,
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupStorageSize: 16384,
+    maxComputeInvocationsPerWorkgroup: 256,
+    maxComputeWorkgroupSizeX: 256,
+    maxComputeWorkgroupSizeY: 256,
+  },
+  subgroup: 0,
+};
+
 export function adapterOf({ name, workgroupStorage }: KnownCard): AdapterLike {
   return {
     name,

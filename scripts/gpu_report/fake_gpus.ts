@@ -39,17 +39,17 @@ export const FAKE_GPUS: readonly FakeGpu[] = [
 ];
 
 /**
- * A command that runs `program` by the loader and with the libraries of `root`, a Debian that setup.sh has unpacked, where it
- * sees the fake GPU alone. `undefined` where `root` has no such driver.
+ * A command that runs `program` where it sees the fake GPU alone. `undefined` where `root`, a Debian that setup.sh has
+ * unpacked, has no such driver.
  */
 export function commandOn(root: string, gpu: FakeGpu, program: readonly string[]): Deno.Command | undefined {
-  const libraries = join(root, "usr/lib/x86_64-linux-gnu");
   const { driver } = gpu;
-  const shim = join(libraries, driver.shim);
+  const shim = join(root, LIBRARIES, driver.shim);
   const manifest = join(root, "usr/share/vulkan/icd.d", `${driver.manifest}.json`);
   if (!existsSync(shim) || !existsSync(manifest)) return undefined;
-  return new Deno.Command(join(libraries, "ld-linux-x86-64.so.2"), {
-    args: ["--preload", shim, "--library-path", libraries, ...program],
+  const { loader, args } = loaded(root, ["--preload", shim]);
+  return new Deno.Command(loader, {
+    args: [...args, ...program],
     env: {
       VK_DRIVER_FILES: manifest,
       DENO_WEBGPU_BACKEND: "vulkan",
@@ -62,4 +62,15 @@ export function commandOn(root: string, gpu: FakeGpu, program: readonly string[]
     stdout: "null",
     stderr: "piped",
   });
+}
+
+const LIBRARIES = "usr/lib/x86_64-linux-gnu";
+
+/** What stands before a program, so that it runs by the loader and with the libraries of `root`, not with the system's. */
+export function loaded(root: string, flags: readonly string[] = []): { loader: string; args: string[] } {
+  const libraries = join(root, LIBRARIES);
+  return {
+    loader: join(libraries, "ld-linux-x86-64.so.2"),
+    args: [...flags, "--library-path", libraries],
+  };
 }

@@ -11,11 +11,12 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
-import { adapterOf, CARDS } from "./cards.ts";
+import { adapterOf, CARDS, LEAST_ADAPTER } from "./cards.ts";
 import { type CompiledStep, compileOn } from "./compile_on.ts";
 import { FAKE_GPUS } from "./fake_gpus.ts";
 import { privateArrays } from "./private_arrays.ts";
 import { nameOf, type Precision, type RecordedStep, recordStep } from "./record_step.ts";
+import { type Refusals, refusedByNaga, refusedByTint } from "./refusals.ts";
 import { roofline } from "./roofline.ts";
 import { STEPS } from "./steps.ts";
 import { faultsOf, kernelRows, rooflineRows, summaryHeader, summaryRow } from "./tables.ts";
@@ -54,7 +55,8 @@ let skipped = false;
 
 for (const precision of precisions) {
   const step = recordStep(adapterOf(known), STEPS[size], precision);
-  findPrivateArrays(step, precision);
+  const wanted = onlyWanted(step);
+  findPrivateArrays(wanted, precision);
   for (const gpu of gpus) {
     const title = `${gpu.name} (${gpu.card}, ${gpu.driver.name}), ${precision}`;
     const compiled = await compileOn(join(flags.compilers, "debian"), gpu, {
@@ -66,6 +68,9 @@ for (const precision of precisions) {
     else if (compiled instanceof Error) skip(title, compiled.message);
     else report(title, compiled);
   }
+  const least = onlyWanted(recordStep(LEAST_ADAPTER, STEPS[size], precision));
+  refuse(`Tint (npm webgpu), ${precision}`, await refusedByTint(flags.compilers, least, wanted));
+  refuse(`naga-cli, ${precision}`, await refusedByNaga(flags.compilers, wanted));
   model(step, precision);
 }
 if (summary.length > 0) {
@@ -87,6 +92,18 @@ function skip(title: string, reason: string): void {
   console.log(`skipped: ${title}: ${reason}`);
 }
 
+/** The step with those of its kernels alone that are asked for. */
+function onlyWanted(step: RecordedStep): RecordedStep {
+  const pattern = new RegExp(flags.kernel);
+  return { ...step, kernels: step.kernels.filter((kernel) => pattern.test(nameOf(kernel, step))) };
+}
+
+function refuse(title: string, refusals: Refusals): void {
+  if (refusals === undefined) return skip(title, `not in ${flags.compilers}`);
+  console.log(`${title}: ${refusals.length} refused`);
+  faults.push(...refusals.map(({ by, kernel, message }) => `${by}: ${kernel} is refused: ${message}`));
+}
+
 function print(title: string, rows: readonly string[][]): void {
   console.log(["", title, ...formatTable(rows)].join("\n"));
 }
@@ -100,7 +117,6 @@ function report(title: string, step: CompiledStep): void {
 function findPrivateArrays(step: RecordedStep, precision: Precision): void {
   for (const kernel of step.kernels) {
     const name = nameOf(kernel, step);
-    if (!new RegExp(flags.kernel).test(name)) continue;
     for (const array of privateArrays(kernel.label, kernel.code, kernel.entry)) {
       faults.push(`source, ${precision}: ${name} indexes its array ${array} at run time`);
     }

@@ -1,14 +1,17 @@
 #!/bin/sh
 # Fetches, into FOLDER, the compilers that `deno task gpu:report --compilers FOLDER` asks:
 #   sh scripts/gpu_report/setup.sh FOLDER
-# Mesa of Debian's backports with its noop shims (RADV, NVK, HoneyKrisp, llvmpipe), unpacked below FOLDER/debian and run by
-# its own loader: neither root nor a chroot is needed, and nothing is installed. What is there already is kept.
-# Needs Linux on x86-64 with apt and dpkg-deb, and about 500 MB. DEBIAN_MIRROR names another mirror.
+# Mesa of Debian's backports with its noop shims (RADV, NVK, HoneyKrisp, llvmpipe) and spirv-val, unpacked below
+# FOLDER/debian and run by its own loader: neither root nor a chroot is needed, and nothing is installed. Tint, from npm,
+# by Deno. naga-cli, where there is a cargo to compile it. What is there already is kept.
+# Needs Linux on x86-64 with apt and dpkg-deb, and about 500 MB. DEBIAN_MIRROR names another mirror, DENO another Deno.
 set -eu
 [ $# -eq 1 ] || { echo "usage: sh scripts/gpu_report/setup.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"
 folder=$(cd "$1" && pwd -P)
 release=trixie
+dawn=0.6.2
+naga=29.0.4 # that of Deno 2.9
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -35,11 +38,33 @@ else
   apt-get $options update >&2
   # shellcheck disable=SC2086
   apt-get $options install -y --download-only -t $release-backports \
-    mesa-vulkan-drivers mesa-drm-shim libvulkan1 libc6 libgcc-s1 >&2
+    mesa-vulkan-drivers mesa-drm-shim libvulkan1 spirv-tools libc6 libgcc-s1 >&2
   rm -rf "$root.part"
   mkdir -p "$root.part"
   for package in "$apt"/archives/*.deb; do dpkg-deb --extract "$package" "$root.part"; done
   mv "$root.part" "$root"
   rm -rf "$apt"
+fi
+# --- Tint -----------------------------------------------------------------------------------------------------------
+deno=${DENO:-$(command -v deno || echo "$(dirname "$0")/../../.deno/bin/deno")}
+if [ -d "$folder/dawn/node_modules/webgpu" ]; then
+  say "Tint is there"
+elif command -v "$deno" >/dev/null; then
+  say "Fetching Tint (npm webgpu $dawn) ..."
+  mkdir -p "$folder/dawn"
+  echo "{\"dependencies\":{\"webgpu\":\"$dawn\"}}" >"$folder/dawn/package.json"
+  (cd "$folder/dawn" && "$deno" install --quiet >&2)
+else
+  say "No Deno found: without Tint"
+fi
+
+# --- naga -----------------------------------------------------------------------------------------------------------
+if [ -x "$folder/bin/naga" ]; then
+  say "naga is there"
+elif command -v cargo >/dev/null; then
+  say "Compiling naga-cli $naga (minutes) ..."
+  cargo install --quiet naga-cli --version "$naga" --locked --root "$folder" >&2
+else
+  say "No cargo found: without naga"
 fi
 say "Ready: deno task gpu:report --compilers $folder"
