@@ -65,6 +65,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const extras = { ...(bias && { bias }), ...(h && { h }) };
   const c = into ?? Tensor.empty(gpu, [batch, m, n], result);
   const target = isWhole ? c : Tensor.empty(gpu, [batch, splits, m, n]);
+  const onTheWay = rowSums && sumsRowsOfA(plan);
   const ending = {
     ...(result === "f16" && { Result: "f16" }),
     ...(into && !options.overwrites && { ADDED: true }),
@@ -77,13 +78,17 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     ...((patches || isWhole && pixels) && { SMALL: Math.max(m, n, k) <= SMALL_QUOTIENT }),
     ...(dtype === "f16" && { Elem: "f16" }),
     ...(isWhole && ending),
+    ...(onTheWay && !isWhole && { SUMS_ADDED: false }),
   };
-  const sumsRows = rowSums !== undefined && sumsRowsOfA(plan);
-  if (rowSums && !sumsRows) sumTo(a.view([k, m]), [m], rowSums, "f32");
-  const kernel = productKernel(plan, shape, isWhole ? epilogue : "none", sumsRows ? "rows" : "none");
+  if (rowSums && !onTheWay) sumTo(a.view([k, m]), [m], rowSums, "f32");
+  const sums = onTheWay ? "rows" : "none";
+  const sumsTarget = onTheWay ? { row_sums: isWhole ? rowSums : Tensor.empty(gpu, [splits, m]) } : {};
+  // For tiles, workgroups of their own beside those of the product.
+  const groupsOfSums = onTheWay && plan.form === "tiles" ? 1 : 0;
+  const kernel = productKernel(plan, shape, isWhole ? epilogue : "none", sums);
   const ofPatches = patches && patchesParams(patches, batch);
   const ofPixels = pixels && { ...pixelsParams(pixels), batch };
-  const buffers = { a, b, c: target, ...(isWhole && extras), ...(sumsRows && { row_sums: rowSums }) };
+  const buffers = { a, b, c: target, ...(isWhole && extras), ...sumsTarget };
   for (let z0 = 0; z0 < batch * splits; z0 += MAX_WORKGROUPS) {
     const layers = Math.min(batch * splits - z0, MAX_WORKGROUPS);
     for (let y0 = 0; y0 < groupsM; y0 += MAX_WORKGROUPS) {
@@ -97,7 +102,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
           ...ofPatches,
           ...(isWhole && ofPixels),
         },
-        workgroups: [groupsN, rows, layers],
+        workgroups: [groupsN + groupsOfSums, rows, layers],
         constants,
         work: () => ({
           operations: 2 * Math.min(m, rows * tileM) * n * k * layers / splits,
@@ -109,11 +114,14 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   if (isWhole) return c;
 
   gpu.dispatch({
-    kernel: joinKernel(shape),
+    kernel: joinKernel(shape, sums),
     entry: "join",
-    buffers: { parts: target, c, ...extras },
+    buffers: {
+      ...{ parts: target, c, ...extras },
+      ...(onTheWay && { row_sums: rowSums, part_sums: sumsTarget.row_sums! }),
+    },
     params: { m, n, batch, splits, ...ofPixels },
-    invocations: batch * m * Math.ceil(n / 4),
+    invocations: batch * m * Math.ceil(n / 4) + (onTheWay ? m : 0),
     constants: ending,
   });
   return c;

@@ -22,6 +22,8 @@ import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
 import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
 import reluLibrary from "../../wgsl/lib/relu.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import joinSumsNone from "../../wgsl/matmul/join_sums_none.wgsl" with { type: "text" };
+import joinSumsRows from "../../wgsl/matmul/join_sums_rows.wgsl" with { type: "text" };
 import join from "../../wgsl/matmul/join.wgsl" with { type: "text" };
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
@@ -33,6 +35,8 @@ import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
 import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
 import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
 import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
+import tileSumsNone from "../../wgsl/matmul/tile_sums_none.wgsl" with { type: "text" };
+import tileSumsRows from "../../wgsl/matmul/tile_sums_rows.wgsl" with { type: "text" };
 import tiles from "../../wgsl/matmul/tiles.wgsl" with { type: "text" };
 
 const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
@@ -52,7 +56,13 @@ const ADDRESS = { rows: [addressRows], pixels: [addressPixels, quotient] };
 
 const PAIR: TwoVersions = { workgroup: pair, subgroup: pairSubgroup };
 const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles] };
-const SUMS = { lanes: { none: [sumsNone], rows: [sumsRows] }, tiles: { none: [], rows: [] } };
+const SUMS = {
+  lanes: { none: sumsNone, rows: sumsRows },
+  tiles: { none: tileSumsNone, rows: tileSumsRows },
+  join: { none: joinSumsNone, rows: joinSumsRows },
+};
+/** Whether the rows of a are added up on the way. */
+type Sums = "none" | "rows";
 
 /** The text that results and speed of matrix products depend on: tuned plans hold for it alone. */
 export const GEMM_SOURCES: readonly string[] = [
@@ -66,8 +76,7 @@ export const GEMM_SOURCES: readonly string[] = [
   pairSubgroup,
   tiles,
   aBlock,
-  sumsNone,
-  sumsRows,
+  ...Object.values(SUMS).flatMap((files) => Object.values(files)),
   paramsFile,
   join,
   texel,
@@ -87,9 +96,9 @@ function kernelFor(
 
 const accessTo = (whole: boolean): keyof typeof C => whole ? "vec4" : "scalar";
 
-/** True when the kernel of a plan can add up the rows of a on the way. */
+/** True when the kernels of a plan can add up the rows of a on the way. */
 export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
-  return form === "lanes" && splits === 1;
+  return form === "tiles" || splits === 1;
 }
 
 /** The kernel that computes products, or parts of products, by a plan; with `sums` "rows" it adds up the rows of a too. */
@@ -97,7 +106,7 @@ export function productKernel(
   { form, operands, splits }: GemmPlan,
   shape: GemmShape,
   epilogue: Epilogue,
-  sums: "none" | "rows" = "none",
+  sums: Sums = "none",
 ): KernelSource {
   const whole = takesVec4(shape);
   const c = accessTo(whole.c);
@@ -115,7 +124,7 @@ export function productKernel(
     words.join("_"),
     [
       ...new Set([
-        ...[...FORMS[form], ...SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c]],
+        ...[...FORMS[form], SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c]],
         ...[...ADDRESS[address], ...EPILOGUES[epilogue]],
       ]),
     ],
@@ -124,12 +133,17 @@ export function productKernel(
 }
 
 /** The kernel that adds up the parts of products that were split along k. */
-export function joinKernel(shape: GemmShape): KernelSource {
+export function joinKernel(shape: GemmShape, sums: Sums = "none"): KernelSource {
   const c = accessTo(takesVec4(shape).c);
   const { epilogue } = shape;
   const address = shape.scattered ? "pixels" : "rows";
+  const words = [
+    ...["matmul_join", c, epilogue],
+    ...(address === "pixels" ? ["to_pixels"] : []),
+    ...(sums === "rows" ? ["sums"] : []),
+  ];
   return kernelFor(
-    `matmul_join_${c}_${epilogue}${address === "pixels" ? "_to_pixels" : ""}`,
-    [join, grid, paramsFile, C[c], ...ADDRESS[address], ...EPILOGUES[epilogue]],
+    words.join("_"),
+    [join, SUMS.join[sums], grid, paramsFile, C[c], ...ADDRESS[address], ...EPILOGUES[epilogue]],
   );
 }

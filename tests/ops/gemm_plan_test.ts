@@ -16,7 +16,7 @@ import { type GemmShape, nameOfShape, recordShapes } from "../../src/ops/gemm_sh
 import { tuneShape } from "../../src/tuning/measure_plans.ts";
 import { linear, matmul } from "../../src/ops/matmul.ts";
 import { MAX_ITERATIONS } from "../../src/ops/workgroup.ts";
-import { scope } from "../../src/tensor/scope.ts";
+import { capture, scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { device, shapeOf } from "./gemm_shapes.ts";
 import { generator } from "./table.ts";
@@ -189,36 +189,43 @@ for (
   });
 }
 
-Deno.test("a product adds up the rows of its first operand on the way, whatever its blocks", async (t) => {
-  const gpu = await Gpu.open("auto", { adapterClass: "software" });
-  const shape = shapeOf({ m: 26, n: 12, k: 130, transposeA: true }); // the last block of any height is cut off
-  const { m, n, k } = shape;
-  const [a, b] = [digits(m * k, 1), digits(n * k, 3)];
-  const right = Float32Array.from(
-    { length: m },
-    (_, i) => a.reduce((sum, x, at) => at % m === i ? sum + x : sum, 2),
-  );
-  const plans = Map.groupBy(
-    candidatePlans(gpu, shape),
-    ({ rows, splits }) => `${rows} rows, ${splits} parts`,
-  );
-  assert.ok(
-    ["2 rows, 1 parts", "4 rows, 1 parts", "6 rows, 1 parts", "4 rows, 2 parts"].every((key) =>
-      plans.has(key)
-    ),
-  );
-  for (const [name, [plan]] of plans) {
-    await t.step(name, async () => {
-      const [x, y] = [Tensor.from(gpu, a, [k, m]), Tensor.from(gpu, b, [k, n])];
-      const rowSums = Tensor.from(gpu, new Float32Array(m).fill(2), [m]);
-      const c = gemmBy(plan!, x, y, { ...shape, rowSums });
-      assert.deepEqual(await rowSums.read(), right);
-      assert.deepEqual(await c.read(), expected(shape, a, b, new Float32Array(n)));
-      for (const tensor of [x, y, rowSums, c]) tensor.dispose();
-    });
-  }
-  gpu.destroy();
-});
+/** Plans that add up rows in ways of their own: by the blocks of a lane, or by tiles; whole, or in parts. */
+const SUMMING = {
+  software: {
+    shape: shapeOf({ m: 26, n: 12, k: 130, transposeA: true }), // the last block of any height is cut off
+    blocksOf: ({ rows }: GemmPlan) => `${rows} rows`,
+    ways: [["2 rows", 1], ["4 rows", 1], ["6 rows", 1], ["4 rows", 2]],
+  },
+  gpu: {
+    shape: shapeOf({ m: 70, n: 36, k: 134, transposeA: true }),
+    blocksOf: (plan: GemmPlan) => `${tileOf(plan)} by ${plan.columns}`,
+    ways: [["64,32 by 1", 1], ["64,64 by 1", 2]],
+  },
+} as const;
+for (const adapterClass of ["software", "gpu"] as const) {
+  const { shape, blocksOf, ways } = SUMMING[adapterClass];
+  Deno.test(`a product adds up the rows of its first operand on the way, whatever its blocks (${adapterClass})`, async (t) => {
+    const gpu = await Gpu.open("auto", { adapterClass });
+    const { m, n, k } = shape;
+    const [a, b] = [digits(m * k, 1), digits(n * k, 3)];
+    const right = Float32Array.from(
+      { length: m },
+      (_, i) => a.reduce((sum, x, at) => at % m === i ? sum + x : sum, 2),
+    );
+    const plans = new Map(candidatePlans(gpu, shape).map((plan) => [blocksOf(plan), plan]));
+    for (const [blocks, splits] of ways) {
+      await t.step(`${blocks}, in ${splits} parts`, async () => {
+        const [x, y] = [Tensor.from(gpu, a, [k, m]), Tensor.from(gpu, b, [k, n])];
+        const rowSums = Tensor.from(gpu, new Float32Array(m).fill(2), [m]);
+        const c = capture(() => gemmBy({ ...plans.get(blocks)!, splits }, x, y, { ...shape, rowSums }));
+        assert.deepEqual(await rowSums.read(), right);
+        assert.deepEqual(await c.read(), expected(shape, a, b, new Float32Array(n)));
+        for (const tensor of [x, y, rowSums, c]) tensor.dispose();
+      });
+    }
+    gpu.destroy();
+  });
+}
 
 Deno.test("products go by the device's table of plans, and else by the default", async () => {
   const gpu = await Gpu.open("auto", { adapterClass: "software" });

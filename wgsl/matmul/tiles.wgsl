@@ -11,7 +11,7 @@
 // A slice comes as blocks of 4×4, at most two an invocation, in the order of the operand in memory. Where that is along k,
 // neighbours write vec4s a whole number of banks apart: `place` moves them to different ones.
 // Of the indices into these arrays one varies, at the cost of a clamp, and the rest are constants.
-// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl
+// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a tile_sums_*.wgsl
 const TILE_M: u32 = 64u;
 const TILE_N: u32 = 64u;
 const ROWS: u32 = 2u; // 1 or 2 blocks of four rows an invocation
@@ -113,6 +113,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let last = min(first + params.depth, params.k);
   let a0 = z * params.stride_a;
   let b0 = z * params.stride_b;
+  if (SUMMED && n >= params.n) { // beyond the columns of c
+    sum_rows(part, a0, m, first, last, lane);
+    return;
+  }
   let wide = min(X, 8u);
   let x = lane % wide + lane / (4u * wide) % (X / wide) * wide;
   let y = lane / wide % 4u + lane / (4u * X) * 4u;
