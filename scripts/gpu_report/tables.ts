@@ -37,9 +37,9 @@ export function kernelRows({ kernels }: CompiledStep): string[][] {
 /** Kernels whose work is multiply-adds, each with columns of the share that they are in its loops. */
 const WORKERS = {
   "products": /^matmul_tiles/,
-  "attention": /^attention\.forward/,
-  "dq": /^attention\.grad_q/,
-  "dk, dv": /^attention\.grad_kv/,
+  "attention": /^attention(_tiles)?\.forward/,
+  "dq": /^attention(_tiles)?\.grad_q/,
+  "dk, dv": /^attention(_tiles)?\.grad_kv/,
 };
 
 export const summaryHeader = [

@@ -1,23 +1,36 @@
 /** Scaled-dot-product attention, fused: the queries × keys probabilities are never stored. */
-import { SOFTWARE_LANES } from "../gpu/adapter.ts";
+import type { Buffers } from "../gpu/dispatch.ts";
 import { defineKernel } from "../gpu/kernel.ts";
 import type { RandomKey } from "../tensor/random.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { attentionPlan, blocksPlan } from "./attention_plan.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { dropoutParams } from "./dropout.ts";
 import accessScalar from "../../wgsl/attention/access_scalar.wgsl" with { type: "text" };
 import accessVec4 from "../../wgsl/attention/access_vec4.wgsl" with { type: "text" };
-import attentionSource from "../../wgsl/attention/attention.wgsl" with { type: "text" };
+import blocks from "../../wgsl/attention/attention.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
+import operandsFile from "../../wgsl/attention/operands.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
+import tiles from "../../wgsl/attention/tiles.wgsl" with { type: "text" };
+import tilesForward from "../../wgsl/attention/tiles_forward.wgsl" with { type: "text" };
+import tilesGradKv from "../../wgsl/attention/tiles_grad_kv.wgsl" with { type: "text" };
+import tilesGradQ from "../../wgsl/attention/tiles_grad_q.wgsl" with { type: "text" };
+import tilesQueries from "../../wgsl/attention/tiles_queries.wgsl" with { type: "text" };
 
-const shared = [attentionSource, multiplyAdd, philox, grid];
-const byFour = defineKernel("attention", [...shared, accessVec4], ["q", "kv", "dy"]);
+const shared = [operandsFile, philox, grid];
+const byFour = defineKernel("attention", [blocks, multiplyAdd, accessVec4, ...shared], ["q", "kv", "dy"]);
 /** The kernel for heads whose width four does not divide. */
-const byOne = defineKernel("attention_scalar", [...shared, accessScalar]);
+const byOne = defineKernel("attention_scalar", [blocks, multiplyAdd, accessScalar, ...shared]);
+/** The kernels by tiles, by their entries. */
+const BY_TILES = {
+  forward: defineKernel("attention_tiles", [tilesForward, tilesQueries, tiles, accessVec4, ...shared]),
+  grad_q: defineKernel("attention_tiles", [tilesGradQ, tilesQueries, tiles, accessVec4, ...shared]),
+  grad_kv: defineKernel("attention_tiles", [tilesGradKv, tiles, accessVec4, ...shared]),
+};
 
 export interface AttentionOptions {
   readonly heads: number;
@@ -134,10 +147,10 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   }
   const { gpu } = q;
   const dim = hidden / heads;
-  const kernel = dim % 4 === 0 ? byFour : byOne;
-  const constants = {
+  const { form, constants } = attentionPlan(gpu, dim);
+  const byBlocks = dim % 4 === 0 ? byFour : byOne;
+  const kind = {
     Elem: dtype,
-    WG: gpu.adapterClass === "software" ? SOFTWARE_LANES : 64,
     DIM: dim,
     DROPOUT: dropout.probability > 0,
     BIASED: bias !== undefined,
@@ -157,53 +170,51 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
     scale: options.scale ?? 1 / Math.sqrt(dim),
     ...dropoutParams(dropout.probability, dropout.key),
   };
-  // An invocation computes four queries, or four keys.
-  const inFours = (tokens: number) => {
-    const blocks = Math.ceil(tokens / 4);
-    const count = batch * heads * blocks;
-    return { ...params, blocks, count };
-  };
-  const byQuery = inFours(queries);
-  const byKey = inFours(keys);
   // Every entry names mask and bias; where there is none they are bound to something that is never read.
   const operands = { q, kv, mask: mask ?? q, bias: bias ?? q };
 
   const o = Tensor.empty(gpu, [batch, queries, hidden], dtype, needsGrad(q, kv, bias));
-  const stats = Tensor.empty(gpu, [byQuery.count, 2, 4]);
+  const stats = Tensor.empty(gpu, [batch, heads, Math.ceil(queries / 4), 2, 4]);
   // Products of queries × keys × dim: two in the forward pass, three for the gradient of q, four for those of k and v.
   const work = (products: number) => () => ({
     operations: 2 * products * batch * queries * keys * hidden,
     shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,
   });
-  const run = (
-    entry: string,
-    buffers: Record<string, Tensor>,
-    params: typeof byQuery & { readonly batch?: number },
-    products: number,
-  ) =>
+  const run = (entry: "forward" | "grad_q" | "grad_kv", rows: number, buffers: Buffers, products: number) => {
+    const blocks = Math.ceil(rows / constants.TOKENS);
+    const count = batch * heads * blocks;
     gpu.dispatch({
-      kernel,
+      kernel: form === "tiles" ? BY_TILES[entry] : byBlocks,
       entry,
       buffers: { ...operands, ...buffers, stats },
-      params,
-      invocations: params.count,
-      constants,
+      params: { ...params, blocks, count },
+      ...(form === "tiles" ? { workgroups: count } : { invocations: count }),
+      constants: { ...kind, ...constants },
       work: work(products),
     });
-  run("forward", { y4: o }, byQuery, 2);
+  };
+  run("forward", queries, { y4: o }, 2);
   const projected = q === kv ? [q] : [q, kv];
   const inputs = bias ? [...projected, bias] : projected;
   return record(o, inputs, [...inputs, o, stats, ...(mask ? [mask] : [])], (dy, needed) => {
     const grads = projected.map(({ shape }) => Tensor.empty(gpu, shape, dtype));
     // grad_q leaves Σ dy o of each query in stats, where grad_kv and grad_bias read it.
-    run("grad_q", { dy, o, y4: grads[0]! }, byQuery, 3);
-    run("grad_kv", { dy, y4: grads.at(-1)! }, byKey, 4);
+    run("grad_q", queries, { dy, o, y4: grads[0]! }, 3);
+    run("grad_kv", keys, { dy, y4: grads.at(-1)! }, 4);
     if (!bias) return grads;
     if (!needed.at(-1)) return [...grads, undefined];
     const dbias = Tensor.empty(gpu, bias.shape, bias.dtype);
-    const { blocks } = byKey;
+    const blocks = Math.ceil(keys / 4);
     const count = biases * heads * Math.ceil(queries / 4) * blocks;
-    run("grad_bias", { dy, dbias }, { ...params, batch, blocks, count }, 3);
+    gpu.dispatch({
+      kernel: byBlocks,
+      entry: "grad_bias",
+      buffers: { ...operands, dy, stats, dbias },
+      params: { ...params, batch, blocks, count },
+      invocations: count,
+      constants: { ...kind, ...blocksPlan(gpu).constants },
+      work: work(3),
+    });
     return [...grads, dbias];
   });
 }

@@ -5,7 +5,7 @@ import { sliceValue, Value } from "../oracle.ts";
 import { keepMask } from "../philox.ts";
 import { type Case, withHalves } from "../table.ts";
 
-interface Size {
+export interface AttentionSize {
   readonly batch: number;
   readonly tokens: number;
   /** Queries that are not of the same tokens; else queries, keys and values are one tensor. */
@@ -22,7 +22,7 @@ interface Size {
   readonly range?: readonly [number, number];
 }
 
-const sizes: readonly Size[] = [
+const sizes: readonly AttentionSize[] = [
   { batch: 1, tokens: 1, heads: 1, dim: 1 },
   { batch: 1, tokens: 1, heads: 1, dim: 4 },
   { batch: 2, tokens: 5, heads: 3, dim: 8 },
@@ -54,7 +54,7 @@ const split = (x: Value, heads: number) => {
 };
 
 function oracle(
-  size: Size,
+  size: AttentionSize,
   inputs: readonly Value[],
 ): Value {
   const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, causal, window = Infinity } =
@@ -107,55 +107,58 @@ function oracle(
 
 const key = new RandomKeys(5, 2).next();
 
-export const attentionCases: readonly Case[] = withHalves(
-  sizes.map((size): Case => {
-    const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, range, causal, window } = size;
-    const input = (tokens: number, parts: number) => {
-      const shape = [batch, tokens, parts * heads * dim];
-      return range ? { shape, range } : { shape };
-    };
-    const inputs = size.queries === undefined ? [input(tokens, 3)] : [input(queries, 1), input(tokens, 2)];
-    const bias = size.bias &&
-      { shape: [...size.bias === "own" ? [batch] : [], heads, queries, tokens], single: true } as const;
-    const shapes = inputs.map(({ shape }) => `[${shape}]`).join(" to ");
-    const labels = [
-      lengths && `lengths ${lengths}`,
-      dropout && `dropout ${dropout}`,
-      range && `within ${range}`,
-      bias && `bias [${bias.shape}]`,
-      causal && "causal",
-      window && `window ${window}`,
-    ];
-    return {
-      name: [
-        size.queries === undefined ? "selfAttention" : "attention",
-        shapes,
-        `${heads} heads`,
-        ...labels.filter(Boolean),
-      ].join(", "),
-      inputs: bias ? [...inputs, bias] : inputs,
-      op: (...all) => {
-        const [q, kv] = all.slice(0, inputs.length);
-        const mask = lengths && Tensor.from(
-          q!.gpu,
-          Uint32Array.from(
-            { length: batch * tokens },
-            (_, i) => Number(i % tokens < lengths[Math.floor(i / tokens)]!),
-          ),
-          [batch, tokens],
-        );
-        const options = {
-          heads,
-          ...(mask && { mask }),
-          ...(bias && { bias: all.at(-1)! }),
-          ...(causal && { causal }),
-          ...(window && { window }),
-          dropout: { probability: dropout, key },
-        };
-        return kv ? attention(q!, kv, options) : selfAttention(q!, options);
-      },
-      oracle: (...inputs) => oracle(size, inputs),
-    };
-  }),
-  { gradient: 1e-3, reason: "f16 rounds the result, which backward reads" },
-);
+/** A row of the op table. */
+export function attentionCase(size: AttentionSize): Case {
+  const { batch, tokens, queries = tokens, heads, dim, lengths, dropout = 0, range, causal, window } = size;
+  const input = (tokens: number, parts: number) => {
+    const shape = [batch, tokens, parts * heads * dim];
+    return range ? { shape, range } : { shape };
+  };
+  const inputs = size.queries === undefined ? [input(tokens, 3)] : [input(queries, 1), input(tokens, 2)];
+  const bias = size.bias &&
+    { shape: [...size.bias === "own" ? [batch] : [], heads, queries, tokens], single: true } as const;
+  const shapes = inputs.map(({ shape }) => `[${shape}]`).join(" to ");
+  const labels = [
+    lengths && `lengths ${lengths}`,
+    dropout && `dropout ${dropout}`,
+    range && `within ${range}`,
+    bias && `bias [${bias.shape}]`,
+    causal && "causal",
+    window && `window ${window}`,
+  ];
+  return {
+    name: [
+      size.queries === undefined ? "selfAttention" : "attention",
+      shapes,
+      `${heads} heads`,
+      ...labels.filter(Boolean),
+    ].join(", "),
+    inputs: bias ? [...inputs, bias] : inputs,
+    op: (...all) => {
+      const [q, kv] = all.slice(0, inputs.length);
+      const mask = lengths && Tensor.from(
+        q!.gpu,
+        Uint32Array.from(
+          { length: batch * tokens },
+          (_, i) => Number(i % tokens < lengths[Math.floor(i / tokens)]!),
+        ),
+        [batch, tokens],
+      );
+      const options = {
+        heads,
+        ...(mask && { mask }),
+        ...(bias && { bias: all.at(-1)! }),
+        ...(causal && { causal }),
+        ...(window && { window }),
+        dropout: { probability: dropout, key },
+      };
+      return kv ? attention(q!, kv, options) : selfAttention(q!, options);
+    },
+    oracle: (...inputs) => oracle(size, inputs),
+  };
+}
+
+export const attentionCases: readonly Case[] = withHalves(sizes.map(attentionCase), {
+  gradient: 1e-3,
+  reason: "f16 rounds the result, which backward reads",
+});

@@ -1,0 +1,71 @@
+// o = dropout(softmax(scale · q kᵀ + bias + mask)) v for every head, on GPUs, by tiles. Over the tiles of keys each query keeps
+//   top' = max(top, max s),   total' = total e^(top - top') + Σ e^(s - top'),   o' = o e^(top - top') + dropout(e^(s - top')) v
+// (online softmax), and in the end o / total is its result and lse = top + ln total what the gradients need.
+// One workgroup TOKENS queries of a head of a sample; attention.wgsl says how the tensors lie, and computes the same.
+// Needs: tiles.wgsl, tiles_queries.wgsl, operands.wgsl, access_vec4.wgsl; lib/philox.wgsl, lib/grid.wgsl
+fn four_rows(_product: u32, at: Place, query: u32) -> Four { return queries_of(at, query); }
+fn load_row(_product: u32, i: u32) -> vec4f { return load_q(0u, i) * params.scale; }
+fn four_columns(_product: u32, at: Place, key: u32) -> Four { return keys_of(at, key); }
+fn load_column(_product: u32, i: u32) -> vec4f { return load_kv(0u, i); }
+fn four_weighted(_product: u32, at: Place, key: u32) -> Four { return values_of(at, key); }
+fn load_weighted(_product: u32, i: u32) -> vec4f { return load_kv(0u, i); }
+
+fn highest(s: mat4x4f, by: Attended) -> vec4f {
+  let low = vec4f(LOWEST);
+  return max(max(select(low, s[0], by.by0), select(low, s[1], by.by1)), max(select(low, s[2], by.by2), select(low, s[3], by.by3)));
+}
+fn sum_of(p: mat4x4f) -> vec4f { return p[0] + p[1] + p[2] + p[3]; }
+
+fn store_queries(at: Place, query: u32, x: u32, o: mat4x4f, inverse: vec4f, lse: vec4f) {
+  if (query >= params.queries) { return; }
+  if (x == 0u) { stats[stats_of(at, query)] = lse; }
+  if (x >= DIM4) { return; }
+  let rows = transpose(mat4x4f(o[0] * inverse, o[1] * inverse, o[2] * inverse, o[3] * inverse));
+  store_rows(o_row(at, query), params.heads, params.queries - query, x, rows);
+}
+
+@compute @workgroup_size(WG)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = flat_group(group, groups);
+  if (id >= params.count) { return; }
+  let at = place_of(id);
+  let x = lane / Y;
+  let y = lane % Y;
+  let query = at.first + 4u * y;
+  var o = Sums();
+  var top = Rows(vec4f(LOWEST), vec4f(LOWEST));
+  var total = Rows();
+  var none_upper = vec4<bool>(true); // of the keys so far takes part
+  var none_lower = vec4<bool>(true);
+  let range = keys_seen(at.first);
+  for (var tile = range.x; tile < range.y; tile += 4u * TILE4) {
+    let key = tile + 4u * x;
+    var s = products(0u, at, tile, range.y, lane);
+    s = Sums(with_bias(s.upper, at, query, key), with_bias(s.lower, at, query + 4u * Y, key));
+    let kept = kept_keys(at, key) & vec4<bool>(x < TILE4);
+    let upper = attended(query, key, kept);
+    let lower = attended(query + 4u * Y, key, kept);
+    none_upper &= !any_of(upper);
+    none_lower &= !any_of(lower);
+    let higher = row_tops(Rows(max(top.upper, highest(s.upper, upper)), max(top.lower, highest(s.lower, lower))), x, y);
+    let p = Sums(exponentials(s.upper, higher.upper, upper), exponentials(s.lower, higher.lower, lower));
+    let shrink = Rows(exp(top.upper - higher.upper), exp(top.lower - higher.lower));
+    total = Rows(total.upper * shrink.upper + sum_of(p.upper), total.lower * shrink.lower + sum_of(p.lower));
+    top = higher;
+    keep_weights(x, y, Sums(times_factors(p.upper, at, query, key), times_factors(p.lower, at, query + 4u * Y, key)));
+    o = add_results(scaled(o, shrink), 0u, at, tile, range.y, lane);
+  }
+  workgroupBarrier();
+  total = row_sums(total, x, y);
+  let zero = vec4f(0.0);
+  let one = vec4f(1.0);
+  let found = row_tops(Rows(select(one, zero, none_upper), select(one, zero, none_lower)), x, y);
+  none_upper = found.upper == zero;
+  none_lower = found.lower == zero;
+  // A query none of whose keys take part attends to nothing: its output is 0, and so are its probabilities. One whose
+  // scores are all minus infinity has a total of 0 as well, but is NaN.
+  store_queries(at, query, x, o.upper, select(1.0 / total.upper, zero, none_upper), select(top.upper + log(total.upper), vec4f(-LOWEST), none_upper));
+  if (BLOCKS > 1u) {
+    store_queries(at, query + 4u * Y, x, o.lower, select(1.0 / total.lower, zero, none_lower), select(top.lower + log(total.lower), vec4f(-LOWEST), none_lower));
+  }
+}
