@@ -5,7 +5,8 @@ import { encode } from "fast-png";
 import { answerRows } from "../../src/app/predict/answers.ts";
 import { EmbeddingsFile } from "../../src/app/predict/embeddings.ts";
 import { PendingFile, predictRows, type PredictRowsOptions } from "../../src/app/predict/predict_rows.ts";
-import { InputReader, type PreparedSample } from "../../src/app/predict/inputs.ts";
+import type { GrowingBatch, PreparedSample } from "../../src/app/predict/growing_batch.ts";
+import { InputReader } from "../../src/app/predict/inputs.ts";
 import { predictTable } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter, type OutputFormat } from "../../src/app/predict/writers.ts";
@@ -107,16 +108,29 @@ Deno.test("the answer to a sample has the same bits whatever shares its batch", 
   }
 });
 
-Deno.test("images are released as their batch is made, and the arrays of a batch once the device has them", async () => {
+function pixelsOf(sample: PreparedSample): Uint8Array[] {
+  return Object.values(sample).flatMap((one) => "pixels" in one ? [one.pixels] : []);
+}
+
+Deno.test("images are released as they come into their batch, and the arrays of a batch once the device has them", async () => {
   using reader = new InputReader(session.modalities, session.columns(), (path) => join(folder, path));
   const samples: PreparedSample[] = [];
   const batches: Batch[] = [];
   const watched = {
     prepare: (values: StreamedRow["values"]) => reader.prepare(values),
-    batch(own: readonly PreparedSample[]) {
-      samples.push(...own);
-      batches.push(reader.batch(own));
-      return batches.at(-1)!;
+    grow(size: number) {
+      const growing = reader.grow(size);
+      return {
+        put(row: number, sample: PreparedSample) {
+          growing.put(row, sample);
+          samples.push(sample);
+          assert.ok(pixelsOf(sample).every(({ byteLength }) => byteLength === 0));
+        },
+        finish(own: readonly number[]) {
+          batches.push(growing.finish(own));
+          return batches.at(-1)!;
+        },
+      } as GrowingBatch;
     },
   } as unknown as InputReader;
   async function* some() {
@@ -130,9 +144,7 @@ Deno.test("images are released as their batch is made, and the arrays of a batch
   for await (const _ of answerRows(session.model, watched, some(), options)) answers++;
   assert.deepEqual([answers, samples.length, batches.length], [7, 7, 3]);
   const arrays = [
-    ...samples.flatMap((sample) =>
-      Object.values(sample).flatMap((one) => "pixels" in one ? [one.pixels] : [])
-    ),
+    ...samples.flatMap(pixelsOf),
     ...batches.flatMap((batch) =>
       Object.values(batch.modalities).flatMap((one) => Object.values(one).filter(ArrayBuffer.isView))
     ),

@@ -2,14 +2,15 @@
 import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 import { release } from "../../base/release.ts";
 import { releaseBatch } from "../../data/batch.ts";
-import { BadRow } from "../../data/index/index_builder.ts";
 import type { StreamedRow } from "../../data/readers/table_stream.ts";
 import { softmaxRows } from "../../metrics/metrics.ts";
 import { capture } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
 import { readTensors, type Tensor } from "../../tensor/tensor.ts";
 import type { Predictor } from "../../train/predictor.ts";
-import type { InputReader, PreparedSample } from "./inputs.ts";
+import type { PreparedSample } from "./growing_batch.ts";
+import type { InputReader } from "./inputs.ts";
+import { preparedBatches } from "./prepared_batches.ts";
 
 /** The answer of a model to a row. */
 export interface Answer {
@@ -37,15 +38,8 @@ export interface AnswerOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Batches whose images are decoded and texts split while one is computed. */
-const AHEAD = 2;
 /** Batches whose results wait on the device before they are read: a read costs a wait, however much it reads. */
 const PER_READ = 4;
-
-interface Prepared {
-  readonly rows: readonly StreamedRow[];
-  readonly samples: readonly PreparedSample[];
-}
 
 interface Waiting {
   readonly rows: readonly StreamedRow[];
@@ -63,12 +57,11 @@ export async function* answerRows(
   const { withRepresentations = false, signal } = options;
   let waiting: Waiting[] = [];
   try {
-    for await (const { rows: own, samples } of preparedBatches(reader, rows, options)) {
+    for await (const { rows: own, batch } of preparedBatches(reader, rows, options)) {
       await pause();
       throwIfInterrupted(signal);
       options.prepared?.();
       if (own.length === 0) continue;
-      const batch = reader.batch(samples);
       const { logits, representations } = capture(() => noGrad(() => model.answer(batch)));
       releaseBatch(batch); // the device has its copy
       if (!withRepresentations) { for (const tensor of Object.values(representations)) tensor.dispose(); }
@@ -94,7 +87,9 @@ export async function answerBatch(
   rows: readonly StreamedRow[],
   samples: readonly PreparedSample[],
 ): Promise<Answer[]> {
-  const batch = reader.batch(samples);
+  const growing = reader.grow(samples.length);
+  for (const [row, sample] of samples.entries()) growing.put(row, sample);
+  const batch = growing.finish([...samples.keys()]);
   const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
   releaseBatch(batch);
   return [...await read([{ rows, logits, representations: {} }], model.classes)];
@@ -140,49 +135,4 @@ function* answersOf(
 function part<T extends Float32Array | Float64Array>(all: T, row: number, rows: number): T {
   const width = all.length / rows;
   return all.subarray(row * width, (row + 1) * width) as T;
-}
-
-async function* preparedBatches(
-  reader: InputReader,
-  rows: AsyncIterable<StreamedRow>,
-  { batchSize, refused }: AnswerOptions,
-): AsyncGenerator<Prepared> {
-  const ahead: Promise<Prepared>[] = [];
-  const start = (chunk: readonly StreamedRow[]) => {
-    const prepared = prepareAll(reader, chunk, refused);
-    prepared.catch(() => {}); // thrown where it is awaited, if it is
-    ahead.push(prepared);
-  };
-  let chunk: StreamedRow[] = [];
-  for await (const row of rows) {
-    chunk.push(row);
-    if (chunk.length < batchSize) continue;
-    start(chunk);
-    chunk = [];
-    if (ahead.length > AHEAD) yield await ahead.shift()!;
-  }
-  if (chunk.length > 0) start(chunk);
-  while (ahead.length > 0) yield await ahead.shift()!;
-}
-
-async function prepareAll(
-  reader: InputReader,
-  rows: readonly StreamedRow[],
-  refused: AnswerOptions["refused"],
-): Promise<Prepared> {
-  const results = await Promise.all(rows.map(async (row) => {
-    if (row.fault !== undefined) return new BadRow("row", row.fault);
-    try {
-      return await reader.prepare(row.values);
-    } catch (error) {
-      if (error instanceof BadRow) return error;
-      throw error;
-    }
-  }));
-  const good: { row: StreamedRow; sample: PreparedSample }[] = [];
-  for (const [i, result] of results.entries()) {
-    if (result instanceof BadRow) refused(rows[i]!, result.message);
-    else good.push({ row: rows[i]!, sample: result });
-  }
-  return { rows: good.map(({ row }) => row), samples: good.map(({ sample }) => sample) };
 }

@@ -1,24 +1,19 @@
 /** Turns raw samples, as rows of a table or objects of a request, into batches, with what the run keeps. */
-import { release } from "../../base/release.ts";
 import { reason } from "../../io/file_bytes.ts";
 import { PoolClosed } from "../../data/workers/worker_pool.ts";
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
-import type { Batch, ModalityBatch } from "../../data/batch.ts";
 import { scaled } from "../../data/fit.ts";
 import type { RgbImage } from "../../data/images/image.ts";
 import { BadRow } from "../../data/index/index_builder.ts";
 import { featuresOf } from "../../data/index/numbers.ts";
 import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 import { cleanText } from "../../data/text/clean_text.ts";
-import { padTexts } from "../../data/text/tokenizer.ts";
 import { DecodePool } from "../../data/workers/decode_pool.ts";
+import { GrowingBatch, type PreparedSample } from "./growing_batch.ts";
 
 /** The columns of a modality: one of paths, texts or lists of numbers, or several of numbers. */
 export type Columns = Readonly<Record<string, string | readonly string[]>>;
-
-/** One sample as a model reads it, by modality: pixels, token ids or scaled numbers. */
-export type PreparedSample = Readonly<Record<string, RgbImage | Uint32Array | Float32Array>>;
 
 export class InputReader {
   readonly #modalities: readonly ModalityPreprocessing[];
@@ -89,18 +84,9 @@ export class InputReader {
     }
   }
 
-  /**
-   * Samples as one batch; its rows count from 0 and its labels are 0. The pixels of the samples are in it and released:
-   * a sample is in one batch only.
-   */
-  batch(samples: readonly PreparedSample[]): Batch {
-    const size = samples.length;
-    const modalities = this.#modalities.map((modality): [string, ModalityBatch] => {
-      const own = samples.map((sample) => sample[modality.name]!);
-      return [modality.name, joined(modality, own)];
-    });
-    const rows = Uint32Array.from({ length: size }, (_, row) => row);
-    return { size, rows, labels: new Uint32Array(size), modalities: Object.fromEntries(modalities) };
+  /** A batch of so many samples of this reader, which are put into it one by one. */
+  grow(size: number): GrowingBatch {
+    return new GrowingBatch(this.#modalities, size);
   }
 
   close(): void {
@@ -127,25 +113,4 @@ function cellOf(values: Readonly<Record<string, unknown>>, column: string, modal
 function textIn(cell: unknown, kind: "image" | "text", column: string | readonly string[]): string {
   if (typeof cell === "string" || typeof cell === "number") return String(cell);
   throw new BadRow(kind, `"${column}" must be a text, got ${JSON.stringify(cell)}`);
-}
-
-function joined(modality: ModalityPreprocessing, samples: readonly PreparedSample[string][]): ModalityBatch {
-  const { kind } = modality;
-  if (kind === "text") {
-    return padTexts(samples as Uint32Array[], modality.tokenizer.padId, modality.maxTokens);
-  }
-  if (kind === "features") {
-    const width = modality.columns.length;
-    const values = new Float32Array(samples.length * width);
-    samples.forEach((sample, row) => values.set(sample as Float32Array, row * width));
-    return { kind, values, width };
-  }
-  const { height, width } = modality;
-  const pixels = new Uint8Array(samples.length * height * width * 3);
-  for (const [row, sample] of samples.entries()) {
-    const image = sample as RgbImage;
-    pixels.set(image.pixels, row * height * width * 3);
-    release(image.pixels);
-  }
-  return { kind, pixels, height, width };
 }

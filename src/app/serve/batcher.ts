@@ -1,6 +1,6 @@
 /** Puts samples that arrive together into one batch. */
 import type { Answer } from "../predict/answers.ts";
-import type { PreparedSample } from "../predict/inputs.ts";
+import type { PreparedSample } from "../predict/growing_batch.ts";
 
 /** Thrown where there is no room for more samples. */
 export class QueueFull extends Error {
