@@ -42,27 +42,22 @@ export function likeliest(
 function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
   let columns: string[] | undefined;
   const line = (cells: readonly string[]) => cells.map(harmlessCell).join(",") + "\n";
+  const places = Array.from({ length: Math.min(top, classes.length) }, (_, i) => i === 0 ? "" : `_${i + 1}`);
+  const header = (own: readonly string[], heads: readonly string[]) => [
+    ...own,
+    ...heads.flatMap((head) => places.flatMap((place) => [`${head}_class${place}`, `${head}_p${place}`])),
+    ...(all ? heads.flatMap((head) => classes.map((name) => `${head}_p(${name})`)) : []),
+  ];
   return {
     write({ row: { values }, probabilities }) {
-      const heads = [...probabilities.keys()];
       const isFirst = columns === undefined;
       columns ??= Object.keys(values);
-      const header = [
-        ...columns,
-        ...heads.flatMap((head) =>
-          Array.from({ length: Math.min(top, classes.length) }, (_, i) => i === 0 ? "" : `_${i + 1}`)
-            .flatMap((place) => [`${head}_class${place}`, `${head}_p${place}`])
-        ),
-        ...(all ? heads.flatMap((head) => classes.map((name) => `${head}_p(${name})`)) : []),
-      ];
-      const cells = [
-        ...columns.map((name) => textOf(values[name])),
-        ...[...probabilities.values()].flatMap((own) =>
-          likeliest(own, classes, top).flatMap((one) => [one.class, shown(one.probability)])
-        ),
-        ...(all ? [...probabilities.values()].flatMap((own) => Array.from(own, shown)) : []),
-      ];
-      return (isFirst ? line(header) : "") + line(cells);
+      const cells = columns.map((name) => textOf(values[name]));
+      for (const own of probabilities.values()) {
+        for (const one of likeliest(own, classes, top)) cells.push(one.class, shown(one.probability));
+      }
+      if (all) { for (const own of probabilities.values()) for (const p of own) cells.push(shown(p)); }
+      return (isFirst ? line(header(columns, [...probabilities.keys()])) : "") + line(cells);
     },
     end: () => "",
   };
