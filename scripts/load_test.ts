@@ -76,7 +76,7 @@ class Server {
 
   constructor() {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...engineFlags(), MAIN, "serve", run!, "--port", "0", "--max-queue", "512"],
+      args: ["run", "-A", ...engineFlags("serve"), MAIN, "serve", run!, "--port", "0", "--max-queue", "512"],
       stdout: "piped",
       stderr: "inherit",
     }).spawn();

@@ -2,12 +2,12 @@
  * Predicts tables of growing length, of drawings of emoji and words, and prints how many rows a second it answers, how
  * much memory the process has taken at most, and for what share of the time the adapter worked.
  *
- *     deno run -A scripts/predict_load.ts RUN [--rows 1000,10000,100000] [--images 300] [--timed 2000]
+ *     deno run -A scripts/predict_load.ts RUN [--rows 1000,10000,100000] [--images 300] [--sides 24,224] [--timed 2000]
  *
- * The run reads an image and a text. Each table goes through a process of its own, with the flags of `deno task predict`;
- * the adapter is timed in this one, over `--timed` rows, dispatch by dispatch (timestamp queries), which takes a little
- * longer. Peaks are the kernel's, so it runs on Linux only. Ends with status 1 where a peak is more than 5 % above that of
- * the first table.
+ * The run reads an image and a text; heights and widths of the drawings lie between `--sides`. Each table goes through a
+ * process of its own, with the flags of `deno task predict`; the adapter is timed in this one, over `--timed` rows,
+ * dispatch by dispatch (timestamp queries), which takes a little longer. Peaks are the kernel's, so it runs on Linux only.
+ * Ends with status 1 where a peak is more than 5 % above that of the first table.
  */
 import { encode } from "fast-png";
 import { basename, join } from "node:path";
@@ -26,8 +26,6 @@ import { engineFlags } from "./task_flags.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const WORDS = "cat dog sun red heart flag of big small face smile tree car house water".split(" ");
-/** Heights and widths of the drawings. */
-const SIDES = { least: 24, most: 224 };
 const ALLOWED = 1.05;
 const LOOK_MILLISECONDS = 20;
 
@@ -36,18 +34,22 @@ const { values: flags, positionals: [run] } = parseArgs({
   options: {
     rows: { type: "string", default: "1000,10000,100000" },
     images: { type: "string", default: "300" },
+    sides: { type: "string", default: "24,224" },
     timed: { type: "string", default: "2000" },
   },
 });
 if (run === undefined) {
-  console.error("usage: predict_load.ts RUN [--rows 1000,10000,100000] [--images N] [--timed ROWS]");
+  console.error(
+    "usage: predict_load.ts RUN [--rows 1000,10000,100000] [--images N] [--sides LEAST,MOST] [--timed ROWS]",
+  );
   Deno.exit(2);
 }
 
 /** Writes drawings of many sizes, every second as JPEG and the others as PNG; gives their names. */
 async function writeImages(folder: string, count: number, random: Random): Promise<string[]> {
   const drawings = [...(await readStyle("google")).paths.values()];
-  const side = () => Math.floor(random.between(SIDES.least, SIDES.most + 1));
+  const [least, most] = flags.sides.split(",").map(Number);
+  const side = () => Math.floor(random.between(least!, most! + 1));
   return await Promise.all(Array.from({ length: count }, async (_, i) => {
     const [height, width] = [side(), side()];
     const drawing = await decodeRgb(await Deno.readFile(drawings[i * 7 % drawings.length]!));
@@ -90,7 +92,7 @@ async function predicted(table: string): Promise<{ seconds: number; peak: number
     args: [
       "run",
       "-A",
-      ...engineFlags(),
+      ...engineFlags("predict"),
       join(ROOT, "main.ts"),
       "predict",
       run!,

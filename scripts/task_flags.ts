@@ -1,7 +1,9 @@
 /** What tasks tell Deno about memory. */
 
-/** The flags by which the tasks of `unis` have the engine collect memory: what is measured shall be what people run. */
-export function engineFlags(): string[] {
-  const path = new URL("../deno.json", import.meta.url);
-  return JSON.parse(Deno.readTextFileSync(path)).tasks.unis.match(/(?<=\s)--v8-flags=\S+/g) ?? [];
+/** The flags by which the task of a command has the engine collect memory: what is measured shall be what people run. */
+export function engineFlags(command: string): string[] {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("../deno.json", import.meta.url)));
+  const own = tasks[command].match(/UNIS_V8=(\S+)/)?.[1] ?? "";
+  const flags: string[] = tasks.unis.match(/(?<=\s)--v8-flags=\S+/g) ?? [];
+  return flags.map((flag) => flag.replace("$UNIS_V8", own));
 }

@@ -33,7 +33,10 @@ Deno.test("each command has a task, with the permissions of all and the network 
     const task = tasks[command];
     assert.ok(task, `deno.json has no task ${command}`);
     if (command === "doctor") continue; // which looks where nobody may
-    assert.match(task, new RegExp(`^(UNIS_NET=--allow-net )?deno task --quiet unis ${command}$`));
+    assert.match(
+      task,
+      new RegExp(`^(UNIS_NET=--allow-net |UNIS_V8=,--\\S+ )*deno task --quiet unis ${command}$`),
+    );
   }
   assert.ok(commands.length >= 8);
   assert.ok(!base.some((flag) => /^(-A|--allow-(all|net|run|ffi|env$|sys$))/.test(flag)), base.join(" "));
@@ -42,7 +45,7 @@ Deno.test("each command has a task, with the permissions of all and the network 
 Deno.test("the compiled program has the permissions of the tasks, and collects memory as they do", () => {
   const line = compileArguments(ROOT, { output: "unis" }).join(" ");
   assert.deepEqual(flagsOf(line), [...base, "--allow-net"].sort());
-  const memory = tasks.unis!.match(/--v8-flags=\S+/)![0];
+  const memory = tasks.unis!.match(/--v8-flags=[^\s$]+/)![0];
   assert.ok(line.includes(` ${memory} `), `${line} collects memory otherwise`);
 });
 

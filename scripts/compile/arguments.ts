@@ -12,7 +12,8 @@ export function compileArguments(
   { output, target }: { output: string; target?: string },
 ): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(join(root, "deno.json")));
-  const flags: string[] = tasks.unis.match(/(?<=\s)--(?:no-prompt|allow-|ignore-|v8-flags=)\S*/g);
+  const task = tasks.unis.replace("$UNIS_V8", ""); // which single commands set
+  const flags: string[] = task.match(/(?<=\s)--(?:no-prompt|allow-|ignore-|v8-flags=)\S*/g);
   const [main, ...workers] = ROOTS as [string, ...string[]];
   return [
     "compile",
