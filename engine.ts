@@ -4,7 +4,7 @@
  */
 
 // The device
-export { AdapterError, type DeviceKind } from "./src/gpu/adapter.ts";
+export { AdapterError, DEFAULT_LIMITS, type DeviceKind } from "./src/gpu/adapter.ts";
 export { DeviceLost, OutOfMemory } from "./src/gpu/device_errors.ts";
 export { Gpu } from "./src/gpu/gpu.ts";
 export { selfTest } from "./src/ops/self_test.ts";

@@ -40,6 +40,25 @@ const LIMITS = [
 
 export type Limits = Readonly<Record<(typeof LIMITS)[number], number>>;
 
+/**
+ * The limits of the specification, which every adapter can keep: kernels and plans have to do with them, and may use more
+ * where there is more.
+ */
+export const DEFAULT_LIMITS: Limits = {
+  maxBufferSize: 2 ** 28,
+  maxStorageBufferBindingSize: 2 ** 27,
+  maxUniformBufferBindingSize: 2 ** 16,
+  maxStorageBuffersPerShaderStage: 8,
+  maxTextureDimension2D: 8192,
+  maxComputeWorkgroupStorageSize: 2 ** 14,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupSizeY: 256,
+  maxComputeWorkgroupSizeZ: 64,
+  minUniformBufferOffsetAlignment: 256,
+  minStorageBufferOffsetAlignment: 256,
+};
+
 /** What WebGPU tells of an adapter, before a device of it is opened. */
 export interface AdapterDescription {
   readonly name: string;
@@ -76,7 +95,7 @@ const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, o
 
 /** Ways to try what another device would do. */
 export interface OpenOptions {
-  /** Limits lower than the adapter's. Deno gives a device the adapter's own, so programs must go by those returned. */
+  /** Limits lower than the adapter's. The device enforces them down to `DEFAULT_LIMITS`, below which WebGPU does not go. */
   readonly limits?: Partial<Limits>;
   /** Use the kernels and plans of this class, whatever the adapter is. */
   readonly adapterClass?: AdapterClass;
@@ -109,7 +128,7 @@ export async function openAdapter(
     adapter.requestDevice({
       label: name,
       requiredFeatures: [...FEATURES.filter((feature) => adapter.features.has(feature)), ...more],
-      requiredLimits: { ...allLimits(adapter.limits) },
+      requiredLimits: { ...requiredLimits(adapter.limits, options.limits) },
     });
   const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
   // Software adapters have subgroups without listing them; kernels for GPUs do not use any.
@@ -152,9 +171,25 @@ export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   };
 }
 
-/** The limits to ask for: without asking, a device has those of the specification, whatever the adapter could do. */
-function allLimits(offered: GPUSupportedLimits, lowered: Partial<Limits> = {}): Limits {
-  return Object.fromEntries(
-    LIMITS.map((name) => [name, Math.min(offered[name], lowered[name] ?? Infinity)]),
-  ) as Limits;
+/** The limits of an adapter or a device, or lower ones where those are given. */
+function allLimits(offered: GPUSupportedLimits | Limits, lowered: Partial<Limits> = {}): Limits {
+  return limitsBy((name) => lower(name, offered[name], lowered[name] ?? offered[name]));
+}
+
+/** The limits to ask for: without asking, a device has the default ones, whatever the adapter could do. */
+function requiredLimits(offered: GPUSupportedLimits, lowered: Partial<Limits> = {}): Limits {
+  return limitsBy((name) => {
+    const wanted = lowered[name] ?? offered[name];
+    const higher = lower(name, wanted, DEFAULT_LIMITS[name]) === wanted ? DEFAULT_LIMITS[name] : wanted;
+    return lower(name, offered[name], higher);
+  });
+}
+
+function limitsBy(value: (name: (typeof LIMITS)[number]) => number): Limits {
+  return Object.fromEntries(LIMITS.map((name) => [name, value(name)])) as Limits;
+}
+
+/** The one that promises less: of alignments, the larger. */
+function lower(name: string, a: number, b: number): number {
+  return name.startsWith("min") ? Math.max(a, b) : Math.min(a, b);
 }

@@ -6,7 +6,7 @@ const TRANSPOSED_B: bool = false;
 
 fn element_b(start: u32, k: u32, n: u32) -> f32 {
   let i = start + select(k * params.n + n, n * params.k + k, TRANSPOSED_B);
-  return select(0.0, f32(b[i]), k < params.k && n < params.n);
+  return select(0.0, f32(b[i]), (k < params.k) & (n < params.n));
 }
 fn row_b(start: u32, k: u32, n: u32) -> vec4f {
   return vec4f(element_b(start, k, n), element_b(start, k, n + 1u), element_b(start, k, n + 2u), element_b(start, k, n + 3u));

@@ -15,7 +15,7 @@ fn in_image(m: u32, k: u32) -> u32 {
   let y = i32(row - image * params.out_height) * params.stride_y + i32(tap_y) * params.dilation_y + params.first_y;
   let x = i32(m - row * params.out_width) * params.stride_x + i32(tap_x) * params.dilation_x + params.first_x;
   // What is negative is large as u32.
-  let inside = u32(y) < params.height && u32(x) < params.width;
+  let inside = (u32(y) < params.height) & (u32(x) < params.width);
   let pixel = (image * params.height + u32(y)) * params.width + u32(x);
   return select(OUTSIDE, pixel * params.pixel + k - tap * params.channels, inside);
 }
