@@ -15,11 +15,9 @@ import type { KernelSource } from "./kernel.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { type DispatchTime, Profiler } from "./profiler.ts";
+import { MOST_DISPATCHES, SubmissionSize } from "./submission_size.ts";
 import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
-
-/** Work is submitted after this many dispatches, so that the device starts while the rest is encoded. */
-const DISPATCHES_PER_SUBMIT = 256;
 
 /** One object for everything that is not given, so that a dispatch makes no new one. */
 const NOTHING = {};
@@ -41,10 +39,12 @@ export class Gpu {
   readonly #textures: TextureCopies;
   readonly #pipelines: Pipelines;
   readonly #bindGroups: BindGroups;
+  readonly #submissions = new SubmissionSize();
   #profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pending = 0;
+  #compiles = false;
   #dispatches = 0;
   #lastLabel = "";
 
@@ -61,7 +61,7 @@ export class Gpu {
       { limits: device.limits, allocate: (size, usage) => this.#errors.allocate(size, usage) },
       () => this.flush(),
     );
-    this.#uniforms = new UniformArena(device, DISPATCHES_PER_SUBMIT);
+    this.#uniforms = new UniformArena(device, MOST_DISPATCHES);
     this.#textures = new TextureCopies(device);
     this.#pipelines = new Pipelines(device, subgroup);
     const { binding } = this.#uniforms;
@@ -129,7 +129,8 @@ export class Gpu {
     this.#lastLabel = pipeline.label;
     this.#dispatches++;
     // Drivers finish compiling a kernel when it first runs: submitting it at once lets that go on while the next is prepared.
-    if (++this.#pending >= DISPATCHES_PER_SUBMIT || this.#pipelines.count > known) this.flush();
+    this.#compiles ||= this.#pipelines.count > known;
+    if (++this.#pending >= this.#submissions.dispatches || this.#compiles) this.flush();
   }
 
   /** True when a kernel may read a range of this size through a texture. */
@@ -145,8 +146,10 @@ export class Gpu {
     // Queue order makes this safe: the write lands after all submitted work and before what is submitted next.
     this.#uniforms.upload();
     this.#device.queue.submit([this.#encoder.finish()]);
+    this.#submissions.submitted(this.#pending, this.#compiles);
     this.#encoder = undefined;
     this.#pending = 0;
+    this.#compiles = false;
   }
 
   /** Copies host bytes into a buffer. */
@@ -192,6 +195,7 @@ export class Gpu {
     await staging.mapAsync(GPUMapMode.READ).catch((error) => {
       this.#errors.keep(String(error?.message ?? error));
     });
+    this.#submissions.waited();
     await this.#errors.mustBeNone();
     const mapped = staging.getMappedRange();
     const copies = ranges.map(({ bytes }, i) => mapped.slice(starts[i]!, starts[i]! + bytes));
@@ -204,6 +208,7 @@ export class Gpu {
   async finish(): Promise<void> {
     this.flush();
     await this.#device.queue.onSubmittedWorkDone();
+    this.#submissions.waited();
     await this.#errors.mustBeNone();
   }
 
@@ -216,7 +221,7 @@ export class Gpu {
       throw new Error(`Cannot profile "${this.name}": the adapter has no timestamp queries`);
     }
     this.flush();
-    this.#profiler = new Profiler(this.#device, DISPATCHES_PER_SUBMIT);
+    this.#profiler = new Profiler(this.#device, MOST_DISPATCHES);
   }
 
   /** The time of every dispatch since `startProfiling`, in order; waits for the device. */

@@ -1,4 +1,5 @@
 /** Writes a profile as tables for the console. */
+import { SUBMISSION_MILLISECONDS } from "../gpu/submission_size.ts";
 import type { KernelProfile, Profile } from "../runs/records.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount } from "./units.ts";
@@ -37,6 +38,25 @@ export function profileLines(profile: Profile): string[] {
       `the ${Math.min(SHAPES_SHOWN, kernels.length)} of ${kernels.length} that take most, by shape`,
       ({ kernel, shape }) => `${kernel} ${shape}`.trim(),
     ),
+    ...longCalls(kernels),
+  ];
+}
+
+/** Lines for calls that take longer by themselves than a submission of several should. */
+function longCalls(kernels: readonly KernelProfile[]): string[] {
+  const long = kernels
+    .map(({ kernel, shape, calls, milliseconds }) => ({
+      name: `${kernel} ${shape}`.trim(),
+      each: milliseconds / calls,
+    }))
+    .filter(({ each }) => each > SUBMISSION_MILLISECONDS);
+  if (long.length === 0) return [];
+  return [
+    "",
+    `Long        ${
+      long.map(({ name, each }) => `a call of ${name} takes ${ms(each)} ms`).join(", ")
+    }. Drivers of GPUs ` +
+    `may reset a device that works on one for seconds: a smaller micro-batch makes calls shorter`,
   ];
 }
 

@@ -55,6 +55,13 @@ Deno.test("profileTraining() accounts for the dispatches of a step, and its tabl
     const all = shares.reduce((a, b) => a + b, 0);
     assert.ok(all > 95 && all < 105, `shares add up to ${all} %`);
     assert.deepEqual(shares, shares.toSorted((a, b) => b - a));
+
+    const toldOf = (milliseconds: number) => {
+      const call = { ...adam, shape: "3×4", calls: 2, milliseconds };
+      return profileLines({ ...profile, kernels: [call] }).filter((line) => line.startsWith("Long"));
+    };
+    assert.deepEqual(toldOf(399), []);
+    assert.match(toldOf(802).join(), /a call of adam\.\S+ 3×4 takes 401 ms\./);
   } finally {
     learner.dispose();
   }
