@@ -146,7 +146,8 @@ export class Gpu {
     // Queue order makes this safe: the write lands after all submitted work and before what is submitted next.
     this.#uniforms.upload();
     this.#device.queue.submit([this.#encoder.finish()]);
-    this.#submissions.submitted(this.#pending, this.#compiles);
+    // Neither compiling nor a pass for each dispatch is what submissions take else.
+    this.#submissions.submitted(this.#pending, this.#compiles || this.#profiler !== undefined);
     this.#encoder = undefined;
     this.#pending = 0;
     this.#compiles = false;
@@ -214,30 +215,35 @@ export class Gpu {
 
   /**
    * Times each dispatch until `stopProfiling`, which takes a pass for each. Throws an Error where the adapter has no
-   * timestamps.
+   * timestamps, or dispatches are timed already.
    */
   startProfiling(): void {
     if (!this.features.has("timestamp-query")) {
       throw new Error(`Cannot profile "${this.name}": the adapter has no timestamp queries`);
     }
+    if (this.#profiler) {
+      throw new Error("Cannot profile: stopProfiling() has not ended what startProfiling() began");
+    }
     this.flush();
     this.#profiler = new Profiler(this.#device, MOST_DISPATCHES);
   }
 
-  /** The time of every dispatch since `startProfiling`, in order; waits for the device. */
+  /** The time of every dispatch since `startProfiling`, in order; waits for the device, and throws as `read` does. */
   async stopProfiling(): Promise<DispatchTime[]> {
     this.flush();
     const profiler = this.#profiler;
     this.#profiler = undefined;
-    const times = await profiler?.read() ?? [];
+    const times = await profiler?.read().catch((error) => this.#errors.keep(String(error?.message ?? error)));
     profiler?.destroy();
     await this.#errors.mustBeNone();
-    return times;
+    return times ?? [];
   }
 
-  /** Ends the device and all its memory. */
+  /** Ends the device and all its memory, after what was submitted. */
   destroy(): void {
     this.#errors.close();
+    // Deno waits within the call. The program may end next, and must not while the threads of a software driver compute.
+    this.#device.queue.onSubmittedWorkDone().catch(() => {});
     this.#device.destroy();
   }
 

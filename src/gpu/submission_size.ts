@@ -20,8 +20,8 @@ const FIRST = 16;
 export class SubmissionSize {
   readonly #now: () => number;
   #dispatches = FIRST;
-  /** What was submitted since the last wait: when that began, how much it is, and whether some of it had to be compiled. */
-  #running: { readonly start: number; dispatches: number; compiles: boolean } | undefined;
+  /** What was submitted since the last wait: when that began, how much it is, and whether some of it is no measure. */
+  #running: { readonly start: number; dispatches: number; isUnusual: boolean } | undefined;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -32,17 +32,18 @@ export class SubmissionSize {
     return this.#dispatches;
   }
 
-  submitted(dispatches: number, compiles: boolean): void {
-    this.#running ??= { start: this.#now(), dispatches: 0, compiles: false };
+  /** `isUnusual`: it took other things besides, such as compiling, and is no measure. */
+  submitted(dispatches: number, isUnusual: boolean): void {
+    this.#running ??= { start: this.#now(), dispatches: 0, isUnusual: false };
     this.#running.dispatches += dispatches;
-    this.#running.compiles ||= compiles;
+    this.#running.isUnusual ||= isUnusual;
   }
 
   /** All that was submitted has run. The size falls at once as far as it must, and at most doubles. */
   waited(): void {
     const running = this.#running;
     this.#running = undefined;
-    if (running === undefined || running.compiles || running.dispatches === 0) return;
+    if (running === undefined || running.isUnusual || running.dispatches === 0) return;
     const milliseconds = Math.max(this.#now() - running.start, 1e-3);
     const fitting = Math.max(1, Math.floor(running.dispatches * AIM / milliseconds));
     // A few dispatches that were quick do not show how long many take.

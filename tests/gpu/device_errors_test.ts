@@ -35,6 +35,17 @@ Deno.test("a device that is lost while it works is told by the read that waits",
   gpu.destroy();
 });
 
+Deno.test("a device that is lost while it is profiled is told by stopProfiling()", async () => {
+  using opened = new OpenedDevices();
+  const gpu = await Gpu.open();
+  gpu.startProfiling();
+  full(gpu, [100], 1);
+  gpu.flush();
+  opened.loseLast();
+  await assert.rejects(() => gpu.stopProfiling(), DeviceLost);
+  gpu.destroy();
+});
+
 Deno.test("another device can be opened after one was lost", async () => {
   using opened = new OpenedDevices();
   (await Gpu.open()).flush();

@@ -9,12 +9,13 @@ import { measureCeilings } from "../../src/ops/ceilings.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { openTestGpu } from "../open_gpu.ts";
 
-/** Counts the passes that `body` begins. */
-async function passesOf(body: () => Promise<void>): Promise<number> {
+/** Counts the passes that `body` begins, and those of them that are timed. */
+async function passesOf(body: () => Promise<void>): Promise<{ all: number; timed: number }> {
   const { beginComputePass } = GPUCommandEncoder.prototype;
-  let passes = 0;
+  const passes = { all: 0, timed: 0 };
   GPUCommandEncoder.prototype.beginComputePass = function (descriptor) {
-    passes++;
+    passes.all++;
+    if (descriptor?.timestampWrites) passes.timed++;
     return beginComputePass.call(this, descriptor);
   };
   try {
@@ -55,7 +56,7 @@ Deno.test("every dispatch is timed, across submissions, and their sum is the tim
 });
 
 Deno.test("profiling changes no result, and a device that is not profiled works in few passes", async () => {
-  const gpu = await openTestGpu();
+  const gpu = await Gpu.open();
   const x = full(gpu, [5, 12], 0.5);
   await gpu.finish();
   const run = () => scope(() => cast(cast(cast(x, "f16"), "f32"), "f16")).read();
@@ -66,14 +67,26 @@ Deno.test("profiling changes no result, and a device that is not profiled works 
   const timed = await passesOf(async () => void results.push(await run()));
   assert.equal((await gpu.stopProfiling()).length, 3);
   const again = await passesOf(async () => void results.push(await run()));
-  assert.deepEqual([plain, timed, again], [1, 3, 1]);
+  assert.deepEqual([plain, timed], [{ all: 1, timed: 0 }, { all: 3, timed: 3 }]);
+  assert.equal(again.timed, 0);
   assert.deepEqual(results[1], results[0]);
   assert.deepEqual(results[2], results[0]);
-  x.dispose();
+  gpu.destroy();
 });
 
 Deno.test("stopProfiling() without a start tells nothing", async () => {
   assert.deepEqual(await (await openTestGpu()).stopProfiling(), []);
+});
+
+Deno.test("startProfiling() refuses to begin twice, and loses no times by it", async () => {
+  const gpu = await openTestGpu();
+  gpu.startProfiling();
+  const x = full(gpu, [5, 12], 0.5);
+  assert.throws(() => gpu.startProfiling(), /stopProfiling\(\) has not ended/);
+  assert.equal((await gpu.stopProfiling()).length, 1);
+  gpu.startProfiling();
+  assert.deepEqual(await gpu.stopProfiling(), []);
+  x.dispose();
 });
 
 Deno.test("measureCeilings() finds rates that adapters have", async () => {
