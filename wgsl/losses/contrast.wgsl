@@ -18,7 +18,7 @@ struct Params { rows: u32, attracted: u32, repelled: u32, divided: u32, inverse_
 
 const LOWEST: f32 = -3.4028234e38;
 
-fn is_in(pair_type: u32, members: u32) -> bool { return (members >> min(pair_type, 31u) & 1u) != 0u; }
+fn is_in(pair_type: u32, members: u32) -> bool { return ((members >> min(pair_type, 31u)) & 1u) != 0u; }
 
 // e^x for x <= 0; exactly 0 where it would leave the normal range. Not a number stays so.
 fn decay(x: f32) -> f32 { return select(exp(x), 0.0, x < -87.0); }
