@@ -4,7 +4,8 @@
  */
 
 // The device
-export { AdapterError, DEFAULT_LIMITS, type DeviceKind } from "./src/gpu/adapter.ts";
+export { AdapterError, DEFAULT_LIMITS, type DeviceKind, type OpenOptions } from "./src/gpu/adapter.ts";
+export { DAWN_FLAGS } from "./src/gpu/backend.ts";
 export { DeviceLost, OutOfMemory } from "./src/gpu/device_errors.ts";
 export { Gpu } from "./src/gpu/gpu.ts";
 export { selfTest } from "./src/ops/self_test.ts";

@@ -14,7 +14,7 @@ export { parseConfig, type RunConfig, withSettings } from "./src/config/run_conf
 export { type DataChoice, dataPreset, parseDataChoice } from "./src/config/data_presets.ts";
 
 // Training and testing, and what a run leaves behind
-export { openDevice } from "./src/app/open_device.ts";
+export { type DeviceChoice, openDevice } from "./src/app/open_device.ts";
 export { OpenRun } from "./src/app/open_run.ts";
 export { type NewRun, Work, type WorkOptions } from "./src/app/work.ts";
 export { Learner } from "./src/train/learner.ts";

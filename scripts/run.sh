@@ -6,6 +6,7 @@
 # one into .deno/, installs the npm packages of deno.lock, and sees to it that a GPU adapter (at least a software one)
 # can be had. Nothing outside the checkout is changed, but for system packages, and those only as root. Everything is
 # checked on every run, for it costs a fraction of a second and a driver can go away; only what is missing is fetched.
+# --backend dawn also wants Dawn, an npm package of 130 MB, which goes into .deno/dawn.
 # Paths among the arguments of `unis` count from the folder in which this is typed; the tasks work in the checkout.
 # compile makes dist/unis, for which Deno fetches its base of such programs from dl.deno.land.
 # Exit status: that of the command; 2 when something must be installed by hand, which the last line then says.
@@ -147,6 +148,22 @@ need_adapter() {
   exit 2
 }
 
+# Dawn has a lock of its own: in that of the program it would be installed with the other packages, for everybody.
+need_dawn() {
+  folder=$root/.deno/dawn
+  if ! cmp -s scripts/dawn/deno.lock "$folder/deno.lock" || ! [ -d "$folder/node_modules/webgpu" ]; then
+    say "unis: fetching Dawn into .deno/dawn ..."
+    mkdir -p "$folder"
+    cp scripts/dawn/deno.json scripts/dawn/deno.lock "$folder/"
+    (cd "$folder" && "$deno" install --frozen --quiet </dev/null >/dev/null 2>.log) || {
+      cat "$folder/.log" >&2
+      rm -f "$folder/deno.lock"
+      say "unis: Dawn could not be fetched: the reason stands above. --backend deno does without."
+      exit 2
+    }
+  fi
+}
+
 # An account without a home it can write to keeps Deno's cache in the checkout.
 if [ -z "${DENO_DIR:-}${XDG_CACHE_HOME:-}" ] && ! [ -w "${HOME:-}" ]; then
   export DENO_DIR="$root/.deno/cache"
@@ -164,6 +181,14 @@ case " $* " in
     esac
     ;;
 esac
+case " $* " in
+  *" --backend dawn "* | *" --backend=dawn "*)
+    need_dawn
+    export UNIS_FFI=--allow-ffi
+    ;;
+  *" --backend auto "* | *" --backend=auto "*) export UNIS_FFI=--allow-ffi ;;
+esac
+[ "${UNIS_TEST_BACKEND:-}" != dawn ] || need_dawn
 # Whatever has no task is for unis to answer: --help, --version, a misspelt command, nothing at all.
 if sed -n '/"tasks": {/,$p' deno.json | grep -q "^    \"$name\": \""; then
   exec "$deno" task --quiet "$@"

@@ -74,7 +74,7 @@ Deno.test("commands and flags that the documents name are those of the program",
   const flags = new Set([
     "--help",
     "--version",
-    ...read("deno.json").match(/--(?:allow|ignore)-[a-z]+/g)!,
+    ...`${read("deno.json")} ${read("scripts/run.sh")}`.match(/--(?:allow|ignore)-[a-z]+/g)!,
     ...all.flatMap(({ options }) => options.map(({ long }) => long)),
   ]);
   for (const { path, text } of guides) {

@@ -1,4 +1,5 @@
 /** A training step that computes nothing: every kernel that it would compile, as WGSL, and every dispatch. */
+import { backendOf } from "../../src/gpu/backend.ts";
 import type { AdapterClass, Limits } from "../../src/gpu/adapter.ts";
 import { type Dispatch, gridOf } from "../../src/gpu/dispatch.ts";
 import { DryRunGpu } from "../../src/gpu/dry_run_gpu.ts";
@@ -60,7 +61,7 @@ class RecordingGpu extends DryRunGpu {
 
   constructor(like: Gpu) {
     super(like);
-    this.#pipelines = new Pipelines(DESCRIBING, like.subgroup);
+    this.#pipelines = new Pipelines(DESCRIBING, backendOf(navigator.gpu), like.subgroup);
   }
 
   override dispatch(dispatch: Dispatch): void {

@@ -7,17 +7,26 @@ import { selfTest } from "../ops/self_test.ts";
 import { output } from "../report/output.ts";
 import { formatBytes } from "../report/units.ts";
 import { describePlans, loadPlans } from "../tuning/plan_cache.ts";
+import { type BackendName, findBackend } from "./backend.ts";
+
+/** Which device to open: the flags --device and --backend. */
+export interface DeviceChoice {
+  device: DeviceKind;
+  /** Deno's own WebGPU if not given. */
+  backend?: BackendName;
+}
 
 /**
  * Opens a device, makes sure that it computes what it should, and gives it the plans tuned for it, if there are any.
- * Throws an AdapterError where there is none.
+ * Throws an AdapterError where there is none, a UserError where its backend is not at hand.
  */
 export async function openDevice(
-  kind: DeviceKind,
+  choice: DeviceKind | DeviceChoice,
   note: (message: string) => void = (message) => output.aside(message),
 ): Promise<Gpu> {
   const begin = performance.now();
-  const gpu = await Gpu.open(kind);
+  const { device, backend = "deno" } = typeof choice === "string" ? { device: choice } : choice;
+  const gpu = await Gpu.open(device, { webgpu: await findBackend(backend, note) });
   const opened = performance.now();
   await selfTest(gpu);
   const tested = performance.now();

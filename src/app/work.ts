@@ -23,7 +23,7 @@ import { writePreprocessing } from "../runs/preprocessing.ts";
 import { writeSkipped } from "../runs/skipped.ts";
 import { evaluateBest } from "../train/evaluate_best.ts";
 import { train } from "../train/trainer.ts";
-import { openDevice } from "./open_device.ts";
+import { type DeviceChoice, openDevice } from "./open_device.ts";
 import { OpenRun } from "./open_run.ts";
 import { formatEpoch } from "../report/units.ts";
 import { describeShortage } from "./shortage.ts";
@@ -36,7 +36,7 @@ export interface NewRun extends Chosen {
 
 export interface WorkOptions {
   /** The device, or which one to open for this work alone. */
-  readonly device: DeviceKind | Gpu;
+  readonly device: DeviceKind | DeviceChoice | Gpu;
   readonly observer: Observer;
   readonly downloads: DownloadProgress;
   /** The times of the program so far, where the caller wants to know how long the first step took to come. */

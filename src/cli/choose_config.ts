@@ -12,11 +12,11 @@ import { type ConfigFile, movedTo, readConfigFile } from "../config/config_file.
 import type { PresetName } from "../config/presets.ts";
 import { type RunConfig, type Setting, withSettings } from "../config/run_config.ts";
 import { SEMANTICS } from "../config/semantics.ts";
-import type { DeviceKind } from "../gpu/adapter.ts";
+import type { DeviceChoice } from "../app/open_device.ts";
 import type { DownloadProgress } from "../io/hub.ts";
 
 /** Flags that say what is trained. */
-export interface ConfigFlags {
+export interface ConfigFlags extends DeviceChoice {
   preset: PresetName;
   config?: string;
   data?: string;
@@ -34,7 +34,6 @@ export interface ConfigFlags {
   checkpointing?: boolean;
   seed?: number;
   epochs?: number;
-  device: DeviceKind;
   set?: string[];
 }
 

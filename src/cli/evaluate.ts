@@ -1,5 +1,5 @@
 /** The command `unis evaluate`. */
-import { openDevice } from "../app/open_device.ts";
+import { type DeviceChoice, openDevice } from "../app/open_device.ts";
 import { OpenRun } from "../app/open_run.ts";
 import { PendingFile } from "../app/predict/predict_rows.ts";
 import { predictTable, tablePath } from "../app/predict/predict_table.ts";
@@ -10,7 +10,6 @@ import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Split } from "../data/batch.ts";
 import { describeChanges } from "../data/index/reconcile.ts";
-import type { DeviceKind } from "../gpu/adapter.ts";
 import { mustBeWritable, writeTextFile } from "../io/file_bytes.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
@@ -20,9 +19,8 @@ import { digestSplit } from "../runs/preprocessing.ts";
 import { Predictor } from "../train/predictor.ts";
 import { evaluateBest } from "../train/evaluate_best.ts";
 
-export interface EvaluateFlags {
+export interface EvaluateFlags extends DeviceChoice {
   split: Split;
-  device: DeviceKind;
   /** A table of other samples than the run's. */
   data?: string;
   /** Where the answers are written to, as CSV. */
@@ -44,7 +42,7 @@ export async function evaluate(folder: string, flags: EvaluateFlags): Promise<vo
 /** Where the split is not the one that the run knew, its measures are another evaluation, and written beside its own. */
 async function evaluateSplit(
   folder: string,
-  { split, device, predictions: to }: EvaluateFlags,
+  { split, predictions: to, ...device }: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<void> {
   const opened = await OpenRun.open(folder);

@@ -2,7 +2,7 @@
 import { wantedEncoders } from "./choose_config.ts";
 import { basename, extname, join } from "node:path";
 import type { Fault } from "../data/index/sample_index.ts";
-import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
+import { AdapterError } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { reason } from "../io/file_bytes.ts";
 import { UserError } from "../base/user_error.ts";
@@ -20,16 +20,15 @@ import { writeResults } from "../experiments/write_results.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import { choosePretrained, type Chosen, findPretrained } from "../build/pretrained.ts";
 import { findFaults } from "./data.ts";
-import { openDevice } from "../app/open_device.ts";
+import { type DeviceChoice, openDevice } from "../app/open_device.ts";
 import { CheckFailed } from "../app/errors.ts";
 import { withRestarts } from "../app/restarts.ts";
 import { Stop } from "../app/stop.ts";
 import { beginningOf, Work } from "../app/work.ts";
 
-export interface ExperimentFlags {
+export interface ExperimentFlags extends DeviceChoice {
   dryRun?: boolean;
   out?: string;
-  device: DeviceKind;
   data?: string;
   imageEncoder?: string;
   jointEncoder?: string;
@@ -181,7 +180,7 @@ class Experiment implements Disposable {
       async (restarted) => {
         if (restarted > 0) this.#endDevice();
         // Runs share the device with all that is compiled for it, and each finds it with nothing on it.
-        const device = this.#gpu ??= await openDevice(this.#flags.device, note);
+        const device = this.#gpu ??= await openDevice(this.#flags, note);
         device.trim();
         const begun = this.#folder.begun(run.name);
         using work = await Work.begin(begun ?? { config: run.config, folders: run.folders, out }, {

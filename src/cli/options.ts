@@ -1,5 +1,6 @@
 /** Flags that several commands have, and how their values are checked. */
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { BACKENDS } from "../app/backend.ts";
 import { nearest } from "../base/nearest.ts";
 import { describeMethods, describeSwitch } from "../config/method_config.ts";
 import { PRESETS } from "../config/presets.ts";
@@ -55,6 +56,7 @@ export function withConfigFlags(command: Command): Command {
       ),
     )
     .addOption(device())
+    .addOption(backend())
     .option(
       "--micro-batch <number|auto>",
       "samples that go through the model at once; auto: what memory allows",
@@ -129,6 +131,16 @@ export function restarts(): Option {
     "--restarts <number>",
     "where the device is lost, open another and go on from the last checkpoint, so often at most (0 if not said)",
   ).argParser(wholeNumber(0));
+}
+
+export function backend(): Option {
+  return choice(
+    "--backend <name>",
+    "WebGPU of Deno, or Dawn's, as in Chrome; auto takes Dawn's where it is at hand",
+    BACKENDS,
+    { wgpu: "deno", chrome: "dawn" },
+  )
+    .default("deno");
 }
 
 /** A flag whose value is one of `names`; `synonyms` are what other programs call them. */

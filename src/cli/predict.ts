@@ -10,19 +10,18 @@ import {
 import { predictTable, tablePath } from "../app/predict/predict_table.ts";
 import { PredictSession, typedPath } from "../app/predict/session.ts";
 import { answerWriter, type OutputFormat } from "../app/predict/writers.ts";
+import type { DeviceChoice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
 import { type StreamedRow, tableFormat } from "../data/readers/table_stream.ts";
-import type { DeviceKind } from "../gpu/adapter.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
 import { RowProgress } from "../report/row_progress.ts";
 import { formatCount } from "../report/units.ts";
 
-export interface PredictFlags {
-  device: DeviceKind;
+export interface PredictFlags extends DeviceChoice {
   data?: string;
   image?: string;
   text?: string;
@@ -50,7 +49,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   const columns = pairs("--column", flags.column);
   using out = new PendingFile(flags.out);
   using embeddings = flags.embeddings === undefined ? undefined : new EmbeddingsFile(flags.embeddings);
-  using session = await PredictSession.begin(path, flags.device);
+  using session = await PredictSession.begin(path, flags);
   using stop = new Stop(() => {});
   using progress = new RowProgress((line) => output.aside(line));
   const options = {

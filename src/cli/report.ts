@@ -1,6 +1,6 @@
 /** `unis report` */
 import { basename, join, resolve } from "node:path";
-import { AdapterError, type DeviceKind } from "../gpu/adapter.ts";
+import { AdapterError } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { mustBeWritable, reason, writeTextFile } from "../io/file_bytes.ts";
 import { UserError } from "../base/user_error.ts";
@@ -23,11 +23,10 @@ import type { Dataset } from "../data/dataset.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { Predictor } from "../train/predictor.ts";
-import { openDevice } from "../app/open_device.ts";
+import { type DeviceChoice, openDevice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
 
-export interface ReportFlags {
-  device: DeviceKind;
+export interface ReportFlags extends DeviceChoice {
   points?: number;
   out?: string;
   figures?: string;
@@ -41,7 +40,7 @@ const SEED = 1;
 /** Writes the report of a run, of several, or of an experiment as one HTML file, and its figures as files where a folder is named. */
 export async function report(
   folders: readonly string[],
-  { device, points, out, figures }: ReportFlags,
+  { points, out, figures, ...device }: ReportFlags,
 ): Promise<void> {
   const [folder] = folders as [string, ...string[]];
   if (folders.length > 1 && out === undefined) {
@@ -124,15 +123,15 @@ function viewRuns(folder: string, notes: string[]): { group: string; view: RunVi
 
 /** A device that is opened when it is first asked for, once for all runs. */
 class LazyDevice {
-  readonly #kind: DeviceKind;
+  readonly #choice: DeviceChoice;
   #gpu: Gpu | undefined;
 
-  constructor(kind: DeviceKind) {
-    this.#kind = kind;
+  constructor(choice: DeviceChoice) {
+    this.#choice = choice;
   }
 
   async open(): Promise<Gpu> {
-    return this.#gpu ??= await openDevice(this.#kind);
+    return this.#gpu ??= await openDevice(this.#choice);
   }
 
   close(): void {

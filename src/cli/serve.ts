@@ -1,15 +1,14 @@
 /** The command `unis serve`. */
+import type { DeviceChoice } from "../app/open_device.ts";
 import { PredictSession } from "../app/predict/session.ts";
 import { PredictServer } from "../app/serve/server.ts";
 import { Stop } from "../app/stop.ts";
 import { UserError } from "../base/user_error.ts";
-import type { DeviceKind } from "../gpu/adapter.ts";
 import { DeviceLost } from "../gpu/device_errors.ts";
 import { reason } from "../io/file_bytes.ts";
 import { output } from "../report/output.ts";
 
-export interface ServeFlags {
-  device: DeviceKind;
+export interface ServeFlags extends DeviceChoice {
   port: number;
   host: string;
   maxBatch: number;
@@ -27,14 +26,14 @@ const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
  * where the device was lost, after those that are here were told so.
  */
 export async function serve(path: string, flags: ServeFlags): Promise<void> {
-  const { device, port, host: hostname, ...limits } = flags;
+  const { device, backend, port, host: hostname, ...limits } = flags;
   if (limits.maxQueue < limits.maxBatch) {
     throw new UserError(
       `--max-queue must be at least --max-batch, got ${limits.maxQueue} and ${limits.maxBatch}`,
     );
   }
   const token = Deno.env.get("UNIS_TOKEN") || undefined;
-  using session = await PredictSession.begin(path, device);
+  using session = await PredictSession.begin(path, { device, ...(backend && { backend }) });
   using server = new PredictServer(session, {
     ...limits,
     note: (message) => output.aside(message),

@@ -78,7 +78,7 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
     await withRestarts({ restarts: flags.restarts ?? 0, note }, async (begun) => {
       const left = resumed ?? (begun > 0 ? unfinished() : undefined);
       using work = await Work.begin(left ?? { ...chosen!, out }, {
-        device: flags.device,
+        device: flags,
         observer,
         downloads,
         ...(begun === 0 && { startUp }),

@@ -24,7 +24,7 @@ export interface TuneFlags extends ConfigFlags {
 }
 
 /** Flags that go with a run: it has said all else. */
-const WITH_RUN = ["run", "device", "debug"];
+const WITH_RUN = ["run", "device", "backend", "debug"];
 
 /** Measures the plans of all products of a training step, prints them, and keeps the best; `given` are the flags typed. */
 export async function tune(flags: TuneFlags, given: readonly string[]): Promise<void> {
@@ -32,7 +32,7 @@ export async function tune(flags: TuneFlags, given: readonly string[]): Promise<
   const { config, data } = flags.run === undefined
     ? await ofFlags(flags, given, note)
     : await ofRun(flags.run, given);
-  const gpu = await openDevice(flags.device, () => {}); // a cache that cannot be used is told of when it is replaced
+  const gpu = await openDevice(flags, () => {}); // a cache that cannot be used is told of when it is replaced
   using stop = new Stop(note);
   try {
     if (!gpu.features.has("timestamp-query")) {

@@ -1,4 +1,5 @@
 /** Finding and opening a WebGPU adapter. */
+import { type Backend, backendOf } from "./backend.ts";
 import { isOneSubgroup } from "./subgroups.ts";
 
 /** Which adapter to open: a GPU, the processor (a software adapter), or a GPU where there is one. */
@@ -14,6 +15,8 @@ export type AdapterClass = "gpu" | "software";
 
 export interface OpenAdapter {
   readonly device: GPUDevice;
+  readonly webgpu: GPU;
+  readonly backend: Backend;
   readonly name: string;
   /** Everything that WebGPU tells about the adapter and its driver. */
   readonly identity: string;
@@ -72,7 +75,7 @@ export interface AdapterDescription {
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
-/** By the number that Vulkan and PCI have for them, which is what Deno calls an adapter's vendor. */
+/** By the number that Vulkan and PCI have for them, which is what Deno calls an adapter's vendor; Dawn has small letters. */
 const VENDORS: Readonly<Record<number, string>> = {
   0x1002: "AMD",
   0x106b: "Apple",
@@ -90,11 +93,10 @@ const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 /** Lanes that a software adapter runs in one instruction: eight f32 fill a register of today's processors. */
 export const SOFTWARE_LANES = 8;
 
-const NO_ADAPTER = "No WebGPU adapter found. Install your GPU's Vulkan driver, or the software one: " +
-  "apt-get install mesa-vulkan-drivers (Debian, Ubuntu)";
-
-/** Ways to try what another device would do. */
+/** Other WebGPU, and ways to try what another device would do. */
 export interface OpenOptions {
+  /** The implementation of WebGPU, such as Dawn's (see `DAWN_FLAGS`); `navigator.gpu` if not given. */
+  readonly webgpu?: GPU;
   /** Limits lower than the adapter's. The device enforces them down to `DEFAULT_LIMITS`, below which WebGPU does not go. */
   readonly limits?: Partial<Limits>;
   /** Use the kernels and plans of this class, whatever the adapter is. */
@@ -111,9 +113,11 @@ export async function openAdapter(
   kind: DeviceKind,
   options: OpenOptions = {},
 ): Promise<OpenAdapter> {
-  const adapter = await requestAdapter(kind === "cpu" ? "fallback" : "high-performance");
-  if (!adapter) throw new AdapterError(NO_ADAPTER);
-  const { name, identity, isSoftware: software } = describeAdapter(adapter);
+  const webgpu = options.webgpu ?? navigator.gpu;
+  const adapter = await requestAdapter(kind === "cpu" ? "fallback" : "high-performance", webgpu);
+  const backend = backendOf(webgpu);
+  if (!adapter) throw new AdapterError(backend.noAdapter);
+  const { name, identity, isSoftware: software } = describeAdapter(adapter, backend);
   if (kind === "gpu" && software) {
     throw new AdapterError(
       `No GPU found, only the software adapter "${name}". Install the GPU's Vulkan driver, or use --device cpu`,
@@ -131,17 +135,20 @@ export async function openAdapter(
       requiredLimits: { ...requiredLimits(adapter.limits, options.limits) },
     });
   const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
-  // Software adapters have subgroups without listing them; kernels for GPUs do not use any.
-  const triesSubgroups = adapterClass === "software" && (options.subgroups ?? true);
+  // Kernels for GPUs do not use any subgroups.
+  const triesSubgroups = adapterClass === "software" && (options.subgroups ?? true) &&
+    (!backend.listsSubgroups || adapter.features.has("subgroups"));
   const device =
     await (triesSubgroups ? requestDevice("subgroups").catch(() => requestDevice()) : requestDevice());
   return {
     device,
+    webgpu,
+    backend,
     name,
     identity,
     adapterClass,
     limits: allLimits(device.limits, options.limits),
-    subgroup: triesSubgroups && await isOneSubgroup(device, SOFTWARE_LANES) ? SOFTWARE_LANES : 0,
+    subgroup: triesSubgroups && await isOneSubgroup(device, SOFTWARE_LANES, backend) ? SOFTWARE_LANES : 0,
   };
 }
 
@@ -151,24 +158,33 @@ export type AdapterRequest = (typeof ADAPTER_REQUESTS)[number];
 export const ADAPTER_REQUESTS = ["high-performance", "low-power", "fallback"] as const;
 
 /** The adapter that a request gives; null where there is none. */
-export async function requestAdapter(request: AdapterRequest): Promise<GPUAdapter | null> {
-  return await navigator.gpu?.requestAdapter({
+export async function requestAdapter(
+  request: AdapterRequest,
+  webgpu: GPU | undefined,
+): Promise<GPUAdapter | null> {
+  return await webgpu?.requestAdapter({
     powerPreference: request === "low-power" ? "low-power" : "high-performance",
     forceFallbackAdapter: request === "fallback",
   }) ?? null;
 }
 
-export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
+export function describeAdapter(adapter: GPUAdapter, { suffix }: Backend): AdapterDescription {
   const { description, vendor, architecture, device, isFallbackAdapter } = adapter.info;
-  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  const called = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  const name = called + suffix;
   return {
     name,
     identity: [vendor, architecture, device, description].join(" | "),
     isSoftware: isFallbackAdapter || SOFTWARE.test(name),
-    vendor: VENDORS[Number(vendor)] ?? (/^apple /i.test(name) ? "Apple" : vendor),
+    vendor: vendorOf(vendor, name),
     features: [...adapter.features].sort(),
     limits: allLimits(adapter.limits),
   };
+}
+
+function vendorOf(vendor: string, name: string): string {
+  const spelt = Object.values(VENDORS).find((known) => known.toLowerCase() === vendor.toLowerCase());
+  return VENDORS[Number(vendor)] ?? spelt ?? (/^apple /i.test(name) ? "Apple" : vendor);
 }
 
 /** The limits of an adapter or a device, or lower ones where those are given. */

@@ -36,6 +36,7 @@ export class DeviceErrors {
     this.#device = device;
     this.#held = held;
     device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault(); // Dawn would print it too
       const { error } = event as GPUUncapturedErrorEvent;
       // By name, as each implementation of WebGPU has a class of its own.
       if (error.constructor.name === "GPUOutOfMemoryError") this.#shortage ??= new OutOfMemory(held());

@@ -34,6 +34,8 @@ export class Gpu {
   readonly subgroup: number; // see OpenAdapter
   readonly #device: GPUDevice;
   readonly #errors: DeviceErrors;
+  /** Dawn ends with the last reference to it. */
+  readonly #webgpu: GPU;
   readonly #pool: BufferPool;
   readonly #uniforms: UniformArena;
   readonly #textures: TextureCopies;
@@ -48,8 +50,10 @@ export class Gpu {
   #dispatches = 0;
   #lastLabel = "";
 
-  private constructor({ device, name, identity, adapterClass, limits, subgroup }: OpenAdapter) {
+  private constructor(opened: OpenAdapter) {
+    const { device, webgpu, backend, name, identity, adapterClass, limits, subgroup } = opened;
     this.#device = device;
+    this.#webgpu = webgpu;
     this.name = name;
     this.identity = identity;
     this.adapterClass = adapterClass;
@@ -63,7 +67,7 @@ export class Gpu {
     );
     this.#uniforms = new UniformArena(device, MOST_DISPATCHES);
     this.#textures = new TextureCopies(device);
-    this.#pipelines = new Pipelines(device, subgroup);
+    this.#pipelines = new Pipelines(device, backend, subgroup);
     const { binding } = this.#uniforms;
     this.#bindGroups = new BindGroups(device, this.#textures, binding, limits.maxStorageBufferBindingSize);
   }

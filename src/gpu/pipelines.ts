@@ -1,4 +1,5 @@
 /** Compiled kernels: one pipeline for each entry point and set of constants, made when first asked for. */
+import type { Backend } from "./backend.ts";
 import {
   type BindingInfo,
   type Constants,
@@ -27,13 +28,15 @@ export interface Pipeline {
 
 export class Pipelines {
   readonly #device: GPUDevice;
+  readonly #backend: Backend;
   readonly #subgroup: number;
   readonly #pipelines = new Map<KernelSource, Map<string, Pipeline>>();
   #count = 0;
 
   /** `subgroup`: lanes of a workgroup that is one subgroup; 0 where none is known. */
-  constructor(device: GPUDevice, subgroup: number) {
+  constructor(device: GPUDevice, backend: Backend, subgroup: number) {
     this.#device = device;
+    this.#backend = backend;
     this.#subgroup = subgroup;
   }
 
@@ -68,10 +71,11 @@ export class Pipelines {
           : { buffer: { type, hasDynamicOffset: type === "uniform" } }),
       })),
     });
+    const module = this.#device.createShaderModule({ label, code: this.#backend.moduleText(code) });
     const handle = this.#device.createComputePipeline({
       label,
       layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-      compute: { module: this.#device.createShaderModule({ label, code }), entryPoint: entry },
+      compute: { module, entryPoint: entry },
     });
     return {
       id: this.#count++,

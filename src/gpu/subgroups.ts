@@ -1,13 +1,14 @@
 /** Finds out by trying whether a device computes by subgroups: what devices say about that is not reliable. */
 import probe from "../../wgsl/lib/subgroup_probe.wgsl" with { type: "text" };
+import { type Backend } from "./backend.ts";
 import { specialise } from "./kernel.ts";
 
 /** True where a workgroup of `lanes` lanes is one subgroup, its lanes in order, and sums, maxima and broadcasts are right. */
-export async function isOneSubgroup(device: GPUDevice, lanes: number): Promise<boolean> {
+export async function isOneSubgroup(device: GPUDevice, lanes: number, backend: Backend): Promise<boolean> {
   if (!device.features.has("subgroups")) return false;
   device.pushErrorScope("validation");
   const module = device.createShaderModule({
-    code: specialise("probe", probe, { WG: lanes }),
+    code: backend.moduleText(specialise("probe", probe, { WG: lanes })),
   });
   const pipeline = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "probe" } });
   const size = lanes * 2 * 16;

@@ -25,12 +25,16 @@ Deno.test("unis doctor --json has the adapter, what was measured, and the cost o
     "problems",
     "host",
     "adapters",
+    "dawn",
     "used",
     "base_sizes",
     "places",
   ]);
   assert.equal(found.ready, true);
   assert.equal(found.host.deno, Deno.version.deno);
+  const { adapters, fault } = found.dawn;
+  if (fault === null) assert.ok(adapters.every(({ name }: { name: string }) => name.endsWith(" on Dawn")));
+  else assert.match(fault, /^Cannot use --backend dawn: /);
   assert.ok(found.adapters[0].requests.includes("high-performance"));
   assert.equal(found.adapters[0].name, found.used.name);
   assert.deepEqual(found.used.self_test, { passed: true, fault: null });

@@ -24,6 +24,7 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["train --preset emojii", /emoji, emoji-large\. Did you mean emoji\?$/],
     ["train --semantics author", /paper, authors\. Did you mean authors\?$/],
     ["train --device cuda:0", /auto, gpu, cpu\. Did you mean gpu\?$/],
+    ["train --backend chrom", /deno, dawn, auto\. Did you mean dawn\?$|deno, dawn, auto\.$/],
     ["train --precision fp16", /f32, f16\. Did you mean f16\?$/],
     ["train --micro-batch many", /^--micro-batch: "training\.micro_batch" must be .*"auto", got "many"$/],
     ["train --method unis-mcc", /^--method: "method" must be one of .*did you mean "unis-mmc"\?$/],

@@ -5,6 +5,7 @@ import { listAdapters, type ListedAdapter } from "../../gpu/adapter_list.ts";
 import { Gpu } from "../../gpu/gpu.ts";
 import { measureCeilings } from "../../ops/ceilings.ts";
 import { findWrongResult } from "../../ops/self_test.ts";
+import { loadDawn } from "../backend.ts";
 import { type BaseSizes, measureProduct, planBaseSizes, type Rates } from "./base_sizes.ts";
 import { DENO_SYSTEM } from "./deno_system.ts";
 import { diagnose, isReady } from "./diagnose.ts";
@@ -19,11 +20,15 @@ export interface Examination {
   readonly ready: boolean;
   readonly problems: readonly Problem[];
   readonly host: HostFacts;
-  readonly adapters: readonly (Omit<ListedAdapter, "isSoftware"> & { readonly is_software: boolean })[];
+  readonly adapters: readonly ExaminedAdapter[];
+  /** Those of `--backend dawn`. */
+  readonly dawn: { readonly adapters: readonly ExaminedAdapter[]; readonly fault: string | null };
   readonly used: Used | null;
   readonly base_sizes: BaseSizes | null;
   readonly places: readonly Place[];
 }
+
+export type ExaminedAdapter = Omit<ListedAdapter, "isSoftware"> & { readonly is_software: boolean };
 
 /** The adapter that training would compute on. */
 export interface Used {
@@ -52,11 +57,25 @@ export async function examine(note: (message: string) => void): Promise<Examinat
     ready: isReady(problems),
     problems,
     host,
-    adapters: adapters.map(({ isSoftware: is_software, ...adapter }) => ({ ...adapter, is_software })),
+    adapters: adapters.map(examined),
+    dawn: await examineDawn(),
     used,
     base_sizes,
     places,
   };
+}
+
+function examined({ isSoftware: is_software, ...adapter }: ListedAdapter): ExaminedAdapter {
+  return { ...adapter, is_software };
+}
+
+async function examineDawn(): Promise<Examination["dawn"]> {
+  try {
+    return { adapters: (await listAdapters(loadDawn())).map(examined), fault: null };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { adapters: [], fault: error.message };
+  }
 }
 
 interface Tried {

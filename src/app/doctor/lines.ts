@@ -1,18 +1,19 @@
 /** An examination as lines for the console. */
 import { formatBytes, formatSeconds } from "../../report/units.ts";
 import type { BaseSizes, Rates } from "./base_sizes.ts";
-import type { Examination, Used } from "./examine.ts";
+import type { Examination, ExaminedAdapter, Used } from "./examine.ts";
 import type { HostFacts } from "./host.ts";
 import type { Place } from "./places.ts";
 
 export function examinationLines(examination: Examination): string[] {
-  const { unis, ready, problems, host, adapters, used, base_sizes, places } = examination;
+  const { unis, ready, problems, host, adapters, dawn, used, base_sizes, places } = examination;
   const rows: [name: string, text: string][] = [
     ["unis", `${unis}, Deno ${host.deno}`],
     ["System", systemLine(host)],
     ["Memory", memoryLine(host)],
     ...graphics(host),
-    ...adapters.length === 0 ? [["Adapters", "none"] as [string, string]] : adapters.flatMap(adapterRows),
+    ...adapterRows("Adapters", adapters),
+    ...dawn.fault === null ? adapterRows("Dawn", dawn.adapters) : [["Dawn", dawn.fault] as [string, string]],
     ...used === null ? [] : usedRows(used),
     ...base_sizes === null ? [] : baseRows(base_sizes),
     ...places.map(({ name, path, fault, free }): [string, string] => [
@@ -81,9 +82,14 @@ function graphics(host: HostFacts): [string, string][] {
   ];
 }
 
-function adapterRows(
-  { name, vendor, is_software, requests, features, limits }: Examination["adapters"][number],
-) {
+function adapterRows(title: string, adapters: readonly ExaminedAdapter[]): [string, string][] {
+  const texts = adapters.length === 0 ? ["none"] : adapters.flatMap(adapterTexts);
+  return texts.map((text) => [title, text]);
+}
+
+function adapterTexts(
+  { name, vendor, is_software, requests, features, limits }: ExaminedAdapter,
+): string[] {
   const has = (feature: string) => features.includes(feature) ? "yes" : "no";
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupStorageSize } = limits;
   return [
@@ -94,7 +100,7 @@ function adapterRows(
     }, a workgroup ${maxComputeInvocationsPerWorkgroup} invocations and ${
       formatBytes(maxComputeWorkgroupStorageSize)
     }`,
-  ].map((text): [string, string] => ["Adapters", text]);
+  ];
 }
 
 function usedRows({ name, reason, self_test, subgroup, rates }: Used): [string, string][] {

@@ -8,7 +8,7 @@ import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 import type { DeviceKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import { Predictor } from "../../train/predictor.ts";
-import { openDevice } from "../open_device.ts";
+import { type DeviceChoice, openDevice } from "../open_device.ts";
 import { OpenRun } from "../open_run.ts";
 import type { Columns } from "./inputs.ts";
 
@@ -34,7 +34,7 @@ export class PredictSession implements Disposable {
   }
 
   /** Throws a UserError where there is no run, or it has no weights yet. */
-  static async begin(path: string, device: DeviceKind): Promise<PredictSession> {
+  static async begin(path: string, device: DeviceKind | DeviceChoice): Promise<PredictSession> {
     const open = await OpenRun.open(path);
     const { weights, epoch } = open.run.checkpoints.loadBest();
     using held = new DisposableStack();

@@ -1,7 +1,7 @@
 /** Defines the command `unis evaluate`. */
 import type { Command } from "commander";
 import type { EvaluateFlags } from "../evaluate.ts";
-import { choice, device } from "../options.ts";
+import { backend, choice, device } from "../options.ts";
 
 export function defineEvaluate(unis: Command): void {
   unis.command("evaluate")
@@ -17,6 +17,7 @@ export function defineEvaluate(unis: Command): void {
     .option("--data <file>", "a .csv, .tsv or .jsonl file with labels, in place of a split of the run's data")
     .option("--predictions <file>", "write what every head says as CSV")
     .addOption(device())
+    .addOption(backend())
     .action(async (folder: string, flags: EvaluateFlags) => {
       const { evaluate } = await import("../evaluate.ts");
       await evaluate(folder, flags);

@@ -1,7 +1,7 @@
 /** Defines the command `unis experiment`. */
 import type { Command } from "commander";
 import type { ExperimentFlags } from "../experiment.ts";
-import { device, restarts } from "../options.ts";
+import { backend, device, restarts } from "../options.ts";
 
 export function defineExperiment(unis: Command): void {
   unis.command("experiment")
@@ -11,6 +11,7 @@ export function defineExperiment(unis: Command): void {
     .option("--out <folder>", "folder of the experiment (default: runs/<name of the file>)")
     .addOption(device())
     .addOption(restarts())
+    .addOption(backend())
     .option("--data <name[:path]>", "instead of the data of the file, as for train")
     .option("--image-encoder <model>", "instead of those of the file, as for train")
     .option("--text-encoder <model>", "instead of those of the file, as for train")

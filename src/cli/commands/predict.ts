@@ -1,7 +1,7 @@
 /** Defines the command `unis predict`. */
 import type { Command } from "commander";
 import type { PredictFlags } from "../predict.ts";
-import { choice, device, wholeNumber } from "../options.ts";
+import { backend, choice, device, wholeNumber } from "../options.ts";
 
 export function definePredict(unis: Command): void {
   unis.command("predict")
@@ -36,6 +36,7 @@ export function definePredict(unis: Command): void {
       wholeNumber(1),
     )
     .addOption(device())
+    .addOption(backend())
     .action(async (folder: string, input: string | undefined, flags: PredictFlags) => {
       const { predict } = await import("../predict.ts");
       await predict(folder, input, flags);

@@ -1,7 +1,7 @@
 /** Defines the command `unis report`. */
 import type { Command } from "commander";
 import type { ReportFlags } from "../report.ts";
-import { device, wholeNumber } from "../options.ts";
+import { backend, device, wholeNumber } from "../options.ts";
 
 export function defineReport(unis: Command): void {
   unis.command("report")
@@ -11,6 +11,7 @@ export function defineReport(unis: Command): void {
     .option("--points <number>", "of a map, at most (default: 500, in experiments 300)", wholeNumber(4))
     .option("--figures <folder>", "also write every figure as SVG and its data as CSV")
     .addOption(device())
+    .addOption(backend())
     .action(async (folders: string[], flags: ReportFlags) => {
       const { report } = await import("../report.ts");
       await report(folders, flags);

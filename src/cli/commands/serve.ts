@@ -1,7 +1,7 @@
 /** Defines the command `unis serve`. */
 import type { Command } from "commander";
 import type { ServeFlags } from "../serve.ts";
-import { device, wholeNumber } from "../options.ts";
+import { backend, device, wholeNumber } from "../options.ts";
 
 export function defineServe(unis: Command): void {
   unis.command("serve")
@@ -21,6 +21,7 @@ export function defineServe(unis: Command): void {
     .option("--max-pixels <number>", "of an image; then 413", wholeNumber(1), 50_000_000)
     .option("--max-text <characters>", "of a text; then 413", wholeNumber(1), 100_000)
     .addOption(device())
+    .addOption(backend())
     .action(async (folder: string, flags: ServeFlags) => {
       const { serve } = await import("../serve.ts");
       await serve(folder, flags);

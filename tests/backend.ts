@@ -1,0 +1,28 @@
+/**
+ * The implementation of WebGPU that tests compute on: Deno's own, or Dawn where UNIS_TEST_BACKEND is "dawn". `deno task
+ * test` loads this file before each of tests; whatever opens a device by `navigator.gpu` then opens Dawn's. With Dawn one
+ * process should have one file of tests: with several it was seen to abort, and to wait for ever.
+ */
+import { loadDawn } from "../src/app/backend.ts";
+import { UserError } from "../src/base/user_error.ts";
+import { requestAdapter } from "../src/gpu/adapter.ts";
+
+const name = Deno.env.get("UNIS_TEST_BACKEND") ?? "deno";
+
+/** Deno's own. */
+export const OWN = navigator.gpu;
+
+/** Dawn, or why it cannot be tested here. */
+export async function findDawn(): Promise<GPU | string> {
+  if (name !== "dawn") return "UNIS_TEST_BACKEND is not dawn";
+  try {
+    const webgpu = loadDawn();
+    return await requestAdapter("high-performance", webgpu) ? webgpu : "Dawn has no adapter here";
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return error.message;
+  }
+}
+
+if (name === "dawn") Object.defineProperty(navigator, "gpu", { value: loadDawn(), configurable: true });
+else if (name !== "deno") throw new RangeError(`UNIS_TEST_BACKEND must be "deno" or "dawn", got "${name}"`);
