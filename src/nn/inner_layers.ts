@@ -3,6 +3,7 @@ import type { Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
 import { type ActivationName, ACTIVATIONS } from "../ops/activations.ts";
 import { mul } from "../ops/arithmetic.ts";
+import { feedForward } from "../ops/feed_forward.ts";
 import { slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -11,7 +12,8 @@ import type { ModulePath } from "./parameters.ts";
 
 /** Takes [.., width] to the same shape. */
 export interface InnerLayers {
-  forward(x: Tensor): Tensor;
+  /** A `residual` of the shape of x is added to the result. */
+  forward(x: Tensor, residual?: Tensor): Tensor;
   /** The same in a graph of ONNX. */
   toOnnx(x: Value): Value;
 }
@@ -34,8 +36,13 @@ export class DenseLayers implements InnerLayers {
     this.#activation = activation;
   }
 
-  forward(x: Tensor): Tensor {
-    return scope(() => this.#output.forward(this.#intermediate.forward(x, this.#activation)));
+  forward(x: Tensor, residual?: Tensor): Tensor {
+    if (this.#activation === "gelu") {
+      return scope(() => feedForward(x, this.#intermediate.operands(x), this.#output.operands(x), residual));
+    }
+    return scope(() =>
+      this.#output.forward(this.#intermediate.forward(x, this.#activation), "none", residual)
+    );
   }
 
   toOnnx(x: Value): Value {
@@ -65,11 +72,11 @@ export class GatedLayers implements InnerLayers {
     this.#activation = activation;
   }
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, residual?: Tensor): Tensor {
     return scope(() => {
       const both = this.#first.forward(x);
       const [a, b] = [slice(both, -1, 0, this.#inner), slice(both, -1, this.#inner)];
-      return this.#second.forward(mul(ACTIVATIONS[this.#activation](a), b));
+      return this.#second.forward(mul(ACTIVATIONS[this.#activation](a), b), "none", residual);
     });
   }
 

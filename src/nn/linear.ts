@@ -1,6 +1,7 @@
 /** Fully connected layers. */
 import type { FloatType, Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
+import type { LinearOperands } from "../ops/feed_forward.ts";
 import { type Activation, linear } from "../ops/matmul.ts";
 import { full } from "../ops/fill.ts";
 import { concat } from "../ops/shape.ts";
@@ -46,9 +47,15 @@ export class Linear {
     this.bias = bias ? path.parameter("bias", [outputs], zeros) : undefined;
   }
 
-  /** [.., inputs] to [.., outputs]; relu and gelu run in the same kernel. */
-  forward(x: Tensor, activation: Activation = "none"): Tensor {
-    return apply(x, this.weight, this.bias, activation);
+  /** [.., inputs] to [.., outputs]; relu and gelu run in the same kernel. A `residual` is added to the result. */
+  forward(x: Tensor, activation: Activation = "none", residual?: Tensor): Tensor {
+    const { weight, bias } = this.operands(x);
+    return linear(x, weight, bias, activation, { residual });
+  }
+
+  /** What the ops multiply x by, of its type, and add. */
+  operands(x: Tensor): LinearOperands {
+    return { weight: operandFor(x, this.weight), bias: this.bias?.value };
   }
 
   /** The same in a graph of ONNX. */
@@ -57,13 +64,14 @@ export class Linear {
   }
 }
 
+const operandFor = (x: Tensor, weight: Operand) => x.dtype === "f16" ? weight.half : weight.value;
+
 function apply(
   x: Tensor,
   weight: Operand,
   bias: Pick<Operand, "value"> | undefined,
-  activation?: Activation,
 ): Tensor {
-  return linear(x, x.dtype === "f16" ? weight.half : weight.value, bias?.value, activation);
+  return linear(x, operandFor(x, weight), bias?.value);
 }
 
 /** Each activation in a graph of ONNX. */

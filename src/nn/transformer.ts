@@ -102,11 +102,16 @@ export class TransformerLayer implements Layer {
       { norm, scale, dropout }: Branch,
       x: Tensor,
       residual: Tensor,
-      run: (x: Tensor) => Tensor,
+      run: (x: Tensor, residual?: Tensor) => Tensor,
     ) => {
-      const made = run(this.#preNorm ? norm.forward(x) : x);
-      const scaled = dropPath(scale ? scale.forward(made) : made, this.#dropPath, context);
-      const sum = dropAdd(residual, scaled, dropout, context);
+      const input = this.#preNorm ? norm.forward(x) : x;
+      const isPlain = !scale && !(context.keys && (dropout > 0 || this.#dropPath > 0));
+      const sum = isPlain ? run(input, residual) : dropAdd(
+        residual,
+        dropPath(scale ? scale.forward(run(input)) : run(input), this.#dropPath, context),
+        dropout,
+        context,
+      );
       return this.#preNorm ? sum : norm.forward(sum);
     };
     return scope(() => {
@@ -114,9 +119,14 @@ export class TransformerLayer implements Layer {
         this.#attentionBranch,
         x,
         onlyFirst ? firstToken(x) : x,
-        (x) => this.#attentionOutput.forward(this.#attention.forward(x, mask, context, onlyFirst)),
+        (x, residual) =>
+          this.#attentionOutput.forward(
+            this.#attention.forward(x, mask, context, onlyFirst),
+            "none",
+            residual,
+          ),
       );
-      return add(this.#innerBranch, y, y, (y) => this.#inner.forward(y));
+      return add(this.#innerBranch, y, y, (y, residual) => this.#inner.forward(y, residual));
     });
   }
 

@@ -5,20 +5,16 @@ import { floatOf } from "./check.ts";
 import { type Patches, patchesParams, type Pixels, pixelsParams, SMALL_QUOTIENT } from "./gemm_images.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
-import { depthOf, type GemmShape, nameOfShape } from "./gemm_shape.ts";
+import { type Addenda, depthOf, type GemmShape, nameOfShape } from "./gemm_shape.ts";
 import { sumTo } from "./reduction.ts";
 
 /**
  * A request for a product. Fields that are not given are 1, false or "none", and the result is of the operands' type.
  */
-export interface Gemm extends Partial<GemmShape> {
+export interface Gemm extends Partial<GemmShape>, Addenda<Tensor> {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  /** f32 [n]. */
-  readonly bias?: Tensor;
-  /** The tensor where `bias_gelu_saved` leaves the argument of gelu; of the type of the result. */
-  readonly h?: Tensor;
   /** The tensor that products are added to, in place; it is then the result, and of its type. */
   readonly into?: Tensor | undefined;
   /** f32 [m], to which the sums of the rows of a are added. For one product only, with a stored as [k, m]. */
@@ -55,14 +51,14 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   const shape = shapeOf(a, b, options);
   const { m, n, k, batch, epilogue, dtype, result } = shape;
   const { splits } = plan;
-  const { into, bias, h, rowSums, patches, pixels } = options;
+  const { into, bias, h, residual, rowSums, patches, pixels } = options;
   const isWhole = splits === 1;
   const depth = depthOf(k, splits);
   const stride_a = shape.sharedA ? 0 : patches?.operand === "a" ? patches.channels : m * k;
   const stride_b = shape.sharedB ? 0 : patches?.operand === "b" ? patches.channels : k * n;
   const [tileM, tileN] = tileOf(plan);
   const [groupsM, groupsN] = [Math.ceil(m / tileM), Math.ceil(n / tileN)];
-  const extras = { ...(bias && { bias }), ...(h && { h }) };
+  const extras = { ...(bias && { bias }), ...(h && { h }), ...(residual && { residual }) };
   const c = into ?? Tensor.empty(gpu, [batch, m, n], result);
   const target = isWhole ? c : Tensor.empty(gpu, [batch, splits, m, n]);
   const onTheWay = rowSums && sumsRowsOfA(plan);

@@ -14,8 +14,10 @@ import bVec4 from "../../wgsl/matmul/b_vec4.wgsl" with { type: "text" };
 import cScalar from "../../wgsl/matmul/c_scalar.wgsl" with { type: "text" };
 import cVec4 from "../../wgsl/matmul/c_vec4.wgsl" with { type: "text" };
 import epilogueBias from "../../wgsl/matmul/epilogue_bias.wgsl" with { type: "text" };
+import epilogueBiasResidual from "../../wgsl/matmul/epilogue_bias_residual.wgsl" with { type: "text" };
 import epilogueGelu from "../../wgsl/matmul/epilogue_bias_gelu.wgsl" with { type: "text" };
 import epilogueGeluSaved from "../../wgsl/matmul/epilogue_bias_gelu_saved.wgsl" with { type: "text" };
+import epilogueGeluGrad from "../../wgsl/matmul/epilogue_gelu_grad.wgsl" with { type: "text" };
 import epilogueNone from "../../wgsl/matmul/epilogue_none.wgsl" with { type: "text" };
 import epilogueRelu from "../../wgsl/matmul/epilogue_bias_relu.wgsl" with { type: "text" };
 import geluLibrary from "../../wgsl/lib/gelu.wgsl" with { type: "text" };
@@ -39,12 +41,14 @@ import tileSumsNone from "../../wgsl/matmul/tile_sums_none.wgsl" with { type: "t
 import tileSumsRows from "../../wgsl/matmul/tile_sums_rows.wgsl" with { type: "text" };
 import tiles from "../../wgsl/matmul/tiles.wgsl" with { type: "text" };
 
-const EPILOGUES: Readonly<Record<Epilogue, readonly string[]>> = {
+const EPILOGUE_FILES: Readonly<Record<Epilogue, readonly string[]>> = {
   none: [epilogueNone],
   bias: [epilogueBias],
   bias_relu: [epilogueRelu, reluLibrary, nan],
   bias_gelu: [epilogueGelu, geluLibrary],
   bias_gelu_saved: [epilogueGeluSaved, geluLibrary],
+  bias_residual: [epilogueBiasResidual],
+  gelu_grad: [epilogueGeluGrad, geluLibrary],
 };
 
 /** The files that load and store the operands: by vec4s, or one element at a time; or the patches of images. */
@@ -66,7 +70,7 @@ type Sums = "none" | "rows";
 
 /** The text that results and speed of matrix products depend on: tuned plans hold for it alone. */
 export const GEMM_SOURCES: readonly string[] = [
-  ...Object.values(EPILOGUES).flat(),
+  ...Object.values(EPILOGUE_FILES).flat(),
   ...[A, B].flatMap((files) => Object.values(files).flat()),
   ...Object.values(C),
   ...Object.values(ADDRESS).flat(),
@@ -125,7 +129,7 @@ export function productKernel(
     [
       ...new Set([
         ...[...FORMS[form], SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c]],
-        ...[...ADDRESS[address], ...EPILOGUES[epilogue]],
+        ...[...ADDRESS[address], ...EPILOGUE_FILES[epilogue]],
       ]),
     ],
     operands === "texture" ? (["a", "b"] as const).filter((name) => whole[name]) : [],
@@ -144,6 +148,6 @@ export function joinKernel(shape: GemmShape, sums: Sums = "none"): KernelSource 
   ];
   return kernelFor(
     words.join("_"),
-    [join, SUMS.join[sums], grid, paramsFile, C[c], ...ADDRESS[address], ...EPILOGUES[epilogue]],
+    [join, SUMS.join[sums], grid, paramsFile, C[c], ...ADDRESS[address], ...EPILOGUE_FILES[epilogue]],
   );
 }

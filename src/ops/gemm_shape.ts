@@ -2,8 +2,27 @@
 import type { Float } from "./check.ts";
 import { MAX_ITERATIONS } from "./workgroup.ts";
 
-/** The function that a product goes through before it is stored. */
-export type Epilogue = "none" | "bias" | "bias_relu" | "bias_gelu" | "bias_gelu_saved";
+/** Tensors that a product may need beside its operands. */
+export interface Addenda<T> {
+  /** f32 [n]. */
+  readonly bias?: T;
+  /** The argument of gelu: `bias_gelu_saved` leaves it there, `gelu_grad` reads it. Like `residual` as large as the result. */
+  readonly h?: T;
+  readonly residual?: T;
+}
+
+/** The functions that a product may go through before it is stored, and what they need. */
+export const EPILOGUES = {
+  none: [],
+  bias: ["bias"],
+  bias_relu: ["bias"],
+  bias_gelu: ["bias"],
+  bias_gelu_saved: ["bias", "h"],
+  bias_residual: ["bias", "residual"],
+  gelu_grad: ["h"],
+} as const satisfies Readonly<Record<string, readonly (keyof Addenda<never>)[]>>;
+
+export type Epilogue = keyof typeof EPILOGUES;
 
 /** Everything that the plan of a product may depend on. */
 export interface GemmShape {

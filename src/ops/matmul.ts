@@ -3,6 +3,7 @@ import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type ActivationName, ACTIVATIONS } from "./activations.ts";
+import { add } from "./arithmetic.ts";
 import { cast } from "./cast.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { gemm } from "./gemm.ts";
@@ -94,6 +95,15 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 
 export type Activation = "none" | ActivationName;
 
+export interface LayerOptions {
+  /** Element type of the result; that of x if not given. */
+  readonly result?: Float;
+  /** Added to the result, of whose shape and type it is. */
+  readonly residual?: Tensor | undefined;
+  /** h where x is gelu(h), as `linearGelu` gives them: the gradient goes to h, and none to x. For layers without activation. */
+  readonly geluOf?: Tensor | undefined;
+}
+
 /** The activations that the kernel of the product applies. */
 type Fused = "none" | "relu" | "gelu";
 const isFused = (activation: Activation): activation is Fused =>
@@ -102,7 +112,8 @@ const isFused = (activation: Activation): activation is Fused =>
 /**
  * activation(x · weightᵀ + bias): x [.., inputs], weight [outputs, inputs], bias [outputs] give [.., outputs]. All
  * dimensions of the weight but the first count as one, as those of a convolution's. The bias, and relu and gelu after it, are
- * applied in the kernel of the product; other activations in one of their own. x and weight are both f32 or both f16, bias is f32; the result is of the type of x if none is
+ * applied in the kernel of the product; other activations in one of their own. A `residual` is added to the result, on GPUs in
+ * the kernel of the product too. x and weight are both f32 or both f16, bias is f32; the result is of the type of x if none is
  * given, the gradients of weight and bias are f32. Throws TypeError for other shapes or types.
  *
  * @example
@@ -123,60 +134,125 @@ export function linear(
   weight: Tensor,
   bias?: Tensor,
   activation: Activation = "none",
-  { result }: { readonly result?: Float } = {},
+  { result, residual, geluOf }: LayerOptions = {},
 ): Tensor {
+  const { dtype, m, inputs, outputs, shape } = sizesOfLinear(x, weight, bias);
+  if (!bias && activation !== "none") {
+    throw new TypeError(`Cannot fuse ${activation} into a linear layer without a bias: apply it separately`);
+  }
+  const type = result ?? dtype;
+  // Processors add it in a pass of its own: see feed_forward.ts.
+  const fusesResidual = x.gpu.adapterClass === "gpu" && bias && activation === "none" && outputs % 4 === 0;
+  if (residual && !fusesResidual) {
+    return add(residual, linear(x, weight, bias, activation, { result: type, geluOf }));
+  }
+  if (!isFused(activation)) return ACTIVATIONS[activation](linear(x, weight, bias, "none", { result: type }));
+  if (residual && !(sameShape(residual.shape, shape) && residual.dtype === type)) {
+    throw new TypeError(
+      `Cannot add ${residual.dtype} ${showShape(residual.shape)} to ${type} ${showShape(shape)}: they differ`,
+    );
+  }
+  const differentiate = needsGrad(geluOf ?? x, weight, bias, residual);
+  if (activation === "gelu" && differentiate) {
+    // Results whose rows are no whole vec4s cannot keep the argument of gelu, so there the activation is an op of its own.
+    if (outputs % 4 !== 0) return gelu(linear(x, weight, bias, "none", { result: type }));
+    const { h, y } = linearGelu(x, weight, bias!, type);
+    return record(y.view(shape, { requiresGrad: true }), [h], [h], (dy) => [geluGrad(h, dy)]);
+  }
+  const epilogue = !bias
+    ? "none"
+    : activation !== "none"
+    ? `bias_${activation}` as const
+    : residual
+    ? "bias_residual"
+    : "bias";
+  const y = gemm(x, weight, {
+    ...{ m, n: outputs, k: inputs, transposeB: true, result: type, epilogue },
+    ...(bias && { bias }),
+    ...(residual && { residual }),
+  }).view(shape, { requiresGrad: differentiate });
+  const isRelu = activation === "relu";
+  return record(
+    y,
+    [geluOf ?? x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : [])],
+    [x, weight, ...(isRelu ? [y] : []), ...(geluOf ? [geluOf] : [])],
+    (dy, needed, sinks) => {
+      const own = gradientsOfLinear(isRelu ? reluGrad(y, dy) : dy, x, weight, bias, needed, sinks, geluOf);
+      return residual ? [...own, dy] : own;
+    },
+  );
+}
+
+/** The sizes of a linear layer. Throws TypeError where x, weight and bias do not go together. */
+function sizesOfLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined) {
   const dtype = floatOf("apply a linear layer to", x, weight);
   if (bias) mustBe("f32", "add a bias of", bias);
-  const [outputs, ...inner] = weight.shape;
-  const inputs = sizeOf(inner);
+  const outputs = weight.shape[0]!;
+  const inputs = sizeOf(weight.shape.slice(1));
   if (weight.rank < 2 || x.shape.at(-1) !== inputs) {
     throw new TypeError(
       `Cannot apply a linear layer of ${showShape(weight.shape)} to ${showShape(x.shape)}: ` +
         `it takes ${inputs} inputs, the last dimension is ${x.shape.at(-1)}`,
     );
   }
-  if (bias && !sameShape(bias.shape, [outputs!])) {
+  if (bias && !sameShape(bias.shape, [outputs])) {
     throw new TypeError(`Cannot add a bias of ${showShape(bias.shape)} to ${outputs} outputs: shapes differ`);
   }
-  if (!bias && activation !== "none") {
-    throw new TypeError(`Cannot fuse ${activation} into a linear layer without a bias: apply it separately`);
-  }
-  const type = result ?? dtype;
-  if (!isFused(activation)) return ACTIVATIONS[activation](linear(x, weight, bias, "none", { result: type }));
-  const m = x.size / inputs;
-  const size = { m, n: outputs!, k: inputs, transposeB: true, result: type };
-  const shape = [...x.shape.slice(0, -1), outputs!];
-  const differentiate = needsGrad(x, weight, bias);
-  const keepsInput = activation === "gelu" && differentiate;
-  // Results whose rows are no whole vec4s cannot keep the argument of gelu, so there the activation is an op of its own.
-  if (keepsInput && outputs! % 4 !== 0) return gelu(linear(x, weight, bias, "none", size));
+  return { dtype, m: x.size / inputs, inputs, outputs, shape: [...x.shape.slice(0, -1), outputs] };
+}
 
-  const h = keepsInput ? Tensor.empty(x.gpu, [m, outputs!], size.result) : undefined;
-  const epilogue = !bias
-    ? "none"
-    : activation === "none"
-    ? "bias"
-    : keepsInput
-    ? "bias_gelu_saved"
-    : `bias_${activation}` as const;
-  const y = gemm(x, weight, { ...size, epilogue, ...(bias && { bias }), ...(h && { h }) })
-    .view(shape, { requiresGrad: differentiate });
-  const saved = activation === "relu" ? [y] : h ? [h] : [];
-  return record(y, bias ? [x, weight, bias] : [x, weight], [x, weight, ...saved], (dy, needed, sinks) => {
-    const dh = activation === "relu" ? reluGrad(y, dy) : h ? geluGrad(h, dy) : dy;
-    const operand = cast(dh, dtype);
-    // The product for the gradient of the weight reads what that of the bias is the sum of, and adds it up on the way.
-    const rowSums = needed[1] && needed[2] && dh === operand
-      ? sinks[2] ?? full(x.gpu, [outputs!], 0)
-      : undefined;
-    return [
-      needed[0]
-        ? viewAs(gemm(operand, weight, { m, n: inputs, k: outputs!, into: sinks[0] }), x.shape)
-        : undefined,
-      needed[1] ? viewAs(gradientOfWeight(operand, x, weight, sinks[1], rowSums), weight.shape) : undefined,
-      needed[2] ? rowSums ?? sumTo(dh.view([m, outputs!]), [outputs!], sinks[2], "f32") : undefined,
-    ];
+/**
+ * h = x · weightᵀ + bias, and y = gelu(h) from the same product: the tape knows h alone, y is for ops that give h its gradient.
+ * For rows of whole vec4s; both are of the type of x if none is given.
+ */
+export function linearGelu(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  type?: Float,
+): { readonly h: Tensor; readonly y: Tensor } {
+  const { dtype, m, inputs, outputs, shape } = sizesOfLinear(x, weight, bias);
+  const result = type ?? dtype;
+  const h = Tensor.empty(x.gpu, shape, result, needsGrad(x, weight, bias));
+  const y = gemm(x, weight, {
+    ...{ m, n: outputs, k: inputs, transposeB: true, result, epilogue: "bias_gelu_saved", bias, h },
   });
+  record(
+    h,
+    [x, weight, bias],
+    [x, weight],
+    (dh, needed, sinks) => gradientsOfLinear(dh, x, weight, bias, needed, sinks),
+  );
+  return { h, y: y.view(shape) };
+}
+
+/**
+ * The gradients of x, weight and, if there is one, bias from dy, that of x · weightᵀ + bias; where x is gelu(h), the first is
+ * that of h.
+ */
+function gradientsOfLinear(
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  needed: readonly boolean[],
+  sinks: readonly (Tensor | undefined)[],
+  h?: Tensor,
+): (Tensor | undefined)[] {
+  const { dtype, m, inputs, outputs } = sizesOfLinear(x, weight, bias);
+  const operand = cast(dy, dtype);
+  // The product for the gradient of the weight reads what that of the bias is the sum of, and adds it up on the way.
+  const rowSums = bias && needed[1] && needed[2] && dy === operand
+    ? sinks[2] ?? full(x.gpu, [outputs], 0)
+    : undefined;
+  const through = h ? { epilogue: "gelu_grad", h } as const : { into: sinks[0] };
+  return [
+    needed[0] ? viewAs(gemm(operand, weight, { m, n: inputs, k: outputs, ...through }), x.shape) : undefined,
+    needed[1] ? viewAs(gradientOfWeight(operand, x, weight, sinks[1], rowSums), weight.shape) : undefined,
+    ...(bias
+      ? [needed[2] ? rowSums ?? sumTo(dy.view([m, outputs]), [outputs], sinks[2], "f32") : undefined]
+      : []),
+  ];
 }
 
 /** dhᵀ · x in f32, added to `into` where there is one; the sums of dh over its rows are added to `rowSums`. */

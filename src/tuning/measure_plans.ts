@@ -6,7 +6,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { cast } from "../ops/cast.ts";
 import { type Gemm, gemmBy } from "../ops/gemm.ts";
 import { candidatePlans, type GemmPlan } from "../ops/gemm_plan.ts";
-import { type GemmShape } from "../ops/gemm_shape.ts";
+import { EPILOGUES, type GemmShape } from "../ops/gemm_shape.ts";
 
 /** A candidate whose first call is this many times slower than the best is not measured further. */
 const HOPELESS = 1.3;
@@ -31,7 +31,7 @@ export interface Tuned {
 /** Tries all candidates for a shape. Throws an Error for an adapter without timestamps. */
 export async function tuneShape(gpu: Gpu, shape: GemmShape): Promise<Tuned> {
   const { a, b, options } = operandsFor(gpu, shape);
-  const { bias, h } = options;
+  const { bias, h, residual } = options;
   try {
     const run = (plan: GemmPlan) => gemmBy(plan, a, b, options);
     const all = candidatePlans(gpu, shape);
@@ -56,7 +56,7 @@ export async function tuneShape(gpu: Gpu, shape: GemmShape): Promise<Tuned> {
       wrong,
     };
   } finally {
-    for (const tensor of [a, b, bias, h]) tensor?.dispose();
+    for (const tensor of [a, b, bias, h, residual]) tensor?.dispose();
     gpu.trim();
   }
 }
@@ -126,8 +126,12 @@ function operandsFor(gpu: Gpu, shape: GemmShape): { a: Tensor; b: Tensor; option
       b: cast(draw((sharedB ? 1 : batch) * k * n, 7), dtype),
       options: {
         ...shape,
-        ...(epilogue !== "none" && { bias: draw(n, 3) }),
-        ...(epilogue === "bias_gelu_saved" && { h: Tensor.empty(gpu, [batch, m, n], result) }),
+        ...Object.fromEntries(
+          EPILOGUES[epilogue].map((
+            name,
+            i,
+          ) => [name, name === "bias" ? draw(n, 3) : cast(draw(batch * m * n, 5 + i), result)]),
+        ),
       },
     }))
   );

@@ -8,7 +8,7 @@ import { readJsonFile, writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { GEMM_SOURCES } from "../ops/gemm_kernels.ts";
 import { candidatePlans, type GemmPlan, tunedPlans } from "../ops/gemm_plan.ts";
-import { type GemmShape, nameOfShape } from "../ops/gemm_shape.ts";
+import { type Epilogue, EPILOGUES, type GemmShape, nameOfShape } from "../ops/gemm_shape.ts";
 import type { Tuned } from "./measure_plans.ts";
 import { exists } from "../io/files.ts";
 
@@ -26,7 +26,7 @@ const shapeSchema = z.strictObject({
   transposeB: z.boolean(),
   sharedA: z.boolean(),
   sharedB: z.boolean(),
-  epilogue: z.enum(["none", "bias", "bias_relu", "bias_gelu", "bias_gelu_saved"]),
+  epilogue: z.enum(Object.keys(EPILOGUES) as Epilogue[]),
   dtype: float,
   result: float,
 });

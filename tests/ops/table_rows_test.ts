@@ -41,6 +41,7 @@ const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
   equal: "is constant almost everywhere, and refuses a gradient",
   fill: "writes in place",
   full: "has no input",
+  linearGelu: "is a part of linear and of feedForward",
   geluGrad: "is the gradient of gelu and linear",
   isPairType: "a mask of integers",
   pairTypes: "compares integers",
