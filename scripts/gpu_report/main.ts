@@ -15,16 +15,21 @@ import { adapterOf, CARDS, LEAST_ADAPTER } from "./cards.ts";
 import { type CompiledStep, compileOn } from "./compile_on.ts";
 import { FAKE_GPUS } from "./fake_gpus.ts";
 import { privateArrays } from "./private_arrays.ts";
+import { compileWithPtxas } from "./ptxas.ts";
 import { nameOf, type Precision, type RecordedStep, recordStep } from "./record_step.ts";
 import { type Refusals, refusedByNaga, refusedByTint } from "./refusals.ts";
 import { roofline } from "./roofline.ts";
 import { STEPS } from "./steps.ts";
 import { faultsOf, kernelRows, rooflineRows, summaryHeader, summaryRow } from "./tables.ts";
 
+/** What is compiled for by NVIDIA's own compiler, without a driver. */
+const PTXAS = "sm_90";
+const GPUS = [...FAKE_GPUS.map(({ name }) => name), PTXAS];
+
 const { values: flags } = parseArgs({
   options: {
     compilers: { type: "string", default: ".gpu_compilers" },
-    gpu: { type: "string", multiple: true, default: FAKE_GPUS.map(({ name }) => name) },
+    gpu: { type: "string", multiple: true, default: GPUS },
     precision: { type: "string", multiple: true, default: ["f32", "f16"] },
     kernel: { type: "string", default: "" },
     step: { type: "string", default: "base" },
@@ -38,10 +43,8 @@ const { values: flags } = parseArgs({
 });
 const precisions = flags.precision.map((name) => choice("precision", name, ["f32", "f16"])) as Precision[];
 const size = choice("step", flags.step, Object.keys(STEPS)) as keyof typeof STEPS;
-const gpus = flags.gpu.map((name) => {
-  choice("gpu", name, FAKE_GPUS.map((gpu) => gpu.name));
-  return FAKE_GPUS.find((gpu) => gpu.name === name)!;
-});
+for (const name of flags.gpu) choice("gpu", name, GPUS);
+const gpus = FAKE_GPUS.filter(({ name }) => flags.gpu.includes(name));
 const known = CARDS[choice("card", flags.card, Object.keys(CARDS))]!;
 const card = {
   ...known,
@@ -67,6 +70,15 @@ for (const precision of precisions) {
     if (compiled === undefined) skip(title, `no such driver in ${flags.compilers}`);
     else if (compiled instanceof Error) skip(title, compiled.message);
     else report(title, compiled);
+  }
+  if (flags.gpu.includes(PTXAS)) {
+    const title = `${PTXAS} (NVIDIA Hopper, NVRTC/ptxas), ${precision}`;
+    if (precision === "f16") skip(title, "NVRTC does not take the f16 that Slang makes of naga's HLSL");
+    else {
+      const compiled = await compileWithPtxas(flags.compilers, wanted);
+      if (compiled === undefined) skip(title, `a program of its chain is not in ${flags.compilers}`);
+      else report(title, compiled);
+    }
   }
   const least = onlyWanted(recordStep(LEAST_ADAPTER, STEPS[size], precision));
   refuse(`Tint (npm webgpu), ${precision}`, await refusedByTint(flags.compilers, least, wanted));

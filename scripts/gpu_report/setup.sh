@@ -3,14 +3,15 @@
 #   sh scripts/gpu_report/setup.sh FOLDER
 # Mesa of Debian's backports with its noop shims (RADV, NVK, HoneyKrisp, llvmpipe) and spirv-val, unpacked below
 # FOLDER/debian and run by its own loader: neither root nor a chroot is needed, and nothing is installed. Tint, from npm,
-# by Deno. naga-cli, where there is a cargo to compile it. What is there already is kept.
-# Needs Linux on x86-64 with apt and dpkg-deb, and about 500 MB. DEBIAN_MIRROR names another mirror, DENO another Deno.
+# by Deno. naga-cli, where there is a cargo to compile it. Slang and NVIDIA's compiler, from PyPI, unpacked. What is there
+# already is kept. Needs Linux on x86-64 with apt and dpkg-deb, and about 900 MB. DEBIAN_MIRROR names another mirror, DENO another Deno.
 set -eu
 [ $# -eq 1 ] || { echo "usage: sh scripts/gpu_report/setup.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"
 folder=$(cd "$1" && pwd -P)
 release=trixie
 dawn=0.6.2
+nvidia="slangtorch==1.3.22 nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvcc-cu12==12.9.86 nvidia-cuda-nvdisasm==13.5.37"
 naga=29.0.4 # that of Deno 2.9
 
 say() { printf '%s\n' "$*" >&2; }
@@ -66,5 +67,21 @@ elif command -v cargo >/dev/null; then
   cargo install --quiet naga-cli --version "$naga" --locked --root "$folder" >&2
 else
   say "No cargo found: without naga"
+fi
+# --- NVIDIA's compiler --------------------------------------------------------------------------------------------
+if [ -d "$folder/nvidia" ]; then
+  say "NVIDIA's compiler is there"
+elif command -v python3 >/dev/null; then
+  say "Fetching Slang, NVRTC, ptxas and nvdisasm (PyPI) ..."
+  rm -rf "$folder/nvidia.part"
+  mkdir -p "$folder/nvidia.part/wheels"
+  # shellcheck disable=SC2086
+  python3 -m pip download --quiet --no-deps --dest "$folder/nvidia.part/wheels" $nvidia >&2
+  for wheel in "$folder"/nvidia.part/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$folder/nvidia.part"; done
+  rm -r "$folder/nvidia.part/wheels"
+  (cd "$folder/nvidia.part" && chmod +x slangtorch/bin/slangc nvidia/cuda_nvcc/bin/ptxas nvidia/cu13/bin/nvdisasm)
+  mv "$folder/nvidia.part" "$folder/nvidia"
+else
+  say "No python3 found: without NVIDIA's compiler"
 fi
 say "Ready: deno task gpu:report --compilers $folder"
