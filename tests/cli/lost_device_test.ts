@@ -65,15 +65,15 @@ function contents(name: string): unknown {
 const counting = new OpenedDevices();
 const reference = await train("reference");
 assert.equal(reference.status, 0, reference.said);
-const submissions = counting.submissions;
+const dispatches = counting.dispatches;
 const expected = contents("reference");
 counting[Symbol.dispose]();
 
-/** Nearly all submissions but those of training steps are of the first step, as each kernel that is compiled is one. */
-const place = (share: number) => Math.floor(share * submissions);
+/** The number of the dispatch at a share of a training. */
+const place = (share: number) => Math.floor(share * dispatches);
 
 Deno.test("a training whose device is lost ends with 75, says what is kept, and goes on from there, bit for bit", async () => {
-  for (const [i, share] of [0.2, 0.8, 0.99].entries()) {
+  for (const [i, share] of [0.02, 0.6, 0.99].entries()) {
     const name = `lost-${i}`;
     const path = join(folder, name);
     using opened = new OpenedDevices();
@@ -82,7 +82,7 @@ Deno.test("a training whose device is lost ends with 75, says what is kept, and 
     assert.equal(lost.status, 75, lost.said);
     const run = RunFolder.open(path);
     const step = run.checkpoints.loadLast()?.state.step;
-    assert.equal(step === undefined, share === 0.2);
+    assert.equal(step === undefined, share === 0.02);
     const kept = step === undefined
       ? `No checkpoint of ${path} was due yet`
       : `Weights, moments and metrics of ${path} are kept up to step ${step}`;
@@ -106,7 +106,7 @@ Deno.test("unis train --restarts opens other devices by itself, as often as it m
   assert.equal(trained.said.match(/Opening another device: restart \d of 2/g)?.length, 2);
   assert.deepEqual(contents("restarted"), expected);
 
-  opened.losses = [2, 40].map((place) => opened.submissions + place);
+  opened.losses = [2, 40].map((place) => opened.dispatches + place);
   const given = await train("given-up", "--restarts", "1");
   assert.equal(given.status, 75, given.said);
   assert.match(given.said, /; go on by: unis train --resume|; the same command may be tried again/);
@@ -117,10 +117,10 @@ Deno.test("unis predict ends with 75 and leaves what was there", async () => {
   Deno.writeTextFileSync(out, "before");
   using opened = new OpenedDevices();
   const args = ["predict", join(folder, "reference"), "--data", table, "--out", out, "--batch", "4"];
-  const before = opened.submissions;
+  const before = opened.dispatches;
   assert.equal((await command(...args)).status, 0);
   const answers = Deno.readTextFileSync(out);
-  opened.losses = [opened.submissions + opened.submissions - before - 1];
+  opened.losses = [opened.dispatches + opened.dispatches - before - 1];
   const lost = await command(...args);
   assert.equal(lost.status, 75, lost.said);
   assert.match(lost.said, /unis: The device was lost: .*; nothing was written/);
@@ -150,7 +150,7 @@ Deno.test("unis serve answers 503 when the device is lost, and ends with 75", as
     const good = await post();
     assert.equal(good.status, 200);
     await good.body?.cancel();
-    opened.losses = [opened.submissions];
+    opened.losses = [opened.dispatches];
     const lost = await post();
     assert.equal(lost.status, 503);
     assert.match((await lost.json()).error, /device was lost/);

@@ -3,10 +3,10 @@
 /** From its making until it is disposed. */
 export class OpenedDevices implements Disposable {
   readonly devices: GPUDevice[] = [];
-  /** Submissions to all devices so far, and storage buffers made. */
-  submissions = 0;
+  /** Dispatches on all devices so far, whose number does not depend on how fast they are, and storage buffers made. */
+  dispatches = 0;
   buffers = 0;
-  /** Numbers of the submissions before which the device is destroyed, as a driver does that restarts. */
+  /** Numbers of dispatches: the device that is given one of them is destroyed before, as by a driver that restarts. */
   losses: readonly number[] = [];
   /** The number of the storage buffer from which on there is no memory. */
   memoryEndsAt = Infinity;
@@ -27,11 +27,20 @@ export class OpenedDevices implements Disposable {
     );
     this.#replace(GPUQueue.prototype, "submit", (submit) =>
       function (this: GPUQueue, commands) {
-        if (all.losses.includes(all.submissions++)) {
-          all.devices.find(({ queue }) => queue === this)?.destroy();
-        }
+        const left = all.losses.filter((number) => number >= all.dispatches);
+        if (left.length < all.losses.length) all.devices.find(({ queue }) => queue === this)?.destroy();
+        all.losses = left;
         return submit.call(this, commands);
       });
+    this.#replace(
+      GPUComputePassEncoder.prototype,
+      "dispatchWorkgroups",
+      (dispatchWorkgroups) =>
+        function (this: GPUComputePassEncoder, x, y, z) {
+          all.dispatches++;
+          return dispatchWorkgroups.call(this, x, y, z);
+        },
+    );
     // What Deno does where a driver has no memory: the error comes to the scope, and the buffer cannot be used.
     let isShort = false;
     this.#replace(
