@@ -5,6 +5,7 @@ import type { Case } from "./table.ts";
 
 /** Modules that export no op, and what they are. */
 const HELPERS: Readonly<Record<string, string>> = {
+  "attention_plan.ts": "how attention is cut into blocks",
   "backward.ts": "starts the tape",
   "binding_ranges.ts": "how large tensors are bound in parts",
   "broadcast.ts": "shapes and strides",
