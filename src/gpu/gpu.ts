@@ -41,7 +41,7 @@ export class Gpu {
   readonly #textures: TextureCopies;
   readonly #pipelines: Pipelines;
   readonly #bindGroups: BindGroups;
-  readonly #submissions = new SubmissionSize();
+  readonly #submissions: SubmissionSize;
   #profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -58,6 +58,7 @@ export class Gpu {
     this.identity = identity;
     this.adapterClass = adapterClass;
     this.limits = limits;
+    this.#submissions = new SubmissionSize(adapterClass === "gpu");
     this.features = device.features;
     this.subgroup = subgroup;
     this.#errors = new DeviceErrors(device, () => this.memory.held, () => this.#lastLabel);

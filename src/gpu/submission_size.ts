@@ -18,13 +18,17 @@ const FIRST = 16;
  * than what the device needs; where the host made it wait, submissions are smaller than they might be.
  */
 export class SubmissionSize {
+  readonly #isWatched: boolean;
   readonly #now: () => number;
-  #dispatches = FIRST;
+  #dispatches: number;
   /** What was submitted since the last wait: when that began, how much it is, and whether some of it is no measure. */
   #running: { readonly start: number; dispatches: number; isUnusual: boolean } | undefined;
 
-  constructor(now: () => number = () => performance.now()) {
+  /** `isWatched`: a driver may take the device for dead. No driver watches a software adapter, which is given the most. */
+  constructor(isWatched: boolean, now: () => number = () => performance.now()) {
+    this.#isWatched = isWatched;
     this.#now = now;
+    this.#dispatches = isWatched ? FIRST : MOST_DISPATCHES;
   }
 
   /** Dispatches of a submission, 1 to `MOST_DISPATCHES`. */
@@ -43,7 +47,7 @@ export class SubmissionSize {
   waited(): void {
     const running = this.#running;
     this.#running = undefined;
-    if (running === undefined || running.isUnusual || running.dispatches === 0) return;
+    if (!this.#isWatched || running === undefined || running.isUnusual || running.dispatches === 0) return;
     const milliseconds = Math.max(this.#now() - running.start, 1e-3);
     const fitting = Math.max(1, Math.floor(running.dispatches * AIM / milliseconds));
     // A few dispatches that were quick do not show how long many take.

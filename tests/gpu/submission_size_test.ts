@@ -6,7 +6,7 @@ import { MOST_DISPATCHES, SUBMISSION_MILLISECONDS, SubmissionSize } from "../../
 /** Runs steps of dispatches of such lengths, waits after each; gives sizes and times of the submissions of each step. */
 function simulate(lengths: readonly number[], steps: number, idle = 0) {
   let now = 0;
-  const size = new SubmissionSize(() => now);
+  const size = new SubmissionSize(true, () => now);
   return Array.from({ length: steps }, () => {
     const submissions: { dispatches: number; milliseconds: number }[] = [];
     now += idle; // before the first submission, as a server waits for requests
@@ -61,7 +61,7 @@ Deno.test("a fast adapter is given the most after four waits, a slow one a dispa
 
 Deno.test("work that had to be compiled, and waits without work, teach nothing", () => {
   let now = 0;
-  const size = new SubmissionSize(() => now);
+  const size = new SubmissionSize(true, () => now);
   size.waited();
   size.submitted(1, true);
   size.submitted(100, false);
@@ -71,4 +71,15 @@ Deno.test("work that had to be compiled, and waits without work, teach nothing",
   now += 5000;
   size.waited();
   assert.equal(size.dispatches, 16);
+});
+
+Deno.test("a software adapter, which no driver watches, is given the most however slow it is", () => {
+  let now = 0;
+  const size = new SubmissionSize(false, () => now);
+  for (let step = 0; step < 3; step++) {
+    assert.equal(size.dispatches, MOST_DISPATCHES);
+    size.submitted(MOST_DISPATCHES, false);
+    now += 60_000;
+    size.waited();
+  }
 });
