@@ -10,6 +10,7 @@ import { MAX_ITERATIONS } from "./workgroup.ts";
 import average_ from "../../wgsl/pool/average.wgsl" with { type: "text" };
 import bins_ from "../../wgsl/pool/bins.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import params_ from "../../wgsl/pool/params.wgsl" with { type: "text" };
 import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
 import tapsByFour from "../../wgsl/pool/taps_by_four.wgsl" with { type: "text" };
 import tapsByOne from "../../wgsl/pool/taps_by_one.wgsl" with { type: "text" };
@@ -26,8 +27,8 @@ export interface PoolOptions {
 
 /** Channels by fours are read through textures where there are some. */
 const poolKernel = (name: string, ...files: readonly string[]) => ({
-  1: defineKernel(name, [...files, grid, quotient]),
-  4: defineKernel(name, [...files, grid, quotient], ["x", "dy"]),
+  1: defineKernel(name, [...files, params_, grid, quotient]),
+  4: defineKernel(name, [...files, params_, grid, quotient], ["x", "dy"]),
 });
 const maxKernel = {
   1: poolKernel("maxPool2d", max_, windows_, tapsByOne)[1],

@@ -2,8 +2,7 @@
 // ceil((i + 1) size / n), so that neighbours may share one. As windows.wgsl has it, along an axis:
 //   window(i)    the pixels from .. up to of bin i
 //   reaching(p)  the bins from .. up to that hold pixel p
-// Needs: the Params of a file of pool/, lib/quotient.wgsl
-fn divided(a: i32, b: i32) -> i32 { return i32(quotient(u32(a), u32(b))); } // of what is not negative
+// Needs: params.wgsl
 fn ceil_of(a: i32, b: i32) -> i32 { return divided(a + b - 1, b); }
 fn sizes(axis: u32) -> vec2i {
   return select(vec2i(params.height, params.out_height), vec2i(params.width, params.out_width), axis == 1u);

@@ -2,8 +2,7 @@
 // an axis, 0 for the height and 1 for the width:
 //   window(i)    the pixels from .. up to of window i; some may lie outside of the image
 //   reaching(p)  the windows from .. up to that hold pixel p
-// Needs: the Params of a file of pool/, lib/quotient.wgsl
-fn divided(a: i32, b: i32) -> i32 { return i32(quotient(u32(a), u32(b))); } // of what is not negative
+// Needs: params.wgsl
 fn kernel(axis: u32) -> i32 { return select(params.kernel_y, params.kernel_x, axis == 1u); }
 fn stride(axis: u32) -> i32 { return select(params.stride_y, params.stride_x, axis == 1u); }
 fn padding(axis: u32) -> i32 { return select(params.padding_y, params.padding_x, axis == 1u); }
