@@ -29,6 +29,7 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["warmup-ratio warmup-proportion", ["optimizer.warmup_share"]],
   ["momentum", ["optimizer.momentum"]],
   ["eval-steps valid-step val-check-interval", ["training.validation_every"]],
+  ["save-steps save-freq every-n-train-steps checkpoint-interval", ["training.checkpoint_every"]],
   ["max-grad-norm clip-grad-norm clip-grad grad-clip gradient-clip-val", ["optimizer.max_gradient_norm"]],
   ["optim optimizer opt", ["optimizer.name"]],
   ["dropout drop", ["model.head.dropout"]],

@@ -100,6 +100,7 @@ const emoji: EmojiConfig = {
     processes: 1,
     validation_every: null,
     validation_after: 0,
+    checkpoint_every: null,
     early_stopping: 12,
     keep: "best",
   },

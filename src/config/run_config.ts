@@ -61,6 +61,8 @@ const configSchema = z.strictObject({
     validation_every: count.nullable().default(null),
     /** Epochs that go by before the first validation. The end of the last epoch is validated in any case. */
     validation_after: whole.min(0).default(0),
+    /** Optimizer steps from one checkpoint to the next; null for those of validations and of ends of epochs alone. */
+    checkpoint_every: count.nullable().default(null),
     /** Validations without a better accuracy after which training ends. */
     early_stopping: count,
     /** The weights that are tested: those of the epoch best in validation, or of the last, which then none ends early. */

@@ -7,6 +7,7 @@ import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoi
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
+import { ReadingPace } from "./reading_pace.ts";
 import type { Evaluation, Observer } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { UserError } from "../base/user_error.ts";
@@ -22,10 +23,6 @@ export interface TrainOptions {
   /** Called when the first step has run to its end. */
   readonly started?: () => void;
 }
-
-/** The progress is read about this often, in seconds, but never more often than once a step. */
-const SECONDS_PER_READ = 2;
-const MOST_STEPS_PER_READ = 50;
 
 /**
  * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over or
@@ -98,12 +95,10 @@ class Trainer {
     const { data, signal } = this.#options;
     const learner = this.#learner;
     const { config, trainingSamples: samples } = learner;
-    const perStep = config.training.batch / config.training.micro_batch;
     const skipped = this.state.batch;
-    let stepsUntilRead = 1;
     if (skipped < this.#microBatches) await this.#validateIfDue(); // one that was interrupted
-    let readAt = { batch: skipped, time: performance.now() };
     if (this.state.ended !== null) return;
+    const pace = new ReadingPace(skipped);
     for await (const microBatch of microBatches(data, config, samples, this.state.epoch, skipped)) {
       this.state.epoch_input_wait += microBatch.waited;
       const { batch, weight, number, stretch } = microBatch;
@@ -112,25 +107,17 @@ class Trainer {
         if (microBatch.endsEpoch) this.state.batch = microBatch.done;
         continue;
       }
-      const isRead = --stepsUntilRead <= 0;
+      const isRead = pace.step();
       learner.step(this.state.step, isRead || microBatch.endsEpoch);
       // The device works on this step while the next batch is made.
       learner.gpu.flush();
       if (!this.#isMeasured) await this.#endFirstStep();
       this.state.step++;
       this.state.batch = microBatch.done;
-      if (isRead) {
-        const seconds = await this.#report(microBatch.done, samples, readAt);
-        const steps = Math.max(1, (microBatch.done - readAt.batch) / perStep);
-        stepsUntilRead = Math.min(
-          MOST_STEPS_PER_READ,
-          Math.max(1, Math.round(SECONDS_PER_READ * steps / seconds)),
-        );
-        readAt = { batch: microBatch.done, time: performance.now() };
-      }
-      if (!microBatch.endsEpoch && await this.#validateIfDue()) {
+      if (isRead) await this.#report(microBatch.done, samples, pace);
+      if (!microBatch.endsEpoch && (await this.#validateIfDue() || await this.#saveIfDue())) {
         if (this.state.ended !== null) return;
-        readAt = { batch: microBatch.done, time: performance.now() };
+        pace.paused(microBatch.done);
       }
       await pause();
       if (signal?.aborted) await this.#interrupt();
@@ -154,6 +141,14 @@ class Trainer {
   async #validateIfDue(): Promise<boolean> {
     const isDue = isValidatedWithin(this.#learner.config, this.state);
     if (isDue) await this.#record(false, true);
+    return isDue;
+  }
+
+  /** True where a checkpoint between two records was due, which then was saved. */
+  async #saveIfDue(): Promise<boolean> {
+    const { checkpoint_every: every } = this.#learner.config.training;
+    const isDue = every !== null && this.state.step % every === 0;
+    if (isDue) await this.#saveNow();
     return isDue;
   }
 
@@ -224,11 +219,16 @@ class Trainer {
   }
 
   async #interrupt(): Promise<never> {
-    await this.#read();
-    await this.#save(await this.#learner.readWeights());
+    await this.#saveNow();
     throw new Interrupted(
       `Stopped in epoch ${this.state.epoch + 1} after ${this.state.step} steps; all is saved`,
     );
+  }
+
+  /** Saves between two records. Throws a UserError where training has diverged. */
+  async #saveNow(): Promise<void> {
+    await this.#read();
+    await this.#save(await this.#learner.readWeights());
   }
 
   async #save(weights: Arrays): Promise<void> {
@@ -239,12 +239,11 @@ class Trainer {
     this.#options.run.checkpoints.saveLast({ weights, optimizer: arrays, state: this.state });
   }
 
-  /** Reads the sums of the epoch so far and tells the observer; gives the seconds since the last time. */
-  async #report(index: number, samples: number, last: { batch: number; time: number }): Promise<number> {
+  /** Reads the sums of the epoch so far and tells the observer. */
+  async #report(index: number, samples: number, pace: ReadingPace): Promise<void> {
     const { micro_batch, epochs } = this.#learner.config.training;
     const { means: { training_loss, training_accuracy } } = await this.#read();
-    const now = performance.now();
-    const seconds = (now - last.time) / 1000;
+    const { batches, seconds } = pace.read(index);
     const done = Math.min(samples, index * micro_batch);
     const { fraction, seconds: start } = this.#sessionStart;
     const fractionDone = this.#fractionDone();
@@ -255,10 +254,10 @@ class Trainer {
       total: samples,
       loss: training_loss.total!,
       accuracy: training_accuracy[this.#learner.mainHead]!,
-      samplesPerSecond: (done - last.batch * micro_batch) / seconds,
-      remaining: (now - start) / 1000 * (1 - fractionDone) / Math.max(1e-9, fractionDone - fraction),
+      samplesPerSecond: (done - (index - batches) * micro_batch) / seconds,
+      remaining: (performance.now() - start) / 1000 * (1 - fractionDone) /
+        Math.max(1e-9, fractionDone - fraction),
     });
-    return seconds;
   }
 
   /** Reads how training goes; throws a UserError where it has diverged. */

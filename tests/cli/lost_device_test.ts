@@ -33,17 +33,19 @@ async function command(...args: string[]): Promise<{ status: number; said: strin
   }
 }
 
+const SETTINGS = [...SMALL_TEXT, "training.epochs=4", "training.validation_every=2", "method=text"];
+
+/** Trains at `folder/name`, with more settings and then flags. */
 function train(name: string, ...more: string[]) {
-  const settings = [...SMALL_TEXT, "training.epochs=4", "training.validation_every=2", "method=text"];
   return command(
     "train",
     "--data",
     `table:${table}`,
     "--out",
     join(folder, name),
-    ...more,
     "--set",
-    ...settings,
+    ...SETTINGS,
+    ...more,
   );
 }
 
@@ -110,6 +112,24 @@ Deno.test("unis train --restarts opens other devices by itself, as often as it m
   const given = await train("given-up", "--restarts", "1");
   assert.equal(given.status, 75, given.said);
   assert.match(given.said, /; go on by: unis train --resume|; the same command may be tried again/);
+});
+
+Deno.test("with checkpoints within an epoch less is lost with a device, and the end is the same", async () => {
+  const oneEpoch = ["training.epochs=1", "training.validation_every=null"];
+  using opened = new OpenedDevices();
+  assert.equal((await train("plain", ...oneEpoch)).status, 0);
+  const half = opened.dispatches / 2;
+  opened.losses = [opened.dispatches + half];
+  const lost = await train("often", ...oneEpoch, "training.checkpoint_every=1");
+  assert.equal(lost.status, 75, lost.said);
+  const { epoch, step } = RunFolder.open(join(folder, "often")).checkpoints.lastState()!;
+  assert.equal(epoch, 0);
+  assert.match(lost.said, new RegExp(`are kept up to step ${step};`));
+  opened.losses = [opened.dispatches + half];
+  const resumed = await command("train", "--resume", join(folder, "often"), "--restarts", "1");
+  assert.equal(resumed.status, 0, resumed.said);
+  assert.match(resumed.said, /restart 1 of 1/);
+  assert.deepEqual(contents("often"), contents("plain"));
 });
 
 Deno.test("unis predict ends with 75 and leaves what was there", async () => {

@@ -27,12 +27,13 @@ const BATCHES_PER_EPOCH = 8;
 
 /**
  * Trains what is left of a run, and tests; `interruptAt` is the number of the batch that is made when Ctrl-C comes, `first`
- * the configuration of a new run.
+ * the configuration of a new run, and batch number `missing` cannot be had, which ends it without a save.
  */
-async function work(folder: string, interruptAt?: number, first = config): Promise<void> {
+async function work(folder: string, interruptAt?: number, first = config, missing?: number): Promise<void> {
   const controller = new AbortController();
   const seen: Dataset = watched(data, (made) => {
     if (made === interruptAt) controller.abort();
+    if (made === missing) throw new Error("missing");
   });
   const isNew = !Array.from(Deno.readDirSync(folder)).some(({ name }) => name === "config.json");
   const run = isNew ? RunFolder.create(folder, first) : RunFolder.open(folder);
@@ -184,6 +185,30 @@ Deno.test("a run that was killed between its last checkpoint and now ends the sa
   await work(killed);
   assert.deepEqual(contents(killed), contents(reference));
   for (const folder of [reference, killed]) Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("a run that is saved within epochs goes on from there after a crash, and ends as one that was not, bit for bit", async () => {
+  const cases = [
+    ["training.checkpoint_every=1"],
+    ["training.checkpoint_every=2", "training.validation_every=3", "training.keep=last"],
+    // Four micro-batches a step: the second ends after two of the second epoch.
+    ["training.checkpoint_every=1", "training.batch=32", "semantics.steps_across_epochs=true"],
+  ];
+  for (const more of cases) {
+    const [reference, crashed] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
+    const often = tinyConfig(...settings, "training.epochs=3", ...more);
+    await work(reference, undefined, { ...often, training: { ...often.training, checkpoint_every: null } });
+    // The sixth micro-batch of the second epoch; and the third after that from which the run goes on.
+    for (const [missing, epoch] of [[BATCHES_PER_EPOCH + 5, 1], [3, 1]] as const) {
+      await assert.rejects(work(crashed, undefined, often, missing), /missing/);
+      const state = RunFolder.open(crashed).checkpoints.lastState()!;
+      assert.equal(state.epoch, epoch);
+      assert.ok(state.batch > 0 && state.step > state.recorded_step, `${more}: ${JSON.stringify(state)}`);
+    }
+    await work(crashed);
+    assert.deepEqual(contents(crashed), contents(reference), `${more}`);
+    for (const folder of [reference, crashed]) Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("evaluateBest() of a fresh learner reproduces test.json exactly, and every split can be had", async () => {

@@ -85,7 +85,10 @@ export function tinyConfig(...settings: string[]): RunConfig {
   ]);
 }
 
-/** The same data set; `beforeBatch` is called before each batch is made, with the number of those made before and the split. */
+/**
+ * The same data set; `beforeBatch` is called before each batch is made, with the number of those made before and the split. What
+ * it throws is thrown where the batch is awaited.
+ */
 export function watched(data: Dataset, beforeBatch: (made: number, split: Split) => void): Dataset {
   let made = 0;
   return {
@@ -96,9 +99,9 @@ export function watched(data: Dataset, beforeBatch: (made: number, split: Split)
     id: (split, row) => data.id(split, row),
     label: (split, row) => data.label(split, row),
     text: (split, row) => data.text(split, row),
-    batch(split: Split, rows: Uint32Array, augment?: EpochKey): Promise<Batch> {
+    async batch(split: Split, rows: Uint32Array, augment?: EpochKey): Promise<Batch> {
       beforeBatch(made++, split);
-      return data.batch(split, rows, augment);
+      return await data.batch(split, rows, augment);
     },
   };
 }
