@@ -14,7 +14,7 @@ import { predictTable } from "../src/app/predict/predict_table.ts";
 import { PredictSession } from "../src/app/predict/session.ts";
 import { answerWriter } from "../src/app/predict/writers.ts";
 import { Random } from "../src/base/random.ts";
-import { streamTable } from "../src/data/readers/table_stream.ts";
+import { openTable } from "../src/data/readers/table_formats.ts";
 import { formatTable } from "../src/report/table.ts";
 import { engineFlags } from "./task_flags.ts";
 
@@ -49,7 +49,8 @@ async function prepare(): Promise<Expected[]> {
   using session = await PredictSession.begin(run!, "auto");
   const of = session.columns(columns);
   const bodies: string[] = [];
-  for await (const { values } of streamTable(table!)) {
+  const { rows } = await openTable(table!);
+  for await (const { values } of rows) {
     const inputs = await Promise.all(session.modalities.map(async ({ name, kind }) => {
       const cells = [of[name]!].flat().map((column) => values[column]);
       if (kind === "features") return [name, cells.map(Number)];

@@ -24,16 +24,16 @@ export async function indexSamples(
   { data, model }: Pick<RunConfig, "data" | "model">,
   options: IndexOptions = {},
 ): Promise<SampleIndex> {
-  if (data.name !== "emoji") return indexFiles(data, model, options);
+  if (data.name !== "emoji") return await indexFiles(data, model, options);
   return await indexEmoji({ labels: data.labels, ...(options.note && { note: options.note }) });
 }
 
 /** Reads the lists of a data set, opening no image. Throws a UserError where they cannot be read at all. */
-export function indexFiles(
+export async function indexFiles(
   data: IndexedConfig,
   model: RunConfig["model"],
   { knownClasses = [] }: IndexOptions = {},
-): SampleIndex {
+): Promise<SampleIndex> {
   if (data.name === "features") {
     const { root, validation_share: validationShare, split_seed: splitSeed } = data;
     return indexFeatures({ root, validationShare, splitSeed, knownClasses });
@@ -49,8 +49,10 @@ export function indexFiles(
     const { root, layout, text, split_seed: splitSeed } = data;
     return indexN24News({ root, layout, text, splitSeed, clean, maxWords });
   }
-  return indexTable({
+  const { delimiter, encoding } = data;
+  return await indexTable({
     file: data.file,
+    reading: { delimiter, encoding },
     modalities: tableModalities(data),
     label: data.label,
     split: data.split,

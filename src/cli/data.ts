@@ -41,7 +41,7 @@ export async function findFaults(
   return (await verification(config, false, note)).faults;
 }
 
-function verification(
+async function verification(
   { data, model }: RunConfig,
   compare: boolean,
   note: (message: string) => void,
@@ -49,9 +49,9 @@ function verification(
   if (data.name === "emoji") {
     throw new UserError("The emoji come with the program: there is nothing to verify");
   }
-  const index = indexFiles(data, model);
+  const index = await indexFiles(data, model);
   drawSplits(index);
-  return verifyIndex(index, { compare, progress: progressNotes(note) });
+  return await verifyIndex(index, { compare, progress: progressNotes(note) });
 }
 
 /** Tells now and then how many images were looked at. */

@@ -14,7 +14,8 @@ import type { DeviceChoice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
-import { type StreamedRow, tableFormat } from "../data/readers/table_stream.ts";
+import type { StreamedRow } from "../data/readers/table_format.ts";
+import { tableEndings, tableFormat } from "../data/readers/table_formats.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
@@ -107,7 +108,7 @@ function sourceOf(input: string | undefined, flags: PredictFlags): string {
   const given = [input !== undefined, data !== undefined, isSample].filter(Boolean).length;
   if (given !== 1) {
     throw new UserError(
-      "Say what to predict, in one way: --data FILE (.csv, .tsv, .jsonl), - for standard input, or one sample by --image, " +
+      `Say what to predict, in one way: --data FILE (${tableEndings()}), - for standard input, or one sample by --image, ` +
         "--text, --features or --input",
     );
   }

@@ -38,6 +38,14 @@ const tableModality = z.union([
   z.strictObject({ features }),
 ], { error: '{"image": COLUMN}, {"text": COLUMN} or {"features": [COLUMNS]}' });
 
+function isEncoding(label: string): boolean {
+  try {
+    return new TextDecoder(label) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 export const dataSchema = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("emoji"), labels: z.enum(["group", "subgroup"]), ...inputs }),
   z.strictObject({
@@ -73,6 +81,12 @@ export const dataSchema = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("table"),
     file: z.string(),
+    /** What parts the cells of a separated text; null to find it. */
+    delimiter: z.string().regex(/^(tab|[^"\r\n])$/, 'a single character, or "tab"').nullable().default(null),
+    /** A label of the Encoding Standard, such as latin1 or utf-16; null for UTF-8. */
+    encoding: z.string().refine(isEncoding, "a name of the Encoding Standard, such as latin1 or utf-16")
+      .nullable()
+      .default(null),
     /** Modalities by name, and in short those named "image", "text" and "features". */
     modalities: z.record(z.string(), tableModality).default({}),
     image: column.optional(),

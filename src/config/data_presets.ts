@@ -1,7 +1,7 @@
 /** The hyper-parameters to begin with for data that is not the emoji, and the encoders its modalities need. */
 import { resolve } from "node:path";
 import { featureViews } from "../data/readers/features.ts";
-import { isTable } from "../data/readers/table_rows.ts";
+import { tableFormat } from "../data/readers/table_formats.ts";
 import { UserError } from "../base/user_error.ts";
 import { type RunConfig, type Setting, textOf, withSettings } from "./run_config.ts";
 import { type DataConfig, type DataName, tableModalities } from "./data_config.ts";
@@ -25,7 +25,11 @@ export function parseDataChoice(text: string): DataChoice {
   const name = DATA_NAMES.find((one) => one === given);
   if (name === undefined) {
     const near = nearest(given, DATA_NAMES);
-    const meant = at >= 0 && near !== undefined ? `${near}:${path}` : isTable(text) ? `table:${text}` : near;
+    const meant = at >= 0 && near !== undefined
+      ? `${near}:${path}`
+      : tableFormat(text) !== undefined
+      ? `table:${text}`
+      : near;
     const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;
     throw new UserError(`--data must be one of ${DATA_NAMES.join(", ")}, with :PATH, got "${given}"${hint}`);
   }
@@ -168,6 +172,8 @@ function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
       file,
       modalities: {},
       label: "label",
+      delimiter: null,
+      encoding: null,
       split: null,
       id: null,
       classes: null,

@@ -42,7 +42,7 @@ export function parseCsv(text: string, delimiter = ","): CsvRow[] {
 
 /** What ends a cell without quotes. */
 export function endOfCell(delimiter: string): RegExp {
-  return new RegExp(`[${delimiter}\r\n]`, "g");
+  return new RegExp(`[${delimiter.replace(/[\]\\^-]/, "\\$&")}\r\n]`, "g");
 }
 
 /** The record that begins at `start`, on that line, and the index where the next one begins. */

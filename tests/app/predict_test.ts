@@ -13,7 +13,7 @@ import { answerWriter, type OutputFormat } from "../../src/app/predict/writers.t
 import { Random } from "../../src/base/random.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import type { Batch } from "../../src/data/batch.ts";
-import type { StreamedRow } from "../../src/data/readers/table_stream.ts";
+import type { StreamedRow } from "../../src/data/readers/table_format.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { fill } from "../../src/ops/fill.ts";

@@ -37,7 +37,7 @@ function drawn(index: SampleIndex): SampleIndex {
 }
 const indexFood101 = (...given: Parameters<typeof readFood101>) => drawn(readFood101(...given));
 const indexFeatures = (...given: Parameters<typeof readFeatures>) => drawn(readFeatures(...given));
-const indexTable = (...given: Parameters<typeof readTable>) => drawn(readTable(...given));
+const indexTable = async (...given: Parameters<typeof readTable>) => drawn(await readTable(...given));
 
 function countsOf({ samples }: SampleIndex): Record<string, number> {
   const counts: Record<string, number> = {};
@@ -230,8 +230,8 @@ Deno.test("indexTable() takes any modalities from CSV and JSONL, and draws the s
     lab: { features: ["a", "b"] },
   };
   const indices = [
-    indexTable({ ...TABLE, file: csv, modalities }),
-    indexTable({ ...TABLE, file: jsonl, modalities: { ...modalities, lab: { features: "both" } } }),
+    await indexTable({ ...TABLE, file: csv, modalities }),
+    await indexTable({ ...TABLE, file: jsonl, modalities: { ...modalities, lab: { features: "both" } } }),
   ];
   for (const index of indices) {
     assert.deepEqual(faultsOf(index), []);
@@ -248,10 +248,10 @@ Deno.test("indexTable() takes any modalities from CSV and JSONL, and draws the s
   ]]);
   for (const [key, column] of [["label", "category"], ["split", "part"], ["id", "key"]] as const) {
     const options = { ...TABLE, file: csv, modalities, [key]: column };
-    assert.throws(() => indexTable(options), isUserError(csv, `"${column}"`, "path, title, a, b, label"));
+    await assert.rejects(indexTable(options), isUserError(csv, `"${column}"`, "path, title, a, b, label"));
   }
   const bad = { ...TABLE, file: csv, modalities: { photo: { image: "pahts" } } };
-  assert.throws(() => indexTable(bad), isUserError('no column "pahts"', 'modality "photo"'));
+  await assert.rejects(indexTable(bad), isUserError('no column "pahts"', 'modality "photo"'));
 });
 
 Deno.test("indexTable() names line and fault of every row that is none", async () => {
@@ -282,7 +282,7 @@ Deno.test("indexTable() names line and fault of every row that is none", async (
   ];
   const file = write(join(root, "items.jsonl"), lines.map(([line]) => line + "\n").join(""));
   const modalities = { photo: { image: "path" } };
-  const { samples, faults } = indexTable({ ...TABLE, file, modalities, split: "split" });
+  const { samples, faults } = await indexTable({ ...TABLE, file, modalities, split: "split" });
   assert.deepEqual(samples.map(({ row, split }) => [row, split]), [[1, "train"], [2, "validation"], [
     3,
     "test",
@@ -303,12 +303,12 @@ Deno.test("indexTable() names line and fault of every row that is none", async (
   );
   const lab = { lab: { features: "numbers" } };
   assert.deepEqual(
-    faultsOf(indexTable({ ...TABLE, file: lists, modalities: lab, validationShare: 0, testShare: 0 })),
+    faultsOf(await indexTable({ ...TABLE, file: lists, modalities: lab, validationShare: 0, testShare: 0 })),
     [1, 3].map((row) => `lists.jsonl, row ${row}: has 0 numbers where others have 2`),
   );
   const wide = write(join(root, "wide.csv"), `path,label\n${image(0)},x,more\n`);
   assert.deepEqual(
-    faultsOf(indexTable({ ...TABLE, file: wide, modalities, validationShare: 0, testShare: 0 })),
+    faultsOf(await indexTable({ ...TABLE, file: wide, modalities, validationShare: 0, testShare: 0 })),
     [
       "wide.csv, row 2: has 3 cells, the header has 2",
     ],

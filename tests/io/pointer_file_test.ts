@@ -6,7 +6,7 @@ import { InnerPaths } from "../../src/data/index/inner_path.ts";
 import { loadTokenizer } from "../../src/data/text/load_tokenizer.ts";
 import { indexFeatures } from "../../src/data/readers/features.ts";
 import { indexN24News } from "../../src/data/readers/n24news.ts";
-import { readTable } from "../../src/data/readers/table_rows.ts";
+import { openTable } from "../../src/data/readers/table_formats.ts";
 import { DecodePool } from "../../src/data/workers/decode_pool.ts";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
 import { readCsv } from "../../src/io/csv.ts";
@@ -48,12 +48,14 @@ const STAND_INS: [what: string, put: (path: string) => void, message: RegExp][] 
 
 const BESIDE_A_VOCABULARY = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
+const rowsOf = async (path: string) => await Array.fromAsync((await openTable(path)).rows);
+
 /** Every way to read a file of the user's: the file that is a pointer, and the reader of its folder. */
 const READERS: [file: string, read: (folder: string) => unknown][] = [
   ["x.csv", (folder) => readCsv(join(folder, "x.csv"))],
-  ["x.csv", (folder) => readTable(join(folder, "x.csv"))],
-  ["x.tsv", (folder) => readTable(join(folder, "x.tsv"))],
-  ["x.jsonl", (folder) => readTable(join(folder, "x.jsonl"))],
+  ["x.csv", (folder) => rowsOf(join(folder, "x.csv"))],
+  ["x.tsv", (folder) => rowsOf(join(folder, "x.tsv"))],
+  ["x.jsonl", (folder) => rowsOf(join(folder, "x.jsonl"))],
   ["page.txt", (folder) => readAnyText(new InnerPaths(folder).find("page.txt"))],
   ["1_tr.csv", (folder) => indexFeatures({ root: folder, validationShare: 0, splitSeed: 1 })],
   [

@@ -2,7 +2,7 @@
 import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 import { release } from "../../base/release.ts";
 import { releaseBatch } from "../../data/batch.ts";
-import type { StreamedRow } from "../../data/readers/table_stream.ts";
+import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { softmaxRows } from "../../metrics/metrics.ts";
 import { capture } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";

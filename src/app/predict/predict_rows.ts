@@ -2,7 +2,7 @@
 import { mustBeWritable, unwritable } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
 import { cleanName } from "../../data/index/names.ts";
-import type { StreamedRow } from "../../data/readers/table_stream.ts";
+import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { argmaxRows } from "../../metrics/metrics.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { evaluate } from "../../train/evaluation.ts";

@@ -3,7 +3,8 @@ import { basename, dirname } from "node:path";
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { InnerPaths } from "../../data/index/inner_path.ts";
-import { type StreamedRow, streamTable, tableFormat } from "../../data/readers/table_stream.ts";
+import type { OpenTable, StreamedRow } from "../../data/readers/table_format.ts";
+import { openTable, tableEndings, tableFormat } from "../../data/readers/table_formats.ts";
 import { type Columns, InputReader } from "./inputs.ts";
 import { type PredictedRows, predictRows, type PredictRowsOptions } from "./predict_rows.ts";
 import { type PredictSession, typedPath } from "./session.ts";
@@ -12,7 +13,7 @@ import { type PredictSession, typedPath } from "./session.ts";
 export function tablePath(data: string): string {
   const path = data.replace(/^table:/, "");
   if (tableFormat(path) !== undefined) return path;
-  throw new UserError(`--data ${data} must be a .csv, .tsv or .jsonl file`);
+  throw new UserError(`--data ${data} must be a ${tableEndings()} file`);
 }
 
 export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" | "batchSize"> {
@@ -36,16 +37,24 @@ export async function predictTable(
     : { labelColumn: "label" };
   const paths = path === "-" ? undefined : new InnerPaths(dirname(path));
   const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
-  using reader = new InputReader(session.modalities, session.columns(columns), find);
+  const read = session.columns(columns);
+  using reader = new InputReader(session.modalities, read, find);
   const source = path === "-" ? "input" : basename(path);
   const { idColumn, labelColumn } = options;
   const asked = [idColumn, labelColumn].filter((column) => column !== undefined);
-  return await predictRows(session, reader, withColumns(streamTable(path), asked, source), {
+  const table = await openTable(path, data.name === "table" ? data : {});
+  mustBeOnce([...asked, ...Object.values(read).flat()], table, source);
+  return await predictRows(session, reader, withColumns(table.rows, asked, source), {
     batchSize: training.evaluation_batch,
     ...own,
     ...options,
     source,
   });
+}
+
+function mustBeOnce(used: readonly string[], { columns }: OpenTable, source: string): void {
+  const twice = used.find((column) => columns.indexOf(column) !== columns.lastIndexOf(column));
+  if (twice !== undefined) throw new UserError(`${source} has two columns "${twice}": rename one`);
 }
 
 /** The rows as they come. Throws a UserError where there is none, or the first has not the columns that were asked for. */

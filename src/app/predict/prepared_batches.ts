@@ -1,7 +1,7 @@
 /** Turns a stream of rows into batches, ahead of whoever computes them. */
 import type { Batch } from "../../data/batch.ts";
 import { BadRow } from "../../data/index/index_builder.ts";
-import type { StreamedRow } from "../../data/readers/table_stream.ts";
+import type { StreamedRow } from "../../data/readers/table_format.ts";
 import type { PreparedSample } from "./growing_batch.ts";
 import type { InputReader } from "./inputs.ts";
 

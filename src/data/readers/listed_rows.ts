@@ -10,7 +10,8 @@ import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index
 import { InnerPaths } from "../index/inner_path.ts";
 import { cleanName } from "../index/names.ts";
 import type { Origin, SampleIndex, SplitCounts } from "../index/sample_index.ts";
-import { readTable, type TableRow } from "./table_rows.ts";
+import { readJsonLines } from "./formats/json_lines.ts";
+import { cellOf, type StreamedRow } from "./table_format.ts";
 
 /** One row of a list, before anything that it names is looked for. */
 export interface ListedRow extends Origin {
@@ -103,10 +104,9 @@ function mustAgree(number: string, label: string, seen: Map<string, string>): vo
 export function jsonRows(
   root: string,
   file: string,
-  read: (row: TableRow) => Omit<ListedRow, "file" | "row">,
+  read: (row: StreamedRow) => Omit<ListedRow, "file" | "row">,
 ): ListedRow[] {
-  const { rows } = readTable(join(root, file));
-  return rows.map((row): ListedRow => {
+  return readJsonLines(join(root, file)).map((row): ListedRow => {
     const origin = { file, row: row.line };
     try {
       return { ...origin, ...read(row) };
@@ -121,8 +121,8 @@ export function jsonRows(
 export const NOTHING = { id: "", split: "train", image: "", label: "", texts: {} } as const;
 
 /** The text in a column. Throws a `BadRow` where it holds something else. */
-export function textIn(row: TableRow, column: string): string {
-  const value = row.cell(column);
+export function textIn(row: StreamedRow, column: string): string {
+  const value = cellOf(row, column);
   if (typeof value !== "string") throw new BadRow("row", `has no text as "${column}"`);
   return value;
 }
@@ -136,9 +136,9 @@ export const PREPARED: Packaging = {
   lists: [PREPARED_LIST],
   rows: (root) =>
     jsonRows(root, PREPARED_LIST, (row) => {
-      const split = SPLITS.find((split) => split === row.cell("split"));
+      const split = SPLITS.find((split) => split === cellOf(row, "split"));
       if (split === undefined) throw new BadRow("row", `has a split that is none of ${SPLITS.join(", ")}`);
-      const texts = row.cell("texts");
+      const texts = cellOf(row, "texts");
       const kinds = isJsonObject(texts) ? Object.entries(texts) : [];
       const known = kinds.filter((entry): entry is [string, string | null] =>
         typeof entry[1] === "string" || entry[1] === null

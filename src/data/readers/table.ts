@@ -10,7 +10,8 @@ import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
 import { nearest } from "../../base/nearest.ts";
 import { classWarnings, cleanName } from "../index/names.ts";
-import { readTable, type TableRow, type TableRows } from "./table_rows.ts";
+import { cellOf, type OpenTable, type StreamedRow, type TableReading, textOf } from "./table_format.ts";
+import { openTable } from "./table_formats.ts";
 
 /** The columns of a modality: one of paths or texts, one of lists of numbers (JSONL), or several of numbers. */
 export type TableModality =
@@ -38,6 +39,13 @@ export interface TableOptions {
   readonly splitSeed: number;
   /** The longest text, in words. */
   readonly maxWords: number;
+  /** How the file is read, where that is not to be found out. */
+  readonly reading?: TableReading;
+}
+
+/** A table of which all rows have been read, with the columns that are used. */
+interface ReadTable extends Omit<OpenTable, "rows"> {
+  readonly rows: readonly StreamedRow[];
 }
 
 const SPLITS: Readonly<Record<string, Split>> = {
@@ -51,14 +59,13 @@ const SPLITS: Readonly<Record<string, Split>> = {
 };
 
 /**
- * Lists the rows of a CSV or TSV (with a header) or JSONL file. Images are paths relative to the file, below its folder.
+ * Lists the rows of a table. Images are paths relative to the file, below its folder.
  * Names of columns, classes, splits and samples count without the blanks around them. Throws a UserError for a column
  * that is not there. A validation or test split that the table lacks is drawn.
  */
-export function indexTable(given: TableOptions): SampleIndex {
+export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   const options = withCleanNames(given);
-  const table = readTable(options.file);
-  checkColumns(options, table);
+  const table = await readAll(options);
   const file = basename(options.file);
   const images = new InnerPaths(dirname(options.file));
   const modalities = Object.entries(options.modalities).map(([name, source]) =>
@@ -74,12 +81,12 @@ export function indexTable(given: TableOptions): SampleIndex {
   for (const row of table.rows) {
     const id = idOf(row, options.id);
     builder.row({ file, row: row.line }, id, () => {
-      const label = labelOf(plain(row.cell(options.label)), numbers, unlisted);
+      const label = labelOf(textOf(cellOf(row, options.label)), numbers, unlisted);
       if (id === "") throw new BadRow("row", `has no id in "${options.id}"`);
       const inputs = modalities.map(({ name, ...rest }): [string, Input] => {
         const source = options.modalities[name]!;
-        if ("image" in source) return [name, pathOf("image", images, plain(row.cell(source.image)))];
-        if ("text" in source) return [name, firstWords(plain(row.cell(source.text)), options.maxWords)];
+        if ("image" in source) return [name, pathOf("image", images, textOf(cellOf(row, source.image)))];
+        if ("text" in source) return [name, firstWords(textOf(cellOf(row, source.text)), options.maxWords)];
         return [name, featuresOf(numbersIn(row, source.features), "width" in rest ? rest.width : 0)];
       });
       return { label, split: splitOf(row, options.split), inputs: Object.fromEntries(inputs) };
@@ -128,19 +135,43 @@ function withCleanNames({ modalities, label, split, id, classes, ...rest }: Tabl
 /** The number of columns that are named where one is not found. */
 const MOST_NAMED = 20;
 
-function checkColumns({ file, modalities, label, split, id }: TableOptions, { columns }: TableRows): void {
-  if (columns.length === 0) return; // the file is empty, which is told of every data set alike
-  const named = Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
-    const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
-    return [own].flat().map((column) => [`the modality "${name}"`, column]);
-  });
-  const all: [string, string | null][] = [...named, ['"data.label"', label], ['"data.split"', split], [
+/** The columns that are used, each with what for. */
+function usedColumns({ modalities, label, split, id }: TableOptions): [use: string, column: string][] {
+  const keys: [string, string | null][] = [['"data.label"', label], ['"data.split"', split], [
     '"data.id"',
     id,
   ]];
+  return [
+    ...Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
+      const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
+      return [own].flat().map((column) => [`the modality "${name}"`, column]);
+    }),
+    ...keys.filter((use): use is [string, string] => use[1] !== null),
+  ];
+}
+
+/** Reads all rows, and keeps the columns that are used. Throws a UserError for one that is not there. */
+async function readAll(options: TableOptions): Promise<ReadTable> {
+  const { file, reading } = options;
+  const { columns, warnings, rows } = await openTable(file, reading);
+  const used = usedColumns(options);
+  if (columns.length > 0) checkColumns(file, used, columns);
+  const kept = new Set(used.map(([, column]) => column));
+  const found = new Set<string>();
+  const all: StreamedRow[] = [];
+  for await (const row of rows) {
+    const cells = Object.entries(row.values);
+    for (const [name] of cells) found.add(name);
+    all.push({ ...row, values: Object.fromEntries(cells.filter(([name]) => kept.has(name))) });
+  }
+  // An empty file has no columns, which is told of every data set alike.
+  if (columns.length === 0 && found.size > 0) checkColumns(file, used, [...found]);
+  return { columns, warnings, rows: all };
+}
+
+function checkColumns(file: string, used: readonly [string, string][], columns: readonly string[]): void {
   const known = new Set(columns);
-  for (const [what, column] of all) {
-    if (column === null) continue;
+  for (const [what, column] of used) {
     if (!known.has(column)) {
       const meant = nearest(column, columns);
       const hint = meant === undefined ? "" : `did you mean "${meant}"? `;
@@ -157,7 +188,7 @@ function checkColumns({ file, modalities, label, split, id }: TableOptions, { co
   }
 }
 
-function describe(name: string, source: TableModality, { rows }: TableRows): IndexedModality {
+function describe(name: string, source: TableModality, { rows }: ReadTable): IndexedModality {
   if ("image" in source) return { name, kind: "image" };
   if ("text" in source) return { name, kind: "text" };
   const { features } = source;
@@ -170,16 +201,16 @@ function describe(name: string, source: TableModality, { rows }: TableRows): Ind
 }
 
 /** The value that `read` gives for the first row that has one. */
-function first<T>(rows: readonly TableRow[], read: (row: TableRow) => T | undefined): T | undefined {
+function first<T>(rows: readonly StreamedRow[], read: (row: StreamedRow) => T | undefined): T | undefined {
   for (const row of rows) {
     const value = orUndefined(() => read(row));
     if (value !== undefined) return value;
   }
 }
 
-function numbersIn(row: TableRow, features: string | readonly string[]): readonly unknown[] {
-  if (typeof features !== "string") return features.map((column) => row.cell(column));
-  const cell = row.cell(features);
+function numbersIn(row: StreamedRow, features: string | readonly string[]): readonly unknown[] {
+  if (typeof features !== "string") return features.map((column) => cellOf(row, column));
+  const cell = cellOf(row, features);
   return Array.isArray(cell) ? cell : [cell];
 }
 
@@ -187,9 +218,9 @@ function numbersIn(row: TableRow, features: string | readonly string[]): readonl
  * The labels of the rows that are for training, sorted. Where there are none, those of all rows: that training rows are
  * missing is the fault then, not each label.
  */
-function classesOf(rows: readonly TableRow[], { label, split, knownClasses }: TableOptions): string[] {
+function classesOf(rows: readonly StreamedRow[], { label, split, knownClasses }: TableOptions): string[] {
   const labels = rows.flatMap((row) =>
-    orUndefined(() => [{ name: cleanName(plain(row.cell(label))), split: splitOf(row, split) }]) ?? []
+    orUndefined(() => [{ name: cleanName(textOf(cellOf(row, label))), split: splitOf(row, split) }]) ?? []
   ).filter(({ name }) => name !== "");
   const training = labels.filter((one) => one.split === "train");
   const named = training.length === 0 && !knownClasses?.length ? labels : training;
@@ -206,24 +237,15 @@ function orUndefined<T>(read: () => T): T | undefined {
   }
 }
 
-function idOf(row: TableRow, column: string | null): string {
-  return column === null ? String(row.line) : orUndefined(() => cleanName(plain(row.cell(column)))) ?? "";
+function idOf(row: StreamedRow, column: string | null): string {
+  return column === null ? String(row.line) : orUndefined(() => cleanName(textOf(cellOf(row, column)))) ?? "";
 }
 
-function splitOf(row: TableRow, column: string | null): Split {
+function splitOf(row: StreamedRow, column: string | null): Split {
   if (column === null) return "train";
-  const given = cleanName(plain(row.cell(column))).toLowerCase();
+  const given = cleanName(textOf(cellOf(row, column))).toLowerCase();
   if (Object.hasOwn(SPLITS, given)) return SPLITS[given]!;
   throw new BadRow("row", `"${column}" must be train, validation or test, got "${given}"`);
-}
-
-/** The text of a cell; null is an empty one. Throws a `BadRow` for a list or an object. */
-function plain(cell: unknown): string {
-  if (cell === null || cell === undefined) return "";
-  if (typeof cell === "object") {
-    throw new BadRow("row", `holds ${JSON.stringify(cell)} where a text should be`);
-  }
-  return String(cell);
 }
 
 /** The test split, then the validation split, where no row is in it. */

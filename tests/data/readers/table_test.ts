@@ -19,11 +19,15 @@ const OPTIONS: Omit<TableOptions, "file"> = {
 };
 
 /** The index of a table with this content; the name of the file says how it is read. */
-function read(name: string, content: string, options: Partial<TableOptions> = {}): SampleIndex {
+async function read(
+  name: string,
+  content: string | Uint8Array,
+  options: Partial<TableOptions> = {},
+): Promise<SampleIndex> {
   using folder = temporaryFolder();
   const file = join(folder.path, name);
-  Deno.writeTextFileSync(file, content);
-  return indexTable({ ...OPTIONS, ...options, file });
+  Deno.writeFileSync(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  return await indexTable({ ...OPTIONS, ...options, file });
 }
 
 const csv = (content: string, options?: Partial<TableOptions>) => read("x.csv", content, options);
@@ -64,24 +68,27 @@ const LABELS: [what: string, labels: string[], classes: string[], outcome: strin
   ["case, which counts", ["Cat", "cat"], ["Cat", "cat"], ["Cat", "cat"]],
 ];
 for (const [what, labels, classes, rows] of LABELS) {
-  Deno.test(`labels of a CSV file: ${what}`, () => {
-    const index = csv(`title,label\n${labels.map((label) => `a,${label}\n`).join("")}`);
+  Deno.test(`labels of a CSV file: ${what}`, async () => {
+    const index = await csv(`title,label\n${labels.map((label) => `a,${label}\n`).join("")}`);
     assert.deepEqual(index.classes, classes);
     assert.deepEqual(outcome(index), rows);
   });
-  Deno.test(`labels of a JSONL file: ${what}`, () => {
+  Deno.test(`labels of a JSONL file: ${what}`, async () => {
     const lines = labels.map((label) =>
       JSON.stringify({ title: "a", label: label.replaceAll('"', "") }) + "\n"
     );
-    const index = read("x.jsonl", lines.join(""));
+    const index = await read("x.jsonl", lines.join(""));
     assert.deepEqual(index.classes, classes);
     assert.deepEqual(outcome(index), rows);
   });
 }
 
-Deno.test("labels of a JSONL file may be numbers, truth values or missing", () => {
+Deno.test("labels of a JSONL file may be numbers, truth values or missing", async () => {
   const labels = ["1", 1, 1.0, true, "true", null, undefined, ["a"], { a: 1 }];
-  const index = read("x.jsonl", labels.map((label) => JSON.stringify({ title: "a", label }) + "\n").join(""));
+  const index = await read(
+    "x.jsonl",
+    labels.map((label) => JSON.stringify({ title: "a", label }) + "\n").join(""),
+  );
   assert.deepEqual(outcome(index), [
     "1",
     "1",
@@ -105,21 +112,23 @@ const WARNINGS: [labels: string[], warnings: RegExp[]][] = [
   [["a", "None", "N/A"], [/"N\/A" may be/, /"None" may be/]],
 ];
 for (const [labels, warnings] of WARNINGS) {
-  Deno.test(`the classes ${labels.join(", ")} are told to be alike, or not`, () => {
-    const found = csv(`title,label\n${labels.map((label) => `a,${label}\n`).join("")}`).warnings!;
+  Deno.test(`the classes ${labels.join(", ")} are told to be alike, or not`, async () => {
+    const { warnings: found = [] } = await csv(
+      `title,label\n${labels.map((label) => `a,${label}\n`).join("")}`,
+    );
     assert.equal(found.length, warnings.length, found.join("\n"));
     warnings.forEach((warning, at) => assert.match(found[at]!, warning));
   });
 }
 
-Deno.test("names of columns, classes, splits and samples count without the blanks around them", () => {
+Deno.test("names of columns, classes, splits and samples count without the blanks around them", async () => {
   const head = "\ufeff title ,label\u00a0, \u201ctags\u201d,split , id";
   const rows = ["a,cat ,, Train,1", "a, dog,,VAL ,2 ", "a,café,,test\u00a0, 2"];
   const named = { split: " split", id: "id ", label: "label ", classes: ["cat", " dog", "cafe\u0301 "] };
   for (
     const index of [
-      csv([head, ...rows].join("\n"), { ...named, modalities: { text: { text: "title " } } }),
-      read(
+      await csv([head, ...rows].join("\n"), { ...named, modalities: { text: { text: "title " } } }),
+      await read(
         "x.jsonl",
         rows.map((row) => row.split(",")).map(([title, label, , split, id]) =>
           JSON.stringify({ " title ": title, "label\u00a0": label, "split ": split, " id": id }) + "\n"
@@ -150,8 +159,8 @@ const READ_ALIKE: [what: string, name: string, content: string, warning?: RegExp
   ["other keys in each line", "x.jsonl", '{"title":"a","label":"x","more":1}\n\n{"label":"y","title":"b"}'],
 ];
 for (const [what, name, content, warning] of READ_ALIKE) {
-  Deno.test(`a table is read with ${what}`, () => {
-    const index = read(name, content);
+  Deno.test(`a table is read with ${what}`, async () => {
+    const index = await read(name, content);
     assert.deepEqual(outcome(index), ["x", "y"]);
     assert.deepEqual(index.samples.map(({ inputs }) => inputs.text), ["a", "b"]);
     assert.equal(index.warnings!.length, warning === undefined ? 0 : 1);
@@ -159,9 +168,9 @@ for (const [what, name, content, warning] of READ_ALIKE) {
   });
 }
 
-Deno.test("a quote that is left open costs its own row alone", () => {
+Deno.test("a quote that is left open costs its own row alone", async () => {
   const lines = Array.from({ length: 500 }, (_, i) => `text ${i},${i % 2}`);
-  const index = csv(["title,label", ...lines.with(1, '"text 1,1').with(2, 'a 12" pizza,0')].join("\n"));
+  const index = await csv(["title,label", ...lines.with(1, '"text 1,1').with(2, 'a 12" pizza,0')].join("\n"));
   assert.deepEqual(index.faults.map(describeFault), [
     "x.csv, row 3: has a quote, opened on line 3, that closes on a later line in the middle of a cell",
   ]);
@@ -179,8 +188,8 @@ const EMPTY: [what: string, name: string, content: string][] = [
   ["empty lines of JSON", "x.jsonl", "\n \n"],
 ];
 for (const [what, name, content] of EMPTY) {
-  Deno.test(`a table of ${what} has no samples, and says so`, () => {
-    const index = read(name, content, { testShare: 0.2, validationShare: 0.2 });
+  Deno.test(`a table of ${what} has no samples, and says so`, async () => {
+    const index = await read(name, content, { testShare: 0.2, validationShare: 0.2 });
     assert.deepEqual([index.faults, index.classes], [[], []]);
     const lacks = lacksOf(index, index.samples);
     assert.equal(lacks.length, 1);
@@ -188,24 +197,24 @@ for (const [what, name, content] of EMPTY) {
   });
 }
 
-Deno.test("what a table lacks altogether is told once, not with every row", () => {
+Deno.test("what a table lacks altogether is told once, not with every row", async () => {
   const rows = (splits: string[], labels: string[]) =>
     "title,label,split\n" + splits.map((split, i) => `a,${labels[i % labels.length]},${split}\n`).join("");
-  const lacks = (...of: Parameters<typeof rows>) => {
-    const index = csv(rows(...of), { split: "split" });
+  const lacks = async (...of: Parameters<typeof rows>) => {
+    const index = await csv(rows(...of), { split: "split" });
     return [
       index.faults.map(describeFault),
       lacksOf(index, index.samples).map((one) => one.replace(/^.*x\.csv /, "")),
     ];
   };
   const all = ["train", "validation", "test"];
-  assert.deepEqual(lacks([...all, ...all], ["x", "y"]), [[], []]);
-  assert.deepEqual(lacks(["test", "test"], ["x", "y"]), [[], [
+  assert.deepEqual(await lacks([...all, ...all], ["x", "y"]), [[], []]);
+  assert.deepEqual(await lacks(["test", "test"], ["x", "y"]), [[], [
     "has no samples in its train split",
     "has no samples in its validation split",
   ]]);
-  assert.deepEqual(lacks(all, ["x"]), [[], ['has one class alone, "x": there is nothing to learn']]);
-  assert.deepEqual(lacks(["train", "validation", "train", "test"], ["x", "x", "y", "z"]), [
+  assert.deepEqual(await lacks(all, ["x"]), [[], ['has one class alone, "x": there is nothing to learn']]);
+  assert.deepEqual(await lacks(["train", "validation", "train", "test"], ["x", "x", "y", "z"]), [
     ['x.csv, row 5: unknown label "z", which no training sample has'],
     ["has no samples in its test split"],
   ]);
@@ -259,9 +268,9 @@ const REFUSED: [what: string, name: string, content: string, options: Partial<Ta
   ],
 ];
 for (const [what, name, content, options, message] of REFUSED) {
-  Deno.test(`a table is refused for ${what}`, () => {
-    assert.throws(
-      () => read(name, content, options),
+  Deno.test(`a table is refused for ${what}`, async () => {
+    await assert.rejects(
+      read(name, content, options),
       (error) => error instanceof UserError && message.test(error.message) || assert.fail(String(error)),
     );
   });
@@ -284,8 +293,8 @@ const FAULTS: [what: string, content: string, options: Partial<TableOptions>, fa
   ],
 ];
 for (const [what, content, options, fault] of FAULTS) {
-  Deno.test(`a row is a fault for ${what}`, () => {
-    const { faults, samples } = csv(content, options);
+  Deno.test(`a row is a fault for ${what}`, async () => {
+    const { faults, samples } = await csv(content, options);
     assert.deepEqual([faults.map(describeFault), samples], [[fault], []]);
   });
 }

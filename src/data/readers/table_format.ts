@@ -1,0 +1,46 @@
+/** What a format of tables is: a way from a file to named columns and rows, one after the other. */
+import { BadRow } from "../index/index_builder.ts";
+
+/** A row with its columns, in the order of the file. */
+export interface StreamedRow {
+  /** Where it begins, from 1: its line, or its number where a file has no lines. */
+  readonly line: number;
+  readonly values: Readonly<Record<string, unknown>>;
+  /** The fault of the row, as the end of a sentence that begins with where it is; such a row has no values. */
+  readonly fault?: string;
+}
+
+export interface OpenTable {
+  /** By `cleanName`, as far as they are known before the rows are read. One that stands twice is in no row by that name. */
+  readonly columns: readonly string[];
+  /** Sentences about how the file is read that are worth knowing. */
+  readonly warnings: readonly string[];
+  readonly rows: AsyncIterable<StreamedRow>;
+}
+
+/** How a text is made a table, where that is not to be found out. */
+export interface TableReading {
+  /** The character between cells, or "tab"; found from the first rows if not given. */
+  readonly delimiter?: string | null;
+  /** A label of the Encoding Standard; UTF-8 if not given. */
+  readonly encoding?: string | null;
+}
+
+/** Opens a file, or standard input where the path is "-" and the format is text. Throws a UserError where it cannot. */
+export type OpenFormat = (path: string, reading: TableReading) => Promise<OpenTable>;
+
+/** The content of a column. Throws a `BadRow` where the row is broken or has no such column. */
+export function cellOf({ values, fault }: StreamedRow, column: string): unknown {
+  if (fault !== undefined) throw new BadRow("row", fault);
+  if (!Object.hasOwn(values, column)) throw new BadRow("row", `has no "${column}"`);
+  return values[column];
+}
+
+/** The text of a cell; null is an empty one. Throws a `BadRow` for a list or an object. */
+export function textOf(cell: unknown): string {
+  if (cell === null || cell === undefined) return "";
+  if (typeof cell === "object") {
+    throw new BadRow("row", `holds ${JSON.stringify(cell)} where a text should be`);
+  }
+  return String(cell);
+}
