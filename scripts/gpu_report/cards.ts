@@ -63,6 +63,7 @@ export const LEAST_ADAPTER: AdapterLike = {
     maxComputeWorkgroupSizeY: 256,
   },
   subgroup: 0,
+  matrixUnits: [],
 };
 
 export function adapterOf({ name, workgroupStorage }: KnownCard): AdapterLike {
@@ -71,5 +72,6 @@ export function adapterOf({ name, workgroupStorage }: KnownCard): AdapterLike {
     adapterClass: "gpu",
     limits: { ...LIMITS, maxComputeWorkgroupStorageSize: workgroupStorage },
     subgroup: 0,
+    matrixUnits: [],
   };
 }

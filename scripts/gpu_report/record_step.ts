@@ -5,6 +5,7 @@ import { type Dispatch, gridOf } from "../../src/gpu/dispatch.ts";
 import { DryRunGpu } from "../../src/gpu/dry_run_gpu.ts";
 import type { Gpu } from "../../src/gpu/gpu.ts";
 import type { Constants } from "../../src/gpu/kernel.ts";
+import type { MatrixUnit } from "../../src/gpu/matrix_units.ts";
 import { type Pipeline, Pipelines } from "../../src/gpu/pipelines.ts";
 import { bytesOf } from "../../src/gpu/profiler.ts";
 import { type StepSize, unisStep } from "../bench/unis_step.ts";
@@ -17,6 +18,7 @@ export interface AdapterLike {
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
   readonly subgroup: number;
+  readonly matrixUnits: readonly MatrixUnit[];
 }
 
 /** A kernel as `Pipelines` would have it compiled. */
@@ -48,6 +50,7 @@ export interface RecordedStep {
 
 /** A device that makes nothing: whatever it is asked for is the description of it. */
 const DESCRIBING = {
+  features: new Set(),
   createBindGroupLayout: (descriptor: GPUBindGroupLayoutDescriptor) => descriptor,
   createPipelineLayout: (descriptor: GPUPipelineLayoutDescriptor) => descriptor,
   createShaderModule: (descriptor: GPUShaderModuleDescriptor) => descriptor,

@@ -44,9 +44,11 @@ function secondsFrom(begin: number, end: number): string {
 function deviceLines(gpu: Gpu): string[] {
   const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
   const plans = describePlans(gpu);
+  const units = gpu.matrixUnits.map(({ m, n, k, subgroup }) => `${m}×${n}×${k} by ${subgroup} lanes`);
   return [
     `Device      ${gpu.name} (${gpu.adapterClass}): ${gpu.identity}`,
     `Features    ${[...gpu.features].sort().join(", ")}; subgroups of ${gpu.subgroup}`,
+    `Matrices    ${units.join(", ") || "no matrix units"}`,
     `Limits      buffers of ${formatBytes(maxBufferSize)}, bindings of ${
       formatBytes(maxStorageBufferBindingSize)
     }`,

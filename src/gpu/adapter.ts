@@ -1,5 +1,6 @@
 /** Finding and opening a WebGPU adapter. */
 import { type Backend, backendOf } from "./backend.ts";
+import { findMatrixUnits, matrixFeatures, type MatrixUnit, type MatrixUnitsWanted } from "./matrix_units.ts";
 import { isOneSubgroup } from "./subgroups.ts";
 
 /** Which adapter to open: a GPU, the processor (a software adapter), or a GPU where there is one. */
@@ -24,6 +25,8 @@ export interface OpenAdapter {
   readonly limits: Limits;
   /** Lanes of a workgroup that was seen to compute as one subgroup; 0 where none was. */
   readonly subgroup: number;
+  /** From the largest; empty where there are none. */
+  readonly matrixUnits: readonly MatrixUnit[];
 }
 
 const LIMITS = [
@@ -103,6 +106,8 @@ export interface OpenOptions {
   readonly adapterClass?: AdapterClass;
   /** False: use no subgroups. True if not given. */
   readonly subgroups?: boolean;
+  /** "tested" if not given. "listed" is for drivers that compute nothing. */
+  readonly matrixUnits?: MatrixUnitsWanted;
 }
 
 /**
@@ -135,11 +140,15 @@ export async function openAdapter(
       requiredLimits: { ...requiredLimits(adapter.limits, options.limits) },
     });
   const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
-  // Kernels for GPUs do not use any subgroups.
+  const { matrixUnits = "tested" } = options;
+  const ofMatrices = adapterClass === "gpu" && matrixUnits !== "none" ? matrixFeatures(adapter) : [];
+  // Kernels for GPUs use subgroups for matrices alone.
   const triesSubgroups = adapterClass === "software" && (options.subgroups ?? true) &&
     (!backend.listsSubgroups || adapter.features.has("subgroups"));
   const device =
-    await (triesSubgroups ? requestDevice("subgroups").catch(() => requestDevice()) : requestDevice());
+    await (triesSubgroups
+      ? requestDevice("subgroups").catch(() => requestDevice())
+      : requestDevice(...ofMatrices));
   return {
     device,
     webgpu,
@@ -149,6 +158,7 @@ export async function openAdapter(
     adapterClass,
     limits: allLimits(device.limits, options.limits),
     subgroup: triesSubgroups && await isOneSubgroup(device, SOFTWARE_LANES, backend) ? SOFTWARE_LANES : 0,
+    matrixUnits: await findMatrixUnits(device, adapter, backend, matrixUnits),
   };
 }
 

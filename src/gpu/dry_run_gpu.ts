@@ -3,6 +3,7 @@ import type { AdapterClass, Limits } from "./adapter.ts";
 import type { Slots } from "./device_slot.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { Gpu } from "./gpu.ts";
+import type { MatrixUnit } from "./matrix_units.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { bytesOf } from "./profiler.ts";
 
@@ -23,6 +24,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
   readonly subgroup: number;
+  readonly matrixUnits: readonly MatrixUnit[];
   /** Never. */
   readonly lost = new Promise<never>(() => {});
   /** Bytes of the largest buffer so far. */
@@ -42,6 +44,7 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
     this.limits = like.limits;
     this.features = like.features;
     this.subgroup = like.subgroup;
+    this.matrixUnits = like.matrixUnits;
     this.#like = like;
     const allocate = () => ({ destroy() {} }) as GPUBuffer;
     this.#pool = new BufferPool({ limits: like.limits, allocate }, () => {});

@@ -12,6 +12,7 @@ import { DeviceErrors, type DeviceLost } from "./device_errors.ts";
 import type { Slots } from "./device_slot.ts";
 import { type Buffers, type Dispatch, gridOf } from "./dispatch.ts";
 import type { KernelSource } from "./kernel.ts";
+import type { MatrixUnit } from "./matrix_units.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { type DispatchTime, Profiler } from "./profiler.ts";
@@ -32,6 +33,7 @@ export class Gpu {
   readonly limits: Limits;
   readonly features: GPUSupportedFeatures;
   readonly subgroup: number; // see OpenAdapter
+  readonly matrixUnits: readonly MatrixUnit[];
   readonly #device: GPUDevice;
   readonly #errors: DeviceErrors;
   /** Dawn ends with the last reference to it. */
@@ -61,6 +63,7 @@ export class Gpu {
     this.#submissions = new SubmissionSize(adapterClass === "gpu");
     this.features = device.features;
     this.subgroup = subgroup;
+    this.matrixUnits = opened.matrixUnits;
     this.#errors = new DeviceErrors(device, () => this.memory.held, () => this.#lastLabel);
     this.#pool = new BufferPool(
       { limits: device.limits, allocate: (size, usage) => this.#errors.allocate(size, usage) },

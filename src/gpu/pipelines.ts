@@ -71,7 +71,8 @@ export class Pipelines {
           : { buffer: { type, hasDynamicOffset: type === "uniform" } }),
       })),
     });
-    const module = this.#device.createShaderModule({ label, code: this.#backend.moduleText(code) });
+    const text = this.#backend.moduleText(code, this.#device.features);
+    const module = this.#device.createShaderModule({ label, code: text });
     const handle = this.#device.createComputePipeline({
       label,
       layout: this.#device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),

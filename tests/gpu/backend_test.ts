@@ -23,15 +23,26 @@ async function adapterOf(webgpu: GPU): Promise<string | undefined> {
   return called?.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replace(/-$/, "");
 }
 
-Deno.test("modules are enabled to use subgroups for Tint alone, which demands it where they do", () => {
+Deno.test("modules are enabled to use extensions for Tint alone, which demands it where they do", () => {
   const own = backendOf(OWN);
   const other = backendOf({} as GPU);
+  const all = new Set(["subgroup-size-control"]);
   const plain = "fn f() -> f32 { return subgroup + subgroups(1.0); }";
-  for (const code of ["let s = subgroupAdd(x);", "@builtin(subgroup_size) size: u32"]) {
-    assert.equal(own.moduleText(code), code);
-    assert.equal(other.moduleText(code), `enable subgroups;\n${code}`);
+  const matrix = "let x: subgroup_matrix_left<f16, 8, 8>;";
+  const sized = "@workgroup_size(64) @subgroup_size(WG)";
+  for (
+    const [code, enabled] of [
+      ["let s = subgroupAdd(x);", "enable subgroups;\n"],
+      ["@builtin(subgroup_size) size: u32", "enable subgroups;\n"],
+      [matrix, "enable subgroups;\nenable chromium_experimental_subgroup_matrix;\n"],
+      [sized, "enable subgroups;\nenable subgroup_size_control;\n"],
+      [plain, ""],
+    ] as const
+  ) {
+    assert.equal(own.moduleText(code, all), code);
+    assert.equal(other.moduleText(code, all), enabled + code);
   }
-  assert.equal(other.moduleText(plain), plain);
+  assert.equal(other.moduleText(sized, new Set()), "@workgroup_size(64)", "where all subgroups are alike");
 });
 
 testDawn("adapters say that they are Dawn's, whose vendors are spelt as Deno's", async (webgpu) => {

@@ -1,0 +1,40 @@
+/** Small computations that find out, when a device is opened, what it can do: what devices say is not reliable. */
+import type { Backend } from "./backend.ts";
+
+/**
+ * What one workgroup of the entry `probe` writes into an array bound at 0 of so many bytes, which begins as zeros; undefined
+ * where the device refuses or fails to compute it.
+ */
+export async function probe(
+  device: GPUDevice,
+  backend: Backend,
+  code: string,
+  size: number,
+): Promise<ArrayBuffer | undefined> {
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ code: backend.moduleText(code, device.features) });
+  const pipeline = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "probe" } });
+  const found = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+  const read = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(
+    0,
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer: found } }],
+    }),
+  );
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(found, 0, read, 0, size);
+  device.queue.submit([encoder.finish()]);
+  const isValid = await device.popErrorScope() === null;
+  const values = isValid
+    ? await read.mapAsync(GPUMapMode.READ).then(() => read.getMappedRange().slice(0), () => undefined)
+    : undefined;
+  found.destroy();
+  read.destroy();
+  return values;
+}
