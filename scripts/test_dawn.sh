@@ -1,40 +1,46 @@
 #!/bin/sh
 # sh scripts/test_dawn.sh [TEST ...]     for example: sh scripts/test_dawn.sh tests/ops
 #
-# Runs tests (those of the engine if none are named) on Deno's own WebGPU and on Dawn, both on the software driver of
-# a Mesa that Dawn can use, which Debian 12 has not: in a chroot of Debian 13 with the Mesa of its backports, made in
-# .deno/trixie or the folder CHROOT (0.7 GB, some minutes, as root).
+# Runs tests (all of them if none are named, half an hour or more on two cores) on Deno's own WebGPU and on Dawn, both on
+# the software driver of a Mesa that Dawn can use, which Debian 12 has not: in a chroot of Debian 13 with the Mesa of its
+# backports, made in .deno/trixie or the folder CHROOT (0.7 GB, some minutes, as root). Whatever scripts/test_by_file.ts
+# takes may be named as well. The last lines say how many tests passed and failed on each.
 # Exit status: that of the tests, and 0, with a line that says so, where no such driver can be had.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 chroot=${CHROOT:-$root/.deno/trixie}
 cd -- "$root"
-[ $# -gt 0 ] || set -- tests/gpu tests/tensor tests/ops/op_table_test.ts tests/ops/nan_test.ts tests/nn tests/optim
 
 skip() {
   echo "test_dawn.sh: skipped, since $*"
   exit 0
 }
 
+in_chroot() { chroot "$chroot" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+
 make_chroot() {
-  [ -e "$chroot/usr/share/vulkan/icd.d/lvp_icd.json" ] && return 0
+  [ -e "$chroot/usr/share/vulkan/icd.d/lvp_icd.json" ] && [ -e "$chroot/usr/bin/git" ] && return 0
   [ "$(id -u)" -eq 0 ] || skip "a chroot takes root"
-  command -v apt-get >/dev/null || skip "a chroot is made by Debian's tools"
-  command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null || skip "debootstrap cannot be had"
-  # The mirror of this system, where that is a Debian.
-  mirror=
-  if grep -q '^ID=debian' /etc/os-release; then
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -n 1)
+  if ! [ -e "$chroot/etc/debian_version" ]; then
+    command -v apt-get >/dev/null || skip "a chroot is made by Debian's tools"
+    command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null ||
+      skip "debootstrap cannot be had"
+    # The mirror of this system, where that is a Debian.
+    mirror=
+    if grep -q '^ID=debian' /etc/os-release; then
+      mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | head -n 1)
+    fi
+    echo "test_dawn.sh: making a chroot of Debian 13 in $chroot ..."
+    debootstrap --variant=minbase trixie "$chroot" ${mirror:+"$mirror"} >"$chroot.log" 2>&1 ||
+      skip "debootstrap failed, as $chroot.log says"
+    mirror=$(awk '{ print $2; exit }' "$chroot/etc/apt/sources.list")
+    echo "deb $mirror trixie-backports main" >>"$chroot/etc/apt/sources.list"
   fi
-  echo "test_dawn.sh: making a chroot of Debian 13 in $chroot ..."
-  debootstrap --variant=minbase trixie "$chroot" ${mirror:+"$mirror"} >"$chroot.log" 2>&1 ||
-    skip "debootstrap failed, as $chroot.log says"
-  mirror=$(awk '{ print $2; exit }' "$chroot/etc/apt/sources.list")
-  echo "deb $mirror trixie-backports main" >>"$chroot/etc/apt/sources.list"
+  # Tests of the repository's own scripts want git.
   {
-    chroot "$chroot" apt-get update -qq &&
-      DEBIAN_FRONTEND=noninteractive chroot "$chroot" apt-get install -y -qq --no-install-recommends \
-        -t trixie-backports mesa-vulkan-drivers libvulkan1
+    in_chroot apt-get update -qq &&
+      in_chroot DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -t trixie-backports mesa-vulkan-drivers libvulkan1 git
   } >>"$chroot.log" 2>&1 || skip "Mesa cannot be installed, as $chroot.log says"
 }
 
@@ -49,7 +55,8 @@ mounted=
 release() { for at in $mounted; do umount "$at" || :; done; }
 trap release EXIT
 trap 'exit 143' INT TERM
-for at in "$root" "$(readlink -f "$root/.deno")" /proc; do
+history=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null || echo "$root")
+for at in "$root" "$(readlink -f "$root/.deno")" "$history" /proc; do
   if ! mountpoint -q "$chroot$at"; then
     mkdir -p "$chroot$at"
     mount --bind "$at" "$chroot$at" || skip "nothing can be mounted here"
@@ -58,15 +65,19 @@ for at in "$root" "$(readlink -f "$root/.deno")" /proc; do
 done
 
 status=0
+counts=
 for backend in deno dawn; do
   echo "== On $backend"
+  log=$(mktemp)
   chroot "$chroot" env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin NO_COLOR=1 XDG_RUNTIME_DIR=/tmp \
     DENO_NO_UPDATE_CHECK=1 DENO_WEBGPU_BACKEND=vulkan VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json \
-    UNIS_TEST_BACKEND="$backend" sh -c '
-      cd "$1" && shift && status=0
-      for file in $(find "$@" -name "*_test.ts" | sort); do # a process each: see tests/backend.ts
-        deno test -A --no-check --preload tests/backend.ts "$file" || status=$?
-      done
-      exit "$status"' sh "$root" "$@" || status=$?
+    UNIS_TEST_BACKEND="$backend" sh -c 'cd "$1" && shift && exec deno run -A --no-check scripts/test_by_file.ts "$@"' \
+    sh "$root" "$@" | tee "$log"
+  last=$(tail -n 1 "$log")
+  rm -f "$log"
+  counts="$counts$backend: $last
+"
+  case $last in *" passed, 0 failed, "*) ;; *) status=1 ;; esac
 done
+printf '%s' "$counts"
 exit "$status"

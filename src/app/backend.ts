@@ -15,28 +15,35 @@ const FOLDER = join(import.meta.dirname!, "../../.deno/dawn/");
 /** Made once: it ends with the last reference to it. */
 let dawn: GPU | undefined;
 
-/** Dawn as an implementation of WebGPU. Throws a UserError where it is not in `folder` or cannot be loaded. */
-export function loadDawn(folder: string = FOLDER): GPU {
+/** The npm package, a native library. Throws what Deno throws where it is not in `folder` or cannot be loaded. */
+export function dawnPackage(folder: string = FOLDER): {
+  create(flags: readonly string[]): GPU;
+  globals: Readonly<Record<string, unknown>>;
+} {
+  return createRequire(folder)("webgpu");
+}
+
+/** Dawn as an implementation of WebGPU, or why it cannot be had from `folder`. */
+export function loadDawn(folder: string = FOLDER): GPU | string {
   try {
-    const { create } = createRequire(folder)("webgpu");
-    return dawn ??= create([...DAWN_FLAGS]) as GPU;
+    const { create } = dawnPackage(folder);
+    return dawn ??= create(DAWN_FLAGS);
   } catch (error) {
-    throw new UserError(`Cannot use --backend dawn: ${whyNot(error)}`);
+    return whyNot(error);
   }
 }
 
 /** The implementation of a name. Throws a UserError where it is not at hand; `note` is told why `auto` does not take Dawn. */
 export async function findBackend(name: BackendName, note: (message: string) => void): Promise<GPU> {
   if (name === "deno") return navigator.gpu;
-  if (name === "dawn") return loadDawn();
-  try {
-    const webgpu = loadDawn();
-    if (await requestAdapter("high-performance", webgpu)) return webgpu;
-    note("Backend     Deno's own WebGPU: Dawn finds no adapter that it can use");
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    note(`Backend     Deno's own WebGPU. ${error.message}`);
+  const found = loadDawn();
+  if (name === "dawn") {
+    if (typeof found === "string") throw new UserError(`Cannot use --backend dawn: ${found}`);
+    return found;
   }
+  if (typeof found !== "string" && await requestAdapter("high-performance", found)) return found;
+  const reason = typeof found === "string" ? found : "Dawn finds no adapter that it can use";
+  note(`Backend     Deno's own WebGPU: ${reason}`);
   return navigator.gpu;
 }
 

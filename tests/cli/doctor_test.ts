@@ -34,7 +34,7 @@ Deno.test("unis doctor --json has the adapter, what was measured, and the cost o
   assert.equal(found.host.deno, Deno.version.deno);
   const { adapters, fault } = found.dawn;
   if (fault === null) assert.ok(adapters.every(({ name }: { name: string }) => name.endsWith(" on Dawn")));
-  else assert.match(fault, /^Cannot use --backend dawn: /);
+  else assert.match(fault, /run\.sh|\.node/);
   assert.ok(found.adapters[0].requests.includes("high-performance"));
   assert.equal(found.adapters[0].name, found.used.name);
   assert.deepEqual(found.used.self_test, { passed: true, fault: null });

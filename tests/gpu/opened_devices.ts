@@ -1,4 +1,5 @@
 /** The devices of WebGPU that are opened beneath `Gpu`, so that tests can take them, or their memory, away from it. */
+import { CLASSES } from "../backend.ts";
 
 /** From its making until it is disposed. */
 export class OpenedDevices implements Disposable {
@@ -16,7 +17,7 @@ export class OpenedDevices implements Disposable {
     // deno-lint-ignore no-this-alias -- the methods that are put in have a `this` of their own
     const all = this;
     this.#replace(
-      GPUAdapter.prototype,
+      CLASSES.GPUAdapter.prototype,
       "requestDevice",
       (requestDevice) =>
         async function (this: GPUAdapter, descriptor) {
@@ -25,7 +26,7 @@ export class OpenedDevices implements Disposable {
           return device;
         },
     );
-    this.#replace(GPUQueue.prototype, "submit", (submit) =>
+    this.#replace(CLASSES.GPUQueue.prototype, "submit", (submit) =>
       function (this: GPUQueue, commands) {
         const left = all.losses.filter((number) => number >= all.dispatches);
         if (left.length < all.losses.length) all.devices.find(({ queue }) => queue === this)?.destroy();
@@ -33,7 +34,7 @@ export class OpenedDevices implements Disposable {
         return submit.call(this, commands);
       });
     this.#replace(
-      GPUComputePassEncoder.prototype,
+      CLASSES.GPUComputePassEncoder.prototype,
       "dispatchWorkgroups",
       (dispatchWorkgroups) =>
         function (this: GPUComputePassEncoder, x, y, z) {
@@ -44,7 +45,7 @@ export class OpenedDevices implements Disposable {
     // What Deno does where a driver has no memory: the error comes to the scope, and the buffer cannot be used.
     let isShort = false;
     this.#replace(
-      GPUDevice.prototype,
+      CLASSES.GPUDevice.prototype,
       "createBuffer",
       (createBuffer) =>
         function (this: GPUDevice, descriptor) {
@@ -57,14 +58,18 @@ export class OpenedDevices implements Disposable {
           return unusable;
         },
     );
-    const { popErrorScope } = GPUDevice.prototype;
-    this.#replace(GPUDevice.prototype, "popErrorScope", (popErrorScope) =>
-      async function (this: GPUDevice) {
-        const wasShort = isShort;
-        isShort = false;
-        return await popErrorScope.call(this) ??
-          (wasShort ? new GPUOutOfMemoryError("not enough memory left") : null);
-      });
+    const { popErrorScope } = CLASSES.GPUDevice.prototype;
+    this.#replace(
+      CLASSES.GPUDevice.prototype,
+      "popErrorScope",
+      (popErrorScope) =>
+        async function (this: GPUDevice) {
+          const wasShort = isShort;
+          isShort = false;
+          return await popErrorScope.call(this) ??
+            (wasShort ? new CLASSES.GPUOutOfMemoryError("not enough memory left") : null);
+        },
+    );
   }
 
   /** Destroys the device that was opened last. */

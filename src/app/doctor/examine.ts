@@ -21,7 +21,7 @@ export interface Examination {
   readonly problems: readonly Problem[];
   readonly host: HostFacts;
   readonly adapters: readonly ExaminedAdapter[];
-  /** Those of `--backend dawn`. */
+  /** Those of `--backend dawn`, or why it is not at hand. */
   readonly dawn: { readonly adapters: readonly ExaminedAdapter[]; readonly fault: string | null };
   readonly used: Used | null;
   readonly base_sizes: BaseSizes | null;
@@ -70,12 +70,9 @@ function examined({ isSoftware: is_software, ...adapter }: ListedAdapter): Exami
 }
 
 async function examineDawn(): Promise<Examination["dawn"]> {
-  try {
-    return { adapters: (await listAdapters(loadDawn())).map(examined), fault: null };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { adapters: [], fault: error.message };
-  }
+  const dawn = loadDawn();
+  if (typeof dawn === "string") return { adapters: [], fault: dawn };
+  return { adapters: (await listAdapters(dawn)).map(examined), fault: null };
 }
 
 interface Tried {

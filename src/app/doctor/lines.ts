@@ -13,7 +13,9 @@ export function examinationLines(examination: Examination): string[] {
     ["Memory", memoryLine(host)],
     ...graphics(host),
     ...adapterRows("Adapters", adapters),
-    ...dawn.fault === null ? adapterRows("Dawn", dawn.adapters) : [["Dawn", dawn.fault] as [string, string]],
+    ...dawn.fault === null
+      ? adapterRows("Dawn", dawn.adapters)
+      : [["Dawn", `not at hand: ${dawn.fault}`] as [string, string]],
     ...used === null ? [] : usedRows(used),
     ...base_sizes === null ? [] : baseRows(base_sizes),
     ...places.map(({ name, path, fault, free }): [string, string] => [
