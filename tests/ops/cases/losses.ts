@@ -18,6 +18,66 @@ function crossEntropyOf(logits: Value, labels: ArrayLike<number>): Value {
   return shifted.exp().sum(-1).log().sub(right).sum(0).affine(1 / rows).reshape([]);
 }
 
+interface Weighting {
+  readonly classWeights?: readonly number[];
+  readonly rowWeights?: readonly number[];
+  readonly labelSmoothing?: number;
+  readonly focalGamma?: number;
+}
+
+/** The formula of `crossEntropy` with options, class by class. */
+function weightedCrossEntropyOf(x: Value, labels: ArrayLike<number>, weighting: Weighting): Value {
+  const [rows, classes] = x.shape as [number, number];
+  const { labelSmoothing: e = 0, focalGamma: gamma = 0 } = weighting;
+  const { classWeights = Array(classes).fill(1), rowWeights = Array(rows).fill(1) } = weighting;
+  const shifted = x.sub(new Value([rows, 1], x.max(-1).data));
+  const surprise = shifted.exp().sum(-1).log().reshape([rows, 1]).sub(shifted); // -log p
+  const perRow = Array.from({ length: rows }, (_, row) => row);
+  const table = (columns: number, at: (row: number, column: number) => number) =>
+    new Value(
+      [rows, columns],
+      Float64Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns)),
+    );
+  const right = surprise.gather([rows, 1], perRow.map((row) => row * classes + labels[row]!));
+  let loss = right.mul(table(1, (row) => (1 - e) * classWeights[labels[row]!]!));
+  // What has no share in the loss is left out: 0 of infinity would be no number.
+  if (e > 0) {
+    const spread = surprise.mul(table(classes, (_, c) => e / classes * classWeights[c]!));
+    loss = loss.add(spread.sum(-1).reshape([rows, 1]));
+  }
+  if (gamma > 0) {
+    const doubt = (s: number) => Math.abs(1 - Math.exp(-s));
+    const slope = (s: number) => gamma * doubt(s) ** (gamma - 1) * Math.exp(-s);
+    loss = loss.mul(right.map((s) => doubt(s) ** gamma, slope));
+  }
+  return loss.mul(table(1, (row) => rowWeights[row]!)).sum(0).affine(1 / rows).reshape([]);
+}
+
+const drawn = (count: number) => Array.from({ length: count }, () => 0.2 + 2 * random());
+
+const weighted: readonly ({ name: string; range?: readonly [number, number] } & Weighting)[] = [
+  { name: "of weighted classes", classWeights: drawn(9) },
+  { name: "of weighted rows", rowWeights: drawn(6) },
+  { name: "smoothed", labelSmoothing: 0.1 },
+  { name: "with all of the target spread", labelSmoothing: 1 },
+  { name: "focal", focalGamma: 2 },
+  { name: "focal, of a gamma below 1", focalGamma: 0.5 },
+  {
+    name: "with all at once",
+    classWeights: drawn(9),
+    rowWeights: drawn(6),
+    labelSmoothing: 0.2,
+    focalGamma: 1.5,
+  },
+  {
+    name: "with all at once, far out",
+    classWeights: drawn(9),
+    labelSmoothing: 0.1,
+    focalGamma: 2,
+    range: [-80, 80],
+  },
+];
+
 const logits: readonly { shape: readonly [number, number]; range?: readonly [number, number] }[] = [
   { shape: [1, 1] },
   { shape: [1, 9] },
@@ -89,6 +149,27 @@ export const lossCases: readonly Case[] = [
       oracle: (x) => crossEntropyOf(x, labels),
     };
   }),
+  ...weighted.flatMap(({ name, range, ...weighting }) =>
+    // Rows in packs of four, and of one, and rows of many lanes.
+    [9, 12, 261].map((classes): Case => {
+      const labels = Uint32Array.from({ length: 6 }, () => below(classes));
+      const own = weighting.classWeights && { classWeights: drawn(classes) };
+      const given = { ...weighting, ...own };
+      const tensor = (x: Tensor, values?: readonly number[]) =>
+        values && Tensor.from(x.gpu, Float32Array.from(values), [values.length]);
+      return {
+        name: `crossEntropy ${name} [6, ${classes}]`,
+        inputs: [{ shape: [6, classes], ...(range && { range }) }],
+        op: (x) =>
+          crossEntropy(x, Tensor.from(x.gpu, labels, [6]), {
+            ...given,
+            classWeights: tensor(x, given.classWeights),
+            rowWeights: tensor(x, given.rowWeights),
+          }),
+        oracle: (x) => weightedCrossEntropyOf(x, labels, given),
+      };
+    })
+  ),
   ...contrasts.map(({ name, kinds, range = [-1, 1], values }): Case => {
     const shape = [kinds.length];
     return {
