@@ -7,9 +7,17 @@ import { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { ModulePath } from "../nn/parameters.ts";
 import { type ModelData, mustBeNames, resolveEncoders } from "./resolve_encoders.ts";
 
-/** Declares the model below `path`. Throws a UserError where the configuration does not fit the data. */
-export function buildModel(path: ModulePath, config: RunConfig, data: ModelData): MultimodalClassifier {
-  const { model, optimizer, semantics } = config;
+/**
+ * Declares the model below `path`; `classWeights` are those of its losses, where classes are weighed. Throws a UserError where
+ * the configuration does not fit the data.
+ */
+export function buildModel(
+  path: ModulePath,
+  config: RunConfig,
+  data: ModelData,
+  classWeights?: readonly number[],
+): MultimodalClassifier {
+  const { model, optimizer, semantics, training } = config;
   const encoders = resolveEncoders(config, data);
   const names = Object.keys(model.encoders);
   mustBeNames("optimizer.learning_rates", optimizer.learning_rates, names, data);
@@ -33,6 +41,11 @@ export function buildModel(path: ModulePath, config: RunConfig, data: ModelData)
       temperature: model.contrast_temperature,
       ...picked(model, SWITCHES),
       ...picked(semantics, DEPARTURES),
+    },
+    weighting: {
+      classWeights,
+      labelSmoothing: training.label_smoothing,
+      focalGamma: training.focal_gamma,
     },
     ...(model.projection !== null && { projection: model.projection }),
     options: model.options,

@@ -57,6 +57,7 @@ export async function indexFiles(
     label: data.label,
     split: data.split,
     id: data.id,
+    weight: data.weight,
     classes: data.classes,
     knownClasses,
     validationShare: data.validation_share,

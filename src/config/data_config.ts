@@ -95,6 +95,8 @@ export const dataSchema = z.discriminatedUnion("name", [
     label: column,
     split: column.nullable(),
     id: column.nullable(),
+    /** The column of what a sample counts in training. */
+    weight: column.nullable().default(null),
     classes: z.array(z.string().min(1)).min(1).nullable(),
     /** The shares of all rows that are drawn, where the table has none for validation or test. */
     validation_share: drawn,

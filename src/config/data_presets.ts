@@ -176,6 +176,7 @@ function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
       encoding: null,
       split: null,
       id: null,
+      weight: null,
       classes: null,
       validation_share: 0.15,
       test_share: 0.15,

@@ -102,6 +102,9 @@ const emoji: EmojiConfig = {
     validation_after: 0,
     checkpoint_every: null,
     early_stopping: 12,
+    class_weights: "none",
+    label_smoothing: 0,
+    focal_gamma: 0,
     keep: "best",
   },
 };

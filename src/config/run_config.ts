@@ -65,6 +65,17 @@ const configSchema = z.strictObject({
     checkpoint_every: count.nullable().default(null),
     /** Validations without a better accuracy after which training ends. */
     early_stopping: count,
+    /**
+     * What a sample of a class counts in the losses of all heads: "balanced" has all classes count alike, as they occur among
+     * training samples; or a weight for each class by its name.
+     */
+    class_weights: z.union([z.enum(["none", "balanced"]), z.record(z.string(), rate)], {
+      error: "none, balanced or a weight above 0 for each class",
+    }).default("none"),
+    /** The share of the target that is spread over all classes. */
+    label_smoothing: share.lt(1).default(0),
+    /** γ of the focal loss; 0 for none. */
+    focal_gamma: z.number().min(0).default(0),
     /** The weights that are tested: those of the epoch best in validation, or of the last, which then none ends early. */
     keep: z.enum(["best", "last"]).default("best"),
   }),

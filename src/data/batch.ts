@@ -38,6 +38,8 @@ export interface Batch {
   /** Numbers of the samples within their split. */
   rows: Uint32Array; // [batch]
   labels: Uint32Array; // [batch]
+  /** What samples count in the losses of heads; all 1 if not given. */
+  weights?: Float32Array<ArrayBuffer>; // [batch]
   modalities: Record<string, ModalityBatch>;
 }
 

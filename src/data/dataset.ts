@@ -46,6 +46,8 @@ export interface Dataset {
   /** A name of the sample that is the same in every run. */
   id(split: Split, row: number): string;
   label(split: Split, row: number): number;
+  /** What a training sample counts in the losses of heads; all alike if not given. */
+  weight?(row: number): number;
   /** The path of the sample's image, empty where there is none. */
   path?(split: Split, row: number): string;
   /** The text of the sample, empty where there is none. */
@@ -74,6 +76,7 @@ export interface Sample {
   path?: string;
   label: number;
   split: Split;
+  weight?: number;
 }
 
 /** A data set put together from a list of samples and any number of modalities. */
@@ -125,6 +128,10 @@ export class SampleDataset implements Dataset {
 
   label(split: Split, row: number): number {
     return this.#samples[this.#number(split, row)]!.label;
+  }
+
+  weight(row: number): number {
+    return this.#samples[this.#number("train", row)]!.weight ?? 1;
   }
 
   path(split: Split, row: number): string {

@@ -37,6 +37,13 @@ export function shuffledRows(count: number, { seed, epoch }: EpochKey): Uint32Ar
   return rows;
 }
 
+/** The rows of the training split in the order in which an epoch visits them in batches of a size. */
+export function trainingRows(data: Dataset, size: number, key: EpochKey, visit: Visit = {}): Uint32Array {
+  const samples = data.count("train");
+  const rows = visit.unshuffled ? inOrder(samples) : shuffledRows(samples, key);
+  return rows.subarray(0, visitedSamples(samples, size, visit));
+}
+
 /** One epoch of training: every sample once, shuffled and augmented by (seed, epoch); the last batch may be smaller. */
 export function trainingBatches(
   data: Dataset,
@@ -44,16 +51,7 @@ export function trainingBatches(
   key: EpochKey,
   visit: Visit = {},
 ): AsyncGenerator<Batch> {
-  const samples = data.count("train");
-  const rows = visit.unshuffled ? inOrder(samples) : shuffledRows(samples, key);
-  return batches(
-    data,
-    "train",
-    rows.subarray(0, visitedSamples(samples, size, visit)),
-    size,
-    visit.only,
-    key,
-  );
+  return batches(data, "train", trainingRows(data, size, key, visit), size, visit.only, key);
 }
 
 /** Every sample of a split once, in order and as it is; the last batch may be smaller. */

@@ -28,6 +28,7 @@ export function fewSamples(data: Dataset): Dataset {
     count,
     id: (split, row) => data.id(split, rowOf(split, row)),
     label: (split, row) => data.label(split, rowOf(split, row)),
+    weight: (row) => data.weight?.(rowOf("train", row)) ?? 1,
     text: (split, row) => data.text(split, rowOf(split, row)),
     async batch(split, rows, augment, only) {
       const batch = await data.batch(split, rows.map((row) => rowOf(split, row)), augment, only);

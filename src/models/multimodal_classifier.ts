@@ -5,7 +5,9 @@
 import { UserError } from "../base/user_error.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Context } from "../nn/context.ts";
+import type { Constant } from "../nn/parameter.ts";
 import type { ModulePath } from "../nn/parameters.ts";
+import { crossEntropy } from "../ops/losses.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Classifier, type ClassifierConfig, headConfig } from "./classifier.ts";
@@ -34,8 +36,18 @@ export type MultimodalClassifierConfig = {
   readonly reads?: ByModality<Readonly<Record<string, string>>>;
   /** The width that a linear layer brings every representation to, before heads, fusion and contrast; none if not given. */
   readonly projection?: number;
+  /** How the losses of all heads weigh samples; plain cross entropy if not given. */
+  readonly weighting?: Weighting;
   /** The fields of the method's own that are not to be as by default. */
   readonly options?: Readonly<Record<string, FieldValue>>;
+};
+
+/** What the loss of a head weighs its samples by: see `crossEntropy`. */
+export type Weighting = {
+  /** In the order of labels; all 1 if not given. */
+  readonly classWeights?: readonly number[] | undefined;
+  readonly labelSmoothing?: number;
+  readonly focalGamma?: number;
 };
 
 /** These names stand beside encoders among parameters, predictions and losses, so no encoder may have them. */
@@ -78,6 +90,7 @@ export class MultimodalClassifier {
   readonly #architecture: BuiltArchitecture;
   /** Every field of the method's own. */
   readonly #options: Readonly<Record<string, FieldValue>>;
+  readonly #classWeights: Constant | undefined;
 
   /**
    * `encoders` builds each encoder, in the order in which representations are fused; of one named as the method, that alone
@@ -120,6 +133,9 @@ export class MultimodalClassifier {
       checkWidths(method.name, this.encoders);
     }
     const { classes } = config.classifier;
+    const { classWeights } = config.weighting ?? {};
+    this.#classWeights = classWeights &&
+      path.at("heads").constant("class_weights", [classes], Float32Array.from(classWeights));
     this.#architecture = architectureOf(method).build(path.at("heads"), {
       encoders: this.encoders,
       classes,
@@ -188,14 +204,19 @@ export class MultimodalClassifier {
     );
   }
 
-  /** The losses of the model's method; labels u32 [batch], each below the number of classes. */
-  losses(outputs: Outputs, labels: Tensor, moment?: Moment): Losses {
-    const { contrast, contrastiveWeight = 0.1 } = this.config;
+  /**
+   * The losses of the model's method; labels u32 [batch], each below the number of classes. `rowWeights` f32 [batch] is what
+   * each sample counts in the losses of heads, see `crossEntropy`.
+   */
+  losses(outputs: Outputs, labels: Tensor, moment?: Moment, rowWeights?: Tensor): Losses {
+    const { contrast, contrastiveWeight = 0.1, weighting } = this.config;
+    const weights = { ...weighting, classWeights: this.#classWeights?.value, rowWeights };
     const settings = {
       temperature: 0.07,
       ...contrast,
       options: this.#options,
       contrastiveWeight,
+      headLoss: (logits: Tensor, labels: Tensor) => crossEntropy(logits, labels, weights),
     };
     return computeLosses(this.method, outputs, labels, settings, moment, this.#contrast);
   }

@@ -96,7 +96,8 @@ export function differentiate(
   scope(() => {
     const labels = Tensor.from(gpu, batch.labels.slice(), [batch.size]);
     const inputs = model.upload(gpu, batch.modalities);
-    const losses = model.losses(model.forward(inputs, context), labels, moment);
+    const weights = batch.weights && Tensor.from(gpu, batch.weights, [batch.size]);
+    const losses = model.losses(model.forward(inputs, context), labels, moment, weights);
     measure?.(losses, labels);
     backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
   });

@@ -20,6 +20,7 @@ import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "../build/build_model.ts";
+import { classWeightsOf } from "../build/class_weights.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig, type SettledConfig } from "../config/run_config.ts";
@@ -93,7 +94,7 @@ export class Learner implements AnsweringModel {
     const stepsOf = (epochs: number) => stepsIn(epochs, this.trainingSamples, this.config);
     this.#steps = stepsOf(training.epochs);
     this.classes = data.classes.length;
-    this.#model = buildModel(this.#parameters.root, config, data);
+    this.#model = buildModel(this.#parameters.root, config, data, classWeightsOf(config, data));
     freezeParameters(this.#parameters, config);
     this.#parameters.allocate(
       gpu,

@@ -17,6 +17,7 @@ import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 import { differentiate, freezeParameters, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
+import { weighsSamples } from "./sample_weights.ts";
 
 const GIB = 2 ** 30;
 
@@ -49,7 +50,8 @@ class Planner {
     this.#counting = new DryRunGpu(gpu);
     this.#config = config;
     this.#data = data;
-    this.#model = buildModel(this.#parameters.root, config, data);
+    const weights = config.training.class_weights === "none" ? undefined : data.classes.map(() => 1);
+    this.#model = buildModel(this.#parameters.root, config, data, weights);
     freezeParameters(this.#parameters, config);
     this.#parameters.allocate(this.#counting.gpu, 0, undefined, config.training.precision === "f16");
     this.#standing = this.#counting.memory.live;
@@ -60,7 +62,7 @@ class Planner {
     const { gpu } = this.#counting;
     gpu.trim();
     this.#counting.work = { operations: 0, bytes: 0 };
-    const batch = fullBatch(this.#data, microBatch);
+    const batch = fullBatch(this.#data, microBatch, weighsSamples(this.#config));
     const context = trainingContext(this.#config, 0);
     // On a tape of its own, so that nothing is left recorded where the limits end it halfway.
     withOwnTape(() => differentiate(gpu, this.#model, batch, context, 1));
@@ -142,10 +144,11 @@ function defaultLimit({ adapterClass, limits }: Gpu): number {
   return adapterClass === "software" ? 4 * GIB : Math.min(Math.max(limits.maxBufferSize, 4 * GIB), 8 * GIB);
 }
 
-/** A batch of the longest samples there may be, with nothing in them. */
-function fullBatch(data: ModelData, size: number): Batch {
+/** A batch of the longest samples there may be, with nothing in them, which may be weighed. */
+function fullBatch(data: ModelData, size: number, isWeighed: boolean): Batch {
   const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, largestInput(spec, size)]));
-  return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), modalities };
+  const weights = isWeighed && { weights: new Float32Array(size) };
+  return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), ...weights, modalities };
 }
 
 function bytesOf(arrays: readonly FlatArray[]): number {

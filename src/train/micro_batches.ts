@@ -1,10 +1,11 @@
 /** The micro-batches of an epoch, and how they make steps. */
 import type { Batch } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { trainingBatches } from "../data/epoch.ts";
+import { trainingBatches, trainingRows } from "../data/epoch.ts";
 import type { SettledConfig } from "../config/run_config.ts";
 import { STRETCHES } from "./training_metrics.ts";
 import { microBatchWeight, trainingVisitOf } from "./gradient_step.ts";
+import { rowWeightsOf } from "./sample_weights.ts";
 
 export interface MicroBatch {
   readonly batch: Batch;
@@ -49,6 +50,8 @@ export async function* microBatches(
   const total = Math.ceil(samples / size);
   const perStep = stepSize / size;
   const batches = trainingBatches(data, size, { seed, epoch }, trainingVisitOf(config));
+  const weigh = rowWeightsOf(config, data);
+  const stepOf = stepsOf(data, config, total);
   let done = 0;
   try {
     while (true) {
@@ -59,7 +62,7 @@ export async function* microBatches(
       const stepStart = Math.floor((done - 1) / perStep) * stepSize;
       const inStep = goesOn ? stepSize : Math.min(stepSize, samples - stepStart);
       yield {
-        batch,
+        batch: weigh ? { ...batch, weights: weigh(batch.rows, stepOf(epoch, done - 1)) } : batch,
         weight: microBatchWeight(batch.size, inStep, config),
         number: epoch * total + done - 1,
         done,
@@ -72,4 +75,28 @@ export async function* microBatches(
   } finally {
     await batches.return(undefined);
   }
+}
+
+/**
+ * Gives the rows of the step that a micro-batch belongs to, the `index`-th of `total` of an epoch; as published, some are of
+ * the epochs before or after it.
+ */
+function stepsOf(data: Dataset, config: SettledConfig, total: number) {
+  const { seed, semantics, training: { micro_batch: size, batch } } = config;
+  const orders = new Map<number, Uint32Array>();
+  const rowsOf = (epoch: number, index: number) => {
+    const order = orders.get(epoch) ?? trainingRows(data, size, { seed, epoch }, trainingVisitOf(config));
+    orders.set(epoch, order);
+    return order.subarray(index * size, (index + 1) * size);
+  };
+  return (epoch: number, index: number): Uint32Array => {
+    const goesOn = semantics.steps_across_epochs;
+    const place = goesOn ? epoch * total + index : index;
+    const first = place - place % (batch / size);
+    const rows = Array.from({ length: batch / size }, (_, i) => {
+      const at = first + i;
+      return [...goesOn ? rowsOf(Math.floor(at / total), at % total) : rowsOf(epoch, at)];
+    });
+    return Uint32Array.from(rows.flat());
+  };
 }

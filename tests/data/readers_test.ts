@@ -23,6 +23,7 @@ const TABLE: Omit<TableOptions, "file" | "modalities"> = {
   label: "label",
   split: null,
   id: null,
+  weight: null,
   classes: null,
   validationShare: 0.2,
   testShare: 0.2,

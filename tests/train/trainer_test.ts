@@ -18,27 +18,37 @@ const PLAIN = [
   "training.epochs=1",
 ];
 
-Deno.test("micro-batches make the step of the whole batch, the incomplete ones included", async () => {
-  // 27 samples: a batch of 16, then one of 11, in micro-batches of 4 with a last one of 3.
-  const data = tinyData({ train: 27, validation: 3, test: 3 });
-  const sized = (size: number) =>
-    trained(tinyConfig(...PLAIN, "training.batch=16", `training.micro_batch=${size}`), data);
-  const [whole, parts, unequal] = [await sized(16), await sized(4), await sized(8)];
-  const start = await trained(
-    tinyConfig(...PLAIN, "optimizer.encoder_learning_rate=1e-9", "optimizer.head_learning_rate=1e-9"),
-    data,
-  );
-  const moved = largestDifference(start.weights, whole.weights);
-  assert.ok(moved > 1e-2, `the steps moved nothing: ${moved}`);
-  for (const other of [parts, unequal]) {
-    const difference = largestDifference(whole.weights, other.weights);
-    assert.ok(difference < 1e-4 * moved, `${difference} apart after moving ${moved}`);
-    assert.equal(other.state.step, 2);
-    const [a, b] = [whole, other].map(({ records }) => records[0]!.training_loss.total!);
-    // The second step starts from weights that are equal only up to rounding.
-    assert.ok(Math.abs(a! - b!) < 1e-5 * a!, `losses ${a} and ${b}`);
-  }
-});
+const WEIGHED = [
+  'training.class_weights={"warm": 3, "fresh, green": 0.2, "cold": 1}',
+  "training.label_smoothing=0.1",
+  "training.focal_gamma=1",
+];
+for (const [what, settings] of [["", []], [", of weighed samples as well", WEIGHED]] as const) {
+  Deno.test(`micro-batches make the step of the whole batch, the incomplete ones included${what}`, async () => {
+    // 27 samples: a batch of 16, then one of 11, in micro-batches of 4 with a last one of 3.
+    const tiny = tinyData({ train: 27, validation: 3, test: 3 });
+    const data = settings === WEIGHED
+      ? { ...watched(tiny, () => {}), weight: (row: number) => 1 + row % 4 }
+      : tiny;
+    const sized = (size: number) =>
+      trained(tinyConfig(...PLAIN, ...settings, "training.batch=16", `training.micro_batch=${size}`), data);
+    const [whole, parts, unequal] = [await sized(16), await sized(4), await sized(8)];
+    const start = await trained(
+      tinyConfig(...PLAIN, "optimizer.encoder_learning_rate=1e-9", "optimizer.head_learning_rate=1e-9"),
+      data,
+    );
+    const moved = largestDifference(start.weights, whole.weights);
+    assert.ok(moved > 1e-2, `the steps moved nothing: ${moved}`);
+    for (const other of [parts, unequal]) {
+      const difference = largestDifference(whole.weights, other.weights);
+      assert.ok(difference < 1e-4 * moved, `${difference} apart after moving ${moved}`);
+      assert.equal(other.state.step, 2);
+      const [a, b] = [whole, other].map(({ records }) => records[0]!.training_loss.total!);
+      // The second step starts from weights that are equal only up to rounding.
+      assert.ok(Math.abs(a! - b!) < 1e-5 * a!, `losses ${a} and ${b}`);
+    }
+  });
+}
 
 Deno.test("training that diverges ends within the epoch, with what to do", async () => {
   // After the first step weights are no numbers, or beyond f16, where all further steps are skipped; sixty steps are so

@@ -12,7 +12,7 @@ const AT_ONCE = 16;
 const TELL = 10_000;
 
 /**
- * One digest a sample, over the contents of its inputs: the bytes of image files, whatever they are called and wherever
+ * One digest a sample, over the contents of its inputs, and its weight where it has one: the bytes of image files, whatever they are called and wherever
  * they lie, texts, and numbers. Throws a UserError that names an image that cannot be read.
  */
 export async function digestSamples(
@@ -23,7 +23,7 @@ export async function digestSamples(
   const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
   const paths = new Set(samples.flatMap(({ inputs }) => images.map((name) => inputs[name] as string)));
   const files = await digestFiles([...paths], note);
-  return samples.map(({ inputs }) => {
+  return samples.map(({ inputs, weight }) => {
     const hash = createHash("sha256");
     for (const { name, kind } of modalities) {
       const input = inputs[name]!;
@@ -35,6 +35,7 @@ export async function digestSamples(
       // The length goes before, so that no two lists of inputs are one row of bytes.
       hash.update(`${name} ${bytes.length}\n`).update(bytes);
     }
+    if (weight !== undefined) hash.update(`weight ${weight}\n`);
     return hash.digest("hex").slice(0, DIGITS);
   });
 }

@@ -17,7 +17,11 @@ export class IndexBuilder {
   readonly faults: Fault[] = [];
 
   /** Takes what `read` gives as a sample; a `BadRow` that it throws as a fault. */
-  row(origin: Origin, id: string, read: () => Pick<IndexedSample, "label" | "split" | "inputs">): void {
+  row(
+    origin: Origin,
+    id: string,
+    read: () => Pick<IndexedSample, "label" | "split" | "inputs" | "weight">,
+  ): void {
     try {
       this.samples.push({ ...origin, id, ...read() });
     } catch (error) {

@@ -24,6 +24,8 @@ export interface IndexedSample extends Origin {
   split: Split;
   /** By the name of the modality. */
   readonly inputs: Readonly<Record<string, Input>>;
+  /** What it counts in training; 1 if not given. */
+  readonly weight?: number;
   /** False where a mirror image would show something else; true if not given. */
   readonly isMirrorable?: boolean;
 }

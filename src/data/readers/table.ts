@@ -29,6 +29,8 @@ export interface TableOptions {
   readonly split: string | null;
   /** The column that names samples; null to number them by line. */
   readonly id: string | null;
+  /** The column of what a sample counts in training, a number above 0; null where all count alike. */
+  readonly weight: string | null;
   /** The names of the classes in order; null to take those of the training samples, sorted. */
   readonly classes: readonly string[] | null;
   /** Classes that are known already and come first, in this order, where `classes` is null. */
@@ -89,7 +91,8 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
         if ("text" in source) return [name, firstWords(textOf(cellOf(row, source.text)), options.maxWords)];
         return [name, featuresOf(numbersIn(row, source.features), "width" in rest ? rest.width : 0)];
       });
-      return { label, split: splitOf(row, options.split), inputs: Object.fromEntries(inputs) };
+      const split = splitOf(row, options.split);
+      return { label, split, inputs: Object.fromEntries(inputs), ...weightOf(row, options.weight) };
     });
   }
   return {
@@ -106,7 +109,9 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
 }
 
 /** The options with the names of columns and classes as `cleanName` has them. Throws a UserError for a class that is named twice. */
-function withCleanNames({ modalities, label, split, id, classes, ...rest }: TableOptions): TableOptions {
+function withCleanNames(
+  { modalities, label, split, id, weight, classes, ...rest }: TableOptions,
+): TableOptions {
   const clean = (name: string | null) => name === null ? null : cleanName(name);
   const cleanSource = (source: TableModality): TableModality => {
     if ("image" in source) return { image: cleanName(source.image) };
@@ -128,6 +133,7 @@ function withCleanNames({ modalities, label, split, id, classes, ...rest }: Tabl
     label: cleanName(label),
     split: clean(split),
     id: clean(id),
+    weight: clean(weight),
     classes: names,
   };
 }
@@ -136,11 +142,15 @@ function withCleanNames({ modalities, label, split, id, classes, ...rest }: Tabl
 const MOST_NAMED = 20;
 
 /** The columns that are used, each with what for. */
-function usedColumns({ modalities, label, split, id }: TableOptions): [use: string, column: string][] {
-  const keys: [string, string | null][] = [['"data.label"', label], ['"data.split"', split], [
-    '"data.id"',
-    id,
-  ]];
+function usedColumns(
+  { modalities, label, split, id, weight }: TableOptions,
+): [use: string, column: string][] {
+  const keys: [string, string | null][] = [
+    ['"data.label"', label],
+    ['"data.split"', split],
+    ['"data.id"', id],
+    ['"data.weight"', weight],
+  ];
   return [
     ...Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
       const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
@@ -246,6 +256,14 @@ function splitOf(row: StreamedRow, column: string | null): Split {
   const given = cleanName(textOf(cellOf(row, column))).toLowerCase();
   if (Object.hasOwn(SPLITS, given)) return SPLITS[given]!;
   throw new BadRow("row", `"${column}" must be train, validation or test, got "${given}"`);
+}
+
+function weightOf(row: StreamedRow, column: string | null): { weight: number } | undefined {
+  if (column === null) return undefined;
+  const given = textOf(cellOf(row, column)).trim();
+  const weight = given === "" ? NaN : Number(given);
+  if (weight > 0 && weight < Infinity) return { weight };
+  throw new BadRow("row", `"${column}" must be a number above 0, got "${given}"`);
 }
 
 /** The test split, then the validation split, where no row is in it. */

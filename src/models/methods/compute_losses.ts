@@ -29,7 +29,15 @@ export type Losses = {
   readonly fusedPrediction?: Tensor;
 };
 
+/**
+ * The loss of a head: logits [batch, classes] and labels u32 [batch] give []. What every head learns from is chosen here
+ * alone, for all methods.
+ */
+export type HeadLoss = (logits: Tensor, labels: Tensor) => Tensor;
+
 export type LossOptions = ContrastSettings & {
+  /** Cross entropy if not given. */
+  readonly headLoss?: HeadLoss;
   /** λ, the weight of the contrastive loss. */
   readonly contrastiveWeight: number;
 };
@@ -63,7 +71,7 @@ export function computeLosses(
   method: Method,
   outputs: Outputs,
   labels: Tensor,
-  { contrastiveWeight, ...settings }: LossOptions,
+  { contrastiveWeight, headLoss = crossEntropy, ...settings }: LossOptions,
   moment: Moment = AFTER_TRAINING,
   contrast = method.contrast,
 ): Losses {
@@ -72,11 +80,11 @@ export function computeLosses(
   return scope(() => {
     const predictions = mapModalities(unimodalLogits, predict);
     const pairs = modalityPairs(predictions, labels);
-    const unimodalOf = mapModalities(unimodalLogits, (logits) => crossEntropy(logits, labels));
+    const unimodalOf = mapModalities(unimodalLogits, (logits) => headLoss(logits, labels));
     const own = Object.values(unimodalOf);
     const unimodal = own.length > 0 ? sumOf(own) : full(labels.gpu, [], 0);
     const { learnsFusedLoss = true } = method;
-    const fused = () => fusedLogits && crossEntropy(fusedLogits, labels);
+    const fused = () => fusedLogits && headLoss(fusedLogits, labels);
     const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
     const contrastive = contrast?.(representations, pairs, complete, labels, moment);
     const shared = [

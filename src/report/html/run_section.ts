@@ -44,6 +44,7 @@ function facts(report: RunReport): Markup {
     ["method", config.method],
     ["data", dataText(report)],
     ["model", modelText(config)],
+    ["loss", weightingText(config)],
     ["seed", String(config.seed)],
     ["epochs", records.length === 0 ? undefined : `${records.length} of ${config.training.epochs}`],
     ["weights tested", evaluation && `epoch ${evaluation.epoch}`],
@@ -65,6 +66,20 @@ function facts(report: RunReport): Markup {
       `
     )
   }</dl>`;
+}
+
+/** How the losses of heads weigh samples, where they do. */
+function weightingText({ data, training }: RunConfig): string | undefined {
+  const { class_weights: weights, label_smoothing, focal_gamma } = training;
+  const parts = [
+    ...(weights === "none"
+      ? []
+      : [`classes weighed (${weights === "balanced" ? weights : JSON.stringify(weights)})`]),
+    ...(data.name === "table" && data.weight !== null ? [`samples weighed by "${data.weight}"`] : []),
+    ...(label_smoothing > 0 ? [`label smoothing ${label_smoothing}`] : []),
+    ...(focal_gamma > 0 ? [`focal, γ ${focal_gamma}`] : []),
+  ];
+  return parts.length === 0 ? undefined : `cross entropy, ${parts.join(", ")}`;
 }
 
 /** `emoji, 9 classes; 2,720 training, 554 validation, 538 test samples` */

@@ -11,6 +11,7 @@ const OPTIONS: Omit<TableOptions, "file"> = {
   label: "label",
   split: null,
   id: null,
+  weight: null,
   classes: null,
   validationShare: 0,
   testShare: 0,
@@ -167,6 +168,23 @@ for (const [what, name, content, warning] of READ_ALIKE) {
     if (warning !== undefined) assert.match(index.warnings![0]!, warning);
   });
 }
+
+Deno.test("a column says what samples count, and must be a number above 0", async () => {
+  const content = "title,label,w\n" +
+    ["2", " 0.5 ", "1e-3", "0", "-1", "", "much"].map((w) => `a,x,${w}\n`).join("");
+  const { samples, faults } = await csv(content, { weight: " w" });
+  assert.deepEqual(samples.map(({ weight }) => weight), [2, 0.5, 1e-3]);
+  assert.deepEqual(
+    faults.map(describeFault),
+    [
+      [5, "0"],
+      [6, "-1"],
+      [7, ""],
+      [8, "much"],
+    ].map(([row, given]) => `x.csv, row ${row}: "w" must be a number above 0, got "${given}"`),
+  );
+  assert.ok((await csv(content)).samples.every(({ weight }) => weight === undefined));
+});
 
 Deno.test("a quote that is left open costs its own row alone", async () => {
   const lines = Array.from({ length: 500 }, (_, i) => `text ${i},${i % 2}`);

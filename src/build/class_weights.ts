@@ -1,0 +1,54 @@
+/** What a sample of each class counts in the losses of heads. */
+import { nearest } from "../base/nearest.ts";
+import { UserError } from "../base/user_error.ts";
+import type { RunConfig } from "../config/run_config.ts";
+import type { Dataset } from "../data/dataset.ts";
+
+/** The part of a data set that the weights of its classes hang on. */
+type Labelled = Pick<Dataset, "name" | "classes" | "count" | "label">;
+
+/**
+ * The weights of the classes, in the order of labels; undefined where `training.class_weights` is "none". "balanced" is
+ * scikit-learn's: n / (classes · n_c), n_c of the n training samples being of class c, which is 1 on average over the
+ * training samples; classes without any are not counted, and weigh 1. Throws a UserError for a class that is none of the
+ * data's, and for one that has no weight.
+ */
+export function classWeightsOf(
+  { training }: Pick<RunConfig, "training">,
+  data: Labelled,
+): number[] | undefined {
+  const { class_weights: asked } = training;
+  const { classes } = data;
+  if (asked === "none") return undefined;
+  if (asked === "balanced") {
+    const counts = Array<number>(classes.length).fill(0);
+    const samples = data.count("train");
+    for (let row = 0; row < samples; row++) counts[data.label("train", row)]!++;
+    const present = counts.filter((count) => count > 0).length;
+    return counts.map((count) => count === 0 ? 1 : samples / (present * count));
+  }
+  const key = "training.class_weights";
+  for (const name of Object.keys(asked)) {
+    if (classes.includes(name)) continue;
+    const meant = nearest(name, classes);
+    throw new UserError(
+      `"${key}" has a weight for "${name}", which is no class of the data set ${data.name}: ` +
+        (meant === undefined ? `it has ${listed(classes)}` : `did you mean "${meant}"?`),
+    );
+  }
+  const missing = classes.filter((name) => !Object.hasOwn(asked, name));
+  if (missing.length > 0) {
+    throw new UserError(
+      `"${key}" has no weight for ${listed(missing)}: give one for each class of the data set ${data.name}`,
+    );
+  }
+  return classes.map((name) => asked[name]!);
+}
+
+/** Names that are listed. */
+const MOST_NAMED = 10;
+
+function listed(names: readonly string[]): string {
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
+  return names.slice(0, MOST_NAMED).map((name) => `"${name}"`).join(", ") + more;
+}
