@@ -61,6 +61,30 @@ Deno.test("as published a step that an epoch leaves unfinished goes on in the ne
   );
 });
 
+Deno.test("weighed samples count 1 on average over the samples of a step, in whatever epochs these are", async () => {
+  const asked = { warm: 5, "fresh, green": 1, cold: 0.1 };
+  const classWeights = Object.values(asked);
+  const weighed = `training.class_weights=${JSON.stringify(asked)}`;
+  for (const goesOn of [false, true]) {
+    const settings = [...sized(2, 8), weighed, `semantics.steps_across_epochs=${goesOn}`];
+    const all = [...await epochOf(11, settings, 0), ...await epochOf(11, settings, 1)];
+    let sum = 0, samples = 0, steps = 0;
+    const scales = new Set<number>();
+    for (const { batch, endsStep } of all) {
+      batch.labels.forEach((label, i) => sum += batch.weights![i]! * classWeights[label]!);
+      scales.add(batch.weights![0]!);
+      samples += batch.size;
+      if (!endsStep) continue;
+      assert.ok(Math.abs(sum - samples) < 1e-5 * samples, `${sum} in place of ${samples}`);
+      assert.equal(scales.size, 1, "one scale a step");
+      [sum, samples, steps] = [0, 0, steps + 1];
+      scales.clear();
+    }
+    assert.equal(steps, goesOn ? 3 : 4);
+  }
+  assert.ok((await epochOf(11, sized(2, 8))).every(({ batch }) => batch.weights === undefined));
+});
+
 Deno.test("what is left of an epoch is what the whole of it ends with", async () => {
   const settings = sized(2, 4);
   const comparable = (all: readonly MicroBatch[]) => all.map(({ waited: _, ...rest }) => rest);
