@@ -1,4 +1,5 @@
 /** Indexes the samples of the data set that a configuration names. */
+import { UserError } from "../base/user_error.ts";
 import { indexEmoji } from "../data/emoji/emoji.ts";
 import type { SampleIndex } from "../data/index/sample_index.ts";
 import { indexFeatures } from "../data/readers/features.ts";
@@ -15,6 +16,8 @@ export type IndexedConfig = Exclude<DataConfig, { readonly name: "emoji" }>;
 export interface IndexOptions {
   /** Classes that are known already and keep their order, where the data set names none itself. */
   readonly knownClasses?: readonly string[];
+  /** True: texts are not cut at what a model may read of them. */
+  readonly wholeTexts?: boolean;
   /** Told what is worth knowing but no error. */
   note?(message: string): void;
 }
@@ -32,7 +35,7 @@ export async function indexSamples(
 export async function indexFiles(
   data: IndexedConfig,
   model: RunConfig["model"],
-  { knownClasses = [] }: IndexOptions = {},
+  { knownClasses = [], wholeTexts = false }: IndexOptions = {},
 ): Promise<SampleIndex> {
   if (data.name === "features") {
     const { root, validation_share: validationShare, split_seed: splitSeed } = data;
@@ -49,13 +52,20 @@ export async function indexFiles(
     const { root, layout, text, split_seed: splitSeed } = data;
     return indexN24News({ root, layout, text, splitSeed, clean, maxWords });
   }
-  const { delimiter, encoding } = data;
+  const { delimiter, encoding, folds, fold } = data;
+  if (folds !== null && fold === null) {
+    throw new UserError(
+      `"data.folds" is ${folds}: "unis experiment" makes a run of each fold; a single one is named by data.fold`,
+    );
+  }
   return await indexTable({
     file: data.file,
     reading: { delimiter, encoding },
     modalities: tableModalities(data),
     label: data.label,
     split: data.split,
+    group: data.group,
+    fold: fold !== null && folds !== null ? { number: fold, of: folds } : null,
     id: data.id,
     weight: data.weight,
     classes: data.classes,
@@ -63,7 +73,7 @@ export async function indexFiles(
     validationShare: data.validation_share,
     testShare: data.test_share,
     splitSeed: data.split_seed,
-    maxWords,
+    maxWords: wholeTexts ? Infinity : maxWords,
   });
 }
 

@@ -63,8 +63,14 @@ export async function fitData(
     },
     text(name) {
       const tokenizer = files.tokenizers.get(name);
-      const longest = [maxTokensOf(inputs()), positionsOf(config, name), tokenizer?.maxTokens ?? Infinity];
-      return { maxTokens: Math.min(...longest), ...(tokenizer && { tokenizer }) };
+      const wanted = maxTokensOf(inputs());
+      const longest = Math.min(positionsOf(config, name), tokenizer?.maxTokens ?? Infinity);
+      if (wanted > longest) {
+        note(
+          `"data.max_tokens" is ${wanted}, but the encoder of "${name}" reads ${longest}: texts are cut there`,
+        );
+      }
+      return { maxTokens: Math.min(wanted, longest), ...(tokenizer && { tokenizer }) };
     },
   });
   return {

@@ -7,6 +7,7 @@ import { formatTable } from "../report/table.ts";
 import { formatCount } from "../report/units.ts";
 import { type RunConfig, withSettings } from "../config/run_config.ts";
 import { indexFiles } from "../build/index_samples.ts";
+import { cutTexts } from "../build/text_lengths.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
 import { CheckFailed } from "../app/errors.ts";
 
@@ -24,7 +25,7 @@ const PROGRESS_INTERVAL = 10_000;
 export async function verify({ data, set = [], partial = false, json = false }: VerifyFlags): Promise<void> {
   const note = (message: string) => output.aside(message);
   const config = withSettings(dataPreset(parseDataChoice(data), set), set);
-  const found = await verification(config, !partial, note);
+  const found = await verification(config, { compare: !partial, wholeTexts: true }, note);
   output.result(json ? JSON.stringify(found, null, 2) : summaryOf(found).join("\n"));
   if (isSound(found)) return;
   const { length } = verificationLines(found);
@@ -38,20 +39,26 @@ export async function findFaults(
   config: RunConfig,
   note: (message: string) => void,
 ): Promise<readonly Fault[]> {
-  return (await verification(config, false, note)).faults;
+  return (await verification(config, { compare: false, wholeTexts: false }, note)).faults;
 }
 
 async function verification(
-  { data, model }: RunConfig,
-  compare: boolean,
+  config: RunConfig,
+  { compare, wholeTexts }: { readonly compare: boolean; readonly wholeTexts: boolean },
   note: (message: string) => void,
 ): Promise<Verification> {
+  const { data, model } = config;
   if (data.name === "emoji") {
     throw new UserError("The emoji come with the program: there is nothing to verify");
   }
-  const index = await indexFiles(data, model);
+  const isTable = data.name === "table";
+  // Whatever the fold, all rows are looked at.
+  const whole = isTable && data.folds !== null ? { ...data, fold: data.fold ?? 1 } : data;
+  const index = await indexFiles(whole, model, { wholeTexts });
   drawSplits(index);
-  return await verifyIndex(index, { compare, progress: progressNotes(note) });
+  const found = await verifyIndex(index, { compare, progress: progressNotes(note) });
+  const cut = isTable && wholeTexts ? await cutTexts(config, index, data.max_tokens) : [];
+  return { ...found, warnings: [...found.warnings, ...cut] };
 }
 
 /** Tells now and then how many images were looked at. */

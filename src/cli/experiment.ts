@@ -232,8 +232,9 @@ class Experiment implements Disposable {
   }
 
   /** `Run 3 of 27: UniS-MMC, Headline, seed 1; 12 min left` */
-  #lineOf({ variant, levels, seed }: ReadyRun, index: number): string {
-    const what = [variant, ...Object.values(levels), `seed ${seed}`].join(", ");
+  #lineOf({ variant, levels, seed, fold }: ReadyRun, index: number): string {
+    const ofFold = fold === undefined ? [] : [`fold ${fold}`];
+    const what = [variant, ...Object.values(levels), `seed ${seed}`, ...ofFold].join(", ");
     const left = this.#secondsLeft(index);
     const time = left === undefined ? "" : `; ${timeText(left)} left`;
     return `Run ${index + 1} of ${this.#runs.length}: ${what}${time}`;

@@ -94,6 +94,11 @@ export const dataSchema = z.discriminatedUnion("name", [
     features: features.optional(),
     label: column,
     split: column.nullable(),
+    /** Rows of one value stay in one split, where splits are drawn. */
+    group: column.nullable().default(null),
+    /** The test split is fold `fold` of so many, counted from 1. */
+    folds: whole.min(2).nullable().default(null),
+    fold: count.nullable().default(null),
     id: column.nullable(),
     /** The column of what a sample counts in training. */
     weight: column.nullable().default(null),
@@ -113,6 +118,18 @@ export type InputsConfig = Exclude<DataConfig, { readonly name: "features" }>;
 
 export function hasInputs(data: DataConfig): data is InputsConfig {
   return data.name !== "features";
+}
+
+/** Says what no key of a data set can be blamed for alone, if anything. */
+export function wrongInData(data: DataConfig): string | undefined {
+  if (data.name !== "table") return undefined;
+  const { folds, fold, split } = data;
+  if (fold !== null && folds === null) return '"data.folds" must say of how many "data.fold" is one';
+  if (folds === null) return undefined;
+  if (split !== null) return '"data.folds" draws test splits anew: "data.split" must be null with it';
+  return fold !== null && fold > folds
+    ? `"data.fold" must be from 1 to "data.folds", got ${fold} of ${folds}`
+    : undefined;
 }
 
 type TableConfig = Extract<DataConfig, { readonly name: "table" }>;

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { allowedAt, explain } from "./explain.ts";
 import { count, rate, share, whole } from "./values.ts";
-import { dataSchema } from "./data_config.ts";
+import { dataSchema, wrongInData } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
 import { encoderTypes } from "../models/encoders/registry.ts";
 import { settleEncoderKinds } from "./encoder_kind.ts";
@@ -205,7 +205,7 @@ function wrongTogether({ data, method, model, optimizer, plateau, training }: Ru
     throw error;
   }
   const { batch, micro_batch, processes, epochs, validation_after, keep } = training;
-  const wrong = wrongInOptimizer(optimizer);
+  const wrong = wrongInOptimizer(optimizer) ?? wrongInData(data);
   if (wrong !== undefined) return wrong;
   if (micro_batch !== "auto" && batch % micro_batch !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch", got ${batch} and ${micro_batch}`;

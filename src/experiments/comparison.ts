@@ -10,7 +10,7 @@ export interface TestPredictions {
   readonly correct: Correct; // [samples]
 }
 
-export interface ComparedRun extends Pick<PlannedRun, "variant" | "levels" | "seed"> {
+export interface ComparedRun extends Pick<PlannedRun, "variant" | "levels" | "seed" | "fold"> {
   readonly predictions: TestPredictions | undefined;
 }
 
@@ -34,6 +34,23 @@ interface Pair extends Pairing {
 /** The variant that others are compared with, if any. */
 export function baselineOf({ baseline, variants }: ExperimentFile): string | undefined {
   return baseline === null || variants.length < 2 ? undefined : baseline ?? variants[0]!.name;
+}
+
+/**
+ * Runs that differ in their folds alone as one, which was tested on the samples of all folds; it has finished when they
+ * all have.
+ */
+export function joinFolds(runs: readonly ComparedRun[]): ComparedRun[] {
+  const alike = Map.groupBy(runs, ({ variant, levels, seed }) => JSON.stringify([variant, levels, seed]));
+  return [...alike.values()].map((folds) => {
+    const tested = folds.flatMap(({ predictions }) => predictions ?? []);
+    const predictions = tested.length < folds.length ? undefined : {
+      ids: tested.flatMap(({ ids }) => ids),
+      correct: Uint8Array.from(tested.flatMap(({ correct }) => [...correct])),
+    };
+    const { variant, levels, seed } = folds[0]!;
+    return { variant, levels, seed, predictions };
+  });
 }
 
 /**

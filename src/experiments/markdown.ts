@@ -16,11 +16,7 @@ export function resultsMarkdown(results: Results): string {
   const blocks = [
     [`# ${name}`],
     [
-      "In per cent" +
-      (seeds.length > 1
-        ? `: mean ± standard deviation (n − 1) of ${seeds.length} runs, with the seeds ${seeds.join(", ")}.`
-        : `, of one run each, with the seed ${seeds[0]}.`) +
-      " The best of each comparison is bold.",
+      `In per cent${spreadText(seeds, foldsOf(runs))} The best of each comparison is bold.`,
     ],
     ...tables.flatMap((table) => [
       [`## ${table.title}`],
@@ -30,7 +26,7 @@ export function resultsMarkdown(results: Results): string {
     ...(baseline === null || comparison.length === 0 ? [] : [
       [`## Difference from ${baseline}`],
       [
-        "In points of test accuracy, over runs of equal seeds on the same samples, with the 95 % interval of a paired " +
+        "In points of test accuracy, over runs of equal seeds on the same samples (of all folds, if any), with the 95 % interval of a paired " +
         `bootstrap over the test samples (${RESAMPLES} resamples).`,
       ],
       comparisonLines(comparison),
@@ -42,6 +38,20 @@ export function resultsMarkdown(results: Results): string {
     ...(open.length === 0 ? [] : [[`${open.length} of ${runs.length} runs have not been made yet.`]]),
   ];
   return blocks.map((lines) => lines.join("\n") + "\n").join("\n");
+}
+
+/** The number of folds of a cross-validation; 1 without one. */
+function foldsOf(runs: Results["runs"]): number {
+  return Math.max(1, ...runs.map(({ fold }) => fold ?? 1));
+}
+
+function spreadText(seeds: readonly number[], folds: number): string {
+  const ofSeeds = seeds.length > 1 ? `the seeds ${seeds.join(", ")}` : `the seed ${seeds[0]}`;
+  if (folds === 1 && seeds.length === 1) return `, of one run each, with ${ofSeeds}.`;
+  const what = folds === 1
+    ? `${seeds.length} runs, with ${ofSeeds}`
+    : `${folds * seeds.length} runs: the ${folds} folds of a cross-validation, with ${ofSeeds}`;
+  return `: mean ± standard deviation (n − 1) of ${what}.`;
 }
 
 function tableLines({ row_axes: rowAxes, rows, columns, cells }: Table): string[] {

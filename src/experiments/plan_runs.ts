@@ -2,7 +2,7 @@
 import { UserError } from "../base/user_error.ts";
 import type { Wanted } from "../build/pretrained.ts";
 import { settingsOf, settingText } from "../config/config_file.ts";
-import type { Setting } from "../config/run_config.ts";
+import { type Setting, textOf } from "../config/run_config.ts";
 import { SEMANTICS } from "../config/semantics.ts";
 import type { Change, ExperimentFile } from "./experiment_file.ts";
 
@@ -18,6 +18,8 @@ export interface PlannedRun {
   readonly levels: Levels;
   readonly method: string;
   readonly seed: number;
+  /** The fold of its cross-validation, from 1; undefined without one. */
+  readonly fold?: number;
   readonly encoders: Wanted;
   /** Settings as `--set` takes them; later ones win. */
   readonly settings: readonly Setting[];
@@ -31,8 +33,8 @@ export interface Overrides {
 
 /**
  * The runs of an experiment in the order in which they are made: every variant at every combination of levels with the
- * first seed, then with the next, so that an experiment that is not over yet can be compared. Throws a UserError where two
- * would have one name.
+ * first seed, then with the next, so that an experiment that is not over yet can be compared. Where settings ask for
+ * `data.folds`, each is made once for every fold. Throws a UserError where two would have one name.
  */
 export function planRuns(file: ExperimentFile, source: string, overrides: Overrides): PlannedRun[] {
   const runs = new Map<string, PlannedRun>();
@@ -48,35 +50,46 @@ export function planRuns(file: ExperimentFile, source: string, overrides: Overri
           ...Object.entries(combination).map(([factor, level]) => file.factors[factor]![level]!),
           variant,
         ];
-        const name = `${slugOf([...Object.values(levels), variant.name])}-seed${seed}`;
-        if (runs.has(name)) {
-          throw new UserError(
-            `${source}: ${
-              runs.get(name)!.variant
-            } and ${variant.name} would share the folder ${name}: rename one`,
-          );
+        const settings: Setting[] = [
+          ...changes.flatMap((change) => [
+            ...(change === variant ? [settingText("method", variant.method), settingText("seed", seed)] : []),
+            ...settingsOfChange(change),
+          ]),
+          ...overrides.settings.map((text) => ({ text, source: "--set" })),
+        ];
+        for (const fold of foldsOf(settings)) {
+          const ofFold = fold === undefined ? "" : `-fold${fold}`;
+          const name = `${slugOf([...Object.values(levels), variant.name])}-seed${seed}${ofFold}`;
+          if (runs.has(name)) {
+            throw new UserError(
+              `${source}: ${
+                runs.get(name)!.variant
+              } and ${variant.name} would share the folder ${name}: rename one`,
+            );
+          }
+          runs.set(name, {
+            name,
+            variant: variant.name,
+            levels,
+            method: variant.method,
+            seed,
+            ...(fold !== undefined && { fold }),
+            encoders: Object.assign({}, ...changes.map(({ encoders }) => encoders), overrides.encoders),
+            settings: fold === undefined ? settings : [...settings, settingText("data.fold", fold)],
+          });
         }
-        runs.set(name, {
-          name,
-          variant: variant.name,
-          levels,
-          method: variant.method,
-          seed,
-          encoders: Object.assign({}, ...changes.map(({ encoders }) => encoders), overrides.encoders),
-          settings: [
-            ...changes.flatMap((change) => [
-              ...(change === variant
-                ? [settingText("method", variant.method), settingText("seed", seed)]
-                : []),
-              ...settingsOfChange(change),
-            ]),
-            ...overrides.settings.map((text) => ({ text, source: "--set" })),
-          ],
-        });
       }
     }
   }
   return [...runs.values()];
+}
+
+/** The folds that settings ask for, unless they name one; what is no number of folds is told when they are applied. */
+function foldsOf(settings: readonly Setting[]): (number | undefined)[] {
+  const last = (key: string) => settings.map(textOf).findLast((text) => text.startsWith(`${key}=`));
+  const folds = Number(last("data.folds")?.split("=")[1]);
+  if (!Number.isInteger(folds) || folds < 2 || last("data.fold") !== undefined) return [undefined];
+  return Array.from({ length: folds }, (_, i) => i + 1);
 }
 
 /** Every choice of one level of each factor; the last factor varies fastest. */

@@ -4,7 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import { readPredictions } from "../runs/predictions.ts";
 import type { ByHead } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
-import { baselineOf, compare, type Comparison, type TestPredictions } from "./comparison.ts";
+import { baselineOf, compare, type Comparison, joinFolds, type TestPredictions } from "./comparison.ts";
 import { type ExperimentFile, type Measure, MEASURES } from "./experiment_file.ts";
 import type { Levels, PlannedRun } from "./plan_runs.ts";
 import { fillTable, type Measured, type Table } from "./table.ts";
@@ -22,10 +22,11 @@ export interface ListedRun {
   readonly path: string;
   readonly variant: string;
   readonly levels: Levels;
-  /** Runs of one group differ in their seeds alone. */
+  /** Runs of one group differ in their seeds and folds alone. */
   readonly group: string;
   readonly method: string;
   readonly seed: number;
+  readonly fold?: number;
   readonly status: "finished" | "failed" | "open";
   readonly message?: string;
   /** The test accuracy of each head. */
@@ -72,7 +73,7 @@ export function resultsOf(
   return {
     name: file.name,
     seeds: file.seeds,
-    runs: known.map(({ name, variant, levels, method, seed, measured }): ListedRun => {
+    runs: known.map(({ name, variant, levels, method, seed, fold, measured }): ListedRun => {
       const message = failures.get(name);
       return {
         name,
@@ -82,6 +83,7 @@ export function resultsOf(
         group: [variant, ...Object.values(levels)].join(", "),
         method,
         seed,
+        ...(fold !== undefined && { fold }),
         status: measured ? "finished" : message === undefined ? "open" : "failed",
         ...(message !== undefined && { message }),
         ...(measured?.accuracy && { accuracy: measured.accuracy }),
@@ -89,6 +91,6 @@ export function resultsOf(
     }),
     tables: file.tables.map((spec) => fillTable(spec, file, known)),
     baseline: baselineOf(file) ?? null,
-    comparison: compare(file, known),
+    comparison: compare(file, joinFolds(known)),
   };
 }

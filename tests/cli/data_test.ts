@@ -110,7 +110,7 @@ Deno.test("unis data verify warns of classes that are likely one, and finds noth
   assert.match(output, /^Cat +\d+.*\ncat +\d+.*\ndog +\d+/m);
   assert.match(
     output,
-    /^Nothing is wrong\nWarning: cells are parted by ";"\nWarning: the classes "Cat" and "cat" differ/m,
+    /^Nothing is wrong\nWarning: cells are parted by ";"\nWarning: the classes "Cat" \(10 samples\) and "cat" \(10/m,
   );
 });
 

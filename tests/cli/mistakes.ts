@@ -120,6 +120,26 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       "train --data table:items.csv --set data.text=title data.delimiter=;;",
       /"data\.delimiter" must be a single character, or "tab", got ";;"$/,
     ],
+    [
+      "train --data table:items.csv --set data.text=title data.folds=5",
+      /^"data\.folds" is 5: "unis experiment" makes a run of each fold; a single one is named by data\.fold$/,
+    ],
+    [
+      "train --data table:items.csv --set data.text=title data.folds=3 data.fold=4",
+      /"data\.fold" must be from 1 to "data\.folds", got 4 of 3$/,
+    ],
+    [
+      "train --data table:items.csv --set data.text=title data.fold=1",
+      /"data\.folds" must say of how many "data\.fold" is one$/,
+    ],
+    [
+      "train --data table:items.csv --set data.text=title data.folds=3 data.fold=1 data.split=label",
+      /"data\.folds" draws test splits anew: "data\.split" must be null with it$/,
+    ],
+    [
+      "train --data table:items.csv --set data.text=title data.group=patient",
+      /no column "patient" for "data\.group"/,
+    ],
     ["train --data food101:nowhere", /nowhere is no folder of UPMC-Food-101/],
     ["train --data features:empty", /empty is no folder of feature matrices: it has no 1_tr\.csv$/],
     ["data verify", /^required option '--data <name:path>' not specified$/],

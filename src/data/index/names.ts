@@ -10,16 +10,49 @@ export function cleanName(name: string): string {
   return name.replace(AROUND, "").normalize("NFC");
 }
 
-/** Sentences about names of classes that may be wrong: several that are likely meant as one, one that stands for no value. */
-export function classWarnings(names: readonly string[]): string[] {
-  const groups = [...Map.groupBy(names, likeness).values()].filter((group) => group.length > 1);
-  const quoted = (some: readonly string[]) => some.map((name) => `"${name}"`).join(" and ");
+/** A class and how many samples it has. */
+export interface CountedClass {
+  readonly name: string;
+  readonly samples: number;
+}
+
+/** Classes that a warning names. */
+const MOST_NAMED = 5;
+
+/**
+ * Sentences about classes that may be wrong: several that are likely meant as one, one that stands for no value, and
+ * those of a single sample.
+ */
+export function classWarnings(classes: readonly CountedClass[]): string[] {
+  const alike = [...Map.groupBy(classes, ({ name }) => likeness(name)).values()].filter((group) =>
+    group.length > 1
+  );
+  const counted = ({ name, samples }: CountedClass) =>
+    `"${name}" (${samples} ${samples === 1 ? "sample" : "samples"})`;
+  const single = classes.filter(({ samples }) => samples === 1).map(({ name }) => `"${name}"`);
+  const more = single.length > MOST_NAMED ? ` and ${single.length - MOST_NAMED} more` : "";
   return [
-    ...groups.map((group) =>
-      `the classes ${quoted(group)} differ only in case, in blanks, or in how a number is written`
+    ...alike.map((group) =>
+      `the classes ${
+        group.map(counted).join(" and ")
+      } differ only in case, in blanks, or in how a number is written`
     ),
-    ...names.filter(looksMissing).map((name) => `the class "${name}" may be a label that is missing`),
+    ...classes.filter(({ name }) => looksMissing(name)).map((one) =>
+      `the class ${counted(one)} may be a label that is missing`
+    ),
+    ...(single.length === 0 ? [] : [
+      `${single.length} of ${classes.length} classes ${
+        single.length === 1 ? "has" : "have"
+      } one sample alone: ${single.slice(0, MOST_NAMED).join(", ")}${more}`,
+    ]),
   ];
+}
+
+/** Names of classes in the order they are numbered in: whole numbers by their value, else by their letters. */
+export function sortedClasses(names: Iterable<string>): string[] {
+  const sorted = [...new Set(names)].sort();
+  const areWhole = sorted.every((name) => /^[+-]?\d+$/.test(name));
+  return areWhole ? sorted.sort((a, b) => Number(a) - Number(b)) : sorted;
 }
 
 /** Names that are likely meant as one have the same. */
@@ -29,6 +62,6 @@ function likeness(name: string): string {
 }
 
 /** Whether a name is one that programs write where a value is missing. */
-function looksMissing(name: string): boolean {
+export function looksMissing(name: string): boolean {
   return /^(?:nan|none|null|nil|n\/a|#n\/a|undefined|<na>)$/i.test(name);
 }

@@ -2,7 +2,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 import type { ImageSource } from "../modalities.ts";
-import { drawStratified } from "./draw.ts";
+import { dealGroups, drawStratified } from "./draw.ts";
 
 const SPLITS = ["train", "validation", "test"] as const;
 
@@ -22,6 +22,8 @@ export interface IndexedSample extends Origin {
   readonly id: string;
   readonly label: number;
   split: Split;
+  /** Samples of one group are not independent (one patient, one page): they should lie in one split. */
+  readonly group?: string;
   /** By the name of the modality. */
   readonly inputs: Readonly<Record<string, Input>>;
   /** What it counts in training; 1 if not given. */
@@ -62,8 +64,15 @@ export interface Draw {
   readonly split: Split;
   readonly count: number;
   readonly seed: number;
+  /** Where all samples are dealt into folds: which of them it is, from 1. */
+  readonly fold?: Fold;
   /** The key of the configuration that asks for it. */
   readonly key: string;
+}
+
+export interface Fold {
+  readonly number: number;
+  readonly of: number;
 }
 
 /** The kinds of faults that a sample can have. */
@@ -116,23 +125,33 @@ export function originKey({ file, row }: Origin): string {
 }
 
 /**
- * Draws the splits that a data set does not bring, each class keeping its share. Throws a UserError that names the key
- * where too many samples are asked for, unless that is because of faults, which then matter more.
+ * Draws the splits that a data set does not bring, each class keeping its share and groups staying together. Throws a
+ * UserError that names the key where too much is asked for, unless that is because of faults, which then matter more.
  */
 export function drawSplits({ samples, faults, draws = [] }: SampleIndex): void {
-  for (const { split, count, seed, key } of draws) {
+  for (const draw of draws) {
     const training = samples.filter((sample) => sample.split === "train");
     if (training.length === 0) return; // that there are none is told of every data set alike
     try {
-      for (const at of drawStratified(training.map(({ label }) => label), count, seed)) {
-        training[at]!.split = split;
-      }
+      for (const at of drawn(training, draw)) training[at]!.split = draw.split;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       if (faults.length > 0) return;
-      throw new UserError(`"${key}" is too much: ${error.message}`);
+      throw new UserError(`"${draw.key}" is too much: ${error.message}`);
     }
   }
+}
+
+/** The indices of the samples that are drawn. */
+function drawn(training: readonly IndexedSample[], { count, seed, fold }: Draw): number[] {
+  const labels = training.map(({ label }) => label);
+  const hasGroups = training.some(({ group }) => group !== undefined);
+  if (fold === undefined && (!hasGroups || count === 0)) return drawStratified(labels, count, seed);
+  const share = count / training.length;
+  const shares = fold === undefined ? [1 - share, share] : new Array<number>(fold.of).fill(1 / fold.of);
+  const own = fold === undefined ? 1 : fold.number - 1;
+  const groups = training.map(({ group }, at) => group ?? at);
+  return dealGroups(labels, groups, shares, seed).flatMap((part, at) => part === own ? [at] : []);
 }
 
 /**

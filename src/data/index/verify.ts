@@ -2,6 +2,8 @@
 import type { Split } from "../batch.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
 import { UserError } from "../../base/user_error.ts";
+import { leakWarnings, textKey } from "./leaks.ts";
+import { classWarnings } from "./names.ts";
 import {
   describeFault,
   type Fault,
@@ -58,8 +60,8 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
     // The first fault is reason enough to leave a sample out.
     if (!found.has(sample)) found.set(sample, { file, row, id, kind, message });
   };
-  for (const { name, kind } of modalities) {
-    if (kind !== "text") continue;
+  const texts = modalities.filter(({ kind }) => kind === "text").map(({ name }) => name);
+  for (const name of texts) {
     for (const sample of samples) {
       if ((sample.inputs[name] as string).trim() === "") {
         add(sample, "empty text", `the text "${name}" is empty`);
@@ -78,6 +80,11 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
           `its id "${sample.id}" is also in the ${other.split} split: ${describe(other)}`,
         ),
   );
+  compareBy(samples, ({ group }) => group, (sample, other) => {
+    if (sample.split === other.split) return;
+    const group = `its group "${sample.group}"`;
+    add(sample, "leakage", `${group} is also in the ${other.split} split: ${describe(other)}`);
+  });
   const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
   const digests = await openImages(samples, images, options, add);
   for (const name of images) {
@@ -95,7 +102,24 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
   return {
     faults: [...index.faults, ...samples.flatMap((sample) => found.get(sample) ?? [])],
     lacks: lacksOf(index, samples),
-    warnings: index.warnings ?? [],
+    warnings: [
+      ...index.warnings ?? [],
+      ...classWarnings(
+        classes.map((name, label) => ({ name, samples: byClass.get(label)?.length ?? 0 })),
+      ),
+      ...leakWarnings(samples, [
+        { what: "an id", key: ({ id }) => index.idsArePositions ? undefined : id },
+        { what: "a group", key: ({ group }) => group },
+        ...images.map((name) => ({
+          what: `the image "${name}"`,
+          key: (sample: IndexedSample) => digests.get(sample)?.[name],
+        })),
+        ...texts.map((name) => ({
+          what: `the text "${name}"`,
+          key: ({ inputs }: IndexedSample) => textKey(inputs[name] as string),
+        })),
+      ]),
+    ],
     classes: classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
     counts: countsOf(samples),
     expected: (options.compare ? index.expected : undefined) ?? null,

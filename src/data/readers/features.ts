@@ -5,7 +5,7 @@ import { type CsvRow, readCsv } from "../../io/csv.ts";
 import { exists } from "../../io/files.ts";
 import { IndexBuilder, labelOf, numbersOf } from "../index/index_builder.ts";
 import type { Input, SampleIndex } from "../index/sample_index.ts";
-import { classWarnings, cleanName } from "../index/names.ts";
+import { cleanName, sortedClasses } from "../index/names.ts";
 import { featuresOf } from "../index/numbers.ts";
 
 export interface FeaturesOptions {
@@ -49,8 +49,7 @@ export function indexFeatures(
   const parts = [files("train"), files("test")];
   const widths = parts[0]!.matrices.map(({ rows }) => rows[0]?.cells.length ?? 0);
   const named = parts[0]!.labels.rows.map(className).filter((name) => name !== "");
-  const found = [...new Set(named)].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
-  const classes = [...new Set([...knownClasses, ...found])];
+  const classes = [...new Set([...knownClasses, ...sortedClasses(named)])];
   const numbers = numbersOf(classes);
   const builder = new IndexBuilder();
   for (const { split, labels, matrices } of parts) {
@@ -80,7 +79,6 @@ export function indexFeatures(
     modalities: views.map((name, view) => ({ name, kind: "features", width: widths[view]! })),
     samples: builder.samples,
     faults: builder.faults,
-    warnings: classWarnings(classes),
     draws: [{ split: "validation", count, seed: splitSeed, key: "data.validation_share" }],
     idsArePositions: true,
     validatesOnTraining: validationShare === 0,

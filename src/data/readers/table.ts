@@ -5,11 +5,11 @@ import type { Split } from "../batch.ts";
 import { firstWords } from "../text/clean_text.ts";
 import { InnerPaths } from "../index/inner_path.ts";
 import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
-import type { Draw, IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
+import type { Draw, Fold, IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
 import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
 import { nearest } from "../../base/nearest.ts";
-import { classWarnings, cleanName } from "../index/names.ts";
+import { cleanName, sortedClasses } from "../index/names.ts";
 import { cellOf, type OpenTable, type StreamedRow, type TableReading, textOf } from "./table_format.ts";
 import { openTable } from "./table_formats.ts";
 
@@ -27,6 +27,8 @@ export interface TableOptions {
   readonly label: string;
   /** The column that says train, validation or test; null to draw all splits. */
   readonly split: string | null;
+  /** The column whose samples of one value stay in one split where splits are drawn; null for none. */
+  readonly group?: string | null;
   /** The column that names samples; null to number them by line. */
   readonly id: string | null;
   /** The column of what a sample counts in training, a number above 0; null where all count alike. */
@@ -39,6 +41,8 @@ export interface TableOptions {
   readonly validationShare: number;
   readonly testShare: number;
   readonly splitSeed: number;
+  /** The fold of all rows that is the test split, in place of the share. */
+  readonly fold?: Fold | null;
   /** The longest text, in words. */
   readonly maxWords: number;
   /** How the file is read, where that is not to be found out. */
@@ -91,8 +95,14 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
         if ("text" in source) return [name, firstWords(textOf(cellOf(row, source.text)), options.maxWords)];
         return [name, featuresOf(numbersIn(row, source.features), "width" in rest ? rest.width : 0)];
       });
-      const split = splitOf(row, options.split);
-      return { label, split, inputs: Object.fromEntries(inputs), ...weightOf(row, options.weight) };
+      const group = options.group == null ? "" : cleanName(textOf(cellOf(row, options.group)));
+      return {
+        label,
+        split: splitOf(row, options.split),
+        inputs: Object.fromEntries(inputs),
+        ...(group !== "" && { group }),
+        ...weightOf(row, options.weight),
+      };
     });
   }
   return {
@@ -102,7 +112,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
     modalities,
     samples: builder.samples,
     faults: builder.faults,
-    warnings: [...table.warnings, ...classWarnings(classes)],
+    warnings: table.warnings,
     draws: missingSplits(builder, options),
     idsArePositions: options.id === null,
   };
@@ -110,7 +120,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
 
 /** The options with the names of columns and classes as `cleanName` has them. Throws a UserError for a class that is named twice. */
 function withCleanNames(
-  { modalities, label, split, id, weight, classes, ...rest }: TableOptions,
+  { modalities, label, split, group = null, id, weight, classes, ...rest }: TableOptions,
 ): TableOptions {
   const clean = (name: string | null) => name === null ? null : cleanName(name);
   const cleanSource = (source: TableModality): TableModality => {
@@ -132,6 +142,7 @@ function withCleanNames(
     ),
     label: cleanName(label),
     split: clean(split),
+    group: clean(group),
     id: clean(id),
     weight: clean(weight),
     classes: names,
@@ -143,20 +154,17 @@ const MOST_NAMED = 20;
 
 /** The columns that are used, each with what for. */
 function usedColumns(
-  { modalities, label, split, id, weight }: TableOptions,
+  { modalities, label, split, group = null, id, weight }: TableOptions,
 ): [use: string, column: string][] {
-  const keys: [string, string | null][] = [
-    ['"data.label"', label],
-    ['"data.split"', split],
-    ['"data.id"', id],
-    ['"data.weight"', weight],
-  ];
+  const keys = { label, split, group, id, weight };
   return [
     ...Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
       const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
       return [own].flat().map((column) => [`the modality "${name}"`, column]);
     }),
-    ...keys.filter((use): use is [string, string] => use[1] !== null),
+    ...Object.entries(keys).flatMap(([key, column]): [string, string][] =>
+      column === null ? [] : [[`"data.${key}"`, column]]
+    ),
   ];
 }
 
@@ -234,7 +242,7 @@ function classesOf(rows: readonly StreamedRow[], { label, split, knownClasses }:
   ).filter(({ name }) => name !== "");
   const training = labels.filter((one) => one.split === "train");
   const named = training.length === 0 && !knownClasses?.length ? labels : training;
-  return [...new Set(named.map(({ name }) => name))].sort();
+  return sortedClasses(named.map(({ name }) => name));
 }
 
 /** Undefined where `read` finds a row broken, which is told when the row is listed. */
@@ -269,15 +277,15 @@ function weightOf(row: StreamedRow, column: string | null): { weight: number } |
 /** The test split, then the validation split, where no row is in it. */
 function missingSplits(
   { samples }: IndexBuilder,
-  { testShare, validationShare, splitSeed }: TableOptions,
+  { testShare, validationShare, splitSeed, fold }: TableOptions,
 ): Draw[] {
-  const shares = [["test", testShare], ["validation", validationShare]] as const;
+  const shares = [["test", fold ? 1 / fold.of : testShare], ["validation", validationShare]] as const;
   return shares.filter(([split]) => !samples.some((sample) => sample.split === split)).map((
     [split, share],
   ) => ({
     split,
     count: Math.round(share * samples.length),
     seed: keyOf(splitSeed, split === "test" ? 1 : 0),
-    key: `data.${split}_share`,
+    ...(split === "test" && fold ? { fold, key: "data.folds" } : { key: `data.${split}_share` }),
   }));
 }

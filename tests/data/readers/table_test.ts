@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { indexTable, type TableOptions } from "../../../src/data/readers/table.ts";
 import { describeFault, lacksOf, type SampleIndex } from "../../../src/data/index/sample_index.ts";
+import { classWarnings } from "../../../src/data/index/names.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 import { temporaryFolder } from "../../io/crafted.ts";
 
@@ -105,22 +106,39 @@ Deno.test("labels of a JSONL file may be numbers, truth values or missing", asyn
 
 const WARNINGS: [labels: string[], warnings: RegExp[]][] = [
   [["cat", "dog", "ox"], []],
-  [["Cat", "cat", "dog", "DOG"], [/"Cat" and "cat" differ only in case/, /"DOG" and "dog" differ/]],
-  [["ice cream", "ice  cream", "ice\u00a0cream"], [/"ice {2}cream" and "ice cream" and "ice\u00a0cream"/]],
-  [["1", "1.0", "2"], [/"1" and "1\.0" differ only in .*how a number is written/]],
-  [["ﬁsh", "fish"], [/"fish" and "ﬁsh"/]],
-  [["a", "nan"], [/class "nan" may be a label that is missing/]],
-  [["a", "None", "N/A"], [/"N\/A" may be/, /"None" may be/]],
+  [["Cat", "cat", "dog", "DOG"], [
+    /"Cat" \(2 samples\) and "cat" \(2 samples\) differ only in case/,
+    /"DOG" .* and "dog" .* differ/,
+  ]],
+  [["ice cream", "ice  cream", "ice\u00a0cream"], [/"ice {2}cream" .*"ice cream" .*"ice\u00a0cream"/]],
+  [["1", "1.0", "2"], [/"1" .*"1\.0" .*differ only in .*how a number is written/]],
+  [["ﬁsh", "fish"], [/"fish" .*"ﬁsh"/]],
+  [["a", "nan"], [/class "nan" \(2 samples\) may be a label that is missing/]],
+  [["a", "None", "N/A"], [/"N\/A" .*may be/, /"None" .*may be/]],
 ];
+const countedClasses = ({ classes, samples }: SampleIndex) =>
+  classes.map((name, label) => ({ name, samples: samples.filter((one) => one.label === label).length }));
 for (const [labels, warnings] of WARNINGS) {
   Deno.test(`the classes ${labels.join(", ")} are told to be alike, or not`, async () => {
-    const { warnings: found = [] } = await csv(
-      `title,label\n${labels.map((label) => `a,${label}\n`).join("")}`,
-    );
+    const index = await csv(`title,label\n${[...labels, ...labels].map((label) => `a,${label}\n`).join("")}`);
+    const found = classWarnings(countedClasses(index));
     assert.equal(found.length, warnings.length, found.join("\n"));
     warnings.forEach((warning, at) => assert.match(found[at]!, warning));
   });
 }
+
+Deno.test("classes of a single sample are told with their number", async () => {
+  const index = await csv(`title,label\n${["a", "b", "b", "c"].map((label) => `t,${label}\n`).join("")}`);
+  assert.deepEqual(classWarnings(countedClasses(index)), ['2 of 3 classes have one sample alone: "a", "c"']);
+});
+
+Deno.test("whole numbers as classes are in the order of numbers, all others in that of letters", async () => {
+  const classesOf = async (labels: string[]) =>
+    (await csv(`title,label\n${labels.map((label) => `a,${label}\n`).join("")}`)).classes;
+  assert.deepEqual(await classesOf(["10", "9", "-1", "2", "100"]), ["-1", "2", "9", "10", "100"]);
+  assert.deepEqual(await classesOf(["10", "9", "x"]), ["10", "9", "x"]);
+  assert.deepEqual(await classesOf(["10", "9", "1.5"]), ["1.5", "10", "9"]);
+});
 
 Deno.test("names of columns, classes, splits and samples count without the blanks around them", async () => {
   const head = "\ufeff title ,label\u00a0, \u201ctags\u201d,split , id";
