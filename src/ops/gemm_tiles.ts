@@ -2,10 +2,10 @@
  * Plans of matrix products for GPUs. A core works on a few workgroups at a time, and a product is done when the core with the
  * most workgroups is: tiles, and parts of the sum, are chosen by how long that takes.
  */
-import { coresOf } from "../gpu/cores.ts";
 import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { depthOf, type GemmShape, leastSplits, workgroups } from "./gemm_shape.ts";
+import { fastest, joinTime, splitsFor } from "./gemm_time.ts";
 
 /** What a workgroup computes. */
 interface Tile {
@@ -63,17 +63,8 @@ const SLICES: readonly Slices[] = [
 /** The speed by how long slices are: short ones run more code a multiplication. */
 const STEP_SPEED = { 16: 1, 8: 0.86 } as const;
 
-/** Cores where the adapter is not known: a plan is then the best on the average of these. */
-const USUAL_CORES = [16, 32, 48, 68, 84, 108, 132];
 /** With fewer invocations, some of the multipliers of a core have nothing to do. */
 const BUSY_INVOCATIONS = 128;
-/** The least length of a part of the inner dimension, and the most parts. */
-const LEAST_DEPTH = 64;
-const MOST_SPLITS = 128;
-/** What a core multiplies and adds in the microseconds between two dispatches of which one needs the other's results. */
-const JOIN_START = 1_000_000;
-/** What a GPU multiplies and adds while its memory moves one number. */
-const NUMBER_MOVED = 50;
 
 /** Bytes of workgroup memory; its slices are f32 whatever the operands are. */
 function slicesBytes({ tileM, tileN }: Tile, { step, buffers }: Slices): number {
@@ -108,14 +99,6 @@ function tilesFor({ limits }: TilesDevice, shape: GemmShape): Tile[] {
   );
 }
 
-/** The numbers of parts that the inner dimension may be cut into, all of them with something to do. */
-function splitsFor(shape: GemmShape): number[] {
-  const least = leastSplits(shape);
-  const most = Math.max(least, Math.min(Math.floor(shape.k / LEAST_DEPTH), MOST_SPLITS));
-  return Array.from({ length: most - least + 1 }, (_, i) => least + i)
-    .filter((splits) => splits === least || Math.ceil(shape.k / depthOf(shape.k, splits)) === splits);
-}
-
 /**
  * How long a product takes on so many cores, apart from joining its parts: in multiply-adds that a core does with the fastest
  * tiles meanwhile. Its last workgroups leave some cores idle, and its tiles at the edges are partly empty.
@@ -130,10 +113,9 @@ function timeOf(shape: GemmShape, plan: TilesPlan, cores: number): number {
   return turns * tileM * tileN * depthOf(shape.k, splits) / (speed * STEP_SPEED[step]);
 }
 
-/** How long it takes to store the parts of a product and to join them, in the same unit. */
-function joinTime({ m, n, batch }: GemmShape, { splits }: TilesPlan, cores: number): number {
-  return splits === 1 ? 0 : JOIN_START + 2 * splits * batch * m * n * NUMBER_MOVED / cores;
-}
+/** How long plans for a product take on so many cores. */
+const timeFor = (shape: GemmShape) => (plan: TilesPlan, cores: number) =>
+  timeOf(shape, plan, cores) + joinTime(shape, plan.splits, cores);
 
 /** The time of a plan on so many cores, over that of cores which are never idle and whose tiles are never empty. */
 export function excessOf(shape: GemmShape, plan: TilesPlan, cores: number): number {
@@ -150,7 +132,7 @@ export function defaultTiles(gpu: TilesDevice, shape: GemmShape): TilesPlan {
   known.set(gpu, plans);
   const key = `${m},${n},${k},${batch}`;
   const plan = plans.get(key) ??
-    fastest(gpu, shape, tilesFor(gpu, shape).map((tile) => bestOf(gpu, shape, tile)));
+    fastest(gpu, tilesFor(gpu, shape).map((tile) => bestOf(gpu, shape, tile)), timeFor(shape));
   plans.set(key, plan);
   return plan;
 }
@@ -159,20 +141,7 @@ export function defaultTiles(gpu: TilesDevice, shape: GemmShape): TilesPlan {
 function bestOf(gpu: TilesDevice, shape: GemmShape, tile: Tile): TilesPlan {
   const slices = defaultSlices(gpu, shape, tile);
   const uncut = { form: "tiles", ...tile, ...slices, operands: "storage" } as const;
-  return fastest(gpu, shape, splitsFor(shape).map((splits) => ({ ...uncut, splits })));
-}
-
-/** The first of the plans that take the least time. */
-function fastest({ name }: TilesDevice, shape: GemmShape, plans: readonly TilesPlan[]): TilesPlan {
-  const cores = coresOf(name);
-  const counts = cores === undefined ? USUAL_CORES : [cores];
-  const times = plans.map((plan) =>
-    counts.reduce(
-      (sum, cores) => sum + cores * (timeOf(shape, plan, cores) + joinTime(shape, plan, cores)),
-      0,
-    )
-  );
-  return plans[times.indexOf(Math.min(...times))]!;
+  return fastest(gpu, splitsFor(shape).map((splits) => ({ ...uncut, splits })), timeFor(shape));
 }
 
 /** Every plan worth measuring: all tiles in all slices, the inner dimension whole or cut as is best for the tile. */
