@@ -24,7 +24,7 @@ const ROWS = [
   ["base"],
 ];
 /** Imports between layers of one row; both ways would be a circle. */
-const PEERS = new Set(["report -> experiments", "optim -> nn"]);
+const PEERS = new Set(["report -> experiments", "config -> metrics", "optim -> nn"]);
 /** What a program of one's own may take without any package. */
 const ENGINE = new Set([
   "base",

@@ -11,6 +11,7 @@ import { UserError } from "../base/user_error.ts";
 import { fitData } from "../build/load_dataset.ts";
 import type { RunConfig, Setting } from "../config/run_config.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
+import { METRICS } from "../metrics/chosen_metric.ts";
 import { predictionsCsv } from "../runs/predictions.ts";
 import { Learner } from "../train/learner.ts";
 import { type PresetName, PRESETS } from "../config/presets.ts";
@@ -178,9 +179,11 @@ export class Work implements Disposable {
       this.#session.startup_seconds = Number(startUp.seconds.toFixed(1));
       observer.note(startUp.line);
     };
+    const { keep, metric } = learner.config.training;
+    const chosen = keep === "last" ? "the last" : `the best by ${METRICS[metric].title}`;
     const { epoch, ended, best } = await train({ learner, data, run, observer, signal, started });
     observer.note(
-      `Training ended after ${epoch} epochs (${ended}); the best was epoch ${formatEpoch(best!.epoch)}`,
+      `Training ended after ${epoch} epochs (${ended}); ${chosen} was epoch ${formatEpoch(best!.epoch)}`,
     );
     const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
     run.writeResults(evaluation, predictionsCsv(predictions, data));

@@ -33,6 +33,7 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["max-grad-norm clip-grad-norm clip-grad grad-clip gradient-clip-val", ["optimizer.max_gradient_norm"]],
   ["optim optimizer opt", ["optimizer.name"]],
   ["dropout drop", ["model.head.dropout"]],
+  ["metric metric-for-best-model monitor", ["training.metric"], "a run has its metric"],
   ["class-weights class-weight", ["training.class_weights"]],
   ["label-smoothing label-smoothing-factor smoothing", ["training.label_smoothing"]],
   ["focal-gamma focal-loss focal", ["training.focal_gamma"]],

@@ -44,11 +44,11 @@ export const optimizerSchema = z.strictObject({
   max_parameter_gradient_norm: rate.nullable().default(null),
 });
 
-/** Reduces the learning rates when the validation accuracy has not risen for more than `patience` validations. */
+/** Reduces the learning rates when the metric of validation has not become better for more than `patience` validations. */
 export const plateauSchema = z.strictObject({
   factor: z.number().gt(0).lt(1),
   patience: whole.min(0),
-  /** The share of the best by which an accuracy must beat it. */
+  /** The share of the best by which a metric must beat it. */
   threshold: share.lt(1),
   /** No rate falls below. */
   minimum_learning_rate: z.number().min(0),

@@ -101,6 +101,7 @@ const emoji: EmojiConfig = {
     validation_every: null,
     validation_after: 0,
     checkpoint_every: null,
+    metric: "accuracy",
     early_stopping: 12,
     class_weights: "none",
     label_smoothing: 0,

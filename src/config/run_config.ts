@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { allowedAt, explain } from "./explain.ts";
+import { METRIC_NAMES } from "../metrics/chosen_metric.ts";
 import { count, rate, share, whole } from "./values.ts";
 import { dataSchema, wrongInData } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
@@ -63,7 +64,9 @@ const configSchema = z.strictObject({
     validation_after: whole.min(0).default(0),
     /** Optimizer steps from one checkpoint to the next; null for those of validations and of ends of epochs alone. */
     checkpoint_every: count.nullable().default(null),
-    /** Validations without a better accuracy after which training ends. */
+    /** What is best in validation, for the epoch that is kept, early stopping and plateau. */
+    metric: z.enum(METRIC_NAMES).default("accuracy"),
+    /** Validations without a better metric after which training ends. */
     early_stopping: count,
     /**
      * What a sample of a class counts in the losses of all heads: "balanced" has all classes count alike, as they occur among
@@ -196,7 +199,9 @@ function setKey(config: object, path: string, value: unknown, source: string): v
 }
 
 /** Says what no key can be blamed for alone, if anything. */
-function wrongTogether({ data, method, model, optimizer, plateau, training }: RunConfig): string | undefined {
+function wrongTogether(
+  { data, method, model, optimizer, plateau, semantics, training }: RunConfig,
+): string | undefined {
   try {
     checkMethod({ method, model });
     checkEncoders(model.encoders, data);
@@ -213,6 +218,10 @@ function wrongTogether({ data, method, model, optimizer, plateau, training }: Ru
   if (micro_batch !== "auto" && batch % (micro_batch * processes) !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch" times "training.processes", got ${batch} and ` +
       `${micro_batch} times ${processes}`;
+  }
+  if (semantics.plateau_on_training && training.metric !== "accuracy") {
+    return `"training.metric" must be accuracy where "semantics.plateau_on_training" is true, got ${training.metric}: rates fall ` +
+      "on a plateau of the accuracy in training";
   }
   if (validation_after >= epochs) {
     return `"training.validation_after" must be below "training.epochs", got ${validation_after} and ${epochs}`;

@@ -48,6 +48,12 @@ export function macroF1(scores: readonly ClassScores[]): number {
   return occurring.reduce((sum, { f1 }) => sum + f1, 0) / Math.max(1, occurring.length);
 }
 
+/** The mean of recall over the classes that have samples; 0 for no samples. */
+export function balancedAccuracy(scores: readonly ClassScores[]): number {
+  const occurring = scores.filter(({ support }) => support > 0);
+  return occurring.reduce((sum, { recall }) => sum + recall, 0) / Math.max(1, occurring.length);
+}
+
 /** The mean of F1 over the classes, each weighted by its number of samples; 0 for no samples. */
 export function weightedF1(scores: readonly ClassScores[]): number {
   const samples = scores.reduce((sum, { support }) => sum + support, 0);
@@ -72,27 +78,6 @@ export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: 
     if (above < k) right++;
   }
   return labels.length === 0 ? 0 : right / labels.length;
-}
-
-/**
- * The area under the ROC curve of two classes: how often a sample of class 1 has a larger score of class 1 than one of
- * class 0, ties counting half. `scores` is [samples, 2]; undefined where one of the classes has no sample.
- */
-export function auc(labels: Uint32Array, scores: Float64Array): number | undefined {
-  const score = (row: number) => scores[2 * row + 1]!;
-  const rows = Uint32Array.from(labels.keys()).sort((a, b) => score(a) - score(b));
-  const positives = labels.reduce((sum, label) => sum + label, 0);
-  const negatives = labels.length - positives;
-  if (positives === 0 || negatives === 0) return undefined;
-  // Mann and Whitney's U: the sum of the ranks of class 1, equal scores sharing their mean rank.
-  let ranks = 0;
-  for (let start = 0, end = 0; start < rows.length; start = end) {
-    // NaN scores, as after divergence, are neither above one another nor equal to themselves.
-    while (end < rows.length && !(score(rows[end]!) > score(rows[start]!))) end++;
-    const mean = (start + 1 + end) / 2;
-    for (let i = start; i < end; i++) if (labels[rows[i]!] === 1) ranks += mean;
-  }
-  return (ranks - positives * (positives + 1) / 2) / (positives * negatives);
 }
 
 /** Samples by label (rows) and prediction (columns): [classes, classes]. */

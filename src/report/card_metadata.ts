@@ -39,7 +39,9 @@ const METRICS: Readonly<Record<Measure, { readonly type: string; readonly args?:
   top_5: { type: "accuracy", args: { k: 5 } },
   macro_f1: { type: "f1", args: { average: "macro" } },
   weighted_f1: { type: "f1", args: { average: "weighted" } },
+  balanced_accuracy: { type: "balanced_accuracy" },
   auc: { type: "roc_auc" },
+  average_precision: { type: "average_precision" },
 };
 
 /** The metadata of a card. There is no licence among them: whoever publishes a model chooses it. */

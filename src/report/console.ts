@@ -1,4 +1,5 @@
 /** Shows a run on the console while it trains, and its evaluation at the end. */
+import { METRICS } from "../metrics/chosen_metric.ts";
 import { confusionMatrix } from "../metrics/metrics.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
@@ -77,6 +78,8 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
   const heads = Object.entries(training_accuracy).map(([head, share]) =>
     `${head} ${formatShare(share)}/${validation_accuracy ? formatShare(validation_accuracy[head]) : "-"}`
   );
+  const { metric, validation_metric = {} } = record;
+  const chosen = Object.entries(validation_metric).map(([head, score]) => `${head} ${formatShare(score)}`);
   const pairs = Object.entries(record.pairs).map(([pair, shares]) => {
     const name = Object.keys(record.pairs).length > 1 ? `${pair} ` : "";
     const { positive, semi_positive, negative } = shares;
@@ -87,6 +90,7 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
     `epoch ${formatEpoch(record.epoch)}${isBest ? "*" : ""}`,
     `loss ${total} (${terms.join(", ")})`,
     `accuracy ${heads.join(", ")}`,
+    ...(metric === undefined ? [] : [`${METRICS[metric].title} ${chosen.join(", ")}`]),
     ...pairs,
     `lr ${[...rates].join(", ")}`,
     ...(record.loss_scale === undefined
@@ -103,7 +107,9 @@ export const MEASURES = [
   ["top_5", "top-5"],
   ["macro_f1", "macro F1"],
   ["weighted_f1", "weighted F1"],
+  ["balanced_accuracy", "balanced accuracy"],
   ["auc", "AUC"],
+  ["average_precision", "average precision"],
 ] as const;
 
 /** Waiting for batches is shown where it takes more than this fraction of the time. */

@@ -1,4 +1,5 @@
 /** Writes the model card of an export, its README.md: metadata of the Hugging Face hub, and what a reader must know. */
+import { METRICS } from "../metrics/chosen_metric.ts";
 import type { ResolvedEncoder } from "../build/resolve_encoders.ts";
 import { VERSION } from "../base/version.ts";
 import type { ModalityPreprocessing } from "../data/preprocessing.ts";
@@ -76,7 +77,7 @@ function model(source: CardSource): string {
   const named = classes.slice(0, NAMED).map(plain).join("; ");
   const fusion = fuses(method) ? `; fusion: ${plain(architectureOf(method).description)}` : "";
   const chosen = config.training.keep === "best"
-    ? "the best of the validation samples"
+    ? `the best of the validation samples by ${METRICS[config.training.metric].title}`
     : "the last of training";
   return list("Model", [
     `Classes: ${named}${moreThan(classes)}.`,

@@ -1,5 +1,6 @@
 /** The records that a run makes while it goes and when it ends. */
 import type { Ceilings } from "../ops/ceilings.ts";
+import type { MetricName } from "../metrics/chosen_metric.ts";
 import type { PairShares } from "../metrics/metrics.ts";
 
 /** One value for each head by its name: the modalities, then "fusion"; of a single modality that alone. */
@@ -19,6 +20,9 @@ export interface EpochRecord {
   /** Cross entropy of each head, and what it gets right; not there where an epoch ends without a validation. */
   validation_loss?: ByHead;
   validation_accuracy?: ByHead;
+  /** What `training.metric` names, where that is not accuracy, and what each head has of it. */
+  metric?: MetricName;
+  validation_metric?: ByHead;
   /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
   pairs: Record<string, PairShares>;
   /** These shares among the validation samples (the paper's Figure 6). Older files may be without. */
@@ -47,8 +51,11 @@ export interface Evaluation {
   macro_f1: ByHead;
   /** Weighted by the samples of each class. Older files may be without. */
   weighted_f1?: ByHead;
-  /** The area under the ROC curve; of two classes that both occur. */
+  /** The area under the ROC curve; of two classes that both occur, and of more where it is the metric of the run. */
   auc?: ByHead;
+  /** These where they are the metric of the run. */
+  balanced_accuracy?: ByHead;
+  average_precision?: ByHead;
   /** Cross entropy. */
   loss: ByHead;
   /** Samples whose logits are NaN or infinite, as may overflow in f16; where there are any. */

@@ -7,6 +7,7 @@ import { allFinite } from "../base/finite.ts";
 import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum, verifyChecksum } from "../io/checksum.ts";
 import { writeTextFile } from "../io/file_bytes.ts";
 import { openSafetensors, type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
+import type { MetricName } from "../metrics/chosen_metric.ts";
 import { UserError } from "../base/user_error.ts";
 import * as z from "zod";
 import { exists, readJson, remove } from "../io/files.ts";
@@ -16,6 +17,13 @@ export type Arrays = ReadonlyMap<
   string,
   { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }
 >;
+
+/** Before another metric could be chosen, the score was called accuracy. */
+function withScore(best: unknown): unknown {
+  if (typeof best !== "object" || best === null || !("accuracy" in best)) return best;
+  const { accuracy: score, ...rest } = best;
+  return { ...rest, score };
+}
 
 /** What is optional has the values it had where every epoch was validated, and the end of each recorded. */
 const stateSchema = z.strictObject({
@@ -30,11 +38,15 @@ const stateSchema = z.strictObject({
   /** Of each part, before warm-up. */
   learning_rates: z.record(z.string(), z.number()),
   /** `epoch` with a fraction where it was validated within an epoch; `validation` counts validations from 1. */
-  best: z.strictObject({
-    epoch: z.number().positive(),
-    validation: z.int().min(1).optional(),
-    accuracy: z.number(),
-  }).nullable(),
+  best: z.preprocess(
+    withScore,
+    z.strictObject({
+      epoch: z.number().positive(),
+      validation: z.int().min(1).optional(),
+      /** Of `training.metric`. */
+      score: z.number(),
+    }).nullable(),
+  ),
   /** Validations, and lines of metrics.jsonl, so far; the steps that had been taken when the last was written. */
   validations: z.int().min(0).optional(),
   records: z.int().min(0).optional(),
@@ -103,9 +115,9 @@ export class RunCheckpoints {
   }
 
   /** Throws a UserError, and leaves what there is, where weights are not finite. */
-  saveBest(weights: Arrays, epoch: number, accuracy: number): void {
+  saveBest(weights: Arrays, epoch: number, score: number, metric: MetricName = "accuracy"): void {
     mustBeFinite(weights, `Cannot save ${this.best}`);
-    save(this.best, weights, { epoch: String(epoch), validation_accuracy: String(accuracy) });
+    save(this.best, weights, { epoch: String(epoch), [`validation_${metric}`]: String(score) });
   }
 
   /** Opens the weights of the best epoch. Throws a UserError where none has been saved, or the file is damaged. */

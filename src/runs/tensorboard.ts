@@ -83,9 +83,18 @@ export function scalarsOf(
     })).flatMap((epoch, i) =>
       Number.isInteger(records[i]!.epoch) ? [...within(records[i]!, times[i]!), epoch] : [epoch]
     ),
-    validation: each(({ validation_loss = {}, validation_accuracy = {}, validation_pairs = {} }) => ({
+    validation: each((
+      {
+        validation_loss = {},
+        validation_accuracy = {},
+        metric,
+        validation_metric = {},
+        validation_pairs = {},
+      },
+    ) => ({
       ...tagged("loss", validation_loss),
       ...tagged("accuracy", validation_accuracy),
+      ...(metric !== undefined && metric !== "loss" && tagged(metric, validation_metric)),
       ...taggedPairs(validation_pairs),
     })).filter(({ values }) => Object.keys(values).length > 0),
     test: test === undefined ? [] : [{
@@ -99,6 +108,8 @@ export function scalarsOf(
         ...tagged("top_2", test.top_2 ?? {}),
         ...tagged("top_5", test.top_5 ?? {}),
         ...tagged("auc", test.auc ?? {}),
+        ...tagged("balanced_accuracy", test.balanced_accuracy ?? {}),
+        ...tagged("average_precision", test.average_precision ?? {}),
         ...taggedPairs(test.pairs),
       },
     }],

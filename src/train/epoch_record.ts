@@ -13,6 +13,7 @@ export function epochRecord(
     validation: Evaluation | undefined;
   },
 ): EpochRecord {
+  const { metric } = learner.config.training;
   return {
     epoch,
     step,
@@ -20,6 +21,7 @@ export function epochRecord(
     ...(validation && {
       validation_loss: validation.loss,
       validation_accuracy: validation.accuracy,
+      ...(metric !== "accuracy" && { metric, validation_metric: validation[metric]! }),
       validation_pairs: validation.pairs,
     }),
     learning_rates: learner.learningRates(step - 1),

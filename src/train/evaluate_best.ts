@@ -17,5 +17,5 @@ export async function evaluateBest(
   const { weights, epoch } = run.checkpoints.loadBest();
   model.writeWeights(weights, run.checkpoints.best);
   const predictions = await predict(model, data, split, signal);
-  return { evaluation: evaluate(predictions, epoch, model.pairs), predictions };
+  return { evaluation: evaluate(predictions, epoch, model.pairs, model.config.training.metric), predictions };
 }

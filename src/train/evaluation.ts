@@ -13,7 +13,6 @@ import type { Arrays } from "../runs/run_checkpoints.ts";
 import {
   accuracy,
   argmaxRows,
-  auc,
   classScores,
   macroF1,
   meanCrossEntropy,
@@ -23,6 +22,8 @@ import {
   topAccuracy,
   weightedF1,
 } from "../metrics/metrics.ts";
+import { type Answers, type MetricName, METRICS } from "../metrics/chosen_metric.ts";
+import { auc } from "../metrics/ranking.ts";
 import { pause, throwIfInterrupted } from "../base/interrupt.ts";
 import { visitOf } from "./gradient_step.ts";
 import type { Predictions } from "../runs/predictions.ts";
@@ -116,12 +117,20 @@ function countNotFinite(logits: Float32Array, classes: number): number {
   return count;
 }
 
-/** The measures of predictions; `epoch` is that of the weights, `pairs` names pairs of heads as "image-text". */
+/**
+ * The measures of predictions, among them the metric of their run where the samples tell it; `epoch` is that of the weights,
+ * `pairs` names pairs of heads as "image-text".
+ */
 export function evaluate(
   { split, labels, classes, predicted, probabilities, notFinite }: Predictions & Partial<CheckedPredictions>,
   epoch: number,
   pairs: readonly (readonly [string, string])[],
+  metric: MetricName = "accuracy",
 ): Evaluation {
+  const byMetric = Array.from(predicted, ([head, own]): [string, number | undefined] => {
+    const answers: Answers = { labels, classes, predicted: own, probabilities: probabilities.get(head)! };
+    return [head, METRICS[metric].of(answers)];
+  }).filter((one): one is [string, number] => one[1] !== undefined);
   const byHead = (measure: (predicted: Uint32Array, probabilities: Float64Array) => number) =>
     Object.fromEntries(
       Array.from(predicted, ([head, own]) => [head, measure(own, probabilities.get(head)!)]),
@@ -137,7 +146,8 @@ export function evaluate(
     ...(classes > 5 && { top_5: top(5) }),
     macro_f1: byHead((own) => macroF1(classScores(labels, own, classes))),
     weighted_f1: byHead((own) => weightedF1(classScores(labels, own, classes))),
-    ...(hasAuc && { auc: byHead((_, scores) => auc(labels, scores)!) }),
+    ...(hasAuc && { auc: byHead((_, scores) => auc(labels, scores, classes)!) }),
+    ...(byMetric.length > 0 && { [metric]: Object.fromEntries(byMetric) }),
     loss: byHead((_, scores) => meanCrossEntropy(labels, scores, classes)),
     ...(notFinite && [...notFinite.values()].some((count) => count > 0) &&
       { not_finite: Object.fromEntries(notFinite) }),

@@ -11,13 +11,14 @@ import { CLASS_DISTANCES } from "../models/methods/huse.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { AnsweringModel } from "./evaluation.ts";
+import { METRICS } from "../metrics/chosen_metric.ts";
+import { mustTell } from "./metric_choice.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { ReduceOnPlateau } from "../optim/plateau.ts";
 import { scope } from "../tensor/scope.ts";
-import { sizeOf } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "../build/build_model.ts";
 import { classWeightsOf } from "../build/class_weights.ts";
@@ -41,13 +42,14 @@ import {
 } from "./learner_state.ts";
 import { stepsIn } from "./micro_batches.ts";
 import { TrainingMetrics } from "./training_metrics.ts";
-import { planMemory, settleMicroBatch } from "./memory_plan.ts";
+import { settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
 import { makeOptimizer, mustFitSteps, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
-import { describePart, partOf } from "./model_parts.ts";
+import { partOf } from "./model_parts.ts";
 import type { Reading } from "./divergence.ts";
 import type { RunSummary } from "../runs/records.ts";
+import { summarise } from "./run_summary.ts";
 
 export class Learner implements AnsweringModel {
   readonly gpu: Gpu;
@@ -110,6 +112,7 @@ export class Learner implements AnsweringModel {
     this.#optimizer = makeOptimizer(this.#parameters, config, { rates, stepsOf });
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     this.plateau = new ReduceOnPlateau(this.#optimizer, {
+      mode: METRICS[training.metric].mode,
       factor: plateau.factor,
       patience: plateau.patience,
       threshold: plateau.threshold,
@@ -129,6 +132,7 @@ export class Learner implements AnsweringModel {
       );
     }
     mustFitSteps(optimizer, this.#steps);
+    mustTell(training.metric, data);
   }
 
   /** Gives the encoder of a modality the weights of a checkpoint; throws a UserError where they do not fit. */
@@ -223,23 +227,7 @@ export class Learner implements AnsweringModel {
   }
 
   plan(data: Dataset): RunSummary {
-    const parameters: Record<string, number> = {};
-    for (const parameter of this.#parameters) {
-      const part = describePart(parameter.name);
-      parameters[part] = (parameters[part] ?? 0) + sizeOf(parameter.shape);
-    }
-    const [train, validation, test] = (["train", "validation", "test"] as const).map((split) =>
-      data.count(split)
-    );
-    return {
-      adapter: this.gpu.name,
-      adapter_class: this.gpu.adapterClass,
-      parameters,
-      frozen: sum([...this.#parameters].map(({ frozen, shape }) => frozen ? sizeOf(shape) : 0)),
-      memory: planMemory(this.gpu, this.config, data),
-      samples: { train: train!, validation: validation!, test: test! },
-      classes: this.classes,
-    };
+    return summarise(this.gpu, this.#parameters, this.config, data);
   }
 
   get encoders(): readonly string[] {
@@ -291,8 +279,4 @@ export class Learner implements AnsweringModel {
       lossScale: this.#lossScale,
     };
   }
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

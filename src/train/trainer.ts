@@ -4,6 +4,7 @@ import { type Moment, mustNotDiverge, mustNotDivergeInValidation, type Reading }
 import { evaluate, predict } from "./evaluation.ts";
 import { epochRecord } from "./epoch_record.ts";
 import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoints.ts";
+import { isBetter } from "../metrics/chosen_metric.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
@@ -26,7 +27,7 @@ export interface TrainOptions {
 
 /**
  * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over or
- * the validation accuracy has stopped rising; leaves the weights of the best epoch in the learner. A run that was
+ * the metric of validation has stopped getting better; leaves the weights of the best epoch in the learner. A run that was
  * interrupted, anywhere, ends with the same weights and metrics as one that was not. Throws a UserError where training
  * diverges.
  */
@@ -172,9 +173,10 @@ class Trainer {
     if (overflow !== undefined) observer.note(overflow);
     this.#takeTime();
     const record = epochRecord(epoch, this.state, learner, { means, lossScale, validation });
-    const score = validation?.accuracy[learner.mainHead];
+    const { keep, metric } = training;
+    const score = validation?.[metric]?.[learner.mainHead];
     const isBest = score !== undefined && overflow === undefined &&
-      (training.keep === "last" || score > (this.state.best?.accuracy ?? -Infinity));
+      (keep === "last" || isBetter(metric, score, this.state.best?.score));
     // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
     const watched = semantics.plateau_on_training
       ? endsEpoch ? means.training_accuracy[learner.mainHead]! : undefined
@@ -182,7 +184,7 @@ class Trainer {
     const isWatched = optimizer.schedule === "plateau" || plateau.with_schedule;
     if (isWatched && watched !== undefined) learner.plateau.step(watched);
     if (score !== undefined) this.state.validations++;
-    if (isBest) this.state.best = { epoch, validation: this.state.validations, accuracy: score };
+    if (isBest) this.state.best = { epoch, validation: this.state.validations, score };
     this.state.records++;
     this.state.recorded_step = this.state.step;
     this.state.epoch_seconds = 0;
@@ -198,7 +200,7 @@ class Trainer {
     }
     // In this order a crash in between costs what came since the last save, which then comes out the same, but no file.
     const weights = await learner.readWeights();
-    if (isBest) run.checkpoints.saveBest(weights, epoch, score);
+    if (isBest) run.checkpoints.saveBest(weights, epoch, score, metric);
     run.appendRecord(record);
     await this.#save(weights);
     observer.epochEnded(record, isBest);
@@ -211,7 +213,10 @@ class Trainer {
       const predictions = await predict(learner, data, "validation", signal);
       const { notFinite, labels } = predictions;
       const overflow = mustNotDivergeInValidation(notFinite, labels.length, this.#moment);
-      return { validation: evaluate(predictions, epoch, learner.pairs), overflow };
+      return {
+        validation: evaluate(predictions, epoch, learner.pairs, learner.config.training.metric),
+        overflow,
+      };
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();
       throw error;

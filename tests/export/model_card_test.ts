@@ -98,7 +98,10 @@ Deno.test("a card tells results with their intervals, classes, data and how to u
     );
     assert.match(text, /^- Input image: .* at 8 x 8 pixels\.$/m);
     assert.match(text, /^- Encoder text: a BERT, 1 layer of 8, from scratch\.$/m);
-    assert.match(text, /weights are those of epoch 2, the best of the validation samples, in f32\.$/m);
+    assert.match(
+      text,
+      /weights are those of epoch 2, the best of the validation samples by accuracy, in f32\.$/m,
+    );
     assert.match(text, /^None is stated\. .*`license:`/m);
   }));
 

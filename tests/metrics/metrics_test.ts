@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { auc, averagePrecision } from "../../src/metrics/ranking.ts";
 import {
   accuracy,
   argmaxRows,
-  auc,
+  balancedAccuracy,
   classScores,
   confusionMatrix,
   macroF1,
@@ -53,7 +54,9 @@ Deno.test("every measure equals scikit-learn's", () => {
     assert.deepEqual([...confusionMatrix(truth, predicted, classes)], expected.confusion);
     if (classes > 2) near(topAccuracy(truth, scores, classes, 2), expected.top_2);
     if (classes > 5) near(topAccuracy(truth, scores, classes, 5), expected.top_5);
-    if (classes === 2) near(auc(truth, scores)!, expected.auc);
+    near(balancedAccuracy(classScores(truth, predicted, classes)), expected.balanced_accuracy);
+    near(auc(truth, scores, classes)!, expected.auc);
+    near(averagePrecision(truth, scores, classes)!, expected.average_precision);
   }
 });
 
@@ -67,7 +70,9 @@ Deno.test("topAccuracy() of one class is accuracy(), of all classes 1, ties as i
 Deno.test("of a model that diverged, no label is among the likeliest, and no class before the other", () => {
   const labels = Uint32Array.of(0, 1, 1);
   assert.equal(topAccuracy(labels, new Float64Array(9).fill(NaN), 3, 2), 0);
-  assert.equal(auc(labels, new Float64Array(6).fill(NaN)), 0.5);
+  const none = new Float64Array(6).fill(NaN);
+  assert.equal(auc(labels, none, 2), 0.5);
+  near(averagePrecision(labels, none, 2)!, 2 / 3);
 });
 
 Deno.test("auc() counts ties as halves and needs both classes", () => {
@@ -81,7 +86,7 @@ Deno.test("auc() counts ties as halves and needs both classes", () => {
     [[], [], undefined],
   ];
   for (const [labels, p, expected] of cases) {
-    assert.equal(auc(Uint32Array.from(labels), twoClasses(p)), expected);
+    assert.equal(auc(Uint32Array.from(labels), twoClasses(p), 2), expected);
   }
 });
 

@@ -32,7 +32,7 @@ const STATE: TrainingState = {
   step: 9,
   plateau: { best: 0.5, bad: 1, cooldown: 0 },
   learning_rates: { heads: 0.1 },
-  best: { epoch: 2, validation: 2, accuracy: 0.5 },
+  best: { epoch: 2, validation: 2, score: 0.5 },
   validations: 2,
   records: 2,
   recorded_step: 0,

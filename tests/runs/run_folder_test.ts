@@ -123,7 +123,7 @@ const state = (step: number): TrainingState => ({
   step,
   plateau: { best: 0.5, bad: 1, cooldown: 0 },
   learning_rates: { heads: 0.1 },
-  best: { epoch: 1, validation: 1, accuracy: 0.5 },
+  best: { epoch: 1, validation: 1, score: 0.5 },
   validations: 1,
   records: 1,
   recorded_step: 0,

@@ -115,7 +115,7 @@ Deno.test("plateau_on_training has the scheduler watch the accuracy in training"
     assert.notEqual(training_accuracy.fusion, validation_accuracy!.fusion);
     const expected = watched === "training" ? training_accuracy.fusion : validation_accuracy!.fusion;
     assert.equal(state.plateau.best, expected);
-    assert.equal(state.best!.accuracy, validation_accuracy!.fusion, "the best epoch is that of validation");
+    assert.equal(state.best!.score, validation_accuracy!.fusion, "the best epoch is that of validation");
   }
 });
 

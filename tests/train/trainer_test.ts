@@ -169,7 +169,7 @@ Deno.test("without progress the rates fall and training stops early", async () =
   assert.deepEqual(state.best, {
     epoch: 1,
     validation: 1,
-    accuracy: records[0]!.validation_accuracy!.fusion,
+    score: records[0]!.validation_accuracy!.fusion,
   });
   assert.equal(records.length, 5);
   // After epochs 2 and 3 without an improvement the rates fall by half, which shows in epochs 4 and 5.

@@ -216,7 +216,7 @@ Deno.test("a checkpoint written before validations were counted has one for ever
   checkpoints.saveLast({ weights: array, optimizer: array, state: older as any });
   const state = checkpoints.lastState()!;
   assert.deepEqual([state.validations, state.records, state.recorded_step], [3, 3, 0]);
-  assert.deepEqual(state.best, { epoch: 2, validation: 2, accuracy: 0.5 });
+  assert.deepEqual(state.best, { epoch: 2, validation: 2, score: 0.5 });
   assert.ok(Deno.statSync(join(folder, "last.json")).isFile);
   Deno.removeSync(folder, { recursive: true });
 });

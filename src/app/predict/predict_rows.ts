@@ -135,7 +135,11 @@ class LabelledAnswers {
       predicted: new Map(all.map(([head, own]) => [head, argmaxRows(own, classes.length)])),
       probabilities: new Map(all),
     };
-    return { evaluation: evaluate(predictions, epoch, model.pairs), predictions, unknownLabels };
+    return {
+      evaluation: evaluate(predictions, epoch, model.pairs, model.config.training.metric),
+      predictions,
+      unknownLabels,
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Draws curves of the values that change over the epochs of a run. */
 import * as Plot from "@observablehq/plot";
+import { METRICS } from "../../metrics/chosen_metric.ts";
 import type { PairShares } from "../../metrics/metrics.ts";
 import type { EpochRecord } from "../../runs/records.ts";
 import { draw, type Figure, type LegendEntry, type Row } from "./figure.ts";
@@ -37,6 +38,7 @@ const WIDTH = 380, HEIGHT = 250;
 export function curveFigures(records: readonly EpochRecord[], prefix: string, best?: number): Figure[] {
   if (records.length === 0) return [];
   const heads = Object.keys(records[0]!.training_accuracy);
+  const metric = records.find((record) => record.metric !== undefined)?.metric;
   const figure = (name: string, title: string, caption: string, points: CurvePoint[], y: Plot.ScaleOptions) =>
     curves({
       name: `${prefix}${name}`,
@@ -61,6 +63,15 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string, be
       both((r) => r.training_accuracy, (r) => r.validation_accuracy),
       { label: "accuracy", zero: true },
     ),
+    ...(metric === undefined || metric === "loss" ? [] : [
+      figure(
+        "metric",
+        capitalised(METRICS[metric].title),
+        "Of each head on the validation samples, by epoch: what the weights that were tested are best in.",
+        records.flatMap((r) => pointsOf(r.epoch, "validation", r.validation_metric ?? {})),
+        { label: METRICS[metric].title, zero: true },
+      ),
+    ]),
     figure(
       "loss",
       "Loss",
@@ -92,6 +103,8 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string, be
     ),
   ];
 }
+
+const capitalised = (text: string) => text[0]!.toUpperCase() + text.slice(1);
 
 /** The fractions of the pair types of two modalities by epoch; older runs have none of validation. */
 export function consistency(records: readonly EpochRecord[], pair: string): CurvePoint[] {

@@ -1,4 +1,5 @@
 /** Writes the section of a page on one run. */
+import { METRICS } from "../../metrics/chosen_metric.ts";
 import type { RunConfig } from "../../config/run_config.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
@@ -47,7 +48,7 @@ function facts(report: RunReport): Markup {
     ["loss", weightingText(config)],
     ["seed", String(config.seed)],
     ["epochs", records.length === 0 ? undefined : `${records.length} of ${config.training.epochs}`],
-    ["weights tested", evaluation && `epoch ${evaluation.epoch}`],
+    ["weights tested", evaluation && `epoch ${evaluation.epoch}, ${chosenText(config)}`],
     ["batch", `${config.training.batch} in micro-batches of ${config.training.micro_batch}`],
     [
       "duration",
@@ -66,6 +67,10 @@ function facts(report: RunReport): Markup {
       `
     )
   }</dl>`;
+}
+
+function chosenText({ training: { keep, metric } }: RunConfig): string {
+  return keep === "last" ? "the last" : `the best in validation by ${METRICS[metric].title}`;
 }
 
 /** How the losses of heads weigh samples, where they do. */
