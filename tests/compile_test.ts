@@ -91,10 +91,17 @@ Deno.test("what is compiled runs by itself: emoji, pictures, tables, reports and
   const image = join(ROOT, "tests/fixtures/images/jpeg_420.jpg");
   assert.match(succeeds("predict", path("emoji"), "--image", image, "--text", "dog"), /dog/);
   // Images are decoded in workers.
+  const formats = join(ROOT, "tests/fixtures/image_formats");
   Deno.copyFileSync(image, path("a.jpg"));
+  for (const file of ["webp_lossy_50.webp", "avif_444.avif", "gif_palette.gif"]) {
+    Deno.copyFileSync(join(formats, file), path(file));
+  }
+  const rows = (label: string) =>
+    ["a.jpg", "webp_lossy_50.webp", "avif_444.avif", "gif_palette.gif"].map((file) => `${file},${label}\n`)
+      .join("");
   Deno.writeTextFileSync(
     path("items.csv"),
-    `image,label\n${"a.jpg,x\n".repeat(20)}${"a.jpg,y\n".repeat(20)}`,
+    `image,label\n${rows("x").repeat(5)}${rows("y").repeat(5)}`,
   );
   const settings = [
     "data.image=image",

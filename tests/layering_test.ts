@@ -185,7 +185,7 @@ Deno.test("the layering rule tells good imports from bad ones", () => {
     ["src/build/load_dataset.ts", "../runs/run_folder.ts", true],
     ["src/runs/records.ts", "../metrics/metrics.ts", true],
     ["src/config/run_config.ts", "../models/methods/methods.ts", true],
-    ["src/data/images/image.ts", "image-js", true],
+    ["src/data/images/formats/jpeg.ts", "jpeg-js", true],
     ["src/data/images/image.ts", "../../base/user_error.ts", true],
     ["src/data/readers/table.ts", "../../io/csv.ts", true],
     ["src/ops/softmax.ts", "../../wgsl/rows/softmax.wgsl", true],

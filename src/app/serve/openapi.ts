@@ -123,7 +123,7 @@ function schemaOf(modality: ModalityPreprocessing, maxText: number): object {
       return {
         type: "string",
         contentEncoding: "base64",
-        description: "An image file (PNG, JPEG, BMP, TIFF).",
+        description: "An image file (PNG, JPEG, WebP, GIF, AVIF, BMP, TIFF).",
       };
     case "text":
       return { type: "string", maxLength: maxText };

@@ -13,7 +13,7 @@ export function servePage({ name, modalities, heads, hasToken }: Described) {
             <label for="in-${name}">${name}</label>
             <div class="drop" data-for="in-${name}">
               <input id="in-${name}" name="${name}" type="file"
-                accept="image/png,image/jpeg,image/bmp,image/tiff" required>
+                accept="image/png,image/jpeg,image/webp,image/gif,image/avif,image/bmp,image/tiff" required>
               <span>Choose an image, drop one here, or paste one.</span>
               <img alt="" hidden>
             </div>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { StoreShape } from "./image_store.ts";
 
 /** The version of the file layout and of how images are decoded, raised with every change of either. */
-const VERSION = 1;
+const VERSION = 2;
 const MAGIC = "unis slots 1";
 /** The bytes of an entry: fingerprint of the image file (8), check sum of the pixels (4), unused (4). */
 const ENTRY_BYTES = 16;

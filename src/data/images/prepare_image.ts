@@ -1,5 +1,6 @@
 /** Brings an image to the size that a checkpoint expects. */
 import { release } from "../../base/release.ts";
+import type { Colour } from "./colour.ts";
 import type { RgbImage } from "./image.ts";
 import { type Filter, resizeLikePillow } from "./pillow_resize.ts";
 
@@ -10,6 +11,8 @@ interface Size {
 
 /** The steps that bring an image to the size a checkpoint expects; a step that is left out is not done. */
 export interface ImagePreparation {
+  /** What lies under transparent pixels; white if not given. */
+  background?: Colour;
   /** The image is resized to this size whatever its shape, or so that its shorter edge has this length. */
   resize?: Size | { shortestEdge: number };
   filter: Filter;

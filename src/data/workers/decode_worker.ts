@@ -1,7 +1,7 @@
 /** Runs in a worker: decodes and prepares one image after the other. */
 import { release } from "../../base/release.ts";
 import { pointerIn } from "../../io/pointer_file.ts";
-import { decodeRgb, type RgbImage } from "../images/image.ts";
+import { type DecodeOptions, decodeRgb, type RgbImage } from "../images/image.ts";
 import { type ImagePreparation, prepareImage } from "../images/prepare_image.ts";
 import { serveJobs } from "./serve_jobs.ts";
 
@@ -14,17 +14,17 @@ export interface DecodeJob {
 
 serveJobs(async ({ source, mostPixels, preparation }: DecodeJob) => {
   const bytes = typeof source === "string" ? await Deno.readFile(source) : source;
-  const decoded = await decodeAndRelease(bytes, mostPixels);
+  const decoded = await decodeAndRelease(bytes, { background: preparation.background, mostPixels });
   const image = prepareImage(decoded, preparation);
   if (image.pixels !== decoded.pixels) release(decoded.pixels);
   return image;
 });
 
-async function decodeAndRelease(bytes: Uint8Array, mostPixels: number | undefined): Promise<RgbImage> {
+async function decodeAndRelease(bytes: Uint8Array, options: DecodeOptions): Promise<RgbImage> {
   try {
     const pointer = pointerIn(bytes);
     if (pointer !== undefined) throw new Error(`it ${pointer}`);
-    return await decodeRgb(bytes, mostPixels);
+    return await decodeRgb(bytes, options);
   } finally {
     release(bytes);
   }

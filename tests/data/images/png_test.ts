@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { crc32, deflateSync } from "node:zlib";
 import { Random } from "../../../src/base/random.ts";
-import { decodePng, pngOrientation } from "../../../src/data/images/png.ts";
+import { decodePng, pngOrientation } from "../../../src/data/images/formats/png.ts";
 
 /** The pass of Adam7 that holds a pixel, by its line and column modulo eight, as the standard draws it. */
 const PASSES = [

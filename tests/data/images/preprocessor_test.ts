@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { exifOrientation, upright } from "../../../src/data/images/exif.ts";
+import { exifOrientation, upright } from "../../../src/data/images/formats/exif.ts";
 import type { RgbImage } from "../../../src/data/images/image.ts";
 import { resizeLikePillow } from "../../../src/data/images/pillow_resize.ts";
 import { prepareImage } from "../../../src/data/images/prepare_image.ts";

@@ -1,9 +1,9 @@
 /** Decodes PNG files (https://www.w3.org/TR/png-3/). */
 import { Buffer } from "node:buffer";
 import { crc32, inflateSync } from "node:zlib";
-import { release } from "../../base/release.ts";
+import { release } from "../../../base/release.ts";
 import { exifOrientation } from "./exif.ts";
-import type { RgbaImage } from "./jpeg.ts";
+import { damaged, type ImageFormat, type RgbaImage, standsAt, viewOf } from "./image_format.ts";
 import { partsOf, type PngHeader, type PngPart, rawBytes, unfilter } from "./png_parts.ts";
 
 /** What the chunks of a file say. */
@@ -28,6 +28,17 @@ const IHDR = 0x49484452, PLTE = 0x504c5445, IDAT = 0x49444154, TRNS = 0x74524e53
 const EXIF = 0x65584966;
 /** Bytes that a file may hold beyond its pixels: some writers leave a few, and none needs many. */
 const MOST_BEYOND = 1 << 16;
+
+export const png: ImageFormat = {
+  name: "PNG",
+  matches: (bytes) => standsAt(bytes, 0, "\x89PNG"),
+  readHeader(bytes) {
+    if (bytes.length < 24) throw damaged();
+    const view = viewOf(bytes);
+    return { width: view.getUint32(16), height: view.getUint32(20), orientation: pngOrientation(bytes) };
+  },
+  decode: decodePng,
+};
 
 /** Decodes a PNG of any colour model and 1 to 16 bits; of 16 bits the upper 8 are kept. Throws where the bytes are damaged. */
 export function decodePng(bytes: Uint8Array): RgbaImage {
@@ -113,10 +124,6 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 /** With room for a byte more zlib sees at once that it is done; small buffers would be parts of one that others use. */
 function roomFor(size: number): number {
   return Math.max(size + 1, Buffer.poolSize);
-}
-
-function damaged(cause?: unknown): Error {
-  return new Error("its data is damaged or cut off", { cause });
 }
 
 /** Paints a part whose samples are numbers of colours, or greys of at most 8 bits, which number colours as well. */
