@@ -1,5 +1,6 @@
 /** How attention is computed: by tiles in workgroup memory on GPUs, by blocks of four in registers elsewhere. */
 import { type AdapterClass, type Limits, SOFTWARE_LANES } from "../gpu/adapter.ts";
+import { hasFewRegisters } from "../gpu/registers.ts";
 
 /** The part of a device that plans depend on. */
 export interface AttentionDevice {
@@ -24,9 +25,7 @@ type Tiles = Readonly<Record<"TOKENS" | "WG" | "BLOCKS" | "STEP" | "TILE4", numb
 const TOKENS = 32;
 const BYTES_PER_VEC4 = 16;
 
-/** GPUs that give an invocation 128 registers, or fewer where many run: two blocks of rows do not fit. */
-const FEW_REGISTERS = /apple|adreno|mali|powervr/i;
-/** Bytes of workgroup memory that such GPUs offer, and most others exceed. */
+/** Bytes of workgroup memory that GPUs with few registers offer, for whom two blocks of rows do not fit, and most others exceed. */
 const LITTLE_MEMORY = 32768;
 
 /** Bytes of workgroup memory: see tiles.wgsl. */
@@ -66,7 +65,7 @@ export function blocksPlan({ adapterClass }: AttentionDevice): Division {
 export function attentionPlan(device: AttentionDevice, dim: number): Division {
   const { adapterClass, limits, name } = device;
   if (adapterClass === "software" || dim % 4 !== 0 || dim < LEAST_DIM) return blocksPlan(device);
-  const hasFew = FEW_REGISTERS.test(name) || limits.maxComputeWorkgroupStorageSize < LITTLE_MEMORY;
+  const hasFew = hasFewRegisters(name) || limits.maxComputeWorkgroupStorageSize < LITTLE_MEMORY;
   const constants = (hasFew ? tilesFor(device, dim, 1) : undefined) ?? tilesFor(device, dim, 2);
   return constants ? { form: "tiles", constants } : blocksPlan(device);
 }

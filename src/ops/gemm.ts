@@ -1,5 +1,6 @@
 /** Matrix products on the device, outside the tape: carries out the plans of gemm_plan.ts. */
 import { MAX_WORKGROUPS } from "../gpu/dispatch.ts";
+import type { Constants } from "../gpu/kernel.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import { type Patches, patchesParams, type Pixels, pixelsParams, SMALL_QUOTIENT } from "./gemm_images.ts";
@@ -123,8 +124,9 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   return c;
 }
 
-function constantsOf(plan: GemmPlan): Record<string, number> {
+function constantsOf(plan: GemmPlan): Constants {
   const blocks = { ROWS: plan.rows, COLS: plan.columns };
   if (plan.form === "lanes") return { ...blocks, WG: LANES };
-  return { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
+  const { tileM, tileN, step, buffers, ahead } = plan;
+  return { ...blocks, TILE_M: tileM, TILE_N: tileN, STEP: step, BUFFERS: buffers, AHEAD: ahead };
 }

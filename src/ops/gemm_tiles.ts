@@ -4,6 +4,7 @@
  */
 import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
+import { hasFewRegisters } from "../gpu/registers.ts";
 import { depthOf, type GemmShape, leastSplits, workgroups } from "./gemm_shape.ts";
 import { fastest, joinTime, splitsFor } from "./gemm_time.ts";
 
@@ -27,6 +28,8 @@ interface Slices {
 export interface TilesPlan extends Tile, Slices {
   readonly form: "tiles";
   readonly operands: "storage";
+  /** Whether slices are loaded into registers while those before them are multiplied. */
+  readonly ahead: boolean;
   /** Parts that the inner dimension is cut into. */
   readonly splits: number;
 }
@@ -40,9 +43,9 @@ export type TilesDevice = Pick<Gpu, "name" | "limits" | "slots">;
  */
 const TILES: readonly (readonly [tile: Tile, speed: number])[] = [
   [{ tileM: 128, tileN: 128, rows: 2, columns: 2 }, 1],
-  [{ tileM: 128, tileN: 64, rows: 2, columns: 2 }, 0.93],
-  [{ tileM: 64, tileN: 128, rows: 2, columns: 2 }, 0.93],
-  [{ tileM: 64, tileN: 64, rows: 2, columns: 2 }, 0.85],
+  [{ tileM: 128, tileN: 64, rows: 2, columns: 2 }, 0.97],
+  [{ tileM: 64, tileN: 128, rows: 2, columns: 2 }, 0.97],
+  [{ tileM: 64, tileN: 64, rows: 2, columns: 2 }, 0.95],
   [{ tileM: 64, tileN: 64, rows: 2, columns: 1 }, 0.75],
   [{ tileM: 64, tileN: 32, rows: 2, columns: 1 }, 0.65],
   [{ tileM: 32, tileN: 32, rows: 1, columns: 1 }, 0.45],
@@ -72,30 +75,36 @@ function slicesBytes({ tileM, tileN }: Tile, { step, buffers }: Slices): number 
 }
 
 /** The ways to slice the inner dimension that fit `bytes` of workgroup memory; none where nothing fits. */
-function slicesFor(bytes: number, { k }: GemmShape, tile: Tile): readonly Slices[] {
+function slicesFor(bytes: number, { name }: TilesDevice, { k }: GemmShape, tile: Tile): readonly Slices[] {
   const fitting = SLICES.filter((slices) => slicesBytes(tile, slices) <= bytes);
   // No deeper than there is, and no second buffer where one slice is all.
   const useful = fitting.filter(({ step, buffers }) => k > (buffers === 1 ? step / 2 : step));
+  // An invocation holds a block of a slice on its way to workgroup memory. Compilers let two of them be on it at once.
+  const held = hasFewRegisters(name) ? useful.filter((slices) => blocksEach(tile, slices) <= 1) : useful;
   // A single short slice is for where nothing else will do.
-  const good = useful.filter((slices) => slices !== SLICES.at(-1));
+  const good = held.filter((slices) => slices !== SLICES.at(-1));
   return good.length > 0 ? good : fitting.slice(-1);
 }
 
 /** The best slices that take at most half the memory a workgroup may have, so that two workgroups fit a core. */
-function defaultSlices({ limits }: TilesDevice, shape: GemmShape, tile: Tile): Slices {
-  const bytes = limits.maxComputeWorkgroupStorageSize;
-  return slicesFor(bytes / 2, shape, tile)[0] ?? slicesFor(bytes, shape, tile)[0]!;
+function defaultSlices(gpu: TilesDevice, shape: GemmShape, tile: Tile): Slices {
+  const bytes = gpu.limits.maxComputeWorkgroupStorageSize;
+  return slicesFor(bytes / 2, gpu, shape, tile)[0] ?? slicesFor(bytes, gpu, shape, tile)[0]!;
 }
 
 const invocations = ({ tileM, tileN, rows, columns }: Tile) => tileM * tileN / (16 * rows * columns);
+/** Blocks of 4×4 that slices have for each invocation to bring. */
+const blocksEach = (tile: Tile, { step }: Slices) =>
+  step * (tile.tileM + tile.tileN) / (16 * invocations(tile));
 
 /** The tiles that are not mostly empty, and for which the device has the invocations and the memory; at least the smallest. */
-function tilesFor({ limits }: TilesDevice, shape: GemmShape): Tile[] {
+function tilesFor(gpu: TilesDevice, shape: GemmShape): Tile[] {
+  const { limits } = gpu;
   return TILES.map(([tile]) => tile).filter((tile, i) =>
     i === TILES.length - 1 ||
     tile.tileM < 2 * shape.m && tile.tileN < 2 * shape.n &&
       invocations(tile) <= limits.maxComputeInvocationsPerWorkgroup &&
-      slicesFor(limits.maxComputeWorkgroupStorageSize, shape, tile).length > 0
+      slicesFor(limits.maxComputeWorkgroupStorageSize, gpu, shape, tile).length > 0
   );
 }
 
@@ -140,7 +149,8 @@ export function defaultTiles(gpu: TilesDevice, shape: GemmShape): TilesPlan {
 /** The plan of a tile, with the inner dimension cut as is best for it. */
 function bestOf(gpu: TilesDevice, shape: GemmShape, tile: Tile): TilesPlan {
   const slices = defaultSlices(gpu, shape, tile);
-  const uncut = { form: "tiles", ...tile, ...slices, operands: "storage" } as const;
+  const ahead = !hasFewRegisters(gpu.name);
+  const uncut = { form: "tiles", ...tile, ...slices, ahead, operands: "storage" } as const;
   return fastest(gpu, splitsFor(shape).map((splits) => ({ ...uncut, splits })), timeFor(shape));
 }
 
@@ -148,7 +158,7 @@ function bestOf(gpu: TilesDevice, shape: GemmShape, tile: Tile): TilesPlan {
 export function* candidateTiles(gpu: TilesDevice, shape: GemmShape): Generator<TilesPlan> {
   for (const tile of tilesFor(gpu, shape)) {
     const best = bestOf(gpu, shape, tile);
-    for (const slices of slicesFor(gpu.limits.maxComputeWorkgroupStorageSize, shape, tile)) {
+    for (const slices of slicesFor(gpu.limits.maxComputeWorkgroupStorageSize, gpu, shape, tile)) {
       for (const splits of new Set([leastSplits(shape), best.splits])) yield { ...best, ...slices, splits };
     }
   }

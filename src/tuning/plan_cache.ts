@@ -13,7 +13,7 @@ import type { Tuned } from "./measure_plans.ts";
 import { exists } from "../io/files.ts";
 
 /** Must be raised when plans or shapes get other fields. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 
 const size = z.number().int().positive();
 const float = z.enum(["f32", "f16"]);
@@ -37,7 +37,7 @@ const fileSchema = z.strictObject({
   kernels: z.string(),
   plans: z.array(z.strictObject({
     shape: shapeSchema,
-    plan: z.record(z.string(), z.union([z.string(), z.number()])),
+    plan: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     milliseconds: z.number(),
     default_milliseconds: z.number(),
   })),
@@ -153,7 +153,7 @@ function readPlanFile(path: string, device: Device): PlanFile {
 function isCandidate(
   device: Device,
   shape: GemmShape,
-  plan: Readonly<Record<string, string | number>>,
+  plan: Readonly<Record<string, string | number | boolean>>,
 ): boolean {
   const canonical = (plan: object) => JSON.stringify(Object.entries(plan).sort());
   return candidatePlans(device, shape).some((candidate) => canonical(candidate) === canonical(plan));

@@ -7,6 +7,7 @@ import type { Tuned } from "../../src/tuning/measure_plans.ts";
 import { planMemory, settleMicroBatch } from "../../src/train/memory_plan.ts";
 import { describePlans, loadPlans, planFile, savePlans } from "../../src/tuning/plan_cache.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { device, shapeOf } from "../ops/gemm_shapes.ts";
 import { tinyConfig, tinyData } from "../train/tiny.ts";
 
 const gpu = await openTestGpu();
@@ -62,6 +63,16 @@ Deno.test("savePlans() and loadPlans() keep plans for this device, and later one
     assert.equal(described[0]!.shapes, tuned.length);
     assert.notEqual(described[0]!.sha256, described[1]!.sha256);
     assert.equal(describePlans({ slots: new Map() }), undefined);
+  }));
+
+Deno.test("loadPlans() gives plans for GPUs with all their fields", () =>
+  withFolder((folder) => {
+    const other = { ...device("gpu", 49152, 1024), identity: "a GPU" };
+    const shape = shapeOf({ m: 64, n: 768, k: 768 });
+    const plan = candidatePlans(other, shape).at(-1)!;
+    const times = { milliseconds: 0.5, defaultMilliseconds: 1 };
+    savePlans(folder, other, [{ shape, plan, candidates: 2, wrong: [], ...times }], refuse);
+    assert.deepEqual([...loadPlans(folder, other, refuse).values()], [plan]);
   }));
 
 Deno.test("a cache that is damaged or foreign is ignored, with a note that names the file", () =>

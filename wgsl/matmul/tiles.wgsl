@@ -2,9 +2,9 @@
 //   tile += a[TILE_M, STEP] · b[STEP, TILE_N],
 // the two slices being brought into workgroup memory once and read by every invocation. There they lie k by k in vec4s
 // along m and n, so that an invocation reads a few vec4s for one k and adds their outer products, 4·ROWS × 4·COLS elements
-// of c, in registers. The next slices are loaded into registers before that, so that they are on their way meanwhile, and
-// written to workgroup memory after it: with two buffers to other memory than is being read, so that one barrier a step is
-// enough.
+// of c, in registers. The next slices are written to workgroup memory after that: with two buffers to other memory than is
+// being read, so that one barrier a step is enough. AHEAD, an invocation's first block of them is loaded into registers
+// before it, so that it is on its way meanwhile; a second one, for which there are few registers, is not.
 //
 // Invocation (x, y) of X × Y owns blocks of 4×4 at rows 4(y + rY) and columns 4(x + sX): neighbours read neighbouring vec4s,
 // which lie in different banks. 32 invocations in a row are 8 wide and 4 high: together they read the fewest vec4s.
@@ -18,13 +18,18 @@ const ROWS: u32 = 2u; // 1 or 2 blocks of four rows an invocation
 const COLS: u32 = 2u; // 1 or 2 blocks of four columns
 const STEP: u32 = 16u; // 8 or 16
 const BUFFERS: u32 = 2u; // 1 or 2
+const AHEAD: bool = true;
 
 const X: u32 = TILE_N / (4u * COLS);
 const Y: u32 = TILE_M / (4u * ROWS);
 const WG: u32 = X * Y;
 const SLABS: u32 = STEP / 4u; // blocks of a slice along k
 const BLOCKS_A: u32 = SLABS * TILE_M / 4u;
-const BLOCKS: u32 = BLOCKS_A + SLABS * TILE_N / 4u;
+const BLOCKS_B: u32 = SLABS * TILE_N / 4u;
+const IS_TWO: bool = BLOCKS_A + BLOCKS_B > WG; // some invocations bring two blocks
+// The larger slice comes first: then all first blocks, or all second ones, are of one operand.
+const FIRST_A: u32 = select(0u, BLOCKS_B, BLOCKS_B > BLOCKS_A);
+const FIRST_B: u32 = select(BLOCKS_A, 0u, BLOCKS_B > BLOCKS_A);
 
 var<workgroup> slice_a: array<array<array<array<array<vec4f, Y>, ROWS>, 4>, SLABS>, BUFFERS>;
 var<workgroup> slice_b: array<array<array<array<array<vec4f, X>, COLS>, 4>, SLABS>, BUFFERS>;
@@ -36,29 +41,37 @@ fn block_of(i: u32, length: u32, along_k: bool) -> vec2u {
   return select(vec2u(i / length, i % length), vec2u(i % SLABS, i / SLABS), along_k);
 }
 
-// Block i of both slices from k on: four rows along k, of four elements along m or n.
-fn fetch(i: u32, a0: u32, b0: u32, m: u32, n: u32, k: u32, last: u32) -> mat4x4f {
-  if (i < BLOCKS_A) {
-    let block = block_of(i, TILE_M / 4u, !TRANSPOSED_A);
+// Whether block lane + before is one of `count` from `start` on. Where that is the same for all lanes the first two lines say
+// so to drivers, which do not know that lane < WG, and then have no code for the other operand.
+fn is_among(lane: u32, before: u32, start: u32, count: u32) -> bool {
+  if (before >= start && before + WG <= start + count) { return true; }
+  if (before + WG <= start || before >= start + count) { return false; }
+  return lane + before - start < count;
+}
+
+// Block lane + before of both slices from k on: four rows along k, of four elements along m or n.
+fn fetch(lane: u32, before: u32, a0: u32, b0: u32, m: u32, n: u32, k: u32, last: u32) -> mat4x4f {
+  if (is_among(lane, before, FIRST_A, BLOCKS_A)) {
+    let block = block_of(lane + before - FIRST_A, TILE_M / 4u, !TRANSPOSED_A);
     if (k + 4u * block.x < last) { return transpose(block_a(a0, m + 4u * block.y, k + 4u * block.x)); }
-  } else if (i < BLOCKS) {
-    let block = block_of(i - BLOCKS_A, TILE_N / 4u, TRANSPOSED_B);
+  } else if (is_among(lane, before, FIRST_B, BLOCKS_B)) {
+    let block = block_of(lane + before - FIRST_B, TILE_N / 4u, TRANSPOSED_B);
     if (k + 4u * block.x < last) { return block_b(b0, k + 4u * block.x, n + 4u * block.y); }
   }
   return mat4x4f();
 }
 
-fn keep(i: u32, buffer: u32, value: mat4x4f) {
-  if (i < BLOCKS_A) {
-    let block = block_of(i, TILE_M / 4u, !TRANSPOSED_A);
+fn keep(lane: u32, before: u32, buffer: u32, value: mat4x4f) {
+  if (is_among(lane, before, FIRST_A, BLOCKS_A)) {
+    let block = block_of(lane + before - FIRST_A, TILE_M / 4u, !TRANSPOSED_A);
     let r = block.y / Y;
     let y = place(block.y % Y, block.x, Y);
     slice_a[buffer][block.x][0][r][y] = value[0];
     slice_a[buffer][block.x][1][r][y] = value[1];
     slice_a[buffer][block.x][2][r][y] = value[2];
     slice_a[buffer][block.x][3][r][y] = value[3];
-  } else if (i < BLOCKS) {
-    let block = block_of(i - BLOCKS_A, TILE_N / 4u, TRANSPOSED_B);
+  } else if (is_among(lane, before, FIRST_B, BLOCKS_B)) {
+    let block = block_of(lane + before - FIRST_B, TILE_N / 4u, TRANSPOSED_B);
     let s = block.y / X;
     let x = place(block.y % X, block.x, X);
     slice_b[buffer][block.x][0][s][x] = value[0];
@@ -122,21 +135,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let y = lane / wide % 4u + lane / (4u * X) * 4u;
 
   var sums = Sums();
-  var p = fetch(lane, a0, b0, m, n, first, last);
-  var q = mat4x4f();
-  keep(lane, 0u, p);
-  if (BLOCKS > WG) {
-    q = fetch(lane + WG, a0, b0, m, n, first, last);
-    keep(lane + WG, 0u, q);
-  }
+  keep(lane, 0u, 0u, fetch(lane, 0u, a0, b0, m, n, first, last));
+  if (IS_TWO) { keep(lane, WG, 0u, fetch(lane, WG, a0, b0, m, n, first, last)); }
   workgroupBarrier();
   var buffer = 0u;
   for (var k = first; k < last; k += STEP) {
-    let goes_on = k + STEP < last;
-    if (goes_on) {
-      p = fetch(lane, a0, b0, m, n, k + STEP, last);
-      if (BLOCKS > WG) { q = fetch(lane + WG, a0, b0, m, n, k + STEP, last); }
-    }
+    let next = k + STEP;
+    var block = mat4x4f();
+    if (AHEAD && next < last) { block = fetch(lane, 0u, a0, b0, m, n, next, last); }
     sums = add_slab(sums, buffer, 0u, x, y);
     sums = add_slab(sums, buffer, 1u, x, y);
     if (SLABS > 2u) {
@@ -144,10 +150,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       sums = add_slab(sums, buffer, 3u, x, y);
     }
     if (BUFFERS == 1u) { workgroupBarrier(); }
-    if (goes_on) {
+    if (next < last) {
       buffer = (buffer + 1u) % BUFFERS;
-      keep(lane, buffer, p);
-      if (BLOCKS > WG) { keep(lane + WG, buffer, q); }
+      if (!AHEAD) { block = fetch(lane, 0u, a0, b0, m, n, next, last); }
+      keep(lane, 0u, buffer, block);
+      if (IS_TWO) { keep(lane, WG, buffer, fetch(lane, WG, a0, b0, m, n, next, last)); }
     }
     workgroupBarrier();
   }
