@@ -3,7 +3,7 @@ import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { FOOD101_LAYOUTS } from "../data/readers/food101.ts";
 import { N24_LAYOUTS, N24_TEXTS } from "../data/readers/n24news.ts";
-import type { TableModality } from "../data/readers/table.ts";
+import type { TableModality } from "../data/readers/table_options.ts";
 import { RESERVED } from "../models/multimodal_classifier.ts";
 import { count, rate, share, whole } from "./values.ts";
 

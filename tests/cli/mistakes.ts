@@ -111,7 +111,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       "train --data table:latin1.csv --set data.text=title",
       /line 2 is not valid UTF-8: save the file as UTF-8, or name its encoding, such as data\.encoding=latin1$/,
     ],
-    ["train --data table:dot.png --set data.text=title", /must be a \.csv, \.tsv.* file$/],
+    [
+      "train --data table:dot.png --set data.text=title",
+      /must be a \.csv, \.tsv.* \.tar file, or a folder of them$/,
+    ],
     [
       "train --data table:items.csv --set data.text=title data.encoding=latin-8",
       /"data\.encoding" must be a name of the Encoding Standard, such as latin1 or utf-16, got "latin-8"$/,
@@ -212,7 +215,7 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["predict run", /^Say what to predict, in one way: --data FILE/],
     ["predict run items.csv", /give a table as --data items\.csv, or - for standard input$/],
     ["predict run --data items.csv --text x", /^Say what to predict, in one way/],
-    ["predict run --data dot.png", /must be a \.csv, \.tsv.* file$/],
+    ["predict run --data dot.png", /must be a \.csv, \.tsv.* \.tar file, or a folder of them$/],
     ["predict run --data items.csv --format cvs", /csv, jsonl, table\. Did you mean csv\?$/],
     ["predict run --data items.csv --top 0", /whole number from 1\.$/],
     ["predict run --data items.csv --out there.xlsx", /must be a \.csv or \.jsonl file, or say --format$/],

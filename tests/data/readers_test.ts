@@ -12,7 +12,8 @@ import {
 import { indexFeatures as readFeatures } from "../../src/data/readers/features.ts";
 import { indexFood101 as readFood101 } from "../../src/data/readers/food101.ts";
 import { indexN24News } from "../../src/data/readers/n24news.ts";
-import { indexTable as readTable, type TableOptions } from "../../src/data/readers/table.ts";
+import { indexTable as readTable } from "../../src/data/readers/table.ts";
+import type { TableOptions } from "../../src/data/readers/table_options.ts";
 import { faultyRows } from "../../src/data/index/verify.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";

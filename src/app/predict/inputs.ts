@@ -7,6 +7,7 @@ import { scaled } from "../../data/fit.ts";
 import type { RgbImage } from "../../data/images/image.ts";
 import { BadRow } from "../../data/index/index_builder.ts";
 import { featuresOf } from "../../data/index/numbers.ts";
+import { StoredBytes } from "../../data/stored_bytes.ts";
 import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 import { cleanText } from "../../data/text/clean_text.ts";
 import { DecodePool } from "../../data/workers/decode_pool.ts";
@@ -75,6 +76,7 @@ export class InputReader {
     const pool = this.#pools.get(name)!;
     const isPath = !(cell instanceof Uint8Array);
     try {
+      if (cell instanceof StoredBytes) return await pool.decode(cell);
       if (isPath) return await pool.decode(this.#find(textIn(cell, "image", column)));
       return await pool.decodeBytes(cell as Uint8Array<ArrayBuffer>, this.#mostPixels);
     } catch (error) {

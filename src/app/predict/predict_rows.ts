@@ -53,8 +53,8 @@ export async function predictRows(
   const refused: { line: number; text: string }[] = [];
   const labelled = new LabelledAnswers(session, options.labelColumn);
   let count = 0;
-  const refuse = ({ line }: StreamedRow, why: string) =>
-    refused.push({ line, text: `${source}, row ${line}: ${why}` });
+  const refuse = ({ file = source, line }: StreamedRow, why: string) =>
+    refused.push({ line, text: `${file}, row ${line}: ${why}` });
   const mustBeSound = () => {
     if (skipBad || refused.length === 0) return;
     const [first, ...others] = refused.toSorted((a, b) => a.line - b.line);

@@ -1,10 +1,10 @@
 /** Predicts the rows of a table, read with the columns that the run learned from or that are named. */
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { InnerPaths } from "../../data/index/inner_path.ts";
 import type { OpenTable, StreamedRow } from "../../data/readers/table_format.ts";
-import { openTable, tableEndings, tableFormat } from "../../data/readers/table_formats.ts";
+import { isFolder, openTable, tableEndings, tableFormat } from "../../data/readers/table_formats.ts";
 import { type Columns, InputReader } from "./inputs.ts";
 import { type PredictedRows, predictRows, type PredictRowsOptions } from "./predict_rows.ts";
 import { type PredictSession, typedPath } from "./session.ts";
@@ -12,8 +12,8 @@ import { type PredictSession, typedPath } from "./session.ts";
 /** The path of `--data`, which may be `table:` and a path. Throws a UserError for what is no table by its name. */
 export function tablePath(data: string): string {
   const path = data.replace(/^table:/, "");
-  if (tableFormat(path) !== undefined) return path;
-  throw new UserError(`--data ${data} must be a ${tableEndings()} file`);
+  if (tableFormat(path) !== undefined || isFolder(path)) return path;
+  throw new UserError(`--data ${data} must be a ${tableEndings()} file, or a folder of them`);
 }
 
 export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" | "batchSize"> {
@@ -35,14 +35,16 @@ export async function predictTable(
   const own = data.name === "table"
     ? { labelColumn: data.label, ...(data.id !== null && { idColumn: data.id }) }
     : { labelColumn: "label" };
-  const paths = path === "-" ? undefined : new InnerPaths(dirname(path));
-  const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
   const read = session.columns(columns);
+  const images = session.modalities.flatMap(({ name, kind }) => kind === "image" ? [read[name]!].flat() : []);
+  const { delimiter, encoding } = data.name === "table" ? data : { delimiter: null, encoding: null };
+  const table = await openTable(path, { delimiter, encoding, images: new Set(images) });
+  const paths = path === "-" ? undefined : new InnerPaths(table.folder);
+  const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
   using reader = new InputReader(session.modalities, read, find);
   const source = path === "-" ? "input" : basename(path);
   const { idColumn, labelColumn } = options;
   const asked = [idColumn, labelColumn].filter((column) => column !== undefined);
-  const table = await openTable(path, data.name === "table" ? data : {});
   mustBeOnce([...asked, ...Object.values(read).flat()], table, source);
   return await predictRows(session, reader, withColumns(table.rows, asked, source), {
     batchSize: training.evaluation_batch,

@@ -1,4 +1,5 @@
 /** Writes answers as CSV, as JSON lines, or as a table for people. */
+import { StoredBytes } from "../../data/stored_bytes.ts";
 import { harmlessCell } from "../../io/csv.ts";
 import { formatTable } from "../../report/table.ts";
 import type { Answer } from "./answers.ts";
@@ -104,6 +105,7 @@ function tableWriter({ classes, top, all }: WriterOptions): AnswerWriter {
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return "";
+  if (value instanceof StoredBytes) return value.name;
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

@@ -14,7 +14,7 @@ export function defineEvaluate(unis: Command): void {
         "test",
       ),
     )
-    .option("--data <file>", "a .csv, .tsv or .jsonl file with labels, in place of a split of the run's data")
+    .option("--data <file>", "a table (.csv, .parquet, …) with labels, in place of a split of the run's data")
     .option("--predictions <file>", "write what every head says as CSV")
     .addOption(device())
     .addOption(backend())

@@ -8,7 +8,10 @@ export function definePredict(unis: Command): void {
     .description("answer for new samples: a table, standard input, or one sample")
     .argument("<run>", "folder of the run")
     .argument("[input]", "- for standard input: CSV with a header, or one JSON object a line")
-    .option("--data <file>", "a .csv, .tsv or .jsonl file; it needs no labels")
+    .option(
+      "--data <file>",
+      "a .csv, .tsv, .jsonl, .parquet or .tar file, or a folder of them; it needs no labels",
+    )
     .option("--image <file>", "one sample: its image")
     .option("--text <text>", "one sample: its text")
     .option("--features <numbers>", "one sample: its numbers, with commas between them")

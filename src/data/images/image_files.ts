@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../../base/user_error.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
+import { type ImageLocation, locationKey } from "../stored_bytes.ts";
 import type { RgbImage } from "./image.ts";
 import { type ImageSlots, MemorySlots, openDiskSlots } from "./image_slots.ts";
 import type { ImageSource } from "../modalities.ts";
@@ -19,11 +20,11 @@ export interface ImageFilesOptions {
 }
 
 /**
- * The images of a data set from files: decoded and prepared once, in workers, then taken from a cache of bytes. A file
+ * The images of a data set from files, or from within larger ones: decoded and prepared once, in workers, then taken from a cache of bytes. A file
  * that changed is decoded again. `close()` ends the workers.
  */
 export class ImageFiles implements ImageSource {
-  readonly #paths: readonly string[];
+  readonly #images: readonly ImageLocation[];
   readonly #pool: DecodePool;
   readonly #slots: ImageSlots;
   readonly #size: { height: number; width: number };
@@ -33,38 +34,38 @@ export class ImageFiles implements ImageSource {
 
   /** `preparation` are the steps that lead to the size in `spec`. */
   constructor(
-    paths: readonly string[],
+    images: readonly ImageLocation[],
     { spec, preparation }: { spec: { height: number; width: number }; preparation: ImagePreparation },
     options: ImageFilesOptions,
   ) {
     const { height, width } = spec;
     const { directory, name, note, workers } = options;
-    this.#paths = paths;
+    this.#images = images;
     this.#size = { height, width };
     this.#note = note;
     this.#pool = new DecodePool(preparation, workers);
-    const shape = { count: paths.length, height, width };
+    const shape = { count: images.length, height, width };
     this.#slots = directory === undefined
       ? new MemorySlots()
-      : openDiskSlots(directory, name, shape, JSON.stringify([preparation, paths]), note);
+      : openDiskSlots(directory, name, shape, JSON.stringify([preparation, images.map(locationKey)]), note);
   }
 
   /** The image of a sample. Throws, or rejects with, a UserError that names a file that is missing or cannot be decoded. */
   image(sample: number): RgbImage | Promise<RgbImage> {
-    const path = this.#paths[sample];
-    if (path === undefined) throw new RangeError(`Image ${sample} is outside 0..${this.#paths.length - 1}`);
+    const place = this.#images[sample];
+    if (place === undefined) throw new RangeError(`Image ${sample} is outside 0..${this.#images.length - 1}`);
     const started = this.#underWay.get(sample);
     if (started !== undefined) return started;
-    const fingerprint = fingerprintOf(path);
+    const fingerprint = fingerprintOf(typeof place === "string" ? place : place.file);
     const pixels = this.#slots.read(sample, fingerprint);
     if (pixels !== undefined) return { pixels, ...this.#size };
-    const decoding = this.#decode(sample, path, fingerprint).finally(() => this.#underWay.delete(sample));
+    const decoding = this.#decode(sample, place, fingerprint).finally(() => this.#underWay.delete(sample));
     this.#underWay.set(sample, decoding);
     return decoding;
   }
 
-  async #decode(sample: number, path: string, fingerprint: bigint): Promise<RgbImage> {
-    const image = await this.#pool.decode(path);
+  async #decode(sample: number, place: ImageLocation, fingerprint: bigint): Promise<RgbImage> {
+    const image = await this.#pool.decode(place);
     try {
       this.#slots.write(sample, fingerprint, image.pixels);
     } catch (error) {

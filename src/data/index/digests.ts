@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../../base/user_error.ts";
 import { reason } from "../../io/file_bytes.ts";
-import type { IndexedModality, IndexedSample } from "./sample_index.ts";
+import type { ImageLocation } from "../stored_bytes.ts";
+import type { IndexedModality, IndexedSample, Input } from "./sample_index.ts";
 
 /** Hexadecimal digits that are kept: 128 bits, which no two samples share by chance. */
 const DIGITS = 32;
@@ -21,17 +22,19 @@ export async function digestSamples(
   note: (message: string) => void,
 ): Promise<string[]> {
   const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
-  const paths = new Set(samples.flatMap(({ inputs }) => images.map((name) => inputs[name] as string)));
-  const files = await digestFiles([...paths], note);
+  const places = new Set(
+    samples.flatMap(({ inputs }) => images.map((name) => inputs[name] as ImageLocation)),
+  );
+  const files = await digestFiles([...places], note);
   return samples.map(({ inputs, weight }) => {
     const hash = createHash("sha256");
     for (const { name, kind } of modalities) {
       const input = inputs[name]!;
-      const bytes = typeof input !== "string"
+      const bytes = input instanceof Float32Array
         ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
         : kind === "image"
         ? files.get(input)!
-        : new TextEncoder().encode(input);
+        : new TextEncoder().encode(input as string);
       // The length goes before, so that no two lists of inputs are one row of bytes.
       hash.update(`${name} ${bytes.length}\n`).update(bytes);
     }
@@ -46,28 +49,29 @@ export function digestLines(lines: readonly string[]): string {
 }
 
 async function digestFiles(
-  paths: readonly string[],
+  places: readonly ImageLocation[],
   note: (message: string) => void,
-): Promise<Map<string, Uint8Array>> {
-  const digests = new Map<string, Uint8Array>();
+): Promise<Map<Input, Uint8Array>> {
+  const digests = new Map<Input, Uint8Array>();
   let next = 0, told = performance.now();
   const work = async () => {
-    while (next < paths.length) {
-      const path = paths[next++]!;
-      digests.set(path, createHash("sha256").update(await readImage(path)).digest());
+    while (next < places.length) {
+      const place = places[next++]!;
+      digests.set(place, createHash("sha256").update(await readImage(place)).digest());
       if (performance.now() - told < TELL) continue;
       told = performance.now();
-      note(`Compared    ${digests.size} of ${paths.length} images`);
+      note(`Compared    ${digests.size} of ${places.length} images`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return digests;
 }
 
-async function readImage(path: string): Promise<Uint8Array> {
+async function readImage(place: ImageLocation): Promise<Uint8Array> {
+  if (typeof place !== "string") return await place.read();
   try {
-    return await Deno.readFile(path);
+    return await Deno.readFile(place);
   } catch (error) {
-    throw new UserError(`Cannot read the image ${path}: ${reason(error)}`);
+    throw new UserError(`Cannot read the image ${place}: ${reason(error)}`);
   }
 }

@@ -11,6 +11,7 @@ import {
   type Preprocessing,
   specOf,
 } from "../preprocessing.ts";
+import type { ImageLocation } from "../stored_bytes.ts";
 import { ResamplePool } from "../workers/resample_pool.ts";
 import type { IndexedModality, IndexedSample } from "./sample_index.ts";
 
@@ -50,8 +51,13 @@ export async function datasetFrom(
   const image = modalities.find(({ kind }) => kind === "image")?.name;
   const named = image === undefined
     ? all
-    : all.map((sample) => ({ ...sample, path: sample.inputs[image] as string }));
+    : all.map((sample) => ({ ...sample, path: pathOf(sample.inputs[image] as ImageLocation) }));
   return new SampleDataset({ name, classes, samples: named, parts });
+}
+
+/** Images within a larger file have no path of their own, and are named by where they lie. */
+function pathOf(place: ImageLocation): string {
+  return typeof place === "string" ? place : place.name;
 }
 
 async function partOf(
@@ -66,10 +72,9 @@ async function partOf(
     const rows = samples.map(({ inputs }) => inputs[name] as Float32Array);
     return new FeatureModality(name, scaled(rows, fitted), fitted.columns.length);
   }
-  const values = samples.map(({ inputs }) => inputs[name] as string);
   if (modality.kind === "text" && fitted.kind === "text") {
     const { tokenizer, maxTokens } = fitted;
-    return new TextModality(name, tokenizer, values, {
+    return new TextModality(name, tokenizer, samples.map(({ inputs }) => inputs[name] as string), {
       maxTokens,
       wordDropout: options.wordDropout,
       unknownWords: fitted.isFitted ? options.unknownWords : 0,
@@ -87,12 +92,13 @@ async function partOf(
   throw new TypeError(`The modality "${name}" is ${modality.kind}, its preprocessing ${fitted.kind}`);
 
   function imageSource({ openOriginals }: typeof modality & { kind: "image" }, fitted: ImagePreprocessing) {
-    if (openOriginals && fitted.fromOriginal) return openOriginals(values);
+    const places = samples.map(({ inputs }) => inputs[name] as ImageLocation);
+    if (openOriginals && fitted.fromOriginal) return openOriginals(places.map(pathOf));
     const directory = options.cacheDirectory === false
       ? undefined
       : options.cacheDirectory ?? defaultCacheDirectory();
     const { note } = options;
-    return new ImageFiles(values, { spec: fitted, preparation: fitted.preparation }, {
+    return new ImageFiles(places, { spec: fitted, preparation: fitted.preparation }, {
       name: `${dataset}-${name}`,
       directory,
       note,

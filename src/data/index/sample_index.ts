@@ -2,6 +2,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 import type { ImageSource } from "../modalities.ts";
+import type { ImageLocation } from "../stored_bytes.ts";
 import { dealGroups, drawStratified } from "./draw.ts";
 
 const SPLITS = ["train", "validation", "test"] as const;
@@ -15,8 +16,8 @@ export interface Origin {
   readonly row: number;
 }
 
-/** One sample as one modality sees it: the path of an image, a text, or numbers. */
-export type Input = string | Float32Array;
+/** One sample as one modality sees it: where an image is, a text, or numbers. */
+export type Input = ImageLocation | Float32Array;
 
 export interface IndexedSample extends Origin {
   readonly id: string;

@@ -1,5 +1,6 @@
 /** Looks for faults in a data set: every image is decoded, and every sample is compared with the others. */
 import type { Split } from "../batch.ts";
+import type { ImageLocation } from "../stored_bytes.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
 import { UserError } from "../../base/user_error.ts";
 import { leakWarnings, textKey } from "./leaks.ts";
@@ -167,11 +168,11 @@ async function openImages(
   const work = async () => {
     for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) {
       const { sample, name } = job;
-      const path = sample.inputs[name] as string;
+      const image = sample.inputs[name] as ImageLocation;
       try {
-        await pool.decode(path);
+        await pool.decode(image);
         const own = digests.get(sample) ?? {};
-        own[name] = await digestOf(path);
+        own[name] = await digestOf(image);
         digests.set(sample, own);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
@@ -184,9 +185,9 @@ async function openImages(
   return digests;
 }
 
-async function digestOf(path: string): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-  return new Uint8Array(bytes).toHex();
+async function digestOf(image: ImageLocation): Promise<string> {
+  const bytes = typeof image === "string" ? await Deno.readFile(image) : await image.read();
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 function describe({ file, row }: IndexedSample): string {

@@ -3,6 +3,8 @@ import { BadRow } from "../index/index_builder.ts";
 
 /** A row with its columns, in the order of the file. */
 export interface StreamedRow {
+  /** The file it is in, where a table is a folder of several. */
+  readonly file?: string;
   /** Where it begins, from 1: its line, or its number where a file has no lines. */
   readonly line: number;
   readonly values: Readonly<Record<string, unknown>>;
@@ -24,6 +26,10 @@ export interface TableReading {
   readonly delimiter?: string | null;
   /** A label of the Encoding Standard; UTF-8 if not given. */
   readonly encoding?: string | null;
+  /** The columns that are wanted, so that a format may pass over others; all of them if not given. */
+  readonly used?: ReadonlySet<string>;
+  /** The columns of images, in which bytes are bytes and no text. */
+  readonly images?: ReadonlySet<string>;
 }
 
 /** Opens a file, or standard input where the path is "-" and the format is text. Throws a UserError where it cannot. */

@@ -1,9 +1,12 @@
 /** The formats of tables, by the endings of their names. A format is one file of `formats/` and one row here. */
+import { dirname, join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { textChunks } from "../../io/text_chunks.ts";
 import { openJsonLines, rowsOf } from "./formats/json_lines.ts";
+import { openParquet } from "./formats/parquet.ts";
 import { openCsv, openSeparated, openTsv } from "./formats/separated.ts";
-import type { OpenFormat, OpenTable, TableReading } from "./table_format.ts";
+import { openTar } from "./formats/tar.ts";
+import type { OpenFormat, OpenTable, StreamedRow, TableReading } from "./table_format.ts";
 import { TextBuffer } from "./text_buffer.ts";
 
 interface TableFormat {
@@ -15,7 +18,14 @@ const FORMATS = {
   csv: { endings: [".csv"], open: openCsv },
   tsv: { endings: [".tsv", ".tab"], open: openTsv },
   jsonl: { endings: [".jsonl", ".ndjson"], open: openJsonLines },
+  parquet: { endings: [".parquet"], open: openParquet },
+  tar: { endings: [".tar"], open: openTar },
 } satisfies Readonly<Record<string, TableFormat>>;
+
+/** A table, and the folder that paths in it are counted from. */
+export interface PlacedTable extends OpenTable {
+  readonly folder: string;
+}
 
 export type TableFormatName = keyof typeof FORMATS;
 
@@ -35,14 +45,68 @@ export function tableEndings(): string {
 }
 
 /**
- * Opens a table whose format the ending of its name says; standard input where the path is "-", whose first character tells
- * whether it is JSON. Throws a UserError for a file that is no table, or cannot be read.
+ * Opens a table whose format the ending of its name says, or a folder of such files, which are one table in the order of
+ * their names; standard input where the path is "-", whose first character tells whether it is JSON. Throws a UserError for
+ * what is no table, or cannot be read.
  */
-export async function openTable(path: string, reading: TableReading = {}): Promise<OpenTable> {
-  if (path === "-") return await openInput(reading);
+export async function openTable(path: string, reading: TableReading = {}): Promise<PlacedTable> {
+  if (path === "-") return { ...await openInput(reading), folder: "." };
+  if (isFolder(path)) return { ...await openFolder(path, reading), folder: path };
   const format = tableFormat(path);
-  if (format === undefined) throw new UserError(`${path} must be a ${tableEndings()} file`);
-  return await FORMATS[format].open(path, reading);
+  if (format === undefined) {
+    throw new UserError(`${path} must be a ${tableEndings()} file, or a folder of them`);
+  }
+  return { ...await FORMATS[format].open(path, reading), folder: dirname(path) };
+}
+
+/** The column of a folder that says with which split the name of a file begins: `train-00000-of-00002.parquet`. */
+const SPLIT = "split";
+
+async function openFolder(folder: string, reading: TableReading): Promise<OpenTable> {
+  const names = Array.from(Deno.readDirSync(folder)).filter(({ name, isFile, isSymlink }) =>
+    (isFile || isSymlink) && !/^[._]/.test(name) && tableFormat(name) !== undefined
+  ).map(({ name }) => name).sort();
+  const formats = [...new Set(names.map(tableFormat))];
+  const [first] = names;
+  if (first === undefined) {
+    throw new UserError(`${folder} must be a ${tableEndings()} file, or a folder of them`);
+  }
+  if (formats.length > 1) {
+    throw new UserError(
+      `${folder} holds tables of several formats (${formats.join(", ")}): name one of its files`,
+    );
+  }
+  const splits = names.map((name) => /^(?:train|validation|valid|val|dev|test)(?![a-z])/i.exec(name)?.[0]);
+  const opened = await openTable(join(folder, first), reading);
+  const { columns, warnings } = opened;
+  const hasSplit = splits.every((split) => split !== undefined) && !columns.includes(SPLIT);
+  async function* rows(): AsyncGenerator<StreamedRow> {
+    for (const [at, file] of names.entries()) {
+      const { rows } = at === 0 ? opened : await openTable(join(folder, file), reading);
+      for await (const row of rows) {
+        const values = hasSplit ? { ...row.values, [SPLIT]: splits[at]! } : row.values;
+        yield { ...row, file, values };
+      }
+    }
+  }
+  return {
+    columns: hasSplit && columns.length > 0 ? [...columns, SPLIT] : columns,
+    warnings: [
+      ...warnings,
+      ...(hasSplit && reading.used?.has(SPLIT) === false
+        ? [`the names of its files say splits, which count with data.split=${SPLIT} only`]
+        : []),
+    ],
+    rows: rows(),
+  };
+}
+
+export function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false; // what is wrong with it is told where it is read
+  }
 }
 
 async function openInput({ delimiter, encoding }: TableReading): Promise<OpenTable> {

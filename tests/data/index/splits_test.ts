@@ -6,7 +6,8 @@ import { dealGroups } from "../../../src/data/index/draw.ts";
 import { leakWarnings, textKey } from "../../../src/data/index/leaks.ts";
 import { drawSplits, type IndexedSample, type SampleIndex } from "../../../src/data/index/sample_index.ts";
 import { isSound, verifyIndex } from "../../../src/data/index/verify.ts";
-import { indexTable, type TableOptions } from "../../../src/data/readers/table.ts";
+import { indexTable } from "../../../src/data/readers/table.ts";
+import type { TableOptions } from "../../../src/data/readers/table_options.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 import { temporaryFolder } from "../../io/crafted.ts";
 

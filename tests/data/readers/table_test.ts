@@ -1,7 +1,8 @@
 // Tables as people write them: names with blanks around them, other delimiters, faulty rows, nothing in them at all.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { indexTable, type TableOptions } from "../../../src/data/readers/table.ts";
+import { indexTable } from "../../../src/data/readers/table.ts";
+import type { TableOptions } from "../../../src/data/readers/table_options.ts";
 import { describeFault, lacksOf, type SampleIndex } from "../../../src/data/index/sample_index.ts";
 import { classWarnings } from "../../../src/data/index/names.ts";
 import { UserError } from "../../../src/base/user_error.ts";
@@ -286,7 +287,7 @@ const REFUSED: [what: string, name: string, content: string, options: Partial<Ta
     {},
     /header of .*x\.csv has a quote, opened on line 1/,
   ],
-  ["an ending that is not known", "x.xlsx", "", {}, /x\.xlsx must be a \.csv, \.tsv or \.jsonl file/],
+  ["an ending that is not known", "x.xlsx", "", {}, /x\.xlsx must be a \.csv, \.tsv, .* or \.tar file/],
   [
     "lines that are no objects",
     "x.jsonl",

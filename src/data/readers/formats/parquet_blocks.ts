@@ -1,0 +1,150 @@
+/** Files in the cells of a Parquet column, read a block of rows at a time when one of them is wanted. */
+import { basename } from "node:path";
+import { type AsyncBuffer, type FileMetaData, parquetReadObjects } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+import { UserError } from "../../../base/user_error.ts";
+import { reason } from "../../../io/file_bytes.ts";
+
+/** Bytes of a block, about: pages of a column are of that size as a rule, and are decompressed whole. */
+const BLOCK = 1 << 20;
+/** Bytes of blocks that are kept, of all files together: images that are wanted in their order are then read once. */
+const KEPT = 64 << 20;
+
+/** A cell: the bytes in it, or the path of a file elsewhere; both may be missing. */
+interface Held {
+  readonly bytes: Uint8Array | undefined;
+  readonly path: string | undefined;
+}
+
+/** A row group, as far as one column goes. */
+interface Group {
+  readonly start: number;
+  readonly rows: number;
+  readonly size: number;
+  /** Rows of a block: of those that an index of pages finds, else all of the group. */
+  readonly blockRows: number;
+  /** Whether it is known that no cell is empty. */
+  readonly isFull: boolean;
+}
+
+/** The blocks that are kept, the one used last at the end. */
+const kept = new Map<string, { readonly cells: Promise<Held[]>; readonly size: number }>();
+let keptBytes = 0;
+let columns = 0;
+
+export class ParquetBlocks {
+  readonly #path: string;
+  readonly #file: AsyncBuffer;
+  readonly #metadata: FileMetaData;
+  readonly #column: string;
+  readonly #groups: readonly Group[];
+  readonly #number = ++columns;
+
+  /** `leaf` is the path of the bytes in the schema: a column, or `bytes` within one. */
+  constructor(path: string, file: AsyncBuffer, metadata: FileMetaData, leaf: readonly string[]) {
+    this.#path = path;
+    this.#file = file;
+    this.#metadata = metadata;
+    this.#column = leaf[0]!;
+    let start = 0;
+    this.#groups = metadata.row_groups.map((group): Group => {
+      const chunk = group.columns.find(({ meta_data }) => meta_data?.path_in_schema.join() === leaf.join());
+      const rows = Number(group.num_rows);
+      const size = Number(chunk?.meta_data?.total_uncompressed_size ?? 0);
+      const blockRows = chunk?.offset_index_offset === undefined
+        ? rows
+        : Math.min(rows, Math.max(1, Math.round(BLOCK * rows / Math.max(1, size))));
+      const isFull = Number(chunk?.meta_data?.statistics?.null_count ?? -1) === 0;
+      const own = { start, rows, size, blockRows, isFull };
+      start += rows;
+      return own;
+    });
+  }
+
+  /** The most bytes that are decompressed for one image. */
+  get largestBlock(): number {
+    return Math.max(
+      0,
+      ...this.#groups.map(({ size, rows, blockRows }) => size * blockRows / Math.max(1, rows)),
+    );
+  }
+
+  /** The rows from `start` to `end` without bytes, with the path that stands in their place, if any. */
+  async absent(start: number, end: number): Promise<Map<number, string | undefined>> {
+    const found = new Map<number, string | undefined>();
+    for (const group of this.#groups) {
+      if (group.isFull) continue;
+      const last = Math.min(end, group.start + group.rows);
+      for (let row = Math.max(start, group.start); row < last; row++) {
+        const { bytes, path } = await this.#cell(row, group);
+        if (bytes === undefined) found.set(row, path);
+      }
+    }
+    return found;
+  }
+
+  /** The bytes of a row. Rejects with a UserError where they cannot be read any more. */
+  async bytes(row: number): Promise<Uint8Array<ArrayBuffer>> {
+    const group = this.#groups.find(({ start, rows }) => row < start + rows)!;
+    const { bytes } = await this.#cell(row, group);
+    if (bytes === undefined) throw new UserError(`${basename(this.#path)}, row ${row + 1} holds no image`);
+    return bytes.slice();
+  }
+
+  async #cell(row: number, group: Group): Promise<Held> {
+    const block = Math.floor((row - group.start) / group.blockRows);
+    const start = group.start + block * group.blockRows;
+    const end = Math.min(start + group.blockRows, group.start + group.rows);
+    const size = group.size * (end - start) / group.rows;
+    const key = `${this.#number} ${start}`;
+    const cells = kept.get(key)?.cells ?? this.#read(start, end);
+    keep(key, cells, size);
+    return (await cells)[row - start]!;
+  }
+
+  async #read(rowStart: number, rowEnd: number): Promise<Held[]> {
+    const column = this.#column;
+    try {
+      const rows = await parquetReadObjects({
+        file: this.#file,
+        metadata: this.#metadata,
+        columns: [column],
+        rowStart,
+        rowEnd,
+        useOffsetIndex: true,
+        utf8: false,
+        compressors,
+      });
+      if (rows.length !== rowEnd - rowStart) throw new Error(`there are only ${rows.length}`);
+      return rows.map((row) => heldIn(row[column]));
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      throw new UserError(
+        `Cannot read "${column}" of ${this.#path}, rows ${rowStart + 1} to ${rowEnd}: ${reason(error)}`,
+      );
+    }
+  }
+}
+
+/** What a cell holds: bytes themselves, or a struct of bytes and a path. */
+function heldIn(cell: unknown): Held {
+  const { bytes, path }: Record<string, unknown> = cell instanceof Uint8Array
+    ? { bytes: cell }
+    : { ...cell as object };
+  return {
+    bytes: bytes instanceof Uint8Array && bytes.length > 0 ? bytes : undefined,
+    path: typeof path === "string" && path !== "" ? path : undefined,
+  };
+}
+
+/** Marks a block as used now, and lets go of those that were not used for longest. */
+function keep(key: string, cells: Promise<Held[]>, size: number): void {
+  if (kept.delete(key)) keptBytes -= size;
+  for (const [oldest, { size: bytes }] of kept) {
+    if (keptBytes + size <= KEPT) break;
+    kept.delete(oldest);
+    keptBytes -= bytes;
+  }
+  kept.set(key, { cells, size });
+  keptBytes += size;
+}

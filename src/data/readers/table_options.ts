@@ -1,0 +1,72 @@
+/** The options of a table of one's own, and the columns that they name. */
+import { UserError } from "../../base/user_error.ts";
+import type { Fold } from "../index/sample_index.ts";
+import { cleanName } from "../index/names.ts";
+import type { TableReading } from "./table_format.ts";
+
+/** The columns of a modality: one of paths or texts, one of lists of numbers (JSONL), or several of numbers. */
+export type TableModality =
+  | { readonly image: string }
+  | { readonly text: string }
+  | { readonly features: string | readonly string[] };
+
+export interface TableOptions {
+  readonly file: string;
+  /** By their names. */
+  readonly modalities: Readonly<Record<string, TableModality>>;
+  /** The column of the class. */
+  readonly label: string;
+  /** The column that says train, validation or test; null to draw all splits. */
+  readonly split: string | null;
+  /** The column whose samples of one value stay in one split where splits are drawn; null for none. */
+  readonly group?: string | null;
+  /** The column that names samples; null to number them by line. */
+  readonly id: string | null;
+  /** The column of what a sample counts in training, a number above 0; null where all count alike. */
+  readonly weight: string | null;
+  /** The names of the classes in order; null to take those of the training samples, sorted. */
+  readonly classes: readonly string[] | null;
+  /** Classes that are known already and come first, in this order, where `classes` is null. */
+  readonly knownClasses?: readonly string[];
+  /** The fractions of all rows that are drawn from every class alike by `splitSeed`, where the table does not say. */
+  readonly validationShare: number;
+  readonly testShare: number;
+  readonly splitSeed: number;
+  /** The fold of all rows that is the test split, in place of the share. */
+  readonly fold?: Fold | null;
+  /** The longest text, in words. */
+  readonly maxWords: number;
+  /** How the file is read, where that is not to be found out. */
+  readonly reading?: TableReading;
+}
+
+/** The options with the names of columns and classes as `cleanName` has them. Throws a UserError for a class that is named twice. */
+export function withCleanNames(
+  { modalities, label, split, group = null, id, weight, classes, ...rest }: TableOptions,
+): TableOptions {
+  const clean = (name: string | null) => name === null ? null : cleanName(name);
+  const cleanSource = (source: TableModality): TableModality => {
+    if ("image" in source) return { image: cleanName(source.image) };
+    if ("text" in source) return { text: cleanName(source.text) };
+    const { features } = source;
+    return { features: typeof features === "string" ? cleanName(features) : features.map(cleanName) };
+  };
+  const names = classes?.map(cleanName) ?? null;
+  const wrong = names?.find((name, at) => name === "" || names.indexOf(name) !== at);
+  if (wrong !== undefined) {
+    const what = wrong === "" ? "a name of blanks alone" : `"${wrong}" twice`;
+    throw new UserError(`"data.classes" holds ${what}`);
+  }
+  return {
+    ...rest,
+    modalities: Object.fromEntries(
+      Object.entries(modalities).map(([name, source]) => [name, cleanSource(source)]),
+    ),
+    label: cleanName(label),
+    split: clean(split),
+    group: clean(group),
+    id: clean(id),
+    weight: clean(weight),
+    classes: names,
+  };
+}

@@ -1,0 +1,35 @@
+/** A file that lies within a larger one: a member of an archive, or a cell of a table. */
+export class StoredBytes {
+  /** The file that holds it. */
+  readonly file: string;
+  /** How messages name it: "train.parquet, row 7". */
+  readonly name: string;
+  readonly #read: () => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
+
+  constructor(
+    file: string,
+    name: string,
+    read: () => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>,
+  ) {
+    this.file = file;
+    this.name = name;
+    this.#read = read;
+  }
+
+  /** Its bytes, in a buffer of their own; nothing keeps them. Rejects with a UserError where they cannot be read. */
+  async read(): Promise<Uint8Array<ArrayBuffer>> {
+    return await this.#read();
+  }
+
+  toJSON(): string {
+    return this.name;
+  }
+}
+
+/** Where the bytes of an image are: in a file by its path, or within a larger one. */
+export type ImageLocation = string | StoredBytes;
+
+/** Names an image: the same for the same place, another for another. */
+export function locationKey(image: ImageLocation): string {
+  return typeof image === "string" ? image : `${image.file}\n${image.name}`;
+}
