@@ -24,17 +24,27 @@ export interface StepToCompile {
   readonly precision: Precision;
   /** A regular expression for the names of the kernels wanted. */
   readonly pattern: string;
+  /** Where Dawn is, by which matrix units are used; Deno's own WebGPU if not given. */
+  readonly dawn?: string;
 }
 
 /** `undefined` where `root` has no driver of this GPU. Throws an Error, with its last lines, where it cannot be opened. */
 export async function compileOn(
   root: string,
   gpu: FakeGpu,
-  { size, precision, pattern }: StepToCompile,
+  { size, precision, pattern, dawn }: StepToCompile,
 ): Promise<CompiledStep | undefined> {
   const script = new URL("compile_step.ts", import.meta.url).pathname;
   const flags = ["run", "-A", "--no-check", "--no-config", "--no-lock"];
-  const command = commandOn(root, gpu, [Deno.execPath(), ...flags, script, size, precision, pattern]);
+  const command = commandOn(root, gpu, [
+    Deno.execPath(),
+    ...flags,
+    script,
+    size,
+    precision,
+    pattern,
+    ...dawn ? [dawn] : [],
+  ]);
   if (!command) return undefined;
   const child = command.spawn();
   const kernels: CompiledKernel[] = [];

@@ -2,10 +2,10 @@
  * What the compilers of GPUs make of every kernel of a training step, and a roofline of the step; no GPU is needed.
  *
  *     deno task gpu:report --compilers FOLDER [--gpu navi31 …] [--precision f32|f16 …] [--kernel PATTERN] [--step base|small]
- *         [--card h100] [--teraflops 67] [--gigabytes 3350] [--multiprocessors 132] [--efficiency 0.7] [--brief]
+ *         [--backend deno|dawn] [--card h100] [--teraflops 67] [--gigabytes 3350] [--multiprocessors 132] [--efficiency 0.7] [--brief]
  *
  * FOLDER is what `sh scripts/gpu_report/setup.sh FOLDER` has made; what is not there is skipped, with a line that says so.
- * PATTERN is a regular expression for names as the tables show them. `--brief` leaves out the tables of single kernels.
+ * PATTERN is a regular expression for names as the tables show them. On Dawn, fake GPUs that list matrix units multiply by them. `--brief` leaves out the tables of single kernels.
  * The status is 1 where a kernel spills, has memory of its own, or is refused, 2 where an option is wrong.
  */
 import { join } from "node:path";
@@ -33,6 +33,7 @@ const { values: flags } = parseArgs({
     precision: { type: "string", multiple: true, default: ["f32", "f16"] },
     kernel: { type: "string", default: "" },
     step: { type: "string", default: "base" },
+    backend: { type: "string", default: "deno" },
     card: { type: "string", default: "h100" },
     teraflops: { type: "string" },
     gigabytes: { type: "string" },
@@ -44,6 +45,7 @@ const { values: flags } = parseArgs({
 const precisions = flags.precision.map((name) => choice("precision", name, ["f32", "f16"])) as Precision[];
 const size = choice("step", flags.step, Object.keys(STEPS)) as keyof typeof STEPS;
 for (const name of flags.gpu) choice("gpu", name, GPUS);
+const onDawn = choice("backend", flags.backend, ["deno", "dawn"]) === "dawn";
 const gpus = FAKE_GPUS.filter(({ name }) => flags.gpu.includes(name));
 const known = CARDS[choice("card", flags.card, Object.keys(CARDS))]!;
 const card = {
@@ -61,11 +63,12 @@ for (const precision of precisions) {
   const wanted = onlyWanted(step);
   findPrivateArrays(wanted, precision);
   for (const gpu of gpus) {
-    const title = `${gpu.name} (${gpu.card}, ${gpu.driver.name}), ${precision}`;
+    const title = `${gpu.name} (${gpu.card}, ${gpu.driver.name}), ${precision}${onDawn ? ", on Dawn" : ""}`;
     const compiled = await compileOn(join(flags.compilers, "debian"), gpu, {
       size,
       precision,
       pattern: flags.kernel,
+      ...onDawn && { dawn: join(flags.compilers, "dawn/") },
     }).catch((error: Error) => error);
     if (compiled === undefined) skip(title, `no such driver in ${flags.compilers}`);
     else if (compiled instanceof Error) skip(title, compiled.message);

@@ -36,7 +36,7 @@ export function kernelRows({ kernels }: CompiledStep): string[][] {
 
 /** Kernels whose work is multiply-adds, each with columns of the share that they are in its loops. */
 const WORKERS = {
-  "products": /^matmul_tiles/,
+  "products": /^matmul_(tiles|matrix)/,
   "attention": /^attention(_tiles)?\.forward/,
   "dq": /^attention(_tiles)?\.grad_q/,
   "dk, dv": /^attention(_tiles)?\.grad_kv/,

@@ -5,6 +5,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
 import { type Patches, patchesParams, type Pixels, pixelsParams, SMALL_QUOTIENT } from "./gemm_images.ts";
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
+import { unitConstants } from "./gemm_matrix.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
 import { type Addenda, depthOf, type GemmShape, nameOfShape } from "./gemm_shape.ts";
 import { sumTo } from "./reduction.ts";
@@ -68,7 +69,7 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
     ...(into && !options.overwrites && { ADDED: true }),
   };
   const constants = {
-    ...constantsOf(plan),
+    ...constantsOf(plan, k),
     TRANSPOSED_A: shape.transposeA,
     TRANSPOSED_B: shape.transposeB,
     WHOLE_K: k % 4 === 0,
@@ -80,8 +81,8 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   if (rowSums && !onTheWay) sumTo(a.view([k, m]), [m], rowSums, "f32");
   const sums = onTheWay ? "rows" : "none";
   const sumsTarget = onTheWay ? { row_sums: isWhole ? rowSums : Tensor.empty(gpu, [splits, m]) } : {};
-  // For tiles, workgroups of their own beside those of the product.
-  const groupsOfSums = onTheWay && plan.form === "tiles" ? 1 : 0;
+  // On GPUs, workgroups of their own beside those of the product.
+  const groupsOfSums = onTheWay && plan.form !== "lanes" ? 1 : 0;
   const kernel = productKernel(plan, shape, isWhole ? epilogue : "none", sums);
   const ofPatches = patches && patchesParams(patches, batch);
   const ofPixels = pixels && { ...pixelsParams(pixels), batch };
@@ -124,9 +125,9 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
   return c;
 }
 
-function constantsOf(plan: GemmPlan): Constants {
+function constantsOf(plan: GemmPlan, k: number): Constants {
   const blocks = { ROWS: plan.rows, COLS: plan.columns };
   if (plan.form === "lanes") return { ...blocks, WG: LANES };
-  const { tileM, tileN, step, buffers, ahead } = plan;
-  return { ...blocks, TILE_M: tileM, TILE_N: tileN, STEP: step, BUFFERS: buffers, AHEAD: ahead };
+  const tile = { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
+  return { ...tile, ...(plan.form === "tiles" ? { AHEAD: plan.ahead } : unitConstants(plan, k)) };
 }

@@ -28,6 +28,7 @@ import joinSumsNone from "../../wgsl/matmul/join_sums_none.wgsl" with { type: "t
 import joinSumsRows from "../../wgsl/matmul/join_sums_rows.wgsl" with { type: "text" };
 import join from "../../wgsl/matmul/join.wgsl" with { type: "text" };
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
+import matrix from "../../wgsl/matmul/matrix.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
 import pair from "../../wgsl/matmul/pair.wgsl" with { type: "text" };
 import pairSubgroup from "../../wgsl/matmul/pair_subgroup.wgsl" with { type: "text" };
@@ -59,10 +60,11 @@ const C = { vec4: cVec4, scalar: cScalar };
 const ADDRESS = { rows: [addressRows], pixels: [addressPixels, quotient] };
 
 const PAIR: TwoVersions = { workgroup: pair, subgroup: pairSubgroup };
-const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles] };
+const FORMS = { lanes: [lanes, multiplyAdd, PAIR], tiles: [tiles], matrix: [matrix] };
 const SUMS = {
   lanes: { none: sumsNone, rows: sumsRows },
   tiles: { none: tileSumsNone, rows: tileSumsRows },
+  matrix: { none: tileSumsNone, rows: tileSumsRows },
   join: { none: joinSumsNone, rows: joinSumsRows },
 };
 /** Whether the rows of a are added up on the way. */
@@ -78,6 +80,7 @@ export const GEMM_SOURCES: readonly string[] = [
   multiplyAdd,
   pair,
   pairSubgroup,
+  matrix,
   tiles,
   aBlock,
   ...Object.values(SUMS).flatMap((files) => Object.values(files)),
@@ -102,7 +105,7 @@ const accessTo = (whole: boolean): keyof typeof C => whole ? "vec4" : "scalar";
 
 /** True when the kernels of a plan can add up the rows of a on the way. */
 export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
-  return form === "tiles" || splits === 1;
+  return form !== "lanes" || splits === 1;
 }
 
 /** The kernel that computes products, or parts of products, by a plan; with `sums` "rows" it adds up the rows of a too. */

@@ -13,6 +13,7 @@ import {
   takesVec4,
   workgroups,
 } from "./gemm_shape.ts";
+import { candidateMatrix, defaultMatrix, type MatrixPlan } from "./gemm_matrix.ts";
 import { candidateTiles, defaultTiles, type TilesPlan } from "./gemm_tiles.ts";
 import lanes from "../../wgsl/matmul/lanes.wgsl" with { type: "text" };
 
@@ -27,10 +28,13 @@ export interface LanesPlan {
   readonly splits: number;
 }
 
-export type GemmPlan = LanesPlan | TilesPlan;
+export type GemmPlan = LanesPlan | TilesPlan | MatrixPlan;
 
 /** The part of a device that plans depend on. */
-export type PlanDevice = Pick<Gpu, "name" | "adapterClass" | "limits" | "fitsTexture" | "slots">;
+export type PlanDevice = Pick<
+  Gpu,
+  "name" | "adapterClass" | "limits" | "fitsTexture" | "slots" | "matrixUnits"
+>;
 
 /** A device's plans that were measured to be better than the default ones, by the names of their shapes. */
 export const tunedPlans = new DeviceSlot<ReadonlyMap<string, GemmPlan>>();
@@ -45,14 +49,17 @@ export function planFor(gpu: PlanDevice, shape: GemmShape): GemmPlan {
 
 /** The plan for a product where nothing has been measured. */
 export function defaultPlan(gpu: PlanDevice, shape: GemmShape): GemmPlan {
-  return gpu.adapterClass === "software" ? defaultLanes(gpu, shape) : defaultTiles(gpu, shape);
+  if (gpu.adapterClass === "software") return defaultLanes(gpu, shape);
+  return defaultMatrix(gpu, shape) ?? defaultTiles(gpu, shape);
 }
 
 /** Every plan worth measuring for a product; the default is the first. All give the same but for rounding. */
 export function candidatePlans(gpu: PlanDevice, shape: GemmShape): GemmPlan[] {
   const all = [
     defaultPlan(gpu, shape),
-    ...(gpu.adapterClass === "software" ? lanesPlans(gpu, shape) : candidateTiles(gpu, shape)),
+    ...(gpu.adapterClass === "software"
+      ? lanesPlans(gpu, shape)
+      : [...candidateMatrix(gpu, shape), ...candidateTiles(gpu, shape)]),
   ];
   const distinct = new Map(all.map((plan) => [JSON.stringify(Object.entries(plan).sort()), plan]));
   return [...distinct.values()];

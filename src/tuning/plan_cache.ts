@@ -7,7 +7,7 @@ import { reason } from "../io/file_bytes.ts";
 import { readJsonFile, writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { GEMM_SOURCES } from "../ops/gemm_kernels.ts";
-import { candidatePlans, type GemmPlan, tunedPlans } from "../ops/gemm_plan.ts";
+import { candidatePlans, type GemmPlan, type PlanDevice, tunedPlans } from "../ops/gemm_plan.ts";
 import { type Epilogue, EPILOGUES, type GemmShape, nameOfShape } from "../ops/gemm_shape.ts";
 import type { Tuned } from "./measure_plans.ts";
 import { exists } from "../io/files.ts";
@@ -51,7 +51,7 @@ const KERNELS = createHash("sha256").update(JSON.stringify([SCHEMA, GEMM_SOURCES
   16,
 );
 
-type Device = Pick<Gpu, "name" | "identity" | "adapterClass" | "limits" | "fitsTexture" | "slots">;
+type Device = PlanDevice & Pick<Gpu, "identity">;
 
 /** The file with the plans of a device in the folder of caches. */
 export function planFile(directory: string, { name, adapterClass }: Device): string {

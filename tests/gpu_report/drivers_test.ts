@@ -58,6 +58,8 @@ const instructions: readonly (readonly [line: string, multiplyAdds: number])[] =
   ["v_mad_u64_u32 v[0:1], null, v2, v3, v[4:5]", 0],
   ["v_mul_f32_e32 v4, v8, v8", 0],
   ["v_mac_f32_e32 v4, v8, v8", 1],
+  ["v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]", 128],
+  ["v_wmma_i32_16x16x16_iu8 v[0:7], v[8:11], v[16:19], v[0:7]", 0],
 ];
 for (const [line, multiplyAdds] of instructions) {
   Deno.test(`RADV: ${multiplyAdds} multiply-adds in ${line}`, () => {

@@ -13,7 +13,7 @@ type Size = Partial<GemmShape> & Pick<GemmShape, "m" | "n" | "k">;
 function briefly(plan: GemmPlan): string {
   const { form, rows, columns, splits, operands } = plan;
   if (form === "lanes") return `${rows}x${columns} ${operands} /${splits}`;
-  const ahead = plan.ahead ? "" : " not ahead";
+  const ahead = plan.form === "matrix" || plan.ahead ? "" : " not ahead";
   return `${plan.tileM}x${plan.tileN} ${rows}x${columns} ${plan.step}x${plan.buffers} /${splits}${ahead}`;
 }
 

@@ -46,7 +46,21 @@ function assertValid({ limits }: PlanDevice, shape: GemmShape, plan: GemmPlan): 
   const [rows, columns] = tileOf(plan);
   assert.ok(rows > 0 && columns > 0, told);
   if (plan.form === "lanes") return;
-  const { tileM, tileN, step, buffers, ahead } = plan;
+  const { tileM, tileN, step, buffers } = plan;
+  if (plan.form === "matrix") {
+    const { unitM, unitN, unitK, subgroup, rows, columns } = plan;
+    const [across, down] = [tileN / (unitN * columns), tileM / (unitM * rows)];
+    const lanes = across * down * subgroup;
+    assert.ok([across, down, step / unitK].every((size) => Number.isInteger(size) && size >= 1), told);
+    assert.ok(lanes <= limits.maxComputeInvocationsPerWorkgroup, told);
+    const results = across * down * Math.max(unitM * unitN * columns / 4, subgroup);
+    const bytes = 2 * buffers * (tileM + tileN) * (step + 8) + 16 * results;
+    assert.ok(bytes <= limits.maxComputeWorkgroupStorageSize, told);
+    assert.ok(step * Math.max(tileM, tileN) / 16 <= 2 * lanes, `${told}: over two blocks an invocation`);
+    assert.ok(Number.isInteger(4 * lanes / tileM), `${told}: not one block of rows for each strip`);
+    return;
+  }
+  const { ahead } = plan;
   const [across, down] = [tileN / (4 * plan.columns), tileM / (4 * plan.rows)];
   assert.ok(across * down <= limits.maxComputeInvocationsPerWorkgroup, told);
   assert.ok(4 * buffers * step * (tileM + tileN) <= limits.maxComputeWorkgroupStorageSize, told);
@@ -65,9 +79,12 @@ Deno.test("candidatePlans() are valid and distinct for any shape and limits, the
     device("gpu", 49152, 1024),
     device("gpu", 65536, 256),
     device("gpu", 32768, 1024, "Apple M2"),
+    { ...device("gpu", 32768, 1024), matrixUnits: [{ m: 8, n: 8, k: 8, subgroup: 8 }] },
+    { ...device("gpu", 49152, 1024), matrixUnits: [16, 8].map((n) => ({ m: 16, n, k: 16, subgroup: 32 })) },
+    { ...device("gpu", 16384, 256), matrixUnits: [{ m: 8, n: 16, k: 32, subgroup: 16 }] },
   ];
   const counts = new Map(devices.map((device) => [device, 0]));
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 250; i++) {
     const most = 2 ** below(13);
     const shape = shapeOf({
       m: below(most),
@@ -89,7 +106,7 @@ Deno.test("candidatePlans() are valid and distinct for any shape and limits, the
       counts.set(device, counts.get(device)! + plans.length);
     }
   }
-  for (const count of counts.values()) assert.ok(count > 1000, `${count} plans for 400 shapes`);
+  for (const count of counts.values()) assert.ok(count > 1000, `${count} plans for 250 shapes`);
 });
 
 Deno.test("the default plans are what is known to be fast", () => {

@@ -28,5 +28,12 @@ export function device(
     maxComputeWorkgroupStorageSize: memory,
     maxComputeInvocationsPerWorkgroup: invocations,
   } as Limits;
-  return { name, adapterClass, limits, fitsTexture: ({ bytes }) => bytes < 2 ** 20, slots: new Map() };
+  return {
+    name,
+    adapterClass,
+    limits,
+    fitsTexture: ({ bytes }) => bytes < 2 ** 20,
+    slots: new Map(),
+    matrixUnits: [],
+  };
 }

@@ -9,7 +9,7 @@
 // Both slices lie along k, whatever the order of the operands in memory, since a lane holds pieces of rows of a and of columns
 // of b; a gap behind each moves the next to other banks. They come as blocks of 4×4, one or two of each an invocation. Results
 // pass through workgroup memory, behind which lanes know what they store.
-// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl
+// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a tile_sums_*.wgsl
 const M: u32 = 16u;
 const N: u32 = 16u;
 const K: u32 = 16u;
@@ -31,6 +31,7 @@ const BLOCKS_B: u32 = SLABS * TILE_N / 4u;
 // In vec4s:
 const LENGTH: u32 = SLABS + 2u; // of a row or a column in a slice, with the gap
 const WIDTH: u32 = COLS * N / 4u; // of a subgroup's results
+const OWN: u32 = max(M * WIDTH, SUBGROUP); // of a subgroup, which may have more lanes than results
 
 alias Left = subgroup_matrix_left<f16, K, M>;
 alias Right = subgroup_matrix_right<f16, N, K>;
@@ -38,7 +39,11 @@ alias Sum = subgroup_matrix_result<f32, N, M>;
 
 var<workgroup> slice_a: array<vec4h, BUFFERS * TILE_M * LENGTH>; // rows
 var<workgroup> slice_b: array<vec4h, BUFFERS * TILE_N * LENGTH>; // columns
-var<workgroup> results: array<vec4f, SUBGROUPS * M * WIDTH>; // of each subgroup, a row of matrices
+var<workgroup> results: array<vec4f, SUBGROUPS * OWN>; // of each subgroup, a row of matrices
+
+// For tile_sums_rows.wgsl: what a strip along k adds up to in a block of four rows.
+fn keep_strip(strip: u32, block: u32, sums: vec4f) { results[strip * (TILE_M / 4u) + block] = sums; }
+fn strip_of(strip: u32, block: u32) -> vec4f { return results[strip * (TILE_M / 4u) + block]; }
 
 // What an invocation brings of both slices.
 struct Blocks { a0: mat4x4h, a1: mat4x4h, b0: mat4x4h, b1: mat4x4h }
@@ -114,6 +119,10 @@ fn forward(
   let last = min(first + params.depth, params.k);
   let a0 = z * params.stride_a;
   let b0 = z * params.stride_b;
+  if (SUMMED && n >= params.n) { // beyond the columns of c
+    sum_rows(part, a0, m, first, last, lane);
+    return;
+  }
 
   var next = fetch(lane, a0, b0, m, n, first, last);
   keep(lane, 0u, next);
@@ -169,7 +178,7 @@ fn forward(
   }
 
   // One row of matrices a turn, the others moving up.
-  let own_results = subgroup * M * WIDTH;
+  let own_results = subgroup * OWN;
   for (var r = 0u; r < ROWS; r++) {
     subgroupMatrixStore<row_major>(&results, own_results, c00, WIDTH);
     if (COLS > 1u) { subgroupMatrixStore<row_major>(&results, own_results + N / 4u, c01, WIDTH); }

@@ -34,6 +34,10 @@ const FIRST_B: u32 = select(BLOCKS_A, 0u, BLOCKS_B > BLOCKS_A);
 var<workgroup> slice_a: array<array<array<array<array<vec4f, Y>, ROWS>, 4>, SLABS>, BUFFERS>;
 var<workgroup> slice_b: array<array<array<array<array<vec4f, X>, COLS>, 4>, SLABS>, BUFFERS>;
 
+// For tile_sums_rows.wgsl: what a strip along k adds up to in a block of four rows.
+fn keep_strip(strip: u32, block: u32, sums: vec4f) { slice_a[0][strip % SLABS][strip / SLABS][block / Y][block % Y] = sums; }
+fn strip_of(strip: u32, block: u32) -> vec4f { return slice_a[0][strip % SLABS][strip / SLABS][block / Y][block % Y]; }
+
 fn place(at: u32, slab: u32, width: u32) -> u32 { return at ^ (slab * (8u / SLABS) % width); }
 
 // The block of a slice, along k and along m or n, that has number i in the order of the operand in memory.

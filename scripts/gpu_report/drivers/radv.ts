@@ -43,8 +43,13 @@ function blocksOf(printed: string): Block[] {
   });
 }
 
-/** A dual instruction counts each of its halves, a packed one two; integers do not count. */
+/** Of subgroups that matrix units multiply for: see @subgroup_size in src/gpu/matrix_units.ts. */
+const LANES = 32;
+
+/** A dual instruction counts each of its halves, a packed one two, one of matrix units a lane's share; integers do not count. */
 function multiplyAddsOf(instruction: string): number {
+  const matrices = instruction.match(/^v_wmma_f32_(\d+)x(\d+)x(\d+)_f16/);
+  if (matrices) return matrices.slice(1).reduce((product, size) => product * Number(size), 1) / LANES;
   if (instruction.startsWith("v_dual_")) {
     return instruction.match(/v_dual_(fmac|fmaak|fmamk)/g)?.length ?? 0;
   }
