@@ -112,7 +112,7 @@ Deno.test("a single modality is all there is of its run, and decides which epoch
   const accuracies = records.map(({ validation_accuracy }) => validation_accuracy!.bit1!);
   const best = Math.max(...accuracies);
   const epoch = accuracies.indexOf(best) + 1; // there is one validation an epoch
-  assert.deepEqual(state.best, { epoch, validation: epoch, accuracy: best });
+  assert.deepEqual(state.best, { epoch, validation: epoch, score: best });
   assert.deepEqual(Object.keys(evaluation.accuracy), ["bit1"]);
   const { bit1 } = evaluation.accuracy;
   assert.ok(bit1! > 0.4 && bit1! < 0.6, `bit1 ${bit1}`);

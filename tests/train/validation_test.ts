@@ -70,7 +70,7 @@ Deno.test("a run that is validated by steps trains as one that is not, and recor
   const scores = bySteps.records.map((record) => record.validation_accuracy!.fusion!);
   const at = scores.indexOf(Math.max(...scores));
   const { epoch } = bySteps.records[at]!;
-  assert.deepEqual(bySteps.state.best, { epoch, validation: at + 1, accuracy: scores[at] });
+  assert.deepEqual(bySteps.state.best, { epoch, validation: at + 1, score: scores[at] });
   assert.equal(bySteps.test.evaluation.epoch, epoch);
 });
 
