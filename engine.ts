@@ -57,7 +57,7 @@ export { logsumexp, maskedSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, type BatchNormOptions, type RunningStatistics } from "./src/ops/batch_norm.ts";
 export { layerNorm } from "./src/ops/layer_norm.ts";
 export { cosineSimilarity, l2Normalize } from "./src/ops/normalize.ts";
-export { crossEntropy } from "./src/ops/losses.ts";
+export { crossEntropy, type CrossEntropyOptions } from "./src/ops/losses.ts";
 export { dropout } from "./src/ops/dropout.ts";
 export { argmax, embedding, gatherRows, selectRows } from "./src/ops/indexing.ts";
 export { type Indices, indices, type IndicesOptions } from "./src/ops/indices.ts";
@@ -97,5 +97,6 @@ export { LossScale, type LossScaleOptions, type LossScaleReading } from "./src/o
 export type { Optimizer, OptimizerState } from "./src/optim/optimizer.ts";
 export type { GroupOptions, ParameterGroup, StepOptions } from "./src/optim/optimizer_options.ts";
 export { type PlateauOptions, ReduceOnPlateau } from "./src/optim/plateau.ts";
+export { WeightAverage } from "./src/optim/weight_average.ts";
 export { RmsProp, type RmsPropOptions } from "./src/optim/rmsprop.ts";
 export { cosineAfterWarmup, linearAfterWarmup, linearWarmup } from "./src/optim/schedule.ts";

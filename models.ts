@@ -4,7 +4,11 @@
  */
 
 // Several modalities together
-export { MultimodalClassifier, type MultimodalClassifierConfig } from "./src/models/multimodal_classifier.ts";
+export {
+  MultimodalClassifier,
+  type MultimodalClassifierConfig,
+  type Weighting,
+} from "./src/models/multimodal_classifier.ts";
 export { Classifier, type ClassifierConfig } from "./src/models/classifier.ts";
 
 // Methods and their losses
@@ -14,6 +18,7 @@ export { chooseMethod, type ChosenMethod, methods, registerMethod } from "./src/
 export { concatenation, type Fusion } from "./src/models/methods/fusion.ts";
 export {
   computeLosses,
+  type HeadLoss,
   type Losses,
   type LossOptions,
   predict,

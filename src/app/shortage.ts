@@ -21,8 +21,8 @@ export function describeShortage(
   data: ModelData,
 ): string {
   const { held, ...plan } = planMemory(gpu, config, data);
-  const parts = (["weights", "gradients", "moments", "activations"] as const)
-    .map((part) => `${part} ${formatBytes(plan[part])}`);
+  const parts = (["weights", "gradients", "moments", "average", "activations"] as const)
+    .flatMap((part) => plan[part] ? [`${part} ${formatBytes(plan[part])}`] : []);
   const less = savingsOf(gpu, config)
     .map(({ flag, config }) => ({ flag, bytes: heldBy(gpu, config, data) }))
     .filter(({ bytes }) => bytes < held)

@@ -34,6 +34,8 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["optim optimizer opt", ["optimizer.name"]],
   ["dropout drop", ["model.head.dropout"]],
   ["metric metric-for-best-model monitor", ["training.metric"], "a run has its metric"],
+  ["ema ema-decay model-ema", ["optimizer.ema_decay"]],
+  ["layer-decay llrd layerwise-lr-decay", ["optimizer.layer_decay"]],
   ["class-weights class-weight", ["training.class_weights"]],
   ["label-smoothing label-smoothing-factor smoothing", ["training.label_smoothing"]],
   ["focal-gamma focal-loss focal", ["training.focal_gamma"]],

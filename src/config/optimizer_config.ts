@@ -18,6 +18,10 @@ export const optimizerSchema = z.strictObject({
   learning_rates: z.record(z.string(), rate),
   /** Rates of single heads: a modality, or "fusion". */
   head_learning_rates: z.record(z.string(), rate).default({}),
+  /** Rates of parameters by patterns of their names, in which * stands for anything; the last that matches counts. */
+  rate_patterns: z.record(z.string().min(1), rate).default({}),
+  /** What each layer of an encoder learns slower than the one above it: see `ratesByLayer`; 1 for not at all. */
+  layer_decay: rate.max(1).default(1),
   /** The weight decay; biases and norms have none, but for `decay_vectors`. */
   weight_decay: decay,
   /** The weight decay of single parts: an encoder, by the name of its modality, or "heads". */
@@ -38,6 +42,8 @@ export const optimizerSchema = z.strictObject({
   warmup_share: share.lt(1).default(0),
   /** After that: lower on a plateau (see there), down to 0 at the last step on a line or half a cosine, or constant. */
   schedule: z.enum(SCHEDULES).default("plateau"),
+  /** Weights are evaluated and kept as their exponential moving average over the steps by this decay; 0 for none. */
+  ema_decay: share.lt(1).default(0),
   /** A step's gradient that is longer, over all parameters together, is shortened to it; null for never. */
   max_gradient_norm: rate.nullable().default(null),
   /** The same for the gradient of each parameter by itself. */

@@ -30,6 +30,8 @@ export interface Memory {
   readonly value: Tensor;
   readonly grad: Tensor | undefined;
   readonly half: Tensor | undefined;
+  /** The same as `value` and `half`, for which nothing is recorded. */
+  readonly held: { readonly value: Tensor; readonly half: Tensor | undefined };
 }
 
 /** The memory of `shape` from element `offset` on, in an array whose gradients, if it has any, are `grads`. */
@@ -45,13 +47,15 @@ export function memoryIn(
   const grad = grads?.view(shape, { offset });
   value.grad = grad;
   if (half) half.grad = grad;
-  return { value, grad, half };
+  const held = {
+    value: array.values.view(shape, { offset }),
+    half: array.half?.view(shape, { offset }),
+  };
+  return { value, grad, half, held };
 }
 
-export function disposeMemory({ value, grad, half }: Memory): void {
-  value.dispose();
-  grad?.dispose();
-  half?.dispose();
+export function disposeMemory({ value, grad, half, held }: Memory): void {
+  for (const tensor of [value, grad, half, held.value, held.half]) tensor?.dispose();
 }
 
 /** Elements of a binding range: a multiple of ALIGNMENT blocks of ALIGNMENT elements, so that lists of blocks align too. */

@@ -32,12 +32,17 @@ export class JoinedParameters implements Operand {
   }
 
   get value(): Tensor {
-    return this.#memory?.value ?? concat(this.#parts.map(({ value }) => value), 0);
+    return this.#current?.value ?? concat(this.#parts.map(({ value }) => value), 0);
   }
 
   get half(): Tensor {
     const parts = this.#parts.map(({ half }) => half); // reading them brings the copies up to date
-    return this.#memory?.half ?? concat(parts, 0);
+    return this.#current?.half ?? concat(parts, 0);
+  }
+
+  /** Where some parts are held and some are not, gradients of all are made. */
+  get #current() {
+    return this.#parts.every(({ held }) => held) ? this.#memory?.held : this.#memory;
   }
 
   /** Must be called for every flat array that has been laid out; `grads` are those of an array that is learned. */

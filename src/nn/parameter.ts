@@ -10,6 +10,8 @@ export interface Parameter {
   readonly name: string;
   readonly shape: Shape;
   readonly frozen: boolean;
+  /** True while it is not learned for now: nothing is recorded for it either. See `Parameters.hold`. */
+  readonly held: boolean;
   readonly value: Tensor;
   readonly grad: Tensor;
   /**

@@ -9,10 +9,10 @@ import {
   F16_ALIGNMENT,
   type FlatArray,
   type LearnedArray,
-  type Memory,
   memoryIn,
   readArrays,
 } from "./flat_arrays.ts";
+import { DeclaredParameter } from "./declared_parameter.ts";
 import { F16Copies } from "./f16_copies.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
@@ -84,7 +84,7 @@ export class ModulePath {
  */
 export class Parameters {
   readonly #declarations: Declaration[] = [];
-  readonly #byName = new Map<string, Parameter & { frozen: boolean; memory?: Memory }>();
+  readonly #byName = new Map<string, DeclaredParameter>();
   #arrays: LearnedArray[] = [];
   #frozenArrays: FlatArray[] = [];
   readonly #f16Copies = new F16Copies();
@@ -106,26 +106,7 @@ export class Parameters {
     if (this.#isAllocated) {
       throw new Error(`Cannot declare parameter "${name}": memory is allocated already`);
     }
-    const f16Copies = this.#f16Copies;
-    const parameter = {
-      name,
-      shape,
-      frozen: isBuffer,
-      get value(): Tensor {
-        return memoryOf(this).value;
-      },
-      get grad(): Tensor {
-        const { grad } = memoryOf(this);
-        if (!grad) throw new Error(`Cannot use the gradient of parameter "${name}": it is frozen`);
-        return grad;
-      },
-      get half(): Tensor {
-        const { half } = memoryOf(this);
-        if (!half) throw new Error(`Cannot use parameter "${name}" in f16: it is kept in f32 alone`);
-        f16Copies.refresh();
-        return half;
-      },
-    };
+    const parameter = new DeclaredParameter(name, shape, isBuffer, this.#f16Copies);
     this.#declarations.push({ name, shape, initializer, isOperand, isBuffer, isConstant });
     this.#byName.set(name, parameter);
     return parameter;
@@ -143,6 +124,14 @@ export class Parameters {
   freeze(isFrozen: (name: string) => boolean): void {
     if (this.#isAllocated) throw new Error("Cannot freeze parameters: memory is allocated already");
     for (const parameter of this.#byName.values()) parameter.frozen ||= isFrozen(parameter.name);
+  }
+
+  /**
+   * Holds those parameters that are named so, and lets go of all others: what is held is not learned for now, and as nothing is
+   * recorded for it, no gradient of it is computed, nor of what it alone follows from. It keeps its memory.
+   */
+  hold(isHeld: (parameter: Parameter) => boolean): void {
+    for (const parameter of this.#byName.values()) parameter.held = !parameter.frozen && isHeld(parameter);
   }
 
   /**
@@ -290,9 +279,4 @@ export class Parameters {
     for (const { values } of [...this.#arrays, ...this.#frozenArrays]) values.dispose();
     for (const { grads } of this.#arrays) grads.dispose();
   }
-}
-
-function memoryOf({ name, memory }: { readonly name: string; readonly memory?: Memory }): Memory {
-  if (!memory) throw new Error(`Cannot use parameter "${name}": its memory is not allocated yet`);
-  return memory;
 }

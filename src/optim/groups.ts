@@ -8,6 +8,11 @@ export type PartOptions = {
    * longest that fits counts.
    */
   readonly rates: Readonly<Record<string, number>>;
+  /**
+   * Learning rates by patterns of parameters' names, in which * stands for anything: a name that begins so, in whole words, has
+   * the rate of the last that matches, before that of its part. None if not given.
+   */
+  readonly patterns?: Readonly<Record<string, number>>;
   readonly weightDecay: number;
   /** Weight decays of parts that differ from it, by beginnings as well. */
   readonly weightDecays?: Readonly<Record<string, number>>;
@@ -22,7 +27,8 @@ const UNDECAYED = ".vectors";
 
 /**
  * Two groups a part, `<part>` and `<part>.vectors`; the second has the parameters of one dimension, biases and norms,
- * unless these decay. Parameters that are held at first have groups of their own, `<part>.held<steps>` likewise. A parameter
+ * unless these decay. Parameters that are held at first have groups of their own, `<part>.held<steps>` likewise, and those
+ * whose rate a pattern says, `<part> <pattern>`. A parameter
  * without a part makes an optimizer throw.
  *
  * @example
@@ -36,27 +42,42 @@ const UNDECAYED = ".vectors";
  * ```
  */
 export function groupByPart(
-  { rates, weightDecay, weightDecays = {}, decayVectors = false, heldSteps = {} }: PartOptions,
+  { rates, patterns = {}, weightDecay, weightDecays = {}, decayVectors = false, heldSteps = {} }: PartOptions,
 ): GroupOptions {
   const decays = (part: string) =>
     Array.isArray(decayVectors) ? beginningOf(part, decayVectors) !== undefined : decayVectors === true;
   const groups: Record<string, ParameterGroup> = {};
   for (const steps of new Set([0, ...Object.values(heldSteps)])) {
-    for (const [part, learningRate] of Object.entries(rates)) {
+    for (const [part, rate] of Object.entries(rates)) {
       const decay = beginningOf(part, Object.keys(weightDecays));
-      const group = { learningRate, weightDecay: decay === undefined ? weightDecay : weightDecays[decay]! };
       const held = steps === 0 ? {} : { heldSteps: steps };
-      groups[part + heldName(steps)] = { ...group, ...held };
-      groups[part + heldName(steps) + UNDECAYED] = { ...group, weightDecay: 0, ...held };
+      for (const [pattern, learningRate] of Object.entries({ "": rate, ...patterns })) {
+        const group = { learningRate, weightDecay: decay === undefined ? weightDecay : weightDecays[decay]! };
+        const name = part + patternName(pattern) + heldName(steps);
+        groups[name] = { ...group, ...held };
+        groups[name + UNDECAYED] = { ...group, weightDecay: 0, ...held };
+      }
     }
   }
   const groupOf = ({ name, shape }: Parameter) => {
     const part = beginningOf(name, Object.keys(rates)) ?? name.split(".")[0]!;
     const held = beginningOf(name, Object.keys(heldSteps));
     const steps = held === undefined ? 0 : heldSteps[held]!;
-    return part + heldName(steps) + (shape.length > 1 || decays(part) ? "" : UNDECAYED);
+    const pattern = Object.keys(patterns).findLast((one) => matches(name, one)) ?? "";
+    return part + patternName(pattern) + heldName(steps) +
+      (shape.length > 1 || decays(part) ? "" : UNDECAYED);
   };
   return { groups, groupOf };
+}
+
+function patternName(pattern: string): string {
+  return pattern === "" ? "" : ` ${pattern}`;
+}
+
+/** Whether a name begins as a pattern says, in whole words; * stands for anything. */
+export function matches(name: string, pattern: string): boolean {
+  const parts = pattern.split("*").map((part) => part.replaceAll(/[^\w]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}(\\.|$)`).test(name);
 }
 
 function heldName(steps: number): string {

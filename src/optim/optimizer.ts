@@ -148,6 +148,8 @@ export class Optimizer {
     }
     norm?.dispose();
     this.#parameters.valuesChanged();
+    // The gradients of the next step are made before it: what it moves must be let go of now.
+    if (this.#groups.changesAt(this.#step)) this.#parameters.hold((parameter) => this.#isHeld(parameter));
   }
 
   /** Looks for NaN and infinity in all weights that are learned and in their moments, and raises the flags of those. */
@@ -230,10 +232,17 @@ export class Optimizer {
   /** Leaves out what is held in the next step. */
   #hold(): void {
     if (!this.#groups.holdsAny) return;
-    writeBlocks(this.#parameters, this.#ranges, (parameter) => {
-      const group = this.#groupOf(parameter);
-      return group === undefined || this.#groups.isHeld(group, this.#step) ? undefined : group;
-    });
+    this.#parameters.hold((parameter) => this.#isHeld(parameter));
+    writeBlocks(
+      this.#parameters,
+      this.#ranges,
+      (parameter) => this.#isHeld(parameter) ? undefined : this.#groupOf(parameter),
+    );
+  }
+
+  #isHeld(parameter: Parameter): boolean {
+    const group = this.#groupOf(parameter);
+    return group !== undefined && this.#groups.isHeld(group, this.#step);
   }
 
   #parameterNorms(): Tensor {

@@ -30,8 +30,8 @@ export class ConsoleObserver implements Observer {
     const all = Object.values(parameters).reduce((sum, count) => sum + count, 0);
     const ofThese = frozen === 0 ? "" : `; ${formatCount(frozen)} of them frozen`;
     this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}${ofThese}`);
-    const { weights, gradients, moments, activations } = memory;
-    const uses = { weights, gradients, moments, activations };
+    const { weights, gradients, moments, average, activations } = memory;
+    const uses = { weights, gradients, moments, ...(average && { average }), activations };
     const sizes = Object.entries(uses).map(([use, bytes]) => `${use} ${formatBytes(bytes)}`);
     const sum = Object.values(uses).reduce((sum, bytes) => sum + bytes, 0);
     this.#print(

@@ -79,6 +79,8 @@ export interface MemoryPlan {
   gradients: number;
   /** The moments of the optimizer. */
   moments: number;
+  /** The average of the weights, where there is one. */
+  average?: number;
   /** The most that is in use beyond these while a micro-batch is differentiated: activations and their gradients. */
   activations: number;
   /** All of it, with the buffers that wait for reuse. */

@@ -5,19 +5,18 @@ import { visitedSamples } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { loadEncoderWeights } from "../build/hf_weights.ts";
 import type { TensorFile } from "../io/safetensors.ts";
-import { UserError } from "../base/user_error.ts";
 import type { Outputs } from "../models/methods/architecture.ts";
 import { CLASS_DISTANCES } from "../models/methods/huse.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { AnsweringModel } from "./evaluation.ts";
-import { METRICS } from "../metrics/chosen_metric.ts";
-import { mustTell } from "./metric_choice.ts";
+import { mustBeTrainable } from "./trainable.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { ReduceOnPlateau } from "../optim/plateau.ts";
+import { WeightAverage } from "../optim/weight_average.ts";
+import type { ReduceOnPlateau } from "../optim/plateau.ts";
 import { scope } from "../tensor/scope.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import { buildModel } from "../build/build_model.ts";
@@ -45,7 +44,7 @@ import { TrainingMetrics } from "./training_metrics.ts";
 import { settleMicroBatch } from "./memory_plan.ts";
 import { mustHavePrecision } from "./precision.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
-import { makeOptimizer, mustFitSteps, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
+import { boundsOf, makeOptimizer, makePlateau, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
 import { partOf } from "./model_parts.ts";
 import type { Reading } from "./divergence.ts";
 import type { RunSummary } from "../runs/records.ts";
@@ -67,6 +66,8 @@ export class Learner implements AnsweringModel {
   readonly #model: MultimodalClassifier;
   readonly #parameters = new Parameters();
   readonly #optimizer: Optimizer;
+  /** Where weights are averaged over the steps. */
+  readonly #average: WeightAverage | undefined;
   /** The parts whose rates are told. */
   readonly #parts: readonly string[];
   /** With precision f16. */
@@ -84,7 +85,7 @@ export class Learner implements AnsweringModel {
    * `loadEncoder` or `writeWeights` gives them some.
    */
   constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
-    const { plateau, training } = config;
+    const { training } = config;
     mustHavePrecision(gpu, config);
     this.gpu = gpu;
     this.config = settleMicroBatch(gpu, config, data);
@@ -110,29 +111,17 @@ export class Learner implements AnsweringModel {
     const rates = ratesByPart(this.#parameters, config);
     this.#parts = Object.keys(rates);
     this.#optimizer = makeOptimizer(this.#parameters, config, { rates, stepsOf });
+    const { ema_decay } = config.optimizer;
+    this.#average = ema_decay > 0 ? new WeightAverage(this.#parameters, ema_decay) : undefined;
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
-    this.plateau = new ReduceOnPlateau(this.#optimizer, {
-      mode: METRICS[training.metric].mode,
-      factor: plateau.factor,
-      patience: plateau.patience,
-      threshold: plateau.threshold,
-      minimum: plateau.minimum_learning_rate,
-    });
+    this.plateau = makePlateau(this.#optimizer, config);
     this.#measures = new TrainingMetrics(gpu, this.#model);
     this.#standing = gpu.memory.live;
   }
 
-  /** Throws a UserError where there is nothing to train on, or the schedule does not fit its length. */
+  /** Throws a UserError where the data or the steps are not enough to train by this configuration. */
   mustBeTrainable(data: Dataset): void {
-    const { optimizer, training } = this.config;
-    if (this.trainingSamples === 0) {
-      throw new UserError(
-        `Nothing is left to train on: "semantics.incomplete_dropped" leaves out micro-batches of fewer than ` +
-          `${training.micro_batch}, and there are ${data.count("train")} training samples`,
-      );
-    }
-    mustFitSteps(optimizer, this.#steps);
-    mustTell(training.metric, data);
+    mustBeTrainable(this.config, data, this.trainingSamples, this.#steps);
   }
 
   /** Gives the encoder of a modality the weights of a checkpoint; throws a UserError where they do not fit. */
@@ -185,18 +174,34 @@ export class Learner implements AnsweringModel {
    * for the `read` that follows; in between, one that is not finite shows in the moments, where it stays.
    */
   step(step: number, inspected = false): void {
-    const { max_gradient_norm: maxNorm, max_parameter_gradient_norm: maxParameterNorm } =
-      this.config.optimizer;
     const lossScale = this.#lossScale;
     this.#optimizer.step({
       rateFactor: this.#rateFactor(step),
-      ...(maxNorm !== null && { maxNorm }),
-      ...(maxParameterNorm !== null && { maxParameterNorm }),
+      ...boundsOf(this.config.optimizer),
       ...(lossScale && { lossScale }),
       inspected,
     });
+    this.#average?.update();
     this.#parameters.zeroGrad();
     this.#isWithinStep = false;
+  }
+
+  /** Runs `body` with the average of the weights in their place, where they are averaged. */
+  async withAverage<T>(body: () => Promise<T>): Promise<T> {
+    this.#average?.exchange();
+    try {
+      return await body();
+    } finally {
+      this.#average?.exchange();
+    }
+  }
+
+  /** The average of what `readWeights` gave, where weights are averaged. */
+  async averaged(weights: Arrays): Promise<Arrays> {
+    const averages = await this.#average?.read() ?? new Map<string, Float32Array<ArrayBuffer>>();
+    return new Map(
+      [...weights].map(([name, own]) => [name, { ...own, data: averages.get(name) ?? own.data }]),
+    );
   }
 
   /** Learning rates by part as they are in a step. */
@@ -262,6 +267,7 @@ export class Learner implements AnsweringModel {
   dispose(): void {
     this.#measures.dispose();
     this.#optimizer.dispose();
+    this.#average?.dispose();
     this.#lossScale?.dispose();
     this.#parameters.dispose();
   }
@@ -274,6 +280,7 @@ export class Learner implements AnsweringModel {
     return {
       parameters: this.#parameters,
       optimizer: this.#optimizer,
+      average: this.#average,
       isWithinStep: this.#isWithinStep,
       sums: this.#measures.sums,
       lossScale: this.#lossScale,

@@ -4,6 +4,7 @@ import { readArrays } from "../nn/flat_arrays.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
+import type { WeightAverage } from "../optim/weight_average.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
@@ -18,6 +19,8 @@ export interface OptimizerState {
 export interface LearnerParts {
   readonly parameters: Parameters;
   readonly optimizer: Optimizer;
+  /** Where weights are averaged. */
+  readonly average: WeightAverage | undefined;
   /** True where gradients have gathered, which a checkpoint then holds too. */
   readonly isWithinStep: boolean;
   readonly sums: Tensor;
@@ -27,8 +30,9 @@ export interface LearnerParts {
 
 type Values = Float32Array<ArrayBuffer>;
 
-/** The names of gradients begin with it. */
+/** The names of gradients, and of averages of weights, begin so. */
 const GRAD = "grad.";
+const AVERAGE = "ema.";
 
 export async function readWeights(parameters: Parameters): Promise<Arrays> {
   return shaped(parameters, await parameters.read());
@@ -53,17 +57,19 @@ export function writeWeights(parameters: Parameters, weights: Arrays, source: st
  * moment begins with what torch calls it, `exp_avg.`, and goes on with the parameter's.
  */
 export async function readOptimizer(
-  { parameters, optimizer, isWithinStep, ...parts }: LearnerParts,
+  { parameters, optimizer, average, isWithinStep, ...parts }: LearnerParts,
 ): Promise<{ arrays: Arrays; state: OptimizerState }> {
   const { step, learningRates, moments } = await optimizer.read();
   const single = singleTensors(parts);
   const values = await readTensors(single.map(([, tensor]) => tensor)) as Values[];
   const learned = isWithinStep ? [...parameters].filter(({ frozen }) => !frozen) : [];
   const grads = await readArrays(learned.map(({ grad }) => grad));
+  const averages = await average?.read() ?? new Map<string, Values>();
   const arrays = new Map([
     ...Object.entries(moments).flatMap(([moment, values]) =>
       prefixed(`${moment}.`, shaped(parameters, values))
     ),
+    ...prefixed(AVERAGE, shaped(parameters, averages)),
     ...learned.map(({ name, shape }, i) => [GRAD + name, { shape, data: grads[i]! }] as const),
     ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
   ]);
@@ -75,7 +81,7 @@ export async function readOptimizer(
  * not of this model.
  */
 export function writeOptimizer(
-  { parameters, optimizer, ...parts }: LearnerParts,
+  { parameters, optimizer, average, ...parts }: LearnerParts,
   arrays: Arrays,
   { step, learning_rates }: OptimizerState,
   source: string,
@@ -94,6 +100,11 @@ export function writeOptimizer(
   try {
     const moments = Object.fromEntries(optimizer.momentNames.map(moment));
     const single = singleTensors(parts).map(([name, tensor]) => [tensor, dataOf(name)] as const);
+    // A run that was cut before its first step has no average yet.
+    const averages = learned.filter(({ name }) => arrays.has(AVERAGE + name));
+    if (averages.length > 0) {
+      average?.write(new Map(averages.map(({ name }) => [name, dataOf(AVERAGE + name)])));
+    }
     optimizer.write({ step, learningRates: learning_rates, moments });
     for (const [tensor, data] of single) tensor.gpu.write(tensor, data);
     const gathered = learned.filter(({ name }) => arrays.has(GRAD + name));

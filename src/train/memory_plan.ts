@@ -68,14 +68,17 @@ class Planner {
     withOwnTape(() => differentiate(gpu, this.#model, batch, context, 1));
     const { arrays, frozenArrays } = this.#parameters;
     const learned = bytesOf(arrays);
-    const moments = OPTIMIZERS[this.#config.optimizer.name].moments * learned;
+    const { name, ema_decay } = this.#config.optimizer;
+    const moments = OPTIMIZERS[name].moments * learned;
+    const average = ema_decay > 0 ? learned : 0;
     const memory = {
       micro_batch: microBatch,
       weights: learned + bytesOf(frozenArrays) + bytesOfF16([...arrays, ...frozenArrays]),
       gradients: learned,
       moments,
+      ...(average > 0 && { average }),
       activations: gpu.memory.peakLive - this.#standing,
-      held: gpu.memory.peakHeld + moments,
+      held: gpu.memory.peakHeld + moments + average,
       largest_buffer: this.#counting.largest,
       binding_limit: gpu.limits.maxStorageBufferBindingSize,
     };

@@ -6,6 +6,7 @@ import { Parameters } from "../../src/nn/parameters.ts";
 import { groupByPart } from "../../src/optim/groups.ts";
 import type { Optimizer } from "../../src/optim/optimizer.ts";
 import { OPTIMIZER_NAMES, type OptimizerName, OPTIMIZERS, OWN_SETTINGS } from "../../src/optim/registry.ts";
+import { WeightAverage } from "../../src/optim/weight_average.ts";
 import { rateFactor } from "../../src/optim/schedule.ts";
 import fixtures from "../fixtures/optimizers.json" with { type: "json" };
 import { Fixture } from "../models/fixtures.ts";
@@ -30,6 +31,9 @@ interface Case {
   readonly max_parameter_norm?: number;
   readonly scale?: number;
   readonly factors?: readonly number[];
+  /** What the rates of single parameters are multiplied by. */
+  readonly rates?: Readonly<Record<string, number>>;
+  readonly ema_decay?: number;
 }
 const cases = Object.entries(fixtures.cases) as unknown as [string, Case][];
 const NAMES = ["a", "b", "c", "d"];
@@ -42,7 +46,9 @@ function begin(gpu: Gpu, fixture: Fixture, given: Case): { parameters: Parameter
   }
   parameters.allocate(gpu, 0);
   for (const one of NAMES) parameters.write(one, fixture.floats(`start.${one}`));
-  const rates = Object.fromEntries(NAMES.map((one) => [one, fixtures.learning_rate]));
+  const rates = Object.fromEntries(
+    NAMES.map((one) => [one, fixtures.learning_rate * (given.rates?.[one] ?? 1)]),
+  );
   const groups = groupByPart({ rates, weightDecay: decay, decayVectors: true, heldSteps: held });
   const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, ...OWN_SETTINGS };
   return { parameters, optimizer: OPTIMIZERS[name].create(parameters, groups, { ...defaults, ...settings }) };
@@ -72,10 +78,20 @@ for (const [planned, gpu] of Object.entries(DEVICES)) {
       const live = gpu.memory.live;
       const fixture = new Fixture("optimizers");
       const { parameters, optimizer } = begin(gpu, fixture, given);
+      const average = given.ema_decay === undefined
+        ? undefined
+        : new WeightAverage(parameters, given.ema_decay);
       for (let step = 0; step < fixtures.steps; step++) {
         take(step, parameters, optimizer, fixture, given);
+        average?.update();
         const now = await parameters.read();
+        const averaged = await average?.read();
         for (const one of NAMES) {
+          const key = `${name}.ema.${step}.${one}`;
+          if (averaged && fixture.has(key)) {
+            const error = relativeError(averaged.get(one)!, fixture.floats(key));
+            assert.ok(error < 1e-6, `step ${step}: the average of ${one} is off by ${error}`);
+          }
           const start = fixture.floats(`start.${one}`);
           if (step < (given.held?.[one] ?? 0)) assert.deepEqual(now.get(one), start, `${one} is held`);
           if (!fixture.has(`${name}.${step}.${one}`)) continue;
@@ -87,6 +103,7 @@ for (const [planned, gpu] of Object.entries(DEVICES)) {
           assert.ok(error < 1e-4 + rounding, `step ${step}: ${one} moved wrong by ${error}`);
         }
       }
+      average?.dispose();
       optimizer.dispose();
       parameters.dispose();
       fixture.close();

@@ -182,6 +182,82 @@ Deno.test("frozen_epochs holds an encoder, or a part of it, for its first epochs
   );
 });
 
+Deno.test("what is held takes no gradient, as if it were frozen, and all of it once it is let go", () => {
+  const dispatches = (...settings: string[]) => {
+    const config = tinyConfig("training.micro_batch=16", "optimizer.warmup_steps=0", ...settings);
+    const learner = new Learner(gpu, config, data);
+    const counts: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      const before = gpu.dispatches;
+      learner.accumulate(batch, 1, step);
+      counts.push(gpu.dispatches - before);
+      learner.step(step);
+    }
+    learner.dispose();
+    return counts;
+  };
+  const [all] = dispatches();
+  const [frozen] = dispatches("model.encoders.image.frozen=true");
+  assert.ok(frozen! < all! - 20, `${frozen} dispatches where the encoder is frozen, ${all} where nothing is`);
+  assert.deepEqual(dispatches("model.encoders.image.frozen_epochs=2"), [frozen, frozen, all]);
+});
+
+Deno.test("layer_decay slows layers down the deeper they are, and patterns of names come before it", async () => {
+  // Adam's first step is as long as the rate, whatever the gradient.
+  const base = ["optimizer.epsilon=1e-30", "optimizer.warmup_steps=0", "optimizer.weight_decay=0"];
+  const rates = ["optimizer.encoder_learning_rate=0.01", "optimizer.head_learning_rate=0.02"];
+  const deep = "model.encoders.image.num_hidden_layers=3";
+  const patterns = { "*.attention.output": 0.5, "image.encoder.layer.2": 0.25, "*.layer.1.*.bias": 0.125 };
+  const config = tinyConfig(
+    ...[...base, ...rates, deep, "optimizer.layer_decay=0.5"],
+    `optimizer.rate_patterns=${JSON.stringify(patterns)}`,
+  );
+  const { before, after } = await learn(config);
+  const expected = (name: string) => {
+    if (/^(image|text)\..*layer\.1\..*\.bias/.test(name)) return 0.125;
+    if (name.startsWith("image.encoder.layer.2.")) return 0.25;
+    if (name.includes(".attention.output.")) return 0.5;
+    if (name.startsWith("heads.")) return 0.02;
+    // As timm and BEiT have it: embeddings 0, layers from 1, what follows them the last.
+    const layers = name.startsWith("image.") ? 3 : 1;
+    const layer = /layer\.(\d+)\./.exec(name);
+    const id = name.includes(".embeddings.") ? 0 : layer ? Number(layer[1]) + 1 : layers + 1;
+    return 0.01 * 0.5 ** (layers + 1 - id);
+  };
+  const seen = new Set<number>();
+  for (const [name, values] of before) {
+    const steps = Array.from(values, (x, i) => Math.abs(after.get(name)![i]! - x)).filter((step) => step > 0);
+    if (steps.length === 0) continue; // words that do not occur, biases of keys
+    const rate = expected(name);
+    seen.add(rate);
+    const longest = Math.max(...steps);
+    assert.ok(Math.abs(longest / rate - 1) < 1e-2, `${name} moved by ${longest} at a rate of ${rate}`);
+  }
+  assert.equal(seen.size, 9, `${[...seen]}`);
+});
+
+Deno.test("layer_decay wants layers, and patterns want parameters", async () => {
+  const wrong: [string[], RegExp][] = [
+    [
+      ["method=text", "model.encoders.text.frozen=true", "optimizer.layer_decay=0.5"],
+      /UserError: "optimizer\.layer_decay" must be 1/,
+    ],
+    [
+      ['optimizer.rate_patterns={"text.layers":1}'],
+      /has "text\.layers", which matches no .*like "image\..*" and "heads\..*", and \* /,
+    ],
+    [
+      ["model.encoders.text.frozen=true", 'optimizer.rate_patterns={"text":1}'],
+      /UserError: "optimizer\.rate_patterns" has "text"/,
+    ],
+  ];
+  for (const [settings, line] of wrong) await assert.rejects(learn(tinyConfig(...settings)), line);
+  assert.throws(
+    () => tinyConfig("optimizer.layer_decay=1.5"),
+    /"optimizer\.layer_decay" must be at most 1, got 1\.5/,
+  );
+});
+
 Deno.test("max_parameter_gradient_norm shortens the gradient of each parameter by itself", async () => {
   const settings = (...more: string[]) =>
     tinyConfig(...PLAIN, "optimizer.weight_decay=0", "optimizer.beta1=0", "optimizer.beta2=0", ...more);

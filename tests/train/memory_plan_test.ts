@@ -67,6 +67,7 @@ const CASES: Record<string, RunConfig> = {
   "the emoji preset": emoji(),
   "the emoji preset in f16": emoji("training.precision=f16"),
   "deeper encoders with checkpointing": emoji(...deeper, "model.checkpointing=true"),
+  "averaged weights": emoji(...TINY_MODEL, "training.micro_batch=8", "optimizer.ema_decay=0.9"),
   "frozen layers": emoji(...deeper, "model.encoders.image.frozen=2", "model.encoders.text.frozen=true"),
 };
 
@@ -85,8 +86,8 @@ for (const [name, config] of Object.entries(CASES)) {
     const ratio = plan.activations / measured;
     assert.ok(Math.abs(ratio - 1) < 0.05, `${plan.activations} planned, ${measured} measured`);
     // What stands: weights, gradients, moments, and little beside.
-    const { weights, gradients, moments } = plan;
-    const standing = weights + gradients + moments;
+    const { weights, gradients, moments, average = 0 } = plan;
+    const standing = weights + gradients + moments + average;
     const { live, peakHeld } = gpu.memory;
     assert.ok(live >= standing && live < 1.1 * standing + 2 ** 14, `${live} for ${standing}`);
     assert.ok(Math.abs(plan.held / peakHeld - 1) < 0.1, `${plan.held} planned, ${peakHeld} held`);

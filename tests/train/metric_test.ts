@@ -1,7 +1,7 @@
 /** `training.metric`: what is best in validation, for the epoch that is kept, early stopping and plateau. */
 import assert from "node:assert/strict";
 import { isBetter, METRIC_NAMES } from "../../src/metrics/chosen_metric.ts";
-import { mustTell } from "../../src/train/metric_choice.ts";
+import { mustTell } from "../../src/train/trainable.ts";
 import { tinyConfig, tinyData } from "./tiny.ts";
 import { trained } from "./trained.ts";
 

@@ -172,6 +172,34 @@ Deno.test("a run in f16 that was interrupted ends as one that was not, bit for b
   for (const folder of [reference, interrupted]) Deno.removeSync(folder, { recursive: true });
 });
 
+Deno.test("a run of averaged weights and weighed losses that was interrupted ends as one that was not, bit for bit", async () => {
+  const weighed = tinyConfig(
+    ...settings,
+    "optimizer.ema_decay=0.7",
+    "training.class_weights=balanced",
+    "training.metric=loss",
+    "model.encoders.image.frozen_epochs=1",
+  );
+  const [folder, expected] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
+  await work(expected, undefined, weighed);
+  // Before the first step, within the first epoch, and in the third.
+  for (const at of [1, 4, 2 * BATCHES_PER_EPOCH]) {
+    await assert.rejects(work(folder, at, weighed), Interrupted);
+  }
+  await work(folder);
+  assert.deepEqual(contents(folder), contents(expected));
+  const run = RunFolder.open(expected);
+  const { weights } = run.checkpoints.loadBest();
+  const last = run.checkpoints.loadLast()!;
+  assert.notDeepEqual(weights, last.weights);
+  // What is kept of the last epoch is the average, which the optimizer's file has beside the moments.
+  if (last.state.best!.epoch === last.state.epoch) {
+    const name = "heads.fusion.layers.0.weight";
+    assert.deepEqual(weights.get(name)?.data, last.optimizer.get(`ema.${name}`)?.data);
+  }
+  for (const path of [folder, expected]) Deno.removeSync(path, { recursive: true });
+});
+
 Deno.test("a run that was killed between its last checkpoint and now ends the same", async () => {
   const [reference, killed] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
   await work(reference);

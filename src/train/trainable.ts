@@ -1,7 +1,29 @@
-/** Whether the data can tell what training shall be best in. */
+/** Whether a configuration can be trained on its data: samples, steps, and what to be best in. */
 import { UserError } from "../base/user_error.ts";
+import type { SettledConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
+import { mustFitSteps } from "./make_optimizer.ts";
+
+/**
+ * Throws a UserError where there is nothing to train on, of `samples` that are visited in `steps`, the schedule does not fit
+ * its length, or validation cannot tell what is best.
+ */
+export function mustBeTrainable(
+  { optimizer, training }: SettledConfig,
+  data: Dataset,
+  samples: number,
+  steps: number,
+): void {
+  if (samples === 0) {
+    throw new UserError(
+      `Nothing is left to train on: "semantics.incomplete_dropped" leaves out micro-batches of fewer than ` +
+        `${training.micro_batch}, and there are ${data.count("train")} training samples`,
+    );
+  }
+  mustFitSteps(optimizer, steps);
+  mustTell(training.metric, data);
+}
 
 /** Metrics of rankings, which need samples of two classes. */
 const RANKINGS: readonly MetricName[] = ["auc", "average_precision"];
