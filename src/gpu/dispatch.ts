@@ -8,7 +8,8 @@ import type { Work } from "./profiler.ts";
 export type Buffers = Readonly<Record<string, BufferRange>>;
 
 /** Workgroups: a grid, or a count, which is folded into two dimensions where it exceeds the limit of one. */
-export type Workgroups = number | readonly [number, number, number];
+export type Workgroups = number | Grid;
+export type Grid = readonly [number, number, number];
 
 /** One run of an entry point: on so many workgroups, or on as many as have the invocations asked for. */
 export type Dispatch =
@@ -33,7 +34,7 @@ export type Dispatch =
 export const MAX_WORKGROUPS = 65535;
 
 /** A grid of `count` workgroups; beyond the limit of one dimension the kernel flattens it with `flat_group`. */
-export function foldWorkgroups(count: number): readonly [number, number, number] {
+export function foldWorkgroups(count: number): Grid {
   if (count <= MAX_WORKGROUPS) return [count, 1, 1];
   const rows = Math.ceil(count / MAX_WORKGROUPS);
   return [Math.ceil(count / rows), rows, 1];
@@ -43,7 +44,7 @@ export function foldWorkgroups(count: number): readonly [number, number, number]
 export function gridOf(
   { workgroups, invocations }: Dispatch,
   { label, workgroupSize }: Pipeline,
-): readonly [number, number, number] {
+): Grid {
   if (workgroups !== undefined) {
     return typeof workgroups === "number" ? foldWorkgroups(workgroups) : workgroups;
   }

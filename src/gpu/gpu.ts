@@ -10,13 +10,14 @@ import {
 import { BindGroups } from "./bind_groups.ts";
 import { DeviceErrors, type DeviceLost } from "./device_errors.ts";
 import type { Slots } from "./device_slot.ts";
-import { type Buffers, type Dispatch, gridOf } from "./dispatch.ts";
+import { type Buffers, type Dispatch, type Grid, gridOf } from "./dispatch.ts";
 import type { KernelSource } from "./kernel.ts";
 import type { MatrixUnit } from "./matrix_units.ts";
+import { inPieces } from "./pieces.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { type DispatchTime, Profiler } from "./profiler.ts";
-import { MOST_DISPATCHES, SubmissionSize } from "./submission_size.ts";
+import { effortOf, MOST_DISPATCHES, SubmissionSize } from "./submission_size.ts";
 import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
 
@@ -47,7 +48,6 @@ export class Gpu {
   #profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
-  #pending = 0;
   #compiles = false;
   #dispatches = 0;
   #lastLabel = "";
@@ -114,31 +114,20 @@ export class Gpu {
   }
 
   /**
-   * Encodes one dispatch, which runs at the next flush or read, or when enough has gathered. Throws TypeError, by name, for
-   * a buffer or a parameter too few or too many.
+   * Encodes one dispatch, which runs at the next flush or read, or when enough has gathered; in pieces where it is too long
+   * for a submission. Throws TypeError, by name, for a buffer or a parameter too few or too many.
    */
   dispatch(dispatch: Dispatch): void {
-    const { kernel, entry, buffers, params = NOTHING, constants = NOTHING } = dispatch;
-    const known = this.#pipelines.count;
-    const pipeline = this.#pipelines.get(kernel, entry, constants, this.#readsTextures(kernel, buffers));
+    const pipeline = this.#pipelineFor(dispatch);
     const grid = gridOf(dispatch, pipeline);
     if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
-    const bindGroup = this.#bindGroups.get(pipeline, buffers);
-    const offset = this.#uniforms.append(pipeline.label, pipeline.params, params);
-    this.#encoder ??= this.#device.createCommandEncoder();
-    if (pipeline.readsTextures) this.#copyToTextures(this.#encoder, pipeline, buffers);
-    if (this.#profiler) this.#endPass();
-    this.#pass ??= this.#encoder.beginComputePass(
-      this.#profiler?.pass(pipeline, buffers, dispatch.work?.() ?? NOTHING),
-    );
-    this.#pass.setPipeline(pipeline.handle);
-    this.#pass.setBindGroup(0, bindGroup, offset === undefined ? [] : [offset]);
-    this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-    this.#lastLabel = pipeline.label;
-    this.#dispatches++;
-    // Drivers finish compiling a kernel when it first runs: submitting it at once lets that go on while the next is prepared.
-    this.#compiles ||= this.#pipelines.count > known;
-    if (++this.#pending >= this.#submissions.dispatches || this.#compiles) this.flush();
+    const effort = this.#submissions.isWatched ? effortOf(dispatch) : 0;
+    const count = this.#submissions.piecesFor(effort);
+    if (count === 1) return this.#encode(dispatch, pipeline, grid, effort);
+    const pieces = inPieces(dispatch, grid, count);
+    for (const piece of pieces) {
+      this.#encode(piece, this.#pipelineFor(piece), piece.workgroups, effort / pieces.length);
+    }
   }
 
   /** True when a kernel may read a range of this size through a texture. */
@@ -155,9 +144,8 @@ export class Gpu {
     this.#uniforms.upload();
     this.#device.queue.submit([this.#encoder.finish()]);
     // Neither compiling nor a pass for each dispatch is what submissions take else.
-    this.#submissions.submitted(this.#pending, this.#compiles || this.#profiler !== undefined);
+    this.#submissions.submitted(this.#compiles || this.#profiler !== undefined);
     this.#encoder = undefined;
-    this.#pending = 0;
     this.#compiles = false;
   }
 
@@ -253,6 +241,36 @@ export class Gpu {
     // Deno waits within the call. The program may end next, and must not while the threads of a software driver compute.
     this.#device.queue.onSubmittedWorkDone().catch(() => {});
     this.#device.destroy();
+  }
+
+  #pipelineFor({ kernel, entry, buffers, constants = NOTHING }: Dispatch): Pipeline {
+    const known = this.#pipelines.count;
+    const pipeline = this.#pipelines.get(kernel, entry, constants, this.#readsTextures(kernel, buffers));
+    // Drivers finish compiling a kernel when it first runs: submitting it at once lets that go on while the next is prepared.
+    this.#compiles ||= this.#pipelines.count > known;
+    return pipeline;
+  }
+
+  #encode(
+    { buffers, params = NOTHING, work }: Dispatch,
+    pipeline: Pipeline,
+    grid: Grid,
+    effort: number,
+  ): void {
+    const bindGroup = this.#bindGroups.get(pipeline, buffers);
+    const offset = this.#uniforms.append(pipeline.label, pipeline.params, params);
+    this.#encoder ??= this.#device.createCommandEncoder();
+    if (pipeline.readsTextures) this.#copyToTextures(this.#encoder, pipeline, buffers);
+    if (this.#profiler) this.#endPass();
+    this.#pass ??= this.#encoder.beginComputePass(
+      this.#profiler?.pass(pipeline, buffers, work?.() ?? NOTHING),
+    );
+    this.#pass.setPipeline(pipeline.handle);
+    this.#pass.setBindGroup(0, bindGroup, offset === undefined ? [] : [offset]);
+    this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    this.#lastLabel = pipeline.label;
+    this.#dispatches++;
+    if (this.#submissions.encoded(effort) || this.#compiles) this.flush();
   }
 
   #endPass(): void {

@@ -1,8 +1,8 @@
 /** Run-time parameters of the dispatches of one submission, in one buffer addressed by dynamic offsets. */
 import type { ParamInfo } from "./kernel.ts";
 
-/** Bytes bound for the `Params` of any kernel: room for 32 fields. */
-const BINDING_BYTES = 128;
+/** Bytes bound for the `Params` of any kernel: room for 48 fields. */
+const BINDING_BYTES = 192;
 
 export class UniformArena {
   readonly #device: GPUDevice;
