@@ -23,7 +23,7 @@ const nvidia = having(
   unit(16, 8, 16, 32),
 );
 const amd = having(device("gpu", 65536, 1024), unit(16, 16, 16, 32));
-const apple = having(device("gpu", 32768, 1024, "Apple M2"), unit(8, 8, 8, 32));
+const intel = having(device("gpu", 32768, 1024, "Intel(R) Arc(TM) A770 Graphics"), unit(8, 16, 16, 16));
 const narrow = having(device("gpu", 32768, 1024), unit(8, 8, 8, 8));
 const deep = having(device("gpu", 16384, 256), unit(8, 16, 32, 16));
 const none = device("gpu", 49152, 1024);
@@ -49,8 +49,8 @@ const edges:
     [nvidia, { m: 6304, n: 768, k: 768 }, "tiles"],
     [none, { m: 6304, n: 768, k: 768, ...f16 }, "tiles"],
     [amd, { m: 6304, n: 768, k: 768, ...f16 }, "128x128 4x4 16x1 /1"],
-    [apple, { m: 768, n: 768, k: 6304, ...f16 }, "128x128 4x4 16x1 /1"],
-    [apple, { m: 32, n: 101, k: 768, ...f16 }, "32x16 2x1 32x2 /1"],
+    [intel, { m: 768, n: 768, k: 6304, ...f16 }, "64x128 4x4 16x2 /3"],
+    [intel, { m: 32, n: 101, k: 768, ...f16 }, "16x32 1x1 32x2 /1"],
     [narrow, { m: 5, n: 9, k: 7, ...f16 }, "8x8 1x1 16x1 /1"],
     [deep, { m: 4096, n: 768, k: 768, ...f16 }, "64x64 4x2 32x1 /1"],
     [deep, { m: 4096, n: 4096, k: 16, ...f16 }, "64x64 4x2 32x1 /1"],
