@@ -126,11 +126,13 @@ function gain(before: number, after: number): string {
   return after < before ? `${(before / after).toFixed(2)}×` : "-";
 }
 
-function describePlan({ form, operands, splits, ...plan }: Tuned["plan"]): string {
-  const tile = "tileM" in plan
-    ? `${plan.tileM}×${plan.tileN}, ${4 * plan.rows}×${
-      4 * plan.columns
-    } each, k by ${plan.step}, ${plan.buffers} buf`
-    : `${4 * plan.rows} rows × ${4 * plan.columns} columns each`;
-  return `${form} ${tile}, ${operands}${splits > 1 ? `, k in ${splits}` : ""}`;
+function describePlan(plan: Tuned["plan"]): string {
+  const { form, rows, columns, operands, splits } = plan;
+  const parts = splits > 1 ? `, k in ${splits}` : "";
+  if (form === "lanes") return `lanes ${4 * rows} rows × ${4 * columns} columns each, ${operands}${parts}`;
+  // Each: an invocation, or a subgroup with a matrix unit.
+  const [m, n] = form === "matrix" ? [plan.unitM, plan.unitN] : [4, 4];
+  const unit = form === "matrix" ? ` by ${m}×${n}×${plan.unitK}` : "";
+  return `${form} ${plan.tileM}×${plan.tileN}, ${m * rows}×${n * columns} each${unit}, k by ${plan.step}, ` +
+    `${plan.buffers} buf, ${operands}${parts}`;
 }

@@ -117,6 +117,23 @@ Deno.test("a cache that is damaged or foreign is ignored, with a note that names
     }
   }));
 
+Deno.test("plans by matrix units are kept for an adapter that has them, and for no other", () =>
+  withFolder((folder) => {
+    const matrixUnits = [{ m: 16, n: 8, k: 16, subgroup: 32 }];
+    const like = { ...device("gpu", 49152, 1024), identity: "GPU" };
+    const shape = shapeOf({ m: 197, n: 768, k: 768, dtype: "f16" });
+    const [plan] = candidatePlans({ ...like, matrixUnits }, shape);
+    assert.equal(plan!.form, "matrix");
+    const times = { milliseconds: 0.5, defaultMilliseconds: 1 };
+    const one: Tuned = { shape, plan: plan!, candidates: 1, wrong: [], ...times };
+    savePlans(folder, { ...like, matrixUnits }, [one], refuse);
+    assert.deepEqual(loadPlans(folder, { ...like, matrixUnits }, refuse).get(nameOfShape(shape)), plan);
+    const notes: string[] = [];
+    assert.equal(loadPlans(folder, like, (note) => notes.push(note)).size, 0);
+    assert.match(notes[0]!, /has no valid plan for 197×768×768 NN f16/);
+    assert.match(tuningLines([one], [1])[2]!, / matrix \d+×\d+, \d+×\d+ each by 16×8×16, k by (16|32), /);
+  }));
+
 Deno.test("tuningLines() shows every shape, its gain, and what a micro-batch gains", () => {
   const { shape } = tuned[0]!;
   const big = { ...shape, m: 1000, n: 1000, k: 500 };
