@@ -1,7 +1,7 @@
 /**
  * What the compilers of GPUs make of every kernel of a training step, and a roofline of the step; no GPU is needed.
  *
- *     deno task gpu:report --compilers FOLDER [--gpu navi31 …] [--precision f32|f16 …] [--kernel PATTERN] [--step base|small]
+ *     deno task gpu:report --compilers FOLDER [--gpu navi31 …] [--precision f32|f16|packed …] [--kernel PATTERN] [--step base|small]
  *         [--backend deno|dawn] [--card h100] [--teraflops 67] [--gigabytes 3350] [--multiprocessors 132] [--efficiency 0.7] [--brief]
  *
  * FOLDER is what `sh scripts/gpu_report/setup.sh FOLDER` has made; what is not there is skipped, with a line that says so.
@@ -16,7 +16,7 @@ import { type CompiledStep, compileOn } from "./compile_on.ts";
 import { FAKE_GPUS } from "./fake_gpus.ts";
 import { privateArrays } from "./private_arrays.ts";
 import { compileWithPtxas } from "./ptxas.ts";
-import { nameOf, type Precision, type RecordedStep, recordStep } from "./record_step.ts";
+import { nameOf, type Precision, PRECISIONS, type RecordedStep, recordStep } from "./record_step.ts";
 import { type Refusals, refusedByNaga, refusedByTint } from "./refusals.ts";
 import { roofline } from "./roofline.ts";
 import { STEPS } from "./steps.ts";
@@ -42,7 +42,7 @@ const { values: flags } = parseArgs({
     brief: { type: "boolean", default: false },
   },
 });
-const precisions = flags.precision.map((name) => choice("precision", name, ["f32", "f16"])) as Precision[];
+const precisions = flags.precision.map((name) => choice("precision", name, PRECISIONS)) as Precision[];
 const size = choice("step", flags.step, Object.keys(STEPS)) as keyof typeof STEPS;
 for (const name of flags.gpu) choice("gpu", name, GPUS);
 const onDawn = choice("backend", flags.backend, ["deno", "dawn"]) === "dawn";
@@ -76,12 +76,9 @@ for (const precision of precisions) {
   }
   if (flags.gpu.includes(PTXAS)) {
     const title = `${PTXAS} (NVIDIA Hopper, NVRTC/ptxas), ${precision}`;
-    if (precision === "f16") skip(title, "NVRTC does not take the f16 that Slang makes of naga's HLSL");
-    else {
-      const compiled = await compileWithPtxas(flags.compilers, wanted);
-      if (compiled === undefined) skip(title, `a program of its chain is not in ${flags.compilers}`);
-      else report(title, compiled);
-    }
+    const compiled = await compileWithPtxas(flags.compilers, wanted);
+    if (compiled === undefined) skip(title, `a program of its chain is not in ${flags.compilers}`);
+    else report(title, compiled);
   }
   const least = onlyWanted(recordStep(LEAST_ADAPTER, STEPS[size], precision));
   refuse(`Tint (npm webgpu), ${precision}`, await refusedByTint(flags.compilers, least, wanted));

@@ -25,6 +25,7 @@ export async function compileWithPtxas(
     nvrtc: join(folder, "nvidia/nvidia/cuda_nvrtc/lib/libnvrtc.so.12"),
     ptxas: join(folder, "nvidia/nvidia/cuda_nvcc/bin/ptxas"),
     nvdisasm: join(folder, "nvidia/nvidia/cu13/bin/nvdisasm"),
+    fp16: join(folder, "nvidia/nvidia/cuda_runtime/include/cuda_fp16.h"),
   };
   if (!Object.values(programs).every((path) => existsSync(path))) return undefined;
   const kernels: CompiledKernel[] = [];
@@ -45,7 +46,7 @@ export async function compileWithPtxas(
   return { adapter: ARCHITECTURE, kernels };
 }
 
-type Programs = Record<"naga" | "slangc" | "nvrtc" | "ptxas" | "nvdisasm", string>;
+type Programs = Record<"naga" | "slangc" | "nvrtc" | "ptxas" | "nvdisasm" | "fp16", string>;
 
 async function compile(programs: Programs, work: string, { code, entry }: RecordedKernel): Promise<Figures> {
   const file = (extension: string) => join(work, `kernel.${extension}`);
@@ -70,7 +71,8 @@ async function compile(programs: Programs, work: string, { code, entry }: Record
   await Deno.writeTextFile(file("cu"), forPtxas(cuda, lanes));
   const name = cuda.match(/extern "C" __global__ void (\w+)/)![1]!; // Slang renames what CUDA has already
   const nvrtc = ["-pass-through", "nvrtc", "-nvrtc-path", programs.nvrtc, "-capability", "cuda_sm_9_0"];
-  await slang("cu", "ptx", name, "-lang", "cuda", ...nvrtc, "-target", "ptx");
+  const headers = ["-Xnvrtc", `-I${join(programs.fp16, "..")}`];
+  await slang("cu", "ptx", name, "-lang", "cuda", ...nvrtc, ...headers, "-target", "ptx");
   const { stderr } = await run("ptxas", "-v", `-arch=${ARCHITECTURE}`, file("ptx"), "-o", file("cubin"));
   const { stdout } = await run("nvdisasm", "-c", file("cubin"));
   return figuresOf(stderr, stdout, lanes);
@@ -89,9 +91,12 @@ export function forSlang(hlsl: string): string {
     .replace(/^\s*\w+ = \(\w+(\[\d+\])+\)0;\n/gm, "");
 }
 
-/** Slang's loads and stores copy bytes, which loses their alignment; and a kernel must say how many lanes it will have. */
+/**
+ * Slang's loads and stores copy bytes, which loses their alignment; its f16 has to be asked for, as NVRTC knows none without
+ * a header; and a kernel must say how many lanes it will have.
+ */
 export function forPtxas(cuda: string, lanes: number): string {
-  return cuda
+  return `#define SLANG_CUDA_ENABLE_HALF 1\n${cuda}`
     .replace(
       /T data;\s*memcpy\(&data, \(\(const char\*\)this->data\) \+ index, sizeof\(T\)\);\s*return data;/g,
       "return *(const T*)((const char*)this->data + index);",

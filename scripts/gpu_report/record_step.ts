@@ -8,9 +8,12 @@ import type { Constants } from "../../src/gpu/kernel.ts";
 import type { MatrixUnit } from "../../src/gpu/matrix_units.ts";
 import { type Pipeline, Pipelines } from "../../src/gpu/pipelines.ts";
 import { bytesOf } from "../../src/gpu/profiler.ts";
+import { packsProducts } from "../../src/ops/gemm_plan.ts";
 import { type StepSize, unisStep } from "../bench/unis_step.ts";
 
-export type Precision = "f32" | "f16";
+/** "packed" is f16 with products added up in f16 within a slice: see `training.f16_products`. */
+export const PRECISIONS = ["f32", "f16", "packed"] as const;
+export type Precision = (typeof PRECISIONS)[number];
 
 /** What a step must know of an adapter to choose its kernels. */
 export interface AdapterLike {
@@ -110,7 +113,8 @@ export function recordStep(like: AdapterLike, size: StepSize, precision: Precisi
     features: new Set(["shader-f16", "timestamp-query"]),
     fitsTexture: () => false,
   } as unknown as Gpu);
-  const step = unisStep(gpu.gpu, size, precision, false);
+  packsProducts.set(gpu.gpu, precision === "packed");
+  const step = unisStep(gpu.gpu, size, precision === "f32" ? "f32" : "f16", false);
   step.run(); // the first step also makes what later ones find
   gpu.dispatched.length = 0;
   step.run();

@@ -11,7 +11,8 @@ mkdir -p "$1"
 folder=$(cd "$1" && pwd -P)
 release=trixie
 dawn=0.6.2
-nvidia="slangtorch==1.3.22 nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvcc-cu12==12.9.86 nvidia-cuda-nvdisasm==13.5.37"
+nvidia="slangtorch==1.3.22 nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvcc-cu12==12.9.86 nvidia-cuda-nvdisasm==13.5.37
+  nvidia-cuda-runtime-cu12==12.9.79"
 naga=29.0.4 # that of Deno 2.9
 
 say() { printf '%s\n' "$*" >&2; }
@@ -69,11 +70,11 @@ else
   say "No cargo found: without naga"
 fi
 # --- NVIDIA's compiler --------------------------------------------------------------------------------------------
-if [ -d "$folder/nvidia" ]; then
+if [ -e "$folder/nvidia/nvidia/cuda_runtime/include/cuda_fp16.h" ]; then
   say "NVIDIA's compiler is there"
 elif command -v python3 >/dev/null; then
   say "Fetching Slang, NVRTC, ptxas and nvdisasm (PyPI) ..."
-  rm -rf "$folder/nvidia.part"
+  rm -rf "$folder/nvidia" "$folder/nvidia.part"
   mkdir -p "$folder/nvidia.part/wheels"
   # shellcheck disable=SC2086
   python3 -m pip download --quiet --no-deps --dest "$folder/nvidia.part/wheels" $nvidia >&2

@@ -98,6 +98,7 @@ const emoji: EmojiConfig = {
     micro_batch: 128, // all of a batch at once: small kernels cost by the dispatch, not by the sample
     memory_limit: null,
     precision: "f32",
+    f16_products: "f32",
     batch: 128,
     evaluation_batch: 128,
     processes: 1,

@@ -56,6 +56,8 @@ const configSchema = z.strictObject({
     evaluation_batch: count,
     /** The type of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
     precision: z.enum(["f32", "f16"]).default("f32"),
+    /** How GPUs add up products of f16 operands: all in f32, or "packed": runs of 16 in f16, two at a time, and those in f32. */
+    f16_products: z.enum(["f32", "packed"]).default("f32"),
     /** Processes that the steps of a data-parallel training came from: see `microBatchWeight` in gradient_step.ts. */
     processes: count.default(1),
     /** Optimizer steps from one validation to the next; null for one at the end of every epoch. */
@@ -218,6 +220,9 @@ function wrongTogether(
   if (micro_batch !== "auto" && batch % (micro_batch * processes) !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch" times "training.processes", got ${batch} and ` +
       `${micro_batch} times ${processes}`;
+  }
+  if (training.f16_products === "packed" && training.precision === "f32") {
+    return '"training.f16_products" must be f32 where "training.precision" is f32, got packed: no product is of f16';
   }
   if (semantics.plateau_on_training && training.metric !== "accuracy") {
     return `"training.metric" must be accuracy where "semantics.plateau_on_training" is true, got ${training.metric}: rates fall ` +

@@ -35,6 +35,8 @@ import pairSubgroup from "../../wgsl/matmul/pair_subgroup.wgsl" with { type: "te
 import paramsFile from "../../wgsl/matmul/params.wgsl" with { type: "text" };
 import patches_ from "../../wgsl/matmul/patches.wgsl" with { type: "text" };
 import quotient from "../../wgsl/lib/quotient.wgsl" with { type: "text" };
+import sliceF16 from "../../wgsl/matmul/slice_f16.wgsl" with { type: "text" };
+import sliceF32 from "../../wgsl/matmul/slice_f32.wgsl" with { type: "text" };
 import sumsNone from "../../wgsl/matmul/sums_none.wgsl" with { type: "text" };
 import sumsRows from "../../wgsl/matmul/sums_rows.wgsl" with { type: "text" };
 import texel from "../../wgsl/lib/texel.wgsl" with { type: "text" };
@@ -67,6 +69,8 @@ const SUMS = {
   matrix: { none: tileSumsNone, rows: tileSumsRows },
   join: { none: joinSumsNone, rows: joinSumsRows },
 };
+/** The type in which tiles have slices of the operands. */
+const SLICES = { f32: sliceF32, f16: sliceF16 };
 /** Whether the rows of a are added up on the way. */
 type Sums = "none" | "rows";
 
@@ -84,6 +88,7 @@ export const GEMM_SOURCES: readonly string[] = [
   tiles,
   aBlock,
   ...Object.values(SUMS).flatMap((files) => Object.values(files)),
+  ...Object.values(SLICES),
   paramsFile,
   join,
   texel,
@@ -110,11 +115,12 @@ export function sumsRowsOfA({ form, splits }: GemmPlan): boolean {
 
 /** The kernel that computes products, or parts of products, by a plan; with `sums` "rows" it adds up the rows of a too. */
 export function productKernel(
-  { form, operands, splits }: GemmPlan,
+  plan: GemmPlan,
   shape: GemmShape,
   epilogue: Epilogue,
   sums: Sums = "none",
 ): KernelSource {
+  const { form, operands, splits } = plan;
   const whole = takesVec4(shape);
   const c = accessTo(whole.c);
   const a = shape.patchesOf === "a" ? "patches" : accessTo(whole.a);
@@ -126,11 +132,13 @@ export function productKernel(
     ...(shape.patchesOf ? [shape.patchesOf, "of_patches"] : []),
     ...(address === "pixels" ? ["to_pixels"] : []),
     ...(sums === "rows" ? ["sums"] : []),
+    ...(form === "tiles" && plan.slices === "f16" ? ["packed"] : []),
   ];
   return kernelFor(
     words.join("_"),
     [
       ...new Set([
+        ...(form === "tiles" ? [SLICES[plan.slices]] : []),
         ...[...FORMS[form], SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c]],
         ...[...ADDRESS[address], ...EPILOGUE_FILES[epilogue]],
       ]),

@@ -5,6 +5,7 @@
 import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { readConstant } from "../gpu/kernel.ts";
+import { hasFewRegisters } from "../gpu/registers.ts";
 import {
   type GemmShape,
   leastSplits,
@@ -39,12 +40,22 @@ export type PlanDevice = Pick<
 /** A device's plans that were measured to be better than the default ones, by the names of their shapes. */
 export const tunedPlans = new DeviceSlot<ReadonlyMap<string, GemmPlan>>();
 
+/**
+ * Whether tiles of a device add up products of f16 within a slice in f16, which GPUs do two at a time, and not in f32: faster
+ * and less exact. False where it is not set. Other forms of plans do not heed it, nor GPUs with few registers, which hold no
+ * second set of sums and compute f16 one at a time.
+ */
+export const packsProducts = new DeviceSlot<boolean>();
+
 /** The plan for a product: that of the device's table, else the default. */
 export function planFor(gpu: PlanDevice, shape: GemmShape): GemmPlan {
   recordShape(shape);
   const tuned = tunedPlans.get(gpu);
-  const plan = tuned && tuned.size > 0 ? tuned.get(nameOfShape(shape)) : undefined;
-  return plan ?? defaultPlan(gpu, shape);
+  const plan = (tuned && tuned.size > 0 ? tuned.get(nameOfShape(shape)) : undefined) ??
+    defaultPlan(gpu, shape);
+  const packs = packsProducts.get(gpu) && shape.dtype === "f16" && plan.form === "tiles" &&
+    !hasFewRegisters(gpu.name);
+  return packs ? { ...plan, slices: "f16" } : plan;
 }
 
 /** The plan for a product where nothing has been measured. */

@@ -5,6 +5,7 @@
 import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { hasFewRegisters } from "../gpu/registers.ts";
+import type { Float } from "./check.ts";
 import { depthOf, type GemmShape, leastSplits, workgroups } from "./gemm_shape.ts";
 import { fastest, joinTime, splitsFor } from "./gemm_time.ts";
 
@@ -30,6 +31,8 @@ export interface TilesPlan extends Tile, Slices {
   readonly operands: "storage";
   /** Whether slices are loaded into registers while those before them are multiplied. */
   readonly ahead: boolean;
+  /** The type of slices in workgroup memory, in which the products of a slice are added up: f16 for operands of f16 alone. */
+  readonly slices: Float;
   /** Parts that the inner dimension is cut into. */
   readonly splits: number;
 }
@@ -69,7 +72,7 @@ const STEP_SPEED = { 16: 1, 8: 0.86 } as const;
 /** With fewer invocations, some of the multipliers of a core have nothing to do. */
 const BUSY_INVOCATIONS = 128;
 
-/** Bytes of workgroup memory; its slices are f32 whatever the operands are. */
+/** Bytes of workgroup memory, for slices of f32; those of f16 take no more. */
 function slicesBytes({ tileM, tileN }: Tile, { step, buffers }: Slices): number {
   return 4 * buffers * step * (tileM + tileN);
 }
@@ -150,7 +153,7 @@ export function defaultTiles(gpu: TilesDevice, shape: GemmShape): TilesPlan {
 function bestOf(gpu: TilesDevice, shape: GemmShape, tile: Tile): TilesPlan {
   const slices = defaultSlices(gpu, shape, tile);
   const ahead = !hasFewRegisters(gpu.name);
-  const uncut = { form: "tiles", ...tile, ...slices, ahead, operands: "storage" } as const;
+  const uncut = { form: "tiles", ...tile, ...slices, ahead, slices: "f32", operands: "storage" } as const;
   return fastest(gpu, splitsFor(shape).map((splits) => ({ ...uncut, splits })), timeFor(shape));
 }
 

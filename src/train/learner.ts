@@ -42,7 +42,7 @@ import {
 import { stepsIn } from "./micro_batches.ts";
 import { TrainingMetrics } from "./training_metrics.ts";
 import { settleMicroBatch } from "./memory_plan.ts";
-import { mustHavePrecision } from "./precision.ts";
+import { chooseProducts, mustHavePrecision } from "./precision.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
 import { boundsOf, makeOptimizer, makePlateau, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
 import { partOf } from "./model_parts.ts";
@@ -87,6 +87,7 @@ export class Learner implements AnsweringModel {
   constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
     const { training } = config;
     mustHavePrecision(gpu, config);
+    chooseProducts(gpu, config);
     this.gpu = gpu;
     this.config = settleMicroBatch(gpu, config, data);
     this.trainingSamples = visitedSamples(

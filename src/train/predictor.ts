@@ -14,7 +14,7 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AnsweringModel } from "./evaluation.ts";
 import { writeWeights } from "./learner_state.ts";
-import { withPossiblePrecision } from "./precision.ts";
+import { chooseProducts, withPossiblePrecision } from "./precision.ts";
 
 export class Predictor implements AnsweringModel {
   readonly gpu: Gpu;
@@ -30,6 +30,7 @@ export class Predictor implements AnsweringModel {
   constructor(gpu: Gpu, config: RunConfig, data: ModelData) {
     this.gpu = gpu;
     this.config = withPossiblePrecision(gpu, config);
+    chooseProducts(gpu, this.config);
     this.classes = data.classes.length;
     this.#model = buildModel(this.#parameters.root, this.config, data);
     this.#parameters.freeze(() => true); // no gradients and no moments

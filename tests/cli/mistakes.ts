@@ -54,6 +54,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["train --set training.epochs", /^--set takes key=value, such as training\.epochs=5/],
     ["train --set seed.x=1", /"seed" is a setting itself and has no "x"$/],
     [
+      "train --set training.f16_products=packed",
+      /"training\.f16_products" must be f32 where "training\.precision" is f32, got packed: no product is of f16$/,
+    ],
+    [
       "train --set training.batch=100",
       /"training\.batch" must be a multiple of "training\.micro_batch", got 100 and 128$/,
     ],

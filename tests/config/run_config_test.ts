@@ -228,6 +228,7 @@ Deno.test("configurations written before fine-tuning had controls are those with
       ["training", "validation_every"],
       ["training", "validation_after"],
       ["training", "checkpoint_every"],
+      ["training", "f16_products"],
       ["model", "semi_positive"],
       ["model", "negative"],
       ["model", "symmetric"],

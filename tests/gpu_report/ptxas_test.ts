@@ -52,13 +52,13 @@ Deno.test("HLSL for Slang: vectors stay whole, nothing zeroes memory of the work
   );
 });
 
-Deno.test("CUDA for ptxas: vectors are loaded and stored whole, and lanes are told", () => {
+Deno.test("CUDA for ptxas: f16 is asked for, vectors are loaded and stored whole, and lanes are told", () => {
   const load =
     "T data;\n        memcpy(&data, ((const char*)this->data) + index, sizeof(T));\n        return data;";
   const store = "memcpy((char*)data + index, &value, sizeof(T));";
   assert.equal(
     forPtxas(`${load}\n${store}\nextern "C" __global__ void forward()`, 64),
-    "return *(const T*)((const char*)this->data + index);\n*(T*)((char*)data + index) = value;\n" +
+    "#define SLANG_CUDA_ENABLE_HALF 1\nreturn *(const T*)((const char*)this->data + index);\n*(T*)((char*)data + index) = value;\n" +
       'extern "C" __global__ void __launch_bounds__(64) forward()',
   );
 });

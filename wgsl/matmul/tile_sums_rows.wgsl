@@ -2,7 +2,7 @@
 // that is the gradient of its bias. Workgroups of their own do it, one for the rows of a tile and a part of k: beside those
 // that multiply, which need all their registers. Lanes stand side by side along the rows, in STRIPS along k, the sums of
 // which meet in memory that other workgroups use for the product.
-// Needs: params.wgsl, a_block.wgsl; keep_strip and strip_of of tiles.wgsl or matrix.wgsl
+// Needs: params.wgsl, a_block.wgsl; keep_strip and strip_of of a slice_*.wgsl or matrix.wgsl
 const SUMMED: bool = true;
 const SUMS_ADDED: bool = true; // false where each part has sums of its own: [splits, m]
 @group(0) @binding(7) var<storage, read_write> row_sums: array<f32>;

@@ -11,7 +11,8 @@
 // A slice comes as blocks of 4×4, at most two an invocation, in the order of the operand in memory. Where that is along k,
 // neighbours write vec4s a whole number of banks apart: `place` moves them to different ones.
 // Of the indices into these arrays one varies, at the cost of a clamp, and the rest are constants.
-// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a tile_sums_*.wgsl
+// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a tile_sums_*.wgsl,
+// a slice_*.wgsl
 const TILE_M: u32 = 64u;
 const TILE_N: u32 = 64u;
 const ROWS: u32 = 2u; // 1 or 2 blocks of four rows an invocation
@@ -31,12 +32,8 @@ const IS_TWO: bool = BLOCKS_A + BLOCKS_B > WG; // some invocations bring two blo
 const FIRST_A: u32 = select(0u, BLOCKS_B, BLOCKS_B > BLOCKS_A);
 const FIRST_B: u32 = select(BLOCKS_A, 0u, BLOCKS_B > BLOCKS_A);
 
-var<workgroup> slice_a: array<array<array<array<array<vec4f, Y>, ROWS>, 4>, SLABS>, BUFFERS>;
-var<workgroup> slice_b: array<array<array<array<array<vec4f, X>, COLS>, 4>, SLABS>, BUFFERS>;
-
-// For tile_sums_rows.wgsl: what a strip along k adds up to in a block of four rows.
-fn keep_strip(strip: u32, block: u32, sums: vec4f) { slice_a[0][strip % SLABS][strip / SLABS][block / Y][block % Y] = sums; }
-fn strip_of(strip: u32, block: u32) -> vec4f { return slice_a[0][strip % SLABS][strip / SLABS][block / Y][block % Y]; }
+var<workgroup> slice_a: array<array<array<array<array<vec4<Slice>, Y>, ROWS>, 4>, SLABS>, BUFFERS>;
+var<workgroup> slice_b: array<array<array<array<array<vec4<Slice>, X>, COLS>, 4>, SLABS>, BUFFERS>;
 
 fn place(at: u32, slab: u32, width: u32) -> u32 { return at ^ (slab * (8u / SLABS) % width); }
 
@@ -45,12 +42,12 @@ fn block_of(i: u32, length: u32, along_k: bool) -> vec2u {
   return select(vec2u(i / length, i % length), vec2u(i % SLABS, i / SLABS), along_k);
 }
 
-// Whether block lane + before is one of `count` from `start` on. Where that is the same for all lanes the first two lines say
-// so to drivers, which do not know that lane < WG, and then have no code for the other operand.
+// Whether block lane + before is one of `count` from `start` on. Drivers do not know that lane < WG: what is the same for all
+// lanes is told as a constant, and then they have no code for the other operand.
 fn is_among(lane: u32, before: u32, start: u32, count: u32) -> bool {
-  if (before >= start && before + WG <= start + count) { return true; }
   if (before + WG <= start || before >= start + count) { return false; }
-  return lane + before - start < count;
+  let end = start + count;
+  return (before >= start || lane + before >= start) && (before + WG <= end || lane + before < end);
 }
 
 // Block lane + before of both slices from k on: four rows along k, of four elements along m or n.
@@ -70,29 +67,32 @@ fn keep(lane: u32, before: u32, buffer: u32, value: mat4x4f) {
     let block = block_of(lane + before - FIRST_A, TILE_M / 4u, !TRANSPOSED_A);
     let r = block.y / Y;
     let y = place(block.y % Y, block.x, Y);
-    slice_a[buffer][block.x][0][r][y] = value[0];
-    slice_a[buffer][block.x][1][r][y] = value[1];
-    slice_a[buffer][block.x][2][r][y] = value[2];
-    slice_a[buffer][block.x][3][r][y] = value[3];
+    slice_a[buffer][block.x][0][r][y] = vec4<Slice>(value[0]);
+    slice_a[buffer][block.x][1][r][y] = vec4<Slice>(value[1]);
+    slice_a[buffer][block.x][2][r][y] = vec4<Slice>(value[2]);
+    slice_a[buffer][block.x][3][r][y] = vec4<Slice>(value[3]);
   } else if (is_among(lane, before, FIRST_B, BLOCKS_B)) {
     let block = block_of(lane + before - FIRST_B, TILE_N / 4u, TRANSPOSED_B);
     let s = block.y / X;
     let x = place(block.y % X, block.x, X);
-    slice_b[buffer][block.x][0][s][x] = value[0];
-    slice_b[buffer][block.x][1][s][x] = value[1];
-    slice_b[buffer][block.x][2][s][x] = value[2];
-    slice_b[buffer][block.x][3][s][x] = value[3];
+    slice_b[buffer][block.x][0][s][x] = vec4<Slice>(value[0]);
+    slice_b[buffer][block.x][1][s][x] = vec4<Slice>(value[1]);
+    slice_b[buffer][block.x][2][s][x] = vec4<Slice>(value[2]);
+    slice_b[buffer][block.x][3][s][x] = vec4<Slice>(value[3]);
   }
 }
 
 // The blocks of one invocation: c01 is X blocks to the right of c00, c10 and c11 are Y blocks below.
 struct Sums { c00: mat4x4f, c01: mat4x4f, c10: mat4x4f, c11: mat4x4f }
+// The same on the way through a slice.
+alias Block = mat4x4<Slice>;
+struct SliceSums { c00: Block, c01: Block, c10: Block, c11: Block }
 
-fn add_outer(c: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
-  return mat4x4f(fma(vec4f(a.x), b, c[0]), fma(vec4f(a.y), b, c[1]), fma(vec4f(a.z), b, c[2]), fma(vec4f(a.w), b, c[3]));
+fn add_outer(c: Block, a: vec4<Slice>, b: vec4<Slice>) -> Block {
+  return Block(fma(vec4<Slice>(a.x), b, c[0]), fma(vec4<Slice>(a.y), b, c[1]), fma(vec4<Slice>(a.z), b, c[2]), fma(vec4<Slice>(a.w), b, c[3]));
 }
 
-fn add_products(before: Sums, buffer: u32, slab: u32, k: u32, x: u32, y: u32) -> Sums {
+fn add_products(before: SliceSums, buffer: u32, slab: u32, k: u32, x: u32, y: u32) -> SliceSums {
   var sums = before;
   let a0 = slice_a[buffer][slab][k][0][y];
   let b0 = slice_b[buffer][slab][k][0][x];
@@ -111,7 +111,7 @@ fn add_products(before: Sums, buffer: u32, slab: u32, k: u32, x: u32, y: u32) ->
 
 // Four steps along k. Called once for each slab with its number written out, not in a loop: WGSL compilers guard loops against
 // running forever, so that drivers see no number of turns, unroll none and compute every address anew.
-fn add_slab(before: Sums, buffer: u32, slab: u32, x: u32, y: u32) -> Sums {
+fn add_slab(before: SliceSums, buffer: u32, slab: u32, x: u32, y: u32) -> SliceSums {
   let at_x = place(x, slab, X);
   let at_y = place(y, slab, Y);
   var sums = add_products(before, buffer, slab, 0u, at_x, at_y);
@@ -139,20 +139,22 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let y = lane / wide % 4u + lane / (4u * X) * 4u;
 
   var sums = Sums();
-  keep(lane, 0u, 0u, fetch(lane, 0u, a0, b0, m, n, first, last));
+  var block = fetch(lane, 0u, a0, b0, m, n, first, last);
+  keep(lane, 0u, 0u, block);
   if (IS_TWO) { keep(lane, WG, 0u, fetch(lane, WG, a0, b0, m, n, first, last)); }
   workgroupBarrier();
   var buffer = 0u;
   for (var k = first; k < last; k += STEP) {
     let next = k + STEP;
-    var block = mat4x4f();
     if (AHEAD && next < last) { block = fetch(lane, 0u, a0, b0, m, n, next, last); }
-    sums = add_slab(sums, buffer, 0u, x, y);
-    sums = add_slab(sums, buffer, 1u, x, y);
+    var slice = start_slice(sums);
+    slice = add_slab(slice, buffer, 0u, x, y);
+    slice = add_slab(slice, buffer, 1u, x, y);
     if (SLABS > 2u) {
-      sums = add_slab(sums, buffer, 2u, x, y);
-      sums = add_slab(sums, buffer, 3u, x, y);
+      slice = add_slab(slice, buffer, 2u, x, y);
+      slice = add_slab(slice, buffer, 3u, x, y);
     }
+    sums = end_slice(sums, slice);
     if (BUFFERS == 1u) { workgroupBarrier(); }
     if (next < last) {
       buffer = (buffer + 1u) % BUFFERS;
