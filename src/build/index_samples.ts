@@ -61,6 +61,8 @@ export async function indexFiles(
   return await indexTable({
     file: data.file,
     reading: { delimiter, encoding },
+    categories: data.categories,
+    numbers: { decimal: data.decimal, allowsMissing: data.missing_numbers === "mean" },
     modalities: tableModalities(data),
     label: data.label,
     split: data.split,

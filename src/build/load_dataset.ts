@@ -20,7 +20,7 @@ import {
   type SampleIndex,
   soundSamples,
 } from "../data/index/sample_index.ts";
-import type { Preprocessing } from "../data/preprocessing.ts";
+import { cellCount, type Preprocessing } from "../data/preprocessing.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { type KeptData, keptSamples } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
@@ -152,9 +152,11 @@ function mustHaveModalities({ name, modalities }: SampleIndex, preprocessing: Pr
         `The data set ${name} has no modality "${fitted.name}" of ${fitted.kind} any more, which the run learned from`,
       );
     }
-    if (now.kind === "features" && fitted.kind === "features" && now.width !== fitted.columns.length) {
+    if (now.kind === "features" && fitted.kind === "features" && now.width !== cellCount(fitted)) {
       throw new UserError(
-        `"${fitted.name}" has ${now.width} features now, the run learned from ${fitted.columns.length}: give it those`,
+        `"${fitted.name}" has ${now.width} features now, the run learned from ${
+          cellCount(fitted)
+        }: give it those`,
       );
     }
   }

@@ -92,6 +92,12 @@ export const dataSchema = z.discriminatedUnion("name", [
     image: column.optional(),
     text: column.optional(),
     features: features.optional(),
+    /** Columns of numbers that hold names of categories, which become one feature each. */
+    categories: z.array(column).default([]),
+    /** What stands before fractions. */
+    decimal: z.enum([".", ","]).default("."),
+    /** Numbers that are missing are faults, or become the mean of training, with a feature that says so. */
+    missing_numbers: z.enum(["refuse", "mean"]).default("refuse"),
     label: column,
     split: column.nullable(),
     /** Rows of one value stay in one split, where splits are drawn. */

@@ -3,7 +3,8 @@ import type { ImageSpec } from "./dataset.ts";
 import type { ImagePreparation } from "./images/prepare_image.ts";
 import type { IndexedModality, IndexedSample, SampleIndex } from "./index/sample_index.ts";
 import type { Resolve } from "./package_file.ts";
-import type { ModalityPreprocessing, Preprocessing } from "./preprocessing.ts";
+import { featureNames, type FeatureRow, featuresIn, fitCells } from "./feature_cells.ts";
+import type { FeaturePreprocessing, ModalityPreprocessing, Preprocessing } from "./preprocessing.ts";
 import type { TextTokenizer } from "./text/tokenizer.ts";
 import { compactWordPiece, readBertVocabulary } from "./text/word_piece.ts";
 
@@ -60,12 +61,18 @@ async function fitModality(
       isCleaned: modality.isCleaned ?? false,
     };
   }
-  const { width, columns = Array.from({ length: width }, (_, i) => String(i + 1)) } = modality;
+  const { width, columns = Array.from({ length: width }, (_, i) => String(i + 1)), reading } = modality;
+  const rows = training.map(({ inputs }) => inputs[name] as FeatureRow);
+  if (reading === undefined) return { name, kind, columns, ...rangesOf(rows as Float32Array[], width) };
+  const cells = fitCells(columns, rows, reading);
+  const names = featureNames(cells);
   return {
     name,
     kind,
-    columns,
-    ...rangesOf(training.map(({ inputs }) => inputs[name] as Float32Array), width),
+    columns: names,
+    ...rangesOf(rows.map((row) => featuresIn(row, cells)), names.length),
+    cells,
+    ...(reading.decimal === "," && { decimal: reading.decimal }),
   };
 }
 
@@ -83,14 +90,15 @@ function rangesOf(rows: readonly Float32Array[], width: number) {
 }
 
 /**
- * Rows scaled column by column so that those the ranges were taken from lie between 0 and 1; others may go beyond. A
- * column without a range becomes 0. Gives [rows, width].
+ * The features of rows, scaled column by column so that those the ranges were taken from lie between 0 and 1; others may
+ * go beyond. A column without a range becomes 0. Gives [rows, width].
  */
 export function scaled(
-  rows: readonly Float32Array[],
-  { minimum, maximum }: { readonly minimum: Float64Array; readonly maximum: Float64Array },
+  cells: readonly FeatureRow[],
+  { minimum, maximum, cells: fitted }: Pick<FeaturePreprocessing, "minimum" | "maximum" | "cells">,
 ): Float32Array {
   const width = minimum.length;
+  const rows = fitted === undefined ? cells as Float32Array[] : cells.map((row) => featuresIn(row, fitted));
   const values = new Float32Array(rows.length * width);
   rows.forEach((row, at) =>
     row.forEach((value, column) => {

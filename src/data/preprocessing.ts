@@ -2,6 +2,7 @@
  * What is fitted or chosen on the data of a run, and everything that reads its samples later must use again: the
  * classes, the tokenizer of each text, the ranges of each feature, how images are brought to their size.
  */
+import { type FeatureCell, type FeatureReading, readingOf } from "./feature_cells.ts";
 import type { ImageSpec, ModalitySpec } from "./dataset.ts";
 import type { ImagePreparation } from "./images/prepare_image.ts";
 import type { TextTokenizer } from "./text/tokenizer.ts";
@@ -25,7 +26,10 @@ export interface TextPreprocessing {
   readonly isCleaned: boolean;
 }
 
-/** Numbers: (x - minimum) / (maximum - minimum), 0 for a feature that never varied in training. */
+/**
+ * Numbers: (x - minimum) / (maximum - minimum), 0 for a feature that never varied in training. Where cells are not
+ * numbers alone, `columns` are the features that they become.
+ */
 export interface FeaturePreprocessing {
   readonly name: string;
   readonly kind: "features";
@@ -34,6 +38,20 @@ export interface FeaturePreprocessing {
   /** Over the training samples. */
   readonly minimum: Float64Array; // [columns]
   readonly maximum: Float64Array; // [columns]
+  /** What training found out about each cell, in place of numbers alone. */
+  readonly cells?: readonly FeatureCell[];
+  /** What stands before fractions in texts; a point if not given. */
+  readonly decimal?: ",";
+}
+
+/** How many cells a sample has, of which features are made. */
+export function cellCount({ cells, columns }: Pick<FeaturePreprocessing, "cells" | "columns">): number {
+  return cells?.length ?? columns.length;
+}
+
+/** How the cells of a sample are read. */
+export function cellReading({ cells = [], decimal }: FeaturePreprocessing): FeatureReading {
+  return readingOf(cells, decimal ?? ".");
 }
 
 export type ModalityPreprocessing = ImagePreprocessing | TextPreprocessing | FeaturePreprocessing;

@@ -15,6 +15,7 @@ import { OnnxGraph, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/operators.ts";
 import type { ExportSource } from "./export_format.ts";
 import { TOKENIZER, writeTokenizer } from "./export_tokenizer.ts";
+import { writeCells } from "./export_cells.ts";
 import predictPy from "./predict_onnx.py" with { type: "text" };
 
 const MODEL = "model.onnx";
@@ -39,6 +40,7 @@ export function writeOnnxExport(source: ExportSource, to: string): string[] {
   writeTextFile(join(to, PREDICT), predictPy);
   return [
     ...files,
+    ...writeCells(to, modalitiesOf(source)),
     ...[...texts.map(({ name }) => name), PREPROCESSING, PREDICT].map((name) => join(to, name)),
   ];
 }
@@ -132,7 +134,10 @@ function describe(source: ExportSource): object {
 
 function describeInput(modality: ModalityPreprocessing): object {
   const { name, kind } = modality;
-  if (kind === "features") return { kind, columns: modality.columns };
+  if (kind === "features") {
+    const { columns, cells } = modality;
+    return { kind, columns, ...(cells && { cells }) };
+  }
   if (kind === "text") {
     const { maxTokens, tokenizer: { classId, separatorId } } = modality;
     return {

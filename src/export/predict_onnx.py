@@ -46,7 +46,8 @@ def read_text(name: str, spec: dict):
 
 
 def read_features(name: str, spec: dict):
-    return lambda x: {f"{name}.values": numpy.array([x.split(",") if isinstance(x, str) else x], dtype=numpy.float32)}
+    from cells import values_of  # cells.py lies beside this where there are features
+    return lambda x: {f"{name}.values": numpy.array([values_of(x, spec)], dtype=numpy.float32)}
 
 
 session = onnxruntime.InferenceSession(FOLDER / "model.onnx")

@@ -29,11 +29,9 @@ def open_image(path: str, size: dict, resample: int) -> Image.Image:
 def load_encoder(folder: Path, kind: str, pooling: str):
     """A function from a sample's input to its representation, [1, width]."""
     if kind == "features":
-        weights, ranges = load_file(folder / "model.safetensors"), json.loads((folder / "features.json").read_text())
-        low, high = numpy.array(ranges["minimum"]), numpy.array(ranges["maximum"])
-        span = numpy.where(high > low, high - low, numpy.inf)  # what never varied in training is 0
-        numbers = lambda x: numpy.array(x.split(",") if isinstance(x, str) else x, dtype=numpy.float32)
-        return lambda x: linear_layers(weights, "layer.", torch.tensor([(numbers(x) - low) / span]).float())
+        from cells import scaled  # cells.py lies beside this where there are features
+        weights, fitted = load_file(folder / "model.safetensors"), json.loads((folder / "features.json").read_text())
+        return lambda x: linear_layers(weights, "layer.", torch.tensor([scaled(x, fitted)]).float())
     architecture = transformers.PretrainedConfig.from_pretrained(folder).architectures[0]
     model = getattr(transformers, architecture).from_pretrained(folder).eval()
     prepare = getattr(transformers, "AutoImageProcessor" if kind == "image" else "AutoTokenizer").from_pretrained(folder)

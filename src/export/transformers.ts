@@ -15,6 +15,7 @@ import { architectureOf, fuses, type Method } from "../models/methods/method.ts"
 import type { ExportSource } from "./export_format.ts";
 import { poolingOf, representationOf } from "../models/encoders/pooling.ts";
 import { exportEncoder, exportTensors, preprocessorConfig, type UnknownPieces } from "./export_encoder.ts";
+import { writeCells } from "./export_cells.ts";
 import { writeTokenizer } from "./export_tokenizer.ts";
 import predictPy from "./predict_transformers.py" with { type: "text" };
 
@@ -45,7 +46,7 @@ export async function writeTransformers(source: ExportSource, to: string): Promi
   if (beyond !== undefined) note(`${script} is left out: it cannot do ${beyond}`);
   else {
     writeTextFile(script, predictPy);
-    written.push(script);
+    written.push(script, ...writeCells(to, encoders.flatMap(({ specs }) => Object.values(specs))));
   }
   return written;
 }
@@ -103,8 +104,13 @@ async function writeEncoder(
       companions[PREPROCESSOR] = await preprocessorOf(fitted, modalityFolder(run, spec.name));
     }
     if (fitted.kind === "features") {
-      const { columns, minimum, maximum } = fitted;
-      companions["features.json"] = { columns, minimum: [...minimum], maximum: [...maximum] };
+      const { columns, minimum, maximum, cells } = fitted;
+      companions["features.json"] = {
+        columns,
+        minimum: [...minimum],
+        maximum: [...maximum],
+        ...(cells && { cells }),
+      };
     }
     if (fitted.kind !== "text") continue;
     const separates = type.exported.wordEmbeddings !== undefined;

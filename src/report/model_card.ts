@@ -101,10 +101,10 @@ function inputText(modality: ModalityPreprocessing): string {
       formatCount(vocabularySize)
     } pieces ${from}.`;
   }
-  const { columns } = modality;
-  return `Input ${name}: ${formatCount(columns.length)} numbers: ${
-    columns.slice(0, NAMED).map(plain).join("; ")
-  }${moreThan(columns)}.`;
+  const columns = modality.cells?.map(({ column }) => column) ?? modality.columns;
+  return `Input ${name}: ${formatCount(columns.length)} ${
+    modality.cells === undefined ? "numbers" : "values"
+  }: ${columns.slice(0, NAMED).map(plain).join("; ")}${moreThan(columns)}.`;
 }
 
 function encoderText({ name, type, settings, config }: ResolvedEncoder): string {

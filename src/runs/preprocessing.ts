@@ -20,6 +20,7 @@ import { csvCell, readCsv } from "../io/csv.ts";
 import { exists, makeFolder } from "../io/files.ts";
 import { writeTextFile } from "../io/file_bytes.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
+import { featureSchema, featuresFromFile, featuresToFile } from "./feature_file.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 /** Rises when what is kept changes its meaning. */
@@ -38,7 +39,6 @@ export interface KeptData {
 const size = z.strictObject({ height: z.int().min(1), width: z.int().min(1) });
 const channels = z.tuple([z.number(), z.number(), z.number()]);
 const name = z.string();
-const numbers = z.array(z.number());
 const modalitySchema = z.discriminatedUnion("kind", [
   z.strictObject({
     name,
@@ -63,13 +63,7 @@ const modalitySchema = z.discriminatedUnion("kind", [
     is_fitted: z.boolean(),
     is_cleaned: z.boolean().default(false),
   }),
-  z.strictObject({
-    name,
-    kind: z.literal("features"),
-    columns: z.array(z.string()),
-    minimum: numbers,
-    maximum: numbers,
-  }),
+  featureSchema,
 ]);
 /** How many samples a split has, and digests of their inputs and of their labels. */
 const splitSchema = z.strictObject({ samples: z.int(), inputs: z.string(), labels: z.string() });
@@ -177,10 +171,7 @@ function toFile(modality: ModalityPreprocessing): PreprocessingFile["modalities"
       is_cleaned: modality.isCleaned,
     };
   }
-  if (kind === "features") {
-    const { columns, minimum, maximum } = modality;
-    return { name, kind, columns: [...columns], minimum: [...minimum], maximum: [...maximum] };
-  }
+  if (kind === "features") return featuresToFile(modality);
   const { height, width, mean, std, preparation: { filter, resize, crop }, fromOriginal } = modality;
   return {
     name,
@@ -215,10 +206,7 @@ async function fromFile(
       isCleaned: modality.is_cleaned,
     };
   }
-  if (kind === "features") {
-    const { columns, minimum, maximum } = modality;
-    return { name, kind, columns, minimum: Float64Array.from(minimum), maximum: Float64Array.from(maximum) };
-  }
+  if (kind === "features") return featuresFromFile(modality);
   const { height, width, mean, std, preparation: { filter, resize, crop }, from_original } = modality;
   return {
     name,

@@ -147,6 +147,18 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       "train --data table:items.csv --set data.text=title data.group=patient",
       /no column "patient" for "data\.group"/,
     ],
+    [
+      "train --data table:items.csv --set data.text=title data.categories=colour",
+      /"data\.categories" must be a list, got "colour"$/,
+    ],
+    [
+      'train --data table:items.csv --set data.text=title data.categories=["colour"]',
+      /"data\.categories" names "colour", which is no column of data\.features or of a modality's$/,
+    ],
+    [
+      "train --data table:items.csv --set data.text=title data.decimal=comma",
+      /"data\.decimal" must be one of \., ,, got "comma"/,
+    ],
     ["train --data food101:nowhere", /nowhere is no folder of UPMC-Food-101/],
     ["train --data features:empty", /empty is no folder of feature matrices: it has no 1_tr\.csv$/],
     ["data verify", /^required option '--data <name:path>' not specified$/],

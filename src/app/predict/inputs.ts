@@ -8,7 +8,7 @@ import type { RgbImage } from "../../data/images/image.ts";
 import { BadRow } from "../../data/index/index_builder.ts";
 import { featuresOf } from "../../data/index/numbers.ts";
 import { StoredBytes } from "../../data/stored_bytes.ts";
-import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
+import { cellCount, cellReading, type ModalityPreprocessing } from "../../data/preprocessing.ts";
 import { cleanText } from "../../data/text/clean_text.ts";
 import { DecodePool } from "../../data/workers/decode_pool.ts";
 import { GrowingBatch, type PreparedSample } from "./growing_batch.ts";
@@ -61,8 +61,10 @@ export class InputReader {
     const cells = [column].flat().map((one) => cellOf(values, one, name));
     if (kind === "features") {
       const numbers = typeof column === "string" ? cells.flat() : cells;
-      const list = numbers.length === 1 && typeof numbers[0] === "string" ? numbers[0].split(",") : numbers;
-      return scaled([featuresOf(list, modality.columns.length)], modality);
+      const width = cellCount(modality);
+      const isList = width > 1 && numbers.length === 1 && typeof numbers[0] === "string";
+      const list = isList ? (numbers[0] as string).split(",") : numbers;
+      return scaled([featuresOf(list, width, { reading: cellReading(modality) })], modality);
     }
     const cell = textIn(cells[0], kind, column);
     const text = modality.isCleaned ? cleanText(cell) : cell;

@@ -37,7 +37,9 @@ export async function predictTable(
     : { labelColumn: "label" };
   const read = session.columns(columns);
   const images = session.modalities.flatMap(({ name, kind }) => kind === "image" ? [read[name]!].flat() : []);
-  const { delimiter, encoding } = data.name === "table" ? data : { delimiter: null, encoding: null };
+  // What was said of the run's own table holds for those of its format.
+  const isAlike = data.name === "table" && path !== "-" && tableFormat(path) === tableFormat(data.file);
+  const { delimiter, encoding } = isAlike ? data : { delimiter: null, encoding: null };
   const table = await openTable(path, { delimiter, encoding, images: new Set(images) });
   const paths = path === "-" ? undefined : new InnerPaths(table.folder);
   const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);

@@ -1,4 +1,5 @@
 /** The page of a server: drop an image, type a text, and see what each head makes of them. */
+import { cellCount } from "../../data/preprocessing.ts";
 import { html, raw } from "hono/html";
 import type { Described } from "./openapi.ts";
 import styles from "./page.css" with { type: "text" };
@@ -30,8 +31,8 @@ export function servePage({ name, modalities, heads, hasToken }: Described) {
         return html`
           <div class="field">
             <label for="in-${name}">${name}: ${String(
-              modality.columns.length,
-            )} numbers, with commas between them</label>
+              cellCount(modality),
+            )} ${modality.cells === undefined ? "numbers" : "values"}, with commas between them</label>
             <textarea id="in-${name}" name="${name}" rows="3" required></textarea>
           </div>
         `;

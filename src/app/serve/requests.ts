@@ -1,7 +1,12 @@
 /** Reads samples out of requests: JSON with images as base64, or a multipart form with files. */
 import { decodeBase64 } from "../../base/base64.ts";
 import { nearest } from "../../base/nearest.ts";
-import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
+import {
+  cellCount,
+  cellReading,
+  type FeaturePreprocessing,
+  type ModalityPreprocessing,
+} from "../../data/preprocessing.ts";
 
 /** Thrown where a request cannot be answered; `status` is that of the response. */
 export class BadRequest extends Error {
@@ -20,7 +25,9 @@ export interface RequestLimits {
 }
 
 /** A sample by modality: the bytes of an image, a text, or numbers. */
-export type RequestSample = Readonly<Record<string, Uint8Array | string | readonly number[]>>;
+export type RequestSample = Readonly<
+  Record<string, Uint8Array | string | readonly (number | string | null)[]>
+>;
 
 export interface PredictRequest {
   readonly samples: readonly RequestSample[];
@@ -92,12 +99,17 @@ async function fromForm(
   const fields: Record<string, unknown> = {};
   for (const [name, value] of form) {
     if (name in fields) throw new BadRequest(422, `"${name}" is given twice: a form holds one sample`, name);
-    const kind = modalities.find((modality) => modality.name === name)?.kind;
+    const modality = modalities.find((modality) => modality.name === name);
+    const kind = modality?.kind;
     if (typeof value !== "string") {
       const bytes = new Uint8Array(await value.arrayBuffer());
       fields[name] = kind === "text" ? new TextDecoder().decode(bytes) : bytes;
     } else if (kind === "features") {
-      fields[name] = value.split(",").map((one) => one.trim() === "" ? NaN : Number(one));
+      const { allowsMissing, categories } = cellReading(modality as FeaturePreprocessing);
+      fields[name] = value.split(",").map((one, place) => {
+        if (one.trim() === "") return allowsMissing ? null : NaN;
+        return categories.has(place) ? one : Number(one);
+      });
     } else fields[name] = value;
   }
   const { top, ...rest } = fields;
@@ -147,13 +159,19 @@ function inputOf(
     return value;
   }
   if (modality.kind === "features") {
-    const width = modality.columns.length;
+    const width = cellCount(modality);
+    const { allowsMissing, categories } = cellReading(modality);
     if (!Array.isArray(value) || value.length !== width) {
       throw fail(`must be a list of ${width} numbers${Array.isArray(value) ? `, got ${value.length}` : ""}`);
     }
-    const wrong = value.findIndex((one) => typeof one !== "number" || !Number.isFinite(Math.fround(one)));
+    const wrong = value.findIndex((one, place) => {
+      if (one === null) return !allowsMissing;
+      return categories.has(place)
+        ? typeof one !== "string" && typeof one !== "number"
+        : typeof one !== "number" || !Number.isFinite(Math.fround(one));
+    });
     if (wrong >= 0) throw fail(`must be numbers; number ${wrong + 1} is ${JSON.stringify(value[wrong])}`);
-    return value as number[];
+    return value as (number | string | null)[];
   }
   if (value instanceof Uint8Array) {
     if (value.length === 0) throw fail("is an empty file");

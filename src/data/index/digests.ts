@@ -34,7 +34,7 @@ export async function digestSamples(
         ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
         : kind === "image"
         ? files.get(input)!
-        : new TextEncoder().encode(input as string);
+        : new TextEncoder().encode(kind === "text" ? input as string : JSON.stringify(input));
       // The length goes before, so that no two lists of inputs are one row of bytes.
       hash.update(`${name} ${bytes.length}\n`).update(bytes);
     }

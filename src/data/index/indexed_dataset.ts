@@ -13,6 +13,7 @@ import {
 } from "../preprocessing.ts";
 import type { ImageLocation } from "../stored_bytes.ts";
 import { ResamplePool } from "../workers/resample_pool.ts";
+import type { FeatureRow } from "../feature_cells.ts";
 import type { IndexedModality, IndexedSample } from "./sample_index.ts";
 
 export interface IndexedDatasetOptions {
@@ -69,7 +70,7 @@ async function partOf(
 ): Promise<Modality> {
   const { name } = modality;
   if (modality.kind === "features" && fitted.kind === "features") {
-    const rows = samples.map(({ inputs }) => inputs[name] as Float32Array);
+    const rows = samples.map(({ inputs }) => inputs[name] as FeatureRow);
     return new FeatureModality(name, scaled(rows, fitted), fitted.columns.length);
   }
   if (modality.kind === "text" && fitted.kind === "text") {

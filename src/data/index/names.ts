@@ -63,5 +63,5 @@ function likeness(name: string): string {
 
 /** Whether a name is one that programs write where a value is missing. */
 export function looksMissing(name: string): boolean {
-  return /^(?:nan|none|null|nil|n\/a|#n\/a|undefined|<na>)$/i.test(name);
+  return /^(?:nan|na|none|null|nil|n\/a|#n\/a|undefined|<na>)$/i.test(name);
 }

@@ -3,6 +3,7 @@ import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
 import type { ImageSource } from "../modalities.ts";
 import type { ImageLocation } from "../stored_bytes.ts";
+import type { FeatureReading, FeatureRow } from "../feature_cells.ts";
 import { dealGroups, drawStratified } from "./draw.ts";
 
 const SPLITS = ["train", "validation", "test"] as const;
@@ -17,7 +18,7 @@ export interface Origin {
 }
 
 /** One sample as one modality sees it: where an image is, a text, or numbers. */
-export type Input = ImageLocation | Float32Array;
+export type Input = ImageLocation | FeatureRow;
 
 export interface IndexedSample extends Origin {
   readonly id: string;
@@ -54,8 +55,10 @@ export type IndexedModality =
   | {
     readonly name: string;
     readonly kind: "features";
-    /** How many numbers there are. */
+    /** How many cells there are. */
     readonly width: number;
+    /** How cells are read that are not numbers alone; what becomes of them is then fitted and kept. */
+    readonly reading?: FeatureReading;
     /** Their names, where the data set has any. */
     readonly columns?: readonly string[];
   };

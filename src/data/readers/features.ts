@@ -65,7 +65,7 @@ export function indexFeatures(
         split,
         inputs: Object.fromEntries(matrices.map(({ file, rows }, view): [string, Input] => {
           const { line, cells } = rows[index]!;
-          return [views[view]!, featuresOf(cells, widths[view]!, { file, row: line })];
+          return [views[view]!, featuresOf(cells, widths[view]!, { at: { file, row: line } })];
         })),
       }));
     }

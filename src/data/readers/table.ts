@@ -5,6 +5,7 @@ import { firstWords } from "../text/clean_text.ts";
 import { InnerPaths } from "../index/inner_path.ts";
 import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
 import type { Draw, IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
+import { PLAIN_NUMBERS } from "../feature_cells.ts";
 import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
 import { cleanName, sortedClasses } from "../index/names.ts";
@@ -34,7 +35,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   const file = basename(options.file);
   const images = new InnerPaths(table.folder);
   const modalities = Object.entries(options.modalities).map(([name, source]) =>
-    describe(name, source, table)
+    describe(name, source, table, options)
   );
   const classes = options.classes ??
     [...new Set([...options.knownClasses ?? [], ...classesOf(table.rows, options)])];
@@ -52,7 +53,9 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
         const source = options.modalities[name]!;
         if ("image" in source) return [name, imageIn(cellOf(row, source.image), images)];
         if ("text" in source) return [name, firstWords(textOf(cellOf(row, source.text)), options.maxWords)];
-        return [name, featuresOf(numbersIn(row, source.features), "width" in rest ? rest.width : 0)];
+        if (rest.kind !== "features") throw new TypeError(`"${name}" is no modality of numbers`);
+        const { width, reading = PLAIN_NUMBERS } = rest;
+        return [name, featuresOf(numbersIn(row, source.features), width, { reading })];
       });
       const group = options.group == null ? "" : cleanName(textOf(cellOf(row, options.group)));
       return {
@@ -77,16 +80,24 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   };
 }
 
-function describe(name: string, source: TableModality, { rows }: ReadTable): IndexedModality {
+function describe(
+  name: string,
+  source: TableModality,
+  { rows }: ReadTable,
+  { categories = [], numbers = PLAIN_NUMBERS }: TableOptions,
+): IndexedModality {
   if ("image" in source) return { name, kind: "image" };
   if ("text" in source) return { name, kind: "text" };
   const { features } = source;
-  if (typeof features !== "string") {
-    return { name, kind: "features", width: features.length, columns: features };
-  }
+  const columns = [features].flat();
+  const places = columns.flatMap((column, place) => categories.includes(column) ? [place] : []);
+  const isPlain = places.length === 0 && numbers.decimal === "." && !numbers.allowsMissing;
+  const how = isPlain ? {} : { reading: { ...numbers, categories: new Set(places) } };
+  if (typeof features !== "string") return { name, kind: "features", width: columns.length, columns, ...how };
   // An empty list is a fault of its row, not the width of all.
-  const width = first(rows, (row) => numbersIn(row, features).length || undefined) ?? 1;
-  return { name, kind: "features", width };
+  const width = first(rows, (row) => numbersIn(row, features).length || undefined) ??
+    1;
+  return { name, kind: "features", width, ...how };
 }
 
 /** An image in a cell: bytes that are read when they are wanted, or a path. */

@@ -2,6 +2,7 @@
 import { UserError } from "../../base/user_error.ts";
 import type { Fold } from "../index/sample_index.ts";
 import { cleanName } from "../index/names.ts";
+import type { FeatureReading } from "../feature_cells.ts";
 import type { TableReading } from "./table_format.ts";
 
 /** The columns of a modality: one of paths or texts, one of lists of numbers (JSONL), or several of numbers. */
@@ -36,21 +37,40 @@ export interface TableOptions {
   readonly fold?: Fold | null;
   /** The longest text, in words. */
   readonly maxWords: number;
+  /** The columns of numbers that hold names of categories. */
+  readonly categories?: readonly string[];
+  /** How numbers are written, and whether they may be missing; with a point and all there if not given. */
+  readonly numbers?: Pick<FeatureReading, "decimal" | "allowsMissing">;
   /** How the file is read, where that is not to be found out. */
   readonly reading?: TableReading;
 }
 
 /** The options with the names of columns and classes as `cleanName` has them. Throws a UserError for a class that is named twice. */
 export function withCleanNames(
-  { modalities, label, split, group = null, id, weight, classes, ...rest }: TableOptions,
+  { modalities, label, split, group = null, id, weight, classes, categories = [], ...rest }: TableOptions,
 ): TableOptions {
+  const named = categories.map(cleanName);
   const clean = (name: string | null) => name === null ? null : cleanName(name);
   const cleanSource = (source: TableModality): TableModality => {
     if ("image" in source) return { image: cleanName(source.image) };
     if ("text" in source) return { text: cleanName(source.text) };
     const { features } = source;
-    return { features: typeof features === "string" ? cleanName(features) : features.map(cleanName) };
+    if (typeof features !== "string") return { features: features.map(cleanName) };
+    const name = cleanName(features);
+    return { features: named.includes(name) ? [name] : name }; // a list of numbers has no categories
   };
+  const cleanModalities = Object.fromEntries(
+    Object.entries(modalities).map(([name, source]) => [name, cleanSource(source)]),
+  );
+  const numbers = Object.values(cleanModalities).flatMap((source) =>
+    "features" in source ? source.features : []
+  );
+  const stray = named.find((name) => !numbers.includes(name));
+  if (stray !== undefined) {
+    throw new UserError(
+      `"data.categories" names "${stray}", which is no column of data.features or of a modality's`,
+    );
+  }
   const names = classes?.map(cleanName) ?? null;
   const wrong = names?.find((name, at) => name === "" || names.indexOf(name) !== at);
   if (wrong !== undefined) {
@@ -59,9 +79,8 @@ export function withCleanNames(
   }
   return {
     ...rest,
-    modalities: Object.fromEntries(
-      Object.entries(modalities).map(([name, source]) => [name, cleanSource(source)]),
-    ),
+    modalities: cleanModalities,
+    categories: named,
     label: cleanName(label),
     split: clean(split),
     group: clean(group),

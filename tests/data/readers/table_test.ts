@@ -326,7 +326,7 @@ const FAULTS: [what: string, content: string, options: Partial<TableOptions>, fa
     "a fraction with a comma",
     'n,label\n"1,5",x\n',
     { modalities: { numbers: { features: ["n"] } } },
-    'x.csv, row 2: number 1 is "1,5": fractions take a point',
+    'x.csv, row 2: number 1 is "1,5": fractions take a point, unless data.decimal is a comma',
   ],
 ];
 for (const [what, content, options, fault] of FAULTS) {

@@ -133,11 +133,13 @@ async function* rowsOf(
     for (let row = rowStart; row < rowEnd; row++) {
       const own = rows[row - rowStart];
       const values: Record<string, unknown> = {};
-      for (const column of plain) values[column.clean] = cellIn(own?.[column.name], column);
-      for (const [at, { clean, blocks }] of held.entries()) {
-        values[clean] = absent[at]!.has(row)
+      for (const column of columns) {
+        const at = held.findIndex(({ clean }) => clean === column.clean);
+        values[column.clean] = at < 0
+          ? cellIn(own?.[column.name], column)
+          : absent[at]!.has(row)
           ? absent[at]!.get(row) ?? ""
-          : new StoredBytes(path, `${source}, row ${row + 1}`, () => blocks.bytes(row));
+          : new StoredBytes(path, `${source}, row ${row + 1}`, () => held[at]!.blocks.bytes(row));
       }
       yield { line: row + 1, values };
     }

@@ -1,0 +1,147 @@
+// From tables of every kind to trained models and answers, on the command line.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { run } from "../../src/cli/program.ts";
+import { readCsv } from "../../src/io/csv.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+
+const FIXTURES = new URL("../fixtures/tables", import.meta.url).pathname;
+const SHORT = [
+  ...["training.epochs=1", "training.micro_batch=8", "training.batch=8", "model.head.hidden_size=8"],
+];
+
+/** Runs a command line in this process. */
+async function unis(...args: string[]): Promise<{ status: number; output: string; errors: string }> {
+  const output: string[] = [], errors: string[] = [];
+  const { log, error } = console;
+  console.log = (...parts: unknown[]) => output.push(parts.join(" "));
+  console.error = (...parts: unknown[]) => errors.push(parts.join(" "));
+  try {
+    return { status: await run(args), output: output.join("\n"), errors: errors.join("\n") };
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}
+
+async function done(...args: string[]): Promise<string> {
+  const { status, output, errors } = await unis(...args);
+  assert.equal(status, 0, `${args.join(" ")}: ${errors}\n${output}`);
+  return output;
+}
+
+const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+
+Deno.test("an export of a spreadsheet is learned from and answered as it is: semicolons, commas, categories, gaps", async () => {
+  using folder = temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  const row = (i: number) =>
+    `${i % 3 === 0 ? "" : `${i},5`};${["rot", "grün", ""][i % 3]};${i % 2};${["ja", "nein"][i % 2]}`;
+  const rows = Array.from({ length: 60 }, (_, i) => row(i));
+  Deno.writeFileSync(at("items.csv"), latin1(["größe;farbe;ph;label", ...rows].join("\r\n")));
+  const settings = [
+    'data.features=["größe","farbe","ph"]',
+    'data.categories=["farbe"]',
+    "data.decimal=,",
+    "data.missing_numbers=mean",
+    "data.encoding=latin1",
+    "model.encoders.features.hidden_size=8",
+  ];
+  const data = ["--data", `table:${at("items.csv")}`, "--set", ...settings];
+  assert.match(await done("data", "verify", ...data), /Nothing is wrong\nWarning: cells are parted by ";"/);
+  await done("train", ...data, ...SHORT, "--method", "features", "--out", at("run"));
+  const kept = JSON.parse(Deno.readTextFileSync(at("run/preprocessing/preprocessing.json")));
+  const [features] = kept.modalities;
+  assert.deepEqual(features.columns, [
+    "größe",
+    "größe is missing",
+    "farbe = ",
+    "farbe = grün",
+    "farbe = rot",
+    "ph",
+  ]);
+  assert.equal(features.decimal, ",");
+  assert.deepEqual(features.cells[1], { column: "farbe", categories: ["", "grün", "rot"] });
+
+  // New rows have a category that nobody knew and a gap; the same numbers as one sample and as JSON give the same answers.
+  Deno.writeFileSync(at("new.csv"), latin1("farbe;ph;größe\nblau;0,5;7,25\nrot;1;\n"));
+  await done("predict", at("run"), "--data", at("new.csv"), "--out", at("answers.csv"), "--proba");
+  const [header, ...answers] = readCsv(at("answers.csv")).map(({ cells }) => cells);
+  assert.deepEqual(header!.slice(0, 3), ["farbe", "ph", "größe"]);
+  assert.deepEqual(answers.map((cells) => cells.slice(0, 3)), [["blau", "0,5", "7,25"], ["rot", "1", ""]]);
+  const lines = [{ größe: 7.25, farbe: "blau", ph: 0.5 }, { farbe: "rot", ph: 1, größe: null }];
+  Deno.writeTextFileSync(at("new.jsonl"), lines.map((line) => JSON.stringify(line) + "\n").join(""));
+  await done(
+    "predict",
+    at("run"),
+    "--data",
+    at("new.jsonl"),
+    "--out",
+    at("again.csv"),
+    "--proba",
+    "--batch",
+    "1",
+  );
+  const again = readCsv(at("again.csv")).slice(1).map(({ cells }) => cells.at(-1));
+  assert.deepEqual(again, answers.map((cells) => cells.at(-1)));
+
+  await done("export", at("run"), "--to", at("onnx"), "--format", "onnx");
+  const { inputs } = JSON.parse(Deno.readTextFileSync(at("onnx/preprocessing.json")));
+  assert.deepEqual(inputs.features.cells, features.cells);
+  assert.ok(Deno.statSync(at("onnx/cells.py")).isFile);
+  const test = await done("evaluate", at("run"), "--split", "test");
+  assert.match(test, /accuracy/);
+});
+
+Deno.test("shards are learned from by their own splits, and Parquet files answered", async () => {
+  using folder = temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  Deno.mkdirSync(at("shards"));
+  for (
+    const [from, to] of [["train-000", "train-0"], ["train-001", "train-1"], ["test-000", "valid-0"], [
+      "test-000",
+      "test-0",
+    ]]
+  ) {
+    Deno.copyFileSync(join(FIXTURES, `${from}.tar`), at(`shards/${to}.tar`));
+  }
+  const columns = [
+    "data.image=png",
+    "data.text=txt",
+    "data.label=cls",
+    "data.split=split",
+    "data.image_size=12",
+  ];
+  const small = ["model.encoders.image.hidden_size=12", "model.encoders.text.hidden_size=12"];
+  await done(
+    ...[
+      "train",
+      "--data",
+      `table:${at("shards")}`,
+      "--out",
+      at("run"),
+      "--set",
+      ...columns,
+      ...small,
+      ...SHORT,
+    ],
+  );
+  const samples = readCsv(at("run/preprocessing/samples.csv")).slice(1).map(({ cells }) => cells.slice(0, 3));
+  assert.deepEqual(samples[0], ["test-0.tar:1", "test", "0"]);
+  assert.deepEqual(samples.map(([, split]) => split), [
+    ...Array(3).fill("test"),
+    ...Array(6).fill("train"),
+    ...Array(3).fill("validation"),
+  ]);
+  const parquet = join(FIXTURES, "hugging_face.parquet");
+  const answer = ["predict", at("run"), "--data", parquet, "--column", "image=image", "text=caption"];
+  const refused = await unis(...answer, "--out", at("answers.csv"));
+  assert.equal(refused.status, 2);
+  assert.match(
+    refused.errors,
+    /hugging_face\.parquet, row 5: no path is given \(and 1 more near it\); --skip-bad/,
+  );
+  await done(...answer, "--out", at("answers.csv"), "--skip-bad");
+  const answers = readCsv(at("answers.csv")).slice(1).map(({ cells }) => cells);
+  assert.equal(answers.length, 10);
+  assert.deepEqual(answers[0]!.slice(0, 3), ["hugging_face.parquet, row 1", "cat", "a thing, number 0 é🦀"]);
+});
