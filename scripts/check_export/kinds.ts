@@ -9,7 +9,7 @@ import { csvCell, readCsv } from "../../src/io/csv.ts";
 import { runProgram } from "../python.ts";
 
 /** The raw inputs of a sample by modality: the path of an image, a text, or numbers. */
-export type Raw = Readonly<Record<string, string | readonly number[]>>;
+export type Raw = Readonly<Record<string, string | readonly (number | string | null)[]>>;
 
 export interface Kind {
   /** Arguments of `unis train`; `folder` is empty and theirs. */
@@ -46,6 +46,22 @@ export const KINDS: Readonly<Record<string, Kind>> = {
         folder,
         ({ title, a, b, constant }) => ({ text: title!, lab: [a, b, constant].map(Number) }),
       ),
+  },
+  cells: {
+    prepare: (folder) =>
+      tableArguments(folder, [
+        ...READ,
+        "data.text=title",
+        'data.modalities={"lab":{"features":["a","gap","shape"]}}',
+        'data.categories=["shape"]',
+        "data.missing_numbers=mean",
+        "training.epochs=3",
+      ]),
+    raw: (folder) =>
+      tableInputs(folder, ({ title, a, gap, shape }) => ({
+        text: title!,
+        lab: [Number(a), gap === "" ? null : Number(gap), shape!],
+      })),
   },
   emoji: {
     prepare: () => Promise.resolve(["--epochs", "1"]),
@@ -204,7 +220,7 @@ const UNSEEN = ["zebra", "qwertz", "naïve", "東京", "🦓", "x-ray", "1984", 
 async function tableArguments(folder: string, settings: readonly string[]): Promise<string[]> {
   const random = new Random(1);
   const pick = (words: readonly string[]) => words[Math.floor(random.between(0, words.length))]!;
-  const rows = [["id", "path", "title", "a", "b", "constant", "label", "split"]];
+  const rows = [["id", "path", "title", "a", "b", "constant", "gap", "shape", "label", "split"]];
   for (let i = 0; i < 90; i++) {
     const label = i % 3, split = i < 48 ? "train" : i < 66 ? "validation" : "test";
     const words = [
@@ -223,7 +239,9 @@ async function tableArguments(folder: string, settings: readonly string[]): Prom
     const numbers = [label + random.uniform(), 1000 * random.uniform(), 7].map((value) =>
       value.toPrecision(6)
     );
-    rows.push([`s${i}`, path, [...words, ...more].join(" "), ...numbers, COLOURS[label]!, split]);
+    const gap = i % 4 === 1 ? "" : String(i);
+    const shape = split === "test" && i % 5 === 0 ? "never seen" : words[2]!;
+    rows.push([`s${i}`, path, [...words, ...more].join(" "), ...numbers, gap, shape, COLOURS[label]!, split]);
   }
   await Deno.writeTextFile(
     join(folder, ITEMS),

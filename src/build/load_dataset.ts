@@ -50,6 +50,7 @@ export async function fitData(
   const index = await indexSamples(config, { note });
   drawSplits(index);
   const samples = soundSamples(index, skipped);
+  for (const warning of index.warnings ?? []) note(`Warning     ${warning}`);
   const files = await pretrainedFiles(config, filesOf);
   const inputs = () => {
     if (hasInputs(config.data)) return config.data;

@@ -101,9 +101,11 @@ Deno.test("N24News has the lengths published for each kind of text, unless told,
   );
   using _ = withVariables({ UNIS_CACHE_DIR: folder.path });
   const body = withSettings(config, ["data.text=body"]);
+  const notes: string[] = [];
+  const note = (message: string) => notes.push(message);
   const [pretrained, scratch] = [
-    await fitData(body, (name) => folders.get(name)!, () => {}),
-    await fitData(withSettings(preset, ["data.text=body"]), () => "", () => {}),
+    await fitData(body, (name) => folders.get(name)!, note),
+    await fitData(withSettings(preset, ["data.text=body"]), () => "", note),
   ].map(({ dataset }) => dataset) as [Dataset, Dataset];
   const specs = [pretrained, scratch].map((data) => data.modalities.map((spec) => ({ ...spec })));
   const sizes = specs.map(([image, text]) => [
@@ -111,6 +113,9 @@ Deno.test("N24News has the lengths published for each kind of text, unless told,
     text!.kind === "text" && text!.maxTokens,
   ]);
   assert.deepEqual(sizes, [[8, 12], [96, 512]]);
+  assert.deepEqual(notes, [
+    '"data.max_tokens" is 512, but the encoder of "text" reads 12: texts are cut there',
+  ]);
   pretrained.close?.();
   scratch.close?.();
 });

@@ -77,6 +77,7 @@ for (const group of [null, "patient"]) {
         const of = (some: readonly IndexedSample[]) => some.filter((sample) => sample.label === label).length;
         assert.ok(Math.abs(of(own) - of(samples) / 5) < (group ? 7 : 1), `fold ${number}, class ${label}`);
       }
+      if (group === null) assert.ok(Math.abs(own.length - samples.length / 5) < 1, `fold ${number}`);
       const validated = samples.filter(({ split }) => split === "validation").length;
       assert.ok(Math.abs(validated / samples.length - 0.2) < 0.02);
       if (group === null) continue;

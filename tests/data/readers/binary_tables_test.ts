@@ -1,6 +1,8 @@
 // Parquet files of pyarrow and shards of Python's tarfile: what is in them, in any order, and what is told of broken ones.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { parquetMetadataAsync } from "hyparquet";
+import { ParquetBlocks } from "../../../src/data/readers/formats/parquet_blocks.ts";
 import { dirname, join } from "node:path";
 import { DecodePool } from "../../../src/data/workers/decode_pool.ts";
 import { describeFault, type IndexedSample } from "../../../src/data/index/sample_index.ts";
@@ -75,6 +77,33 @@ Deno.test("a Parquet file tells of classes that it names, and passes over column
   ]);
   const [row] = await Array.fromAsync(table.rows);
   assert.deepEqual(row!.values, { label: "cat" });
+});
+
+Deno.test("images of a row group with an index of its pages are read a few rows at a time", async () => {
+  const path = join(FOLDER, "zstd.parquet");
+  const whole = Deno.readFileSync(path).buffer;
+  let read = 0;
+  const file = {
+    byteLength: whole.byteLength,
+    slice(start: number, end?: number) {
+      read += (end ?? whole.byteLength) - start;
+      return whole.slice(start, end);
+    },
+  };
+  const metadata = await parquetMetadataAsync(file);
+  for (const bytes of [1, 200, 500, 1 << 20]) {
+    const blocks = new ParquetBlocks(path, file, metadata, ["picture"], bytes);
+    read = 0;
+    const last = await blocks.bytes(11);
+    if (bytes < 1 << 20) assert.ok(read < 1000, `${read} bytes read for one image`);
+    const found = await Promise.all(EXPECTED["zstd.parquet"]!.map((_, row) => blocks.bytes(row)));
+    assert.deepEqual(
+      found.map((bytes) => ({ sha256: sha(bytes) })),
+      EXPECTED["zstd.parquet"]!.map((row) => row.picture),
+    );
+    assert.deepEqual(last, found[11]);
+    assert.deepEqual(await blocks.absent(0, 12), new Map());
+  }
 });
 
 /** A folder with these files of the fixtures, under other names. */

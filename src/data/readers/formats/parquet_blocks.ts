@@ -41,7 +41,13 @@ export class ParquetBlocks {
   readonly #number = ++columns;
 
   /** `leaf` is the path of the bytes in the schema: a column, or `bytes` within one. */
-  constructor(path: string, file: AsyncBuffer, metadata: FileMetaData, leaf: readonly string[]) {
+  constructor(
+    path: string,
+    file: AsyncBuffer,
+    metadata: FileMetaData,
+    leaf: readonly string[],
+    blockBytes = BLOCK,
+  ) {
     this.#path = path;
     this.#file = file;
     this.#metadata = metadata;
@@ -53,7 +59,7 @@ export class ParquetBlocks {
       const size = Number(chunk?.meta_data?.total_uncompressed_size ?? 0);
       const blockRows = chunk?.offset_index_offset === undefined
         ? rows
-        : Math.min(rows, Math.max(1, Math.round(BLOCK * rows / Math.max(1, size))));
+        : Math.min(rows, Math.max(1, Math.round(blockBytes * rows / Math.max(1, size))));
       const isFull = Number(chunk?.meta_data?.statistics?.null_count ?? -1) === 0;
       const own = { start, rows, size, blockRows, isFull };
       start += rows;
