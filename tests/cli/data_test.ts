@@ -174,7 +174,10 @@ Deno.test("--data says what is wrong with it", async () => {
       '{"image": COLUMN}',
     ],
     [["--data", `table:${file}`, "--set", "data.modalities.heads.text=title"], '"data.modalities.heads"'],
-    [["--data", `table:${file}.txt`, "--set", "data.text=title"], "must be a .csv, .tsv or .jsonl file"],
+    [
+      ["--data", `table:${file}.txt`, "--set", "data.text=title"],
+      "must be a .csv, .tsv, .jsonl, .parquet or .tar file",
+    ],
   ];
   for (const [args, ...parts] of cases) {
     const { status, errors } = await unis(folder.path, "train", ...args, "--out", join(folder.path, "run"));
