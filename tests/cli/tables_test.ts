@@ -145,3 +145,30 @@ Deno.test("shards are learned from by their own splits, and Parquet files answer
   assert.equal(answers.length, 10);
   assert.deepEqual(answers[0]!.slice(0, 3), ["hugging_face.parquet, row 1", "cat", "a thing, number 0 é🦀"]);
 });
+
+Deno.test("verify tells which texts are cut, and train --skip-bad goes on after a quote that is left open", async () => {
+  using folder = temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  const texts = Array.from(
+    { length: 60 },
+    (_, i) => i % 20 === 0 ? `long ${"word ".repeat(i + 40)}` : `short ${i}`,
+  );
+  const lines = texts.map((text, i) => `${text},${i % 2}`).with(5, '"never closed,1');
+  Deno.writeTextFileSync(at("items.csv"), ["title,label", ...lines].join("\n"));
+  const data = ["--data", `table:${at("items.csv")}`, "--set", "data.text=title", "data.max_tokens=12"];
+  const verified = await unis("data", "verify", ...data);
+  assert.equal(verified.status, 1);
+  assert.match(
+    verified.output,
+    /^items\.csv, row 7: has a quote, opened on line 7, that is never closed \[row\]$/m,
+  );
+  // "long" and 80 words, between the tokens of the start and the end.
+  assert.match(
+    verified.output,
+    /^Warning: 3 of 59 texts "text" \(5\.1 %\) are longer than "data\.max_tokens", 12, the longest 83: what is beyond/m,
+  );
+  const small = "model.encoders.text.hidden_size=12";
+  await done("train", ...data, small, ...SHORT, "--method", "text", "--skip-bad", "--out", at("run"));
+  const skipped = readCsv(at("run/skipped.csv")).slice(1).map(({ cells }) => cells);
+  assert.deepEqual(skipped.map(([file, row]) => [file, row]), [["items.csv", "7"]]);
+});
