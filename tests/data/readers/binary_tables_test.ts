@@ -82,11 +82,14 @@ Deno.test("a Parquet file tells of classes that it names, and passes over column
 Deno.test("images of a row group with an index of its pages are read a few rows at a time", async () => {
   const path = join(FOLDER, "zstd.parquet");
   const whole = Deno.readFileSync(path).buffer;
-  let read = 0;
+  let read = 0, underWay = 0, most = 0;
   const file = {
     byteLength: whole.byteLength,
-    slice(start: number, end?: number) {
+    async slice(start: number, end?: number) {
       read += (end ?? whole.byteLength) - start;
+      most = Math.max(most, ++underWay);
+      await new Promise((resume) => setTimeout(resume, 1));
+      underWay--;
       return whole.slice(start, end);
     },
   };
@@ -104,6 +107,7 @@ Deno.test("images of a row group with an index of its pages are read a few rows 
     assert.deepEqual(last, found[11]);
     assert.deepEqual(await blocks.absent(0, 12), new Map());
   }
+  assert.equal(most, 1, "blocks that are wanted at once are read one after the other");
 });
 
 /** A folder with these files of the fixtures, under other names. */

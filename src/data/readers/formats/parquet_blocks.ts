@@ -31,6 +31,8 @@ interface Group {
 const kept = new Map<string, { readonly cells: Promise<Held[]>; readonly size: number }>();
 let keptBytes = 0;
 let columns = 0;
+/** Ends when the block that was asked for last is there: they are read one after the other, or all would be in memory. */
+let turn: Promise<unknown> = Promise.resolve();
 
 export class ParquetBlocks {
   readonly #path: string;
@@ -103,7 +105,7 @@ export class ParquetBlocks {
     const end = Math.min(start + group.blockRows, group.start + group.rows);
     const size = group.size * (end - start) / group.rows;
     const key = `${this.#number} ${start}`;
-    const cells = kept.get(key)?.cells ?? this.#read(start, end);
+    const cells = kept.get(key)?.cells ?? inTurn(() => this.#read(start, end));
     keep(key, cells, size);
     return (await cells)[row - start]!;
   }
@@ -141,6 +143,13 @@ function heldIn(cell: unknown): Held {
     bytes: bytes instanceof Uint8Array && bytes.length > 0 ? bytes : undefined,
     path: typeof path === "string" && path !== "" ? path : undefined,
   };
+}
+
+/** Reads a block when those that were asked for before are there. */
+function inTurn(read: () => Promise<Held[]>): Promise<Held[]> {
+  const cells = turn.then(read);
+  turn = cells.catch(() => {}); // told to who asked for it
+  return cells;
 }
 
 /** Marks a block as used now, and lets go of those that were not used for longest. */
