@@ -14,8 +14,9 @@ import type { DeviceChoice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
-import type { StreamedRow } from "../data/readers/table_format.ts";
+import { DELIMITER, type StreamedRow, type TableReading } from "../data/readers/table_format.ts";
 import { tableEndings, tableFormat } from "../data/readers/table_formats.ts";
+import { isEncoding } from "../io/text_chunks.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
@@ -29,6 +30,8 @@ export interface PredictFlags extends DeviceChoice {
   features?: string;
   input?: string[];
   column?: string[];
+  encoding?: string;
+  delimiter?: string;
   label?: string;
   id?: string;
   out?: string;
@@ -72,7 +75,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   try {
     found = source === "sample"
       ? await predictSample(session, sampleOf(session, flags), options)
-      : await predictTable(session, source, { ...options, columns });
+      : await predictTable(session, source, { ...options, columns, reading: readingOf(flags) });
   } catch (error) {
     if (error instanceof Interrupted) throw new Interrupted("stopped; nothing was written");
     if (error instanceof OutOfMemory) throw new UserError(`${error.message}; a smaller --batch takes less`);
@@ -119,6 +122,19 @@ function sourceOf(input: string | undefined, flags: PredictFlags): string {
     );
   }
   return data === undefined ? "-" : tablePath(data);
+}
+
+/** How a table is read, as far as flags say it. Throws a UserError for an encoding or a delimiter that is none. */
+function readingOf({ encoding, delimiter }: PredictFlags): TableReading {
+  if (encoding !== undefined && !isEncoding(encoding)) {
+    throw new UserError(
+      `--encoding takes a name of the Encoding Standard, such as latin1 or utf-16, got "${encoding}"`,
+    );
+  }
+  if (delimiter !== undefined && !DELIMITER.test(delimiter)) {
+    throw new UserError(`--delimiter takes a single character, or "tab", got "${delimiter}"`);
+  }
+  return { ...(encoding !== undefined && { encoding }), ...(delimiter !== undefined && { delimiter }) };
 }
 
 /** The row that flags describe. Throws a UserError where they are not what the model reads. */

@@ -3,7 +3,9 @@ import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { FOOD101_LAYOUTS } from "../data/readers/food101.ts";
 import { N24_LAYOUTS, N24_TEXTS } from "../data/readers/n24news.ts";
+import { DELIMITER } from "../data/readers/table_format.ts";
 import type { TableModality } from "../data/readers/table_options.ts";
+import { isEncoding } from "../io/text_chunks.ts";
 import { RESERVED } from "../models/multimodal_classifier.ts";
 import { count, rate, share, whole } from "./values.ts";
 
@@ -37,14 +39,6 @@ const tableModality = z.union([
   z.strictObject({ text: column }),
   z.strictObject({ features }),
 ], { error: '{"image": COLUMN}, {"text": COLUMN} or {"features": [COLUMNS]}' });
-
-function isEncoding(label: string): boolean {
-  try {
-    return new TextDecoder(label) !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 export const dataSchema = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("emoji"), labels: z.enum(["group", "subgroup"]), ...inputs }),
@@ -82,7 +76,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     name: z.literal("table"),
     file: z.string(),
     /** What parts the cells of a separated text; null to find it. */
-    delimiter: z.string().regex(/^(tab|[^"\r\n])$/, 'a single character, or "tab"').nullable().default(null),
+    delimiter: z.string().regex(DELIMITER, 'a single character, or "tab"').nullable().default(null),
     /** A label of the Encoding Standard, such as latin1 or utf-16; null for UTF-8. */
     encoding: z.string().refine(isEncoding, "a name of the Encoding Standard, such as latin1 or utf-16")
       .nullable()

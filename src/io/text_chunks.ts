@@ -26,6 +26,15 @@ export async function* textChunks(path: string, encoding = "utf-8"): AsyncGenera
   if (decoder !== undefined) yield decoder.end();
 }
 
+/** Whether a label names an encoding. */
+export function isEncoding(label: string): boolean {
+  try {
+    return new TextDecoder(label) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** Decodes a file chunk by chunk, and knows the line at which it cannot go on. */
 class ChunkDecoder {
   readonly #name: string;
@@ -42,14 +51,15 @@ class ChunkDecoder {
     if (marked !== undefined && familyOf(marked) !== familyOf(label)) {
       const other = familyOf(marked);
       throw new UserError(
-        `Cannot read ${name}: it is ${other.toUpperCase()}, not ${encoding}: name its encoding (data.encoding=${other}), ` +
-          "or save it as UTF-8",
+        `Cannot read ${name}: it is ${other.toUpperCase()}, not ${encoding}: name its encoding (data.encoding=${other}, of predict ` +
+          `--encoding ${other}), or save it as UTF-8`,
       );
     }
     // NUL stands in no text, but in UTF-16 without a mark and in binary files.
     if (familyOf(label) !== "utf-16" && start.subarray(0, 4096).includes(0)) {
       throw new UserError(
-        `Cannot read ${name}: it is UTF-16 or no text at all: save it as UTF-8, or name its encoding (data.encoding=utf-16)`,
+        `Cannot read ${name}: it is UTF-16 or no text at all: save it as UTF-8, or name its encoding (data.encoding=utf-16, of ` +
+          "predict --encoding utf-16)",
       );
     }
     this.#name = name;
@@ -89,8 +99,8 @@ class ChunkDecoder {
     }
     const isUtf8 = this.#decoder.encoding === "utf-8";
     const advice = isUtf8
-      ? "save the file as UTF-8, or name its encoding, such as data.encoding=latin1"
-      : "name the encoding that it has by data.encoding, or save it as UTF-8";
+      ? "save the file as UTF-8, or name its encoding, such as data.encoding=latin1 (of predict --encoding latin1)"
+      : "name the encoding that it has by data.encoding (of predict --encoding), or save it as UTF-8";
     return new UserError(
       `Cannot read ${this.#name}: line ${line} is not valid ${isUtf8 ? "UTF-8" : this.#encoding}: ${advice}`,
     );

@@ -113,7 +113,7 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["train --data table:empty.csv --set data.text=title", /empty\.csv has no samples$/],
     [
       "train --data table:latin1.csv --set data.text=title",
-      /line 2 is not valid UTF-8: save the file as UTF-8, or name its encoding, such as data\.encoding=latin1$/,
+      /line 2 is not valid UTF-8: save the file as UTF-8, or name its encoding, such as data\.encoding=latin1 \(of predict --encoding latin1\)$/,
     ],
     [
       "train --data table:dot.png --set data.text=title",
@@ -231,6 +231,15 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["predict run", /^Say what to predict, in one way: --data FILE/],
     ["predict run items.csv", /give a table as --data items\.csv, or - for standard input$/],
     ["predict run --data items.csv --text x", /^Say what to predict, in one way/],
+    [
+      "predict run --data items.csv --encoding latin-8",
+      /^--encoding takes a name of the Encoding Standard, .*got "latin-8"$/,
+    ],
+    [
+      "predict run --data items.csv --delimiter ;;",
+      /^--delimiter takes a single character, or "tab", got ";;"$/,
+    ],
+    ["predict run --data latin1.csv", /line 2 is not valid UTF-8: .*of predict --encoding latin1\)$/],
     ["predict run --data dot.png", /must be a \.csv, \.tsv.* \.tar file, or a folder of them$/],
     ["predict run --data items.csv --format cvs", /csv, jsonl, table\. Did you mean csv\?$/],
     ["predict run --data items.csv --top 0", /whole number from 1\.$/],

@@ -84,6 +84,15 @@ Deno.test("an export of a spreadsheet is learned from and answered as it is: sem
   const again = readCsv(at("again.csv")).slice(1).map(({ cells }) => cells.at(-1));
   assert.deepEqual(again, answers.map((cells) => cells.at(-1)));
 
+  const wide = "\ufefffarbe|ph|größe\nblau|0,5|7,25\nrot|1|\n";
+  Deno.writeFileSync(
+    at("wide.csv"),
+    new Uint8Array(Uint16Array.from(wide, (one) => one.charCodeAt(0)).buffer),
+  );
+  await done("predict", at("run"), "--data", at("wide.csv"), "--out", at("wide_answers.csv"), "--proba", ...[
+    ...["--encoding", "utf-16", "--delimiter", "|"],
+  ]);
+  assert.equal(Deno.readTextFileSync(at("wide_answers.csv")), Deno.readTextFileSync(at("answers.csv")));
   await done("export", at("run"), "--to", at("onnx"), "--format", "onnx");
   const { inputs } = JSON.parse(Deno.readTextFileSync(at("onnx/preprocessing.json")));
   assert.deepEqual(inputs.features.cells, features.cells);

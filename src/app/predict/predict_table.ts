@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import { InnerPaths } from "../../data/index/inner_path.ts";
-import type { OpenTable, StreamedRow } from "../../data/readers/table_format.ts";
+import type { OpenTable, StreamedRow, TableReading } from "../../data/readers/table_format.ts";
 import { isFolder, openTable, tableEndings, tableFormat } from "../../data/readers/table_formats.ts";
 import { type Columns, InputReader } from "./inputs.ts";
 import { type PredictedRows, predictRows, type PredictRowsOptions } from "./predict_rows.ts";
@@ -20,6 +20,8 @@ export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" |
   /** As in the run's evaluation if not given. */
   readonly batchSize?: number;
   readonly columns?: Columns;
+  /** How it is read, where that is not as the run's own table of the same format. */
+  readonly reading?: TableReading;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" |
 export async function predictTable(
   session: PredictSession,
   path: string,
-  { columns, ...options }: PredictTableOptions,
+  { columns, reading, ...options }: PredictTableOptions,
 ): Promise<PredictedRows> {
   const { data, training } = session.open.run.config;
   const own = data.name === "table"
@@ -40,7 +42,7 @@ export async function predictTable(
   // What was said of the run's own table holds for those of its format.
   const isAlike = data.name === "table" && path !== "-" && tableFormat(path) === tableFormat(data.file);
   const { delimiter, encoding } = isAlike ? data : { delimiter: null, encoding: null };
-  const table = await openTable(path, { delimiter, encoding, images: new Set(images) });
+  const table = await openTable(path, { delimiter, encoding, ...reading, images: new Set(images) });
   const paths = path === "-" ? undefined : new InnerPaths(table.folder);
   const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
   using reader = new InputReader(session.modalities, read, find);

@@ -23,6 +23,8 @@ export function definePredict(unis: Command): void {
       "--column <modality=column...>",
       "the column of a modality, where the table is not laid out as in training",
     )
+    .option("--encoding <name>", "of a table that is neither UTF-8 nor as the run's own: latin1, utf-16, …")
+    .option("--delimiter <character>", "what parts the cells of a table, where it is not found rightly")
     .option("--label <column>", "the column of the class, where there is one: measures are printed as well")
     .option("--id <column>", "the column that names rows among embeddings")
     .option("--out <file>", "a .csv or .jsonl file; else a table is printed")

@@ -20,6 +20,9 @@ export interface OpenTable {
   readonly rows: AsyncIterable<StreamedRow>;
 }
 
+/** A delimiter as it is said: a character, or its name. */
+export const DELIMITER = /^(?:tab|[^"\r\n])$/;
+
 /** How a text is made a table, where that is not to be found out. */
 export interface TableReading {
   /** The character between cells, or "tab"; found from the first rows if not given. */

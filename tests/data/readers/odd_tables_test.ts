@@ -161,13 +161,13 @@ const TOLD: [what: string, name: string, content: Input, line: RegExp, options?:
     "Latin-1",
     "x.csv",
     latin1(csv()),
-    /x\.csv: line 4 is not valid UTF-8: save the file as UTF-8, or name its encoding, such as data\.encoding=latin1$/,
+    /x\.csv: line 4 is not valid UTF-8: save the file as UTF-8, or name its encoding, such as data\.encoding=latin1 \(of predict --encoding latin1\)$/,
   ],
   [
     "UTF-16",
     "x.csv",
     wide("\ufeff" + csv(), true),
-    /x\.csv: it is UTF-16, not utf-8: name its encoding \(data\.encoding=utf-16\)/,
+    /x\.csv: it is UTF-16, not utf-8: name its encoding \(data\.encoding=utf-16, of predict --encoding utf-16\)/,
   ],
   [
     "UTF-16 without a mark",
