@@ -13,7 +13,7 @@ const FIELDS = ["piece_x", "piece_y", "piece_z", "grid_x", "grid_y", "grid_z"] a
 const ENTRY =
   /^(fn \w+\([^{]*?)@builtin\(workgroup_id\) group: vec3u(?:,\s*@builtin\(num_workgroups\) groups: vec3u)?([^{]*\{)/gm;
 const OTHERWISE = /@builtin\((?:workgroup_id\) (?!group_of_piece)|num_workgroups|global_invocation_id)/;
-const PARAMS = /^struct Params \{([^}]*?),?\s*\}/m;
+const PARAMS = /^struct Params \{/m;
 
 /** Kernels in pieces by the whole ones; undefined where one cannot be cut. */
 const known = new WeakMap<KernelSource, KernelSource | undefined>();
@@ -28,10 +28,10 @@ export function inPieces(
   count: number,
 ): (Dispatch & { readonly workgroups: Grid })[] {
   const { invocations: _, work, ...rest } = dispatch;
-  const kernel = kernelInPieces(dispatch.kernel);
-  if (kernel === undefined) return [{ ...rest, ...(work && { work }), workgroups: grid }];
   const side = grid.indexOf(Math.max(...grid));
   const length = grid[side]!;
+  const kernel = length > 1 ? kernelInPieces(dispatch.kernel) : undefined; // what has one workgroup need not ask which it is
+  if (kernel === undefined) return [{ ...rest, ...(work && { work }), workgroups: grid }];
   const each = Math.ceil(length / count);
   const pieces: (Dispatch & { readonly workgroups: Grid })[] = [];
   for (let from = 0; from < length; from += each) {
@@ -74,7 +74,7 @@ function kernelInPieces(kernel: KernelSource): KernelSource | undefined {
 function textInPieces(text: string): string {
   const [x, y, z, width, height, depth] = FIELDS.map((name) => `params.${name}`);
   return text
-    .replace(PARAMS, `struct Params {$1, ${FIELDS.map((name) => `${name}: u32`).join(", ")} }`)
+    .replace(PARAMS, `$& ${FIELDS.map((name) => `${name}: u32`).join(", ")},`)
     .replace(
       ENTRY,
       `$1@builtin(workgroup_id) group_of_piece: vec3u$2

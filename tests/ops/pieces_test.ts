@@ -1,10 +1,12 @@
 // Dispatches that would take too long are cut along their workgroups: the op table's results, in pieces and whole, to the bit.
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
+import { inPieces } from "../../src/gpu/pieces.ts";
 import { effortOf, SubmissionSize } from "../../src/gpu/submission_size.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { full } from "../../src/ops/fill.ts";
 import { matmul } from "../../src/ops/matmul.ts";
+import { sumKernel } from "../../src/ops/reduction.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { families } from "./families.ts";
@@ -100,6 +102,18 @@ Deno.test("a product that takes long is in pieces the next time, and as it was",
     performance.now = now;
     gpu.destroy();
   }
+});
+
+Deno.test("a dispatch of one workgroup is no piece: its kernel need not ask for a place in the grid", () => {
+  const dispatch = {
+    kernel: sumKernel,
+    entry: "rows",
+    buffers: {},
+    params: { n: 1 },
+    workgroups: 1,
+  } as const;
+  assert.deepEqual(inPieces(dispatch, [1, 1, 1], 3), [{ ...dispatch, workgroups: [1, 1, 1] }]);
+  assert.equal(inPieces(dispatch, [1, 2, 1], 3).length, 2);
 });
 
 Deno.test("effort is of the work that is told, else of the bytes that are bound", () => {
