@@ -1,6 +1,8 @@
 /** Layer normalisation over the last axis. */
+import { DeviceSlot } from "../gpu/device_slot.ts";
+import type { Gpu } from "../gpu/gpu.ts";
 import { showShape } from "../tensor/shape.ts";
-import { needsGrad, record } from "../tensor/tape.ts";
+import { atEndOfBackward, needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf, mustBe } from "./check.ts";
 import { full } from "./fill.ts";
@@ -69,25 +71,102 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
     const dx = sink ?? Tensor.empty(gpu, x.shape, dtype);
     const gamma_partials = Tensor.empty(gpu, [groups, cols]);
     const beta_partials = Tensor.empty(gpu, [groups, cols]);
+    const before = takeSums(gpu, layout);
     gpu.dispatch({
       kernel,
-      entry: "backward",
-      buffers: { x, gamma, moments_saved: moments, dy, dx, gamma_partials, beta_partials },
-      params: { ...params, added: Number(sink !== undefined) },
-      workgroups: groups,
+      entry: before ? "backward_and_join" : "backward",
+      buffers: {
+        ...{ x, gamma, moments_saved: moments, dy, dx, gamma_partials, beta_partials },
+        ...before?.buffers,
+      },
+      params: {
+        ...params,
+        added: Number(sink !== undefined),
+        ...(before && { groups, parts: before.parts }),
+      },
+      workgroups: groups + (before ? layout.constants.PACKS : 0),
       constants,
     });
+    before?.release();
     if (!needed[1] && !needed[2]) return [dx];
     const dgamma = sinks[1] ?? full(gpu, [cols], 0);
     const dbeta = sinks[2] ?? full(gpu, [cols], 0);
-    gpu.dispatch({
-      kernel,
-      entry: "join",
-      buffers: { gamma_partials_saved: gamma_partials, beta_partials_saved: beta_partials, dgamma, dbeta },
-      params,
-      workgroups: layout.constants.PACKS,
-      constants,
+    const sums = new Sums(layout, groups, {
+      gamma_partials_saved: gamma_partials,
+      beta_partials_saved: beta_partials,
+      dgamma,
+      dbeta,
     });
+    if (canWait(gpu) && dgamma === gamma.grad && dbeta === beta.grad) leaveSums(gpu, sums);
+    else sums.join(gpu);
     return [dx, dgamma, dbeta];
   });
+}
+
+/** Partial sums of the gradients of gamma and beta, and where they go. */
+class Sums {
+  constructor(
+    readonly layout: RowLayout,
+    readonly parts: number,
+    readonly buffers: Readonly<Record<`${"gamma" | "beta"}_partials_saved` | "dgamma" | "dbeta", Tensor>>,
+  ) {}
+
+  join(gpu: Gpu): void {
+    const { packSize, constants } = this.layout;
+    gpu.dispatch({
+      kernel: layerNormKernel[packSize],
+      entry: "join",
+      buffers: this.buffers,
+      params: { parts: this.parts },
+      workgroups: constants.PACKS,
+      constants,
+    });
+  }
+
+  hold(): void {
+    for (const tensor of Object.values(this.buffers)) tensor.retain();
+  }
+
+  release(): void {
+    for (const tensor of Object.values(this.buffers)) tensor.dispose();
+  }
+}
+
+/**
+ * The sums that the last layer norm of a backward pass has left. The next one adds them up beside its own work, which spares
+ * a dispatch and a wait; what is left at the end of the pass is added up then. Nothing reads a leaf's gradient before.
+ */
+const left = new DeviceSlot<Sums | undefined>();
+
+/** Buffers of `backward_and_join`. Processors gain nothing by waiting. */
+const JOINING_BUFFERS = 11;
+const canWait = ({ adapterClass, limits }: Gpu) =>
+  adapterClass === "gpu" && limits.maxStorageBuffersPerShaderStage >= JOINING_BUFFERS;
+
+function leaveSums(gpu: Gpu, sums: Sums): void {
+  sums.hold();
+  left.set(gpu, sums);
+  atEndOfBackward(() => joinLeft(gpu));
+}
+
+/** The sums that are left, for a kernel of this layout to add up; others are added up at once. */
+function takeSums(gpu: Gpu, { packSize, constants }: RowLayout): Sums | undefined {
+  const sums = left.get(gpu);
+  if (sums === undefined) return undefined;
+  const { layout } = sums;
+  const fits = layout.packSize === packSize && layout.constants.PACKS === constants.PACKS &&
+    layout.constants.WG === constants.WG;
+  if (!fits) {
+    joinLeft(gpu);
+    return undefined;
+  }
+  left.set(gpu, undefined);
+  return sums;
+}
+
+function joinLeft(gpu: Gpu): void {
+  const sums = left.get(gpu);
+  left.set(gpu, undefined);
+  sums?.join(gpu);
+  sums?.release();
 }

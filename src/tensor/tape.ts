@@ -102,6 +102,17 @@ export function withOwnTape<T>(body: () => T): T {
   }
 }
 
+/** What closures have left for the end of the backward pass. */
+const leftOver: (() => void)[] = [];
+
+/**
+ * Has `body` run at the end of the backward pass that is under way, whether it fails or not. For closures of ops: what they give
+ * as the gradient of a leaf need not be whole before.
+ */
+export function atEndOfBackward(body: () => void): void {
+  leftOver.push(body);
+}
+
 /** The two ops by which gradients are added up; the tape stands below the ops and is given them. */
 export interface Summation {
   /** `into += addend`, in place. */
@@ -156,22 +167,26 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
     return sum?.isUnique && sameShape(sum.shape, input.shape) ? sum : undefined;
   };
 
-  noGrad(() => {
-    for (let entry = entries.pop(); entry; entry = entries.pop()) {
-      const { inputs, saved, backward } = entry;
-      const dy = grads.get(entry.output);
-      if (dy) {
-        grads.delete(entry.output);
-        const needed = inputs.map((input) => input.requiresGrad);
-        const sinks = inputs.map(sinkOf);
-        const inputGrads = capture(() => backward(dy, needed, sinks));
-        dy.dispose();
-        for (const [i, dx] of inputGrads.entries()) {
-          if (dx && needed[i] && dx !== sinks[i]) add(inputs[i]!, dx);
-          else dx?.dispose();
+  try {
+    noGrad(() => {
+      for (let entry = entries.pop(); entry; entry = entries.pop()) {
+        const { inputs, saved, backward } = entry;
+        const dy = grads.get(entry.output);
+        if (dy) {
+          grads.delete(entry.output);
+          const needed = inputs.map((input) => input.requiresGrad);
+          const sinks = inputs.map(sinkOf);
+          const inputGrads = capture(() => backward(dy, needed, sinks));
+          dy.dispose();
+          for (const [i, dx] of inputGrads.entries()) {
+            if (dx && needed[i] && dx !== sinks[i]) add(inputs[i]!, dx);
+            else dx?.dispose();
+          }
         }
+        for (const tensor of saved) tensor.dispose();
       }
-      for (const tensor of saved) tensor.dispose();
-    }
-  });
+    });
+  } finally {
+    for (const body of leftOver.splice(0)) noGrad(body);
+  }
 }

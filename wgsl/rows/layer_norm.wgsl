@@ -1,11 +1,17 @@
 // h = (x - mean) r,   r = 1 / sqrt(variance + epsilon),   y = gamma h + beta
 // With g = gamma dy:   dx = r (g - mean(g) - h mean(g h)),   dgamma += sum over rows of dy h,   dbeta += that of dy
 // One workgroup `rows_each` rows, one after the other, so that gamma is loaded once for all of them and their part of
-// dgamma and dbeta gathers in registers; `join` adds up these partial sums, a pack a workgroup. Variance by a second pass over the
+// dgamma and dbeta gathers in registers; `join` adds up these partial sums, a pack a workgroup, and so does the backward pass of
+// the next layer norm, `backward_and_join`, in workgroups beyond its own. Variance by a second pass over the
 // held row. Means are taken relative to the row's first element, and saved so: a large common offset then costs no digits.
 // x, y and their gradients are of Elem; gamma, beta, their gradients and all arithmetic are f32.
 // Needs: rows/row.wgsl, rows/by_four.wgsl or rows/by_one.wgsl, lib/workgroup.wgsl, lib/grid.wgsl
-struct Params { rows: u32, rows_each: u32, epsilon: f32, added: u32 } // added: 1 where dx is added to what it holds
+struct Params {
+  rows: u32, rows_each: u32, epsilon: f32,
+  added: u32, // 1 where dx is added to what it holds
+  groups: u32, // workgroups for rows
+  parts: u32, // partial sums that are joined
+}
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
 @group(0) @binding(2) var<storage, read> gamma: array<Wide>;
@@ -66,9 +72,7 @@ var<private> held_dy: array<Wide, STEPS>;
 var<private> sum_gamma: array<Wide, STEPS>;
 var<private> sum_beta: array<Wide, STEPS>;
 
-@compute @workgroup_size(WG)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let part = flat_group(group, groups);
+fn backward_rows(part: u32, lane: u32) {
   let first = part * params.rows_each;
   if (first >= params.rows) { return; }
   let last = min(first + params.rows_each, params.rows);
@@ -118,19 +122,22 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   }
 }
 
-@group(0) @binding(1) var<storage, read> gamma_partials_saved: array<Wide>; // [workgroups, cols]
-@group(0) @binding(2) var<storage, read> beta_partials_saved: array<Wide>; // [workgroups, cols]
-@group(0) @binding(3) var<storage, read_write> dgamma: array<Wide>;
-@group(0) @binding(4) var<storage, read_write> dbeta: array<Wide>;
-
 @compute @workgroup_size(WG)
-fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let pack = flat_group(group, groups);
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  backward_rows(flat_group(group, groups), lane);
+}
+
+// Of a layer norm before.
+@group(0) @binding(8) var<storage, read> gamma_partials_saved: array<Wide>; // [parts, cols]
+@group(0) @binding(9) var<storage, read> beta_partials_saved: array<Wide>; // [parts, cols]
+@group(0) @binding(10) var<storage, read_write> dgamma: array<Wide>;
+@group(0) @binding(11) var<storage, read_write> dbeta: array<Wide>;
+
+fn join_pack(pack: u32, lane: u32) {
   if (pack >= PACKS) { return; }
   var of_gamma = Wide(0.0);
   var of_beta = Wide(0.0);
-  let end = (params.rows + params.rows_each - 1u) / params.rows_each * PACKS;
-  for (var at = pack + lane * PACKS; at < end; at += WG * PACKS) {
+  for (var at = pack + lane * PACKS; at < params.parts * PACKS; at += WG * PACKS) {
     of_gamma += gamma_partials_saved[at];
     of_beta += beta_partials_saved[at];
   }
@@ -140,4 +147,15 @@ fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     dgamma[pack] += of_gamma;
     dbeta[pack] += of_beta;
   }
+}
+
+@compute @workgroup_size(WG)
+fn join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  join_pack(flat_group(group, groups), lane);
+}
+
+@compute @workgroup_size(WG)
+fn backward_and_join(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let part = flat_group(group, groups);
+  if (part < params.groups) { backward_rows(part, lane); } else { join_pack(part - params.groups, lane); }
 }
