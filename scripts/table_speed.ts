@@ -6,6 +6,8 @@
  *     python scripts/fixtures/large_tables.py FOLDER
  *     deno run -A scripts/table_speed.ts FOLDER/data.parquet image caption label
  *     deno run -A scripts/table_speed.ts FOLDER/shards jpg txt cls
+ *
+ * With --v8-flags=--max-semi-space-size=2,--heap-growing-percent=30 before the script, memory is collected as by `unis train`.
  */
 import { trainingBatches } from "../src/data/epoch.ts";
 import { fitPreprocessing } from "../src/data/fit.ts";
@@ -106,8 +108,9 @@ for (let epoch = 1; epoch <= EPOCHS; epoch++) {
       const { image } = batch.modalities;
       if (image?.kind !== "image") throw new TypeError("The table has no image");
       const pixels = image.pixels as Uint8Array<ArrayBuffer>;
-      capture(() => Tensor.from(gpu, pixels, [batch.size, image.height, image.width, 3])).dispose();
-      await gpu.finish();
+      const tensor = capture(() => Tensor.from(gpu, pixels, [batch.size, image.height, image.width, 3]));
+      await tensor.read(); // it has been there then
+      tensor.dispose();
       for (let i = 0; i < batch.size; i++) tell();
       releaseBatch(batch);
     }
