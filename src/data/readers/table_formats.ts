@@ -3,7 +3,6 @@ import { dirname, join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { textChunks } from "../../io/text_chunks.ts";
 import { openJsonLines, rowsOf } from "./formats/json_lines.ts";
-import { openParquet } from "./formats/parquet.ts";
 import { openCsv, openSeparated, openTsv } from "./formats/separated.ts";
 import { openTar } from "./formats/tar.ts";
 import type { OpenFormat, OpenTable, StreamedRow, TableReading } from "./table_format.ts";
@@ -18,7 +17,11 @@ const FORMATS = {
   csv: { endings: [".csv"], open: openCsv },
   tsv: { endings: [".tsv", ".tab"], open: openTsv },
   jsonl: { endings: [".jsonl", ".ndjson"], open: openJsonLines },
-  parquet: { endings: [".parquet"], open: openParquet },
+  // Its library takes a moment to load that other tables should not wait for.
+  parquet: {
+    endings: [".parquet"],
+    open: async (...file) => (await import("./formats/parquet.ts")).openParquet(...file),
+  },
   tar: { endings: [".tar"], open: openTar },
 } satisfies Readonly<Record<string, TableFormat>>;
 
