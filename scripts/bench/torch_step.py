@@ -1,9 +1,10 @@
-"""The training step of unis_step.ts by PyTorch, eager, in float32 with TF32 off, of plain torch.nn modules.
+"""The training step of unis_step.ts by PyTorch, eager, of plain torch.nn modules; in float32 with TF32 off, or by automatic
+mixed precision ("precision": "amp"), which is float16 with a gradient scaler on a GPU and bfloat16 on a processor.
 
     python3 torch_step.py '{"microBatch": 32, "imageSize": 224, "tokens": 128, "width": 768, "heads": 12, "layers": 12,
-                            "vocabulary": 30522, "rounds": 7}'
+                            "vocabulary": 30522, "precision": "f32", "rounds": 7}'
 
-Prints one line of JSON: device, milliseconds (median after a warm-up), memory in bytes at most, last loss, version.
+Prints one line of JSON: device, type, milliseconds (median after a warm-up), memory in bytes at most, last loss, version.
 Attention is torch's scaled_dot_product_attention where there is one, which never stores the probabilities.
 """
 import json
@@ -130,6 +131,9 @@ def main():
     device = torch.device("cuda" if on_gpu else "cpu")
     model = UnisMmc(size).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, weight_decay=1e-4)
+    mixed = size["precision"] == "amp"
+    half = torch.float16 if on_gpu else torch.bfloat16
+    scaler = torch.cuda.amp.GradScaler(enabled=mixed and on_gpu)
     batch = size["microBatch"]
     pixels = torch.randint(0, 256, (batch, size["imageSize"], size["imageSize"], 3), dtype=torch.uint8)
     ids = torch.randint(0, size["vocabulary"], (batch, size["tokens"]))
@@ -137,9 +141,11 @@ def main():
 
     def step():
         # The batch travels to the device in every step, as ours does.
-        loss = model(pixels.to(device), ids.to(device), labels.to(device))
-        loss.backward()
-        optimizer.step()
+        with torch.autocast(device.type, dtype=half, enabled=mixed):
+            loss = model(pixels.to(device), ids.to(device), labels.to(device))
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
         optimizer.zero_grad(set_to_none=True)
         if on_gpu:
             torch.cuda.synchronize()
@@ -156,6 +162,7 @@ def main():
     print(
         json.dumps({
             "device": torch.cuda.get_device_name() if on_gpu else "the processor",
+            "dtype": str(half if mixed else torch.float32).removeprefix("torch."),
             "milliseconds": statistics.median(times),
             "memory": peak,
             "loss": loss.item(),

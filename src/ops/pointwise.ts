@@ -77,7 +77,7 @@ const geluKernel = unaryKernel("gelu", gelu_, geluLibrary);
  * gpu.destroy();
  * ```
  */
-export const exp = unary(unaryKernel("exp", exp_));
+export const exp = unary(unaryKernel("exp", exp_, nan));
 /**
  * The natural logarithm, elementwise.
  *
@@ -92,7 +92,7 @@ export const exp = unary(unaryKernel("exp", exp_));
  * gpu.destroy();
  * ```
  */
-export const log = unary(unaryKernel("log", log_));
+export const log = unary(unaryKernel("log", log_, nan));
 /**
  * The square root, elementwise.
  *

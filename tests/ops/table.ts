@@ -20,7 +20,7 @@ export interface Case {
   readonly tolerance?: Exception;
   /** The op takes f16 too, with the tolerances that `TOLERANCES` has or others. */
   readonly halves?: true | Exception;
-  /** Inputs and the gradient of the result are numbers of f16, so that casts on the way lose nothing. */
+  /** There is f16 on the way: inputs and the gradient of the result are numbers of it, so that casts lose nothing. */
   readonly rounded?: true;
   /** The op has no gradient by its nature (argmax, equal): only its forward is checked. */
   readonly forwardOnly?: true;
@@ -63,6 +63,17 @@ export interface Input {
   readonly constant?: true;
   /** A parameter or statistic, which is f32, and so is its gradient, where the others are f16. */
   readonly single?: true;
+}
+
+/** A step that checks a row in a precision; left out on a device that has no f16 where that takes it. */
+export function stepOf(
+  gpu: Gpu,
+  row: Case,
+  precision: Float,
+  check: (gpu: Gpu, row: Case, precision: Float) => Promise<void>,
+): Deno.TestStepDefinition {
+  const ignore = !gpu.features.has("shader-f16") && (precision === "f16" || row.rounded === true);
+  return { name: `${row.name}, ${precision}`, ignore, fn: () => check(gpu, row, precision) };
 }
 
 /** A small, fast, seeded generator (xorshift); uniform in [0, 1). */

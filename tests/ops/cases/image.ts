@@ -30,5 +30,6 @@ export const imageCases: readonly Case[] = images.flatMap(({ size, patch }) => {
         .reshape([batch, down, patch, across, patch, 3]).permute(0, 1, 3, 5, 2, 4)
         .reshape([batch, down * across, 3 * patch * patch]),
     forwardOnly: true,
+    ...(dtype === "f16" && { rounded: true }),
   }));
 });
