@@ -8,7 +8,7 @@ export interface Trait {
   key(sample: IndexedSample): string | undefined;
 }
 
-const JUDGES: readonly Split[] = ["validation", "test"];
+export const JUDGES: readonly Split[] = ["validation", "test"];
 
 /** A text by which two that differ in blanks or case alone are the same; undefined for one of blanks alone. */
 export function textKey(text: string): string | undefined {
@@ -52,6 +52,6 @@ export function leakWarnings(samples: readonly IndexedSample[], traits: readonly
   });
 }
 
-function placeOf({ file, row }: IndexedSample): string {
+export function placeOf({ file, row }: IndexedSample): string {
   return `${file}, row ${row}`;
 }

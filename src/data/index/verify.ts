@@ -4,6 +4,7 @@ import type { ImageLocation } from "../stored_bytes.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
 import { UserError } from "../../base/user_error.ts";
 import { leakWarnings, textKey } from "./leaks.ts";
+import { hashed, type SeenImage, THUMBNAIL, twinsOf, twinTrait, twinWarnings } from "./near_images.ts";
 import { classWarnings } from "./names.ts";
 import {
   describeFault,
@@ -87,9 +88,11 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
     add(sample, "leakage", `${group} is also in the ${other.split} split: ${describe(other)}`);
   });
   const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
-  const digests = await openImages(samples, images, options, add);
+  const seen = await openImages(samples, images, options, add);
+  const seenAs = (name: string) => (sample: IndexedSample) => seen.get(sample)?.[name];
+  const twins = new Map(images.map((name) => [name, twinsOf(samples, seenAs(name))]));
   for (const name of images) {
-    compareBy(samples, (sample) => digests.get(sample)?.[name], (sample, other) => {
+    compareBy(samples, (sample) => seenAs(name)(sample)?.digest, (sample, other) => {
       if (sample.split === other.split) return;
       add(sample, "leakage", `its image is also in the ${other.split} split: ${describe(other)}`);
     });
@@ -108,13 +111,15 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
       ...classWarnings(
         classes.map((name, label) => ({ name, samples: byClass.get(label)?.length ?? 0 })),
       ),
+      ...[...twins].flatMap(([name, own]) => twinWarnings(name, own)),
       ...leakWarnings(samples, [
         { what: "an id", key: ({ id }) => index.idsArePositions ? undefined : id },
         { what: "a group", key: ({ group }) => group },
         ...images.map((name) => ({
           what: `the image "${name}"`,
-          key: (sample: IndexedSample) => digests.get(sample)?.[name],
+          key: (sample: IndexedSample) => seenAs(name)(sample)?.digest,
         })),
+        ...[...twins].map(([name, own]) => twinTrait(name, own)),
         ...texts.map((name) => ({
           what: `the text "${name}"`,
           key: ({ inputs }: IndexedSample) => textKey(inputs[name] as string),
@@ -152,16 +157,15 @@ function compareBy(
   }
 }
 
-/** Decodes all images in workers; gives the SHA-256 of each readable file, by modality. */
+/** Decodes all images in workers; gives what is compared of each readable file, by modality. */
 async function openImages(
   samples: readonly IndexedSample[],
   images: readonly string[],
   { workers, progress }: VerifyOptions,
   add: (sample: IndexedSample, kind: FaultKind, message: string) => void,
-): Promise<Map<IndexedSample, Record<string, string>>> {
-  const digests = new Map<IndexedSample, Record<string, string>>();
-  // The pixels themselves are not needed: the smaller, the less there is to send.
-  using pool = new DecodePool({ filter: "bilinear", resize: { height: 8, width: 8 } }, workers);
+): Promise<Map<IndexedSample, Record<string, SeenImage>>> {
+  const seen = new Map<IndexedSample, Record<string, SeenImage>>();
+  using pool = new DecodePool({ filter: "bilinear", resize: THUMBNAIL }, workers);
   const jobs = samples.flatMap((sample) => images.map((name) => ({ sample, name })));
   let next = 0;
   let done = 0;
@@ -170,10 +174,10 @@ async function openImages(
       const { sample, name } = job;
       const image = sample.inputs[name] as ImageLocation;
       try {
-        await pool.decode(image);
-        const own = digests.get(sample) ?? {};
-        own[name] = await digestOf(image);
-        digests.set(sample, own);
+        const { pixels } = await pool.decode(image);
+        const own = seen.get(sample) ?? {};
+        own[name] = { digest: await digestOf(image), thumbnail: hashed(pixels) };
+        seen.set(sample, own);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         add(sample, "image", error.message);
@@ -182,7 +186,7 @@ async function openImages(
     }
   };
   await Promise.all(Array.from({ length: 2 * pool.size }, work));
-  return digests;
+  return seen;
 }
 
 async function digestOf(image: ImageLocation): Promise<string> {
