@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { parsePreprocessor, type Preprocessor } from "../data/images/preprocessor.ts";
+import { UserError } from "../base/user_error.ts";
 import { exists, readJson } from "../io/files.ts";
 import type { EncoderType } from "../models/encoders/encoder.ts";
 
@@ -22,9 +23,15 @@ const timmSchema = z.object({
  * The content of `preprocessor_config.json` for an encoder in a folder: that of the file; what timm's config.json says; or what
  * checkpoints of its kind go by that come without either. Throws a UserError where there is none of these.
  */
-export function preprocessorContent(folder: string, { checkpoint }: EncoderType): unknown {
+export function preprocessorContent(folder: string, { checkpoint, title }: EncoderType): unknown {
   const path = join(folder, PREPROCESSOR);
-  if (exists(path) || checkpoint?.preprocessor === undefined) return readJson(path);
+  if (exists(path)) return readJson(path);
+  if (checkpoint?.preprocessor === undefined) {
+    throw new UserError(
+      `${folder} has no ${PREPROCESSOR}, which says how the images of a pretrained ${title} are sized and normalised: ` +
+        "put the file there that belongs to the weights",
+    );
+  }
   const config = join(folder, "config.json");
   const timm = timmSchema.safeParse(exists(config) ? readJson(config) : {});
   if (!timm.success) return checkpoint.preprocessor;

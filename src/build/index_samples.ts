@@ -43,14 +43,14 @@ export async function indexFiles(
   }
   const maxWords = wordsFor(data);
   if (data.name === "food101") {
-    const { root, layout, text, validation_samples, split_seed } = data;
+    const { root, layout, text, validation_samples, split_seed, roots } = data;
     const drawn = { validationSamples: validation_samples, splitSeed: split_seed };
-    return indexFood101({ root, layout, text, maxWords, ...drawn });
+    return indexFood101({ root, paths: { roots }, layout, text, maxWords, ...drawn });
   }
   if (data.name === "n24news") {
     const clean = !encodersOf("text", model.encoders).some(({ type }) => type.readsRawTexts);
-    const { root, layout, text, split_seed: splitSeed } = data;
-    return indexN24News({ root, layout, text, splitSeed, clean, maxWords });
+    const { root, layout, text, split_seed: splitSeed, roots } = data;
+    return indexN24News({ root, paths: { roots }, layout, text, splitSeed, clean, maxWords });
   }
   const { delimiter, encoding, folds, fold } = data;
   if (folds !== null && fold === null) {
@@ -60,6 +60,8 @@ export async function indexFiles(
   }
   return await indexTable({
     file: data.file,
+    images: data.images,
+    roots: data.roots,
     reading: { delimiter, encoding },
     categories: data.categories,
     numbers: { decimal: data.decimal, allowsMissing: data.missing_numbers === "mean" },

@@ -5,6 +5,7 @@ import { encodersOf, namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fitPreprocessing } from "../data/fit.ts";
+import type { Colour } from "../data/images/colour.ts";
 import { LIGHT_AUGMENTATION } from "../data/images/augmentation.ts";
 import type { ImagePreparation } from "../data/images/prepare_image.ts";
 import type { EncoderType } from "../models/encoders/encoder.ts";
@@ -60,7 +61,14 @@ export async function fitData(
     image(name) {
       const { image_size: size, image_mean: mean, image_std: std } = inputs();
       const preparation = files.preparations.get(name);
-      return { height: size, width: size, mean, std, ...(preparation && { preparation }) };
+      return {
+        height: size,
+        width: size,
+        mean,
+        std,
+        background: backgroundOf(inputs()),
+        ...(preparation && { preparation }),
+      };
     },
     text(name) {
       const tokenizer = files.tokenizers.get(name);
@@ -181,6 +189,11 @@ async function pretrainedFiles(config: RunConfig, filesOf: (encoder: string) => 
     }
   }
   return { preparations, tokenizers };
+}
+
+/** The emoji's drawings lie over white. */
+function backgroundOf(data: InputsConfig): Colour {
+  return data.name === "emoji" ? "white" : data.background;
 }
 
 function augmentationOf({ flip, shift, scale, brightness, contrast, saturation }: InputsConfig) {

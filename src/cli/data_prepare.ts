@@ -18,8 +18,16 @@ import { formatTable } from "../report/table.ts";
 import { formatCount } from "../report/units.ts";
 import { progressNotes } from "./data.ts";
 
+export interface PrepareFlags {
+  roots?: string[];
+}
+
 /** Prepares a data set in a folder and prints what was found. Throws `CheckFailed` where the folder has none of its lists. */
-export async function prepareData(name: PublishedName, folder: string): Promise<void> {
+export async function prepareData(
+  name: PublishedName,
+  folder: string,
+  { roots = [] }: PrepareFlags,
+): Promise<void> {
   const set: PublishedSet = PUBLISHED_SETS[name];
   const root = resolve(folder);
   const pieces = piecesIn(root, set);
@@ -31,7 +39,10 @@ export async function prepareData(name: PublishedName, folder: string): Promise<
       `${root} has no lists of ${set.title} yet: nothing was prepared, and nothing is fetched`,
     );
   }
-  const done = await prepare(root, set, packaging, { progress: progressNotes() });
+  const done = await prepare(root, set, packaging, {
+    progress: progressNotes(),
+    roots: roots.map((path) => resolve(path)),
+  });
   for (const line of summaryOf(name, root, packaging, done)) output.result(line);
 }
 

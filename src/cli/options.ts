@@ -180,3 +180,8 @@ export function wholeNumber(least: number, most = Infinity): (text: string) => n
     return value;
   };
 }
+
+/** Where files of a data set may lie, besides its own folder. */
+export function roots(): Option {
+  return new Option("--roots <folder...>", "folders in which images may lie too, by absolute paths or links");
+}

@@ -25,6 +25,8 @@ import { formatCount } from "../report/units.ts";
 
 export interface PredictFlags extends DeviceChoice {
   data?: string;
+  images?: string;
+  roots?: string[];
   image?: string;
   text?: string;
   features?: string;
@@ -75,7 +77,13 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   try {
     found = source === "sample"
       ? await predictSample(session, sampleOf(session, flags), options)
-      : await predictTable(session, source, { ...options, columns, reading: readingOf(flags) });
+      : await predictTable(session, source, {
+        ...options,
+        columns,
+        reading: readingOf(flags),
+        ...(flags.images !== undefined && { images: flags.images }),
+        ...(flags.roots !== undefined && { roots: flags.roots }),
+      });
   } catch (error) {
     if (error instanceof Interrupted) throw new Interrupted("stopped; nothing was written");
     if (error instanceof OutOfMemory) throw new UserError(`${error.message}; a smaller --batch takes less`);

@@ -1,6 +1,7 @@
 /** The configuration of data sets. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
+import { COLOUR_PATTERN } from "../data/images/colour.ts";
 import { FOOD101_LAYOUTS } from "../data/readers/food101.ts";
 import { N24_LAYOUTS, N24_TEXTS } from "../data/readers/n24news.ts";
 import { DELIMITER } from "../data/readers/table_format.ts";
@@ -28,6 +29,17 @@ const inputs = {
   unknown_words: share.lt(1).default(0.1),
 };
 
+/** Of images in files of one's own. */
+const files = {
+  /** What lies under transparent pixels. */
+  background: z.string().regex(COLOUR_PATTERN, 'white, black, or "#" and six hexadecimal digits').default(
+    "white",
+  ),
+  /** Folders, besides that of the data, in which files may lie. */
+  roots: z.array(z.string().min(1)).default([]),
+  ...inputs,
+};
+
 /** The seed of splits that a data set does not bring: it is the same in every run, so that runs of other seeds can be compared. */
 const split_seed = whole.min(0);
 const drawn = share.gt(0).lt(1);
@@ -51,7 +63,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     /** Drawn from the training samples. */
     validation_samples: count,
     split_seed,
-    ...inputs,
+    ...files,
   }),
   z.strictObject({
     name: z.literal("n24news"),
@@ -61,7 +73,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     text: z.enum(N24_TEXTS),
     /** Of the splits where the files bring none. */
     split_seed: split_seed.default(1),
-    ...inputs,
+    ...files,
     /** Null for the length published for the kind of text. */
     max_tokens: inputs.max_tokens.nullable(),
   }),
@@ -107,7 +119,9 @@ export const dataSchema = z.discriminatedUnion("name", [
     validation_share: drawn,
     test_share: drawn,
     split_seed,
-    ...inputs,
+    /** The folder that paths of images count from, itself from that of the table; null for that of the table. */
+    images: z.string().min(1).nullable().default(null),
+    ...files,
   }),
 ]);
 

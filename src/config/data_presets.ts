@@ -65,9 +65,19 @@ export function dataPreset({ name, path }: DataChoice, settings: readonly Settin
         validation_samples: 5000,
         split_seed: 1,
         ...INPUTS,
+        ...FILES,
         max_tokens: 512,
       }
-      : { name, root: path, layout: "auto", text: "headline", split_seed: 1, ...INPUTS, max_tokens: null },
+      : {
+        name,
+        root: path,
+        layout: "auto",
+        text: "headline",
+        split_seed: 1,
+        ...INPUTS,
+        ...FILES,
+        max_tokens: null,
+      },
   );
 }
 
@@ -87,6 +97,8 @@ const INPUTS = {
   word_dropout: 0,
   unknown_words: 0.1,
 };
+
+const FILES = { background: "white", roots: [] };
 
 const TRANSFORMER = {
   hidden_size: 192,
@@ -187,7 +199,9 @@ function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
       validation_share: 0.15,
       test_share: 0.15,
       split_seed: 1,
+      images: null,
       ...INPUTS,
+      ...FILES,
     },
     model: { ...PRESETS.emoji.model, encoders: {} },
     optimizer: {

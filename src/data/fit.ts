@@ -1,5 +1,6 @@
 /** Fits the preprocessing of a new run to its training samples. */
 import type { ImageSpec } from "./dataset.ts";
+import type { Colour } from "./images/colour.ts";
 import type { ImagePreparation } from "./images/prepare_image.ts";
 import type { IndexedModality, IndexedSample, SampleIndex } from "./index/sample_index.ts";
 import type { Resolve } from "./package_file.ts";
@@ -11,6 +12,8 @@ import { compactWordPiece, readBertVocabulary } from "./text/word_piece.ts";
 export interface FitOptions {
   /** How the images of a modality are to be; `preparation` where a pretrained encoder brought its own. */
   image(name: string): Pick<ImageSpec, "height" | "width" | "mean" | "std"> & {
+    /** What lies under transparent pixels; white if not given. */
+    readonly background?: Colour;
     readonly preparation?: ImagePreparation;
   };
   /** How long the texts of a modality may be; `tokenizer` where a pretrained encoder brought its own. */
@@ -38,13 +41,16 @@ async function fitModality(
 ): Promise<ModalityPreprocessing> {
   const { name, kind } = modality;
   if (kind === "image") {
-    const { preparation, ...spec } = options.image(name);
+    const { preparation, background = "white", ...spec } = options.image(name);
     const { height, width } = spec;
     return {
       name,
       kind,
       ...spec,
-      preparation: preparation ?? { filter: "bilinear", resize: { height, width } },
+      preparation: {
+        ...(preparation ?? { filter: "bilinear", resize: { height, width } }),
+        ...(background !== "white" && { background }),
+      },
       fromOriginal: preparation === undefined && modality.openOriginals !== undefined,
     };
   }

@@ -7,7 +7,7 @@ import type { ImageSpec, ModalitySpec } from "./dataset.ts";
 import type { ImagePreparation } from "./images/prepare_image.ts";
 import type { TextTokenizer } from "./text/tokenizer.ts";
 
-/** Images: laid over white where they are transparent, brought to height x width, then (byte / 255 - mean) / std. */
+/** Images: laid over a background where they are transparent, brought to height x width, then (byte / 255 - mean) / std. */
 export interface ImagePreprocessing extends ImageSpec {
   readonly preparation: ImagePreparation;
   /** True where samples are resized from the original at every use, so that training can vary it at full resolution. */

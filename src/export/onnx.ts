@@ -148,12 +148,12 @@ function describeInput(modality: ModalityPreprocessing): object {
       last_id: separatorId,
     };
   }
-  const { height, width, preparation: { filter, resize, crop } } = modality;
+  const { height, width, preparation: { background = "white", filter, resize, crop } } = modality;
   return {
     kind,
     height,
     width,
-    background: "white",
+    background,
     filter,
     ...(resize && { resize: "height" in resize ? resize : { shortest_edge: resize.shortestEdge } }),
     ...(crop && { crop }),

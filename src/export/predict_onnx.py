@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 from tokenizers import Tokenizer
 
 FOLDER = Path(__file__).parent
@@ -20,11 +20,12 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 
 
 def read_image(name: str, spec: dict):
-    """An image as in training: upright, laid over white where it is transparent, resized and cut as it says there."""
+    """An image as in training: upright, laid over the background where it is transparent, resized and cut as it says."""
+    under = numpy.array(ImageColor.getrgb(spec["background"]))
     def read(path: str) -> dict:
         pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGBA"), dtype=numpy.float64)
-        over_white = 255 + (pixels[..., :3] - 255) * pixels[..., 3:] / 255
-        image = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8))
+        opaque = under + (pixels[..., :3] - under) * pixels[..., 3:] / 255
+        image = Image.fromarray(numpy.floor(opaque + 0.5).astype(numpy.uint8))
         if resize := spec.get("resize"):
             edge, least = resize.get("shortest_edge"), min(image.size)
             width, height = [edge * side // least for side in image.size] if edge else [resize["width"], resize["height"]]

@@ -10,23 +10,24 @@ from pathlib import Path
 import numpy
 import torch
 import transformers
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 from safetensors.torch import load_file
 transformers.logging.set_verbosity_error()  # It would advise training poolers that nothing here uses.
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
 
 
-def open_image(path: str, size: dict, resample: int) -> Image.Image:
-    """An image as in training: upright, laid over white where it is transparent, and resized."""
+def open_image(path: str, background: str, size: dict, resample: int) -> Image.Image:
+    """An image as in training: upright, laid over the background where it is transparent, and resized."""
+    under = numpy.array(ImageColor.getrgb(background))
     pixels = numpy.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGBA"), dtype=numpy.float64)
-    over_white = 255 + (pixels[..., :3] - 255) * pixels[..., 3:] / 255
-    image, edge = Image.fromarray(numpy.floor(over_white + 0.5).astype(numpy.uint8)), size.get("shortest_edge")
+    opaque = under + (pixels[..., :3] - under) * pixels[..., 3:] / 255
+    image, edge = Image.fromarray(numpy.floor(opaque + 0.5).astype(numpy.uint8)), size.get("shortest_edge")
     width, height = [edge * side // min(image.size) for side in image.size] if edge else (size["width"], size["height"])
     return image.resize((width, image.height), resample).resize((width, height), resample)  # columns first, as in training
 
 
-def load_encoder(folder: Path, kind: str, pooling: str):
+def load_encoder(folder: Path, kind: str, pooling: str, background: str):
     """A function from a sample's input to its representation, [1, width]."""
     if kind == "features":
         from cells import scaled  # cells.py lies beside this where there are features
@@ -35,7 +36,7 @@ def load_encoder(folder: Path, kind: str, pooling: str):
     architecture = transformers.PretrainedConfig.from_pretrained(folder).architectures[0]
     model = getattr(transformers, architecture).from_pretrained(folder).eval()
     prepare = getattr(transformers, "AutoImageProcessor" if kind == "image" else "AutoTokenizer").from_pretrained(folder)
-    images = lambda x: prepare(open_image(x, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
+    images = lambda x: prepare(open_image(x, background, dict(prepare.size), prepare.resample), do_resize=False, return_tensors="pt")
     texts = lambda x: prepare(x, truncation=True, return_tensors="pt", return_token_type_ids=False)  # all 0; some models have none
     pool = dict(first=lambda y: y[0][:, 0], mean=lambda y: y[0].mean(1), pooler=lambda y: y[1].flatten(1), projection=lambda y: y[0])[pooling]
     return lambda x: pool(model(**(images if kind == "image" else texts)(x)).to_tuple())
@@ -48,7 +49,7 @@ def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor
     return x
 
 
-encoders = {name: load_encoder(FOLDER / name, kind, MODEL["pooling"][name]) for name, kind in MODEL["inputs"].items()}
+encoders = {name: load_encoder(FOLDER / name, kind, MODEL["pooling"][name], MODEL["background"].get(name)) for name, kind in MODEL["inputs"].items()}
 heads = load_file(FOLDER / "heads.safetensors")
 with torch.no_grad():
     for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):

@@ -83,6 +83,15 @@ function describeHeads({ run: { config }, preprocessing, encoders, model, weight
     representations: Object.fromEntries(encoders.map((encoder) => [encoder.name, representationOf(encoder)])),
     // Of the results of the classes of `transformers`.
     pooling: Object.fromEntries(encoders.map((encoder) => [encoder.name, poolingOf(encoder)])),
+    // What lies under transparent pixels of the images of an encoder.
+    background: Object.fromEntries(
+      encoders.flatMap(({ name, specs }) =>
+        Object.values(specs).flatMap((spec) => {
+          const fitted = preprocessing.modalities.find((modality) => modality.name === spec.name);
+          return fitted?.kind === "image" ? [[name, fitted.preparation.background ?? "white"]] : [];
+        })
+      ),
+    ),
     fusion: fuses(model.method) ? architectureOf(model.method).description : null,
     layers: "0, 1, ...: linear, ReLU between them",
     hidden_size: config.model.head.hidden_size,

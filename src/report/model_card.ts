@@ -92,7 +92,9 @@ function model(source: CardSource): string {
 function inputText(modality: ModalityPreprocessing): string {
   const name = plain(modality.name);
   if (modality.kind === "image") {
-    return `Input ${name}: an image, laid over white where it is transparent, at ${modality.height} x ${modality.width} pixels.`;
+    return `Input ${name}: an image, laid over ${
+      modality.preparation.background ?? "white"
+    } where it is transparent, at ${modality.height} x ${modality.width} pixels.`;
   }
   if (modality.kind === "text") {
     const { isFitted, maxTokens, tokenizer: { vocabularySize } } = modality;

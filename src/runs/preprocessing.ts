@@ -11,6 +11,7 @@ import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
 import { type Split, SPLITS } from "../data/batch.ts";
 import type { IndexedSample } from "../data/index/sample_index.ts";
+import { COLOUR_PATTERN } from "../data/images/colour.ts";
 import { digestLines } from "../data/index/digests.ts";
 import type { KeptSample } from "../data/index/reconcile.ts";
 import type { ModalityPreprocessing, Preprocessing } from "../data/preprocessing.ts";
@@ -48,7 +49,7 @@ const modalitySchema = z.discriminatedUnion("kind", [
     mean: channels,
     std: channels,
     /** The colour that transparent pixels are laid over. */
-    background: z.literal("white"),
+    background: z.string().regex(COLOUR_PATTERN),
     preparation: z.strictObject({
       filter: z.enum(["bilinear", "bicubic"]),
       resize: z.union([size, z.strictObject({ shortest_edge: z.int().min(1) })]).optional(),
@@ -172,7 +173,8 @@ function toFile(modality: ModalityPreprocessing): PreprocessingFile["modalities"
     };
   }
   if (kind === "features") return featuresToFile(modality);
-  const { height, width, mean, std, preparation: { filter, resize, crop }, fromOriginal } = modality;
+  const { height, width, mean, std, fromOriginal } = modality;
+  const { background = "white", filter, resize, crop } = modality.preparation;
   return {
     name,
     kind,
@@ -180,7 +182,7 @@ function toFile(modality: ModalityPreprocessing): PreprocessingFile["modalities"
     width,
     mean: [...mean],
     std: [...std],
-    background: "white",
+    background,
     preparation: {
       filter,
       ...(resize && { resize: "height" in resize ? resize : { shortest_edge: resize.shortestEdge } }),
@@ -207,7 +209,8 @@ async function fromFile(
     };
   }
   if (kind === "features") return featuresFromFile(modality);
-  const { height, width, mean, std, preparation: { filter, resize, crop }, from_original } = modality;
+  const { height, width, mean, std, background, from_original } = modality;
+  const { filter, resize, crop } = modality.preparation;
   return {
     name,
     kind,
@@ -216,6 +219,7 @@ async function fromFile(
     mean,
     std,
     preparation: {
+      ...(background !== "white" && { background }),
       filter,
       ...(resize && { resize: "height" in resize ? resize : { shortestEdge: resize.shortest_edge } }),
       ...(crop && { crop }),

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encode } from "fast-png";
+import { exportRun } from "../../src/app/export_run.ts";
 import { answerRows } from "../../src/app/predict/answers.ts";
 import { EmbeddingsFile } from "../../src/app/predict/embeddings.ts";
-import { PendingFile, predictRows, type PredictRowsOptions } from "../../src/app/predict/predict_rows.ts";
+import { PendingFile, predictRows } from "../../src/app/predict/predict_rows.ts";
 import type { GrowingBatch, PreparedSample } from "../../src/app/predict/growing_batch.ts";
 import { InputReader } from "../../src/app/predict/inputs.ts";
-import { predictTable } from "../../src/app/predict/predict_table.ts";
+import { predictTable, type PredictTableOptions } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter, type OutputFormat } from "../../src/app/predict/writers.ts";
 import { Random } from "../../src/base/random.ts";
@@ -15,6 +16,7 @@ import { UserError } from "../../src/base/user_error.ts";
 import type { Batch } from "../../src/data/batch.ts";
 import type { StreamedRow } from "../../src/data/readers/table_format.ts";
 import { readCsv } from "../../src/io/csv.ts";
+import { readJsonObject } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { fill } from "../../src/ops/fill.ts";
 import type { Predictor } from "../../src/train/predictor.ts";
@@ -25,6 +27,7 @@ import { evaluateRun, SMALL_OF_ALL, type Table, trainOnTable, writeTable } from 
 const folder = Deno.makeTempDirSync({ prefix: "unis-predict-" });
 const variables = withVariables({ UNIS_CACHE_DIR: join(folder, "cache") });
 const gpu = await openTestGpu();
+const BACKGROUND = "#204060";
 const COLOURS = ["red", "green", "blue"];
 
 /** Rows of a picture, a text, two numbers, a class and a split. */
@@ -39,7 +42,11 @@ const rows = Array.from({ length: 48 }, (_, i) => {
 });
 const HEADER = ["name", "path", "title", "a", "b", "label", "split"];
 writeTable(join(folder, "items.csv"), [HEADER, ...rows]);
-const run = await trainOnTable(gpu, folder, [...SMALL_OF_ALL, "data.id=name"]);
+const run = await trainOnTable(gpu, folder, [
+  ...SMALL_OF_ALL,
+  "data.id=name",
+  `data.background=${BACKGROUND}`,
+]);
 const session = await PredictSession.begin(run, "auto");
 const own = await evaluateRun(gpu, run);
 variables[Symbol.dispose]();
@@ -58,7 +65,7 @@ function tableOf(name: string, table: Table): string {
 async function printed(
   path: string,
   format: OutputFormat,
-  options: Partial<PredictRowsOptions> & { all?: boolean; top?: number } = {},
+  options: Partial<PredictTableOptions> & { all?: boolean; top?: number } = {},
 ) {
   const parts: string[] = [];
   const { all = false, top = 1, ...rest } = options;
@@ -106,6 +113,72 @@ Deno.test("the answer to a sample has the same bits whatever shares its batch", 
       assert.equal(line, answers.get(JSON.parse(line).name), `batches of ${batchSize}`);
     }
   }
+});
+
+Deno.test("what lies under transparent pixels is kept with the run, and in its exports", async () => {
+  const solid = (name: string, alpha: number, colour: readonly number[]) => {
+    const data = Uint8Array.from({ length: 6 * 6 * 4 }, (_, i) => i % 4 === 3 ? alpha : colour[i % 4]!);
+    Deno.writeFileSync(join(folder, name), encode({ width: 6, height: 6, channels: 4, data }));
+    return [name, name, "red thing", "1", "0.5"];
+  };
+  const table = [
+    solid("clear.png", 0, [9, 200, 3]),
+    solid("own.png", 255, [0x20, 0x40, 0x60]),
+    solid("white.png", 255, [255, 255, 255]),
+  ];
+  const { text } = await printed(tableOf("solid.csv", [HEADER.slice(0, 5), ...table]), "jsonl", {
+    all: true,
+  });
+  const [clear, own, white] = text.trim().split("\n").map((line) => JSON.parse(line).probabilities);
+  assert.deepEqual(clear, own);
+  assert.notDeepEqual(clear, white);
+  const kept = readJsonObject(join(run, "preprocessing/preprocessing.json")) as {
+    modalities: { background?: string }[];
+  };
+  assert.equal(kept.modalities[0]!.background, BACKGROUND);
+  await exportRun(run, join(folder, "onnx"), { format: "onnx" });
+  const { inputs } = readJsonObject(join(folder, "onnx/preprocessing.json")) as {
+    inputs: { image: { background: string } };
+  };
+  assert.equal(inputs.image.background, BACKGROUND);
+  await exportRun(run, join(folder, "transformers"));
+  assert.deepEqual(readJsonObject(join(folder, "transformers/heads.json")).background, { image: BACKGROUND });
+  assert.match(
+    Deno.readTextFileSync(join(folder, "transformers/README.md")),
+    /laid over #204060 where it is transparent/,
+  );
+});
+
+Deno.test("images of a table may lie in another folder, or in one that is allowed, and nowhere else", async () => {
+  const elsewhere = join(folder, "elsewhere");
+  Deno.mkdirSync(join(elsewhere, "pictures"), { recursive: true });
+  Deno.mkdirSync(join(folder, "tables"), { recursive: true });
+  Deno.copyFileSync(join(folder, "0.png"), join(elsewhere, "pictures/0.png"));
+  const rest = rows[0]!.slice(2, 5);
+  const tableWith = (image: string) =>
+    tableOf(`tables/${crypto.randomUUID()}.csv`, [HEADER.slice(1, 5), [image, ...rest]]);
+  const [inner, whole] = ["pictures/0.png", join(elsewhere, "pictures/0.png")];
+  const reference = await printed(tableOf("first.csv", [HEADER.slice(1, 5), ["0.png", ...rest]]), "jsonl", {
+    all: true,
+  });
+  const probabilities = JSON.parse(reference.text).probabilities;
+  for (
+    const [image, options] of [[inner, { images: elsewhere }], [whole, { images: elsewhere }], [whole, {
+      roots: [elsewhere],
+    }]] as const
+  ) {
+    const { text } = await printed(tableWith(image), "jsonl", { all: true, ...options });
+    assert.deepEqual(JSON.parse(text).probabilities, probabilities);
+  }
+  await assert.rejects(
+    printed(tableWith(whole), "jsonl"),
+    refuses(/is outside of .*tables; to allow .*: --roots .*pictures; /),
+  );
+  Deno.symlinkSync(whole, join(folder, "tables/link.png"));
+  await assert.rejects(
+    printed(tableWith("link.png"), "jsonl"),
+    refuses(/row 2.*link\.png is a link to .*: --roots .*pictures; /),
+  );
 });
 
 function pixelsOf(sample: PreparedSample): Uint8Array[] {

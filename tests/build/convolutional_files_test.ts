@@ -17,6 +17,7 @@ import { openWeights } from "../../src/io/weights_file.ts";
 import { densenet } from "../../src/models/encoders/densenet.ts";
 import type { EncoderConfig } from "../../src/models/encoders/encoder.ts";
 import { encoderType } from "../../src/models/encoders/registry.ts";
+import { vit } from "../../src/models/encoders/vit.ts";
 import { resnet } from "../../src/models/encoders/resnet.ts";
 import { Parameters } from "../../src/nn/parameters.ts";
 import { modalityFolder } from "../../src/runs/preprocessing.ts";
@@ -172,6 +173,17 @@ Deno.test("images are made ready as torchvision has it, or as timm's config.json
   assert.deepEqual(timm.spec.mean, half);
   writeJsonFile(join(folder.path, "preprocessor_config.json"), { size: 96 });
   assert.deepEqual(preprocessorOf(folder.path, resnet).preparation.resize, { height: 96, width: 96 });
+});
+
+Deno.test("a folder that does not say how its images are made ready is told what it lacks, where its kind has no custom", () => {
+  using folder = temporaryFolder();
+  assert.throws(
+    () => preprocessorOf(folder.path, vit),
+    (error) =>
+      error instanceof UserError &&
+      error.message.startsWith(`${folder.path} has no preprocessor_config.json, which says how the images`) &&
+      error.message.endsWith("put the file there that belongs to the weights"),
+  );
 });
 
 Deno.test("sizes of a ResNet that do not go together, and images too small for a DenseNet, are refused", () => {

@@ -128,6 +128,26 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       /"data\.delimiter" must be a single character, or "tab", got ";;"$/,
     ],
     [
+      "train --data table:items.csv --set data.text=title data.images=gone",
+      /^"data\.images" names .*gone, which is no folder$/,
+    ],
+    [
+      'train --data table:items.csv --set data.text=title data.roots=["gone"]',
+      /^"data\.roots" names .*gone, which is no folder$/,
+    ],
+    [
+      "train --data table:items.csv --set data.text=title data.background=purple",
+      /"data\.background" must be white, black, or "#" and six hexadecimal digits, got "purple"$/,
+    ],
+    [
+      "train --data table:outside.csv --set data.image=path",
+      /^outside\.csv, row 2: cannot use the image: \/pictures\/a\.png is outside of .*; to allow the files of that folder: --set 'data\.roots=\["\/pictures"\]'; /,
+    ],
+    [
+      "train --data table:linked.csv --set data.image=path",
+      /^linked\.csv, row 2: cannot use the image: link\.png is a link to .*mistakes_fixture\.ts, outside of .*--set 'data\.roots=\[".*"\]'; /,
+    ],
+    [
       "train --data table:items.csv --set data.text=title data.folds=5",
       /^"data\.folds" is 5: "unis experiment" makes a run of each fold; a single one is named by data\.fold$/,
     ],

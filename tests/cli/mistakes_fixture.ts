@@ -37,6 +37,7 @@ export async function layOut(folder: string): Promise<void> {
     const bytes = Deno.readFileSync(join(folder, "run/checkpoints", name));
     Deno.writeFileSync(join(folder, "cut/checkpoints", name), bytes.subarray(0, bytes.length - 50));
   }
+  Deno.symlinkSync(import.meta.filename!, join(folder, "link.png"));
   Deno.mkdirSync(join(folder, "empty"));
   Deno.mkdirSync(join(folder, "full"));
   const data = new Uint8Array(4 * 4 * 3);
@@ -51,6 +52,8 @@ export async function layOut(folder: string): Promise<void> {
     "others.csv": "title,label\na red dot,violet\n",
     "holes.csv": "title,label\na red dot,red\n,green\n",
     "one_class.csv": "title,label\na,red\nb,red\nc,red\n",
+    "outside.csv": "path,label\n/pictures/a.png,red\n",
+    "linked.csv": "path,label\nlink.png,red\n",
     "empty.csv": "",
     "ragged.csv": "title,label\na red dot,red\na green dot\n",
     "latin1.csv": Uint8Array.from("title,label\ncaf\xe9,red\n", (char) => char.charCodeAt(0)),

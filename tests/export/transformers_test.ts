@@ -64,6 +64,7 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     assert.deepEqual(heads.modalities, ["image", "text"]);
     assert.deepEqual(heads.classes, data.classes);
     assert.equal(heads.epoch, 7);
+    assert.deepEqual(heads.background, { image: "white" });
     assert.deepEqual(heads.pooling, { image: "first", text: "first" });
     assert.deepEqual(heads.representations, {
       image: "last hidden state, normalised, first token",

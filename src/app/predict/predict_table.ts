@@ -1,8 +1,8 @@
 /** Predicts the rows of a table, read with the columns that the run learned from or that are named. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
-import { InnerPaths } from "../../data/index/inner_path.ts";
+import { folderOf, InnerPaths } from "../../data/index/inner_path.ts";
 import type { OpenTable, StreamedRow, TableReading } from "../../data/readers/table_format.ts";
 import { isFolder, openTable, tableEndings, tableFormat } from "../../data/readers/table_formats.ts";
 import { type Columns, InputReader } from "./inputs.ts";
@@ -22,6 +22,10 @@ export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" |
   readonly columns?: Columns;
   /** How it is read, where that is not as the run's own table of the same format. */
   readonly reading?: TableReading;
+  /** The folder that paths of images count from; that of the table if not given. */
+  readonly images?: string;
+  /** Further folders in which images may lie. */
+  readonly roots?: readonly string[];
 }
 
 /**
@@ -31,19 +35,24 @@ export interface PredictTableOptions extends Omit<PredictRowsOptions, "source" |
 export async function predictTable(
   session: PredictSession,
   path: string,
-  { columns, reading, ...options }: PredictTableOptions,
+  { columns, reading, images, roots = [], ...options }: PredictTableOptions,
 ): Promise<PredictedRows> {
   const { data, training } = session.open.run.config;
   const own = data.name === "table"
     ? { labelColumn: data.label, ...(data.id !== null && { idColumn: data.id }) }
     : { labelColumn: "label" };
   const read = session.columns(columns);
-  const images = session.modalities.flatMap(({ name, kind }) => kind === "image" ? [read[name]!].flat() : []);
+  const imageColumns = session.modalities.flatMap(({ name, kind }) =>
+    kind === "image" ? [read[name]!].flat() : []
+  );
   // What was said of the run's own table holds for those of its format.
   const isAlike = data.name === "table" && path !== "-" && tableFormat(path) === tableFormat(data.file);
   const { delimiter, encoding } = isAlike ? data : { delimiter: null, encoding: null };
-  const table = await openTable(path, { delimiter, encoding, ...reading, images: new Set(images) });
-  const paths = path === "-" ? undefined : new InnerPaths(table.folder);
+  const table = await openTable(path, { delimiter, encoding, ...reading, images: new Set(imageColumns) });
+  const paths = path === "-" && images === undefined ? undefined : new InnerPaths(
+    images === undefined ? table.folder : folderOf("--images", "", images),
+    { roots: roots.map((root) => resolve(root)), key: "--roots" },
+  );
   const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
   using reader = new InputReader(session.modalities, read, find);
   const source = path === "-" ? "input" : basename(path);

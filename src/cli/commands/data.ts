@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import type { VerifyFlags } from "../data.ts";
 import type { PublishedName } from "../../data/prepare/published.ts";
-import { chosenArgument, DATA } from "../options.ts";
+import type { PrepareFlags } from "../data_prepare.ts";
+import { chosenArgument, DATA, roots } from "../options.ts";
 
 export function defineData(unis: Command): void {
   const data = unis.command("data").description("look after data sets");
@@ -14,7 +15,7 @@ export function defineData(unis: Command): void {
     .option("--json", "print all of it as JSON")
     .addHelpText(
       "after",
-      "\nPaths in a data set count from its folder and stay in it as they are written; links in it are followed.",
+      "\nPaths in a data set count from its folder and may lead into it and into the folders of data.roots; so may links.",
     )
     .action(async (flags: VerifyFlags) => {
       const { verify } = await import("../data.ts");
@@ -24,13 +25,14 @@ export function defineData(unis: Command): void {
     .description("make a clean list of a data set of the paper as you got it; nothing is fetched or changed")
     .addArgument(chosenArgument("<name>", "the data set", ["food101", "n24news"]))
     .argument("<folder>", "where its files are")
+    .addOption(roots())
     .addHelpText(
       "after",
       "\nSays what is there, and where what is missing is published. Writes unis_prepared.jsonl, which --data then reads," +
         "\nand unis_report.csv, which lists what was repaired and what is left out.",
     )
-    .action(async (name: PublishedName, folder: string) => {
+    .action(async (name: PublishedName, folder: string, flags: PrepareFlags) => {
       const { prepareData } = await import("../data_prepare.ts");
-      await prepareData(name, folder);
+      await prepareData(name, folder, flags);
     });
 }

@@ -1,7 +1,7 @@
 /** Defines the command `unis predict`. */
 import type { Command } from "commander";
 import type { PredictFlags } from "../predict.ts";
-import { backend, choice, device, wholeNumber } from "../options.ts";
+import { backend, choice, device, roots, wholeNumber } from "../options.ts";
 
 export function definePredict(unis: Command): void {
   unis.command("predict")
@@ -12,6 +12,8 @@ export function definePredict(unis: Command): void {
       "--data <file>",
       "a .csv, .tsv, .jsonl, .parquet or .tar file, or a folder of them; it needs no labels",
     )
+    .option("--images <folder>", "the folder that paths in the table count from (default: that of the table)")
+    .addOption(roots())
     .option("--image <file>", "one sample: its image")
     .option("--text <text>", "one sample: its text")
     .option("--features <numbers>", "one sample: its numbers, with commas between them")

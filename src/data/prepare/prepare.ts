@@ -6,6 +6,7 @@ import { csvCell } from "../../io/csv.ts";
 import { mustBeWritable, writeTextFile } from "../../io/file_bytes.ts";
 import { exists } from "../../io/files.ts";
 import type { Split } from "../batch.ts";
+import type { InnerPathsOptions } from "../index/inner_path.ts";
 import { type Fault, originKey, type SplitCounts } from "../index/sample_index.ts";
 import { faultyRows, verifyIndex, type VerifyOptions } from "../index/verify.ts";
 import {
@@ -84,11 +85,14 @@ export async function prepare(
   root: string,
   set: PublishedSet,
   packaging: Packaging,
-  options: Omit<VerifyOptions, "compare">,
+  { roots, ...options }: Omit<VerifyOptions, "compare"> & Pick<InnerPathsOptions, "roots">,
 ): Promise<Prepared> {
   for (const name of [PREPARED_LIST, REPORT]) mustBeWritable(join(root, name));
   const { rows, kind } = withTexts(root, packaging);
-  const { faults } = await verifyIndex(set.index(root, rows, kind ?? ""), { ...options, compare: false });
+  const { faults } = await verifyIndex(
+    set.index(root, rows, kind ?? "", { ...(roots && { roots }), key: "--roots" }),
+    { ...options, compare: false },
+  );
   const bad = faultyRows(faults);
   const kept = rows.filter((row) => !bad.has(originKey(row)));
   if (kept.length === 0) {

@@ -1,4 +1,5 @@
 /** The data sets of the paper: what each consists of, where that is published, and how its lists are read. */
+import type { InnerPathsOptions } from "../index/inner_path.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
 import { indexFoodRows } from "../readers/food101.ts";
 import { FOOD101_PACKAGINGS } from "../readers/food101_packagings.ts";
@@ -20,7 +21,7 @@ export interface PublishedSet {
   readonly pieces: readonly Piece[];
   readonly packagings: readonly Packaging[];
   /** The samples of rows, with whatever text tells whether there is one; `kind` is that of `Packaging.texts`. */
-  index(root: string, rows: readonly ListedRow[], kind: string): SampleIndex;
+  index(root: string, rows: readonly ListedRow[], kind: string, paths?: InnerPathsOptions): SampleIndex;
 }
 
 const KAGGLE = "kaggle.com/datasets/gianmarco96/upmcfood101";
@@ -62,7 +63,7 @@ export const PUBLISHED_SETS = {
       },
     ],
     packagings: FOOD101_PACKAGINGS,
-    index: (root, rows, kind) => indexFoodRows(rows, { root, ...UNCUT }, kind),
+    index: (root, rows, kind, paths = {}) => indexFoodRows(rows, { root, paths, ...UNCUT }, kind),
   },
   n24news: {
     title: "N24News",
@@ -75,7 +76,7 @@ export const PUBLISHED_SETS = {
       },
     ],
     packagings: N24_PACKAGINGS,
-    index: (root, rows) => indexAnyNews(root, rows),
+    index: (root, rows, _kind, paths) => indexAnyNews(root, rows, paths),
   },
 } satisfies Readonly<Record<string, PublishedSet>>;
 

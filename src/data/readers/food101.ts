@@ -2,7 +2,7 @@
 import { UserError } from "../../base/user_error.ts";
 import { cleanText, firstWords } from "../text/clean_text.ts";
 import { BadRow, ofFile } from "../index/index_builder.ts";
-import { InnerPaths } from "../index/inner_path.ts";
+import { InnerPaths, type InnerPathsOptions } from "../index/inner_path.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
 import { readAnyText } from "../../io/text_file.ts";
 import { FOOD_CLASSES } from "./food_classes.ts";
@@ -13,6 +13,8 @@ export const FOOD101_LAYOUTS = ["auto", "prepared", "published", "jsonl", "title
 
 export interface Food101Options {
   readonly root: string;
+  /** Where files may lie beside it. */
+  readonly paths?: InnerPathsOptions;
   /** One of the packagings, by name; "auto" looks which files are there. */
   readonly layout: typeof FOOD101_LAYOUTS[number];
   /** The page, as the published code reads it, or the title; "auto" is the first of these that the packaging has. */
@@ -48,10 +50,10 @@ function textKind({ text, root }: Food101Options, layout: string, kinds: readonl
 /** The samples of rows, whose text is of that kind. */
 export function indexFoodRows(
   rows: readonly ListedRow[],
-  { root, validationSamples, splitSeed, maxWords }: Omit<Food101Options, "layout" | "text">,
+  { root, paths, validationSamples, splitSeed, maxWords }: Omit<Food101Options, "layout" | "text">,
   kind: string,
 ): SampleIndex {
-  const files = new InnerPaths(root);
+  const files = new InnerPaths(root, paths);
   const read = ({ texts }: ListedRow) => {
     const text = texts[kind];
     if (typeof text !== "string") throw new BadRow("row", `has no ${kind}`);
@@ -67,7 +69,7 @@ export function indexFoodRows(
   } as const;
   return {
     name: "food101",
-    ...indexRows(root, rows, FOOD_CLASSES, read),
+    ...indexRows(root, rows, FOOD_CLASSES, read, paths),
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text", isCleaned: true }],
     draws: hasValidation ? [] : [draw],
   };

@@ -7,7 +7,7 @@ import { exists } from "../../io/files.ts";
 import { isJsonObject } from "../../io/strict_json.ts";
 import type { Split } from "../batch.ts";
 import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
-import { InnerPaths } from "../index/inner_path.ts";
+import { InnerPaths, type InnerPathsOptions } from "../index/inner_path.ts";
 import { cleanName } from "../index/names.ts";
 import type { Origin, SampleIndex, SplitCounts } from "../index/sample_index.ts";
 import { readJsonLines } from "./formats/json_lines.ts";
@@ -68,15 +68,16 @@ export function expectedOf(
   return expected.toSorted((a, b) => distance(a) - distance(b))[0];
 }
 
-/** Makes samples of rows; `read` gives the text of a row, and throws a `BadRow` where it has none. */
+/** Makes samples of rows, whose paths count from `root`; `read` gives the text of a row, and throws a `BadRow` where it has none. */
 export function indexRows(
   root: string,
   rows: readonly ListedRow[],
   classes: readonly string[],
   read: (row: ListedRow) => string,
+  paths: InnerPathsOptions = {},
 ): Pick<SampleIndex, "source" | "classes" | "samples" | "faults"> {
   const numbers = numbersOf(classes);
-  const files = new InnerPaths(root);
+  const files = new InnerPaths(root, paths);
   const builder = new IndexBuilder();
   const seen = new Map<string, string>();
   for (const row of rows) {

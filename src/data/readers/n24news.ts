@@ -1,6 +1,7 @@
 /** Reads N24News: the photograph of a New York Times article with its headline, caption, abstract or body. */
 import { cleanText, firstWords } from "../text/clean_text.ts";
 import { BadRow } from "../index/index_builder.ts";
+import type { InnerPathsOptions } from "../index/inner_path.ts";
 import type { SampleIndex } from "../index/sample_index.ts";
 import { expectedOf, indexRows, type ListedRow, packagingOf } from "./listed_rows.ts";
 import { N24_PACKAGINGS } from "./n24news_packagings.ts";
@@ -12,6 +13,8 @@ export const N24_LAYOUTS = ["auto", "prepared", "published", "flat", "whole"] as
 
 export interface N24NewsOptions {
   readonly root: string;
+  /** Where files may lie beside it. */
+  readonly paths?: InnerPathsOptions;
   /** One of the packagings, by name; "auto", if not given, looks which files are there. */
   readonly layout?: typeof N24_LAYOUTS[number];
   readonly text: N24Text;
@@ -72,7 +75,7 @@ export function indexN24News(options: N24NewsOptions): SampleIndex {
 /** The samples of rows. Where all are of one split, a tenth of them each becomes validation and test, as published. */
 export function indexNewsRows(
   rows: readonly ListedRow[],
-  { root, text, splitSeed = 1, clean, maxWords }: Omit<N24NewsOptions, "layout">,
+  { root, paths, text, splitSeed = 1, clean, maxWords }: Omit<N24NewsOptions, "layout">,
 ): SampleIndex {
   const isCleaned = text === "body" && clean;
   const read = ({ texts }: ListedRow) => {
@@ -80,7 +83,7 @@ export function indexNewsRows(
     if (raw === undefined) throw new BadRow("row", `has no text as "${text}"`);
     return firstWords(isCleaned ? cleanText(raw ?? "") : raw ?? "", maxWords);
   };
-  const index = indexRows(root, rows, SECTIONS, read);
+  const index = indexRows(root, rows, SECTIONS, read, paths);
   const { length } = index.samples;
   const isWhole = rows.every(({ split }) => split === "train");
   const draw = { seed: splitSeed, key: "data.split_seed" };
@@ -99,11 +102,15 @@ export function indexNewsRows(
 }
 
 /** The samples of rows with all their texts as one, to look for faults that matter whichever is read. */
-export function indexAnyNews(root: string, rows: readonly ListedRow[]): SampleIndex {
+export function indexAnyNews(
+  root: string,
+  rows: readonly ListedRow[],
+  paths: InnerPathsOptions = {},
+): SampleIndex {
   const read = ({ texts }: ListedRow) => Object.values(texts).join(" ");
   return {
     name: "n24news",
-    ...indexRows(root, rows, SECTIONS, read),
+    ...indexRows(root, rows, SECTIONS, read, paths),
     modalities: [{ name: "image", kind: "image" }, { name: "text", kind: "text" }],
   };
 }

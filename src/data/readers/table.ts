@@ -1,8 +1,8 @@
 /** Reads a table of one's own, in which each modality is a column, or several. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Split } from "../batch.ts";
 import { firstWords } from "../text/clean_text.ts";
-import { InnerPaths } from "../index/inner_path.ts";
+import { folderOf, InnerPaths } from "../index/inner_path.ts";
 import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
 import type { Draw, IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
 import { PLAIN_NUMBERS } from "../feature_cells.ts";
@@ -25,7 +25,7 @@ const SPLITS: Readonly<Record<string, Split>> = {
 };
 
 /**
- * Lists the rows of a table. Images are paths relative to the file, below its folder.
+ * Lists the rows of a table. Images are paths, see `InnerPaths`.
  * Names of columns, classes, splits and samples count without the blanks around them. Throws a UserError for a column
  * that is not there. A validation or test split that the table lacks is drawn.
  */
@@ -33,7 +33,11 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   const options = withCleanNames(given);
   const table = await readAll(options);
   const file = basename(options.file);
-  const images = new InnerPaths(table.folder);
+  const { folder } = table;
+  const images = new InnerPaths(
+    options.images == null ? folder : folderOf("data.images", folder, options.images),
+    { roots: (options.roots ?? []).map((root) => resolve(folder, root)) },
+  );
   const modalities = Object.entries(options.modalities).map(([name, source]) =>
     describe(name, source, table, options)
   );

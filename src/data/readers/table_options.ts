@@ -13,6 +13,10 @@ export type TableModality =
 
 export interface TableOptions {
   readonly file: string;
+  /** The folder that paths of images count from, itself from that of the file; null for that of the file. */
+  readonly images?: string | null;
+  /** Further folders in which images may lie, from that of the file. */
+  readonly roots?: readonly string[];
   /** By their names. */
   readonly modalities: Readonly<Record<string, TableModality>>;
   /** The column of the class. */
