@@ -1,4 +1,5 @@
 /** Gives an encoder the weights of a checkpoint. */
+import { isAdapter } from "../nn/low_rank.ts";
 import type { Parameter } from "../nn/parameter.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
@@ -74,12 +75,15 @@ export async function loadEncoderWeights(
   refuse(what, { "not finite (they hold NaN or infinity: get an undamaged checkpoint)": notFinite });
 }
 
-/** Parameters and buffers below a prefix, by their names without it. */
+/** Parameters and buffers below a prefix, adapters aside, by their names without it. */
 function ownParameters(parameters: Parameters, prefix: string): Map<string, Parameter> {
   const start = prefix === "" ? "" : `${prefix}.`;
   const own = new Map<string, Parameter>();
   for (const parameter of parameters.state()) {
-    if (parameter.name.startsWith(start)) own.set(parameter.name.slice(start.length), parameter);
+    // No checkpoint has adapters.
+    if (parameter.name.startsWith(start) && !isAdapter(parameter.name)) {
+      own.set(parameter.name.slice(start.length), parameter);
+    }
   }
   if (own.size === 0) throw new RangeError(`Cannot load an encoder at "${prefix}": it has no parameters`);
   return own;

@@ -34,6 +34,7 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["optim optimizer opt", ["optimizer.name"]],
   ["dropout drop", ["model.head.dropout"]],
   ["metric metric-for-best-model monitor", ["training.metric"], "a run has its metric"],
+  ["lora lora-r lora-rank use-lora peft", ["model.lora.rank"]],
   ["ema ema-decay model-ema", ["optimizer.ema_decay"]],
   ["layer-decay llrd layerwise-lr-decay", ["optimizer.layer_decay"]],
   ["class-weights class-weight", ["training.class_weights"]],

@@ -41,6 +41,14 @@ const configSchema = z.strictObject({
       .optional(),
     /** Settings that the method alone has. */
     options: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
+    /** Linear layers of encoders are adapted by matrices of this rank, and nothing else of these encoders is learned: LoRA. */
+    lora: z.strictObject({
+      rank: count.default(8),
+      /** What adapters add is multiplied by alpha / rank. */
+      alpha: rate.default(16),
+      /** Patterns of names of layers, in which * stands for anything. */
+      targets: z.array(z.string().min(1)).min(1).default(["*.query", "*.value"]),
+    }).optional(),
     /** Layers of transformers keep their input alone for the gradient and compute the rest twice: less memory. */
     checkpointing: z.boolean().default(false),
   }),

@@ -57,6 +57,13 @@ export const xavierNormal: Initializer = (values, shape, seed) => {
   normal(Math.sqrt(2 / (inputs + outputs)))(values, shape, seed);
 };
 
+/** Uniform within ±1 / √inputs, for a weight of [outputs, inputs]: what torch begins a linear layer with. */
+export const uniformByInputs: Initializer = (values, [outputs], seed) => {
+  const random = generator(seed);
+  const bound = 1 / Math.sqrt(values.length / outputs!);
+  values.forEach((_, i) => values[i] = bound * (2 * random() - 1));
+};
+
 /**
  * Normal with variance 2 / fan, which keeps the size of what ReLU lets through (He et al., 2015), for the weight of a convolution
  * [outputs, inputs, height, width]. The fan is what an output sees, inputs · height · width, or with "out" what sees an input.

@@ -37,7 +37,7 @@ export class DenseLayers implements InnerLayers {
   }
 
   forward(x: Tensor, residual?: Tensor): Tensor {
-    if (this.#activation === "gelu") {
+    if (this.#activation === "gelu" && !this.#intermediate.isAdapted && !this.#output.isAdapted) {
       return scope(() => feedForward(x, this.#intermediate.operands(x), this.#output.operands(x), residual));
     }
     return scope(() =>

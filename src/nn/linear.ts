@@ -2,12 +2,16 @@
 import type { FloatType, Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
 import type { LinearOperands } from "../ops/feed_forward.ts";
+import { ACTIVATIONS } from "../ops/activations.ts";
+import { add } from "../ops/arithmetic.ts";
+import type { Float } from "../ops/check.ts";
 import { type Activation, linear } from "../ops/matmul.ts";
 import { full } from "../ops/fill.ts";
 import { concat } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Initializer, zeros } from "./initializers.ts";
+import { type LowRank, lowRankAt } from "./low_rank.ts";
 import type { Operand } from "./joined_parameters.ts";
 import type { Parameter } from "./parameter.ts";
 import type { ModulePath } from "./parameters.ts";
@@ -40,20 +44,33 @@ export interface LinearOptions {
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
+  readonly #adapter: LowRank | undefined;
 
   constructor(path: ModulePath, inputs: number, outputs: number, options: LinearOptions) {
     const { initializer, takesF16: isOperand = false, bias = true } = options;
     this.weight = path.parameter("weight", [outputs, inputs], initializer, { isOperand });
     this.bias = bias ? path.parameter("bias", [outputs], zeros) : undefined;
+    this.#adapter = lowRankAt(path, inputs, outputs, isOperand);
   }
 
   /** [.., inputs] to [.., outputs]; relu and gelu run in the same kernel. A `residual` is added to the result. */
   forward(x: Tensor, activation: Activation = "none", residual?: Tensor): Tensor {
     const { weight, bias } = this.operands(x);
-    return linear(x, weight, bias, activation, { residual });
+    const adapter = this.#adapter;
+    if (!adapter) return linear(x, weight, bias, activation, { residual });
+    return scope(() => {
+      const h = linear(x, weight, bias, "none", { residual: adapter.forward(x) });
+      const y = activation === "none" ? h : ACTIVATIONS[activation](h);
+      return residual ? add(residual, y) : y;
+    });
   }
 
-  /** What the ops multiply x by, of its type, and add. */
+  /** True where more is added than `operands` tell. */
+  get isAdapted(): boolean {
+    return this.#adapter !== undefined;
+  }
+
+  /** What the ops multiply x by, of its type, and add; of a layer that is adapted, what its weight and bias are. */
   operands(x: Tensor): LinearOperands {
     return { weight: operandFor(x, this.weight), bias: this.bias?.value };
   }
@@ -70,8 +87,9 @@ function apply(
   x: Tensor,
   weight: Operand,
   bias: Pick<Operand, "value"> | undefined,
+  residual?: Tensor,
 ): Tensor {
-  return linear(x, operandFor(x, weight), bias?.value);
+  return linear(x, operandFor(x, weight), bias?.value, "none", { residual });
 }
 
 /** Each activation in a graph of ONNX. */
@@ -110,6 +128,8 @@ export class JoinedLinear {
   readonly #path: ModulePath;
   readonly #weights: readonly Parameter[];
   readonly #biases: readonly (Parameter | undefined)[];
+  readonly #adapters: readonly (LowRank | undefined)[];
+  readonly #outputs: number;
 
   /** `bias` may name the layers that have one. */
   constructor(
@@ -128,6 +148,8 @@ export class JoinedLinear {
     this.#biases = names.map((name) =>
       hasBias(name) ? path.at(name).parameter("bias", [outputs], zeros) : undefined
     );
+    this.#adapters = names.map((name) => lowRankAt(path.at(name), inputs, outputs, isOperand));
+    this.#outputs = outputs;
   }
 
   /**
@@ -135,18 +157,31 @@ export class JoinedLinear {
    * layer first. Call it while the model is built: joined parameters must be known before memory is allocated.
    */
   layers(first: number, end: number): (x: Tensor) => Tensor {
+    const apply = this.#applied(first, end);
+    const adapters = this.#adapters.slice(first, end);
+    if (adapters.every((adapter) => adapter === undefined)) return (x) => apply(x);
+    return (x) =>
+      scope(() => {
+        const shape = [...x.shape.slice(0, -1), this.#outputs];
+        const changes = adapters.map((own) => own?.forward(x) ?? full(x.gpu, shape, 0, x.dtype as Float));
+        return apply(x, concat(changes, x.rank - 1));
+      });
+  }
+
+  /** These layers without their adapters; a residual is added. */
+  #applied(first: number, end: number): (x: Tensor, residual?: Tensor) => Tensor {
     const weight = this.#path.joined(this.#weights.slice(first, end));
     const biases = this.#biases.slice(first, end);
     const own = biases.filter((bias) => bias !== undefined);
-    if (own.length === 0) return (x) => apply(x, weight, undefined);
+    if (own.length === 0) return (x, residual) => apply(x, weight, undefined, residual);
     if (own.length === biases.length) {
       const bias = this.#path.joined(own);
-      return (x) => apply(x, weight, bias);
+      return (x, residual) => apply(x, weight, bias, residual);
     }
-    return (x) =>
+    return (x, residual) =>
       scope(() => {
         const parts = biases.map((bias) => bias?.value ?? full(x.gpu, own[0]!.shape, 0));
-        return apply(x, weight, { value: concat(parts, 0) });
+        return apply(x, weight, { value: concat(parts, 0) }, residual);
       });
   }
 

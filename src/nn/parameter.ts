@@ -30,6 +30,13 @@ export type ModelBuffer = Pick<Parameter, "name" | "shape" | "value">;
 /** Numbers that follow from the configuration, such as tables of positions: on the device, and in no file. */
 export type Constant = ModelBuffer;
 
+/** Which linear layers are adapted, by the names of their paths, and how: see low_rank.ts. */
+export interface Adapters {
+  readonly rank: number;
+  readonly alpha: number;
+  isTarget(layer: string): boolean;
+}
+
 export interface ParameterOptions {
   /** True for weights that matrix products read: they may be wanted in f16. */
   readonly isOperand?: boolean;

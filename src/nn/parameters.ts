@@ -16,7 +16,7 @@ import { DeclaredParameter } from "./declared_parameter.ts";
 import { F16Copies } from "./f16_copies.ts";
 import type { Initializer } from "./initializers.ts";
 import { JoinedParameters } from "./joined_parameters.ts";
-import type { Constant, ModelBuffer, Parameter, ParameterOptions } from "./parameter.ts";
+import type { Adapters, Constant, ModelBuffer, Parameter, ParameterOptions } from "./parameter.ts";
 
 interface Declaration extends Required<ParameterOptions> {
   readonly name: string;
@@ -41,6 +41,11 @@ export class ModulePath {
   /** Declares a parameter; its memory exists once `Parameters.allocate` has run. */
   parameter(name: string, shape: Shape, initializer: Initializer, options?: ParameterOptions): Parameter {
     return this.#parameters.declare(this.#prefix + name, shape, initializer, options);
+  }
+
+  /** How the linear layer here is adapted, where it is. */
+  get adapters(): Adapters | undefined {
+    return this.#parameters.adaptersOf(this.#prefix.replace(/\.$/, ""));
   }
 
   /** Declares a buffer, which is saved and restored like a parameter, and never learned. */
@@ -89,10 +94,21 @@ export class Parameters {
   #frozenArrays: FlatArray[] = [];
   readonly #f16Copies = new F16Copies();
   readonly #joined: JoinedParameters[] = [];
+  #adapters: Adapters | undefined;
 
   /** The root of the tree of names. */
   get root(): ModulePath {
     return new ModulePath(this);
+  }
+
+  /** Linear layers that are declared from now on have adapters where they are targets: see low_rank.ts. */
+  adapt(adapters: Adapters): void {
+    this.#adapters = adapters;
+  }
+
+  /** What `ModulePath.adapters` asks. */
+  adaptersOf(layer: string): Adapters | undefined {
+    return this.#adapters?.isTarget(layer) ? this.#adapters : undefined;
   }
 
   /** What `ModulePath.parameter` calls, with the whole name. Throws RangeError for a name that exists. */

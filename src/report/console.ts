@@ -28,7 +28,9 @@ export class ConsoleObserver implements Observer {
     );
     const parts = Object.entries(parameters).map(([part, count]) => `${part} ${formatCount(count)}`);
     const all = Object.values(parameters).reduce((sum, count) => sum + count, 0);
-    const ofThese = frozen === 0 ? "" : `; ${formatCount(frozen)} of them frozen`;
+    const ofThese = frozen === 0
+      ? ""
+      : `; ${formatCount(frozen)} of them frozen, ${formatCount(all - frozen)} learned`;
     this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}${ofThese}`);
     const { weights, gradients, moments, average, activations } = memory;
     const uses = { weights, gradients, moments, ...(average && { average }), activations };

@@ -7,23 +7,62 @@ import type { Moment } from "../models/methods/contrast.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { Context } from "../nn/context.ts";
 import { isFrozen } from "../nn/freezing.ts";
+import { isAdapter } from "../nn/low_rank.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import { backward } from "../ops/backward.ts";
 import { full } from "../ops/fill.ts";
+import { matches } from "../optim/groups.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import { RandomKeys } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { UserError } from "../base/user_error.ts";
+import { buildModel } from "../build/build_model.ts";
+import type { ModelData } from "../build/resolve_encoders.ts";
+import { HEADS, partOf } from "./model_parts.ts";
 import { resolveMethod } from "../config/method_config.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 
-/** Freezes what a configuration says; before memory is allocated. */
-export function freezeParameters(parameters: Parameters, { model }: RunConfig): void {
+/**
+ * Declares the model of a configuration as it is trained: with adapters where it asks for some, and frozen where it says, which
+ * an encoder with adapters is but for these. Throws a UserError where configuration and data do not fit.
+ */
+export function declareModel(
+  parameters: Parameters,
+  config: RunConfig,
+  data: ModelData,
+  classWeights?: readonly number[],
+): MultimodalClassifier {
+  const { encoders, lora } = config.model;
+  if (lora !== undefined) {
+    const isTarget = (layer: string) =>
+      partOf(layer) in encoders && lora.targets.some((target) => matches(layer, target));
+    parameters.adapt({ rank: lora.rank, alpha: lora.alpha, isTarget });
+  }
+  const model = buildModel(parameters.root, config, data, classWeights);
+  const adapted = new Set(
+    [...parameters].filter(({ name }) => isAdapter(name)).map(({ name }) => partOf(name)),
+  );
+  if (lora !== undefined && adapted.size === 0) throw noTarget(parameters, lora.targets);
   parameters.freeze((name) => {
-    const part = name.slice(0, name.indexOf("."));
-    const encoder = model.encoders[part];
-    return encoder !== undefined && isFrozen(name.slice(part.length + 1), encoder.frozen);
+    const part = partOf(name);
+    const encoder = encoders[part];
+    if (encoder === undefined) return false;
+    return isFrozen(name.slice(part.length + 1), encoder.frozen) || adapted.has(part) && !isAdapter(name);
   });
+  return model;
+}
+
+function noTarget(parameters: Parameters, targets: readonly string[]): UserError {
+  const matrices = [...parameters].filter(({ name, shape }) =>
+    shape.length === 2 && name.endsWith(".weight") && partOf(name) !== HEADS
+  ).map(({ name }) => name.replace(/\.weight$/, ""));
+  return new UserError(
+    `"model.lora.targets" is ${
+      targets.join(", ")
+    }, which no linear layer of an encoder matches; names of layers are like ` +
+      `"${matrices[0]}" and "${matrices.at(-1)}", and * stands for anything`,
+  );
 }
 
 /** `number` counts all micro-batches of the run and picks the random numbers of dropout, if there is to be any. */

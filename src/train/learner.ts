@@ -12,6 +12,7 @@ import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { AnsweringModel } from "./evaluation.ts";
 import { mustBeTrainable } from "./trainable.ts";
 import { EVALUATION } from "../nn/context.ts";
+import { isAdapter } from "../nn/low_rank.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -19,14 +20,13 @@ import { WeightAverage } from "../optim/weight_average.ts";
 import type { ReduceOnPlateau } from "../optim/plateau.ts";
 import { scope } from "../tensor/scope.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
-import { buildModel } from "../build/build_model.ts";
 import { classWeightsOf } from "../build/class_weights.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig, type SettledConfig } from "../config/run_config.ts";
 import {
+  declareModel,
   differentiate,
-  freezeParameters,
   trainingContext,
   trainingMoment,
   trainingVisitOf,
@@ -43,6 +43,7 @@ import { stepsIn } from "./micro_batches.ts";
 import { TrainingMetrics } from "./training_metrics.ts";
 import { settleMicroBatch } from "./memory_plan.ts";
 import { chooseProducts, mustHavePrecision } from "./precision.ts";
+import { mergeAdapters } from "./merge_adapters.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
 import { boundsOf, makeOptimizer, makePlateau, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
 import { partOf } from "./model_parts.ts";
@@ -98,12 +99,11 @@ export class Learner implements AnsweringModel {
     const stepsOf = (epochs: number) => stepsIn(epochs, this.trainingSamples, this.config);
     this.#steps = stepsOf(training.epochs);
     this.classes = data.classes.length;
-    this.#model = buildModel(this.#parameters.root, config, data, classWeightsOf(config, data));
-    freezeParameters(this.#parameters, config);
+    this.#model = declareModel(this.#parameters, config, data, classWeightsOf(config, data));
     this.#parameters.allocate(
       gpu,
       config.seed,
-      (name) => isPretrained(config, partOf(name)),
+      (name) => isPretrained(config, partOf(name)) && !isAdapter(name),
       training.precision === "f16",
     );
     this.heads = this.#model.heads;
@@ -197,12 +197,14 @@ export class Learner implements AnsweringModel {
     }
   }
 
-  /** The average of what `readWeights` gave, where weights are averaged. */
-  async averaged(weights: Arrays): Promise<Arrays> {
-    const averages = await this.#average?.read() ?? new Map<string, Float32Array<ArrayBuffer>>();
-    return new Map(
+  /** What is to be kept of the weights that `readWeights` gave: their average, where there is one, with adapters merged. */
+  async kept(weights: Arrays): Promise<Arrays> {
+    const { lora } = this.config.model;
+    const averages = await this.#average?.read();
+    const averaged = averages === undefined ? weights : new Map(
       [...weights].map(([name, own]) => [name, { ...own, data: averages.get(name) ?? own.data }]),
     );
+    return lora === undefined ? averaged : mergeAdapters(averaged, lora);
   }
 
   /** Learning rates by part as they are in a step. */

@@ -1,11 +1,12 @@
 /** Reads and writes the part of a learner that a checkpoint holds: weights, moments, running sums, the loss scale; all as arrays by name. */
 import { UserError } from "../base/user_error.ts";
 import { readArrays } from "../nn/flat_arrays.ts";
+import { isAdapter } from "../nn/low_rank.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { WeightAverage } from "../optim/weight_average.ts";
-import { sameShape, showShape } from "../tensor/shape.ts";
+import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 
@@ -38,10 +39,17 @@ export async function readWeights(parameters: Parameters): Promise<Arrays> {
   return shaped(parameters, await parameters.read());
 }
 
-/** Overwrites all weights. Throws a UserError, naming `source`, where they are not those of this model. */
+/**
+ * Overwrites all weights; where adapters are missing, as they are where they were merged, they then change nothing. Throws a
+ * UserError, naming `source`, where they are not those of this model.
+ */
 export function writeWeights(parameters: Parameters, weights: Arrays, source: string): void {
   for (const { name, shape } of parameters.state()) {
     const own = weights.get(name);
+    if (own === undefined && isAdapter(name)) {
+      parameters.write(name, new Float32Array(sizeOf(shape)));
+      continue;
+    }
     if (own === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
     if (!sameShape(own.shape, shape)) {
       throw new UserError(

@@ -12,10 +12,9 @@ import { Parameters } from "../nn/parameters.ts";
 import { OPTIMIZERS } from "../optim/registry.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { withOwnTape } from "../tensor/tape.ts";
-import { buildModel } from "../build/build_model.ts";
 import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
-import { differentiate, freezeParameters, trainingContext } from "./gradient_step.ts";
+import { declareModel, differentiate, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
 import { weighsSamples } from "./sample_weights.ts";
 
@@ -51,8 +50,7 @@ class Planner {
     this.#config = config;
     this.#data = data;
     const weights = config.training.class_weights === "none" ? undefined : data.classes.map(() => 1);
-    this.#model = buildModel(this.#parameters.root, config, data, weights);
-    freezeParameters(this.#parameters, config);
+    this.#model = declareModel(this.#parameters, config, data, weights);
     this.#parameters.allocate(this.#counting.gpu, 0, undefined, config.training.precision === "f16");
     this.#standing = this.#counting.memory.live;
   }

@@ -200,7 +200,7 @@ class Trainer {
     }
     // In this order a crash in between costs what came since the last save, which then comes out the same, but no file.
     const weights = await learner.readWeights();
-    if (isBest) run.checkpoints.saveBest(await learner.averaged(weights), epoch, score, metric);
+    if (isBest) run.checkpoints.saveBest(await learner.kept(weights), epoch, score, metric);
     run.appendRecord(record);
     await this.#save(weights);
     observer.epochEnded(record, isBest);

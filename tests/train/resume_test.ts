@@ -172,13 +172,14 @@ Deno.test("a run in f16 that was interrupted ends as one that was not, bit for b
   for (const folder of [reference, interrupted]) Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("a run of averaged weights and weighed losses that was interrupted ends as one that was not, bit for bit", async () => {
+Deno.test("a run of averaged weights, adapters and weighed losses that was interrupted ends as one that was not, bit for bit", async () => {
   const weighed = tinyConfig(
     ...settings,
     "optimizer.ema_decay=0.7",
     "training.class_weights=balanced",
     "training.metric=loss",
     "model.encoders.image.frozen_epochs=1",
+    'model.lora.targets=["text.*.query"]',
   );
   const [folder, expected] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
   await work(expected, undefined, weighed);
