@@ -68,7 +68,7 @@ export class InnerPaths {
     const real = Deno.lstatSync(path).isSymlink ? Deno.realPathSync(path) : join(realFolder, basename(path));
     if (this.#realRoots.some((root) => isWithin(root, real))) return path;
     throw new UserError(
-      `${written} is a link to ${real}, outside of ${this.#folder}; ${this.#cure(dirname(real))}`,
+      `${written} is a link to ${real}, outside of ${this.#folder}; ${this.#cure(linkedFolder(path, real))}`,
     );
   }
 
@@ -85,6 +85,14 @@ export function folderOf(key: string, from: string, folder: string): string {
   const path = resolve(from, folder);
   if (statOf(path)?.isDirectory) return path;
   throw new UserError(`"${key}" names ${path}, which is no folder`);
+}
+
+/** The folder that the last link of a path leads to, or in which the file lies that it leads to. */
+function linkedFolder(path: string, real: string): string {
+  let [at, target] = [path, real];
+  // Below the last link a path and what it really is have the same names.
+  while (!Deno.lstatSync(at).isSymlink && at !== dirname(at)) [at, target] = [dirname(at), dirname(target)];
+  return at === path ? dirname(real) : target;
 }
 
 function isWithin(root: string, path: string): boolean {

@@ -27,8 +27,8 @@ const LAYOUTS: Record<
   },
 };
 
-function indexFood(root: string): SampleIndex {
-  const drawn = { validationSamples: 2, splitSeed: 1 };
+function indexFood(root: string, roots: readonly string[] = []): SampleIndex {
+  const drawn = { validationSamples: 2, splitSeed: 1, paths: { roots } };
   const index = indexFood101({ root, layout: "auto", text: "auto", maxWords: 100, ...drawn });
   drawSplits(index);
   return index;
@@ -304,7 +304,7 @@ Deno.test("blanks around labels, ids and columns are no faults, in any layout", 
   }
 });
 
-Deno.test("images that are linked to from elsewhere are as good as files", async () => {
+Deno.test("images that are linked to from elsewhere are as good as files where that is allowed, and faults where not", async () => {
   using folder = temporaryFolder();
   const root = join(folder.path, "set");
   await LAYOUTS.titles!.write(root);
@@ -312,7 +312,12 @@ Deno.test("images that are linked to from elsewhere are as good as files", async
   Deno.symlinkSync("../elsewhere", join(root, "images"));
   Deno.renameSync(last(root), join(folder.path, "blob"));
   Deno.symlinkSync(join(folder.path, "blob"), last(root));
-  assert.deepEqual((await check(indexFood(root))).faults, []);
+  assert.deepEqual((await check(indexFood(root, [folder.path]))).faults, []);
+  const elsewhere = join(Deno.realPathSync(folder.path), "elsewhere");
+  const { faults } = await check(indexFood(root, [elsewhere]));
+  assert.deepEqual(faults.map(({ kind }) => kind), ["image"], "the blob alone lies outside");
+  const { faults: [first] } = await check(indexFood(root));
+  assert.ok(first!.message.endsWith(`--set 'data.roots=${JSON.stringify([elsewhere])}'`), first!.message);
 });
 
 Deno.test("soundSamples() refuses a split without samples", () => {
