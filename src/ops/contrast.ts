@@ -8,10 +8,11 @@ import { mustBe } from "./check.ts";
 import { MAX_ITERATIONS, rowWorkgroup, workgroup } from "./workgroup.ts";
 import contrast_ from "../../wgsl/losses/contrast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
 import pairTypes_ from "../../wgsl/losses/pair_types.wgsl" with { type: "text" };
 
 const pairTypesKernel = defineKernel("pairTypes", [pairTypes_, workgroup, grid]);
-const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid]);
+const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid, nan]);
 
 /** How the predictions of two modalities a and b of one sample stand to its label (the paper's Table 1). */
 export type PairType = "bothRight" | "onlyARight" | "onlyBRight" | "bothWrong";

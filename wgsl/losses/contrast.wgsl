@@ -6,7 +6,7 @@
 //   dL/ds_n = sigmoid(d) / t * (-exp(s_n / t - lse_A) in A, +exp(s_n / t - lse_R) in R, 0 elsewhere)
 // With `divided`, the published code's log |A| is added to L, log(rows) where A is empty; the gradient knows nothing of it.
 // Forward: one workgroup, each lane every WG-th sample.   Backward: one invocation one sample.
-// Needs: lib/workgroup.wgsl, lib/grid.wgsl
+// Needs: lib/workgroup.wgsl, lib/grid.wgsl, lib/nan.wgsl
 
 // attracted, repelled: sets of pair types, bit t standing for type t.
 struct Params { rows: u32, attracted: u32, repelled: u32, divided: u32, inverse_temperature: f32 }
@@ -20,8 +20,8 @@ const LOWEST: f32 = -3.4028234e38;
 
 fn is_in(pair_type: u32, members: u32) -> bool { return ((members >> min(pair_type, 31u)) & 1u) != 0u; }
 
-// e^x for x <= 0; exactly 0 where it would leave the normal range. Not a number stays so.
-fn decay(x: f32) -> f32 { return select(exp(x), 0.0, x < -87.0); }
+// e^x for x <= 0; exactly 0 where it would leave the normal range. NaN, of which drivers may make a number, stays.
+fn decay(x: f32) -> f32 { return select(select(exp(x), 0.0, x < -87.0), x, is_nan(x)); }
 
 fn weight(s_n: f32, top: f32) -> f32 { return decay((s_n - top) * params.inverse_temperature); }
 
@@ -58,7 +58,7 @@ fn one_is_empty(sets: vec4f) -> bool { return sets.y == 0.0 || sets.w == 0.0; }
 
 // d; only where neither set is empty.
 fn difference(sets: vec4f) -> f32 {
-  return (sets.z - sets.x) * params.inverse_temperature + log(sets.w / sets.y);
+  return (sets.z - sets.x) * params.inverse_temperature + log_of_sum(sets.w / sets.y);
 }
 
 @compute @workgroup_size(WG)

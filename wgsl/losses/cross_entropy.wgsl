@@ -1,6 +1,6 @@
 // loss = log sum exp(x) - x[label] over the classes of a row,   dx = (softmax(x) - [class = label]) dy / rows
 // One workgroup one row. `found` is (largest score, sum of weights) of every row; dy the gradient of the mean loss.
-// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl
+// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
 struct Params { rows: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
@@ -20,7 +20,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let label = label_of(row);
     let right = element(score(row, label / WIDTH), label % WIDTH);
     found[row] = statistics;
-    loss[row] = (statistics.x - right) + log(statistics.y);
+    loss[row] = (statistics.x - right) + log_of_sum(statistics.y);
   }
 }
 

@@ -5,7 +5,7 @@
 //   dx_c = u (m ((a + b W) p_c - a [c = y] - b w_c) + gamma (1 - p_y)^(gamma - 1) p_y S (p_c - [c = y])) dy / rows
 // One workgroup one row. `found` is (largest score, sum of weights of the softmax, S, W) of every row; dy the gradient of the
 // mean loss.
-// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl
+// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
 struct Params { rows: u32, smoothing: f32, gamma: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
@@ -32,7 +32,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let row = flat_group(group, groups);
   if (row >= params.rows) { return; }
   let statistics = softmax_row(row, lane);
-  let log_sum = log(statistics.y);
+  let log_sum = log_of_sum(statistics.y);
   var spread = 0.0;
   var all = 0.0;
   for (var step = 0u; step < STEPS; step++) {

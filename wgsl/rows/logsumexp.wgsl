@@ -1,6 +1,6 @@
 // y = top + log sum exp(x - top) over a row,   dx = dy exp(x - top) / sum
 // One workgroup one row. `found` is (top, sum) of every row.
-// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl
+// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
 struct Params { rows: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
@@ -14,7 +14,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let statistics = softmax_row(row, lane);
   if (lane == 0u) {
     found[row] = statistics;
-    y[row] = Elem(statistics.x + log(statistics.y));
+    y[row] = Elem(statistics.x + log_of_sum(statistics.y));
   }
 }
 

@@ -3,8 +3,12 @@
 const LOWEST: f32 = -3.4028234e38;
 var<private> weights: array<Wide, STEPS>;
 
-// Exactly 0 where e^d would leave the normal range: adapters differ there, and what is masked must weigh nothing.
-fn weight(d: Wide) -> Wide { return select(exp(d), Wide(0.0), d < Wide(-87.0)); }
+// Exactly 0 where e^d would leave the normal range: adapters differ there, and what is masked must weigh nothing. NaN, of
+// which drivers may make a number, stays.
+fn weight(d: Wide) -> Wide {
+  let stays = (bitcast<Word>(d) & Word(0x7fffffffu)) > Word(0x7f800000u);
+  return select(select(exp(d), Wide(0.0), d < Wide(-87.0)), d, stays);
+}
 
 // The largest score of a row and the sum of its weights; leaves the lane's part of them in `weights`.
 fn softmax_row(row: u32, lane: u32) -> vec2f {
