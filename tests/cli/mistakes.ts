@@ -62,6 +62,19 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       /"training\.batch" must be a multiple of "training\.micro_batch", got 100 and 128$/,
     ],
     [
+      "train --set training.metric=f1",
+      /one of accuracy, balanced_accuracy, macro_f1, loss, auc, average_precision, got "f1"/,
+    ],
+    [
+      "train --set training.class_weights=balance",
+      /^--set: "training\.class_weights" must be none, balanced or a weight above 0 for each class, got "balance"$/,
+    ],
+    ["train --set optimizer.layer_decay=2", /"optimizer\.layer_decay" must be at most 1, got 2$/],
+    [
+      "train --set model.lora.ranks=8",
+      /unknown key "model\.lora\.ranks": did you mean "model\.lora\.rank"\?/,
+    ],
+    [
       "train --set optimizer.schedule=cosin",
       /one of plateau, linear, cosine, constant.*did you mean "cosine"\?$/,
     ],
@@ -102,6 +115,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ],
     ["train --data table:items.csv", /say which columns to use, such as --set data\.image=path/],
     ["train --data table:items.csv --set data.text=titel", /no column "titel".*did you mean "title"\?/],
+    [
+      "train --data table:items.csv --set data.text=title data.weight=importance",
+      /items\.csv has no column "importance" for "data\.weight": it has title, label$/,
+    ],
     [
       "train --data table:items.csv --set data.text=title data.label=labl",
       /no column "labl" for "data\.label".*did you mean "label"\?/,
