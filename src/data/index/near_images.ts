@@ -8,21 +8,26 @@ export const THUMBNAIL = { height: 8, width: 9 } as const;
 /** Differences of grey up to this are noise of compression. */
 const NOISE = 4;
 /** Bits of two hashes that may differ, and the root mean square of the differences of bytes. */
-const MOST_BITS = 6, MOST_DIFFERENCE = 8;
+const MOST_BITS = 5, MOST_DIFFERENCE = 8;
 /** Images whose grey varies by less (standard deviation) look alike when they are so small: pages of text, empty ones. */
 const LEAST_CONTRAST = 10;
-/** Hashes are looked for by parts: of more parts than bits that may differ, near ones have one at least in common. */
+/**
+ * Hashes are looked for by their bytes, one a column: near ones have so many in common that it suffices to look for the
+ * `LOOKED_FOR` that the fewest images have. Most images of things on a plain ground have the outer ones.
+ */
+const LOOKED_FOR = MOST_BITS + 1;
 const PARTS = THUMBNAIL.width - 1;
-const ONES = Uint8Array.from(
-  { length: 2 ** THUMBNAIL.height },
-  (_, byte) => byte.toString(2).replaceAll("0", "").length,
-);
 const EXAMPLES = 3;
 
 /** An image that can be compared: its thumbnail, [8, 9, 3], and the difference hash of that, 64 bits in a byte a column. */
 interface Hashed {
   readonly pixels: Uint8Array;
   readonly parts: readonly number[];
+  /** The same as two words of 32 bits. */
+  readonly left: number;
+  readonly right: number;
+  /** Of all bytes: means differ by no more than the root mean square does. */
+  readonly mean: number;
 }
 
 /** A bit for each pixel and its right neighbour: whether it is the brighter one (dHash). Undefined without contrast. */
@@ -42,7 +47,16 @@ export function hashed(pixels: Uint8Array): Hashed | undefined {
       parts[x] = parts[x]! << 1 | (isBrighter ? 1 : 0);
     }
   }
-  return { pixels, parts };
+  const [left, right] = [parts.slice(0, 4), parts.slice(4)].map((four) =>
+    four.reduce((word, part) => word << 8 | part)
+  );
+  return {
+    pixels,
+    parts,
+    left: left!,
+    right: right!,
+    mean: pixels.reduce((sum, value) => sum + value, 0) / pixels.length,
+  };
 }
 
 /** For each image the number of the one among `known` that it is nearest to; undefined where it is near to none. */
@@ -50,33 +64,56 @@ export function findTwins(
   known: readonly (Hashed | undefined)[],
   asked: readonly (Hashed | undefined)[],
 ): (number | undefined)[] {
-  const byPart = Array.from({ length: PARTS }, () => new Map<number, number[]>());
-  known.forEach((image, number) => {
-    image?.parts.forEach((part, k) => {
+  const numbered = known.flatMap((image, number) => image === undefined ? [] : [{ ...image, number }]);
+  numbered.sort((a, b) => a.mean - b.mean);
+  const byPart = Array.from({ length: PARTS }, () => new Map<number, typeof numbered>());
+  for (const image of numbered) {
+    image.parts.forEach((part, k) => {
       const others = byPart[k]!.get(part);
-      if (others === undefined) byPart[k]!.set(part, [number]);
-      else others.push(number);
+      if (others === undefined) byPart[k]!.set(part, [image]);
+      else others.push(image);
     });
-  });
+  }
   return asked.map((image) => {
-    let nearest: number | undefined, least = MOST_DIFFERENCE;
-    image?.parts.forEach((part, k) => {
-      for (const number of byPart[k]!.get(part) ?? []) {
-        const other = known[number]!;
-        if (bitsBetween(image.parts, other.parts) > MOST_BITS) continue;
+    if (image === undefined) return undefined;
+    const lists = image.parts.map((part, k) => byPart[k]!.get(part) ?? []).sort((a, b) =>
+      a.length - b.length
+    );
+    let nearest: number | undefined, least = Infinity;
+    for (const list of lists.slice(0, LOOKED_FOR)) {
+      for (let at = firstFrom(list, image.mean - MOST_DIFFERENCE); at < list.length; at++) {
+        const other = list[at]!;
+        if (other.mean > image.mean + MOST_DIFFERENCE) break;
+        if (bitsBetween(image, other) > MOST_BITS) continue;
         const difference = differenceOf(image.pixels, other.pixels);
-        if (difference > least || (difference === least && nearest !== undefined)) continue;
-        [nearest, least] = [number, difference];
+        if (difference > MOST_DIFFERENCE || difference >= least) continue;
+        [nearest, least] = [other.number, difference];
       }
-    });
+    }
     return nearest;
   });
 }
 
-function bitsBetween(a: readonly number[], b: readonly number[]): number {
-  let count = 0;
-  for (let k = 0; k < PARTS; k++) count += ONES[a[k]! ^ b[k]!]!;
-  return count;
+/** The first place in a list by means where the mean is at least this. */
+function firstFrom(list: readonly { readonly mean: number }[], mean: number): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle]!.mean < mean) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function bitsBetween(a: Hashed, b: Hashed): number {
+  return onesIn(a.left ^ b.left) + onesIn(a.right ^ b.right);
+}
+
+/** The bits of a 32-bit word that are set, counted in pairs, in fours, in bytes, and those added up. */
+function onesIn(word: number): number {
+  const pairs = word - (word >>> 1 & 0x55555555);
+  const fours = (pairs & 0x33333333) + (pairs >>> 2 & 0x33333333);
+  return Math.imul(fours + (fours >>> 4) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /** The root mean square of the differences. */

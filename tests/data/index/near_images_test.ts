@@ -109,7 +109,7 @@ Deno.test("findTwins() finds what comparing every image with every other finds",
     const near = old.map((other, number) => {
       const differing = oldBits[number]!.filter((bit, i) => bit !== own[i]).length;
       const square = other.reduce((sum, value, i) => sum + (value - one[i]!) ** 2, 0) / size;
-      return { number, difference: differing <= 6 ? Math.sqrt(square) : Infinity };
+      return { number, difference: differing <= 5 ? Math.sqrt(square) : Infinity };
     }).filter(({ difference }) => difference <= 8).sort((a, b) => a.difference - b.difference);
     return near[0]?.number;
   });
