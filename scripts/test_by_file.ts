@@ -1,7 +1,7 @@
 /**
  * Runs tests with a process for each file, which Dawn wants (tests/backend.ts); those of `deno task test` if none are named:
  *
- *     UNIS_TEST_BACKEND=dawn deno run -A scripts/test_by_file.ts [FILE or FOLDER ...] [--jobs 2] [--seconds 600]
+ *     UNIS_TEST_BACKEND=dawn deno run -A scripts/test_by_file.ts [FILE or FOLDER ...] [--jobs 2] [--seconds 1800]
  *
  * A file that takes longer than `--seconds` is ended, with all that it started. What such a file, or one whose process
  * ends without counts or with a status that they do not explain, adds to the counts is one failure. The last line is
@@ -11,6 +11,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 const ROOT = join(import.meta.dirname!, "..");
+
+/** Processes of tests, each of which leads a group, and would outlive this one. */
+const running = new Set<number>();
 
 export interface Counts {
   readonly passed: number;
@@ -54,11 +57,13 @@ export async function testFile(path: string, seconds: number): Promise<Outcome> 
     stderr: "piped",
     detached: true, // a process group of its own
   }).spawn();
+  running.add(child.pid);
   let isOver = false;
   const timer = setTimeout(() => (isOver = true, end(child.pid)), 1000 * seconds);
   const { code, stdout, stderr } = await child.output();
   clearTimeout(timer);
   end(child.pid); // what it left running
+  running.delete(child.pid);
   const text = new TextDecoder();
   return outcomeOf(text.decode(stdout) + text.decode(stderr), isOver ? `was ended after ${seconds} s` : code);
 }
@@ -101,9 +106,15 @@ function everything(): string[] {
 }
 
 if (import.meta.main) {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      for (const group of running) end(group);
+      Deno.exit(130);
+    });
+  }
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { jobs: { type: "string", default: "1" }, seconds: { type: "string", default: "600" } },
+    options: { jobs: { type: "string", default: "1" }, seconds: { type: "string", default: "1800" } },
   });
   const files = filesIn(positionals.length > 0 ? positionals : everything());
   const total = { passed: 0, failed: 0, ignored: 0 };

@@ -44,19 +44,21 @@ make_chroot() {
   } >>"$chroot.log" 2>&1 || skip "Mesa cannot be installed, as $chroot.log says"
 }
 
-# Deno, the packages and Dawn come with the checkout, which the chroot sees under its own path.
+# Deno, the packages and Dawn come with the checkout, which the chroot sees under its own path, as it does Deno's cache:
+# it knows of what is installed, so that nothing is asked of the network.
 UNIS_TEST_BACKEND=dawn sh scripts/run.sh --version >/dev/null || skip "Dawn cannot be had"
 deno=$(command -v deno || echo "$root/.deno/bin/deno")
 deno=$(readlink -f "$deno")
 make_chroot
 mkdir -p "$chroot$root" "$chroot/proc" "$chroot/usr/local/bin"
-cp -f "$deno" "$chroot/usr/local/bin/deno"
+cmp -s "$deno" "$chroot/usr/local/bin/deno" || cp -f "$deno" "$chroot/usr/local/bin/deno"
 mounted=
 release() { for at in $mounted; do umount "$at" || :; done; }
 trap release EXIT
 trap 'exit 143' INT TERM
+cache=$("$deno" info --json | sed -n 's/^ *"denoDir": "\(.*\)".*/\1/p')
 history=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null || echo "$root")
-for at in "$root" "$(readlink -f "$root/.deno")" "$history" /proc; do
+for at in "$root" "$(readlink -f "$root/.deno")" "$history" "$cache" /proc; do
   if ! mountpoint -q "$chroot$at"; then
     mkdir -p "$chroot$at"
     mount --bind "$at" "$chroot$at" || skip "nothing can be mounted here"
@@ -70,8 +72,8 @@ for backend in deno dawn; do
   echo "== On $backend"
   log=$(mktemp)
   chroot "$chroot" env -i HOME=/root PATH=/usr/local/bin:/usr/bin:/bin NO_COLOR=1 XDG_RUNTIME_DIR=/tmp \
-    DENO_NO_UPDATE_CHECK=1 DENO_WEBGPU_BACKEND=vulkan VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json \
-    UNIS_TEST_BACKEND="$backend" sh -c 'cd "$1" && shift && exec deno run -A --no-check scripts/test_by_file.ts "$@"' \
+    DENO_DIR="$cache" DENO_NO_UPDATE_CHECK=1 DENO_WEBGPU_BACKEND=vulkan UNIS_TEST_BACKEND="$backend" \
+    VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json sh -c 'cd "$1" && shift && exec deno run -A --no-check scripts/test_by_file.ts "$@"' \
     sh "$root" "$@" | tee "$log"
   last=$(tail -n 1 "$log")
   rm -f "$log"
