@@ -5,10 +5,11 @@
  *
  *     python scripts/fixtures/large_tables.py FOLDER
  *     deno run -A scripts/table_speed.ts FOLDER/data.parquet image caption label
- *     deno run -A scripts/table_speed.ts FOLDER/shards jpg txt cls
+ *     deno run -A scripts/table_speed.ts FOLDER/shards jpg txt cls --visited 10000    # of each epoch
  *
  * With --v8-flags=--max-semi-space-size=2,--heap-growing-percent=30 before the script, memory is collected as by `unis train`.
  */
+import { parseArgs } from "node:util";
 import { trainingBatches } from "../src/data/epoch.ts";
 import { fitPreprocessing } from "../src/data/fit.ts";
 import { digestSamples } from "../src/data/index/digests.ts";
@@ -21,9 +22,12 @@ import { capture } from "../src/tensor/scope.ts";
 import { Tensor } from "../src/tensor/tensor.ts";
 import { formatTable } from "../src/report/table.ts";
 
-const [file, image, text, label] = Deno.args;
+const { values: flags, positionals: [file, image, text, label] } = parseArgs({
+  allowPositionals: true,
+  options: { visited: { type: "string", default: "Infinity" } },
+});
 if (label === undefined) {
-  console.error("usage: table_speed.ts TABLE IMAGE_COLUMN TEXT_COLUMN LABEL_COLUMN");
+  console.error("usage: table_speed.ts TABLE IMAGE_COLUMN TEXT_COLUMN LABEL_COLUMN [--visited SAMPLES]");
   Deno.exit(2);
 }
 const SIDE = 32, BATCH = 64, EPOCHS = 2;
@@ -103,8 +107,11 @@ const dataset = await datasetFrom(samples, modalities, preprocessing, {
 });
 const gpu = await Gpu.open("auto");
 for (let epoch = 1; epoch <= EPOCHS; epoch++) {
-  await measure(`epoch ${epoch}`, dataset.count("train"), async (tell) => {
+  const visited = Math.min(Number(flags.visited), dataset.count("train"));
+  await measure(`epoch ${epoch}`, visited, async (tell) => {
+    let left = visited;
     for await (const batch of trainingBatches(dataset, BATCH, { seed: 1, epoch })) {
+      if ((left -= batch.size) < 0) break;
       const { image } = batch.modalities;
       if (image?.kind !== "image") throw new TypeError("The table has no image");
       const pixels = image.pixels as Uint8Array<ArrayBuffer>;

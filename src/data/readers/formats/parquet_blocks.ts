@@ -8,7 +8,7 @@ import { reason } from "../../../io/file_bytes.ts";
 /** Bytes of a block, about: pages of a column are of that size as a rule, and are decompressed whole. */
 const BLOCK = 1 << 20;
 /** Bytes of blocks that are kept, of all files together: images that are wanted in their order are then read once. */
-const KEPT = 64 << 20;
+const KEPT = 16 << 20;
 
 /** A cell: the bytes in it, or the path of a file elsewhere; both may be missing. */
 interface Held {
@@ -21,7 +21,8 @@ interface Group {
   readonly start: number;
   readonly rows: number;
   readonly size: number;
-  /** Rows of a block: of those that an index of pages finds, else all of the group. */
+  /** Whether an index of pages finds rows within it; else they are all one block. */
+  readonly isIndexed: boolean;
   readonly blockRows: number;
   /** Whether it is known that no cell is empty. */
   readonly isFull: boolean;
@@ -41,6 +42,8 @@ export class ParquetBlocks {
   readonly #column: string;
   readonly #groups: readonly Group[];
   readonly #number = ++columns;
+  /** The row that was wanted last. */
+  #last = -Infinity;
 
   /** `leaf` is the path of the bytes in the schema: a column, or `bytes` within one. */
   constructor(
@@ -59,11 +62,12 @@ export class ParquetBlocks {
       const chunk = group.columns.find(({ meta_data }) => meta_data?.path_in_schema.join() === leaf.join());
       const rows = Number(group.num_rows);
       const size = Number(chunk?.meta_data?.total_uncompressed_size ?? 0);
-      const blockRows = chunk?.offset_index_offset === undefined
-        ? rows
-        : Math.min(rows, Math.max(1, Math.round(blockBytes * rows / Math.max(1, size))));
+      const isIndexed = chunk?.offset_index_offset !== undefined;
+      const blockRows = isIndexed
+        ? Math.min(rows, Math.max(1, Math.round(blockBytes * rows / Math.max(1, size))))
+        : rows;
       const isFull = Number(chunk?.meta_data?.statistics?.null_count ?? -1) === 0;
-      const own = { start, rows, size, blockRows, isFull };
+      const own = { start, rows, size, isIndexed, blockRows, isFull };
       start += rows;
       return own;
     });
@@ -100,6 +104,10 @@ export class ParquetBlocks {
   }
 
   async #cell(row: number, group: Group): Promise<Held> {
+    const isFar = Math.abs(row - this.#last) > group.blockRows;
+    this.#last = row;
+    // In a shuffled order the rows beside it are of no use, and making them costs more than decompressing their page.
+    if (isFar && group.isIndexed) return (await inTurn(() => this.#read(row, row + 1)))[0]!;
     const block = Math.floor((row - group.start) / group.blockRows);
     const start = group.start + block * group.blockRows;
     const end = Math.min(start + group.blockRows, group.start + group.rows);
