@@ -37,9 +37,9 @@ export function kernelRows({ kernels }: CompiledStep): string[][] {
 /** Kernels whose work is multiply-adds, each with columns of the share that they are in its loops. */
 const WORKERS = {
   "products": /^matmul_(tiles|matrix)/,
-  "attention": /^attention(_tiles)?\.forward/,
-  "dq": /^attention(_tiles)?\.grad_q/,
-  "dk, dv": /^attention(_tiles)?\.grad_kv/,
+  "attention": /^attention(_tiles|_matrices)?\.forward/,
+  "dq": /^attention(_tiles|_matrices)?\.grad_q/,
+  "dk, dv": /^attention(_tiles|_matrices)?\.grad_kv/,
 };
 
 export const summaryHeader = [

@@ -5,13 +5,18 @@ import type { RandomKey } from "../tensor/random.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { attentionPlan, blocksPlan } from "./attention_plan.ts";
+import { type AttentionEntry, attentionPlan, blocksPlan } from "./attention_plan.ts";
 import { type Float, floatOf, mustBe } from "./check.ts";
 import { dropoutParams } from "./dropout.ts";
 import accessScalar from "../../wgsl/attention/access_scalar.wgsl" with { type: "text" };
 import accessVec4 from "../../wgsl/attention/access_vec4.wgsl" with { type: "text" };
 import blocks from "../../wgsl/attention/attention.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
+import matrices from "../../wgsl/attention/matrices.wgsl" with { type: "text" };
+import matricesForward from "../../wgsl/attention/matrices_forward.wgsl" with { type: "text" };
+import matricesGradKv from "../../wgsl/attention/matrices_grad_kv.wgsl" with { type: "text" };
+import matricesGradQ from "../../wgsl/attention/matrices_grad_q.wgsl" with { type: "text" };
+import matricesQueries from "../../wgsl/attention/matrices_queries.wgsl" with { type: "text" };
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
 import operandsFile from "../../wgsl/attention/operands.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
@@ -30,6 +35,24 @@ const BY_TILES = {
   forward: defineKernel("attention_tiles", [tilesForward, tilesQueries, tiles, accessVec4, ...shared]),
   grad_q: defineKernel("attention_tiles", [tilesGradQ, tilesQueries, tiles, accessVec4, ...shared]),
   grad_kv: defineKernel("attention_tiles", [tilesGradKv, tiles, accessVec4, ...shared]),
+};
+/** The kernels by matrix units, by their entries. */
+const BY_MATRICES = {
+  forward: defineKernel("attention_matrices", [
+    matricesForward,
+    matricesQueries,
+    matrices,
+    accessVec4,
+    ...shared,
+  ]),
+  grad_q: defineKernel("attention_matrices", [
+    matricesGradQ,
+    matricesQueries,
+    matrices,
+    accessVec4,
+    ...shared,
+  ]),
+  grad_kv: defineKernel("attention_matrices", [matricesGradKv, matrices, accessVec4, ...shared]),
 };
 
 export interface AttentionOptions {
@@ -147,7 +170,6 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   }
   const { gpu } = q;
   const dim = hidden / heads;
-  const { form, constants } = attentionPlan(gpu, dim);
   const byBlocks = dim % 4 === 0 ? byFour : byOne;
   const kind = {
     Elem: dtype,
@@ -180,15 +202,17 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
     operations: 2 * products * batch * queries * keys * hidden,
     shape: `${batch}×${queries}×${keys}×${hidden}, ${heads} heads`,
   });
-  const run = (entry: "forward" | "grad_q" | "grad_kv", rows: number, buffers: Buffers, products: number) => {
+  const run = (entry: AttentionEntry, rows: number, buffers: Buffers, products: number) => {
+    const { form, constants } = attentionPlan(gpu, { entry, dim, dtype });
+    const kernels = { blocks: byBlocks, tiles: BY_TILES[entry], matrices: BY_MATRICES[entry] };
     const blocks = Math.ceil(rows / constants.TOKENS);
     const count = batch * heads * blocks;
     gpu.dispatch({
-      kernel: form === "tiles" ? BY_TILES[entry] : byBlocks,
+      kernel: kernels[form],
       entry,
       buffers: { ...operands, ...buffers, stats },
       params: { ...params, blocks, count },
-      ...(form === "tiles" ? { workgroups: count } : { invocations: count }),
+      ...(form === "blocks" ? { invocations: count } : { workgroups: count }),
       constants: { ...kind, ...constants },
       work: work(products),
     });

@@ -1,12 +1,33 @@
-/** How attention is computed: by tiles in workgroup memory on GPUs, by blocks of four in registers elsewhere. */
+/**
+ * How attention is computed: on GPUs by matrix units in f16, where there are some that fit, else by tiles in workgroup memory;
+ * by blocks of four in registers elsewhere.
+ */
 import { type AdapterClass, type Limits, SOFTWARE_LANES } from "../gpu/adapter.ts";
+import { type Constants, readConstant } from "../gpu/kernel.ts";
+import { matrixConstants, type MatrixUnit } from "../gpu/matrix_units.ts";
 import { hasFewRegisters } from "../gpu/registers.ts";
+import type { Float } from "./check.ts";
+import forward from "../../wgsl/attention/matrices_forward.wgsl" with { type: "text" };
+import gradKv from "../../wgsl/attention/matrices_grad_kv.wgsl" with { type: "text" };
+import gradQ from "../../wgsl/attention/matrices_grad_q.wgsl" with { type: "text" };
 
 /** The part of a device that plans depend on. */
 export interface AttentionDevice {
   readonly adapterClass: AdapterClass;
   readonly name: string;
   readonly limits: Pick<Limits, "maxComputeWorkgroupStorageSize" | "maxComputeInvocationsPerWorkgroup">;
+  readonly matrixUnits: readonly MatrixUnit[];
+}
+
+/** What is computed: the result, the gradient of the queries, or those of keys and values. */
+export type AttentionEntry = "forward" | "grad_q" | "grad_kv";
+
+/** What attention is planned by. */
+export interface AttentionShape {
+  readonly entry: AttentionEntry;
+  /** Elements of a head. */
+  readonly dim: number;
+  readonly dtype: Float;
 }
 
 /** How a kernel divides its work. */
@@ -14,9 +35,12 @@ export type Division =
   /** By attention.wgsl: an invocation computes four queries, four keys, or both. */
   | { readonly form: "blocks"; readonly constants: { readonly TOKENS: 4; readonly WG: number } }
   /** By tiles_*.wgsl: a workgroup computes TOKENS queries or keys. */
-  | { readonly form: "tiles"; readonly constants: Tiles };
+  | { readonly form: "tiles"; readonly constants: Tiles }
+  /** By matrices_*.wgsl: the same, by matrix units. */
+  | { readonly form: "matrices"; readonly constants: Matrices };
 
 type Tiles = Readonly<Record<"TOKENS" | "WG" | "BLOCKS" | "STEP" | "TILE4", number>>;
+type Matrices = Constants & Readonly<Record<"TOKENS" | "WG" | "COLUMNS", number>>;
 
 /**
  * Queries or keys that a workgroup computes: few, so that 197 of them cost as 224 and not as 256. Of the other side slabs
@@ -50,6 +74,47 @@ function tilesFor({ limits }: AttentionDevice, dim: number, BLOCKS: 1 | 2): Tile
     .find((tiles) => workgroupBytes(tiles) <= limits.maxComputeWorkgroupStorageSize);
 }
 
+/** More results than these do not fit the registers, when they are of keys and values. */
+const MOST_DIM = 128;
+/** Tokens of a tile, from the best: few, since scores take twice the memory of weights. */
+const COLUMNS = [16, 32, 8];
+
+/** How many kinds of scores and of weights are kept. */
+const kept = (file: string) => ({
+  products: readConstant(file, "PRODUCTS"),
+  weights: readConstant(file, "WEIGHTS"),
+});
+const KEPT = { forward: kept(forward), grad_q: kept(gradQ), grad_kv: kept(gradKv) };
+
+/** Bytes of workgroup memory: see matrices.wgsl. */
+export function matrixBytes(entry: AttentionEntry, dim: number, { TOKENS, WG, COLUMNS }: Matrices): number {
+  const { products, weights } = KEPT[entry];
+  const [queries, keys] = entry === "grad_kv" ? [COLUMNS, TOKENS] : [TOKENS, COLUMNS];
+  const tokens = (products * TOKENS + 2 * COLUMNS) * (2 * dim + 16);
+  const scores = queries * (products * (4 * keys + 16) + weights * (2 * keys + 16));
+  const ofForward = entry === "forward" ? 4 * WG + 4 : 0; // totals, exceeds
+  return tokens + scores + 4 * TOKENS + ofForward;
+}
+
+/** A subgroup computes as many rows as its matrices have; undefined where no unit divides dim or the memory is too small. */
+function matricesFor(device: AttentionDevice, { entry, dim, dtype }: AttentionShape): Matrices | undefined {
+  const { matrixUnits, limits } = device;
+  if (dtype !== "f16" || dim > MOST_DIM) return undefined;
+  const fits = (size: number, { n, k }: MatrixUnit) => size % n === 0 && size % k === 0;
+  return matrixUnits
+    .filter((unit) => fits(dim, unit) && TOKENS % unit.m === 0)
+    .flatMap((unit) =>
+      COLUMNS.filter((columns) => fits(columns, unit)).map((COLUMNS): Matrices => ({
+        ...matrixConstants(unit),
+        TOKENS,
+        COLUMNS,
+        WG: TOKENS / unit.m * unit.subgroup,
+      }))
+    )
+    .filter(({ WG, COLUMNS }) => WG <= limits.maxComputeInvocationsPerWorkgroup && WG % COLUMNS === 0)
+    .find((matrices) => matrixBytes(entry, dim, matrices) <= limits.maxComputeWorkgroupStorageSize);
+}
+
 /** Heads of fewer elements would leave most invocations of a tile without work. */
 const LEAST_DIM = 16;
 
@@ -59,12 +124,15 @@ export function blocksPlan({ adapterClass }: AttentionDevice): Division {
 }
 
 /**
- * Tiles on GPUs where dim is a multiple of four and a tile fits the workgroup memory; blocks where not, and on software
- * adapters, whose workgroup memory is slow.
+ * On GPUs by matrix units where numbers are f16 and there are some, by tiles where dim is a multiple of four and a tile fits the
+ * workgroup memory; by blocks where not, and on software adapters, whose workgroup memory is slow.
  */
-export function attentionPlan(device: AttentionDevice, dim: number): Division {
+export function attentionPlan(device: AttentionDevice, shape: AttentionShape): Division {
   const { adapterClass, limits, name } = device;
+  const { dim } = shape;
   if (adapterClass === "software" || dim % 4 !== 0 || dim < LEAST_DIM) return blocksPlan(device);
+  const matrices = matricesFor(device, shape);
+  if (matrices) return { form: "matrices", constants: matrices };
   const hasFew = hasFewRegisters(name) || limits.maxComputeWorkgroupStorageSize < LITTLE_MEMORY;
   const constants = (hasFew ? tilesFor(device, dim, 1) : undefined) ?? tilesFor(device, dim, 2);
   return constants ? { form: "tiles", constants } : blocksPlan(device);
