@@ -53,7 +53,7 @@ const DIVISIONS = [
   { rows: 1, columns: 1, down: 1, across: 1 },
 ] as const;
 
-/** Results of this many rows or columns are more than most workgroups are worth. */
+/** The most rows and columns of a tile: larger ones would fill the registers of a core with one workgroup. */
 const LARGEST_TILE = 128;
 
 /** From the best: two buffers save a barrier a step, and a long step has more between two barriers. */
@@ -74,8 +74,8 @@ const BUSY_SUBGROUPS = 4;
 /** Matrix units multiply and add so many times as fast as lanes do: 4 × (RDNA 3) to 16 × (NVIDIA's for data centers). */
 const UNIT_SPEED = 8;
 /**
- * What a core does in the time in which it brings a number from workgroup memory into registers, and from memory to there: it
- * multiplies and adds 1,024 pairs a clock, and gets 128 and 64 bytes.
+ * What the matrix units of a core multiply and add in the time in which it reads a number of f16 from workgroup memory, and
+ * fetches one from memory to there: 1,024 pairs a clock, against 128 and 64 bytes.
  */
 const NUMBER_READ = 16;
 const NUMBER_FETCHED = 32;
