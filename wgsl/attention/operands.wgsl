@@ -43,6 +43,14 @@ fn stats_of(at: Place, query: u32) -> u32 {
   return 2u * ((at.batch * params.heads + at.head) * ((params.queries + 3u) / 4u) + query / 4u);
 }
 
+// `total` with what four elements of dim add to Σ do o, of a row of o. The sum is that of do v, operation by operation: where a
+// query attends to one key alone, o is its v, and the gradient of the score comes out as the zero that it is.
+fn add_delta(total: f32, row: u32, d: u32) -> f32 {
+  let a = load_dy(row, d);
+  let b = load_o(row, d);
+  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, total))));
+}
+
 // True for those of four keys that exist and are not masked.
 fn kept_keys(at: Place, key: u32) -> vec4<bool> {
   let keys = vec4u(key, key + 1u, key + 2u, key + 3u);

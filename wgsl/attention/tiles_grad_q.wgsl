@@ -23,10 +23,9 @@ fn load_weighted(_product: u32, i: u32) -> vec4f { return load_kv(0u, i); }
 // What element four x of dim adds to the delta of four queries.
 fn delta_part(at: Place, query: u32, x: u32) -> vec4f {
   if (x >= DIM4) { return vec4f(0.0); }
-  let a = o_row(at, query); let b = o_row(at, query + 1u); let c = o_row(at, query + 2u); let d = o_row(at, query + 3u);
   return vec4f(
-    dot(load_dy(a, x), load_o(a, x)), dot(load_dy(b, x), load_o(b, x)),
-    dot(load_dy(c, x), load_o(c, x)), dot(load_dy(d, x), load_o(d, x)));
+    add_delta(0.0, o_row(at, query), x), add_delta(0.0, o_row(at, query + 1u), x),
+    add_delta(0.0, o_row(at, query + 2u), x), add_delta(0.0, o_row(at, query + 3u), x));
 }
 fn lse_of(at: Place, query: u32) -> vec4f { return stats[stats_of(at, min(query, params.queries - 1u))]; }
 
