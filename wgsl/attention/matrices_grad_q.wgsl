@@ -7,7 +7,7 @@ const WEIGHTS: u32 = 1u;
 
 fn delta_of(row: u32) -> f32 {
   var total = 0.0;
-  for (var d = 0u; d < DIM4; d++) { total += dot(load_dy(row, d), load_o(row, d)); }
+  for (var d = 0u; d < DIM4; d++) { total = add_delta(total, row, d); }
   return total;
 }
 
