@@ -16,7 +16,7 @@ import { encoderType, pretrainedTypes, readsOnly } from "../models/encoders/regi
 import { methods } from "../models/methods/registry.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
-import { exists, makeFolder } from "../io/files.ts";
+import { exists, isFolder, makeFolder } from "../io/files.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 
 /** What a pretrained encoder reads in the place of those of a configuration: one kind of input, or images and texts jointly. */
@@ -126,14 +126,6 @@ function splitRevision(source: string): [string, string | undefined] {
   const at = source.lastIndexOf("@");
   if (at < 1) return [source, undefined];
   return [source.slice(0, at), source.slice(at + 1)];
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
 }
 
 /** The files that come with encoders of each kind of input, and the way a configuration takes over what they say. */

@@ -37,6 +37,14 @@ export function readBytes(path: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** So many bytes of a file from `position` on. Throws a UserError as `openRegularFile` does, and if the file ends before. */
+export function readRange(path: string, position: number, size: number): Uint8Array<ArrayBuffer> {
+  using file = openRegularFile(path);
+  const bytes = new Uint8Array(size);
+  readFully(path, file, position, bytes);
+  return bytes;
+}
+
 /** Fills `into` from `position` on. Throws a UserError if the file ends before. */
 export function readFully(path: string, file: Deno.FsFile, position: number, into: Uint8Array): void {
   file.seekSync(position, Deno.SeekMode.Start);

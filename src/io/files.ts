@@ -24,6 +24,15 @@ export function exists(path: string): boolean {
   }
 }
 
+/** Whether a path leads to a folder. What is wrong with one that leads nowhere is told where it is opened. */
+export function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** Removes a file if it is there. */
 export function remove(path: string): void {
   try {

@@ -16,6 +16,7 @@ import {
   WEIGHTS,
   weightsFile,
 } from "./hub_files.ts";
+import { isFolder } from "./files.ts";
 import { type Clock, SYSTEM_CLOCK } from "./hub_retry.ts";
 import { suggestModel } from "./known_models.ts";
 import { isOffline } from "./hub_settings.ts";
@@ -160,12 +161,4 @@ function checkRevision(revision: string): void {
   const sound = /^[A-Za-z0-9_][A-Za-z0-9._+/-]*$/.test(revision) && revision.length <= 200 &&
     !/\.\.|\/\/|\/\.|\/$/.test(revision);
   if (!sound) throw new UserError(`${shortQuote(revision)} is not the name of a branch, tag or commit`);
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
 }

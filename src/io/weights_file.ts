@@ -1,5 +1,5 @@
 /** Opens weights as they are found: one file of safetensors or of PyTorch, or several with an index that says which holds what. */
-import { exists } from "./files.ts";
+import { exists, isFolder } from "./files.ts";
 import { isIndex, shardEnding, soleWeights, WEIGHTS_FILES, weightsFile } from "./hub_files.ts";
 import { readJsonFile } from "./json_file.ts";
 import { openTorch } from "./pytorch/torch_file.ts";
@@ -120,12 +120,4 @@ function readIndex(path: string): { weightMap: Map<string, string>; metadata: Ma
     if (typeof value === "string" || typeof value === "number") metadata.set(key, String(value));
   }
   return { weightMap, metadata };
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false; // opening it will say why
-  }
 }

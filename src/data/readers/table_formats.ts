@@ -1,6 +1,7 @@
 /** The formats of tables, by the endings of their names. A format is one file of `formats/` and one row here. */
 import { dirname, join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
+import { isFolder } from "../../io/files.ts";
 import { textChunks } from "../../io/text_chunks.ts";
 import { openJsonLines, rowsOf } from "./formats/json_lines.ts";
 import { openCsv, openSeparated, openTsv } from "./formats/separated.ts";
@@ -102,14 +103,6 @@ async function openFolder(folder: string, reading: TableReading): Promise<OpenTa
     ],
     rows: rows(),
   };
-}
-
-export function isFolder(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false; // what is wrong with it is told where it is read
-  }
 }
 
 async function openInput({ delimiter, encoding }: TableReading): Promise<OpenTable> {

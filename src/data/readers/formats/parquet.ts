@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../../base/user_error.ts";
-import { openRegularFile, readFully, reason } from "../../../io/file_bytes.ts";
+import { openRegularFile, readRange, reason } from "../../../io/file_bytes.ts";
 import { isJsonObject } from "../../../io/strict_json.ts";
 import { cleanName } from "../../index/names.ts";
 import { StoredBytes } from "../../stored_bytes.ts";
@@ -67,12 +67,7 @@ function parquetFile(path: string) {
   const { size: byteLength } = file.statSync();
   return {
     byteLength,
-    slice(start: number, end = byteLength): ArrayBuffer {
-      using file = openRegularFile(path);
-      const bytes = new Uint8Array(end - start);
-      readFully(path, file, start, bytes);
-      return bytes.buffer;
-    },
+    slice: (start: number, end = byteLength): ArrayBuffer => readRange(path, start, end - start).buffer,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { basename } from "node:path";
 import { UserError } from "../../../base/user_error.ts";
-import { openRegularFile, readFully, reason } from "../../../io/file_bytes.ts";
+import { openRegularFile, readFully, readRange, reason } from "../../../io/file_bytes.ts";
 import { isJsonObject, parseStrictJson } from "../../../io/strict_json.ts";
 import { cleanName } from "../../index/names.ts";
 import { StoredBytes } from "../../stored_bytes.ts";
@@ -57,7 +57,10 @@ async function* samplesOf(path: string): AsyncGenerator<StreamedRow> {
 function cellsOf(path: string, file: Deno.FsFile, member: TarMember, column: string): [string, unknown][] {
   const { name, offset, size } = member;
   if (!TEXTS.test(column)) {
-    return [[column, new StoredBytes(path, `${basename(path)}, ${name}`, () => bytesAt(path, offset, size))]];
+    return [[
+      column,
+      new StoredBytes(path, `${basename(path)}, ${name}`, () => readRange(path, offset, size)),
+    ]];
   }
   const text = textIn(path, file, member);
   if (!/^(?:.*\.)?json$/.test(column)) return [[column, text]];
@@ -77,11 +80,4 @@ function textIn(path: string, file: Deno.FsFile, { offset, size }: TarMember): s
   } catch {
     throw new Error("is not valid UTF-8");
   }
-}
-
-function bytesAt(path: string, offset: number, size: number): Uint8Array<ArrayBuffer> {
-  using file = openRegularFile(path);
-  const bytes = new Uint8Array(size);
-  readFully(path, file, offset, bytes);
-  return bytes;
 }
