@@ -29,6 +29,16 @@ export class StoredBytes {
 /** Where the bytes of an image are: in a file by its path, or within a larger one. */
 export type ImageLocation = string | StoredBytes;
 
+/** What messages call an image: its path, or where it lies. */
+export function nameOf(image: ImageLocation): string {
+  return typeof image === "string" ? image : image.name;
+}
+
+/** The bytes of an image, in a buffer of their own. Rejects as what reads them does. */
+export async function bytesOf(image: ImageLocation): Promise<Uint8Array<ArrayBuffer>> {
+  return typeof image === "string" ? await Deno.readFile(image) : await image.read();
+}
+
 /** Names an image: the same for the same place, another for another. */
 export function locationKey(image: ImageLocation): string {
   return typeof image === "string" ? image : `${image.file}\n${image.name}`;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../../base/user_error.ts";
 import { reason } from "../../io/file_bytes.ts";
-import type { ImageLocation } from "../stored_bytes.ts";
+import { bytesOf, type ImageLocation, nameOf } from "../stored_bytes.ts";
 import type { IndexedModality, IndexedSample, Input } from "./sample_index.ts";
 
 /** Hexadecimal digits that are kept: 128 bits, which no two samples share by chance. */
@@ -68,10 +68,10 @@ async function digestFiles(
 }
 
 async function readImage(place: ImageLocation): Promise<Uint8Array> {
-  if (typeof place !== "string") return await place.read();
   try {
-    return await Deno.readFile(place);
+    return await bytesOf(place);
   } catch (error) {
-    throw new UserError(`Cannot read the image ${place}: ${reason(error)}`);
+    if (error instanceof UserError) throw error;
+    throw new UserError(`Cannot read the image ${nameOf(place)}: ${reason(error)}`);
   }
 }

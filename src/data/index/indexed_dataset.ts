@@ -11,7 +11,7 @@ import {
   type Preprocessing,
   specOf,
 } from "../preprocessing.ts";
-import type { ImageLocation } from "../stored_bytes.ts";
+import { type ImageLocation, nameOf } from "../stored_bytes.ts";
 import { ResamplePool } from "../workers/resample_pool.ts";
 import type { FeatureRow } from "../feature_cells.ts";
 import type { IndexedModality, IndexedSample } from "./sample_index.ts";
@@ -52,13 +52,8 @@ export async function datasetFrom(
   const image = modalities.find(({ kind }) => kind === "image")?.name;
   const named = image === undefined
     ? all
-    : all.map((sample) => ({ ...sample, path: pathOf(sample.inputs[image] as ImageLocation) }));
+    : all.map((sample) => ({ ...sample, path: nameOf(sample.inputs[image] as ImageLocation) }));
   return new SampleDataset({ name, classes, samples: named, parts });
-}
-
-/** Images within a larger file have no path of their own, and are named by where they lie. */
-function pathOf(place: ImageLocation): string {
-  return typeof place === "string" ? place : place.name;
 }
 
 async function partOf(
@@ -94,7 +89,7 @@ async function partOf(
 
   function imageSource({ openOriginals }: typeof modality & { kind: "image" }, fitted: ImagePreprocessing) {
     const places = samples.map(({ inputs }) => inputs[name] as ImageLocation);
-    if (openOriginals && fitted.fromOriginal) return openOriginals(places.map(pathOf));
+    if (openOriginals && fitted.fromOriginal) return openOriginals(places.map(nameOf));
     const directory = options.cacheDirectory === false
       ? undefined
       : options.cacheDirectory ?? defaultCacheDirectory();

@@ -1,6 +1,6 @@
 /** Tells how many of the samples that a model is judged by it has met in training. */
 import type { Split } from "../batch.ts";
-import type { IndexedSample } from "./sample_index.ts";
+import { type IndexedSample, placeOf } from "./sample_index.ts";
 
 /** What two samples may have in common: what it is called ("an image"), and the same key for samples that share it. */
 export interface Trait {
@@ -50,8 +50,4 @@ export function leakWarnings(samples: readonly IndexedSample[], traits: readonly
       `a model that knows them by heart is right about them, so accuracy is worth what it is on the other ${left}`,
     ];
   });
-}
-
-export function placeOf({ file, row }: IndexedSample): string {
-  return `${file}, row ${row}`;
 }

@@ -1,7 +1,7 @@
 /** Finds images that are nearly the same, such as copies in another size or quality, by a perceptual hash and by colours. */
 import type { Split } from "../batch.ts";
-import { JUDGES, placeOf, type Trait } from "./leaks.ts";
-import type { IndexedSample } from "./sample_index.ts";
+import { JUDGES, type Trait } from "./leaks.ts";
+import { type IndexedSample, originKey, placeOf } from "./sample_index.ts";
 
 /** The size that images are shrunk to: each row gives eight differences of neighbours. */
 export const THUMBNAIL = { height: 8, width: 9 } as const;
@@ -153,13 +153,12 @@ export function twinsOf(
 
 /** What a sample and its twin have in common. */
 export function twinTrait(name: string, twins: Twins): Trait {
-  const keyOf = ({ file, row }: IndexedSample) => `${file}:${row}`;
   const known = new Set([...twins.values()]);
   return {
     what: `nearly the image "${name}"`,
     key(sample) {
       const twin = twins.get(sample);
-      return twin !== undefined ? keyOf(twin) : known.has(sample) ? keyOf(sample) : undefined;
+      return twin !== undefined ? originKey(twin) : known.has(sample) ? originKey(sample) : undefined;
     },
   };
 }

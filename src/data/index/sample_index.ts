@@ -119,8 +119,13 @@ export interface SampleIndex {
 }
 
 /** One line that says where a fault is and what it is. */
-export function describeFault({ file, row, message }: Fault): string {
-  return `${file}, row ${row}: ${message}`;
+export function describeFault(fault: Fault): string {
+  return `${placeOf(fault)}: ${fault.message}`;
+}
+
+/** A row of a data set as messages name it. */
+export function placeOf({ file, row }: Origin): string {
+  return `${file}, row ${row}`;
 }
 
 /** Names a row of a data set, in all runs. */

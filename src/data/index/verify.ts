@@ -1,6 +1,6 @@
 /** Looks for faults in a data set: every image is decoded, and every sample is compared with the others. */
 import type { Split } from "../batch.ts";
-import type { ImageLocation } from "../stored_bytes.ts";
+import { bytesOf, type ImageLocation } from "../stored_bytes.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
 import { UserError } from "../../base/user_error.ts";
 import { leakWarnings, textKey } from "./leaks.ts";
@@ -13,6 +13,7 @@ import {
   type IndexedSample,
   lacksOf,
   originKey,
+  placeOf,
   type SampleIndex,
   type SplitCounts,
 } from "./sample_index.ts";
@@ -75,17 +76,17 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
     ({ id }) => id,
     (sample, other) =>
       sample.split === other.split
-        ? add(sample, "duplicate id", `its id "${sample.id}" is that of ${describe(other)} too`)
+        ? add(sample, "duplicate id", `its id "${sample.id}" is that of ${placeOf(other)} too`)
         : add(
           sample,
           "leakage",
-          `its id "${sample.id}" is also in the ${other.split} split: ${describe(other)}`,
+          `its id "${sample.id}" is also in the ${other.split} split: ${placeOf(other)}`,
         ),
   );
   compareBy(samples, ({ group }) => group, (sample, other) => {
     if (sample.split === other.split) return;
     const group = `its group "${sample.group}"`;
-    add(sample, "leakage", `${group} is also in the ${other.split} split: ${describe(other)}`);
+    add(sample, "leakage", `${group} is also in the ${other.split} split: ${placeOf(other)}`);
   });
   const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
   const seen = await openImages(samples, images, options, add);
@@ -94,7 +95,7 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
   for (const name of images) {
     compareBy(samples, (sample) => seenAs(name)(sample)?.digest, (sample, other) => {
       if (sample.split === other.split) return;
-      add(sample, "leakage", `its image is also in the ${other.split} split: ${describe(other)}`);
+      add(sample, "leakage", `its image is also in the ${other.split} split: ${placeOf(other)}`);
     });
   }
   const countsOf = (some: readonly IndexedSample[]) => {
@@ -190,12 +191,7 @@ async function openImages(
 }
 
 async function digestOf(image: ImageLocation): Promise<string> {
-  const bytes = typeof image === "string" ? await Deno.readFile(image) : await image.read();
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
-
-function describe({ file, row }: IndexedSample): string {
-  return `${file}, row ${row}`;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await bytesOf(image))).toHex();
 }
 
 /** The splits whose counts are known and other ones. */

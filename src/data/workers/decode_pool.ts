@@ -1,7 +1,7 @@
 /** Decodes image files in workers. */
 import { UserError } from "../../base/user_error.ts";
 import type { DecodeJob } from "./decode_worker.ts";
-import type { ImageLocation } from "../stored_bytes.ts";
+import { type ImageLocation, nameOf } from "../stored_bytes.ts";
 import type { RgbImage } from "../images/image.ts";
 import type { ImagePreparation } from "../images/prepare_image.ts";
 import { PoolClosed, WorkerPool } from "./worker_pool.ts";
@@ -24,14 +24,14 @@ export class DecodePool {
 
   /** The prepared image of a file. Rejects with a UserError that names the file where it cannot be read. */
   async decode(image: ImageLocation): Promise<RgbImage> {
-    const path = typeof image === "string" ? image : image.name;
+    const name = nameOf(image);
     try {
       if (typeof image !== "string") return await this.decodeBytes(await image.read());
       return await this.#pool.run({ source: image, preparation: this.#preparation });
     } catch (cause) {
       const { message } = cause as Error;
-      if (cause instanceof PoolClosed) throw new Error(`Cannot decode ${path}: ${message}`, { cause });
-      throw new UserError(`Cannot read the image ${path}: ${message}`, { cause });
+      if (cause instanceof PoolClosed) throw new Error(`Cannot decode ${name}: ${message}`, { cause });
+      throw new UserError(`Cannot read the image ${name}: ${message}`, { cause });
     }
   }
 
