@@ -1,4 +1,5 @@
 /** What a sample of each class counts in the losses of heads. */
+import { listed } from "../base/listing.ts";
 import { nearest } from "../base/nearest.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
@@ -33,13 +34,13 @@ export function classWeightsOf(
     const meant = nearest(name, classes);
     throw new UserError(
       `"${key}" has a weight for "${name}", which is no class of the data set ${data.name}: ` +
-        (meant === undefined ? `it has ${listed(classes)}` : `did you mean "${meant}"?`),
+        (meant === undefined ? `it has ${quoted(classes)}` : `did you mean "${meant}"?`),
     );
   }
   const missing = classes.filter((name) => !Object.hasOwn(asked, name));
   if (missing.length > 0) {
     throw new UserError(
-      `"${key}" has no weight for ${listed(missing)}: give one for each class of the data set ${data.name}`,
+      `"${key}" has no weight for ${quoted(missing)}: give one for each class of the data set ${data.name}`,
     );
   }
   return classes.map((name) => asked[name]!);
@@ -48,7 +49,6 @@ export function classWeightsOf(
 /** Names that are listed. */
 const MOST_NAMED = 10;
 
-function listed(names: readonly string[]): string {
-  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
-  return names.slice(0, MOST_NAMED).map((name) => `"${name}"`).join(", ") + more;
+function quoted(names: readonly string[]): string {
+  return listed(names.map((name) => `"${name}"`), MOST_NAMED);
 }

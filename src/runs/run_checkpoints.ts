@@ -8,6 +8,7 @@ import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum, verifyChecksum } from "../io/
 import { writeTextFile } from "../io/file_bytes.ts";
 import { openSafetensors, type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
+import { listed } from "../base/listing.ts";
 import { UserError } from "../base/user_error.ts";
 import * as z from "zod";
 import { exists, readJson, remove } from "../io/files.ts";
@@ -252,10 +253,7 @@ function mustBeFinite(arrays: Arrays, what: string, wayOut = "Training has diver
   const names = Array.from(arrays).filter(([name, { data }]) => !MAY_OVERFLOW.test(name) && !allFinite(data))
     .map(([name]) => name);
   if (names.length === 0) return;
-  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : "";
-  throw new UserError(
-    `${what}: NaN or infinity is in ${names.slice(0, LISTED).join(", ")}${more}. ${wayOut}`,
-  );
+  throw new UserError(`${what}: NaN or infinity is in ${listed(names, LISTED)}. ${wayOut}`);
 }
 
 function save(path: string, arrays: Arrays, metadata: Readonly<Record<string, string>>): void {

@@ -1,4 +1,5 @@
 /** Names that people type into tables: of classes, columns, splits and samples. Tells which of them are the same. */
+import { listed } from "../../base/listing.ts";
 
 /** Unicode's blanks, and characters without width that editors and spreadsheets leave at the ends of cells. */
 const BLANKS = "[\\p{White_Space}\\u200B\\u200E\\u200F\\u2060\\uFEFF]+";
@@ -30,7 +31,6 @@ export function classWarnings(classes: readonly CountedClass[]): string[] {
   const counted = ({ name, samples }: CountedClass) =>
     `"${name}" (${samples} ${samples === 1 ? "sample" : "samples"})`;
   const single = classes.filter(({ samples }) => samples === 1).map(({ name }) => `"${name}"`);
-  const more = single.length > MOST_NAMED ? ` and ${single.length - MOST_NAMED} more` : "";
   return [
     ...alike.map((group) =>
       `the classes ${
@@ -43,7 +43,7 @@ export function classWarnings(classes: readonly CountedClass[]): string[] {
     ...(single.length === 0 ? [] : [
       `${single.length} of ${classes.length} classes ${
         single.length === 1 ? "has" : "have"
-      } one sample alone: ${single.slice(0, MOST_NAMED).join(", ")}${more}`,
+      } one sample alone: ${listed(single, MOST_NAMED)}`,
     ]),
   ];
 }

@@ -1,4 +1,5 @@
 /** Reads a table with the columns that are used, and says which of them it lacks. */
+import { listed } from "../../base/listing.ts";
 import { nearest } from "../../base/nearest.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { StreamedRow } from "./table_format.ts";
@@ -61,11 +62,8 @@ function checkColumns(file: string, used: readonly [string, string][], columns: 
     if (!known.has(column)) {
       const meant = nearest(column, columns);
       const hint = meant === undefined ? "" : `did you mean "${meant}"? `;
-      const more = columns.length > MOST_NAMED ? ` and ${columns.length - MOST_NAMED} more` : "";
       throw new UserError(
-        `${file} has no column "${column}" for ${what}: ${hint}it has ${
-          columns.slice(0, MOST_NAMED).join(", ")
-        }${more}`,
+        `${file} has no column "${column}" for ${what}: ${hint}it has ${listed(columns, MOST_NAMED)}`,
       );
     }
     if (columns.indexOf(column) !== columns.lastIndexOf(column)) {
