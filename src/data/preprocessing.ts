@@ -44,9 +44,15 @@ export interface FeaturePreprocessing {
   readonly decimal?: ",";
 }
 
-/** How many cells a sample has, of which features are made. */
-export function cellCount({ cells, columns }: Pick<FeaturePreprocessing, "cells" | "columns">): number {
-  return cells?.length ?? columns.length;
+/** The names of the cells of a sample, of which features are made. */
+export function cellNames(
+  { cells, columns }: Pick<FeaturePreprocessing, "cells" | "columns">,
+): readonly string[] {
+  return cells?.map(({ column }) => column) ?? columns;
+}
+
+export function cellCount(modality: Pick<FeaturePreprocessing, "cells" | "columns">): number {
+  return cellNames(modality).length;
 }
 
 /** How the cells of a sample are read. */

@@ -2,7 +2,7 @@
 import { METRICS } from "../metrics/chosen_metric.ts";
 import type { ResolvedEncoder } from "../build/resolve_encoders.ts";
 import { VERSION } from "../base/version.ts";
-import type { ModalityPreprocessing } from "../data/preprocessing.ts";
+import { cellNames, type ModalityPreprocessing } from "../data/preprocessing.ts";
 import { SPLITS } from "../data/batch.ts";
 import { toYaml } from "../io/yaml_file.ts";
 import { wilson } from "../metrics/intervals.ts";
@@ -103,7 +103,7 @@ function inputText(modality: ModalityPreprocessing): string {
       formatCount(vocabularySize)
     } pieces ${from}.`;
   }
-  const columns = modality.cells?.map(({ column }) => column) ?? modality.columns;
+  const columns = cellNames(modality);
   return `Input ${name}: ${formatCount(columns.length)} ${
     modality.cells === undefined ? "numbers" : "values"
   }: ${columns.slice(0, NAMED).map(plain).join("; ")}${moreThan(columns)}.`;

@@ -1,6 +1,6 @@
 /** The interface of a server in the terms of OpenAPI 3.1. */
 import { VERSION } from "../../base/version.ts";
-import { cellCount, type ModalityPreprocessing } from "../../data/preprocessing.ts";
+import { cellCount, cellNames, type ModalityPreprocessing } from "../../data/preprocessing.ts";
 
 export interface Described {
   readonly name: string;
@@ -133,10 +133,7 @@ function schemaOf(modality: ModalityPreprocessing, maxText: number): object {
         items: { type: modality.cells === undefined ? "number" : ["number", "string", "null"] },
         minItems: cellCount(modality),
         maxItems: cellCount(modality),
-        description: (modality.cells?.map(({ column }) => column) ?? modality.columns).join(", ").slice(
-          0,
-          1000,
-        ),
+        description: cellNames(modality).join(", ").slice(0, 1000),
       };
   }
 }

@@ -17,7 +17,7 @@ export function featuresOf(
     const fail = (advice: string) =>
       new BadRow("features", `number ${column + 1} is ${JSON.stringify(cell) ?? "missing"}${advice}`, at);
     const isMissing = cell === null || cell === undefined || Number.isNaN(cell) ||
-      (typeof cell === "string" && (cell.trim() === "" || looksMissing(cell.trim())));
+      (typeof cell === "string" && saysMissing(cell));
     if (reading.categories.has(column)) {
       if (typeof cell === "object" && cell !== null) throw fail(", which is no name of a category");
       const name = cell === null || cell === undefined ? "" : cleanName(String(cell));
@@ -32,6 +32,11 @@ export function featuresOf(
   return reading.categories.size > 0 ? values : Float32Array.from(values as number[]);
 }
 
+/** Whether a text says that there is no number. */
+function saysMissing(text: string): boolean {
+  return text.trim() === "" || looksMissing(text.trim());
+}
+
 /** The number that a text says; undefined where it says none, or writes fractions otherwise. */
 function numberIn(text: string, decimal: "." | ","): number | undefined {
   if (text.trim() === "" || (decimal === "," && text.includes("."))) return undefined;
@@ -44,6 +49,5 @@ function adviceFor(cell: unknown, { decimal, allowsMissing }: FeatureReading): s
     return ": fractions take a point, unless data.decimal is a comma";
   }
   if (decimal === "," && cell.includes(".")) return ": fractions take a comma, as data.decimal says";
-  const isMissing = cell.trim() === "" || looksMissing(cell.trim());
-  return isMissing && !allowsMissing ? ": data.missing_numbers=mean fills such cells in" : "";
+  return saysMissing(cell) && !allowsMissing ? ": data.missing_numbers=mean fills such cells in" : "";
 }

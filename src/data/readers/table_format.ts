@@ -23,6 +23,9 @@ export interface OpenTable {
 /** A delimiter as it is said: a character, or its name. */
 export const DELIMITER = /^(?:tab|[^"\r\n])$/;
 
+/** What JSON in a table may hold. */
+export const JSON_LIMITS = { depth: 8, keys: 100_000 };
+
 /** How a text is made a table, where that is not to be found out. */
 export interface TableReading {
   /** The character between cells, or "tab"; found from the first rows if not given. */

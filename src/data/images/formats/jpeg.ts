@@ -8,6 +8,7 @@ import {
   type ImageHeader,
   type RgbaImage,
   standsAt,
+  viewOf,
 } from "./image_format.ts";
 import { WasmDecoder } from "./wasm_decoder.ts";
 
@@ -17,14 +18,14 @@ export interface JpegHeader extends ImageHeader {
   components: number;
 }
 
-const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0]; // "Exif\0\0"
+const EXIF = "Exif\0\0";
 
 /**
  * Reads the segments of a JPEG file up to its end marker. Throws where the file is cut off: decoders fill in what is
  * missing in silence.
  */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const frame = { height: 0, width: 0, components: 0 };
   let orientation = 1, at = 2, scans = 0;
   while (true) {
@@ -46,7 +47,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
       });
     } else if (marker === 0xda) {
       scans++;
-    } else if (marker === 0xe1 && EXIF.every((byte, i) => bytes[at + 2 + i] === byte)) {
+    } else if (marker === 0xe1 && standsAt(bytes, at + 2, EXIF)) {
       orientation = exifOrientation(bytes.subarray(at + 8, end));
     }
     at = end;

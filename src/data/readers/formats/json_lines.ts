@@ -4,10 +4,8 @@ import { isJsonObject, parseStrictJson } from "../../../io/strict_json.ts";
 import { textChunks } from "../../../io/text_chunks.ts";
 import { readUtf8 } from "../../../io/text_file.ts";
 import { cleanName } from "../../index/names.ts";
-import type { OpenFormat, StreamedRow } from "../table_format.ts";
+import { JSON_LIMITS, type OpenFormat, type StreamedRow } from "../table_format.ts";
 import { TextBuffer } from "../text_buffer.ts";
-
-const LIMITS = { depth: 8, keys: 100_000 };
 
 export const openJsonLines: OpenFormat = (path, { encoding }) => {
   const text = new TextBuffer(textChunks(path, encoding ?? undefined));
@@ -45,7 +43,7 @@ export function readJsonLines(path: string): StreamedRow[] {
 
 function rowOf(text: string, line: number): StreamedRow {
   try {
-    const value = parseStrictJson(text.trim(), LIMITS);
+    const value = parseStrictJson(text.trim(), JSON_LIMITS);
     if (!isJsonObject(value)) return { line, values: {}, fault: "is not a JSON object" };
     const cells = Object.entries(value).map(([key, cell]) => [cleanName(key), cell] as const);
     const values = Object.fromEntries(cells);

@@ -8,12 +8,11 @@ import { openRegularFile, readFully, readRange, reason } from "../../../io/file_
 import { isJsonObject, parseStrictJson } from "../../../io/strict_json.ts";
 import { cleanName } from "../../index/names.ts";
 import { StoredBytes } from "../../stored_bytes.ts";
-import type { OpenFormat, StreamedRow } from "../table_format.ts";
+import { JSON_LIMITS, type OpenFormat, type StreamedRow } from "../table_format.ts";
 import { type TarMember, tarMembers } from "./tar_headers.ts";
 
 /** The column of the name that the members of a sample share. */
 const KEY = "__key__";
-const JSON_LIMITS = { depth: 8, keys: 100_000 };
 /** Members of these endings are texts; others stay where they are until somebody wants their bytes. */
 const TEXTS =
   /^(?:txt|text|caption|title|transcript|cls|cls2|class|label|count|index|inx|id|split|csv|json|.*\.(?:txt|json|cls))$/;
