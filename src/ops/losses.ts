@@ -7,12 +7,18 @@ import { full } from "./fill.ts";
 import { reduceAxes, sumKernel } from "./reduction.ts";
 import { defineRowKernel, rowLayout } from "./rows.ts";
 import crossEntropy_ from "../../wgsl/losses/cross_entropy.wgsl" with { type: "text" };
+import label from "../../wgsl/losses/label.wgsl" with { type: "text" };
 import keepAll from "../../wgsl/rows/keep_all.wgsl" with { type: "text" };
 import softmaxRow from "../../wgsl/rows/softmax_row.wgsl" with { type: "text" };
 import weightedCrossEntropy_ from "../../wgsl/losses/weighted_cross_entropy.wgsl" with { type: "text" };
 
-const crossEntropyKernel = defineRowKernel("crossEntropy", [crossEntropy_, softmaxRow, keepAll]);
-const weightedKernel = defineRowKernel("weightedCrossEntropy", [weightedCrossEntropy_, softmaxRow, keepAll]);
+const crossEntropyKernel = defineRowKernel("crossEntropy", [crossEntropy_, label, softmaxRow, keepAll]);
+const weightedKernel = defineRowKernel("weightedCrossEntropy", [
+  weightedCrossEntropy_,
+  label,
+  softmaxRow,
+  keepAll,
+]);
 
 export interface CrossEntropyOptions {
   /** w, f32 [classes], torch's `weight`; all 1 if not given. */

@@ -79,12 +79,6 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   stats[stats_of(at, at.first)] = select(top + log(total), vec4f(-LOWEST), none);
 }
 
-fn delta_of(row: u32) -> f32 {
-  var total = 0.0;
-  for (var d = 0u; d < DIM4; d++) { total = add_delta(total, row, d); }
-  return total;
-}
-
 @compute @workgroup_size(WG)
 fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = flat_group(group, groups) * WG + lane;

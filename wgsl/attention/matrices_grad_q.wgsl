@@ -5,12 +5,6 @@
 const PRODUCTS: u32 = 2u; // q kᵀ, do vᵀ
 const WEIGHTS: u32 = 1u;
 
-fn delta_of(row: u32) -> f32 {
-  var total = 0.0;
-  for (var d = 0u; d < DIM4; d++) { total = add_delta(total, row, d); }
-  return total;
-}
-
 @compute @workgroup_size(WG) @subgroup_size(SUBGROUP)
 fn grad_q(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_id) subgroup: u32) {
   let id = flat_group(group, groups);

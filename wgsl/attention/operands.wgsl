@@ -50,6 +50,11 @@ fn add_delta(total: f32, row: u32, d: u32) -> f32 {
   let b = load_o(row, d);
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, total))));
 }
+fn delta_of(row: u32) -> f32 {
+  var total = 0.0;
+  for (var d = 0u; d < DIM4; d++) { total = add_delta(total, row, d); }
+  return total;
+}
 
 // True for those of four keys that exist and are not masked.
 fn kept_keys(at: Place, key: u32) -> vec4<bool> {

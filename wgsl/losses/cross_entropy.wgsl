@@ -1,15 +1,12 @@
 // loss = log sum exp(x) - x[label] over the classes of a row,   dx = (softmax(x) - [class = label]) dy / rows
 // One workgroup one row. `found` is (largest score, sum of weights) of every row; dy the gradient of the mean loss.
-// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
+// Needs: losses/label.wgsl, rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
 struct Params { rows: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(4) var<storage, read_write> found: array<vec2f>;
-
-// A label beyond the classes counts as the last of them, so that nothing outside the row is touched.
-fn label_of(row: u32) -> u32 { return min(labels[row], PACKS * WIDTH - 1u); }
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -5,7 +5,7 @@
 //   dx_c = u (m ((a + b W) p_c - a [c = y] - b w_c) + gamma (1 - p_y)^(gamma - 1) p_y S (p_c - [c = y])) dy / rows
 // One workgroup one row. `found` is (largest score, sum of weights of the softmax, S, W) of every row; dy the gradient of the
 // mean loss.
-// Needs: rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
+// Needs: losses/label.wgsl, rows/keep_all.wgsl; rows/softmax_row.wgsl and what it needs; lib/grid.wgsl, lib/nan.wgsl
 struct Params { rows: u32, smoothing: f32, gamma: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Pack>;
@@ -14,9 +14,6 @@ struct Params { rows: u32, smoothing: f32, gamma: f32 }
 @group(0) @binding(4) var<storage, read> row_weights: array<f32>;
 @group(0) @binding(5) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(6) var<storage, read_write> found: array<vec4f>;
-
-// A label beyond the classes counts as the last of them, so that nothing outside the row is touched.
-fn label_of(row: u32) -> u32 { return min(labels[row], PACKS * WIDTH - 1u); }
 
 // a and b.
 fn target_weights(label: u32) -> vec2f {
