@@ -2,12 +2,11 @@
  * Plans of matrix products by matrix units, for operands of f16 on GPUs that have such units: chosen, as those of gemm_tiles.ts,
  * by how long the cores of the adapter take.
  */
-import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Constants } from "../gpu/kernel.ts";
 import { matrixConstants, type MatrixUnit } from "../gpu/matrix_units.ts";
 import { depthOf, type GemmShape, leastSplits, workgroups } from "./gemm_shape.ts";
-import { fastest, joinTime, splitsFor } from "./gemm_time.ts";
+import { ChosenPlans, fastest, joinTime, splitsFor } from "./gemm_time.ts";
 
 /** What a workgroup computes, and by which matrix unit: M × N × K by so many lanes. */
 interface Tile {
@@ -140,21 +139,16 @@ const timeFor = (shape: GemmShape) => (plan: MatrixPlan, cores: number): number 
     joinTime(shape, splits, cores);
 };
 
-const known = new DeviceSlot<Map<string, MatrixPlan | undefined>>();
+const chosen = new ChosenPlans<MatrixPlan | undefined>();
 
 /** The plan for a product where nothing has been measured; undefined where there is none by matrix units. */
 export function defaultMatrix(gpu: MatrixDevice, shape: GemmShape): MatrixPlan | undefined {
   const unit = gpu.matrixUnits[0];
   if (!unit || shape.dtype !== "f16") return undefined;
-  const { m, n, k, batch } = shape;
-  const plans = known.get(gpu) ?? new Map<string, MatrixPlan | undefined>();
-  known.set(gpu, plans);
-  const key = `${m},${n},${k},${batch}`;
-  if (!plans.has(key)) {
+  return chosen.get(gpu, shape, () => {
     const best = tilesFor(gpu, shape, unit).map((tile) => bestOf(gpu, shape, tile));
-    plans.set(key, best.length > 0 ? fastest(gpu, best, timeFor(shape)) : undefined);
-  }
-  return plans.get(key);
+    return best.length > 0 ? fastest(gpu, best, timeFor(shape)) : undefined;
+  });
 }
 
 /** The plan of a tile, with the inner dimension cut as is best for it. */

@@ -2,12 +2,11 @@
  * Plans of matrix products for GPUs. A core works on a few workgroups at a time, and a product is done when the core with the
  * most workgroups is: tiles, and parts of the sum, are chosen by how long that takes.
  */
-import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { hasFewRegisters } from "../gpu/registers.ts";
 import type { Float } from "./check.ts";
 import { depthOf, type GemmShape, leastSplits, workgroups } from "./gemm_shape.ts";
-import { fastest, joinTime, splitsFor } from "./gemm_time.ts";
+import { ChosenPlans, fastest, joinTime, splitsFor } from "./gemm_time.ts";
 
 /** What a workgroup computes. */
 interface Tile {
@@ -135,18 +134,15 @@ export function excessOf(shape: GemmShape, plan: TilesPlan, cores: number): numb
   return timeOf(shape, plan, cores) * cores / (batch * m * n * k);
 }
 
-const known = new DeviceSlot<Map<string, TilesPlan>>();
+const chosen = new ChosenPlans<TilesPlan>();
 
 /** The plan for a product where nothing has been measured. */
 export function defaultTiles(gpu: TilesDevice, shape: GemmShape): TilesPlan {
-  const { m, n, k, batch } = shape;
-  const plans = known.get(gpu) ?? new Map<string, TilesPlan>();
-  known.set(gpu, plans);
-  const key = `${m},${n},${k},${batch}`;
-  const plan = plans.get(key) ??
-    fastest(gpu, tilesFor(gpu, shape).map((tile) => bestOf(gpu, shape, tile)), timeFor(shape));
-  plans.set(key, plan);
-  return plan;
+  return chosen.get(
+    gpu,
+    shape,
+    () => fastest(gpu, tilesFor(gpu, shape).map((tile) => bestOf(gpu, shape, tile)), timeFor(shape)),
+  );
 }
 
 /** The plan of a tile, with the inner dimension cut as is best for it. */

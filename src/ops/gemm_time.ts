@@ -1,5 +1,7 @@
 /** What the plans of matrix products for GPUs of all forms are chosen by: how long they take on the cores of an adapter. */
 import { coresOf } from "../gpu/cores.ts";
+import { DeviceSlot } from "../gpu/device_slot.ts";
+import type { Gpu } from "../gpu/gpu.ts";
 import { depthOf, type GemmShape, leastSplits } from "./gemm_shape.ts";
 
 /** Cores where the adapter is not known: a plan is then the best on the average of these. */
@@ -35,4 +37,18 @@ export function fastest<Plan>(
   const counts = cores === undefined ? USUAL_CORES : [cores];
   const times = plans.map((plan) => counts.reduce((sum, cores) => sum + cores * timeOf(plan, cores), 0));
   return plans[times.indexOf(Math.min(...times))]!;
+}
+
+/** Plans that were chosen before: to choose one takes longer than to encode its product. */
+export class ChosenPlans<Plan> {
+  readonly #slot = new DeviceSlot<Map<string, Plan>>();
+
+  /** The plan of a device for a shape; `choose` is called the first time. */
+  get(gpu: Pick<Gpu, "slots">, { m, n, k, batch }: GemmShape, choose: () => Plan): Plan {
+    const plans = this.#slot.get(gpu) ?? new Map<string, Plan>();
+    this.#slot.set(gpu, plans);
+    const key = `${m},${n},${k},${batch}`;
+    if (!plans.has(key)) plans.set(key, choose());
+    return plans.get(key) as Plan;
+  }
 }
