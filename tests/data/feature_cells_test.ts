@@ -1,6 +1,5 @@
 // Cells of feature vectors: categories, numbers that are missing, decimal commas; fitted, kept, applied to new rows.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import {
   featureNames,
   type FeatureReading,
@@ -12,34 +11,13 @@ import { fitPreprocessing, scaled } from "../../src/data/fit.ts";
 import { describeFault, type SampleIndex } from "../../src/data/index/sample_index.ts";
 import { featuresOf } from "../../src/data/index/numbers.ts";
 import type { FeaturePreprocessing } from "../../src/data/preprocessing.ts";
-import { indexTable } from "../../src/data/readers/table.ts";
 import type { TableOptions } from "../../src/data/readers/table_options.ts";
 import { UserError } from "../../src/base/user_error.ts";
-import { temporaryFolder } from "../io/crafted.ts";
+import { indexWritten, TABLE as PLAIN_TABLE } from "./readers/written_table.ts";
 
-const OPTIONS: Omit<TableOptions, "file"> = {
-  modalities: { lab: { features: ["age", "colour", "ph"] } },
-  label: "label",
-  split: null,
-  id: null,
-  weight: null,
-  classes: null,
-  validationShare: 0,
-  testShare: 0,
-  splitSeed: 1,
-  maxWords: 10,
-};
-
-async function read(
-  content: string,
-  options: Partial<TableOptions> = {},
-  name = "x.csv",
-): Promise<SampleIndex> {
-  using folder = temporaryFolder();
-  const file = join(folder.path, name);
-  Deno.writeTextFileSync(file, content);
-  return await indexTable({ ...OPTIONS, ...options, file });
-}
+const OPTIONS = { ...PLAIN_TABLE, modalities: { lab: { features: ["age", "colour", "ph"] } } };
+const read = (content: string, options: Partial<TableOptions> = {}, name = "x.csv") =>
+  indexWritten(name, content, { ...OPTIONS, ...options });
 
 const TABLE = "age;colour;ph;label\n30;red;7,5;x\n;blue;6,5;y\n50; red ;NA;x\n40;;8;y\n";
 const ODD = { categories: ["colour"], numbers: { decimal: ",", allowsMissing: true } } as const;

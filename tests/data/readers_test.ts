@@ -13,24 +13,14 @@ import { indexFeatures as readFeatures } from "../../src/data/readers/features.t
 import { indexFood101 as readFood101 } from "../../src/data/readers/food101.ts";
 import { indexN24News } from "../../src/data/readers/n24news.ts";
 import { indexTable as readTable } from "../../src/data/readers/table.ts";
-import type { TableOptions } from "../../src/data/readers/table_options.ts";
 import { faultyRows } from "../../src/data/index/verify.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { writeFood101, writeN24News } from "../../scripts/miniatures.ts";
 import { temporaryFolder } from "../io/crafted.ts";
+import { TABLE as PLAIN_TABLE } from "./readers/written_table.ts";
 
 const FOOD = { layout: "auto", text: "auto", validationSamples: 4, splitSeed: 1, maxWords: 512 } as const;
-const TABLE: Omit<TableOptions, "file" | "modalities"> = {
-  label: "label",
-  split: null,
-  id: null,
-  weight: null,
-  classes: null,
-  validationShare: 0.2,
-  testShare: 0.2,
-  splitSeed: 1,
-  maxWords: 100,
-};
+const TABLE = { ...PLAIN_TABLE, validationShare: 0.2, testShare: 0.2 };
 
 /** With the splits that the reader asks for drawn. */
 function drawn(index: SampleIndex): SampleIndex {

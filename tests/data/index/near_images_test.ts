@@ -9,6 +9,7 @@ import { findTwins, hashed, THUMBNAIL } from "../../../src/data/index/near_image
 import { verifyIndex } from "../../../src/data/index/verify.ts";
 import { indexTable } from "../../../src/data/readers/table.ts";
 import { temporaryFolder } from "../../io/crafted.ts";
+import { TABLE } from "../readers/written_table.ts";
 
 /** Soft bands of colours with discs on them. */
 function picture(seed: number, height = 48, width = 64): RgbImage {
@@ -142,16 +143,9 @@ Deno.test("verify tells images that are nearly those of training, apart from tho
   Deno.writeTextFileSync(join(folder.path, "items.csv"), [...lines, ...judged].join("\n"));
   const index = await indexTable({
     file: join(folder.path, "items.csv"),
+    ...TABLE,
     modalities: { image: { image: "path" } },
-    label: "label",
     split: "split",
-    id: null,
-    weight: null,
-    classes: null,
-    validationShare: 0.15,
-    testShare: 0.15,
-    splitSeed: 1,
-    maxWords: 10,
   });
   const { faults, warnings } = await verifyIndex(index, { compare: false, workers: 1 });
   const [validation, test, ...worth] = warnings;

@@ -1,34 +1,18 @@
 // Splits that are drawn, in which classes keep their shares and groups stay together, and what is the same across splits.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { Random } from "../../../src/base/random.ts";
 import { dealGroups } from "../../../src/data/index/draw.ts";
 import { leakWarnings, textKey } from "../../../src/data/index/leaks.ts";
 import { drawSplits, type IndexedSample, type SampleIndex } from "../../../src/data/index/sample_index.ts";
 import { isSound, verifyIndex } from "../../../src/data/index/verify.ts";
-import { indexTable } from "../../../src/data/readers/table.ts";
 import type { TableOptions } from "../../../src/data/readers/table_options.ts";
 import { UserError } from "../../../src/base/user_error.ts";
-import { temporaryFolder } from "../../io/crafted.ts";
+import { indexWritten, TABLE } from "../readers/written_table.ts";
 
-const OPTIONS: Omit<TableOptions, "file"> = {
-  modalities: { text: { text: "title" } },
-  label: "label",
-  split: null,
-  id: null,
-  weight: null,
-  classes: null,
-  validationShare: 0.2,
-  testShare: 0.2,
-  splitSeed: 1,
-  maxWords: 100,
-};
+const OPTIONS = { ...TABLE, modalities: { text: { text: "title" } }, validationShare: 0.2, testShare: 0.2 };
 
 async function read(content: string, options: Partial<TableOptions> = {}): Promise<SampleIndex> {
-  using folder = temporaryFolder();
-  const file = join(folder.path, "x.csv");
-  Deno.writeTextFileSync(file, content);
-  const index = await indexTable({ ...OPTIONS, ...options, file });
+  const index = await indexWritten("x.csv", content, { ...OPTIONS, ...options });
   drawSplits(index);
   return index;
 }

@@ -9,28 +9,18 @@ import { describeFault, type IndexedSample } from "../../../src/data/index/sampl
 import { digestSamples } from "../../../src/data/index/digests.ts";
 import { verifyIndex } from "../../../src/data/index/verify.ts";
 import { indexTable } from "../../../src/data/readers/table.ts";
-import type { TableOptions } from "../../../src/data/readers/table_options.ts";
 import type { TableReading } from "../../../src/data/readers/table_format.ts";
 import { openTable } from "../../../src/data/readers/table_formats.ts";
 import { StoredBytes } from "../../../src/data/stored_bytes.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 import { temporaryFolder } from "../../io/crafted.ts";
+import { TABLE } from "./written_table.ts";
 
 const FOLDER = new URL("../../fixtures/tables", import.meta.url).pathname;
 const EXPECTED: Record<string, Record<string, unknown>[]> = JSON.parse(
   Deno.readTextFileSync(join(FOLDER, "tables.json")),
 );
-const OPTIONS: Omit<TableOptions, "file" | "modalities"> = {
-  label: "label",
-  split: null,
-  id: null,
-  weight: null,
-  classes: null,
-  validationShare: 0.25,
-  testShare: 0.25,
-  splitSeed: 1,
-  maxWords: 100,
-};
+const OPTIONS = { ...TABLE, validationShare: 0.25, testShare: 0.25 };
 const READING: TableReading = { images: new Set(["picture", "image"]) };
 
 const sha = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

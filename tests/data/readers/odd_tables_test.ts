@@ -6,18 +6,14 @@ import { indexTable } from "../../../src/data/readers/table.ts";
 import type { TableOptions } from "../../../src/data/readers/table_options.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 import { temporaryFolder } from "../../io/crafted.ts";
+import { TABLE } from "./written_table.ts";
 
-const OPTIONS: Omit<TableOptions, "file"> = {
+const OPTIONS = {
+  ...TABLE,
   modalities: { text: { text: "title" }, lab: { features: ["age"] } },
-  label: "label",
   split: "split",
-  id: null,
-  weight: null,
-  classes: null,
   validationShare: 0.2,
   testShare: 0.2,
-  splitSeed: 1,
-  maxWords: 100,
 };
 
 /** What every good table says. */

@@ -1,38 +1,14 @@
 // Tables as people write them: names with blanks around them, other delimiters, faulty rows, nothing in them at all.
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { indexTable } from "../../../src/data/readers/table.ts";
 import type { TableOptions } from "../../../src/data/readers/table_options.ts";
 import { describeFault, lacksOf, type SampleIndex } from "../../../src/data/index/sample_index.ts";
 import { classWarnings } from "../../../src/data/index/names.ts";
 import { UserError } from "../../../src/base/user_error.ts";
-import { temporaryFolder } from "../../io/crafted.ts";
+import { indexWritten, TABLE } from "./written_table.ts";
 
-const OPTIONS: Omit<TableOptions, "file"> = {
-  modalities: { text: { text: "title" } },
-  label: "label",
-  split: null,
-  id: null,
-  weight: null,
-  classes: null,
-  validationShare: 0,
-  testShare: 0,
-  splitSeed: 1,
-  maxWords: 100,
-};
-
-/** The index of a table with this content; the name of the file says how it is read. */
-async function read(
-  name: string,
-  content: string | Uint8Array,
-  options: Partial<TableOptions> = {},
-): Promise<SampleIndex> {
-  using folder = temporaryFolder();
-  const file = join(folder.path, name);
-  Deno.writeFileSync(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
-  return await indexTable({ ...OPTIONS, ...options, file });
-}
-
+const OPTIONS = { ...TABLE, modalities: { text: { text: "title" } } };
+const read = (name: string, content: string | Uint8Array, options: Partial<TableOptions> = {}) =>
+  indexWritten(name, content, { ...OPTIONS, ...options });
 const csv = (content: string, options?: Partial<TableOptions>) => read("x.csv", content, options);
 
 /** For each row its class, or the message of its fault. */
