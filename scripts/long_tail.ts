@@ -14,7 +14,7 @@ import { Work } from "../src/app/work.ts";
 import { keyOf, Random } from "../src/base/random.ts";
 import { PRESETS } from "../src/config/presets.ts";
 import { withSettings } from "../src/config/run_config.ts";
-import type { Split } from "../src/data/batch.ts";
+import { chosenRows } from "../src/data/chosen_rows.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import type { Evaluation } from "../src/runs/records.ts";
 import { spreadOf } from "../src/report/html/experiment_report.ts";
@@ -45,21 +45,11 @@ function longTail(data: Dataset, ratio: number): Dataset {
     new Random(keyOf(DRAW_SEED, k)).shuffle(drawn);
     return [...drawn.subarray(0, Math.max(1, count))];
   }).sort((a, b) => a - b);
-  const rowOf = (split: Split, row: number) => split === "train" ? kept[row]! : row;
-  return {
-    name: data.name,
-    classes: data.classes,
-    modalities: data.modalities,
-    count: (split) => split === "train" ? kept.length : data.count(split),
-    id: (split, row) => data.id(split, rowOf(split, row)),
-    label: (split, row) => data.label(split, rowOf(split, row)),
-    text: (split, row) => data.text(split, rowOf(split, row)),
-    async batch(split, rows, augment, only) {
-      const batch = await data.batch(split, rows.map((row) => rowOf(split, row)), augment, only);
-      return { ...batch, rows: rows.slice() };
-    },
-    close: () => data.close?.(),
-  };
+  return chosenRows(
+    data,
+    (split) => split === "train" ? kept.length : data.count(split),
+    (split, row) => split === "train" ? kept[row]! : row,
+  );
 }
 
 const ratio = Number(flags.ratio), seeds = flags.seeds.split(",").map(Number);
