@@ -16,13 +16,7 @@ export type { Contrast, ContrastSettings, Moment } from "./src/models/methods/co
 export type { Method } from "./src/models/methods/method.ts";
 export { chooseMethod, type ChosenMethod, methods, registerMethod } from "./src/models/methods/registry.ts";
 export { concatenation, type Fusion } from "./src/models/methods/fusion.ts";
-export {
-  computeLosses,
-  type HeadLoss,
-  type Losses,
-  type LossOptions,
-  predict,
-} from "./src/models/methods/compute_losses.ts";
+export { computeLosses, type Losses, type LossOptions } from "./src/models/methods/compute_losses.ts";
 export {
   type Architecture,
   type ArchitectureParts,
@@ -34,6 +28,10 @@ export { jointArchitecture, type JointEncoding } from "./src/models/methods/join
 export { type ByModality, type ModalityPair, modalityPairs } from "./src/models/losses/pairs.ts";
 export { unisContrast, type UnisOptions } from "./src/models/losses/unis_contrast.ts";
 export { batchContrast, batchContrasts, type BatchOptions } from "./src/models/losses/batch_contrast.ts";
+
+// Tasks: what heads learn
+export type { HeadOptions, Task } from "./src/models/tasks/task.ts";
+export { classification } from "./src/models/tasks/classification.ts";
 
 // Encoders: the contract, the fields of configurations, the inputs
 export {

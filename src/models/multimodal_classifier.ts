@@ -7,7 +7,6 @@ import type { Gpu } from "../gpu/gpu.ts";
 import type { Context } from "../nn/context.ts";
 import type { Constant } from "../nn/parameter.ts";
 import type { ModulePath } from "../nn/parameters.ts";
-import { crossEntropy } from "../ops/losses.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Classifier, type ClassifierConfig, headConfig } from "./classifier.ts";
@@ -205,20 +204,19 @@ export class MultimodalClassifier {
   }
 
   /**
-   * The losses of the model's method; labels u32 [batch], each below the number of classes. `rowWeights` f32 [batch] is what
-   * each sample counts in the losses of heads, see `crossEntropy`.
+   * The losses of the model's method; targets are those of the task, in classification labels u32 [batch], each below the
+   * number of classes. `rowWeights` f32 [batch] is what each sample counts in the losses of heads, see `crossEntropy`.
    */
-  losses(outputs: Outputs, labels: Tensor, moment?: Moment, rowWeights?: Tensor): Losses {
+  losses(outputs: Outputs, targets: Tensor, moment?: Moment, rowWeights?: Tensor): Losses {
     const { contrast, contrastiveWeight = 0.1, weighting } = this.config;
-    const weights = { ...weighting, classWeights: this.#classWeights?.value, rowWeights };
     const settings = {
       temperature: 0.07,
       ...contrast,
       options: this.#options,
       contrastiveWeight,
-      headLoss: (logits: Tensor, labels: Tensor) => crossEntropy(logits, labels, weights),
+      head: { ...weighting, classWeights: this.#classWeights?.value, rowWeights },
     };
-    return computeLosses(this.method, outputs, labels, settings, moment, this.#contrast);
+    return computeLosses(this.method, outputs, targets, settings, moment, this.#contrast);
   }
 }
 

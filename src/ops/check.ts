@@ -31,3 +31,14 @@ export function floatOf(op: string, first: Tensor, ...others: readonly Tensor[])
   }
   return dtype;
 }
+
+/** The number of rows of tensors that are all [rows]. Throws TypeError for other shapes, RangeError for no rows. */
+export function rowsOf(op: string, ...tensors: readonly Tensor[]): number {
+  const rows = tensors[0]!.size;
+  if (tensors.some((tensor) => tensor.rank !== 1 || tensor.size !== rows)) {
+    const shapes = tensors.map((tensor) => showShape(tensor.shape)).join(", ");
+    throw new TypeError(`Cannot ${op} of ${shapes}: all are [rows]`);
+  }
+  if (rows === 0) throw new RangeError(`Cannot ${op} of no rows`);
+  return rows;
+}

@@ -1,11 +1,10 @@
 /** The unimodality-supervised contrast of UniS-MMC on the device: types of pairs, their counts, the loss. */
 import { defineKernel, readConstant } from "../gpu/kernel.ts";
-import type { Gpu } from "../gpu/gpu.ts";
 import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record, refuseGrad } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { mustBe } from "./check.ts";
-import { MAX_ITERATIONS, rowWorkgroup, workgroup } from "./workgroup.ts";
+import { mustBe, rowsOf } from "./check.ts";
+import { mustFitWorkgroup, rowWorkgroup, workgroup } from "./workgroup.ts";
 import contrast_ from "../../wgsl/losses/contrast.wgsl" with { type: "text" };
 import grid from "../../wgsl/lib/grid.wgsl" with { type: "text" };
 import nan from "../../wgsl/lib/nan.wgsl" with { type: "text" };
@@ -14,7 +13,7 @@ import pairTypes_ from "../../wgsl/losses/pair_types.wgsl" with { type: "text" }
 const pairTypesKernel = defineKernel("pairTypes", [pairTypes_, workgroup, grid]);
 const contrastKernel = defineKernel("unimodalContrast", [contrast_, workgroup, grid, nan]);
 
-/** How the predictions of two modalities a and b of one sample stand to its label (the paper's Table 1). */
+/** Which of two modalities a and b are right about a sample (the paper's Table 1). */
 export type PairType = "bothRight" | "onlyARight" | "onlyBRight" | "bothWrong";
 
 /** The numbers that tensors hold for them, 0 to 3. */
@@ -38,37 +37,16 @@ export interface ContrastParts {
   readonly divided?: boolean;
 }
 
-/** The number of rows of tensors that are all [rows]. Throws TypeError for other shapes, RangeError for no rows. */
-function rowsOf(op: string, ...tensors: readonly Tensor[]): number {
-  const rows = tensors[0]!.size;
-  if (tensors.some((tensor) => tensor.rank !== 1 || tensor.size !== rows)) {
-    const shapes = tensors.map((tensor) => showShape(tensor.shape)).join(", ");
-    throw new TypeError(`Cannot ${op} of ${shapes}: all are [rows]`);
-  }
-  if (rows === 0) throw new RangeError(`Cannot ${op} of no rows`);
-  return rows;
-}
-
-/** The lanes of the one workgroup that walks all rows. Throws RangeError for rows that its loops would not reach. */
-function mustFitWorkgroup(op: string, gpu: Gpu, rows: number): number {
-  const WG = rowWorkgroup(gpu);
-  if (rows > WG * MAX_ITERATIONS) {
-    throw new RangeError(`Cannot ${op} of ${rows} rows: it takes ${WG * MAX_ITERATIONS} at most`);
-  }
-  return WG;
-}
-
-/** The type of every sample: predictions of modalities a and b and labels, u32 [rows] each, give u32 [rows]. */
-export function pairTypes(predictedA: Tensor, predictedB: Tensor, labels: Tensor): Tensor {
-  mustBe("u32", "pairTypes", predictedA, predictedB, labels);
-  const rows = rowsOf("pairTypes", predictedA, predictedB, labels);
-  const { gpu } = labels;
+/** The type of every sample: 1 where modality a, and where b, is right, u32 [rows] each, give u32 [rows]. */
+export function pairTypes(rightA: Tensor, rightB: Tensor): Tensor {
+  mustBe("u32", "pairTypes", rightA, rightB);
+  const rows = rowsOf("pairTypes", rightA, rightB);
+  const { gpu } = rightA;
   const types = Tensor.empty(gpu, [rows], "u32");
-  const buffers = { a: predictedA, b: predictedB, labels, types };
   gpu.dispatch({
     kernel: pairTypesKernel,
     entry: "pair_types",
-    buffers,
+    buffers: { a: rightA, b: rightB, types },
     params: { rows },
     invocations: rows,
     constants: { WG: rowWorkgroup(gpu) },
@@ -154,24 +132,6 @@ export function labelPairs(table: Tensor, labels: Tensor): Tensor {
     constants: { WG: rowWorkgroup(gpu) },
   });
   return values;
-}
-
-/** The number of places where a and b agree: u32 [rows] each give u32 [1]. Throws RangeError beyond 262,144 rows. */
-export function countEqual(a: Tensor, b: Tensor): Tensor {
-  mustBe("u32", "countEqual", a, b);
-  const rows = rowsOf("countEqual", a, b);
-  const { gpu } = a;
-  const WG = mustFitWorkgroup("countEqual", gpu, rows);
-  const counts = Tensor.empty(gpu, [1], "u32");
-  gpu.dispatch({
-    kernel: pairTypesKernel,
-    entry: "count_equal",
-    buffers: { a, b, counts },
-    params: { rows },
-    workgroups: 1,
-    constants: { WG },
-  });
-  return counts;
 }
 
 /**

@@ -21,3 +21,12 @@ export function rowWorkgroup(gpu: Gpu): number {
  * after 65,535 iterations; longer work is split over invocations.
  */
 export const MAX_ITERATIONS = 32768;
+
+/** The lanes of the one workgroup that walks all rows. Throws RangeError for rows that its loops would not reach. */
+export function mustFitWorkgroup(op: string, gpu: Gpu, rows: number): number {
+  const WG = rowWorkgroup(gpu);
+  if (rows > WG * MAX_ITERATIONS) {
+    throw new RangeError(`Cannot ${op} of ${rows} rows: it takes ${WG * MAX_ITERATIONS} at most`);
+  }
+  return WG;
+}

@@ -117,8 +117,8 @@ export function microBatchWeight(
 
 /** What may go with a micro-batch. */
 export interface Differentiation {
-  /** Sees the losses, and the labels u32 [batch], while they are there. */
-  readonly measure?: (losses: Losses, labels: Tensor) => void;
+  /** Sees the losses while they are there. */
+  readonly measure?: (losses: Losses) => void;
   readonly lossScale?: LossScale | undefined;
   readonly moment?: Moment;
 }
@@ -137,7 +137,7 @@ export function differentiate(
     const inputs = model.upload(gpu, batch.modalities);
     const weights = batch.weights && Tensor.from(gpu, batch.weights, [batch.size]);
     const losses = model.losses(model.forward(inputs, context), labels, moment, weights);
-    measure?.(losses, labels);
+    measure?.(losses);
     backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
   });
 }

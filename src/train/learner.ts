@@ -164,7 +164,7 @@ export class Learner implements AnsweringModel {
   accumulate(batch: Batch, weight: number, number: number, withDropout = true, stretch = 0): void {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
-    const measure = (losses: Losses, labels: Tensor) => this.#measures.add(losses, labels, stretch);
+    const measure = (losses: Losses) => this.#measures.add(losses, batch.size, stretch);
     this.#isWithinStep = true;
     const moment = trainingMoment(config, number, this.trainingSamples, context);
     differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });

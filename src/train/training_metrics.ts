@@ -3,8 +3,8 @@ import type { Gpu } from "../gpu/gpu.ts";
 import type { Losses } from "../models/methods/compute_losses.ts";
 import { FUSION } from "../models/methods/architecture.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
-import { countEqual } from "../ops/contrast.ts";
 import { full } from "../ops/fill.ts";
+import { countRight } from "../ops/right.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { nameOfPair, pairShares } from "../metrics/metrics.ts";
 import type { EpochRecord } from "../runs/records.ts";
@@ -43,24 +43,22 @@ export class TrainingMetrics {
     this.#one = full(gpu, [1], 1);
   }
 
-  /** Adds those of a micro-batch, which lies in this stretch of the epoch; labels u32 [batch]. */
+  /** Adds those of a micro-batch, which has so many samples and lies in this stretch of the epoch. */
   add(
-    { total, contrastive, multimodal, unimodalOf, fusedPrediction, predictions, pairs }: Losses,
-    labels: Tensor,
+    { total, contrastive, multimodal, unimodalOf, fusedRight, right, pairs }: Losses,
+    samples: number,
     stretch: number,
   ): void {
-    const samples = labels.size;
     const loss = (name: string, mean: Tensor) => [`loss.${name}`, mean, samples] as const;
-    const right = (name: string, predicted: Tensor) =>
-      [`right.${name}`, countEqual(predicted, labels)] as const;
+    const count = (name: string, own: Tensor) => [`right.${name}`, countRight(own)] as const;
     this.#sums.add([
       ["samples", this.#one, samples],
       loss("total", total),
       ...(contrastive ? [loss("contrast", contrastive)] : []),
       ...(multimodal ? [loss(FUSION, multimodal)] : []),
-      ...(fusedPrediction ? [right(FUSION, fusedPrediction)] : []),
+      ...(fusedRight ? [count(FUSION, fusedRight)] : []),
       ...this.#modalities.map((name) => loss(name, unimodalOf[name]!)),
-      ...this.#modalities.map((name) => right(name, predictions[name]!)),
+      ...this.#modalities.map((name) => count(name, right[name]!)),
       ...pairs.map(({ a, b, counts }) => [nameOfPair([a, b]), counts] as const),
       ["within.samples", this.#one, samples, stretch],
       ["within.loss", total, samples, stretch],

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { modalityPairs } from "../../src/models/losses/pairs.ts";
 import { unisContrast } from "../../src/models/losses/unis_contrast.ts";
-import { predict } from "../../src/models/methods/compute_losses.ts";
+import { classification } from "../../src/models/tasks/classification.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
@@ -23,9 +23,9 @@ for (const [name, { modalities, loss: expectedLoss, counts }] of Object.entries(
       const named = (make: (m: number) => Tensor) =>
         Object.fromEntries(numbers.map((m) => [`m${m}`, make(m)]));
       const representations = named((m) => load(`${name}.r.${m}`, true));
-      const labels = fixture.words(`${name}.labels`);
-      const predictions = named((m) => predict(load(`${name}.logits.${m}`)));
-      const pairs = modalityPairs(predictions, Tensor.from(gpu, labels, [labels.length]));
+      const words = fixture.words(`${name}.labels`);
+      const labels = Tensor.from(gpu, words, [words.length]);
+      const pairs = modalityPairs(named((m) => classification.right(load(`${name}.logits.${m}`), labels)));
       const loss = unisContrast(representations, pairs, { temperature });
       backward(loss);
       const grads = Object.values(representations).map((r) => r.grad!);

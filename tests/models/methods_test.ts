@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { PRESETS } from "../../src/config/presets.ts";
 import type { ByModality } from "../../src/models/losses/pairs.ts";
-import { computeLosses, type HeadLoss } from "../../src/models/methods/compute_losses.ts";
+import { computeLosses } from "../../src/models/methods/compute_losses.ts";
 import type { ContrastSettings } from "../../src/models/methods/contrast.ts";
 import { fuses, type Method } from "../../src/models/methods/method.ts";
 import { chooseMethod, methods } from "../../src/models/methods/registry.ts";
 import { single } from "../../src/models/methods/single.ts";
+import type { HeadOptions } from "../../src/models/tasks/task.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { full } from "../../src/ops/fill.ts";
-import { crossEntropy } from "../../src/ops/losses.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import { microBatchWeight } from "../../src/train/gradient_step.ts";
@@ -42,21 +42,20 @@ interface Weighed {
 const weighs = (given: Weighed) =>
   given.class_weights ?? given.sample_weights ?? given.label_smoothing ?? given.focal_gamma;
 
-/** The loss of heads for some rows of a step of all rows, which is the mean of its rows if weights are 1 on average. */
-function headLossOf(given: Weighed, start: number, end: number): HeadLoss {
+/** What heads weigh some rows by of a step of all rows, whose loss is the mean of its rows if weights are 1 on average. */
+function headOptionsOf(given: Weighed, start: number, end: number): HeadOptions {
   const { class_weights, label_smoothing: labelSmoothing = 0, focal_gamma: focalGamma = 0 } = given;
   const labels = [...fixture.words("labels")];
   const own = given.sample_weights ?? labels.map(() => 1);
   const mean = labels.reduce((sum, label, row) => sum + own[row]! * (class_weights?.[label] ?? 1), 0) /
     labels.length;
   const vector = (values: readonly number[]) => Tensor.from(gpu, Float32Array.from(values), [values.length]);
-  return (logits, labels) =>
-    crossEntropy(logits, labels, {
-      classWeights: class_weights && vector(class_weights),
-      rowWeights: vector(own.slice(start, end).map((weight) => weight / mean)),
-      labelSmoothing,
-      focalGamma,
-    });
+  return {
+    classWeights: class_weights && vector(class_weights),
+    rowWeights: vector(own.slice(start, end).map((weight) => weight / mean)),
+    labelSmoothing,
+    focalGamma,
+  };
 }
 
 /** Rows start to end of a stored matrix, or of the labels, as a leaf. */
@@ -84,7 +83,7 @@ async function differentiated(method: Method, given: Case, start: number, end: n
       temperature: stored.temperature,
       contrastiveWeight: stored.contrastive_weight,
       ...options,
-      ...(weighs(options) && { headLoss: headLossOf(given.options, start, end) }),
+      ...(weighs(options) && { head: headOptionsOf(given.options, start, end) }),
     });
     backward(losses.total, full(gpu, [], weight));
     const leaves = { dr: representations, du: unimodalLogits };

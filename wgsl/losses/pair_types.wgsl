@@ -1,10 +1,9 @@
-// What the predictions of two modalities a and b make of a sample with this label (the paper's Table 1), as a number:
-//   pair_types         types[r] = the type of a[r], b[r] and labels[r]          one invocation one row
+// Which of two modalities a and b are right about a sample (the paper's Table 1), as a number, and labels two by two:
+//   pair_types         types[r] = the type of a[r] and b[r], 1 where right      one invocation one row
 //   is_pair_type       mask[r] = types[r] is the one asked for, as 0 or 1       one invocation one row
 //   count_pair_types   counts[t] = number of rows of type t                     one workgroup, each lane every WG-th row
 //   same_label         same[r, s] = labels[r] is labels[s], as 0 or 1           one invocation one pair of rows
 //   label_pairs        table[labels[r], labels[s]] of [classes, classes]        one invocation one pair of rows
-//   count_equal        counts[0] = number of rows where a is b                  as count_pair_types
 // Counts are whole numbers below 2^24, which f32 adds exactly.
 // Needs: lib/workgroup.wgsl, lib/grid.wgsl
 const BOTH_RIGHT: u32 = 0u;
@@ -16,7 +15,6 @@ struct Params { rows: u32, pair_type: u32, classes: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<u32>;
 @group(0) @binding(2) var<storage, read> b: array<u32>;
-@group(0) @binding(3) var<storage, read> labels: array<u32>;
 @group(0) @binding(4) var<storage, read_write> types: array<u32>;
 
 fn type_of(a_right: bool, b_right: bool) -> u32 {
@@ -26,7 +24,7 @@ fn type_of(a_right: bool, b_right: bool) -> u32 {
 @compute @workgroup_size(WG)
 fn pair_types(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = flat_group(group, groups) * WG + lane;
-  if (row < params.rows) { types[row] = type_of(a[row] == labels[row], b[row] == labels[row]); }
+  if (row < params.rows) { types[row] = type_of(a[row] != 0u, b[row] != 0u); }
 }
 
 @group(0) @binding(1) var<storage, read> types_given: array<u32>;
@@ -38,6 +36,7 @@ fn is_pair_type(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
   if (row < params.rows) { mask[row] = u32(types_given[row] == params.pair_type); }
 }
 
+@group(0) @binding(3) var<storage, read> labels: array<u32>;
 @group(0) @binding(4) var<storage, read_write> same: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -73,11 +72,4 @@ fn count_pair_types(@builtin(local_invocation_index) lane: u32) {
   store_count(lane, ONLY_A_RIGHT, own.y);
   store_count(lane, ONLY_B_RIGHT, own.z);
   store_count(lane, BOTH_WRONG, own.w);
-}
-
-@compute @workgroup_size(WG)
-fn count_equal(@builtin(local_invocation_index) lane: u32) {
-  var own = 0u;
-  for (var row = lane; row < params.rows; row += WG) { own += u32(a[row] == b[row]); }
-  store_count(lane, 0u, own);
 }

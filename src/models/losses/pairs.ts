@@ -6,7 +6,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 /** One value for each modality, by its name. An encoder of several modalities stands for one here, by its own name. */
 export type ByModality<T> = { readonly [modality: string]: T };
 
-/** Two modalities, and how their predictions stand to the labels of a batch. */
+/** Two modalities, and which of them are right about the samples of a batch. */
 export type ModalityPair = {
   readonly a: string;
   readonly b: string;
@@ -32,8 +32,8 @@ export function pairsOf(modalities: readonly string[]): readonly (readonly [a: s
 }
 
 /**
- * Finds for every pair of modalities, a before b, how many samples both, one or none get right, from the predictions of each
- * u32 [batch] and the labels u32 [batch].
+ * Finds for every pair of modalities, a before b, how many samples both, one or none get right, from where each is right: u32
+ * [batch], 1 or 0.
  *
  * @example
  * ```ts
@@ -42,15 +42,15 @@ export function pairsOf(modalities: readonly string[]): readonly (readonly [a: s
  * import { modalityPairs } from "unis/models";
  *
  * const gpu = await Gpu.open();
- * const classes = (...values: number[]) => Tensor.from(gpu, Uint32Array.from(values), [4]);
- * const [pair] = modalityPairs({ image: classes(0, 1, 0, 1), text: classes(0, 0, 1, 1) }, classes(0, 0, 0, 0));
+ * const right = (...values: number[]) => Tensor.from(gpu, Uint32Array.from(values), [4]);
+ * const [pair] = modalityPairs({ image: right(1, 0, 1, 0), text: right(1, 1, 0, 0) });
  * assert.deepEqual([...await pair!.counts.read()], [1, 1, 1, 1]); // both, only the image, only the text, none
  * gpu.destroy();
  * ```
  */
-export function modalityPairs(predictions: ByModality<Tensor>, labels: Tensor): ModalityPair[] {
-  return pairsOf(Object.keys(predictions)).map(([a, b]) => {
-    const types = pairTypes(predictions[a]!, predictions[b]!, labels);
+export function modalityPairs(right: ByModality<Tensor>): ModalityPair[] {
+  return pairsOf(Object.keys(right)).map(([a, b]) => {
+    const types = pairTypes(right[a]!, right[b]!);
     return { a, b, types, counts: countPairTypes(types) };
   });
 }

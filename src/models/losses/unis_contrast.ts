@@ -31,10 +31,10 @@ export type UnisOptions = {
  *
  * const gpu = await Gpu.open();
  * const rows = (...values: number[]) => Tensor.from(gpu, Float32Array.from(values), [2, 2]);
- * const classes = (...values: number[]) => Tensor.from(gpu, Uint32Array.from(values), [2]);
+ * const right = () => Tensor.from(gpu, Uint32Array.of(1, 0), [2]);
  * const representations = { image: rows(1, 0, 0, 1), text: rows(1, 0, 0, -1) };
  * // Both are right about the first sample and wrong about the second, whose cosine is -1: there is little left to learn.
- * const pairs = modalityPairs({ image: classes(0, 1), text: classes(0, 1) }, classes(0, 0));
+ * const pairs = modalityPairs({ image: right(), text: right() });
  * const [loss] = await unisContrast(representations, pairs, { temperature: 0.07 }).read();
  * assert.ok(Math.abs(loss!) < 1e-6);
  * gpu.destroy();

@@ -1,7 +1,5 @@
 /** The losses of a method for the outputs of a model. */
-import { argmax } from "../../ops/indexing.ts";
 import { full } from "../../ops/fill.ts";
-import { crossEntropy } from "../../ops/losses.ts";
 import { scale } from "../../ops/pointwise.ts";
 import { scope } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
@@ -9,9 +7,11 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
 import type { Outputs } from "./architecture.ts";
 import { AFTER_TRAINING, type ContrastSettings, type Moment } from "./contrast.ts";
+import { classification } from "../tasks/classification.ts";
+import type { HeadOptions, Task } from "../tasks/task.ts";
 import { type Method, readOptions } from "./method.ts";
 
-/** Losses are [], f32; predictions u32 [batch]. All of it stays on the device. */
+/** Losses are [], f32. All of it stays on the device. */
 export type Losses = {
   /** The loss that training differentiates: `total`, and the losses of the heads that are probes. */
   readonly objective: Tensor;
@@ -25,26 +25,23 @@ export type Losses = {
   /** Equation 3, or the contrast that the method has in its place, not yet weighted; there only where it has one. */
   readonly contrastive?: Tensor;
   readonly pairs: readonly ModalityPair[];
-  readonly predictions: ByModality<Tensor>;
-  readonly fusedPrediction?: Tensor;
+  /** 1 where a modality is right, else 0: u32 [batch]. */
+  readonly right: ByModality<Tensor>;
+  readonly fusedRight?: Tensor;
 };
 
-/**
- * The loss of a head: logits [batch, classes] and labels u32 [batch] give []. What every head learns from is chosen here
- * alone, for all methods.
- */
-export type HeadLoss = (logits: Tensor, labels: Tensor) => Tensor;
-
 export type LossOptions = ContrastSettings & {
-  /** Cross entropy if not given. */
-  readonly headLoss?: HeadLoss;
+  /** What all heads learn; classification if not given. */
+  readonly task?: Task;
+  /** How the losses of all heads weigh samples. */
+  readonly head?: HeadOptions;
   /** λ, the weight of the contrastive loss. */
   readonly contrastiveWeight: number;
 };
 
 /**
- * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; labels are u32 [batch], each below the
- * number of classes. `contrast` is that of the method, or of its architecture.
+ * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; targets are those of the task, in
+ * classification labels u32 [batch], each below the number of classes. `contrast` is that of the method, or of its architecture.
  *
  * @example
  * ```ts
@@ -70,23 +67,23 @@ export type LossOptions = ContrastSettings & {
 export function computeLosses(
   method: Method,
   outputs: Outputs,
-  labels: Tensor,
-  { contrastiveWeight, headLoss = crossEntropy, ...settings }: LossOptions,
+  targets: Tensor,
+  { contrastiveWeight, task = classification, head = {}, ...settings }: LossOptions,
   moment: Moment = AFTER_TRAINING,
   contrast = method.contrast,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
   const complete = { ...settings, options: settings.options ?? readOptions(method) };
   return scope(() => {
-    const predictions = mapModalities(unimodalLogits, predict);
-    const pairs = modalityPairs(predictions, labels);
-    const unimodalOf = mapModalities(unimodalLogits, (logits) => headLoss(logits, labels));
+    const right = mapModalities(unimodalLogits, (logits) => task.right(logits, targets));
+    const pairs = modalityPairs(right);
+    const unimodalOf = mapModalities(unimodalLogits, (logits) => task.loss(logits, targets, head));
     const own = Object.values(unimodalOf);
-    const unimodal = own.length > 0 ? sumOf(own) : full(labels.gpu, [], 0);
+    const unimodal = own.length > 0 ? sumOf(own) : full(targets.gpu, [], 0);
     const { learnsFusedLoss = true } = method;
-    const fused = () => fusedLogits && headLoss(fusedLogits, labels);
+    const fused = () => fusedLogits && task.loss(fusedLogits, targets, head);
     const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
-    const contrastive = contrast?.(representations, pairs, complete, labels, moment);
+    const contrastive = contrast?.(representations, pairs, complete, targets, moment);
     const shared = [
       ...(multimodal && learnsFusedLoss ? [multimodal] : []),
       ...(contrastive ? [scale(contrastive, method.contrastWeight ?? contrastiveWeight)] : []),
@@ -100,13 +97,8 @@ export function computeLosses(
       ...(multimodal && { multimodal }),
       ...(contrastive && { contrastive }),
       pairs,
-      predictions,
-      ...(fusedLogits && { fusedPrediction: predict(fusedLogits) }),
+      right,
+      ...(fusedLogits && { fusedRight: task.right(fusedLogits, targets) }),
     };
   });
-}
-
-/** Finds the class of the largest logit, from [batch, classes] to u32 [batch], without gradient. */
-export function predict(logits: Tensor): Tensor {
-  return noGrad(() => argmax(logits));
 }

@@ -50,13 +50,13 @@ export interface Moment {
 export const AFTER_TRAINING: Moment = { epoch: 1, epochs: 1, keys: undefined };
 
 /**
- * Computes a loss [] between the representations [batch, width] of pairs of modalities; labels are u32 [batch]. It compares
- * representations, so all must be of one width.
+ * Computes a loss [] between the representations [batch, width] of pairs of modalities; targets are those of the task, in
+ * classification labels u32 [batch]. It compares representations, so all must be of one width.
  */
 export type Contrast = (
   representations: ByModality<Tensor>,
   pairs: readonly ModalityPair[],
   settings: ContrastSettings,
-  labels: Tensor,
+  targets: Tensor,
   moment: Moment,
 ) => Tensor;

@@ -21,7 +21,7 @@ const FIELDS = {
   soft_temperature: positive(0.125),
 } as const satisfies Fields;
 
-const contrast: Contrast = (representations, _, { options }, labels, { epoch, epochs, keys }) =>
+const contrast: Contrast = (representations, _, { options }, targets, { epoch, epochs, keys }) =>
   scope(() => {
     const { mixed_epochs, mix_beta, mix_temperature, soft_temperature } = options as {
       readonly [K in keyof typeof FIELDS]: number;
@@ -31,8 +31,8 @@ const contrast: Contrast = (representations, _, { options }, labels, { epoch, ep
     return sumOf(all.map((a, i) => {
       const b = all[(i + 1) % all.length]!;
       if (!isMixed) return softContrast(a, b, soft_temperature);
-      const size = labels.size;
-      const mixing = Tensor.from(labels.gpu, drawMixing(size, keys.next(), mix_beta), [size, size]);
+      const size = targets.shape[0]!;
+      const mixing = Tensor.from(targets.gpu, drawMixing(size, keys.next(), mix_beta), [size, size]);
       return mixedContrast(a, b, mixing, mix_temperature);
     }));
   });

@@ -6,11 +6,11 @@ import { concatenation } from "./fusion.ts";
 import type { Contrast } from "./contrast.ts";
 import type { Method } from "./method.ts";
 
-const contrast: Contrast = (representations, pairs, settings, labels) =>
+const contrast: Contrast = (representations, pairs, settings, targets) =>
   scope(() => {
     const { temperature, symmetric = false, unsupervised_positives_only: positivesOnly = false } = settings;
-    const samples = Uint32Array.from({ length: labels.size }, (_, i) => i);
-    const groups = Tensor.from(labels.gpu, samples, labels.shape);
+    const batch = targets.shape[0]!;
+    const groups = Tensor.from(targets.gpu, Uint32Array.from({ length: batch }, (_, i) => i), [batch]);
     return batchContrasts(representations, pairs, groups, { temperature, symmetric, positivesOnly });
   });
 

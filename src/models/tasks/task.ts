@@ -1,0 +1,27 @@
+/** The contract of tasks: what the logits of heads say of samples, how they learn it, and when they are right. */
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/** What the loss of a head weighs samples by; what is not given changes nothing. */
+export interface HeadOptions {
+  /** f32 [outputs]: what a class counts. */
+  readonly classWeights?: Tensor | undefined;
+  /** f32 [batch]: what a sample counts. */
+  readonly rowWeights?: Tensor | undefined;
+  /** The share of the target that is spread over all classes. */
+  readonly labelSmoothing?: number;
+  /** γ of the focal loss. */
+  readonly focalGamma?: number;
+}
+
+/**
+ * A task. Logits are f32 [batch, outputs]; targets are what the samples of a batch are to be, as the task has it: the numbers
+ * of their classes, u32 [batch], in classification.
+ */
+export interface Task {
+  /** The name in configurations. */
+  readonly name: string;
+  /** The loss of a head, []: the mean over the batch. */
+  loss(logits: Tensor, targets: Tensor, options?: HeadOptions): Tensor;
+  /** 1 where the answer of a head is right, else 0: u32 [batch], without gradient. The types of pairs are made of it. */
+  right(logits: Tensor, targets: Tensor): Tensor;
+}
