@@ -6,7 +6,7 @@ import { isPretrained, type RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fitPreprocessing } from "../data/fit.ts";
 import type { Colour } from "../data/images/colour.ts";
-import { LIGHT_AUGMENTATION } from "../data/images/augmentation.ts";
+import { type Augmentation, LIGHT_AUGMENTATION } from "../data/images/augmentation.ts";
 import type { ImagePreparation } from "../data/images/prepare_image.ts";
 import type { EncoderType } from "../models/encoders/encoder.ts";
 import { preprocessorOf } from "./image_preprocessor.ts";
@@ -196,8 +196,18 @@ function backgroundOf(data: InputsConfig): Colour {
   return data.name === "emoji" ? "white" : data.background;
 }
 
-function augmentationOf({ flip, shift, scale, brightness, contrast, saturation }: InputsConfig) {
-  return { flip, shift, scale, brightness, contrast, saturation };
+function augmentationOf(data: InputsConfig): Augmentation {
+  const { flip, shift, scale, brightness, contrast, saturation, random_resized_crop, rand_augment } = data;
+  return {
+    flip,
+    shift,
+    scale,
+    brightness,
+    contrast,
+    saturation,
+    crop: random_resized_crop,
+    randAugment: rand_augment,
+  };
 }
 
 /** The steps of a folder's preprocessor; where its images have another size than wanted, one resize to that. */

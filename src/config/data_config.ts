@@ -8,6 +8,7 @@ import { DELIMITER } from "../data/readers/table_format.ts";
 import type { TableModality } from "../data/readers/table_options.ts";
 import { isEncoding } from "../io/text_chunks.ts";
 import { RESERVED } from "../models/multimodal_classifier.ts";
+import { augmentation } from "./augmentation_config.ts";
 import { count, rate, share, whole } from "./values.ts";
 
 /** How images and texts are made ready. */
@@ -17,16 +18,7 @@ const inputs = {
   image_mean: z.tuple([z.number(), z.number(), z.number()]).default([0.5, 0.5, 0.5]),
   image_std: z.tuple([rate, rate, rate]).default([0.5, 0.5, 0.5]),
   max_tokens: whole.min(3),
-  /** How strongly training samples are varied; see `Augmentation`. */
-  flip: share,
-  shift: share,
-  scale: z.number().min(0),
-  brightness: share,
-  contrast: share,
-  saturation: share,
-  word_dropout: share.lt(1),
-  /** How often training reads a word as [UNK], where the vocabulary is made from the training texts. */
-  unknown_words: share.lt(1).default(0.1),
+  ...augmentation,
 };
 
 /** Of images in files of one's own. */

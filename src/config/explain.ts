@@ -54,6 +54,7 @@ function expectation(issue: z.core.$ZodIssue): string {
       object: "a group of keys",
       record: "a group of keys",
       array: "a list",
+      tuple: "a list of numbers",
     };
     return names[issue.expected] ?? issue.expected;
   }

@@ -46,7 +46,9 @@ export class ImageModality implements Modality {
       random ? { image, how: this.#variation(image, samples[row]!, random) } : this.#unvaried(image)
     );
     const { pool } = this.#options;
-    const isWork = images.some(({ image, how }) => !staysAsItIs(image, how, this.spec));
+    const isWork = images.some(({ image, how }) =>
+      how.operations !== undefined || !staysAsItIs(image, how, this.spec)
+    );
     const pixels = pool && isWork
       ? await pool.resample({ images, height, width })
       : resampleAll({ images, height, width });
@@ -69,6 +71,7 @@ export class ImageModality implements Modality {
       width,
       flippable: flippable(sample),
       background,
+      target: this.spec,
     });
   }
 
@@ -80,15 +83,15 @@ export class ImageModality implements Modality {
 
 export interface TextOptions {
   readonly maxTokens: number;
-  /** In training, each word is left out with this probability. */
+  /** In training, each word, which is what white space parts, is left out with this probability; never all of a text. */
   readonly wordDropout?: number;
   /**
    * In training, each word is read as [UNK] with this probability. A vocabulary made from the training texts knows every
    * piece of them, so that a model would meet [UNK] in evaluation first, not having learned what an unknown word is worth.
    */
   readonly unknownWords?: number;
-  /** In training, words come in any order: for texts that are sets of keywords. */
-  readonly shuffleWords?: boolean;
+  /** Texts are sets of keywords: in training these come in any order, and all may be left out. */
+  readonly isSet?: boolean;
 }
 
 /** Texts as token ids; a text is tokenized when it is first asked for. */
@@ -97,9 +100,10 @@ export class TextModality implements Modality {
   readonly tokenizer: TextTokenizer;
   #texts: readonly string[];
   #options: TextOptions;
-  /** By sample, of what has been asked for: all ids as they are read, and those of each word, for training to vary. */
+  /** By sample, of what has been asked for: all ids as they are read. */
   readonly #ids: number[][] = [];
-  readonly #words: number[][][] = [];
+  /** The ids of words that training has moved or made unknown, each with the white space before it. */
+  readonly #words = new Map<string, readonly number[]>();
 
   constructor(name: string, tokenizer: TextTokenizer, texts: readonly string[], options: TextOptions) {
     const { vocabularySize, padId, separatorId: endId } = tokenizer;
@@ -122,8 +126,8 @@ export class TextModality implements Modality {
   }
 
   get #isVaried(): boolean {
-    const { wordDropout = 0, unknownWords = 0, shuffleWords = false } = this.#options;
-    return wordDropout > 0 || unknownWords > 0 || shuffleWords;
+    const { wordDropout = 0, unknownWords = 0, isSet = false } = this.#options;
+    return wordDropout > 0 || unknownWords > 0 || isSet;
   }
 
   /** The text as any tokenizer of its kind reads it, as far as the model does. */
@@ -131,16 +135,31 @@ export class TextModality implements Modality {
     return this.#ids[sample] ??= this.tokenizer.ids(this.#texts[sample]!).slice(0, this.spec.maxTokens);
   }
 
-  /** Some of its words, each with the white space before it, perhaps in another order. */
+  /** Some of its words, perhaps in another order, or unknown. */
   #vary(sample: number, random: Random): readonly number[] {
-    const { wordDropout = 0, unknownWords = 0, shuffleWords = false } = this.#options;
-    const words = this.#words[sample] ??= (this.#texts[sample]!.match(/\s*\S+/gu) ?? []).map((word) =>
-      this.tokenizer.ids(word)
+    const { wordDropout = 0, unknownWords = 0, isSet = false } = this.#options;
+    const words = this.#texts[sample]!.match(/\s*\S+/gu) ?? [];
+    let kept = words.filter(() => wordDropout === 0 || random.uniform() >= wordDropout);
+    if (isSet) {
+      random.shuffle(kept);
+    } else if (kept.length === 0) {
+      const one = Math.floor(random.uniform() * words.length);
+      kept = words.slice(one, one + 1);
+    }
+    if (!isSet && unknownWords === 0) {
+      // Tokens may reach over words, and white space be part of them: what is left is read as a text of its own.
+      const text = kept.join("");
+      return this.tokenizer.ids(kept[0] === words[0] ? text : text.trimStart());
+    }
+    return kept.flatMap((word) =>
+      unknownWords > 0 && random.uniform() < unknownWords ? this.tokenizer.unknownId : this.#idsOf(word)
     );
-    const kept = words.filter(() => wordDropout === 0 || random.uniform() >= wordDropout);
-    if (shuffleWords) random.shuffle(kept);
-    if (unknownWords === 0) return kept.flat();
-    return kept.flatMap((word) => random.uniform() < unknownWords ? this.tokenizer.unknownId : word);
+  }
+
+  #idsOf(word: string): readonly number[] {
+    let ids = this.#words.get(word);
+    if (ids === undefined) this.#words.set(word, ids = this.tokenizer.ids(word));
+    return ids;
   }
 }
 

@@ -101,6 +101,13 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ["optimizer.epsilon=0", '"optimizer.epsilon" must be more than 0, got 0'],
     ["data.flip=2", '"data.flip" must be at most 1, got 2'],
     [
+      "data.random_resized_crop.scale=[0.5,0.2]",
+      '"data.random_resized_crop.scale" must be two numbers above 0 and at most 1, the smaller first, got [0.5,0.2]',
+    ],
+    ["data.random_resized_crop.ratio=1", '"data.random_resized_crop.ratio" must be a list of numbers, got 1'],
+    ["data.rand_augment.magnitude=31", '"data.rand_augment.magnitude" must be at most 30, got 31'],
+    ["data.rand_augment.magnitud=3", 'did you mean "data.rand_augment.magnitude"?'],
+    [
       "method=unis",
       `"method" must be one of ${methods().map(({ name }) => name).join(", ")}, image, text, got "unis"`,
       'did you mean "unis-mmc"?',

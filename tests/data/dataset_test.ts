@@ -13,6 +13,11 @@ const tokenizer = new TextTokenizer(
   wordPieceJson(numbered(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue"])),
 );
 const colours = ["red", "green", "blue"];
+const AUGMENTATION = {
+  ...LIGHT_AUGMENTATION,
+  crop: { scale: [0.2, 1], ratio: [0.75, 1.3] },
+  randAugment: { operations: 2, magnitude: 20 },
+} as const;
 const SPLITS: Split[] = ["train", "validation", "test"];
 
 /** Ten samples of three modalities: noise images, texts of 0 to 9 words, feature vectors. */
@@ -34,7 +39,7 @@ function threeModalities(): SampleDataset {
         { name: "photo", kind: "image", height: 6, width: 8, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
         // An image may have to be waited for.
         { image: (i) => Promise.resolve({ pixels: images[i]!, height: 12, width: 16 }) },
-        { augmentation: LIGHT_AUGMENTATION, flippable: () => true, background: 0 },
+        { augmentation: AUGMENTATION, flippable: () => true, background: 0 },
       ),
       new TextModality("title", tokenizer, texts, { maxTokens: 32, wordDropout: 0.3 }),
       new FeatureModality("sensor", Float32Array.from({ length: 20 }, (_, i) => i), 2),
@@ -125,7 +130,7 @@ Deno.test("batch() shuffles words in training only, keeping the pieces of each t
   );
   const texts = new TextModality("title", pieces, ["reddish blue what sky"], {
     maxTokens: 9,
-    shuffleWords: true,
+    isSet: true,
   });
   const orders = new Set<string>();
   for (let key = 0; key < 100; key++) {

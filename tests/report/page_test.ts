@@ -11,7 +11,8 @@ const MAPS = ["map-image-text", "map-fusion"];
 
 Deno.test("a report has every figure of a run, and its maps lead to samples with pictures, texts and predictions", () =>
   inFolder(async (folder) => {
-    const { path, learner } = await exampleRun(folder, "one");
+    const settings = ["data.rand_augment={}", "data.random_resized_crop={}", "data.scale=0"];
+    const { path, learner } = await exampleRun(folder, "one", { settings });
     const samples = new SampleStore();
     const view = await reportRun(viewRun(path, "run-1"), { model: learner, data }, {
       samples,
@@ -48,6 +49,10 @@ Deno.test("a report has every figure of a run, and its maps lead to samples with
 
     assert.match(html, /<title>&lt;one&gt;<\/title>/);
     assert.match(html, /x &lt;b&gt; \(software\)/);
+    assert.match(
+      html,
+      /varied by flip 0.5, shift 0.08, word_dropout 0.5, unknown_words 0.1, random_resized_crop 0.08 to 1, rand_augment 2 of 9</,
+    );
     assert.ok(!/(src|href)="(?!data:|#)/.test(html), "the page fetches something");
     for (const heading of ["Rescued by fusion", "Ruined by fusion", "Configuration"]) {
       assert.ok(html.includes(heading));

@@ -1,5 +1,6 @@
 /** Resamples a part of an image to a size, and maps its colours in the same step: how training images are varied. */
 import type { RgbImage } from "./image.ts";
+import { applyOperations, type DrawnOperation } from "./rand_augment/rand_augment.ts";
 
 /** A rectangle of the source in pixels; it may reach beyond the image. */
 export interface Box {
@@ -21,7 +22,11 @@ export interface Resampling {
   /** The byte value of the area that the box covers outside the image; 255 (white) if not given. */
   background?: number;
   colour?: ColourMap;
+  /** What is done to the image once it has its size. */
+  operations?: readonly DrawnOperation[];
 }
+
+const WHITE = 255;
 
 /** Images, and how each is resampled to one size. */
 export interface Resamplings {
@@ -30,13 +35,16 @@ export interface Resamplings {
   readonly width: number;
 }
 
-/** The images, each resampled as `resample` does it: [images, height, width, 3]. */
+/** The images, each resampled as `resample` does it, and its operations applied: [images, height, width, 3]. */
 export function resampleAll({ images, height, width }: Resamplings): Uint8Array<ArrayBuffer> {
   const size = height * width * 3;
   const pixels = new Uint8Array(images.length * size);
   for (const [i, { image, how }] of images.entries()) {
     if (staysAsItIs(image, how, { height, width })) pixels.set(image.pixels, i * size);
     else resample(image, { height, width }, how, pixels, i * size);
+    const { operations = [], background = WHITE } = how;
+    const own = pixels.subarray(i * size, (i + 1) * size);
+    applyOperations({ pixels: own, height, width }, operations, background);
   }
   return pixels;
 }
@@ -68,7 +76,7 @@ interface Axis {
 export function resample(
   source: RgbImage,
   target: { height: number; width: number },
-  { box, flip = false, background = 255, colour }: Resampling,
+  { box, flip = false, background = WHITE, colour }: Resampling,
   out: Uint8Array,
   at = 0,
 ): void {

@@ -74,7 +74,7 @@ async function partOf(
       maxTokens,
       wordDropout: options.wordDropout,
       unknownWords: fitted.isFitted ? options.unknownWords : 0,
-      shuffleWords: modality.isSet ?? false,
+      isSet: modality.isSet ?? false,
     });
   }
   if (modality.kind === "image" && fitted.kind === "image") {

@@ -1,5 +1,6 @@
 /** Writes the section of a page on one run. */
 import { METRICS } from "../../metrics/chosen_metric.ts";
+import { hasInputs } from "../../config/data_config.ts";
 import type { RunConfig } from "../../config/run_config.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
@@ -12,6 +13,17 @@ import type { SampleStore } from "./samples.ts";
 import { html, type Markup } from "./markup.ts";
 import { figuresMarkup, notesMarkup, table } from "./parts.ts";
 import { type ClassCounts, type RunReport, SHOWN_TURNS } from "./run_report.ts";
+
+const STRENGTHS = [
+  "flip",
+  "shift",
+  "scale",
+  "brightness",
+  "contrast",
+  "saturation",
+  "word_dropout",
+  "unknown_words",
+] as const;
 
 export function runSection(report: RunReport, samples: SampleStore, isOneOfMany: boolean): Markup {
   const { key, title, run, evaluation, figures, notes, table: predictions } = report;
@@ -46,6 +58,7 @@ function facts(report: RunReport): Markup {
     ["data", dataText(report)],
     ["model", modelText(config)],
     ["loss", weightingText(config)],
+    ["training samples", augmentationText(config)],
     ["seed", String(config.seed)],
     ["epochs", records.length === 0 ? undefined : `${records.length} of ${config.training.epochs}`],
     ["weights tested", evaluation && `epoch ${evaluation.epoch}, ${chosenText(config)}`],
@@ -85,6 +98,18 @@ function weightingText({ data, training }: RunConfig): string | undefined {
     ...(focal_gamma > 0 ? [`focal, γ ${focal_gamma}`] : []),
   ];
   return parts.length === 0 ? undefined : `cross entropy, ${parts.join(", ")}`;
+}
+
+/** How training samples are varied, by the keys of the configuration. */
+function augmentationText({ data }: RunConfig): string | undefined {
+  if (!hasInputs(data)) return undefined;
+  const { random_resized_crop: crop, rand_augment: operations } = data;
+  const parts = [
+    ...STRENGTHS.filter((key) => data[key] > 0).map((key) => `${key} ${data[key]}`),
+    ...(crop ? [`random_resized_crop ${crop.scale.join(" to ")}`] : []),
+    ...(operations ? [`rand_augment ${operations.operations} of ${operations.magnitude}`] : []),
+  ];
+  return parts.length === 0 ? undefined : `varied by ${parts.join(", ")}`;
 }
 
 /** `emoji, 9 classes; 2,720 training, 554 validation, 538 test samples` */

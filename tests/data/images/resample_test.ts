@@ -118,7 +118,7 @@ Deno.test("colourMap() is brightness, contrast about mid-grey and saturation abo
 });
 
 Deno.test("drawAugmentation() stays within its strengths, uses both ends and flips only what may be flipped", () => {
-  const size = { height: 64, width: 64, background: 255 };
+  const size = { height: 64, width: 64, background: 255, target: { height: 32, width: 32 } };
   let low = Infinity, high = -Infinity, flips = 0;
   for (let key = 0; key < 500; key++) {
     const { box, flip } = drawAugmentation(LIGHT_AUGMENTATION, new Random(key), { ...size, flippable: true });

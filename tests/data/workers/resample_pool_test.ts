@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
-import { drawAugmentation, LIGHT_AUGMENTATION } from "../../../src/data/images/augmentation.ts";
+import {
+  type Augmentation,
+  drawAugmentation,
+  LIGHT_AUGMENTATION,
+} from "../../../src/data/images/augmentation.ts";
 import { Random } from "../../../src/base/random.ts";
 import { resampleAll, type Resampling } from "../../../src/data/images/resample.ts";
 import { ResamplePool } from "../../../src/data/workers/resample_pool.ts";
+
+const STRONG: Augmentation = {
+  ...LIGHT_AUGMENTATION,
+  crop: { scale: [0.2, 1], ratio: [0.75, 1.3] },
+  randAugment: { operations: 2, magnitude: 20 },
+};
 
 /** Images of different sizes, all views of one buffer, each varied in its own way. */
 function batch(count: number) {
@@ -11,8 +21,11 @@ function batch(count: number) {
   const images = Array.from({ length: count }, (_, i) => {
     const [height, width] = [9 + i % 5, 14 - i % 4];
     const pixels = bytes.subarray(100 * i, 100 * i + height * width * 3);
-    const size = { height, width, flippable: true, background: 40 };
-    return { image: { pixels, height, width }, how: drawAugmentation(LIGHT_AUGMENTATION, random, size) };
+    const size = { height, width, flippable: true, background: 40, target: { height: 8, width: 6 } };
+    return {
+      image: { pixels, height, width },
+      how: drawAugmentation(i % 2 === 0 ? STRONG : LIGHT_AUGMENTATION, random, size),
+    };
   });
   return { images, height: 8, width: 6 };
 }
