@@ -16,6 +16,7 @@ import { openDevice } from "../../src/app/open_device.ts";
 import { OpenRun } from "../../src/app/open_run.ts";
 import type { ExportFormat, Precision } from "../../src/export/export_format.ts";
 import { FORMATS } from "../../src/export/formats.ts";
+import { withTemperature } from "../../src/metrics/calibration.ts";
 import { exists } from "../../src/io/files.ts";
 import { formatTable } from "../../src/report/table.ts";
 import { predict } from "../../src/train/evaluation.ts";
@@ -28,12 +29,12 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const CHECKER = new URL("check_onnx.py", import.meta.url).pathname;
 /** Test samples that a page is given. */
 const IN_PAGE = 64;
-/** By sample and head, the probability of every class. */
+/** By sample and head, the calibrated probability of every class. */
 type Answers = ReadonlyMap<string, readonly number[]>[];
 /** The largest difference of a probability, by the type of the weights. */
 const TOLERANCE: Readonly<Record<Precision, number>> = { f32: 1e-4, f16: 1e-2 };
 
-/** What the run itself answers for its test samples: of each, the probabilities of every head. */
+/** What the run itself answers for its test samples: of each, the calibrated probabilities of every head. */
 async function answersOf(
   { run, modelData }: OpenRun,
   opened: Awaited<ReturnType<OpenRun["openData"]>>,
@@ -42,16 +43,18 @@ async function answersOf(
   const gpu = await openDevice("auto");
   const learner = new Learner(gpu, run.config, dataset);
   try {
-    learner.writeWeights(run.checkpoints.loadBest().weights, run.checkpoints.best);
+    const { weights, temperatures } = run.checkpoints.loadBest();
+    learner.writeWeights(weights, run.checkpoints.best);
     const { probabilities } = await predict(learner, dataset, "test");
     const classes = modelData.classes.length;
     return Array.from(
       { length: dataset.count("test") },
       (_, row) =>
         new Map(
-          [...probabilities].map((
-            [head, all],
-          ) => [head, [...all.subarray(row * classes, (row + 1) * classes)]]),
+          [...probabilities].map(([head, all]) => {
+            const own = all.subarray(row * classes, (row + 1) * classes);
+            return [head, [...withTemperature(own, classes, temperatures[head] ?? 1)]];
+          }),
         ),
     );
   } finally {
@@ -135,7 +138,9 @@ async function check(
       const [cells, isWell] = compare(own, await predictAll(python, to, raw, classes), TOLERANCE[precision]);
       rows.push([[name, `${format.name} ${precision}`, ...cells], isWell]);
       if (!inPage || !exists(graph)) continue;
-      const there = await answersInPage(graph, opened.dataset, [...own[0]!.keys()], IN_PAGE);
+      const heads = [...own[0]!.keys()];
+      const { temperatures } = open.run.checkpoints.loadBest();
+      const there = await answersInPage(graph, opened.dataset, heads, temperatures, IN_PAGE);
       const [seen, isWellThere] = compare(own.slice(0, there.length), there, TOLERANCE[precision]);
       rows.push([[name, `${format.name} ${precision}, in a page`, ...seen], isWellThere]);
     }

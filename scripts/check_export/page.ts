@@ -1,5 +1,6 @@
 /** A graph of ONNX on the test samples of a run, in a page: `web/main.ts` does it, in a configuration of its own. */
 import type { Dataset } from "../../src/data/dataset.ts";
+import { type Temperatures, withTemperature } from "../../src/metrics/calibration.ts";
 import { softmaxRows } from "../../src/metrics/metrics.ts";
 
 const FOLDER = new URL("web/", import.meta.url).pathname;
@@ -15,6 +16,7 @@ export async function answersInPage(
   model: string,
   data: Dataset,
   heads: readonly string[],
+  temperatures: Temperatures,
   count: number,
 ): Promise<Map<string, number[]>[]> {
   const rows = Uint32Array.from({ length: Math.min(count, data.count("test")) }, (_, row) => row);
@@ -31,9 +33,10 @@ export async function answersInPage(
   if (!success) throw new Error(`${model} could not be run in a page`);
   const outputs = JSON.parse(new TextDecoder().decode(stdout)) as Record<string, { values: number[] }>;
   const classes = data.classes.length;
-  const probabilities = heads.map((head) =>
-    [head, softmaxRows(Float32Array.from(outputs[`logits_${head}`]!.values), classes)] as const
-  );
+  const probabilities = heads.map((head) => {
+    const own = softmaxRows(Float32Array.from(outputs[`logits_${head}`]!.values), classes);
+    return [head, withTemperature(own, classes, temperatures[head] ?? 1)] as const;
+  });
   return Array.from(
     rows,
     (row) =>

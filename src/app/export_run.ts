@@ -11,6 +11,7 @@ import type { TensorFile } from "../io/safetensors.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { modelCard } from "../report/model_card.ts";
 import { summariseSplit } from "../runs/preprocessing.ts";
+import { temperaturesOf } from "../runs/run_checkpoints.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
 import { OpenRun } from "./open_run.ts";
 
@@ -41,7 +42,7 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
   mustBeOf(parameters, weights);
   makeFolder(to);
   const encoders = resolveEncoders(run.config, modelData);
-  const source = { run, preprocessing, encoders, model, precision };
+  const source = { run, preprocessing, encoders, model, precision, temperatures: temperaturesOf(weights) };
   const write = await format.load();
   const written = await write({ ...source, weights, note }, to);
   const epoch = Number(weights.metadata.get("epoch"));

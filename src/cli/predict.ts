@@ -18,7 +18,7 @@ import { DELIMITER, type StreamedRow, type TableReading } from "../data/readers/
 import { tableEndings, tableFormat } from "../data/readers/table_formats.ts";
 import { isEncoding } from "../io/text_chunks.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
-import { confusionLines, evaluationLines } from "../report/console.ts";
+import { calibrationLines, confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
 import { RowProgress } from "../report/row_progress.ts";
 import { formatCount } from "../report/units.ts";
@@ -40,6 +40,7 @@ export interface PredictFlags extends DeviceChoice {
   format?: OutputFormat;
   top: number;
   proba?: boolean;
+  uncalibrated?: boolean;
   embeddings?: string;
   skipBad?: boolean;
   batch?: number;
@@ -58,6 +59,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   using session = await PredictSession.begin(path, flags);
   using stop = new Stop(() => {});
   using progress = new RowProgress((line) => output.aside(line));
+  const temperatures = flags.uncalibrated ? {} : session.temperatures;
   const options = {
     skipBad: flags.skipBad ?? false,
     writer: answerWriter(format, {
@@ -66,6 +68,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
       all: flags.proba ?? false,
     }),
     print: (text: string) => out.write(text),
+    temperatures,
     ...(embeddings && { embeddings }),
     ...(flags.id !== undefined && { idColumn: flags.id }),
     ...(flags.label !== undefined && { labelColumn: flags.label }),
@@ -109,6 +112,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
     if (flags.out === undefined) output.aside(measures);
     else output.result(measures);
   }
+  for (const line of calibrationLines(temperatures)) output.aside(line);
   if (written.length > 0) output.aside(`Predicted   ${formatCount(found.rows)} rows: ${written.join(", ")}`);
 }
 

@@ -6,6 +6,7 @@ import { Stop } from "../app/stop.ts";
 import { UserError } from "../base/user_error.ts";
 import { DeviceLost } from "../gpu/device_errors.ts";
 import { reason } from "../io/file_bytes.ts";
+import { calibrationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
 
 export interface ServeFlags extends DeviceChoice {
@@ -17,6 +18,7 @@ export interface ServeFlags extends DeviceChoice {
   maxBody: number;
   maxPixels: number;
   maxText: number;
+  uncalibrated?: boolean;
 }
 
 const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
@@ -26,7 +28,7 @@ const LOOPBACK = ["127.0.0.1", "localhost", "::1"];
  * where the device was lost, after those that are here were told so.
  */
 export async function serve(path: string, flags: ServeFlags): Promise<void> {
-  const { device, backend, port, host: hostname, ...limits } = flags;
+  const { device, backend, port, host: hostname, uncalibrated, ...limits } = flags;
   if (limits.maxQueue < limits.maxBatch) {
     throw new UserError(
       `--max-queue must be at least --max-batch, got ${limits.maxQueue} and ${limits.maxBatch}`,
@@ -34,8 +36,10 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
   }
   const token = Deno.env.get("UNIS_TOKEN") || undefined;
   using session = await PredictSession.begin(path, { device, ...(backend && { backend }) });
+  const temperatures = uncalibrated ? {} : session.temperatures;
   using server = new PredictServer(session, {
     ...limits,
+    temperatures,
     note: (message) => output.aside(message),
     ...(token !== undefined && { token }),
   });
@@ -51,6 +55,7 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
     }:${addr.port}/`,
   );
   output.note(`Adapter     ${session.gpu.name} (${session.gpu.adapterClass})`);
+  for (const line of calibrationLines(temperatures)) output.note(line);
   if (token === undefined && !LOOPBACK.includes(hostname)) {
     output.aside(`Anybody who reaches ${hostname} may use it: set UNIS_TOKEN to ask for a token`);
   }

@@ -2,6 +2,7 @@
 import type { ResolvedEncoder } from "../build/resolve_encoders.ts";
 import type { Preprocessing } from "../data/preprocessing.ts";
 import type { TensorFile } from "../io/safetensors.ts";
+import type { Temperatures } from "../metrics/calibration.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 
@@ -18,6 +19,8 @@ export interface ExportSource {
   /** The best of the run. */
   readonly weights: TensorFile;
   readonly precision: Precision;
+  /** By which `predict.py` divides the logits of heads, as `unis predict` does; none where the run has none. */
+  readonly temperatures: Temperatures;
   /** Told what is left out, and why. */
   note(message: string): void;
 }

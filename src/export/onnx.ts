@@ -114,8 +114,8 @@ function scaled(values: Value, { minimum, maximum }: FeaturePreprocessing): Valu
 
 /** All that a program needs to make inputs of image files, texts and numbers, and to name what comes out. */
 function describe(source: ExportSource): object {
-  const { run: { config }, preprocessing: { dataset, classes }, encoders, model, weights, precision } =
-    source;
+  const { run: { config }, preprocessing: { dataset, classes }, encoders, model, weights } = source;
+  const { precision, temperatures } = source;
   return {
     unis: VERSION,
     data: dataset,
@@ -125,6 +125,8 @@ function describe(source: ExportSource): object {
     classes,
     // Each has an output logits_<head>; the last gives the answer of the model.
     heads: model.heads,
+    // What these are divided by before the softmax; 1 for a head that is not named.
+    temperatures,
     representations: Object.fromEntries(encoders.map((encoder) => [encoder.name, representationOf(encoder)])),
     inputs: Object.fromEntries(
       modalitiesOf(source).map((modality) => [modality.name, describeInput(modality)]),

@@ -55,6 +55,6 @@ session = onnxruntime.InferenceSession(FOLDER / "model.onnx")
 readers = {name: globals()["read_" + spec["kind"]](name, spec) for name, spec in MODEL["inputs"].items()}
 for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
     inputs = {port: array for name, read in readers.items() for port, array in read(sample[name]).items()}
-    logits = session.run([f"logits_{head}" for head in MODEL["heads"]], inputs)
-    powers = [numpy.exp(own[0] - own.max(), dtype=numpy.float64) for own in logits]
-    print(json.dumps({head: dict(zip(MODEL["classes"], (p / p.sum()).tolist())) for head, p in zip(MODEL["heads"], powers)}))
+    logits = zip(MODEL["heads"], session.run([f"logits_{head}" for head in MODEL["heads"]], inputs))
+    powers = {head: numpy.exp((own[0] - own.max()) / MODEL["temperatures"].get(head, 1), dtype=numpy.float64) for head, own in logits}
+    print(json.dumps({head: dict(zip(MODEL["classes"], (p / p.sum()).tolist())) for head, p in powers.items()}))

@@ -55,5 +55,5 @@ with torch.no_grad():
     for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
         seen = {name: linear_layers(heads, f"projection.{name}.", encode(sample[name])) for name, encode in encoders.items()}
         fused = {"fusion": torch.cat(list(seen.values()), 1)} if MODEL["fusion"] else {}
-        logits = {name: linear_layers(heads, f"{name}.", x)[0] for name, x in {**seen, **fused}.items()}
+        logits = {name: linear_layers(heads, f"{name}.", x)[0] / MODEL["temperatures"].get(name, 1) for name, x in {**seen, **fused}.items()}
         print(json.dumps({name: dict(zip(MODEL["classes"], own.softmax(0).tolist())) for name, own in logits.items()}))

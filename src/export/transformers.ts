@@ -71,7 +71,9 @@ function beyondScript(
   return own && own.type.title;
 }
 
-function describeHeads({ run: { config }, preprocessing, encoders, model, weights }: ExportSource): object {
+function describeHeads(
+  { run: { config }, preprocessing, encoders, model, weights, temperatures }: ExportSource,
+): object {
   return {
     unis: VERSION,
     data: preprocessing.dataset,
@@ -94,6 +96,8 @@ function describeHeads({ run: { config }, preprocessing, encoders, model, weight
     ),
     fusion: fuses(model.method) ? architectureOf(model.method).description : null,
     layers: "0, 1, ...: linear, ReLU between them",
+    // What logits are divided by before the softmax; 1 for a head that is not named.
+    temperatures,
     hidden_size: config.model.head.hidden_size,
     dropout: config.model.head.dropout,
     epoch: Number(weights.metadata.get("epoch")),

@@ -1,4 +1,5 @@
 /** Shows a run on the console while it trains, and its evaluation at the end. */
+import type { Temperatures } from "../metrics/calibration.ts";
 import { METRICS } from "../metrics/chosen_metric.ts";
 import { confusionMatrix } from "../metrics/metrics.ts";
 import type { Predictions } from "../runs/predictions.ts";
@@ -141,10 +142,35 @@ export function evaluationLines(evaluation: Evaluation, what = `${evaluation.spl
   if (pairRows.length > 0) {
     lines.push("", ...formatTable([["", "P both right", "S one right", "N both wrong"], ...pairRows]));
   }
+  const calibration = calibrationRows(evaluation);
+  if (calibration.length > 0) lines.push("", ...formatTable([CALIBRATION_HEADER, ...calibration]));
   for (const [head, count] of Object.entries(evaluation.not_finite ?? {})) {
     if (count > 0) lines.push("", `Logits of ${count} samples are NaN or infinite by the ${head} head`);
   }
   return lines;
+}
+
+/** Of the probabilities of heads: calibration error and cross entropy, before and after the temperature. */
+export const CALIBRATION_HEADER = ["", "ECE", "NLL", "temperature", "ECE after", "NLL after"] as const;
+
+/** A row for each head; of one without a temperature with dashes. */
+export function calibrationRows({ calibration = {} }: Evaluation): string[][] {
+  return Object.entries(calibration).map(([head, { raw, temperature, calibrated }]) => [
+    head,
+    formatShare(raw.ece),
+    raw.loss.toFixed(3),
+    ...(temperature === undefined || calibrated === undefined
+      ? ["-", "-", "-"]
+      : [temperature.toFixed(2), formatShare(calibrated.ece), calibrated.loss.toFixed(3)]),
+  ]);
+}
+
+/** Says that probabilities are calibrated, and how; nothing where none are. */
+export function calibrationLines(temperatures: Temperatures): string[] {
+  const heads = Object.entries(temperatures).map(([head, own]) => `${head} ${own.toFixed(2)}`);
+  return heads.length === 0 ? [] : [
+    `Calibrated  by temperatures fitted in validation: ${heads.join(", ")}; --uncalibrated leaves that out`,
+  ];
 }
 
 /** More classes make a matrix that no terminal shows. */

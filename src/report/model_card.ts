@@ -172,7 +172,7 @@ function limits(source: CardSource): string {
         "The results are those on samples of the same origin as the training samples; on others it may do worse.",
       ]
       : [],
-    "The probabilities have not been calibrated.",
+    calibration(source),
     ...texts.length > 0 ? ["Texts are cut after their first tokens."] : [],
     ...texts.some(({ isFitted }) => isFitted)
       ? ["Word pieces that no training text had are all one to it."]
@@ -182,6 +182,24 @@ function limits(source: CardSource): string {
       ? ["Rounding to f16 changes probabilities a little; the results are those of the weights in f32."]
       : [],
   ]);
+}
+
+/** Whether the probabilities of the answer can be believed, with what was measured of it. */
+function calibration({ temperatures, evaluation, model, hasScript }: CardSource): string {
+  const head = model.heads.at(-1)!;
+  const temperature = temperatures[head];
+  if (temperature === undefined) return "The probabilities have not been calibrated.";
+  const { raw, calibrated } = evaluation?.calibration?.[head] ?? {};
+  const measured = raw === undefined || calibrated === undefined
+    ? ""
+    : `, which changes their expected calibration error on the test samples from ${formatShare(raw.ece)} to ${
+      formatShare(calibrated.ece)
+    }`;
+  return `Probabilities are calibrated by temperatures that were fitted on the validation samples (${
+    plain(head)
+  }: ${temperature.toFixed(2)})${measured}; ${
+    hasScript ? "predict.py divides logits by them." : "logits are to be divided by them."
+  }`;
 }
 
 /** The modalities that encoders read, each once. */

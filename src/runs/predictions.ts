@@ -23,6 +23,7 @@ export interface PredictionTable {
   readonly labels: Uint32Array; // [samples]
   /** By head. */
   readonly predicted: ReadonlyMap<string, Uint32Array>; // [samples]
+  readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
   /** The last head's probability of its answer. */
   readonly confidence: Float64Array; // [samples]
 }
@@ -85,13 +86,18 @@ export function readPredictions(path: string): PredictionTable {
     });
   const predicted = new Map(heads.map((head, i) => [head, column(FIRST.length + i)]));
   const last = predicted.get(heads.at(-1)!)!;
-  const lastShare = firstShare + (heads.length - 1) * count;
+  const probabilities = new Map(heads.map((head, i) => {
+    const start = firstShare + i * count;
+    return [head, Float64Array.from(rows.flatMap(({ cells }) => cells.slice(start, start + count)), Number)];
+  }));
+  const lastShares = probabilities.get(heads.at(-1)!)!;
   return {
     ids: rows.map(({ cells }) => cells[0]!),
     classes,
     heads,
     labels: column(FIRST.indexOf("label")),
     predicted,
-    confidence: Float64Array.from(rows, ({ cells }, row) => Number(cells[lastShare + last[row]!])),
+    probabilities,
+    confidence: Float64Array.from(last, (answer, row) => lastShares[row * count + answer]!),
   };
 }

@@ -1,5 +1,6 @@
 /** The records that a run makes while it goes and when it ends. */
 import type { Ceilings } from "../ops/ceilings.ts";
+import type { HeadCalibration } from "../metrics/calibration.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import type { PairShares } from "../metrics/metrics.ts";
 
@@ -61,6 +62,11 @@ export interface Evaluation {
   /** Samples whose logits are NaN or infinite, as may overflow in f16; where there are any. */
   not_finite?: ByHead;
   pairs: Record<string, PairShares>;
+  /**
+   * By head, how far probabilities can be believed, as the head gives them and by its temperature. All other measures are of
+   * probabilities as heads give them. Older files may be without.
+   */
+  calibration?: Record<string, HeadCalibration>;
 }
 
 /** An evaluation of samples that are not those the run was made with. */

@@ -7,6 +7,7 @@ import { allFinite } from "../base/finite.ts";
 import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum, verifyChecksum } from "../io/checksum.ts";
 import { writeTextFile } from "../io/file_bytes.ts";
 import { openSafetensors, type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
+import type { Temperatures } from "../metrics/calibration.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import { listed } from "../base/listing.ts";
 import { UserError } from "../base/user_error.ts";
@@ -18,6 +19,8 @@ export type Arrays = ReadonlyMap<
   string,
   { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }
 >;
+
+const temperaturesSchema = z.record(z.string(), z.number().positive());
 
 /** Before another metric could be chosen, the score was called accuracy. */
 function withScore(best: unknown): unknown {
@@ -95,6 +98,8 @@ const OPTIMIZER = "last.optimizer.safetensors";
 const STATE = "last.json";
 const FILES = [WEIGHTS, OPTIMIZER, STATE] as const;
 const BEST = "best.safetensors";
+/** Among its metadata, as JSON; not there in runs of versions that fitted none. */
+const TEMPERATURES = "temperatures";
 
 /**
  * The running sums of an epoch, and gradients of a step under way: in f16 a loss may overflow, whose step is then skipped, and
@@ -116,9 +121,19 @@ export class RunCheckpoints {
   }
 
   /** Throws a UserError, and leaves what there is, where weights are not finite. */
-  saveBest(weights: Arrays, epoch: number, score: number, metric: MetricName = "accuracy"): void {
+  saveBest(
+    weights: Arrays,
+    epoch: number,
+    score: number,
+    metric: MetricName = "accuracy",
+    temperatures: Temperatures = {},
+  ): void {
     mustBeFinite(weights, `Cannot save ${this.best}`);
-    save(this.best, weights, { epoch: String(epoch), [`validation_${metric}`]: String(score) });
+    save(this.best, weights, {
+      epoch: String(epoch),
+      [`validation_${metric}`]: String(score),
+      ...(Object.keys(temperatures).length > 0 && { [TEMPERATURES]: JSON.stringify(temperatures) }),
+    });
   }
 
   /** Opens the weights of the best epoch. Throws a UserError where none has been saved, or the file is damaged. */
@@ -130,10 +145,17 @@ export class RunCheckpoints {
     return openSafetensors(this.best);
   }
 
-  /** The weights of the best epoch, and which that is. Throws a UserError as `openBest` does, and where they are not finite. */
-  loadBest(): { weights: Arrays; epoch: number } {
+  /**
+   * The weights of the best epoch, which that is, and the temperatures that were fitted for them. Throws a UserError as
+   * `openBest` does, and where weights are not finite.
+   */
+  loadBest(): { weights: Arrays; epoch: number; temperatures: Temperatures } {
     using file = this.openBest();
-    return { weights: this.#read(file, BEST), epoch: Number(file.metadata.get("epoch")) };
+    return {
+      weights: this.#read(file, BEST),
+      epoch: Number(file.metadata.get("epoch")),
+      temperatures: temperaturesOf(file),
+    };
   }
 
   /** True where the weights of the best epoch are there and undamaged. */
@@ -242,6 +264,13 @@ export class RunCheckpoints {
   #next(name: string): string {
     return this.#path(`next.${name}`);
   }
+}
+
+/** The temperatures of heads that were fitted for the weights of a file; none where it says nothing of them. */
+export function temperaturesOf({ path, metadata }: Pick<TensorFile, "path" | "metadata">): Temperatures {
+  const found = temperaturesSchema.safeParse(JSON.parse(metadata.get(TEMPERATURES) ?? "{}"));
+  if (found.success) return found.data;
+  throw new UserError(`${path} has temperatures that are none: ${metadata.get(TEMPERATURES)}`);
 }
 
 function isWhole(path: string): boolean {

@@ -1,5 +1,6 @@
 /** Evaluates what training has kept. */
 import type { Split } from "../data/batch.ts";
+import { calibrationByHead } from "../metrics/calibration.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { Evaluation } from "../runs/records.ts";
 import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
@@ -9,13 +10,20 @@ export interface EvaluateOptions extends Pick<TrainOptions, "data" | "run" | "si
   readonly model: AnsweringModel;
 }
 
-/** Evaluates the weights of the best epoch on a split. */
+/** Evaluates the weights of the best epoch on a split, and how far their probabilities can be believed. */
 export async function evaluateBest(
   { model, data, run, signal }: EvaluateOptions,
   split: Split,
 ): Promise<{ evaluation: Evaluation; predictions: Predictions }> {
-  const { weights, epoch } = run.checkpoints.loadBest();
+  const { weights, epoch, temperatures } = run.checkpoints.loadBest();
   model.writeWeights(weights, run.checkpoints.best);
   const predictions = await predict(model, data, split, signal);
-  return { evaluation: evaluate(predictions, epoch, model.pairs, model.config.training.metric), predictions };
+  const { labels, probabilities, classes } = predictions;
+  return {
+    evaluation: {
+      ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
+      calibration: calibrationByHead(labels, probabilities, classes, temperatures),
+    },
+    predictions,
+  };
 }

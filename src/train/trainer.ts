@@ -4,12 +4,13 @@ import { type Moment, mustNotDiverge, mustNotDivergeInValidation, type Reading }
 import { evaluate, predict } from "./evaluation.ts";
 import { epochRecord } from "./epoch_record.ts";
 import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoints.ts";
+import { fitTemperatures } from "../metrics/calibration.ts";
 import { isBetter } from "../metrics/chosen_metric.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
 import { ReadingPace } from "./reading_pace.ts";
-import type { Evaluation, Observer } from "../runs/records.ts";
+import type { Observer } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { UserError } from "../base/user_error.ts";
 import { isValidatedAtEnd, isValidatedWithin } from "./validation_schedule.ts";
@@ -169,7 +170,7 @@ class Trainer {
     const epoch = endsEpoch
       ? this.state.epoch + 1
       : Number((this.state.epoch + this.state.batch / this.#microBatches).toFixed(4));
-    const { validation, overflow } = isValidated ? await this.#validate(epoch) : {};
+    const { validation, overflow, fitted } = isValidated ? await this.#validate(epoch) : {};
     if (overflow !== undefined) observer.note(overflow);
     this.#takeTime();
     const record = epochRecord(epoch, this.state, learner, { means, lossScale, validation });
@@ -200,22 +201,24 @@ class Trainer {
     }
     // In this order a crash in between costs what came since the last save, which then comes out the same, but no file.
     const weights = await learner.readWeights();
-    if (isBest) run.checkpoints.saveBest(await learner.kept(weights), epoch, score, metric);
+    if (isBest) run.checkpoints.saveBest(await learner.kept(weights), epoch, score, metric, fitted?.());
     run.appendRecord(record);
     await this.#save(weights);
     observer.epochEnded(record, isBest);
   }
 
-  async #validate(epoch: number): Promise<{ validation: Evaluation; overflow: string | undefined }> {
+  /** `fitted` gives the temperatures by which these answers are calibrated. */
+  async #validate(epoch: number) {
     const { data, signal } = this.#options;
     const learner = this.#learner;
     try {
       const predictions = await learner.withAverage(() => predict(learner, data, "validation", signal));
-      const { notFinite, labels } = predictions;
+      const { notFinite, labels, probabilities, classes } = predictions;
       const overflow = mustNotDivergeInValidation(notFinite, labels.length, this.#moment);
       return {
         validation: evaluate(predictions, epoch, learner.pairs, learner.config.training.metric),
         overflow,
+        fitted: () => fitTemperatures(labels, probabilities, classes),
       };
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();

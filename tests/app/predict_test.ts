@@ -18,6 +18,7 @@ import type { StreamedRow } from "../../src/data/readers/table_format.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import { readJsonObject } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
+import { type Temperatures, withTemperature } from "../../src/metrics/calibration.ts";
 import { fill } from "../../src/ops/fill.ts";
 import type { Predictor } from "../../src/train/predictor.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -97,6 +98,26 @@ Deno.test("predict gives the probabilities of evaluate for the same samples, wit
       const best = given.indexOf(Math.max(...given));
       assert.deepEqual(predictions[head][0], { class: session.classes[best], probability: given[best] });
     }
+  }
+});
+
+Deno.test("a head with a temperature gives calibrated probabilities, and the measures are still of its own", async () => {
+  const test = rows.filter((row) => row[6] === "test");
+  const path = tableOf("calibrated.csv", [HEADER, ...test]);
+  const lines = async (temperatures: Temperatures) => {
+    const { text, evaluation } = await printed(path, "jsonl", { all: true, temperatures });
+    return { evaluation, answers: text.trim().split("\n").map((line) => JSON.parse(line)) };
+  };
+  const [raw, calibrated] = [await lines({}), await lines({ fusion: 2 })];
+  assert.deepEqual(calibrated.evaluation, raw.evaluation);
+  for (const [i, { predictions, probabilities }] of calibrated.answers.entries()) {
+    const own = raw.answers[i]!;
+    assert.deepEqual(probabilities.text, own.probabilities.text);
+    assert.equal(predictions.fusion[0].class, own.predictions.fusion[0].class);
+    const before: number[] = Object.values(own.probabilities.fusion);
+    const expected = withTemperature(Float64Array.from(before), before.length, 2);
+    assert.deepEqual(Object.values(probabilities.fusion), [...expected]);
+    assert.ok(predictions.fusion[0].probability < own.predictions.fusion[0].probability);
   }
 });
 

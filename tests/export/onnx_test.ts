@@ -83,6 +83,7 @@ Deno.test("a run is exported as one graph, which answers as the run does", async
     precision: "f32",
     classes: data.classes,
     heads: ["image", "text", "fusion"],
+    temperatures: {},
     representations: about.representations,
   });
   assert.deepEqual(inputs, {

@@ -18,6 +18,10 @@ const table: PredictionTable = {
     ["text", Uint32Array.of(1, 0, 2, 0, 1)],
     ["fusion", Uint32Array.of(0, 1, 0, 2, 1)],
   ]),
+  probabilities: new Map(["image", "text", "fusion"].map((head) => [
+    head,
+    Float64Array.of(0.5, 0.3, 0.2, 0.05, 0.9, 0.05, 0.8, 0.1, 0.1, 0.1, 0.2, 0.7, 0.2, 0.6, 0.2),
+  ])),
   confidence: Float64Array.of(0.5, 0.9, 0.8, 0.7, 0.6),
 };
 

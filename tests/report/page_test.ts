@@ -6,7 +6,10 @@ import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { tinyData } from "../train/tiny.ts";
 import { data, exampleRun, inFolder } from "./example.ts";
 
-const NAMES = ["accuracy", "loss", "consistency-image-text", "learning-rate", "f1", "confusion-fusion"];
+const NAMES = [
+  ...["accuracy", "loss", "consistency-image-text", "learning-rate", "f1", "reliability"],
+  "confusion-fusion",
+];
 const MAPS = ["map-image-text", "map-fusion"];
 
 Deno.test("a report has every figure of a run, and its maps lead to samples with pictures, texts and predictions", () =>
@@ -121,7 +124,8 @@ Deno.test("the report of a single modality has its map and no word of fusion", (
       seed: 1,
     });
     learner.dispose();
-    assert.deepEqual(view.figures.slice(-3).map(({ name, rows }) => [name, rows.length]), [
+    const shown = view.figures.filter(({ name }) => name !== "run-1-reliability");
+    assert.deepEqual(shown.slice(-3).map(({ name, rows }) => [name, rows.length]), [
       ["run-1-f1", 3],
       ["run-1-confusion-image", 9],
       ["run-1-map-image", 9],

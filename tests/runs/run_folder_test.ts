@@ -150,7 +150,9 @@ Deno.test("RunCheckpoints give back what they were given", () =>
       assert.deepEqual(checkpoints.lastState(), state(step));
     }
     checkpoints.saveBest(arrays(5), 7, 0.75);
-    assert.deepEqual(checkpoints.loadBest(), { weights: arrays(5), epoch: 7 });
+    assert.deepEqual(checkpoints.loadBest(), { weights: arrays(5), epoch: 7, temperatures: {} });
+    checkpoints.saveBest(arrays(5), 7, 0.75, "accuracy", { fusion: 1.25 });
+    assert.deepEqual(checkpoints.loadBest().temperatures, { fusion: 1.25 });
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
     assert.deepEqual(names, [
       "best.safetensors",

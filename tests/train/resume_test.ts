@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { Interrupted } from "../../src/base/interrupt.ts";
+import { fitTemperatures } from "../../src/metrics/calibration.ts";
 import { Learner } from "../../src/train/learner.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
@@ -250,7 +251,22 @@ Deno.test("evaluateBest() of a fresh learner reproduces test.json exactly, and e
   assert.equal(predictionsCsv(predictions, data), Deno.readTextFileSync(join(folder, "predictions.csv")));
 
   const best = run.records()[evaluation.epoch - 1]!;
-  const validation = (await evaluateBest({ model: learner, data, run }, "validation")).evaluation;
+  const { evaluation: validation, predictions: { labels, probabilities, classes } } = await evaluateBest(
+    { model: learner, data, run },
+    "validation",
+  );
+  const { temperatures } = run.checkpoints.loadBest();
+  assert.deepEqual(
+    temperatures,
+    fitTemperatures(labels, probabilities, classes),
+    "they are of other weights",
+  );
+  for (const [head, { raw, temperature, calibrated }] of Object.entries(validation.calibration!)) {
+    assert.equal(raw.loss, validation.loss[head]);
+    assert.equal(temperature, temperatures[head]);
+    assert.ok(calibrated === undefined || calibrated.loss < raw.loss, head);
+  }
+  assert.ok("fusion" in temperatures);
   assert.deepEqual(validation.accuracy, best.validation_accuracy);
   assert.deepEqual(validation.loss, best.validation_loss);
   assert.equal(validation.samples, 20);

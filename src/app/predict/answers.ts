@@ -3,6 +3,7 @@ import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 import { release } from "../../base/release.ts";
 import { releaseBatch } from "../../data/batch.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
+import { type Temperatures, withTemperature } from "../../metrics/calibration.ts";
 import { softmaxRows } from "../../metrics/metrics.ts";
 import { capture } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
@@ -15,7 +16,7 @@ import { preparedBatches } from "./prepared_batches.ts";
 /** The answer of a model to a row. */
 export interface Answer {
   readonly row: StreamedRow;
-  /** By head. */
+  /** By head; as the heads give them, unless it was `calibrated`. */
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [classes]
   /** By encoder, where they are wanted. */
   readonly representations: ReadonlyMap<string, Float32Array>; // [width]
@@ -26,6 +27,15 @@ export function whyNoAnswer({ probabilities }: Answer): string | undefined {
   const heads = Array.from(probabilities).filter(([, own]) => !own.every(Number.isFinite));
   if (heads.length === 0) return undefined;
   return `the model's numbers overflow, so ${heads.map(([head]) => head).join(", ")} cannot say anything`;
+}
+
+/** The answer with the probabilities of heads that have a temperature calibrated by it. */
+export function calibrated(answer: Answer, temperatures: Temperatures): Answer {
+  const probabilities = Array.from(
+    answer.probabilities,
+    ([head, own]) => [head, withTemperature(own, own.length, temperatures[head] ?? 1)] as const,
+  );
+  return { ...answer, probabilities: new Map(probabilities) };
 }
 
 export interface AnswerOptions {

@@ -3,11 +3,12 @@ import { mustBeWritable, unwritable } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
 import { cleanName } from "../../data/index/names.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
+import { calibrationByHead, type Temperatures } from "../../metrics/calibration.ts";
 import { argmaxRows } from "../../metrics/metrics.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { evaluate } from "../../train/evaluation.ts";
 import type { Predictions } from "../../runs/predictions.ts";
-import { type Answer, answerRows, whyNoAnswer } from "./answers.ts";
+import { type Answer, answerRows, calibrated, whyNoAnswer } from "./answers.ts";
 import type { EmbeddingsFile } from "./embeddings.ts";
 import type { InputReader } from "./inputs.ts";
 import type { PredictSession } from "./session.ts";
@@ -23,6 +24,8 @@ export interface PredictRowsOptions {
   /** Takes the text of the answers, as it comes. */
   readonly print: (text: string) => void;
   readonly embeddings?: EmbeddingsFile;
+  /** Those that calibrate what is written; none if not given. Measures are of what the heads give. */
+  readonly temperatures?: Temperatures;
   /** The column that names rows in `embeddings`; their lines if not given. */
   readonly idColumn?: string;
   /** The column of the class, where rows have one. */
@@ -49,7 +52,7 @@ export async function predictRows(
   rows: AsyncIterable<StreamedRow>,
   options: PredictRowsOptions,
 ): Promise<PredictedRows> {
-  const { source, batchSize, skipBad, writer, print, embeddings, signal } = options;
+  const { source, batchSize, skipBad, writer, print, embeddings, temperatures = {}, signal } = options;
   const refused: { line: number; text: string }[] = [];
   const labelled = new LabelledAnswers(session, options.labelColumn);
   let count = 0;
@@ -75,7 +78,7 @@ export async function predictRows(
       mustBeSound();
       continue;
     }
-    print(writer.write(answer));
+    print(writer.write(calibrated(answer, temperatures)));
     embeddings?.add(idOf(answer.row, options.idColumn), answer.representations);
     labelled.add(answer);
     count++;
@@ -126,7 +129,7 @@ class LabelledAnswers {
   result(): Pick<PredictedRows, "evaluation" | "predictions" | "unknownLabels"> {
     const unknownLabels = this.#unknown;
     if (this.#labels.length === 0) return { evaluation: undefined, predictions: undefined, unknownLabels };
-    const { classes, model, epoch } = this.#session;
+    const { classes, model, epoch, temperatures } = this.#session;
     const all = Array.from(this.#probabilities, ([head, own]) => [head, Float64Array.from(own)] as const);
     const predictions: Predictions = {
       split: "test",
@@ -136,7 +139,15 @@ class LabelledAnswers {
       probabilities: new Map(all),
     };
     return {
-      evaluation: evaluate(predictions, epoch, model.pairs, model.config.training.metric),
+      evaluation: {
+        ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
+        calibration: calibrationByHead(
+          predictions.labels,
+          predictions.probabilities,
+          classes.length,
+          temperatures,
+        ),
+      },
       predictions,
       unknownLabels,
     };

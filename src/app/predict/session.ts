@@ -7,6 +7,7 @@ import type { RunConfig } from "../../config/run_config.ts";
 import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 import type { DeviceKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
+import type { Temperatures } from "../../metrics/calibration.ts";
 import { Predictor } from "../../train/predictor.ts";
 import { type DeviceChoice, openDevice } from "../open_device.ts";
 import { OpenRun } from "../open_run.ts";
@@ -21,8 +22,15 @@ export class PredictSession implements Disposable {
   readonly modalities: readonly ModalityPreprocessing[];
   /** The epoch of the weights. */
   readonly epoch: number;
+  /** Those of heads whose probabilities are calibrated. */
+  readonly temperatures: Temperatures;
 
-  private constructor(open: OpenRun, gpu: Gpu, model: Predictor, epoch: number) {
+  private constructor(
+    open: OpenRun,
+    gpu: Gpu,
+    model: Predictor,
+    { epoch, temperatures }: { epoch: number; temperatures: Temperatures },
+  ) {
     const { preprocessing } = open.kept;
     const read = resolveMethod(open.run.config).modalities;
     this.open = open;
@@ -31,19 +39,20 @@ export class PredictSession implements Disposable {
     this.classes = preprocessing.classes;
     this.modalities = preprocessing.modalities.filter(({ name }) => read.includes(name));
     this.epoch = epoch;
+    this.temperatures = temperatures;
   }
 
   /** Throws a UserError where there is no run, or it has no weights yet. */
   static async begin(path: string, device: DeviceKind | DeviceChoice): Promise<PredictSession> {
     const open = await OpenRun.open(path);
-    const { weights, epoch } = open.run.checkpoints.loadBest();
+    const { weights, ...fitted } = open.run.checkpoints.loadBest();
     using held = new DisposableStack();
     const gpu = await openDevice(device);
     held.defer(() => gpu.destroy());
     const model = new Predictor(gpu, open.run.config, open.modelData);
     model.writeWeights(weights, open.run.checkpoints.best);
     held.move();
-    return new PredictSession(open, gpu, model, epoch);
+    return new PredictSession(open, gpu, model, fitted);
   }
 
   /** The columns of each modality in tables like the one the run learned from; else those of the modalities' names. */

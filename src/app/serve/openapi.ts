@@ -9,9 +9,13 @@ export interface Described {
   readonly classes: readonly string[];
   readonly limits: { readonly maxSamples: number; readonly maxText: number };
   readonly hasToken: boolean;
+  /** The heads whose probabilities are calibrated. */
+  readonly calibrated: readonly string[];
 }
 
-export function openApi({ name, modalities, heads, classes, limits, hasToken }: Described): object {
+export function openApi(
+  { name, modalities, heads, classes, limits, hasToken, calibrated }: Described,
+): object {
   const properties = Object.fromEntries(
     modalities.map((modality) => [modality.name, schemaOf(modality, limits.maxText)]),
   );
@@ -63,6 +67,9 @@ export function openApi({ name, modalities, heads, classes, limits, hasToken }: 
       "/predict": {
         post: {
           summary: "The probabilities of every class by every head.",
+          ...(calibrated.length > 0 && {
+            description: `Calibrated on validation samples are those of ${calibrated.join(", ")}.`,
+          }),
           ...(hasToken && { security: [{ token: [] }] }),
           requestBody: {
             required: true,

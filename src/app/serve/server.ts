@@ -5,7 +5,8 @@ import { bearerAuth } from "hono/bearer-auth";
 import { bodyLimit } from "hono/body-limit";
 import { BadRow } from "../../data/index/index_builder.ts";
 import { DeviceLost, OutOfMemory } from "../../gpu/device_errors.ts";
-import { answerBatch, whyNoAnswer } from "../predict/answers.ts";
+import type { Temperatures } from "../../metrics/calibration.ts";
+import { answerBatch, calibrated, whyNoAnswer } from "../predict/answers.ts";
 import { InputReader } from "../predict/inputs.ts";
 import type { PredictSession } from "../predict/session.ts";
 import { likeliest } from "../predict/writers.ts";
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly maxBody: number;
   readonly maxPixels: number;
   readonly maxText: number;
+  /** Those that calibrate probabilities; none if not given. */
+  readonly temperatures?: Temperatures;
   /** The token that requests must bear; none is asked for if not given. */
   readonly token?: string;
   /** Told of what went wrong here and not with a request. */
@@ -76,7 +79,7 @@ export class PredictServer implements Disposable {
   }
 
   #route(): void {
-    const { maxBody, maxText, maxQueue, token, note } = this.#options;
+    const { maxBody, maxText, maxQueue, token, note, temperatures = {} } = this.#options;
     const { app } = this;
     const { modalities, model: { heads }, classes, open: { run } } = this.#session;
     const limits = { maxSamples: maxQueue, maxText };
@@ -124,7 +127,7 @@ export class PredictServer implements Disposable {
         const byHead = <T>(all: ReadonlyMap<string, Float64Array>, make: (own: Float64Array) => T) =>
           Object.fromEntries(Array.from(all, ([head, own]) => [head, make(own)]));
         return context.json({
-          answers: answers.map(({ probabilities }) => ({
+          answers: answers.map((one) => calibrated(one, temperatures)).map(({ probabilities }) => ({
             predictions: byHead(probabilities, (own) => likeliest(own, classes, top)),
             probabilities: byHead(
               probabilities,
@@ -152,6 +155,7 @@ export class PredictServer implements Disposable {
       classes,
       limits,
       hasToken: token !== undefined,
+      calibrated: heads.filter((head) => head in temperatures),
     };
     app.get("/openapi.json", (context) => context.json(openApi(described)));
     app.get("/", (context) => context.html(servePage(described)));

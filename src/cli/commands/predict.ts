@@ -35,6 +35,7 @@ export function definePredict(unis: Command): void {
     )
     .option("--top <number>", "so many of the likeliest classes", wholeNumber(1), 1)
     .option("--proba", "the probability of every class")
+    .option("--uncalibrated", "probabilities as the heads give them, not by the temperatures of the run")
     .option("--embeddings <file>", "write representations too, as .safetensors or .npy")
     .option("--skip-bad", "leave out rows that cannot be used, and name them")
     .option(

@@ -20,6 +20,7 @@ export function defineServe(unis: Command): void {
     .option("--max-body <bytes>", "of a request; then 413", wholeNumber(1), 32 * 2 ** 20)
     .option("--max-pixels <number>", "of an image; then 413", wholeNumber(1), 50_000_000)
     .option("--max-text <characters>", "of a text; then 413", wholeNumber(1), 100_000)
+    .option("--uncalibrated", "probabilities as the heads give them, not by the temperatures of the run")
     .addOption(device())
     .addOption(backend())
     .action(async (folder: string, flags: ServeFlags) => {

@@ -12,6 +12,7 @@ import { readKeptSamples } from "../../runs/preprocessing.ts";
 import type { EpochRecord, Evaluation } from "../../runs/records.ts";
 import { represent } from "../../train/representations.ts";
 import { type Environment, RunFolder } from "../../runs/run_folder.ts";
+import { reliabilityFigure } from "./calibration.ts";
 import { classFigure, confusionFigure, findTurns, type Turns } from "./predictions.ts";
 import { curveFigures } from "./curves.ts";
 import type { Figure } from "./figure.ts";
@@ -103,7 +104,11 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
     notes.push("The run has not been tested yet: figures of its predictions are left out.");
     return { ...view, figures, turns: NO_TURNS, notes };
   }
-  figures.push(classFigure(table, prefix), confusionFigure(table, prefix));
+  figures.push(
+    classFigure(table, prefix),
+    reliabilityFigure(table, view.evaluation?.calibration ?? {}, prefix),
+    confusionFigure(table, prefix),
+  );
   const turns = findTurns(table);
   const reason = "missing" in source ? source.missing : differs(table, view.run.config, source.data);
   if (reason !== undefined || "missing" in source) {

@@ -4,7 +4,7 @@ import { hasInputs } from "../../config/data_config.ts";
 import type { RunConfig } from "../../config/run_config.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
-import { MEASURES } from "../console.ts";
+import { CALIBRATION_HEADER, calibrationRows, MEASURES } from "../console.ts";
 import { formatCount, formatInterval, formatSeconds, formatShare } from "../units.ts";
 import { wilson } from "../../metrics/intervals.ts";
 import { correctOf, patterns } from "./predictions.ts";
@@ -141,6 +141,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
   const { accuracy, loss, pairs, samples, split } = evaluation;
   const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
   const heads = Object.keys(accuracy);
+  const calibration = calibrationRows(evaluation);
   const pairNames = Object.keys(pairs);
   return html`${
     table(
@@ -159,6 +160,13 @@ function evaluationTables(evaluation: Evaluation): Markup {
         }),
         loss[head]!.toFixed(3),
       ]),
+    )
+  }${
+    calibration.length > 0 && table(
+      "How far probabilities can be believed: expected calibration error (ECE) and cross entropy (NLL), as heads give " +
+        "them and after division of logits by a temperature that was fitted in validation",
+      ["head", ...CALIBRATION_HEADER.slice(1)],
+      calibration,
     )
   }${
     pairNames.length > 0 && table(
