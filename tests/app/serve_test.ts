@@ -10,6 +10,7 @@ import { Batcher, Closed, QueueFull } from "../../src/app/serve/batcher.ts";
 import { PredictServer, type ServeOptions } from "../../src/app/serve/server.ts";
 import { decodeBase64 } from "../../src/base/base64.ts";
 import { Random } from "../../src/base/random.ts";
+import { withTemperature } from "../../src/metrics/calibration.ts";
 import type { Answer } from "../../src/app/predict/answers.ts";
 import { checkPage, hasChromium } from "../check_page.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -115,6 +116,22 @@ Deno.test("requests that arrive together get the answers of predict, bit for bit
   assert.match(metrics, /unis_requests_total\{path="\/predict",status="200"\} 13/);
   const batches = Number(metrics.match(/unis_batch_samples_count (\d+)/)![1]);
   assert.ok(batches < 13, `${batches} batches of 13 requests`);
+});
+
+Deno.test("probabilities are calibrated by temperatures, and the interface says so", async () => {
+  using plain = new PredictServer(session, LIMITS);
+  using calibrated = new PredictServer(session, { ...LIMITS, temperatures: { fusion: 3 } });
+  const ask = async (server: PredictServer) => (await (await post(server, sampleOf(2))).json()).answers[0];
+  const [before, after] = [await ask(plain), await ask(calibrated)];
+  assert.deepEqual(after.probabilities.text, before.probabilities.text);
+  const own = Float64Array.from(session.classes, (name) => before.probabilities.fusion[name]);
+  const expected = withTemperature(own, own.length, 3);
+  assert.deepEqual(session.classes.map((name) => after.probabilities.fusion[name]), [...expected]);
+  assert.equal(after.predictions.fusion[0].probability, Math.max(...expected));
+  const described = async (server: PredictServer) =>
+    (await (await server.app.request("/openapi.json")).json()).paths["/predict"].post.description;
+  assert.equal(await described(plain), undefined);
+  assert.match(await described(calibrated), /validation samples are those of fusion\.$/);
 });
 
 Deno.test("a form with a file is a request as well", async () => {

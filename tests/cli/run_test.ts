@@ -135,8 +135,8 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
   assert.equal(reported.code, 0, reported.errors);
   assert.match(reported.output, /^Report +.*page\.html \([\d.]+ [KM]iB\)$/m);
   const html = Deno.readTextFileSync(page);
-  assert.equal(html.match(/<figure /g)?.length, 8);
+  assert.equal(html.match(/<figure /g)?.length, 9);
   assert.ok(html.includes("data-sample=") && html.includes("data:image/png"), "no maps");
-  assert.equal([...Deno.readDirSync(figures)].length, 16);
+  assert.equal([...Deno.readDirSync(figures)].length, 18);
   Deno.removeSync(folder, { recursive: true });
 });

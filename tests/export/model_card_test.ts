@@ -35,7 +35,7 @@ async function cardOf(
   assert.equal(written.at(-1), join(to, "README.md"));
   const card = Deno.readTextFileSync(join(to, "README.md"));
   const [, head, text] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(card)!;
-  return { path, run, metadata: parse(head!), text: text! };
+  return { path, run, to, metadata: parse(head!), text: text! };
 }
 
 Deno.test("a card has the metadata of the hub, with the numbers of test.json", () =>
@@ -103,6 +103,30 @@ Deno.test("a card tells results with their intervals, classes, data and how to u
       /weights are those of epoch 2, the best of the validation samples by accuracy, in f32\.$/m,
     );
     assert.match(text, /^None is stated\. .*`license:`/m);
+  }));
+
+Deno.test("a card says whether probabilities are calibrated, and exports carry the temperatures", () =>
+  inFolder(async (folder) => {
+    assert.match((await cardOf(folder)).text, /^- The probabilities have not been calibrated\.$/m);
+    const temperatures = { image: 0.5, fusion: 1.25 };
+    const measures = { adaptive_ece: 0, brier: 0, loss: 0 };
+    const change = (path: string) => {
+      const { checkpoints } = RunFolder.open(path);
+      checkpoints.saveBest(checkpoints.loadBest().weights, 2, 0.5, "accuracy", temperatures);
+      const file = join(path, "test.json");
+      const calibration = {
+        fusion: { raw: { ece: 0.1, ...measures }, temperature: 1.25, calibrated: { ece: 0.02, ...measures } },
+      };
+      writeJsonFile(file, { ...readJsonObject(file), calibration });
+    };
+    for (const [format, file] of [["transformers", "heads.json"], ["onnx", "preprocessing.json"]] as const) {
+      const { text, to } = await cardOf(folder, { format, change });
+      assert.match(
+        text,
+        /^- Probabilities are calibrated by .* \(fusion: 1\.25\), .* test samples from \.100 to \.020; predict\.py divides/m,
+      );
+      assert.deepEqual(readJsonObject(join(to, file)).temperatures, temperatures);
+    }
   }));
 
 Deno.test("a card of one modality has a task of the hub", () =>
