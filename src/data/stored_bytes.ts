@@ -4,15 +4,19 @@ export class StoredBytes {
   readonly file: string;
   /** How messages name it: "train.parquet, row 7". */
   readonly name: string;
+  /** Those of one block of a file are read for the price of one of them; undefined where each is read by itself. */
+  readonly block: string | undefined;
   readonly #read: () => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>;
 
   constructor(
     file: string,
     name: string,
     read: () => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>,
+    block?: string,
   ) {
     this.file = file;
     this.name = name;
+    this.block = block;
     this.#read = read;
   }
 

@@ -20,14 +20,17 @@ export interface ImageFilesOptions {
 }
 
 /**
- * The images of a data set from files, or from within larger ones: decoded and prepared once, in workers, then taken from a cache of bytes. A file
- * that changed is decoded again. `close()` ends the workers.
+ * The images of a data set from files, or from within larger ones: decoded and prepared once, in workers, then taken from a
+ * cache of bytes. A file that changed is decoded again. Where an image is read together with others, those are decoded
+ * along with it, so that a shuffled order costs no more than that of the file. `close()` ends the workers.
  */
 export class ImageFiles implements ImageSource {
   readonly #images: readonly ImageLocation[];
   readonly #pool: DecodePool;
   readonly #slots: ImageSlots;
   readonly #size: { height: number; width: number };
+  /** The images of every block of a file that holds several. */
+  readonly #blocks = new Map<string, number[]>();
   /** Images being decoded, so that none is decoded twice at once. */
   readonly #underWay = new Map<number, Promise<RgbImage>>();
   #note: ((message: string) => void) | undefined;
@@ -48,6 +51,13 @@ export class ImageFiles implements ImageSource {
     this.#slots = directory === undefined
       ? new MemorySlots()
       : openDiskSlots(directory, name, shape, JSON.stringify([preparation, images.map(locationKey)]), note);
+    if (!this.#slots.holds(images.length * height * width * 3)) return;
+    for (const [sample, place] of images.entries()) {
+      if (typeof place === "string" || place.block === undefined) continue;
+      const block = this.#blocks.get(place.block);
+      if (block === undefined) this.#blocks.set(place.block, [sample]);
+      else block.push(sample);
+    }
   }
 
   /** The image of a sample. Throws, or rejects with, a UserError that names a file that is missing or cannot be decoded. */
@@ -59,6 +69,16 @@ export class ImageFiles implements ImageSource {
     const fingerprint = fingerprintOf(typeof place === "string" ? place : place.file);
     const pixels = this.#slots.read(sample, fingerprint);
     if (pixels !== undefined) return { pixels, ...this.#size };
+    const decoding = this.#start(sample, place, fingerprint);
+    const block = typeof place === "string" ? undefined : this.#blocks.get(place.block ?? "");
+    for (const other of block ?? []) {
+      if (this.#underWay.has(other) || this.#slots.has(other, fingerprint)) continue;
+      this.#start(other, this.#images[other]!, fingerprint).catch(() => {}); // told to who asks for it
+    }
+    return decoding;
+  }
+
+  #start(sample: number, place: ImageLocation, fingerprint: bigint): Promise<RgbImage> {
     const decoding = this.#decode(sample, place, fingerprint).finally(() => this.#underWay.delete(sample));
     this.#underWay.set(sample, decoding);
     return decoding;
@@ -71,6 +91,7 @@ export class ImageFiles implements ImageSource {
     } catch (error) {
       this.#note?.(`Cannot write the image cache, images are decoded again: ${(error as Error).message}`);
       this.#note = undefined; // once is enough
+      this.#blocks.clear(); // what nobody waits for would be decoded in vain
     }
     return image;
   }

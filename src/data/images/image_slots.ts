@@ -14,17 +14,31 @@ const HEADER_BYTES = 64;
 export interface ImageSlots {
   /** The bytes kept for this fingerprint; undefined where there are none or they are damaged. */
   read(index: number, fingerprint: bigint): Uint8Array | undefined;
+  /** Whether bytes were kept for this fingerprint; they may be damaged since. */
+  has(index: number, fingerprint: bigint): boolean;
   write(index: number, fingerprint: bigint, pixels: Uint8Array): void;
+  /** Whether so many bytes of images are kept, all at once. */
+  holds(bytes: number): boolean;
   close(): void;
 }
 
 /** Keeps images in memory, until there are `capacity` bytes of them. */
 export class MemorySlots implements ImageSlots {
   readonly #kept = new Map<number, { fingerprint: bigint; pixels: Uint8Array }>();
+  readonly #capacity: number;
   #left: number;
 
   constructor(capacity = 2 ** 30) {
+    this.#capacity = capacity;
     this.#left = capacity;
+  }
+
+  holds(bytes: number): boolean {
+    return bytes <= this.#capacity;
+  }
+
+  has(index: number, fingerprint: bigint): boolean {
+    return this.#kept.get(index)?.fingerprint === fingerprint;
   }
 
   read(index: number, fingerprint: bigint): Uint8Array | undefined {
@@ -93,9 +107,18 @@ class DiskSlots implements ImageSlots {
     this.#entries = new DataView(entries.buffer);
   }
 
+  /** As far as the disk does. */
+  holds(): boolean {
+    return true;
+  }
+
+  has(index: number, fingerprint: bigint): boolean {
+    return this.#entries.getBigUint64(index * ENTRY_BYTES, true) === fingerprint;
+  }
+
   read(index: number, fingerprint: bigint): Uint8Array | undefined {
+    if (!this.has(index, fingerprint)) return undefined;
     const at = index * ENTRY_BYTES;
-    if (this.#entries.getBigUint64(at, true) !== fingerprint) return undefined;
     const pixels = new Uint8Array(this.#size);
     const isWhole = this.#readAt(this.#position(index), pixels) &&
       checkSum(pixels) === this.#entries.getUint32(at + 8, true);

@@ -26,8 +26,12 @@ export class DecodePool {
   async decode(image: ImageLocation): Promise<RgbImage> {
     const name = nameOf(image);
     try {
-      if (typeof image !== "string") return await this.decodeBytes(await image.read());
-      return await this.#pool.run({ source: image, preparation: this.#preparation });
+      const preparation = this.#preparation;
+      if (typeof image === "string") return await this.#pool.run({ source: image, preparation });
+      return await this.#pool.runMade(async () => {
+        const source = await image.read();
+        return { job: { source, preparation }, transfer: [source.buffer] };
+      });
     } catch (cause) {
       const { message } = cause as Error;
       if (cause instanceof PoolClosed) throw new Error(`Cannot decode ${name}: ${message}`, { cause });

@@ -8,9 +8,14 @@ const MOST_WORKERS = 32;
 /** Workers without work keep their memory, and the program from ending, for this long. */
 const IDLE_MILLISECONDS = 5000;
 
-interface Waiting<Job, Result> {
+/** A job, and the buffers of it that are given away. */
+export interface Sent<Job> {
   readonly job: Job;
-  readonly transfer: Transferable[];
+  readonly transfer?: Transferable[];
+}
+
+interface Waiting<Job, Result> {
+  readonly make: () => Sent<Job> | Promise<Sent<Job>>;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -46,10 +51,15 @@ export class WorkerPool<Job, Result> {
 
   /** The result of a job. Rejects with the error of the worker, or with `PoolClosed`. Buffers in `transfer` are given away. */
   run(job: Job, transfer: Transferable[] = []): Promise<Result> {
+    return this.runMade(() => ({ job, transfer }));
+  }
+
+  /** As `run`, of a job that is made when a worker takes it: what waits holds no memory. Rejects with what `make` throws. */
+  runMade(make: () => Sent<Job> | Promise<Sent<Job>>): Promise<Result> {
     if (this.#closed) return Promise.reject(new PoolClosed("the pool is closed"));
     return new Promise((resolve, reject) => {
       clearTimeout(this.#idle);
-      this.#waiting.push({ number: this.#next++, open: { job, transfer, resolve, reject } });
+      this.#waiting.push({ number: this.#next++, open: { make, resolve, reject } });
       this.#hand();
     });
   }
@@ -92,7 +102,23 @@ export class WorkerPool<Job, Result> {
       if (member === undefined || member.jobs.size >= JOBS_A_WORKER) return;
       const { number, open } = this.#waiting.shift()!;
       member.jobs.set(number, open);
-      member.worker.postMessage({ number, job: open.job } satisfies Numbered<Job>, open.transfer);
+      this.#send(member, number, open);
+    }
+  }
+
+  async #send(
+    { worker, jobs }: Member<Job, Result>,
+    number: number,
+    open: Waiting<Job, Result>,
+  ): Promise<void> {
+    try {
+      const { job, transfer = [] } = await open.make();
+      worker.postMessage({ number, job } satisfies Numbered<Job>, transfer);
+    } catch (error) {
+      jobs.delete(number);
+      open.reject(error);
+      this.#hand();
+      this.#rest();
     }
   }
 

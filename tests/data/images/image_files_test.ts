@@ -11,6 +11,7 @@ import { jpeg, readJpegHeader } from "../../../src/data/images/formats/jpeg.ts";
 import { ImageModality } from "../../../src/data/modalities.ts";
 import { prepareImage } from "../../../src/data/images/prepare_image.ts";
 import { parsePreprocessor } from "../../../src/data/images/preprocessor.ts";
+import { type ImageLocation, StoredBytes } from "../../../src/data/stored_bytes.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 
 const FIXTURES = fileURLToPath(new URL("../../fixtures/images", import.meta.url));
@@ -33,7 +34,11 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-const open = (folder: string, own: Partial<ImageFilesOptions> = {}, files: readonly string[] = paths) =>
+const open = (
+  folder: string,
+  own: Partial<ImageFilesOptions> = {},
+  files: readonly ImageLocation[] = paths,
+) =>
   new ImageFiles(files, preprocessor, {
     name: "test",
     directory: join(folder, "cache"),
@@ -110,6 +115,31 @@ Deno.test("ImageFiles asked twice for one image decodes it once", () =>
     const first = files.image(0);
     assert.equal(files.image(0), first);
     assert.deepEqual(await first, expected[0]);
+  }));
+
+Deno.test("ImageFiles decodes with an image those of its block, each once, and tells of a bad one who asks for it", () =>
+  withFolder(async (folder) => {
+    const reads = new Map<string, number>();
+    const bad = 4;
+    const stored = await Promise.all(paths.map(async (path, i) => {
+      const bytes = await Deno.readFile(path);
+      const read = () => {
+        reads.set(names[i]!, (reads.get(names[i]!) ?? 0) + 1);
+        return i === bad ? bytes.slice(0, 9) : bytes.slice();
+      };
+      return new StoredBytes(paths[0]!, names[i]!, read, ["a", "b", "a", undefined, "a"][i]);
+    }));
+    const read = () => [...reads.entries()].flatMap(([name, times]) => Array(times).fill(name)).toSorted();
+    for (const directory of [join(folder, "cache"), undefined]) {
+      reads.clear();
+      using files = open(folder, { directory }, stored);
+      assert.deepEqual(await files.image(2), expected[2]);
+      assert.deepEqual(await files.image(0), expected[0]);
+      await assert.rejects(async () => await files.image(bad), UserError);
+      assert.deepEqual(read().filter((name) => name !== names[bad]), [names[2], names[0]].toSorted());
+      assert.deepEqual(await files.image(3), expected[3], "one that is read by itself");
+      assert.equal(reads.get(names[1]!), undefined, "the other block was not asked for");
+    }
   }));
 
 Deno.test("ImageFiles decodes again what changed, what is damaged in the cache, and for other settings", () =>

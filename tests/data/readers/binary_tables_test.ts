@@ -96,6 +96,10 @@ Deno.test("images of a row group with an index of its pages are read a few rows 
     );
     assert.deepEqual(last, found[11]);
     assert.deepEqual(await blocks.absent(0, 12), new Map());
+    read = 0;
+    const block = found.flatMap((_, row) => blocks.blockOf(row) === blocks.blockOf(11) ? [row] : []);
+    await Promise.all(block.map((row) => blocks.bytes(row)));
+    assert.equal(read, 0, "the block that was read last is kept");
   }
   assert.equal(most, 1, "blocks that are wanted at once are read one after the other");
 });

@@ -112,7 +112,6 @@ async function* rowsOf(
   columns: readonly Column[],
   held: readonly { readonly clean: string; readonly blocks: ParquetBlocks }[],
 ): AsyncGenerator<StreamedRow> {
-  const source = basename(path);
   const plain = columns.filter(({ bytes }) => bytes === undefined);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
@@ -134,12 +133,17 @@ async function* rowsOf(
           ? cellIn(own?.[column.name], column)
           : absent[at]!.has(row)
           ? absent[at]!.get(row) ?? ""
-          : new StoredBytes(path, `${source}, row ${row + 1}`, () => held[at]!.blocks.bytes(row));
+          : storedIn(held[at]!.blocks, path, row);
       }
       yield { line: row + 1, values };
     }
     rowStart = rowEnd;
   }
+}
+
+function storedIn(blocks: ParquetBlocks, path: string, row: number): StoredBytes {
+  const name = `${basename(path)}, row ${row + 1}`;
+  return new StoredBytes(path, name, () => blocks.bytes(row), blocks.blockOf(row));
 }
 
 async function readRows(

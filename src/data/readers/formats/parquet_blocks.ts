@@ -21,8 +21,7 @@ interface Group {
   readonly start: number;
   readonly rows: number;
   readonly size: number;
-  /** Whether an index of pages finds rows within it; else they are all one block. */
-  readonly isIndexed: boolean;
+  /** Rows of a block; all of them where no index of pages finds rows within the group. */
   readonly blockRows: number;
   /** Whether it is known that no cell is empty. */
   readonly isFull: boolean;
@@ -42,8 +41,6 @@ export class ParquetBlocks {
   readonly #column: string;
   readonly #groups: readonly Group[];
   readonly #number = ++columns;
-  /** The row that was wanted last. */
-  #last = -Infinity;
 
   /** `leaf` is the path of the bytes in the schema: a column, or `bytes` within one. */
   constructor(
@@ -67,7 +64,7 @@ export class ParquetBlocks {
         ? Math.min(rows, Math.max(1, Math.round(blockBytes * rows / Math.max(1, size))))
         : rows;
       const isFull = Number(chunk?.meta_data?.statistics?.null_count ?? -1) === 0;
-      const own = { start, rows, size, isIndexed, blockRows, isFull };
+      const own = { start, rows, size, blockRows, isFull };
       start += rows;
       return own;
     });
@@ -97,25 +94,32 @@ export class ParquetBlocks {
 
   /** The bytes of a row. Rejects with a UserError where they cannot be read any more. */
   async bytes(row: number): Promise<Uint8Array<ArrayBuffer>> {
-    const group = this.#groups.find(({ start, rows }) => row < start + rows)!;
-    const { bytes } = await this.#cell(row, group);
+    const { bytes } = await this.#cell(row, this.#groupOf(row));
     if (bytes === undefined) throw new UserError(`${basename(this.#path)}, row ${row + 1} holds no image`);
     return bytes.slice();
   }
 
+  /** Names the block that a row is read with. */
+  blockOf(row: number): string {
+    return this.#keyOf(startOfBlock(row, this.#groupOf(row)));
+  }
+
   async #cell(row: number, group: Group): Promise<Held> {
-    const isFar = Math.abs(row - this.#last) > group.blockRows;
-    this.#last = row;
-    // In a shuffled order the rows beside it are of no use, and making them costs more than decompressing their page.
-    if (isFar && group.isIndexed) return (await inTurn(() => this.#read(row, row + 1)))[0]!;
-    const block = Math.floor((row - group.start) / group.blockRows);
-    const start = group.start + block * group.blockRows;
+    const start = startOfBlock(row, group);
     const end = Math.min(start + group.blockRows, group.start + group.rows);
     const size = group.size * (end - start) / group.rows;
-    const key = `${this.#number} ${start}`;
+    const key = this.#keyOf(start);
     const cells = kept.get(key)?.cells ?? inTurn(() => this.#read(start, end));
     keep(key, cells, size);
     return (await cells)[row - start]!;
+  }
+
+  #groupOf(row: number): Group {
+    return this.#groups.find(({ start, rows }) => row < start + rows)!;
+  }
+
+  #keyOf(start: number): string {
+    return `${this.#number} ${start}`;
   }
 
   async #read(rowStart: number, rowEnd: number): Promise<Held[]> {
@@ -140,6 +144,11 @@ export class ParquetBlocks {
       );
     }
   }
+}
+
+/** The first row of the block that a row of a group lies in. */
+function startOfBlock(row: number, { start, blockRows }: Group): number {
+  return row - (row - start) % blockRows;
 }
 
 /** What a cell holds: bytes themselves, or a struct of bytes and a path. */
