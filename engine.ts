@@ -57,6 +57,7 @@ export { logsumexp, maskedSoftmax, softmax } from "./src/ops/softmax.ts";
 export { batchNorm, type BatchNormOptions, type RunningStatistics } from "./src/ops/batch_norm.ts";
 export { layerNorm } from "./src/ops/layer_norm.ts";
 export { cosineSimilarity, l2Normalize } from "./src/ops/normalize.ts";
+export { binaryCrossEntropy } from "./src/ops/binary_losses.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./src/ops/losses.ts";
 export { dropout } from "./src/ops/dropout.ts";
 export { argmax, embedding, gatherRows, selectRows } from "./src/ops/indexing.ts";

@@ -32,6 +32,8 @@ export { batchContrast, batchContrasts, type BatchOptions } from "./src/models/l
 // Tasks: what heads learn
 export type { HeadOptions, Task } from "./src/models/tasks/task.ts";
 export { classification } from "./src/models/tasks/classification.ts";
+export { multiLabel, type MultiLabelSettings } from "./src/models/tasks/multi_label.ts";
+export { regression, type RegressionSettings } from "./src/models/tasks/regression.ts";
 
 // Encoders: the contract, the fields of configurations, the inputs
 export {

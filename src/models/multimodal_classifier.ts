@@ -20,6 +20,8 @@ import type { Contrast, ContrastSettings, Moment } from "./methods/contrast.ts";
 import { architectureOf, fuses, type Method, readOptions } from "./methods/method.ts";
 import { chooseMethod, methods } from "./methods/registry.ts";
 import { noOnnx, PROJECTION } from "./methods/separate_heads.ts";
+import { classification } from "./tasks/classification.ts";
+import type { Task } from "./tasks/task.ts";
 
 export type MultimodalClassifierConfig = {
   /** A method or the name of one, or the name of the encoder that is all there is. */
@@ -35,7 +37,9 @@ export type MultimodalClassifierConfig = {
   readonly reads?: ByModality<Readonly<Record<string, string>>>;
   /** The width that a linear layer brings every representation to, before heads, fusion and contrast; none if not given. */
   readonly projection?: number;
-  /** How the losses of all heads weigh samples; plain cross entropy if not given. */
+  /** What all heads learn; classification if not given. */
+  readonly task?: Task;
+  /** How the losses of all heads weigh samples; all alike if not given. */
   readonly weighting?: Weighting;
   /** The fields of the method's own that are not to be as by default. */
   readonly options?: Readonly<Record<string, FieldValue>>;
@@ -84,6 +88,7 @@ export class MultimodalClassifier {
   readonly encoders: ByModality<Encoder>;
   readonly config: MultimodalClassifierConfig;
   readonly method: Method;
+  readonly task: Task;
   /** The modality of a batch that each input of each encoder reads. */
   readonly #reads: ByModality<Readonly<Record<string, string>>>;
   readonly #architecture: BuiltArchitecture;
@@ -104,6 +109,8 @@ export class MultimodalClassifier {
     const names = Object.keys(encoders);
     const { method, encoders: used } = chooseMethod(config.method, names);
     this.method = method;
+    this.task = config.task ?? classification;
+    mustBeDefinedFor(this.task, method);
     this.config = config;
     if (fuses(method) ? used.length < 2 : used.length !== 1) {
       throw new UserError(
@@ -139,6 +146,7 @@ export class MultimodalClassifier {
       encoders: this.encoders,
       classes,
       classNames: config.classNames ?? Array.from({ length: classes }, (_, i) => `${i}`),
+      task: this.task,
       head: (path, name, width) => new Classifier(path, width, headConfig(config.classifier, name)),
       projection: config.projection,
       options: this.#options,
@@ -210,6 +218,7 @@ export class MultimodalClassifier {
   losses(outputs: Outputs, targets: Tensor, moment?: Moment, rowWeights?: Tensor): Losses {
     const { contrast, contrastiveWeight = 0.1, weighting } = this.config;
     const settings = {
+      task: this.task,
       temperature: 0.07,
       ...contrast,
       options: this.#options,
@@ -218,6 +227,17 @@ export class MultimodalClassifier {
     };
     return computeLosses(this.method, outputs, targets, settings, moment, this.#contrast);
   }
+}
+
+/** Throws a UserError where a method needs what a task has not. */
+function mustBeDefinedFor(task: Task, method: Method): void {
+  const can = ({ tasks = [task.name] }: Method) => tasks.includes(task.name);
+  if (can(method)) return;
+  throw new UserError(
+    `Cannot train ${method.name} where "data.task" is ${task.name}: it compares samples by their classes; those that can are ${
+      methods().filter(can).map(({ name }) => name).join(", ")
+    }`,
+  );
 }
 
 /** Throws a UserError where a method is for encoders of other inputs. */

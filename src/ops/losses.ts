@@ -3,7 +3,7 @@ import { showShape } from "../tensor/shape.ts";
 import { needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mustBe } from "./check.ts";
-import { full } from "./fill.ts";
+import { weightsOf } from "./loss_weights.ts";
 import { reduceAxes, sumKernel } from "./reduction.ts";
 import { defineRowKernel, rowLayout } from "./rows.ts";
 import crossEntropy_ from "../../wgsl/losses/cross_entropy.wgsl" with { type: "text" };
@@ -98,16 +98,10 @@ function weightingOf(
         "the second at least 0",
     );
   }
-  const weightsOf = (given: Tensor | undefined, size: number) => {
-    if (!given) return full(gpu, [size], 1);
-    mustBe("f32", "crossEntropy with weights", given);
-    if (given.rank === 1 && given.size === size) return given;
-    throw new TypeError(`Cannot crossEntropy with weights ${showShape(given.shape)}: it takes [${size}]`);
-  };
   return {
     buffers: {
-      class_weights: weightsOf(classWeights, classes!),
-      row_weights: weightsOf(rowWeights, rows!),
+      class_weights: weightsOf("crossEntropy", gpu, classWeights, classes!),
+      row_weights: weightsOf("crossEntropy", gpu, rowWeights, rows!),
     },
     params: { smoothing: labelSmoothing, gamma: focalGamma },
   };

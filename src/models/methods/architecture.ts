@@ -8,6 +8,7 @@ import type { Encoder } from "../encoders/encoder.ts";
 import type { FieldValue } from "../encoders/fields.ts";
 import type { DeviceInputs, GraphInputs, HostInputs } from "../encoders/inputs.ts";
 import type { ByModality } from "../losses/pairs.ts";
+import type { Task } from "../tasks/task.ts";
 import type { Contrast } from "./contrast.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -21,6 +22,7 @@ export interface ArchitectureParts {
   readonly classes: number;
   /** In the order of labels; their numbers where nobody gave names. */
   readonly classNames: readonly string[];
+  readonly task: Task;
   /** Declares the classifier of a head below `path`, on representations of this width, as the configuration has it. */
   head(path: ModulePath, name: string, width: number): Classifier;
   /** The width that every representation is projected to; none if not given. */

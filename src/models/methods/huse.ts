@@ -23,6 +23,7 @@ import type { Encoder } from "../encoders/encoder.ts";
 import { count, type Fields, positive, probability } from "../encoders/fields.ts";
 import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
 import { type ByModality, mapModalities } from "../losses/pairs.ts";
+import { classification } from "../tasks/classification.ts";
 import { crossModalGap, semanticGraph, wordDistances } from "../losses/semantic_graph.ts";
 import {
   type Architecture,
@@ -32,7 +33,6 @@ import {
   type GraphOutputs,
   type Outputs,
 } from "./architecture.ts";
-import { meanAnswer, meanAnswerToOnnx } from "./late_fusion.ts";
 import type { Contrast } from "./contrast.ts";
 import type { Method } from "./method.ts";
 import { encodeInOnnx } from "./separate_heads.ts";
@@ -111,7 +111,11 @@ class Huse implements BuiltArchitecture {
       (encoder, name) => this.#towers[name]!.forward(encoder.represent(inputs[name]!, context), context),
     );
     const unimodalLogits = mapModalities(representations, (r) => this.#classifier.forward(r));
-    return { representations, unimodalLogits, fusedLogits: meanAnswer(Object.values(unimodalLogits)) };
+    return {
+      representations,
+      unimodalLogits,
+      fusedLogits: classification.meanAnswer(Object.values(unimodalLogits)),
+    };
   }
 
   toOnnx(inputs: ByModality<GraphInputs>): GraphOutputs {
@@ -119,7 +123,10 @@ class Huse implements BuiltArchitecture {
       return this.#towers[name]!.toOnnx(encodeInOnnx(encoder, name, inputs));
     });
     const logits = mapModalities(representations, (r) => this.#classifier.toOnnx(r));
-    return { representations, logits: { ...logits, [FUSION]: meanAnswerToOnnx(Object.values(logits)) } };
+    return {
+      representations,
+      logits: { ...logits, [FUSION]: classification.meanAnswerToOnnx(Object.values(logits)) },
+    };
   }
 
   readonly contrast: Contrast = (representations, _, { options }, labels) =>
@@ -145,6 +152,7 @@ export const huse: Method = {
   unimodalHeadsAreProbes: false,
   contrastWeight: 1,
   usesClassDistances: true,
+  tasks: ["classification"],
   projects: "model.options.embedding_size",
   fields: FIELDS,
 };

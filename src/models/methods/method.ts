@@ -60,6 +60,8 @@ export interface Method {
   readonly contrastWeight?: number;
   /** True where the architecture has a buffer of distances between classes, for which a sentence encoder may be named. */
   readonly usesClassDistances?: boolean;
+  /** The names of the tasks that it is defined for; all if not given. */
+  readonly tasks?: readonly string[];
   /** The settings that it heeds; none if not given. */
   readonly switches?: readonly Switch[];
   readonly departures?: readonly Departure[];

@@ -15,6 +15,7 @@ export const supMmc: Method = {
   fusion: concatenation,
   unimodalHeadsAreProbes: true,
   contrast,
+  tasks: ["classification"],
   switches: ["symmetric"],
   departures: ["supervised_positives_only"],
 };

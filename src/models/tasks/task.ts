@@ -1,9 +1,10 @@
 /** The contract of tasks: what the logits of heads say of samples, how they learn it, and when they are right. */
+import type { Value } from "../../onnx/graph.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What the loss of a head weighs samples by; what is not given changes nothing. */
 export interface HeadOptions {
-  /** f32 [outputs]: what a class counts. */
+  /** f32 [outputs]: what a class, or the positives of a label, count. */
   readonly classWeights?: Tensor | undefined;
   /** f32 [batch]: what a sample counts. */
   readonly rowWeights?: Tensor | undefined;
@@ -15,7 +16,7 @@ export interface HeadOptions {
 
 /**
  * A task. Logits are f32 [batch, outputs]; targets are what the samples of a batch are to be, as the task has it: the numbers
- * of their classes, u32 [batch], in classification.
+ * of their classes, u32 [batch], in classification, and f32 [batch, outputs] in others.
  */
 export interface Task {
   /** The name in configurations. */
@@ -24,4 +25,8 @@ export interface Task {
   loss(logits: Tensor, targets: Tensor, options?: HeadOptions): Tensor;
   /** 1 where the answer of a head is right, else 0: u32 [batch], without gradient. The types of pairs are made of it. */
   right(logits: Tensor, targets: Tensor): Tensor;
+  /** The logits of the mean of what several heads answer. */
+  meanAnswer(logits: readonly Tensor[]): Tensor;
+  /** The same in a graph of ONNX. */
+  meanAnswerToOnnx(logits: readonly Value[]): Value;
 }

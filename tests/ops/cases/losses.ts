@@ -1,3 +1,4 @@
+import { binaryCrossEntropy } from "../../../src/ops/binary_losses.ts";
 import { unimodalContrast } from "../../../src/ops/contrast.ts";
 import { crossEntropy } from "../../../src/ops/losses.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
@@ -53,6 +54,32 @@ function weightedCrossEntropyOf(x: Value, labels: ArrayLike<number>, weighting: 
   return loss.mul(table(1, (row) => rowWeights[row]!)).sum(0).affine(1 / rows).reshape([]);
 }
 
+/** The formula of `binaryCrossEntropy` with options, element by element. */
+function binaryCrossEntropyOf(x: Value, targets: ArrayLike<number>, weighting: Weighting): Value {
+  const [rows, labels] = x.shape as [number, number];
+  const { labelSmoothing: e = 0, focalGamma: gamma = 0, classWeights, rowWeights } = weighting;
+  const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+  const at = (x: number, i: number) => {
+    const t = (1 - e) * targets[i]! + e / 2;
+    const w = classWeights?.[i % labels] ?? 1, u = rowWeights?.[Math.floor(i / labels)] ?? 1;
+    const [p, doubt] = [sigmoid(x), sigmoid(-x)];
+    const q = p * (1 - t) + doubt * t;
+    return { t, w, u, p, doubt, q, sum: w * t * softplus(-x) + (1 - t) * softplus(x) };
+  };
+  const value = (x: number, i: number) => {
+    const { u, q, sum } = at(x, i);
+    return gamma > 0 ? u * q ** gamma * sum : u * sum;
+  };
+  const slope = (x: number, _: number, i: number) => {
+    const { t, w, u, p, doubt, q, sum } = at(x, i);
+    const own = (1 - t) * p - w * t * doubt;
+    if (gamma === 0) return u * own;
+    return u * (q ** gamma * own + gamma * q ** (gamma - 1) * (1 - 2 * t) * p * doubt * sum);
+  };
+  return x.map(value, slope).sum(-1).sum(0).affine(1 / (rows * labels)).reshape([]);
+}
+
 const drawn = (count: number) => Array.from({ length: count }, () => 0.2 + 2 * random());
 
 const weighted: readonly ({ name: string; range?: readonly [number, number] } & Weighting)[] = [
@@ -91,6 +118,41 @@ const logits: readonly { shape: readonly [number, number]; range?: readonly [num
   { shape: [6, 12], range: [-80, 80] },
   { shape: [6, 9], range: [9990, 10010] },
   { shape: [6, 12], range: [-10010, -9990] },
+];
+
+const vector = (x: Tensor, values?: readonly number[]) =>
+  values && Tensor.from(x.gpu, Float32Array.from(values), [values.length]);
+
+interface BinaryCase extends Weighting {
+  readonly name: string;
+  readonly shape: readonly [number, number];
+  readonly range?: readonly [number, number];
+  /** Targets between 0 and 1. */
+  readonly isSoft?: boolean;
+}
+
+const binary: readonly BinaryCase[] = [
+  { name: "of one", shape: [1, 1] },
+  { name: "plain", shape: [32, 9] },
+  { name: "of soft targets", shape: [5, 7], isSoft: true },
+  { name: "of many rows", shape: [70000, 3] },
+  { name: "of many labels", shape: [3, 3000] },
+  { name: "far out", shape: [6, 9], range: [-80, 80] },
+  { name: "of weighted labels", shape: [6, 5], classWeights: drawn(5) },
+  { name: "of weighted rows", shape: [6, 5], rowWeights: drawn(6) },
+  { name: "smoothed", shape: [6, 5], labelSmoothing: 0.1 },
+  { name: "with all of the target spread", shape: [6, 5], labelSmoothing: 1 },
+  { name: "focal", shape: [6, 5], focalGamma: 2 },
+  { name: "focal, of a gamma below 1", shape: [6, 5], focalGamma: 0.5 },
+  {
+    name: "with all at once, far out",
+    shape: [6, 5],
+    classWeights: drawn(5),
+    rowWeights: drawn(6),
+    labelSmoothing: 0.1,
+    focalGamma: 1.5,
+    range: [-60, 60],
+  },
 ];
 
 const TEMPERATURE = 0.07;
@@ -155,21 +217,37 @@ export const lossCases: readonly Case[] = [
       const labels = Uint32Array.from({ length: 6 }, () => below(classes));
       const own = weighting.classWeights && { classWeights: drawn(classes) };
       const given = { ...weighting, ...own };
-      const tensor = (x: Tensor, values?: readonly number[]) =>
-        values && Tensor.from(x.gpu, Float32Array.from(values), [values.length]);
       return {
         name: `crossEntropy ${name} [6, ${classes}]`,
         inputs: [{ shape: [6, classes], ...(range && { range }) }],
         op: (x) =>
           crossEntropy(x, Tensor.from(x.gpu, labels, [6]), {
             ...given,
-            classWeights: tensor(x, given.classWeights),
-            rowWeights: tensor(x, given.rowWeights),
+            classWeights: vector(x, given.classWeights),
+            rowWeights: vector(x, given.rowWeights),
           }),
         oracle: (x) => weightedCrossEntropyOf(x, labels, given),
       };
     })
   ),
+  ...binary.map(({ name, shape, range, isSoft = false, ...given }): Case => {
+    const [rows, labels] = shape;
+    const targets = Float32Array.from(
+      { length: rows * labels },
+      () => isSoft ? random() : Number(random() < 0.4),
+    );
+    return {
+      name: `binaryCrossEntropy ${name} [${shape}]`,
+      inputs: [{ shape, ...(range && { range }) }],
+      op: (x) =>
+        binaryCrossEntropy(x, Tensor.from(x.gpu, targets, shape), {
+          ...given,
+          classWeights: vector(x, given.classWeights),
+          rowWeights: vector(x, given.rowWeights),
+        }),
+      oracle: (x) => binaryCrossEntropyOf(x, targets, given),
+    };
+  }),
   ...contrasts.map(({ name, kinds, range = [-1, 1], values }): Case => {
     const shape = [kinds.length];
     return {
