@@ -19,6 +19,7 @@ import { describePlans } from "../tuning/plan_cache.ts";
 import { type Chosen, findPretrained, keepEncoderFiles } from "../build/pretrained.ts";
 import { loadClassDistances, loadPretrained } from "../train/load_pretrained.ts";
 import type { Evaluation, Observer } from "../runs/records.ts";
+import type { TrainingState } from "../runs/run_checkpoints.ts";
 import { RunFolder, type Session } from "../runs/run_folder.ts";
 import { writePreprocessing } from "../runs/preprocessing.ts";
 import { writeSkipped } from "../runs/skipped.ts";
@@ -150,9 +151,27 @@ export class Work implements Disposable {
    * Trains what is left, then tests the weights and writes the results. `signal` ends it early by an `Interrupted`. Throws
    * `DeviceLost`, which says what is kept, and a UserError where there is no memory for it.
    */
-  async trainAndTest(signal: AbortSignal): Promise<Evaluation> {
+  trainAndTest(signal: AbortSignal): Promise<Evaluation> {
+    return this.#telling(async () => {
+      const { epoch, ended, best } = await this.#train(signal);
+      const { keep, metric } = this.learner.config.training;
+      const chosen = keep === "last" ? "the last" : `the best by ${METRICS[metric].title}`;
+      this.#options.observer.note(
+        `Training ended after ${epoch} epochs (${ended}); ${chosen} was epoch ${formatEpoch(best!.epoch)}`,
+      );
+      return await this.#test(signal);
+    });
+  }
+
+  /** Trains what is left of the first `until` epochs, and tests nothing. Ends early, and throws, as `trainAndTest` does. */
+  trainUntil(until: number, signal: AbortSignal): Promise<TrainingState> {
+    return this.#telling(() => this.#train(signal, until));
+  }
+
+  /** What `body` gives; its errors tell what is kept of the run, and what takes the memory. */
+  async #telling<T>(body: () => Promise<T>): Promise<T> {
     try {
-      return await this.#trainAndTest(signal);
+      return await body();
     } catch (error) {
       const { learner: { gpu, config }, data } = this;
       if (error instanceof OutOfMemory) throw new UserError(describeShortage(error, gpu, config, data));
@@ -170,7 +189,7 @@ export class Work implements Disposable {
       : `Weights, moments and metrics of ${this.run.path} are kept up to step ${state.step}`;
   }
 
-  async #trainAndTest(signal: AbortSignal): Promise<Evaluation> {
+  #train(signal: AbortSignal, until = Infinity): Promise<TrainingState> {
     const { run, data, learner } = this;
     const { observer, startUp } = this.#options;
     const started = () => {
@@ -179,12 +198,11 @@ export class Work implements Disposable {
       this.#session.startup_seconds = Number(startUp.seconds.toFixed(1));
       observer.note(startUp.line);
     };
-    const { keep, metric } = learner.config.training;
-    const chosen = keep === "last" ? "the last" : `the best by ${METRICS[metric].title}`;
-    const { epoch, ended, best } = await train({ learner, data, run, observer, signal, started });
-    observer.note(
-      `Training ended after ${epoch} epochs (${ended}); ${chosen} was epoch ${formatEpoch(best!.epoch)}`,
-    );
+    return train({ learner, data, run, observer, signal, started, until });
+  }
+
+  async #test(signal: AbortSignal): Promise<Evaluation> {
+    const { run, data, learner } = this;
     const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
     run.writeResults(evaluation, predictionsCsv(predictions, data));
     return evaluation;

@@ -52,7 +52,7 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["epochs num-epochs n-epochs num-train-epochs max-epochs", ["--epochs", "training.epochs"]],
   [
     "seed random-seed random-state",
-    ["experiment: the file lists its seeds", "--seed", "seed"],
+    ["experiment: the file lists its seeds", "sweep: the file lists its seeds", "--seed", "seed"],
     "nothing is drawn by chance here",
   ],
   [
@@ -67,7 +67,7 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["dataset data-dir data-path train-file test-file input-file csv", ["--data"], "a run knows its data"],
   [
     "config config-file cfg c",
-    ["experiment: the file says it, under set", "--config"],
+    ["experiment: the file says it, under set", "sweep: the file says it, as config", "--config"],
     "a run has its configuration",
   ],
   ["top-k topk k", ["--top"]],
@@ -88,7 +88,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   validate: "evaluate",
   infer: "predict",
   inference: "predict",
-  sweep: "experiment",
+  search: "sweep",
+  hpo: "sweep",
   check: "doctor",
   info: "doctor",
   version: "--version",

@@ -87,6 +87,20 @@ export function withRunFlags(command: Command): Command {
     .option("--epochs <number>", "passes over the training samples, at most", wholeNumber(1));
 }
 
+/** Adds those of a command that makes all runs of a file. */
+export function withRunsFlags(command: Command): Command {
+  const encoders = ["image", "text", "joint"].map((kind) => `--${kind}-encoder <model>`);
+  command
+    .option("--dry-run", "try all runs on a few samples, in a folder that is removed")
+    .option("--out <folder>", "where the runs are kept (default: runs/<name of the file>)")
+    .addOption(device())
+    .addOption(restarts())
+    .addOption(backend())
+    .option("--data <name[:path]>", "instead of the data of the file, as for train");
+  for (const flags of encoders) command.option(flags, "instead of those of the file, as for train");
+  return command.option("--set <key=value...>", "change settings of all runs, as for train");
+}
+
 /** Adds those of an export. */
 export function withExportFlags(command: Command): Command {
   const formats = FORMATS.map(({ name, description }) => `${name}: ${description}`).join("; ");

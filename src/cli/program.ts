@@ -8,6 +8,7 @@ import { defineTrain } from "./commands/train.ts";
 import { defineTune } from "./commands/tune.ts";
 import { defineData } from "./commands/data.ts";
 import { defineExperiment } from "./commands/experiment.ts";
+import { defineSweep } from "./commands/sweep.ts";
 import { defineEvaluate } from "./commands/evaluate.ts";
 import { definePredict } from "./commands/predict.ts";
 import { defineServe } from "./commands/serve.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly ((unis: Command) => void)[] = [
   defineTune,
   defineData,
   defineExperiment,
+  defineSweep,
   defineEvaluate,
   definePredict,
   defineServe,

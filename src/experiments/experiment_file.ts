@@ -49,16 +49,23 @@ const tableSchema = z.strictObject({
   measures: z.array(z.enum(Object.keys(MEASURES) as Measure[])).min(1).default(["accuracy"]),
 });
 
-const experimentSchema = z.strictObject({
+/** What the files of experiments and of sweeps say of all runs. */
+export const common = {
   name,
   /** The preset, as `--preset` names it; for the emoji. */
   preset: z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[]).optional(),
+  /** A file of any keys of a configuration, or of all, as `--config` takes it; its path counts from the folder of this file. */
+  config: name.optional(),
   /** The data as `--data` names it: NAME:PATH. */
   data: name.optional(),
   /** Whether runs are trained without faulty samples, as by `--skip-bad`. */
   skip_bad: z.boolean().default(false),
   seeds: z.array(whole.min(0)).min(1),
   ...change,
+};
+
+const experimentSchema = z.strictObject({
+  ...common,
   /** Runs are made for every combination of a level of each factor; levels by factor and name. */
   factors: z.record(z.string(), z.record(z.string(), changeSchema)).default({}),
   variants: z.array(z.strictObject({
@@ -84,10 +91,11 @@ export type TableSpec = z.infer<typeof tableSchema>;
  * does not set itself; "set" and "encoders" are put together. Throws a UserError naming file, key, and what is expected.
  */
 export function readExperiment(path: string): ExperimentFile {
-  return parseExperiment(readExtended(path, [resolve(path)]), path);
+  return parseExperiment(readExtended(path), path);
 }
 
-function readExtended(path: string, before: readonly string[]): unknown {
+/** The content of a file, with what it takes over from the one that it `extends`. */
+export function readExtended(path: string, before: readonly string[] = [resolve(path)]): unknown {
   const value = readYaml(path);
   if (!isJsonObject(value) || !("extends" in value)) return value;
   const { extends: base, ...own } = value;
@@ -117,11 +125,8 @@ export function parseExperiment(value: unknown, source: string): ExperimentFile 
 
 /** Checks the rules that several keys keep together. */
 function checkTogether(file: ExperimentFile, source: string): void {
-  const { preset, data, seeds, factors, variants, baseline, tables } = file;
-  if (preset !== undefined && data !== undefined && data !== "emoji") {
-    throw new UserError(`${source}: "preset" is for the emoji: "data" ${data} has its own`);
-  }
-  mustDiffer(seeds.map(String), "seeds", source);
+  const { factors, variants, baseline, tables } = file;
+  checkCommon(file, source);
   const names = variants.map((variant) => variant.name);
   mustDiffer(names, "variants", source);
   for (const [factor, levels] of Object.entries(factors)) {
@@ -157,6 +162,20 @@ function checkTogether(file: ExperimentFile, source: string): void {
   }
 }
 
+/** Checks what all runs have in common. */
+export function checkCommon(
+  { preset, data, config, seeds }: Pick<ExperimentFile, "preset" | "data" | "config" | "seeds">,
+  source: string,
+): void {
+  if (preset !== undefined && data !== undefined && data !== "emoji") {
+    throw new UserError(`${source}: "preset" is for the emoji: "data" ${data} has its own`);
+  }
+  if (preset !== undefined && config !== undefined) {
+    throw new UserError(`${source}: give "preset" or "config", which both say what runs begin with`);
+  }
+  mustDiffer(seeds.map(String), "seeds", source);
+}
+
 const FIXED_AXES: readonly string[] = ["variant", "head", "measure"];
 
 /** The axes of a table. By default, rows are variants and columns the levels of all factors, or else the heads. */
@@ -172,7 +191,7 @@ export function axesOf(
   return { rows, columns: isComplete ? columns : [...columns, "measure"] };
 }
 
-function mustDiffer(values: readonly string[], key: string, source: string): void {
+export function mustDiffer(values: readonly string[], key: string, source: string): void {
   const twice = values.find((value, i) => values.indexOf(value) !== i);
   if (twice !== undefined) throw new UserError(`${source}: "${key}" has ${twice} twice`);
 }

@@ -15,10 +15,12 @@ export interface SettledRun extends PlannedRun {
   readonly skipBad: boolean;
 }
 
-/** The configurations of runs that were planned before, by their names. */
-type Plans = Readonly<Record<string, unknown>>;
+/** The configurations of runs that were planned before, by their names, and of a sweep what they were drawn from. */
+type Plans = Readonly<Record<string, object>>;
 
 const PLAN = "experiment.json";
+/** No name of a run, which ends with its seed. */
+const DRAWS = "draws";
 const LOCK = "lock";
 
 /** The folder, held by one process at a time until it is disposed or the process ends in any way. */
@@ -33,9 +35,15 @@ export class ExperimentFolder implements Disposable {
 
   /**
    * Makes the folder, or opens it to go on. Throws a UserError where another process works on it, it is something else,
-   * or a run in it was begun in another way than is planned now; `source` names the file of the experiment.
+   * or a run in it was begun in another way than is planned now; `source` names the file of the experiment. The runs of a
+   * sweep hang on its `draws` as well, which stay what they were.
    */
-  static open(path: string, planned: readonly SettledRun[], source: string): ExperimentFolder {
+  static open(
+    path: string,
+    planned: readonly SettledRun[],
+    source: string,
+    draws: object = {},
+  ): ExperimentFolder {
     const before = plansAt(path);
     try {
       Deno.mkdirSync(path, { recursive: true });
@@ -44,7 +52,7 @@ export class ExperimentFolder implements Disposable {
     }
     const folder = new ExperimentFolder(path, lock(path));
     try {
-      folder.#write(planned, before, source);
+      folder.#write(planned, before, source, draws);
     } catch (error) {
       folder[Symbol.dispose]();
       throw error;
@@ -53,7 +61,13 @@ export class ExperimentFolder implements Disposable {
   }
 
   /** Writes the plan before any run begins, so that no run has a folder without a plan. */
-  #write(planned: readonly SettledRun[], before: Plans, source: string): void {
+  #write(planned: readonly SettledRun[], before: Plans, source: string, draws: object): void {
+    const redrawn = Object.keys(before).length === 0 ? "" : differences(before[DRAWS] ?? {}, draws);
+    if (redrawn !== "") {
+      throw new UserError(
+        `${source}: the runs of ${this.path} were drawn from another space (${redrawn}): name another folder by --out`,
+      );
+    }
     const now = Object.fromEntries(
       planned.map(({ name, config, skipBad }) => [name, { skip_bad: skipBad, config }]),
     );
@@ -68,7 +82,8 @@ export class ExperimentFolder implements Disposable {
           "another by --out",
       );
     }
-    writeJsonFile(join(this.path, PLAN), { ...before, ...now });
+    const drawn = Object.keys(draws).length === 0 ? {} : { [DRAWS]: draws };
+    writeJsonFile(join(this.path, PLAN), { ...drawn, ...before, ...now });
   }
 
   pathOf(run: string): string {
@@ -130,7 +145,7 @@ function lock(path: string): Deno.FsFile {
 }
 
 /** A plan as it was written down, with today's defaults for settings that did not exist then. */
-function readPlan(plan: unknown, file: string): object {
+function readPlan(plan: object | undefined, file: string): object {
   const { skip_bad, config } = plan as { skip_bad?: unknown; config?: unknown };
   return { skip_bad, config: parseConfig(config, file) };
 }
@@ -150,7 +165,7 @@ function leavesOf(value: unknown, path = ""): [string, string][] {
   const isGroup = typeof value === "object" && value !== null && !Array.isArray(value) &&
     Object.keys(value).length > 0;
   if (!isGroup) return [[path, JSON.stringify(value)]];
-  return Object.entries(value).flatMap(([key, inner]) =>
+  return Object.entries(value as object).flatMap(([key, inner]) =>
     leavesOf(inner, path === "" || path === "config" ? key : `${path}.${key}`)
   );
 }

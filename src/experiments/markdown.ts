@@ -6,7 +6,7 @@ import type { Results } from "./results.ts";
 import type { Cell, Table } from "./table.ts";
 
 const AXES: Readonly<Record<string, string>> = { variant: "Model", head: "Head", measure: "Measure" };
-const NOTHING = "–";
+export const NOTHING = "–";
 
 /** All results as a page of Markdown. */
 export function resultsMarkdown(results: Results): string {
@@ -54,7 +54,8 @@ function spreadText(seeds: readonly number[], folds: number): string {
   return `: mean ± standard deviation (n − 1) of ${what}.`;
 }
 
-function tableLines({ row_axes: rowAxes, rows, columns, cells }: Table): string[] {
+/** A table as lines of Markdown. */
+export function tableLines({ row_axes: rowAxes, rows, columns, cells }: Table): string[] {
   const at = new Map(cells.map((cell) => [JSON.stringify([cell.row, cell.column]), cell]));
   // Where the columns have no names there is a single one, and any of its cells says what it holds.
   const unnamed = cells[0] === undefined ? "" : MEASURES[cells[0].measure];
@@ -90,7 +91,7 @@ function comparisonLines(comparison: readonly Comparison[]): string[] {
 }
 
 /** A table of Markdown whose columns line up; the first `left` columns are names, the others numbers. */
-function pipeTable(rows: readonly (readonly string[])[], left: number): string[] {
+export function pipeTable(rows: readonly (readonly string[])[], left: number): string[] {
   const escaped = rows.map((row) => row.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")));
   const widths = escaped[0]!.map((_, i) => Math.max(3, ...escaped.map((row) => row[i]!.length)));
   const line = (row: readonly string[]) =>

@@ -55,6 +55,7 @@ function factorsOf(runs: readonly ListedRun[]): string[] {
   return [...new Set(runs.flatMap(({ levels }) => Object.keys(levels)))];
 }
 
-function toCsv(rows: readonly (readonly string[])[]): string {
+/** Lines of cells as a file. */
+export function toCsv(rows: readonly (readonly string[])[]): string {
   return rows.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
 }

@@ -24,11 +24,13 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Called when the first step has run to its end. */
   readonly started?: () => void;
+  /** Epochs at which to stop for now, with rates and all else as planned for all of them; a later call goes on from there. */
+  readonly until?: number;
 }
 
 /**
- * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over or
- * the metric of validation has stopped getting better; leaves the weights of the best epoch in the learner. A run that was
+ * Trains from the last checkpoint of the run, or from the start where there is none, until the epochs are over (or `until` of
+ * them, if given) or the metric of validation has stopped getting better; leaves the weights of the best epoch in the learner. A run that was
  * interrupted, anywhere, ends with the same weights and metrics as one that was not. Throws a UserError where training
  * diverges.
  */
@@ -75,7 +77,7 @@ class Trainer {
 
   async run(): Promise<void> {
     const { training } = this.#learner.config;
-    const { run, observer } = this.#options;
+    const { run, observer, until = Infinity } = this.#options;
     // The configuration may have been given more or fewer epochs since.
     if (this.state.ended !== "early stopping") {
       this.state.ended = this.state.epoch < training.epochs ? null : "all epochs";
@@ -86,7 +88,7 @@ class Trainer {
       );
       this.state.best = null;
     }
-    while (this.state.ended === null) {
+    while (this.state.ended === null && this.state.epoch < until) {
       await this.#trainEpoch();
       if (this.state.ended === null) await this.#endEpoch();
     }

@@ -43,6 +43,10 @@ export async function layOut(folder: string): Promise<void> {
   const data = new Uint8Array(4 * 4 * 3);
   const config = Deno.readTextFileSync(join(folder, "run/config.json"));
   const experiment = (changes: object) => JSON.stringify({ ...EXPERIMENT, ...changes });
+  const sweep = (space: object) => {
+    const { variants: _, tables: __, ...common } = EXPERIMENT;
+    return JSON.stringify({ ...common, method: "text", space });
+  };
   const files: Record<string, string | Uint8Array> = {
     "full/file": "",
     "dot.png": encode({ width: 4, height: 4, channels: 3, data }),
@@ -66,6 +70,8 @@ export async function layOut(folder: string): Promise<void> {
     "typo.json": config.replace('"weight_decay"', '"weight_decai"'),
     "cut.json": config.slice(0, 100),
     "experiment.yaml": experiment({}),
+    "sweep.yaml": sweep({ "training.epochs": [1, 2] }),
+    "space.yaml": sweep({ "training.epoch": [1, 2] }),
     "no_variants.yaml": experiment({ variants: [] }),
     "mistyped.yaml": experiment({ seed: [1] }),
     "method.yaml": experiment({ variants: [{ name: "text", method: "txet" }] }),

@@ -6,6 +6,8 @@ import { run } from "../../src/cli/program.ts";
 import { beginningOf } from "../../src/app/work.ts";
 import { withSettings } from "../../src/config/run_config.ts";
 import { readExperiment } from "../../src/experiments/experiment_file.ts";
+import { readSweep } from "../../src/experiments/sweep_file.ts";
+import { asExperiment, drawTrials } from "../../src/experiments/trials.ts";
 import { planRuns } from "../../src/experiments/plan_runs.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -123,12 +125,18 @@ Deno.test("slow: the files for Food-101 and N24News pass a dry run on miniatures
   assert.equal(outline(output, "Table 7: unimodal classification").length, 1 + 1 + 4);
 });
 
+/** The runs of a sweep, as an experiment. */
+function experimentOf(path: string) {
+  const sweep = readSweep(path);
+  return asExperiment(sweep, drawTrials(sweep, sweep.trials), "unis-mmc", path);
+}
+
 Deno.test("the files of scripts/experiments name no run twice, and their settings are settings", () => {
   const counts = new Map<string, number>();
   for (const { name, isFile } of Deno.readDirSync(FOLDER)) {
     if (!isFile) continue;
     const path = join(FOLDER, name);
-    const file = readExperiment(path);
+    const file = name.endsWith("_sweep.yaml") ? experimentOf(path) : readExperiment(path);
     const runs = planRuns(file, path, { encoders: {}, settings: [] });
     counts.set(name, runs.length);
     if (file.data?.startsWith("features:")) continue; // its modalities are known only where the data is
@@ -140,6 +148,7 @@ Deno.test("the files of scripts/experiments name no run twice, and their setting
     "emoji.yaml": 54,
     "emoji_encoders.yaml": 19,
     "emoji_rivals.yaml": 54,
+    "emoji_sweep.yaml": 27,
     "food101.yaml": 39,
     "food101_published.yaml": 18,
     "n24news.yaml": 237,
