@@ -10,6 +10,7 @@ import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
 import { ReadingPace } from "./reading_pace.ts";
+import { RemainingTime } from "./remaining_time.ts";
 import type { Observer } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { UserError } from "../base/user_error.ts";
@@ -53,7 +54,7 @@ class Trainer {
   /** When the stretch of time that is not yet in the state began. */
   #since = performance.now();
   #isMeasured = false;
-  #sessionStart = { seconds: performance.now(), fraction: 0 };
+  #remaining = new RemainingTime(0);
 
   constructor(options: TrainOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ class Trainer {
       this.state = snapshot.state;
     }
     run.keepRecords(this.state.records);
-    this.#sessionStart.fraction = this.#fractionDone();
+    this.#remaining = new RemainingTime(this.#fractionDone());
   }
 
   async run(): Promise<void> {
@@ -255,8 +256,6 @@ class Trainer {
     const { means: { training_loss, training_accuracy } } = await this.#read();
     const { batches, seconds } = pace.read(index);
     const done = Math.min(samples, index * micro_batch);
-    const { fraction, seconds: start } = this.#sessionStart;
-    const fractionDone = this.#fractionDone();
     this.#options.observer.progressed({
       epoch: this.state.epoch + 1,
       epochs,
@@ -265,8 +264,7 @@ class Trainer {
       loss: training_loss.total!,
       accuracy: training_accuracy[this.#learner.mainHead]!,
       samplesPerSecond: (done - (index - batches) * micro_batch) / seconds,
-      remaining: (performance.now() - start) / 1000 * (1 - fractionDone) /
-        Math.max(1e-9, fractionDone - fraction),
+      remaining: this.#remaining.at(this.#fractionDone()),
     });
   }
 
