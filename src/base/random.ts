@@ -34,6 +34,21 @@ export class Random {
     return low + (high - low) * this.uniform();
   }
 
+  /**
+   * Of Beta(a, a). For a up to 1 by Jöhnk's way: of U^(1/a) and V^(1/a) that sum to at most 1, the share of one. Beyond by
+   * Ulrich's: ½ + ½ √(1 − U^(2 / (2a − 1))) cos 2πV.
+   */
+  beta(a: number): number {
+    if (a > 1) {
+      const radius = Math.sqrt(1 - this.uniform() ** (2 / (2 * a - 1)));
+      return 0.5 + 0.5 * radius * Math.cos(2 * Math.PI * this.uniform());
+    }
+    while (true) {
+      const [u, v] = [this.uniform() ** (1 / a), this.uniform() ** (1 / a)];
+      if (u + v > 0 && u + v <= 1) return u / (u + v);
+    }
+  }
+
   /** Fisher-Yates shuffle, in place. */
   shuffle<T>(items: { [index: number]: T; readonly length: number }): void {
     for (let i = items.length - 1; i > 0; i--) {

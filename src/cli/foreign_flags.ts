@@ -41,6 +41,8 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ["label-smoothing label-smoothing-factor smoothing", ["training.label_smoothing"]],
   ["focal-gamma focal-loss focal", ["training.focal_gamma"]],
   ["aa auto-augment rand-augment randaugment", ["data.rand_augment"]],
+  ["mixup mixup-alpha", ["data.mixup"]],
+  ["cutmix cutmix-alpha", ["data.cutmix"]],
   ["random-resized-crop crop-scale", ["data.random_resized_crop"]],
   ["hflip horizontal-flip", ["data.flip"]],
   ["temperature tau", ["model.contrast_temperature"]],

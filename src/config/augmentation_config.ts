@@ -27,6 +27,10 @@ export const augmentation = {
     operations: count.default(2),
     magnitude: whole.min(0).max(MOST_MAGNITUDE).default(9),
   }).optional(),
+  /** α of the shares by which training averages images with others of the micro-batch; 0 for none. */
+  mixup: z.number().min(0).default(0),
+  /** The same of images of which a part is cut out and filled by another. */
+  cutmix: z.number().min(0).default(0),
   /** How often training leaves a word out. */
   word_dropout: share.lt(1),
   /** How often training reads a word as [UNK], where the vocabulary is made from the training texts. */

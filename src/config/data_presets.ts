@@ -94,6 +94,8 @@ const INPUTS = {
   brightness: 0,
   contrast: 0,
   saturation: 0,
+  mixup: 0,
+  cutmix: 0,
   word_dropout: 0,
   unknown_words: 0.1,
 };

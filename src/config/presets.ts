@@ -23,6 +23,8 @@ const emoji: EmojiConfig = {
     brightness: 0,
     contrast: 0,
     saturation: 0,
+    mixup: 0,
+    cutmix: 0,
     word_dropout: 0.5,
     unknown_words: 0.1,
   },

@@ -32,6 +32,14 @@ export interface FeatureBatch {
 
 export type ModalityBatch = ImageBatch | TextBatch | FeatureBatch;
 
+/** How the images of a batch are mixed with each other. */
+export interface Mix {
+  /** The place in the batch of the sample that each is mixed with. */
+  partners: Uint32Array; // [batch]
+  /** What is left of a sample's own image; the rest is its partner's. */
+  shares: Float32Array; // [batch]
+}
+
 /** Samples ready for the device: one entry in `modalities` for every modality of the data set, by its name. */
 export interface Batch {
   size: number;
@@ -41,6 +49,8 @@ export interface Batch {
   /** What samples count in the losses of heads; all 1 if not given. */
   weights?: Float32Array<ArrayBuffer>; // [batch]
   modalities: Record<string, ModalityBatch>;
+  /** Not given where images are as they are. */
+  mix?: Mix;
 }
 
 /** Frees the arrays of a batch that the device has been given; they are empty then. */

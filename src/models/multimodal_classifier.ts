@@ -15,7 +15,7 @@ import type { FieldValue } from "./encoders/fields.ts";
 import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
 import { type ByModality, mapModalities, pairsOf } from "./losses/pairs.ts";
 import { type BuiltArchitecture, FUSION, type GraphOutputs, type Outputs } from "./methods/architecture.ts";
-import { computeLosses, type Losses } from "./methods/compute_losses.ts";
+import { computeLosses, type Losses, type MixedTargets } from "./methods/compute_losses.ts";
 import type { Contrast, ContrastSettings, Moment } from "./methods/contrast.ts";
 import { architectureOf, fuses, type Method, readOptions } from "./methods/method.ts";
 import { chooseMethod, methods } from "./methods/registry.ts";
@@ -213,9 +213,16 @@ export class MultimodalClassifier {
 
   /**
    * The losses of the model's method; targets are those of the task, in classification labels u32 [batch], each below the
-   * number of classes. `rowWeights` f32 [batch] is what each sample counts in the losses of heads, see `crossEntropy`.
+   * number of classes. `rowWeights` f32 [batch] is what each sample counts in the losses of heads, see `crossEntropy`; `mixed`
+   * is what heads that see images learn in place of the targets, where images are mixed.
    */
-  losses(outputs: Outputs, targets: Tensor, moment?: Moment, rowWeights?: Tensor): Losses {
+  losses(
+    outputs: Outputs,
+    targets: Tensor,
+    moment?: Moment,
+    rowWeights?: Tensor,
+    mixed?: MixedTargets,
+  ): Losses {
     const { contrast, contrastiveWeight = 0.1, weighting } = this.config;
     const settings = {
       task: this.task,
@@ -224,8 +231,14 @@ export class MultimodalClassifier {
       options: this.#options,
       contrastiveWeight,
       head: { ...weighting, classWeights: this.#classWeights?.value, rowWeights },
+      mixture: mixed && { heads: this.heads.filter((head) => this.#seesImages(head)), targets: mixed },
     };
     return computeLosses(this.method, outputs, targets, settings, moment, this.#contrast);
+  }
+
+  #seesImages(head: string): boolean {
+    const seen = head === FUSION ? Object.values(this.encoders) : [this.encoders[head]!];
+    return seen.some(({ inputs }) => Object.values(inputs).includes("image"));
   }
 }
 

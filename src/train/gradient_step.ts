@@ -1,8 +1,8 @@
 /** How a model learns from a micro-batch: what is frozen, what is random, and the gradient. */
-import type { Batch } from "../data/batch.ts";
+import type { Batch, Mix } from "../data/batch.ts";
 import type { Visit } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import type { Losses } from "../models/methods/compute_losses.ts";
+import type { Losses, MixedTargets } from "../models/methods/compute_losses.ts";
 import type { Moment } from "../models/methods/contrast.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { Context } from "../nn/context.ts";
@@ -136,8 +136,27 @@ export function differentiate(
     const labels = Tensor.from(gpu, batch.labels.slice(), [batch.size]);
     const inputs = model.upload(gpu, batch.modalities);
     const weights = batch.weights && Tensor.from(gpu, batch.weights, [batch.size]);
-    const losses = model.losses(model.forward(inputs, context), labels, moment, weights);
+    const mixed = batch.mix && mixedTargets(gpu, batch, batch.mix);
+    const losses = model.losses(model.forward(inputs, context), labels, moment, weights, mixed);
     measure?.(losses);
     backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
   });
+}
+
+/** What is learned of mixed images: a sample's own target by its share and its partner's by the rest, each as its sample counts. */
+export function mixedTargets(
+  gpu: Gpu,
+  { size, labels, weights }: Pick<Batch, "size" | "labels" | "weights">,
+  { partners, shares }: Mix,
+): MixedTargets {
+  const counts = (row: number) => weights?.[row] ?? 1;
+  const upload = (values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>) =>
+    Tensor.from(gpu, values, [size]);
+  return [
+    { targets: upload(labels.slice()), rowWeights: upload(shares.map((share, row) => share * counts(row))) },
+    {
+      targets: upload(partners.map((partner) => labels[partner]!)),
+      rowWeights: upload(shares.map((share, row) => (1 - share) * counts(partners[row]!))),
+    },
+  ];
 }

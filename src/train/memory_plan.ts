@@ -16,6 +16,7 @@ import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 import { declareModel, differentiate, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
+import { mixingOf } from "./micro_batches.ts";
 import { weighsSamples } from "./sample_weights.ts";
 
 const GIB = 2 ** 30;
@@ -60,7 +61,7 @@ class Planner {
     const { gpu } = this.#counting;
     gpu.trim();
     this.#counting.work = { operations: 0, bytes: 0 };
-    const batch = fullBatch(this.#data, microBatch, weighsSamples(this.#config));
+    const batch = fullBatch(this.#data, microBatch, this.#config);
     const context = trainingContext(this.#config, 0);
     // On a tape of its own, so that nothing is left recorded where the limits end it halfway.
     withOwnTape(() => differentiate(gpu, this.#model, batch, context, 1));
@@ -145,11 +146,19 @@ function defaultLimit({ adapterClass, limits }: Gpu): number {
   return adapterClass === "software" ? 4 * GIB : Math.min(Math.max(limits.maxBufferSize, 4 * GIB), 8 * GIB);
 }
 
-/** A batch of the longest samples there may be, with nothing in them, which may be weighed. */
-function fullBatch(data: ModelData, size: number, isWeighed: boolean): Batch {
+/** A batch of the longest samples there may be, with nothing in them, which may be weighed and mixed. */
+function fullBatch(data: ModelData, size: number, config: RunConfig): Batch {
   const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, largestInput(spec, size)]));
-  const weights = isWeighed && { weights: new Float32Array(size) };
-  return { size, rows: new Uint32Array(size), labels: new Uint32Array(size), ...weights, modalities };
+  const weights = weighsSamples(config) && { weights: new Float32Array(size) };
+  const mix = mixingOf(config) && { partners: new Uint32Array(size), shares: new Float32Array(size) };
+  return {
+    size,
+    rows: new Uint32Array(size),
+    labels: new Uint32Array(size),
+    ...weights,
+    modalities,
+    ...(mix && { mix }),
+  };
 }
 
 function bytesOf(arrays: readonly FlatArray[]): number {

@@ -1,8 +1,11 @@
 /** The micro-batches of an epoch, and how they make steps. */
 import type { Batch } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { mixImages, type Mixing } from "../data/images/mix.ts";
 import { trainingBatches, trainingRows } from "../data/epoch.ts";
-import type { SettledConfig } from "../config/run_config.ts";
+import { keyOf, Random } from "../base/random.ts";
+import { hasInputs } from "../config/data_config.ts";
+import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 import { STRETCHES } from "./training_metrics.ts";
 import { microBatchWeight, trainingVisitOf } from "./gradient_step.ts";
 import { rowWeightsOf } from "./sample_weights.ts";
@@ -51,6 +54,7 @@ export async function* microBatches(
   const perStep = stepSize / size;
   const batches = trainingBatches(data, size, { seed, epoch }, trainingVisitOf(config));
   const weigh = rowWeightsOf(config, data);
+  const mixing = mixingOf(config);
   const stepOf = stepsOf(data, config, total);
   let done = 0;
   try {
@@ -62,7 +66,10 @@ export async function* microBatches(
       const stepStart = Math.floor((done - 1) / perStep) * stepSize;
       const inStep = goesOn ? stepSize : Math.min(stepSize, samples - stepStart);
       yield {
-        batch: weigh ? { ...batch, weights: weigh(batch.rows, stepOf(epoch, done - 1)) } : batch,
+        batch: {
+          ...mixing ? mixImages(batch, mixing, new Random(keyOf(config.seed, epoch, done - 1))) : batch,
+          ...weigh && { weights: weigh(batch.rows, stepOf(epoch, done - 1)) },
+        },
         weight: microBatchWeight(batch.size, inStep, config),
         number: epoch * total + done - 1,
         done,
@@ -75,6 +82,12 @@ export async function* microBatches(
   } finally {
     await batches.return(undefined);
   }
+}
+
+/** How training mixes images; undefined where it does not. */
+export function mixingOf({ data }: Pick<RunConfig, "data">): Mixing | undefined {
+  if (!hasInputs(data) || data.mixup === 0 && data.cutmix === 0) return undefined;
+  return { mixup: data.mixup, cutmix: data.cutmix };
 }
 
 /**

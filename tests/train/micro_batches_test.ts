@@ -86,12 +86,26 @@ Deno.test("weighed samples count 1 on average over the samples of a step, in wha
 });
 
 Deno.test("what is left of an epoch is what the whole of it ends with", async () => {
-  const settings = sized(2, 4);
+  const settings = [...sized(2, 4), "data.mixup=0.5", "data.cutmix=1"];
   const comparable = (all: readonly MicroBatch[]) => all.map(({ waited: _, ...rest }) => rest);
   const whole = comparable(await epochOf(11, settings, 1));
   for (const skipped of [1, 2, 5, 6]) {
     assert.deepEqual(comparable(await epochOf(11, settings, 1, skipped)), whole.slice(skipped), `${skipped}`);
   }
+});
+
+Deno.test("images are mixed by (seed, epoch, micro-batch), and only where it is asked for", async () => {
+  const asked = [...sized(4, 8), "data.mixup=0.5"];
+  const mixes = async (settings: readonly string[], epoch = 0) =>
+    (await epochOf(9, settings, epoch)).map(({ batch }) => batch.mix);
+  const first = await mixes(asked);
+  assert.deepEqual(first.map((mix) => mix?.partners.length), [4, 4, undefined], "one sample is left alone");
+  assert.deepEqual(await mixes(asked), first);
+  assert.notDeepEqual(first[0], first[1]);
+  for (const other of [await mixes([...asked, "seed=9"]), await mixes(asked, 1)]) {
+    assert.notDeepEqual(other, first);
+  }
+  assert.deepEqual(await mixes(sized(4, 8)), [undefined, undefined, undefined]);
 });
 
 Deno.test("a micro-batch says for how many seconds it was waited for", async () => {

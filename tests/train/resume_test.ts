@@ -22,6 +22,8 @@ const settings = [
   "plateau.patience=0",
   "optimizer.encoder_learning_rate=0.03",
   "optimizer.head_learning_rate=0.03",
+  "data.mixup=0.4",
+  "data.cutmix=1",
 ];
 const config = tinyConfig(...settings);
 const BATCHES_PER_EPOCH = 8;

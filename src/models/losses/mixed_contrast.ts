@@ -42,19 +42,11 @@ export function drawMixing(
   random.shuffle(partners);
   const mixing = new Float32Array(batch * batch);
   partners.forEach((partner, i) => {
-    const own = random.uniform() <= share ? drawBeta(random, beta) : 1;
+    const own = random.uniform() <= share ? random.beta(beta) : 1;
     mixing[i * batch + i]! += own;
     mixing[i * batch + partner]! += 1 - own;
   });
   return mixing;
-}
-
-/** A number of Beta(a, a) for a at most 1, by Jöhnk's way: of U^(1/a) and V^(1/a) that sum to at most 1, the share of one. */
-function drawBeta(random: Random, a: number): number {
-  while (true) {
-    const [u, v] = [random.uniform() ** (1 / a), random.uniform() ** (1 / a)];
-    if (u + v > 0 && u + v <= 1) return u / (u + v);
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { scope } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
-import type { Outputs } from "./architecture.ts";
+import { FUSION, type Outputs } from "./architecture.ts";
 import { AFTER_TRAINING, type ContrastSettings, type Moment } from "./contrast.ts";
 import { classification } from "../tasks/classification.ts";
 import type { HeadOptions, Task } from "../tasks/task.ts";
@@ -35,9 +35,17 @@ export type LossOptions = ContrastSettings & {
   readonly task?: Task;
   /** How the losses of all heads weigh samples. */
   readonly head?: HeadOptions;
+  /** What heads learn in place of the targets. */
+  readonly mixture?: Mixture | undefined;
   /** λ, the weight of the contrastive loss. */
   readonly contrastiveWeight: number;
 };
+
+/** Targets for samples whose inputs are mixtures: each is learned as far as its row weights f32 [batch] say. */
+export type MixedTargets = readonly { readonly targets: Tensor; readonly rowWeights: Tensor }[];
+
+/** Mixed targets, and the heads that learn them: those that see mixtures. Right is what is so by the targets proper. */
+export type Mixture = { readonly heads: readonly string[]; readonly targets: MixedTargets };
 
 /**
  * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; targets are those of the task, in
@@ -68,20 +76,26 @@ export function computeLosses(
   method: Method,
   outputs: Outputs,
   targets: Tensor,
-  { contrastiveWeight, task = classification, head = {}, ...settings }: LossOptions,
+  { contrastiveWeight, task = classification, head = {}, mixture, ...settings }: LossOptions,
   moment: Moment = AFTER_TRAINING,
   contrast = method.contrast,
 ): Losses {
   const { representations, unimodalLogits, fusedLogits } = outputs;
   const complete = { ...settings, options: settings.options ?? readOptions(method) };
+  const lossOf = (logits: Tensor, name: string) => {
+    const learned = mixture?.heads.includes(name) ? mixture.targets : [{ targets }];
+    return sumOf(
+      learned.map(({ targets, ...weights }) => task.loss(logits, targets, { ...head, ...weights })),
+    );
+  };
   return scope(() => {
     const right = mapModalities(unimodalLogits, (logits) => task.right(logits, targets));
     const pairs = modalityPairs(right);
-    const unimodalOf = mapModalities(unimodalLogits, (logits) => task.loss(logits, targets, head));
+    const unimodalOf = mapModalities(unimodalLogits, lossOf);
     const own = Object.values(unimodalOf);
     const unimodal = own.length > 0 ? sumOf(own) : full(targets.gpu, [], 0);
     const { learnsFusedLoss = true } = method;
-    const fused = () => fusedLogits && task.loss(fusedLogits, targets, head);
+    const fused = () => fusedLogits && lossOf(fusedLogits, FUSION);
     const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
     const contrastive = contrast?.(representations, pairs, complete, targets, moment);
     const shared = [

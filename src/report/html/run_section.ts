@@ -21,6 +21,8 @@ const STRENGTHS = [
   "brightness",
   "contrast",
   "saturation",
+  "mixup",
+  "cutmix",
   "word_dropout",
   "unknown_words",
 ] as const;
