@@ -16,13 +16,8 @@ export type { Contrast, ContrastSettings, Moment } from "./src/models/methods/co
 export type { Method } from "./src/models/methods/method.ts";
 export { chooseMethod, type ChosenMethod, methods, registerMethod } from "./src/models/methods/registry.ts";
 export { concatenation, type Fusion } from "./src/models/methods/fusion.ts";
-export {
-  computeLosses,
-  type Losses,
-  type LossOptions,
-  type MixedTargets,
-  type Mixture,
-} from "./src/models/methods/compute_losses.ts";
+export { computeLosses, type Losses, type LossOptions } from "./src/models/methods/compute_losses.ts";
+export type { MixedTargets, Mixture } from "./src/models/methods/mixture.ts";
 export {
   type Architecture,
   type ArchitectureParts,

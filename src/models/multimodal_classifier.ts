@@ -15,9 +15,10 @@ import type { FieldValue } from "./encoders/fields.ts";
 import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
 import { type ByModality, mapModalities, pairsOf } from "./losses/pairs.ts";
 import { type BuiltArchitecture, FUSION, type GraphOutputs, type Outputs } from "./methods/architecture.ts";
-import { computeLosses, type Losses, type MixedTargets } from "./methods/compute_losses.ts";
+import { computeLosses, type Losses } from "./methods/compute_losses.ts";
 import type { Contrast, ContrastSettings, Moment } from "./methods/contrast.ts";
 import { architectureOf, fuses, type Method, readOptions } from "./methods/method.ts";
+import { type MixedTargets, mixtureOf } from "./methods/mixture.ts";
 import { chooseMethod, methods } from "./methods/registry.ts";
 import { noOnnx, PROJECTION } from "./methods/separate_heads.ts";
 import { classification } from "./tasks/classification.ts";
@@ -231,14 +232,9 @@ export class MultimodalClassifier {
       options: this.#options,
       contrastiveWeight,
       head: { ...weighting, classWeights: this.#classWeights?.value, rowWeights },
-      mixture: mixed && { heads: this.heads.filter((head) => this.#seesImages(head)), targets: mixed },
+      mixture: mixed && mixtureOf(this.encoders, mixed),
     };
     return computeLosses(this.method, outputs, targets, settings, moment, this.#contrast);
-  }
-
-  #seesImages(head: string): boolean {
-    const seen = head === FUSION ? Object.values(this.encoders) : [this.encoders[head]!];
-    return seen.some(({ inputs }) => Object.values(inputs).includes("image"));
   }
 }
 

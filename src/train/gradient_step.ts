@@ -2,8 +2,9 @@
 import type { Batch, Mix } from "../data/batch.ts";
 import type { Visit } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import type { Losses, MixedTargets } from "../models/methods/compute_losses.ts";
+import type { Losses } from "../models/methods/compute_losses.ts";
 import type { Moment } from "../models/methods/contrast.ts";
+import type { MixedTargets } from "../models/methods/mixture.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { Context } from "../nn/context.ts";
 import { isFrozen } from "../nn/freezing.ts";

@@ -10,6 +10,7 @@ import { AFTER_TRAINING, type ContrastSettings, type Moment } from "./contrast.t
 import { classification } from "../tasks/classification.ts";
 import type { HeadOptions, Task } from "../tasks/task.ts";
 import { type Method, readOptions } from "./method.ts";
+import type { Mixture } from "./mixture.ts";
 
 /** Losses are [], f32. All of it stays on the device. */
 export type Losses = {
@@ -40,12 +41,6 @@ export type LossOptions = ContrastSettings & {
   /** λ, the weight of the contrastive loss. */
   readonly contrastiveWeight: number;
 };
-
-/** Targets for samples whose inputs are mixtures: each is learned as far as its row weights f32 [batch] say. */
-export type MixedTargets = readonly { readonly targets: Tensor; readonly rowWeights: Tensor }[];
-
-/** Mixed targets, and the heads that learn them: those that see mixtures. Right is what is so by the targets proper. */
-export type Mixture = { readonly heads: readonly string[]; readonly targets: MixedTargets };
 
 /**
  * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; targets are those of the task, in
