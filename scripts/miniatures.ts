@@ -44,8 +44,14 @@ export async function encodeJpeg(
   return (await encoder).encode(pixels, width, height, { ...defaultOptions, quality: 60 }).slice();
 }
 
-/** A JPEG file of coloured noise; classes differ in hue, samples in brightness and noise. */
+/** A JPEG file of coloured noise. */
 export async function jpegOf(label: number, random: Random): Promise<Uint8Array> {
+  const { pixels, width, height } = pixelsOf(label, random);
+  return await encodeJpeg(pixels, width, height);
+}
+
+/** RGBA bytes of coloured noise; classes differ in hue, samples in brightness and noise. */
+export function pixelsOf(label: number, random: Random) {
   const colour = [0, 1, 2].map((c) => 128 + 100 * Math.sin(label * 2.4 + c * 2.1));
   const light = random.between(0.7, 1.1);
   const pixels = new Uint8ClampedArray(HEIGHT * WIDTH * 4).fill(255);
@@ -58,11 +64,11 @@ export async function jpegOf(label: number, random: Random): Promise<Uint8Array>
       }
     }
   }
-  return await encodeJpeg(pixels, WIDTH, HEIGHT);
+  return { pixels, width: WIDTH, height: HEIGHT };
 }
 
 /** Some words, those of the class among them. */
-function textOf(name: string, random: Random): string {
+export function textOf(name: string, random: Random): string {
   const words = [name.replaceAll("_", " "), ...WORDS.filter(() => random.uniform() < 0.4)];
   random.shuffle(words);
   return words.join(" ");
