@@ -112,6 +112,7 @@ const emoji: EmojiConfig = {
     class_weights: "none",
     label_smoothing: 0,
     focal_gamma: 0,
+    gradient_noise: 0,
     keep: "best",
   },
 };

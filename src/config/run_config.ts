@@ -89,6 +89,8 @@ const configSchema = z.strictObject({
     label_smoothing: share.lt(1).default(0),
     /** γ of the focal loss; 0 for none. */
     focal_gamma: z.number().min(0).default(0),
+    /** Optimizer steps from one measurement of the noise scale of gradients to the next, see `GradientNoise`; 0 for none. */
+    gradient_noise: whole.min(0).default(0),
     /** The weights that are tested: those of the epoch best in validation, or of the last, which then none ends early. */
     keep: z.enum(["best", "last"]).default("best"),
   }),

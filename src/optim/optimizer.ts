@@ -33,7 +33,7 @@ interface ArrayMoments {
 
 /** An optimizer by its update rule. Learning rates and weight decay are those of groups of parameters. */
 export class Optimizer {
-  readonly #gpu: Gpu;
+  readonly gpu: Gpu;
   readonly #parameters: Parameters;
   readonly #rule: UpdateRule;
   readonly #groups: GroupTable;
@@ -48,15 +48,15 @@ export class Optimizer {
   constructor(parameters: Parameters, rule: UpdateRule, { groups, groupOf }: GroupOptions) {
     const [array] = parameters.arrays;
     if (!array) throw new RangeError("Cannot optimize parameters before they are allocated");
-    this.#gpu = array.values.gpu;
+    this.gpu = array.values.gpu;
     this.#parameters = parameters;
     this.#rule = rule;
-    this.#groups = new GroupTable(this.#gpu, groups);
+    this.#groups = new GroupTable(this.gpu, groups);
     this.#groupOf = (parameter) => this.#groups.numberOf(groupOf(parameter), parameter);
     const ranges = parameterRanges(parameters, this.#groupOf);
-    this.finite = new FiniteFlags(this.#gpu, this.#learned.map(({ name }) => name));
+    this.finite = new FiniteFlags(this.gpu, this.#learned.map(({ name }) => name));
     this.#arrays = parameters.arrays.map(({ values }) => {
-      const moments = named(rule.moments, () => full(this.#gpu, [values.size], 0));
+      const moments = named(rule.moments, () => full(this.gpu, [values.size], 0));
       const cut = named(rule.moments, (name) => rangesOf(moments[name]!));
       return {
         moments,
@@ -93,8 +93,9 @@ export class Optimizer {
     return this.#arrays.flatMap(({ ranges }) => ranges);
   }
 
-  /** The Euclidean norm of the gradients of all learned parameters, before any scaling: f32 [1] on the device. */
+  /** The Euclidean norm of the gradients of all parameters that the next step moves, before any scaling: f32 [1] on the device. */
   gradientNorm(): Tensor {
+    if (this.#groups.changesAt(this.#step)) this.#hold();
     return gradientNorm(this.#ranges);
   }
 
@@ -114,7 +115,7 @@ export class Optimizer {
       for (const range of this.#ranges) this.finite.inspect("gradients", range.grads, range);
     }
     const norm = maxNorm !== undefined
-      ? this.gradientNorm()
+      ? gradientNorm(this.#ranges)
       : maxParameterNorm === undefined
       ? undefined
       : this.#parameterNorms();
@@ -126,11 +127,11 @@ export class Optimizer {
     };
     for (const range of this.#ranges) {
       const { values, grads, blocks, packs, moments } = range;
-      const copied = rule.before !== undefined && this.#gpu.adapterClass === "software" &&
-        this.#gpu.fitsTexture(values);
+      const copied = rule.before !== undefined && this.gpu.adapterClass === "software" &&
+        this.gpu.fitsTexture(values);
       const kernels = copied ? rule.before! : rule.inPlace;
       const befores = Object.entries(moments).map(([name, moment]) => [`${name}_before`, moment]);
-      this.#gpu.dispatch({
+      this.gpu.dispatch({
         kernel: lossScale ? kernels.scaled : kernels.plain,
         entry: norm === undefined ? "plain" : maxNorm === undefined ? "clipped_each" : "clipped",
         buffers: {
@@ -192,7 +193,7 @@ export class Optimizer {
     scope(() => {
       for (const moment of this.#rule.moments) {
         for (const [i, view] of this.#views(moment).entries()) {
-          this.#gpu.write(view, moments[moment]!.get(names[i]!)!);
+          this.gpu.write(view, moments[moment]!.get(names[i]!)!);
         }
       }
     });

@@ -69,7 +69,7 @@ export class ConsoleObserver implements Observer {
 
 /**
  * The line of an epoch: mean training losses, accuracy in training/validation of every head, fractions of P/S/N among the
- * training pairs, the learning rate of each part, the loss scale where there is one, seconds; `*` marks the best epoch so
+ * training pairs, the learning rate of each part, the loss scale and the noise scale where there are some, seconds; `*` marks the best epoch so
  * far.
  */
 export function epochLine(record: EpochRecord, isBest: boolean): string {
@@ -99,6 +99,7 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
     ...(record.loss_scale === undefined
       ? []
       : [`loss scale ${formatCount(record.loss_scale)}, ${record.skipped_steps} steps skipped`]),
+    ...(record.gradient_noise === undefined ? [] : [`noise scale ${formatCount(record.gradient_noise)}`]),
     formatSeconds(record.seconds) + waitedShare(record),
   ].join(" | ");
 }

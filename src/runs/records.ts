@@ -33,6 +33,8 @@ export interface EpochRecord {
   /** With precision f16: the scale, and the steps skipped since the run began. */
   loss_scale?: number;
   skipped_steps?: number;
+  /** The noise scale of gradients, in samples, where it is measured and can be told: see `GradientNoise`. */
+  gradient_noise?: number;
   /** Since the record before. */
   seconds: number;
   /** The seconds among these for which training waited for batches. Older files may be without. */

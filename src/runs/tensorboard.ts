@@ -78,6 +78,7 @@ export function scalarsOf(
         seconds: record.seconds,
         ...(record.input_wait_seconds !== undefined && { input_wait_seconds: record.input_wait_seconds }),
         ...(record.loss_scale !== undefined && { loss_scale: record.loss_scale }),
+        ...(record.gradient_noise !== undefined && { gradient_noise: record.gradient_noise }),
         ...(record.skipped_steps !== undefined && { skipped_steps: record.skipped_steps }),
       }),
     })).flatMap((epoch, i) =>

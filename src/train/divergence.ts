@@ -12,6 +12,8 @@ export interface Reading {
   readonly notFinite: readonly NotFinite[];
   /** With precision f16. */
   readonly lossScale: LossScaleReading | undefined;
+  /** The noise scale of gradients, in samples, where it is measured and can be told. */
+  readonly gradientNoise: number | undefined;
 }
 
 /** Where training is. */

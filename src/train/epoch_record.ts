@@ -9,7 +9,7 @@ export function epochRecord(
   epoch: number,
   { step, epoch_seconds, epoch_input_wait }: TrainingState,
   learner: Learner,
-  { means, lossScale, validation }: Pick<Reading, "means" | "lossScale"> & {
+  { means, lossScale, gradientNoise, validation }: Omit<Reading, "notFinite"> & {
     validation: Evaluation | undefined;
   },
 ): EpochRecord {
@@ -26,6 +26,7 @@ export function epochRecord(
     }),
     learning_rates: learner.learningRates(step - 1),
     ...(lossScale && { loss_scale: lossScale.scale, skipped_steps: lossScale.skipped }),
+    ...(gradientNoise !== undefined && { gradient_noise: Number(gradientNoise.toPrecision(4)) }),
     seconds: Number(epoch_seconds.toFixed(2)),
     input_wait_seconds: Number(epoch_input_wait.toFixed(2)),
   };

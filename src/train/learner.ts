@@ -14,6 +14,7 @@ import { mustBeTrainable } from "./trainable.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { isAdapter } from "../nn/low_rank.ts";
 import { Parameters } from "../nn/parameters.ts";
+import { GradientNoise } from "../optim/gradient_noise.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { WeightAverage } from "../optim/weight_average.ts";
@@ -43,7 +44,7 @@ import { stepsIn } from "./micro_batches.ts";
 import { TrainingMetrics } from "./training_metrics.ts";
 import { settleMicroBatch } from "./memory_plan.ts";
 import { chooseProducts, mustHavePrecision } from "./precision.ts";
-import { mergeAdapters } from "./merge_adapters.ts";
+import { keptWeights } from "./kept_weights.ts";
 import { logitsOf, representationsOf } from "./predictor.ts";
 import { boundsOf, makeOptimizer, makePlateau, rateFactorAt, ratesByPart } from "./make_optimizer.ts";
 import { partOf } from "./model_parts.ts";
@@ -73,6 +74,8 @@ export class Learner implements AnsweringModel {
   readonly #parts: readonly string[];
   /** With precision f16. */
   readonly #lossScale: LossScale | undefined;
+  /** Where it is measured. */
+  readonly #noise: GradientNoise | undefined;
   readonly #measures: TrainingMetrics;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
@@ -115,6 +118,8 @@ export class Learner implements AnsweringModel {
     const { ema_decay } = config.optimizer;
     this.#average = ema_decay > 0 ? new WeightAverage(this.#parameters, ema_decay) : undefined;
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
+    const { gradient_noise } = training;
+    if (gradient_noise > 0) this.#noise = new GradientNoise(this.#optimizer, gradient_noise, this.#lossScale);
     this.plateau = makePlateau(this.#optimizer, config);
     this.#measures = new TrainingMetrics(gpu, this.#model);
     this.#standing = gpu.memory.live;
@@ -165,9 +170,11 @@ export class Learner implements AnsweringModel {
     const { config, gpu } = this;
     const context = trainingContext(config, number, withDropout);
     const measure = (losses: Losses) => this.#measures.add(losses, batch.size, stretch);
+    const isFirst = !this.#isWithinStep;
     this.#isWithinStep = true;
     const moment = trainingMoment(config, number, this.trainingSamples, context);
     differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });
+    this.#noise?.add({ weight, size: batch.size, isFirst });
   }
 
   /**
@@ -176,6 +183,7 @@ export class Learner implements AnsweringModel {
    */
   step(step: number, inspected = false): void {
     const lossScale = this.#lossScale;
+    this.#noise?.measure();
     this.#optimizer.step({
       rateFactor: this.#rateFactor(step),
       ...boundsOf(this.config.optimizer),
@@ -199,12 +207,7 @@ export class Learner implements AnsweringModel {
 
   /** What is to be kept of the weights that `readWeights` gave: their average, where there is one, with adapters merged. */
   async kept(weights: Arrays): Promise<Arrays> {
-    const { lora } = this.config.model;
-    const averages = await this.#average?.read();
-    const averaged = averages === undefined ? weights : new Map(
-      [...weights].map(([name, own]) => [name, { ...own, data: averages.get(name) ?? own.data }]),
-    );
-    return lora === undefined ? averaged : mergeAdapters(averaged, lora);
+    return keptWeights(weights, await this.#average?.read(), this.config.model.lora);
   }
 
   /** Learning rates by part as they are in a step. */
@@ -216,17 +219,18 @@ export class Learner implements AnsweringModel {
 
   /** Means and shares since `resetMeans`, and whether the model is finite; all by one wait for the device. */
   async read(): Promise<Reading> {
-    const lossScale = this.#lossScale;
     this.#optimizer.inspect();
-    const [sums, flags, state] = await readTensors([
-      this.#measures.sums,
-      this.#optimizer.finite.flags,
-      ...(lossScale ? [lossScale.state] : []),
+    const { sums } = this.#measures;
+    const [lossScale, noise] = [this.#lossScale, this.#noise];
+    const [means, flags, ...states] = await readTensors([
+      ...[sums, this.#optimizer.finite.flags],
+      ...[lossScale, noise].flatMap((one) => one?.state ?? []),
     ]);
     return {
-      means: this.#measures.means(sums as Float32Array),
+      means: this.#measures.means(means as Float32Array),
       notFinite: this.#optimizer.finite.raised(flags!),
-      lossScale: lossScale?.reading(state!),
+      lossScale: lossScale?.reading(states[0]!),
+      gradientNoise: noise?.reading(states.at(-1)!),
     };
   }
 
@@ -272,6 +276,7 @@ export class Learner implements AnsweringModel {
     this.#optimizer.dispose();
     this.#average?.dispose();
     this.#lossScale?.dispose();
+    this.#noise?.dispose();
     this.#parameters.dispose();
   }
 
@@ -287,6 +292,7 @@ export class Learner implements AnsweringModel {
       isWithinStep: this.#isWithinStep,
       sums: this.#measures.sums,
       lossScale: this.#lossScale,
+      noise: this.#noise,
     };
   }
 }

@@ -3,6 +3,7 @@ import { UserError } from "../base/user_error.ts";
 import { readArrays } from "../nn/flat_arrays.ts";
 import { isAdapter } from "../nn/low_rank.ts";
 import type { Parameters } from "../nn/parameters.ts";
+import type { GradientNoise } from "../optim/gradient_noise.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { WeightAverage } from "../optim/weight_average.ts";
@@ -27,6 +28,8 @@ export interface LearnerParts {
   readonly sums: Tensor;
   /** With precision f16. */
   readonly lossScale: LossScale | undefined;
+  /** Where the noise of gradients is measured. */
+  readonly noise: GradientNoise | undefined;
 }
 
 type Values = Float32Array<ArrayBuffer>;
@@ -124,9 +127,12 @@ export function writeOptimizer(
   }
 }
 
+type SingleParts = Pick<LearnerParts, "sums" | "lossScale" | "noise">;
+
 /** Tensors that stand in a checkpoint as they are. */
-function singleTensors({ sums, lossScale }: Pick<LearnerParts, "sums" | "lossScale">): [string, Tensor][] {
-  return [["sums", sums], ...(lossScale ? [["loss_scale", lossScale.state] as [string, Tensor]] : [])];
+function singleTensors({ sums, lossScale, noise }: SingleParts): [string, Tensor][] {
+  const all = { sums, loss_scale: lossScale?.state, gradient_noise: noise?.state };
+  return Object.entries(all).filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
 }
 
 function shaped(parameters: Parameters, values: ReadonlyMap<string, Values>): Arrays {

@@ -7,7 +7,7 @@ import { mustFitSteps } from "./make_optimizer.ts";
 
 /**
  * Throws a UserError where there is nothing to train on, of `samples` that are visited in `steps`, the schedule does not fit
- * its length, or validation cannot tell what is best.
+ * its length, or validation cannot tell what is best, or the noise of gradients not be measured.
  */
 export function mustBeTrainable(
   { optimizer, training }: SettledConfig,
@@ -19,6 +19,13 @@ export function mustBeTrainable(
     throw new UserError(
       `Nothing is left to train on: "semantics.incomplete_dropped" leaves out micro-batches of fewer than ` +
         `${training.micro_batch}, and there are ${data.count("train")} training samples`,
+    );
+  }
+  const { gradient_noise, batch, micro_batch } = training;
+  if (gradient_noise > 0 && batch === micro_batch) {
+    throw new UserError(
+      `"training.gradient_noise" must be 0 where "training.micro_batch" is as large as "training.batch", ${batch}: noise is how ` +
+        "micro-batches differ from their step",
     );
   }
   mustFitSteps(optimizer, steps);

@@ -169,21 +169,21 @@ class Trainer {
     const { run, observer } = this.#options;
     const learner = this.#learner;
     const { optimizer, plateau, semantics, training } = learner.config;
-    const { means, lossScale } = await this.#read();
+    const reading = await this.#read();
     const epoch = endsEpoch
       ? this.state.epoch + 1
       : Number((this.state.epoch + this.state.batch / this.#microBatches).toFixed(4));
     const { validation, overflow, fitted } = isValidated ? await this.#validate(epoch) : {};
     if (overflow !== undefined) observer.note(overflow);
     this.#takeTime();
-    const record = epochRecord(epoch, this.state, learner, { means, lossScale, validation });
+    const record = epochRecord(epoch, this.state, learner, { ...reading, validation });
     const { keep, metric } = training;
     const score = validation?.[metric]?.[learner.mainHead];
     const isBest = score !== undefined && overflow === undefined &&
       (keep === "last" || isBetter(metric, score, this.state.best?.score));
     // As published, the scheduler is told the accuracy in training of the epoch, with its dropout.
     const watched = semantics.plateau_on_training
-      ? endsEpoch ? means.training_accuracy[learner.mainHead]! : undefined
+      ? endsEpoch ? reading.means.training_accuracy[learner.mainHead]! : undefined
       : score;
     const isWatched = optimizer.schedule === "plateau" || plateau.with_schedule;
     if (isWatched && watched !== undefined) learner.plateau.step(watched);

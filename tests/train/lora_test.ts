@@ -4,7 +4,7 @@ import { isAdapter } from "../../src/nn/low_rank.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { planMemory } from "../../src/train/memory_plan.ts";
-import { mergeAdapters } from "../../src/train/merge_adapters.ts";
+import { mergeAdapters } from "../../src/train/kept_weights.ts";
 import { Predictor } from "../../src/train/predictor.ts";
 import { train } from "../../src/train/trainer.ts";
 import { scope } from "../../src/tensor/scope.ts";

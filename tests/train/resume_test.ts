@@ -140,6 +140,7 @@ Deno.test("a run whose steps go on from epoch to epoch ends the same, interrupte
     "training.batch=32",
     "semantics.steps_across_epochs=true",
     "model.encoders.text.frozen_epochs=1",
+    "training.gradient_noise=1",
   );
   const [reference, plain] = [Deno.makeTempDirSync(), Deno.makeTempDirSync()];
   await work(reference, undefined, across);
@@ -179,6 +180,7 @@ Deno.test("a run of averaged weights, adapters and weighed losses that was inter
   const weighed = tinyConfig(
     ...settings,
     "optimizer.ema_decay=0.7",
+    "training.gradient_noise=2",
     "training.class_weights=balanced",
     "training.metric=loss",
     "model.encoders.image.frozen_epochs=1",

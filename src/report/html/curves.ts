@@ -32,7 +32,8 @@ const DASHES = { training: "3,3", validation: undefined } as const;
 const WIDTH = 380, HEIGHT = 250;
 
 /**
- * Curves of every loss, every accuracy, the pair types of each two modalities, and the learning rates; `best` is the epoch
+ * Curves of every loss, every accuracy, the pair types of each two modalities, the learning rates, and the noise of gradients where
+ * it was measured; `best` is the epoch
  * whose weights were tested.
  */
 export function curveFigures(records: readonly EpochRecord[], prefix: string, best?: number): Figure[] {
@@ -101,6 +102,18 @@ export function curveFigures(records: readonly EpochRecord[], prefix: string, be
       ),
       { label: "learning rate", type: "log", tickFormat: "~e" },
     ),
+    ...(records.every(({ gradient_noise }) => gradient_noise === undefined) ? [] : [
+      figure(
+        "gradient-noise",
+        "Noise scale of gradients",
+        "The samples of a step at which its gradient's noise is as large as the gradient: much smaller steps gain from more " +
+          "samples, much larger ones waste them.",
+        records.flatMap((r) =>
+          r.gradient_noise === undefined ? [] : pointsOf(r.epoch, "training", { noise: r.gradient_noise })
+        ),
+        { label: "samples", type: "log" },
+      ),
+    ]),
   ];
 }
 

@@ -1,12 +1,23 @@
-/** Brings what adapters learned into the weights that they adapt, so that nothing that reads these needs to know of them. */
+/** What is kept of weights: their average, where there is one, with adapters merged, so that nothing that reads these needs to know of them. */
 import { isAdapter } from "../nn/low_rank.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 
-/** W + α/r B A in the place of each W that has an adapter, and no adapters. */
-export function mergeAdapters(
+type Lora = { readonly rank: number; readonly alpha: number };
+
+/** The weights with their averages by name in their place, where there are some, and with adapters merged. */
+export function keptWeights(
   weights: Arrays,
-  { rank, alpha }: { readonly rank: number; readonly alpha: number },
+  averages: ReadonlyMap<string, Float32Array<ArrayBuffer>> | undefined,
+  lora: Lora | undefined,
 ): Arrays {
+  const averaged = averages === undefined ? weights : new Map(
+    [...weights].map(([name, own]) => [name, { ...own, data: averages.get(name) ?? own.data }]),
+  );
+  return lora === undefined ? averaged : mergeAdapters(averaged, lora);
+}
+
+/** W + α/r B A in the place of each W that has an adapter, and no adapters. */
+export function mergeAdapters(weights: Arrays, { rank, alpha }: Lora): Arrays {
   const merged = new Map([...weights].filter(([name]) => !isAdapter(name)));
   for (const [name, own] of merged) {
     const layer = /^(.*\.)?weight$/.exec(name)?.[1];
