@@ -52,7 +52,7 @@ Deno.test("the compiled program has the permissions of the tasks, and collects m
 Deno.test("variables that the source reads are allowed", () => {
   const asked = new Set<string>(HUB_VARIABLES);
   for (const { path, text } of sources(join(ROOT, "src"))) {
-    for (const [, name] of text.matchAll(/env\.get\("(\w+)"\)/g)) asked.add(name!);
+    for (const [, name] of text.matchAll(/env\.(?:get|has|set)\("(\w+)"/g)) asked.add(name!);
     // Everything at once needs every variable to be allowed; what is looked up by a name that is computed is in a list.
     assert.ok(!text.includes("env.toObject"), path);
     if (/env\.get\((?!")/.test(text)) assert.match(path, /hub_cache\.ts$|doctor\/deno_system\.ts$/);

@@ -6,6 +6,7 @@ import { EMOJI_ARCHIVE, packEmoji } from "../../src/data/emoji/packages.ts";
 /** Where modules begin: the program, and what it starts in workers. */
 export const ROOTS = [
   "main.ts",
+  "src/cli/run_worker.ts",
   "src/data/workers/decode_worker.ts",
   "src/data/workers/resample_worker.ts",
 ];

@@ -1,5 +1,6 @@
 /** `unis experiment` */
 import { basename, extname, join } from "node:path";
+import type { Evaluation } from "../runs/records.ts";
 import type { ConsoleObserver } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
@@ -16,11 +17,12 @@ import {
   overridesOf,
   QuietObserver,
   type ReadyRun,
-  RunMaker,
   type RunsFlags,
   settle,
   timeText,
 } from "./planned_runs.ts";
+import { failureOf, type Maker } from "./run_maker.ts";
+import { eachOf, makerOf } from "./side_by_side.ts";
 
 /**
  * Makes all runs of an experiment that are not there yet, and the tables. Throws `CheckFailed` where runs failed, and
@@ -63,7 +65,7 @@ class Experiment implements Disposable {
   readonly #runs: readonly ReadyRun[];
   readonly #folder: ExperimentFolder;
   readonly #observer: ConsoleObserver;
-  readonly #maker: RunMaker;
+  readonly #maker: Maker;
   readonly #outcomes = new Map<string, Outcome>();
   readonly #failures = new Map<string, string>();
 
@@ -78,29 +80,26 @@ class Experiment implements Disposable {
     this.#runs = runs;
     this.#folder = folder;
     this.#observer = observer;
-    this.#maker = new RunMaker(folder, observer, flags);
+    this.#maker = makerOf(folder, observer, flags);
   }
 
   /** Makes what is missing, in order. Results are written after every run, so that one can look at them meanwhile. */
   async make(): Promise<Results> {
     using stop = new Stop((message) => this.#observer.note(message));
-    for (const [index, run] of this.#runs.entries()) {
+    await eachOf(this.#runs, this.#maker.jobs, async (run, index) => {
       let isNew = true;
       try {
-        isNew = this.#folder.begun(run.name)?.evaluation() === undefined;
-        if (isNew) {
-          this.#observer.note(this.#lineOf(run, index));
-          await this.#makeRun(run, stop);
-        }
-        this.#keepOutcome(run.name);
+        isNew = this.#evaluationOf(run) === undefined;
+        if (isNew) await this.#makeRun(run, index, stop.signal);
+        if (!this.#failures.has(run.name)) this.#keepOutcome(run.name);
       } catch (error) {
-        this.#failures.set(run.name, this.#maker.failed(error));
+        this.#failures.set(run.name, failureOf(error).message);
       }
       await pause();
       if (stop.signal.aborted) throw new Interrupted("stopped between two runs; the same command goes on");
       // Of what was there before, the results are there as well.
       if (isNew) writeResults(this.#folder.path, this.#results());
-    }
+    });
     return this.#results();
   }
 
@@ -108,10 +107,18 @@ class Experiment implements Disposable {
     this.#maker[Symbol.dispose]();
   }
 
-  async #makeRun(run: ReadyRun, stop: Stop): Promise<void> {
-    const { accuracy } = await this.#maker.make(run, (work) => work.trainAndTest(stop.signal));
+  #evaluationOf({ name }: ReadyRun): Evaluation | undefined {
+    return this.#folder.begun(name)?.evaluation();
+  }
+
+  async #makeRun(run: ReadyRun, index: number, signal: AbortSignal): Promise<void> {
+    this.#observer.note(this.#lineOf(run, index));
+    const failure = await this.#maker.make(run, {}, signal);
+    if (failure !== undefined) return void this.#failures.set(run.name, failure.message);
+    const { accuracy } = this.#evaluationOf(run)!;
     const heads = Object.entries(accuracy).map(([head, share]) => `${head} ${formatShare(share)}`);
-    this.#observer.note(`Test        accuracy ${heads.join(", ")}`);
+    const whose = this.#maker.jobs > 1 ? `${run.name}: ` : "";
+    this.#observer.note(`${whose}Test        accuracy ${heads.join(", ")}`);
   }
 
   #keepOutcome(name: string): void {
@@ -141,7 +148,7 @@ class Experiment implements Disposable {
     );
     if (spent.length === 0) return undefined;
     const mean = spent.reduce((sum, seconds) => sum + seconds, 0) / spent.length;
-    return mean * (this.#runs.length - index);
+    return mean * (this.#runs.length - index) / this.#maker.jobs;
   }
 }
 

@@ -96,6 +96,7 @@ export function withRunsFlags(command: Command): Command {
     .addOption(device())
     .addOption(restarts())
     .addOption(backend())
+    .addOption(jobs())
     .option("--data <name[:path]>", "instead of the data of the file, as for train");
   for (const flags of encoders) command.option(flags, "instead of those of the file, as for train");
   return command.option("--set <key=value...>", "change settings of all runs, as for train");
@@ -138,6 +139,14 @@ export function device(): Option {
     gpu,
   )
     .default("auto");
+}
+
+function jobs(): Option {
+  return new Option(
+    "--jobs <number>",
+    "how many runs are made at once, each on a device of its own (1 if not said)",
+  )
+    .argParser(wholeNumber(1, 64));
 }
 
 export function restarts(): Option {

@@ -34,11 +34,12 @@ import {
   QuietObserver,
   readBase,
   type ReadyRun,
-  RunMaker,
   type RunsFlags,
   settle,
   timeText,
 } from "./planned_runs.ts";
+import type { Failure, Maker } from "./run_maker.ts";
+import { eachOf, makerOf } from "./side_by_side.ts";
 
 export interface SweepFlags extends RunsFlags {
   trials?: number;
@@ -139,7 +140,7 @@ class Sweeping implements Disposable {
   readonly #sweep: ReadySweep;
   readonly #folder: ExperimentFolder;
   readonly #observer: ConsoleObserver;
-  readonly #maker: RunMaker;
+  readonly #maker: Maker;
   readonly #known = new Map<string, KnownRun>();
   /** Those that would come again. */
   readonly #failures: Record<string, string>;
@@ -148,7 +149,7 @@ class Sweeping implements Disposable {
     this.#sweep = sweep;
     this.#folder = folder;
     this.#observer = observer;
-    this.#maker = new RunMaker(folder, observer, flags);
+    this.#maker = makerOf(folder, observer, flags);
     const file = join(folder.path, FAILURES);
     this.#failures = exists(file) ? readJson(file) as Record<string, string> : {};
     for (const { name } of sweep.runs) {
@@ -165,12 +166,12 @@ class Sweeping implements Disposable {
     for (const [i, epochs] of this.#sweep.rungs.entries()) {
       const { standings } = progressOf(this.#sweep, this.#known)[i]!;
       const open = [...standings].filter(([, standing]) => standing === undefined);
-      for (const [place, [number]] of open.entries()) {
+      await eachOf(open, this.#maker.jobs, async ([number], place) => {
         const trial = this.#sweep.trials[number - 1]!;
         this.#observer.note(this.#lineOf(trial, i, standings.size - open.length + place + 1, standings.size));
         await this.#train(trial, epochs, stop);
         writeSweep(this.#folder.path, this.#results());
-      }
+      });
     }
     await this.#testBest(stop);
     return this.#results();
@@ -184,22 +185,22 @@ class Sweeping implements Disposable {
   async #train(trial: Trial, epochs: number, stop: Stop): Promise<void> {
     const metric = metricOf(this.#sweep);
     for (const run of runsOf(this.#sweep, trial) as ReadyRun[]) {
-      try {
-        const { best } = await this.#maker.make(run, (work) => work.trainUntil(epochs, stop.signal));
-        this.#known.set(run.name, { records: this.#folder.open(run.name).records(), failure: undefined });
-        this.#observer.note(`Validation  ${METRICS[metric].title} ${best!.score.toFixed(4)}`);
-      } catch (error) {
-        const failure = this.#maker.failed(error);
-        this.#known.set(run.name, { records: this.#folder.begun(run.name)?.records() ?? [], failure });
-        if (error instanceof UserError) {
-          this.#failures[run.name] = failure;
-          writeJsonFile(join(this.#folder.path, FAILURES), this.#failures);
-        }
-        return;
-      }
+      const failure = await this.#maker.make(run, { until: epochs }, stop.signal);
+      const begun = this.#folder.begun(run.name);
+      this.#known.set(run.name, { records: begun?.records() ?? [], failure: failure?.message });
+      if (failure !== undefined) return this.#keepFailure(run, failure);
+      const { score } = begun!.checkpoints.lastState()!.best!;
+      const whose = this.#maker.jobs > 1 ? `${run.name}: ` : "";
+      this.#observer.note(`${whose}Validation  ${METRICS[metric].title} ${score.toFixed(4)}`);
       await pause();
       if (stop.signal.aborted) throw new Interrupted("stopped between two runs; the same command goes on");
     }
+  }
+
+  #keepFailure({ name }: ReadyRun, { message, comesAgain }: Failure): void {
+    if (!comesAgain) return;
+    this.#failures[name] = message;
+    writeJsonFile(join(this.#folder.path, FAILURES), this.#failures);
   }
 
   /** Trains what is left of the best, in case that others failed before it was its turn, tests it, and writes its configuration. */
@@ -210,10 +211,9 @@ class Sweeping implements Disposable {
     for (const run of runs) {
       if (this.#folder.open(run.name).evaluation() !== undefined) continue;
       this.#observer.note(`Testing trial ${best.trial}, seed ${run.seed}`);
-      try {
-        await this.#maker.make(run, (work) => work.trainAndTest(stop.signal));
-      } catch (error) {
-        throw new CheckFailed(`the best, trial ${best.trial}, was not tested: ${this.#maker.failed(error)}`);
+      const failure = await this.#maker.make(run, {}, stop.signal);
+      if (failure !== undefined) {
+        throw new CheckFailed(`the best, trial ${best.trial}, was not tested: ${failure.message}`);
       }
     }
     writeJsonFile(join(this.#folder.path, BEST), this.#folder.open(runs[0]!.name).config);
@@ -257,6 +257,6 @@ class Sweeping implements Disposable {
       const open = i < rung ? 0 : i === rung ? going - place + 1 : going;
       return sum + open * (end - (rungs[i - 1] ?? 0));
     }, 0);
-    return left * perEpoch * runs.length / trials.length;
+    return left * perEpoch * runs.length / trials.length / this.#maker.jobs;
   }
 }

@@ -23,13 +23,42 @@ const PLAN = "experiment.json";
 const DRAWS = "draws";
 const LOCK = "lock";
 
-/** The folder, held by one process at a time until it is disposed or the process ends in any way. */
-export class ExperimentFolder implements Disposable {
+/** The runs of a folder, for those who work on one of them; the folder is held by somebody else. */
+export class RunsFolder {
   readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  pathOf(run: string): string {
+    return join(this.path, run);
+  }
+
+  /** A run that was begun; undefined for one that was not. One that was cut before it saved anything is removed. */
+  begun(name: string): RunFolder | undefined {
+    const path = this.pathOf(name);
+    if (!exists(path)) return undefined;
+    if (exists(join(path, "config.json"))) {
+      const run = RunFolder.open(path);
+      if (run.evaluation() !== undefined || run.checkpoints.lastState() !== undefined) return run;
+    }
+    Deno.removeSync(path, { recursive: true });
+    return undefined;
+  }
+
+  /** A run that was begun. Throws a UserError where there is none. */
+  open(name: string): RunFolder {
+    return RunFolder.open(this.pathOf(name));
+  }
+}
+
+/** The folder, held by one process at a time until it is disposed or the process ends in any way. */
+export class ExperimentFolder extends RunsFolder implements Disposable {
   readonly #lock: Deno.FsFile;
 
   private constructor(path: string, lock: Deno.FsFile) {
-    this.path = path;
+    super(path);
     this.#lock = lock;
   }
 
@@ -84,27 +113,6 @@ export class ExperimentFolder implements Disposable {
     }
     const drawn = Object.keys(draws).length === 0 ? {} : { [DRAWS]: draws };
     writeJsonFile(join(this.path, PLAN), { ...drawn, ...before, ...now });
-  }
-
-  pathOf(run: string): string {
-    return join(this.path, run);
-  }
-
-  /** A run that was begun; undefined for one that was not. One that was cut before it saved anything is removed. */
-  begun(name: string): RunFolder | undefined {
-    const path = this.pathOf(name);
-    if (!exists(path)) return undefined;
-    if (exists(join(path, "config.json"))) {
-      const run = RunFolder.open(path);
-      if (run.evaluation() !== undefined || run.checkpoints.lastState() !== undefined) return run;
-    }
-    Deno.removeSync(path, { recursive: true });
-    return undefined;
-  }
-
-  /** A run that was begun. Throws a UserError where there is none. */
-  open(name: string): RunFolder {
-    return RunFolder.open(this.pathOf(name));
   }
 
   [Symbol.dispose](): void {
