@@ -79,6 +79,9 @@ export function largest(values: ArrayLike<number>): number {
   return most;
 }
 
+/** The name of a query's bias for that of its key's, and else the name itself. */
+export const queryOf = (name: string) => name.replace(/\.(pos_)?key(_proj)?\.bias$/, ".$1query$2.bias");
+
 /**
  * Compares every parameter's gradient with the fixture's. A key's bias has none in theory (softmax does not see a
  * constant), so there is only rounding to compare: it is held against the gradient of the query's bias. `nameThere` gives
@@ -93,8 +96,7 @@ export async function assertGradients(
   const grads = await readTensors(all.map(({ grad }) => grad));
   for (const [i, { name }] of all.entries()) {
     const expected = fixture.floats(`grad.${nameThere(name)}`);
-    const queries = name.replace(/\.(pos_)?key(_proj)?\.bias$/, ".$1query$2.bias");
-    const yardstick = fixture.floats(`grad.${nameThere(queries)}`);
+    const yardstick = fixture.floats(`grad.${nameThere(queryOf(name))}`);
     assertClose(`the gradient of ${name}`, grads[i]!, expected, largest(yardstick));
   }
 }

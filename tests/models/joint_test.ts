@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { encoderType } from "../../src/models/encoders/registry.ts";
 import type { ImageSpec } from "../../src/models/encoders/inputs.ts";
-import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
+import { MultimodalClassifier, type Weighting } from "../../src/models/multimodal_classifier.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
 import { type ModulePath, Parameters } from "../../src/nn/parameters.ts";
 import { backward } from "../../src/ops/backward.ts";
@@ -10,10 +10,11 @@ import { addToSums } from "../../src/ops/running_sums.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { noGrad } from "../../src/tensor/tape.ts";
-import { Tensor } from "../../src/tensor/tensor.ts";
+import { readTensors, Tensor } from "../../src/tensor/tensor.ts";
 import stored from "../fixtures/joint.json" with { type: "json" };
+import weighted from "../fixtures/joint_weighted.json" with { type: "json" };
 import { openTestGpu } from "../open_gpu.ts";
-import { assertClose, assertGradients, Fixture } from "./fixtures.ts";
+import { assertClose, assertGradients, Fixture, largest, queryOf } from "./fixtures.ts";
 import { images, texts } from "./tiny_specs.ts";
 
 const gpu = await openTestGpu();
@@ -27,10 +28,24 @@ type System = {
   readonly log: readonly number[];
 };
 
+interface Weighed {
+  readonly class_weights: readonly number[];
+  readonly sample_weights?: readonly number[];
+  readonly label_smoothing: number;
+  readonly focal_gamma?: number;
+  /** By the name of the system. */
+  readonly losses: Readonly<Record<string, number>>;
+}
+
 /** The sizes of the fixture's batches. */
 const [VOCABULARY, POSITIONS] = [40, 20];
 
-function build(name: string, { encoders, options, side }: System, fixture: Fixture) {
+function build(
+  name: string,
+  { encoders, options, side }: System,
+  fixture: Fixture,
+  weighting: Weighting = {},
+) {
   const parameters = new Parameters();
   const three = (value: number): ImageSpec["mean"] => [value, value, value];
   const specs = { image: images(side, three(mean), three(std)), text: texts(VOCABULARY, POSITIONS) };
@@ -46,6 +61,7 @@ function build(name: string, { encoders, options, side }: System, fixture: Fixtu
     method: name,
     classifier: { classes, layers: 1 },
     options,
+    weighting,
   });
   parameters.allocate(gpu, 0);
   fixture.load(parameters, [...Object.keys(encoders).map((encoder) => `${encoder}.`), "heads."]);
@@ -82,6 +98,43 @@ for (const [name, system] of Object.entries(systems as unknown as Record<string,
     await assertGradients(parameters, fixture);
     fixture.close();
   });
+
+  for (const [title, given] of Object.entries(weighted as unknown as Record<string, Weighed>)) {
+    Deno.test(`${name} agrees with PyTorch where its loss is weighed: ${title}`, async () => {
+      const [fixture, expected] = [new Fixture(`joint/${name}`), new Fixture("joint_weighted")];
+      const { parameters, model } = build(name, system, fixture, {
+        classWeights: given.class_weights,
+        labelSmoothing: given.label_smoothing,
+        ...(given.focal_gamma !== undefined && { focalGamma: given.focal_gamma }),
+      });
+      const labels = fixture.words("batch.0.labels");
+      const own = given.sample_weights ?? Array.from(labels, () => 1);
+      // What samples and classes count is 1 on average over a step, as the sum of weights stands below the loss.
+      const sum = labels.reduce((sum, label, row) => sum + own[row]! * given.class_weights[label]!, 0);
+      const rows = Float32Array.from(own, (weight) => weight * labels.length / sum);
+      const total = scope(() => {
+        const { inputs, labels } = upload(system, fixture, model, 0);
+        const outputs = model.forward(inputs, EVALUATION);
+        const { objective, total } = model.losses(
+          outputs,
+          labels,
+          undefined,
+          Tensor.from(gpu, rows, [rows.length]),
+        );
+        backward(objective);
+        return total;
+      });
+      assertClose("loss", await total.read(), [given.losses[name]!]);
+      const heads = [...parameters].filter(({ name }) => name.startsWith("heads."));
+      const grads = await readTensors(heads.map(({ grad }) => grad));
+      for (const [i, { name: weight }] of heads.entries()) {
+        const gradient = expected.floats(`${name}.${title}.grad.${weight}`);
+        const yardstick = expected.floats(`${name}.${title}.grad.${queryOf(weight)}`);
+        assertClose(`the gradient of ${weight}`, grads[i]!, gradient, largest(yardstick));
+      }
+      for (const one of [fixture, expected]) one.close();
+    });
+  }
 
   Deno.test(`50 steps of ${name} lose as in PyTorch`, async () => {
     const fixture = new Fixture(`joint/${name}`);
