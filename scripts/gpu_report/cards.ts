@@ -6,6 +6,8 @@ import type { Card } from "./roofline.ts";
 interface KnownCard extends Card {
   /** Bytes of memory that a workgroup may have, in the drivers for this card. */
   readonly workgroupStorage: number;
+  /** The least subgroup that they choose. */
+  readonly subgroup: number;
 }
 
 /** Those that issue two multiply-adds at once reach twice this where their compilers find pairs. */
@@ -16,6 +18,7 @@ export const CARDS: Readonly<Record<string, KnownCard>> = {
     gigabytes: 3350,
     multiprocessors: 132,
     workgroupStorage: 49152,
+    subgroup: 32,
   },
   rtx4090: {
     name: "NVIDIA RTX 4090",
@@ -23,6 +26,7 @@ export const CARDS: Readonly<Record<string, KnownCard>> = {
     gigabytes: 1008,
     multiprocessors: 128,
     workgroupStorage: 49152,
+    subgroup: 32,
   },
   rx7900xtx: {
     name: "AMD RX 7900 XTX",
@@ -30,8 +34,16 @@ export const CARDS: Readonly<Record<string, KnownCard>> = {
     gigabytes: 960,
     multiprocessors: 96,
     workgroupStorage: 65536,
+    subgroup: 32,
   },
-  m1: { name: "Apple M1", teraflops: 2.6, gigabytes: 68, multiprocessors: 8, workgroupStorage: 32768 },
+  m1: {
+    name: "Apple M1",
+    teraflops: 2.6,
+    gigabytes: 68,
+    multiprocessors: 8,
+    workgroupStorage: 32768,
+    subgroup: 32,
+  },
 };
 
 /** What Mesa's drivers for GPUs of the desktop say, but for the workgroup's memory; nothing here depends on more. */
@@ -66,12 +78,12 @@ export const LEAST_ADAPTER: AdapterLike = {
   matrixUnits: [],
 };
 
-export function adapterOf({ name, workgroupStorage }: KnownCard): AdapterLike {
+export function adapterOf({ name, workgroupStorage, subgroup }: KnownCard): AdapterLike {
   return {
     name,
     adapterClass: "gpu",
     limits: { ...LIMITS, maxComputeWorkgroupStorageSize: workgroupStorage },
-    subgroup: 0,
+    subgroup,
     matrixUnits: [],
   };
 }

@@ -14,7 +14,7 @@ import { STEPS } from "./steps.ts";
 const [size, precision, pattern = "", dawn] = Deno.args;
 const webgpu = dawn ? loadDawn(dawn) : navigator.gpu;
 if (typeof webgpu === "string") throw new Error(webgpu);
-const adapter = await openAdapter("gpu", { webgpu, matrixUnits: "listed" });
+const adapter = await openAdapter("gpu", { webgpu, subgroups: "listed", matrixUnits: "listed" });
 const { device, backend } = adapter;
 const step = recordStep(adapter, STEPS[size as keyof typeof STEPS], precision as Precision);
 writeMark({ adapter: adapter.name });

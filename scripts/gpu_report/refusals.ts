@@ -5,8 +5,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { backendOf } from "../../src/gpu/backend.ts";
 import { loaded } from "./fake_gpus.ts";
-import { nameOf, type RecordedStep } from "./record_step.ts";
+import { nameOf, type RecordedKernel, type RecordedStep } from "./record_step.ts";
 
 export interface Refusal {
   readonly by: string;
@@ -37,6 +38,7 @@ export async function refusedByTint(
     adapter.features.has(name)
   );
   const device = await adapter.requestDevice({ label: LABEL, requiredFeatures: features });
+  const textOf = ({ code }: RecordedKernel) => backendOf(gpu).moduleText(code, new Set(features));
   const refusals: Refusal[] = [];
   const check = async (by: string, kernel: string, make: () => void) => {
     device.pushErrorScope("validation");
@@ -45,16 +47,16 @@ export async function refusedByTint(
     if (error) refusals.push({ by, kernel, message: firstLine(error.message) });
   };
   for (const kernel of others.kernels) {
-    await check("Tint", nameOf(kernel, others), () => device.createShaderModule({ code: kernel.code }));
+    await check("Tint", nameOf(kernel, others), () => device.createShaderModule({ code: textOf(kernel) }));
   }
   for (const kernel of least.kernels) {
-    const { code, entry, layout } = kernel;
+    const { entry, layout } = kernel;
     await check("Tint at WebGPU's default limits", nameOf(kernel, least), () =>
       device.createComputePipeline({
         layout: device.createPipelineLayout({
           bindGroupLayouts: [device.createBindGroupLayout({ entries: [...layout] })],
         }),
-        compute: { module: device.createShaderModule({ code }), entryPoint: entry },
+        compute: { module: device.createShaderModule({ code: textOf(kernel) }), entryPoint: entry },
       }));
   }
   device.destroy();

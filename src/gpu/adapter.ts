@@ -1,7 +1,8 @@
 /** Finding and opening a WebGPU adapter. */
 import { type Backend, backendOf } from "./backend.ts";
-import { findMatrixUnits, matrixFeatures, type MatrixUnit, type MatrixUnitsWanted } from "./matrix_units.ts";
-import { isOneSubgroup } from "./subgroups.ts";
+import { findMatrixUnits, matrixFeatures, type MatrixUnit } from "./matrix_units.ts";
+import type { Wanted } from "./probe.ts";
+import { isOneSubgroup, lanesInOrder } from "./subgroups.ts";
 
 /** Which adapter to open: a GPU, the processor (a software adapter), or a GPU where there is one. */
 export type DeviceKind = "auto" | "gpu" | "cpu";
@@ -23,7 +24,7 @@ export interface OpenAdapter {
   readonly identity: string;
   readonly adapterClass: AdapterClass;
   readonly limits: Limits;
-  /** Lanes of a workgroup that was seen to compute as one subgroup; 0 where none was. */
+  /** Lanes that were seen to compute as one subgroup, counted in a workgroup from a multiple of their number; 0 where none were. */
   readonly subgroup: number;
   /** From the largest; empty where there are none. */
   readonly matrixUnits: readonly MatrixUnit[];
@@ -104,10 +105,9 @@ export interface OpenOptions {
   readonly limits?: Partial<Limits>;
   /** Use the kernels and plans of this class, whatever the adapter is. */
   readonly adapterClass?: AdapterClass;
-  /** False: use no subgroups. True if not given. */
-  readonly subgroups?: boolean;
   /** "tested" if not given. "listed" is for drivers that compute nothing. */
-  readonly matrixUnits?: MatrixUnitsWanted;
+  readonly subgroups?: Wanted;
+  readonly matrixUnits?: Wanted;
 }
 
 /**
@@ -140,15 +140,19 @@ export async function openAdapter(
       requiredLimits: { ...requiredLimits(adapter.limits, options.limits) },
     });
   const adapterClass = options.adapterClass ?? (software ? "software" : "gpu");
-  const { matrixUnits = "tested" } = options;
+  const { subgroups = "tested", matrixUnits = "tested" } = options;
   const ofMatrices = adapterClass === "gpu" && matrixUnits !== "none" ? matrixFeatures(adapter) : [];
-  // Kernels for GPUs use subgroups for matrices alone.
-  const triesSubgroups = adapterClass === "software" && (options.subgroups ?? true) &&
+  const triesSubgroups = subgroups !== "none" &&
     (!backend.listsSubgroups || adapter.features.has("subgroups"));
   const device =
     await (triesSubgroups
-      ? requestDevice("subgroups").catch(() => requestDevice())
+      ? requestDevice("subgroups", ...ofMatrices).catch(() => requestDevice(...ofMatrices))
       : requestDevice(...ofMatrices));
+  const findSubgroup = async () => {
+    if (!triesSubgroups) return 0;
+    if (adapterClass === "gpu") return await lanesInOrder(device, adapter.info, backend, subgroups);
+    return await isOneSubgroup(device, SOFTWARE_LANES, backend) ? SOFTWARE_LANES : 0;
+  };
   return {
     device,
     webgpu,
@@ -157,7 +161,7 @@ export async function openAdapter(
     identity,
     adapterClass,
     limits: allLimits(device.limits, options.limits),
-    subgroup: triesSubgroups && await isOneSubgroup(device, SOFTWARE_LANES, backend) ? SOFTWARE_LANES : 0,
+    subgroup: await findSubgroup(),
     matrixUnits: await findMatrixUnits(device, adapter, backend, matrixUnits),
   };
 }

@@ -4,7 +4,7 @@
  */
 import { type Backend, MATRICES, SIZE_CONTROL } from "./backend.ts";
 import { type Constants, specialise } from "./kernel.ts";
-import { probe } from "./probe.ts";
+import { probe, type Wanted } from "./probe.ts";
 import probeFile from "../../wgsl/lib/matrix_probe.wgsl" with { type: "text" };
 
 /** c + a · b for a [m, k] and b [k, n] of f16 and c [m, n] of f32. */
@@ -15,9 +15,6 @@ export interface MatrixUnit {
   /** Lanes of the subgroup that computes it: for kernels whose entry has `@subgroup_size(SUBGROUP)`. */
   readonly subgroup: number;
 }
-
-/** Which matrix units kernels use: those that were seen to compute right, all that the adapter lists, or none. */
-export type MatrixUnitsWanted = "tested" | "listed" | "none";
 
 /** What Dawn adds to the description of an adapter. */
 interface MatrixInfo extends GPUAdapterInfo {
@@ -42,7 +39,7 @@ export async function findMatrixUnits(
   device: GPUDevice,
   { info }: GPUAdapter,
   backend: Backend,
-  wanted: MatrixUnitsWanted,
+  wanted: Wanted,
 ): Promise<readonly MatrixUnit[]> {
   if (!device.features.has(MATRICES)) return [];
   const units: MatrixUnit[] = [];

@@ -1,6 +1,9 @@
 /** Small computations that find out, when a device is opened, what it can do: what devices say is not reliable. */
 import type { Backend } from "./backend.ts";
 
+/** What of a device is used: what was seen to compute right, all that the adapter lists, or nothing. */
+export type Wanted = "tested" | "listed" | "none";
+
 /**
  * What one workgroup of the entry `probe` writes into an array bound at 0 of so many bytes, which begins as zeros; undefined
  * where the device refuses or fails to compute it.

@@ -20,6 +20,8 @@ import matricesQueries from "../../wgsl/attention/matrices_queries.wgsl" with { 
 import multiplyAdd from "../../wgsl/matmul/multiply_add.wgsl" with { type: "text" };
 import operandsFile from "../../wgsl/attention/operands.wgsl" with { type: "text" };
 import philox from "../../wgsl/lib/philox.wgsl" with { type: "text" };
+import rowsMemory from "../../wgsl/attention/rows_memory.wgsl" with { type: "text" };
+import rowsSubgroup from "../../wgsl/attention/rows_subgroup.wgsl" with { type: "text" };
 import tiles from "../../wgsl/attention/tiles.wgsl" with { type: "text" };
 import tilesForward from "../../wgsl/attention/tiles_forward.wgsl" with { type: "text" };
 import tilesGradKv from "../../wgsl/attention/tiles_grad_kv.wgsl" with { type: "text" };
@@ -30,12 +32,15 @@ const shared = [operandsFile, philox, grid];
 const byFour = defineKernel("attention", [blocks, multiplyAdd, accessVec4, ...shared], ["q", "kv", "dy"]);
 /** The kernel for heads whose width four does not divide. */
 const byOne = defineKernel("attention_scalar", [blocks, multiplyAdd, accessScalar, ...shared]);
+const ofQueries = [tilesQueries, tiles, accessVec4, ...shared];
 /** The kernels by tiles, by their entries. */
 const BY_TILES = {
-  forward: defineKernel("attention_tiles", [tilesForward, tilesQueries, tiles, accessVec4, ...shared]),
-  grad_q: defineKernel("attention_tiles", [tilesGradQ, tilesQueries, tiles, accessVec4, ...shared]),
+  forward: defineKernel("attention_tiles", [tilesForward, rowsMemory, ...ofQueries]),
+  grad_q: defineKernel("attention_tiles", [tilesGradQ, rowsMemory, ...ofQueries]),
   grad_kv: defineKernel("attention_tiles", [tilesGradKv, tiles, accessVec4, ...shared]),
 };
+/** The forward kernel by tiles whose lanes exchange values as subgroups. */
+const BY_SHUFFLES = defineKernel("attention_tiles", [tilesForward, rowsSubgroup, ...ofQueries]);
 /** The kernels by matrix units, by their entries. */
 const BY_MATRICES = {
   forward: defineKernel("attention_matrices", [
@@ -204,7 +209,12 @@ function attend(q: Tensor, kv: Tensor, dtype: Float, hidden: number, options: At
   });
   const run = (entry: AttentionEntry, rows: number, buffers: Buffers, products: number) => {
     const { form, constants } = attentionPlan(gpu, { entry, dim, dtype });
-    const kernels = { blocks: byBlocks, tiles: BY_TILES[entry], matrices: BY_MATRICES[entry] };
+    const kernels = {
+      blocks: byBlocks,
+      tiles: BY_TILES[entry],
+      shuffles: BY_SHUFFLES,
+      matrices: BY_MATRICES[entry],
+    };
     const blocks = Math.ceil(rows / constants.TOKENS);
     const count = batch * heads * blocks;
     gpu.dispatch({

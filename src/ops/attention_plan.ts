@@ -16,6 +16,7 @@ export interface AttentionDevice {
   readonly adapterClass: AdapterClass;
   readonly name: string;
   readonly limits: Pick<Limits, "maxComputeWorkgroupStorageSize" | "maxComputeInvocationsPerWorkgroup">;
+  readonly subgroup: number;
   readonly matrixUnits: readonly MatrixUnit[];
 }
 
@@ -36,7 +37,9 @@ export type Division =
   | { readonly form: "blocks"; readonly constants: { readonly TOKENS: 4; readonly WG: number } }
   /** By tiles_*.wgsl: a workgroup computes TOKENS queries or keys. */
   | { readonly form: "tiles"; readonly constants: Tiles }
-  /** By matrices_*.wgsl: the same, by matrix units. */
+  /** The same, forward, maxima and sums over keys being found among each SUBGROUP lanes first: by rows_subgroup.wgsl. */
+  | { readonly form: "shuffles"; readonly constants: Tiles & { readonly SUBGROUP: number } }
+  /** By matrices_*.wgsl: by matrix units. */
   | { readonly form: "matrices"; readonly constants: Matrices };
 
 type Tiles = Readonly<Record<"TOKENS" | "WG" | "BLOCKS" | "STEP" | "TILE4", number>>;
@@ -72,6 +75,15 @@ function tilesFor({ limits }: AttentionDevice, dim: number, BLOCKS: 1 | 2): Tile
     .flatMap((TILE4) => [16, 8, 4].map((STEP): Tiles => ({ TOKENS, WG, BLOCKS, STEP, TILE4 })))
     .filter(({ TILE4, STEP }) => TILE4 % (STEP / 4) === 0)
     .find((tiles) => workgroupBytes(tiles) <= limits.maxComputeWorkgroupStorageSize);
+}
+
+/** Lanes of a tile that exchange values in order, where they have more than one of each row; undefined where none do. */
+function subgroupOf({ subgroup, limits }: AttentionDevice, tiles: Tiles): number | undefined {
+  const { TOKENS, WG, BLOCKS } = tiles;
+  const lanes = Math.min(subgroup, WG & -WG); // a power of two, and as many as divide the workgroup
+  const parts = BYTES_PER_VEC4 * WG / lanes * TOKENS / 4;
+  const fits = workgroupBytes(tiles) + parts <= limits.maxComputeWorkgroupStorageSize;
+  return fits && lanes > TOKENS / 4 / BLOCKS ? lanes : undefined;
 }
 
 /** More results than these do not fit the registers, when they are of keys and values. */
@@ -135,5 +147,10 @@ export function attentionPlan(device: AttentionDevice, shape: AttentionShape): D
   if (matrices) return { form: "matrices", constants: matrices };
   const hasFew = hasFewRegisters(name) || limits.maxComputeWorkgroupStorageSize < LITTLE_MEMORY;
   const constants = (hasFew ? tilesFor(device, dim, 1) : undefined) ?? tilesFor(device, dim, 2);
-  return constants ? { form: "tiles", constants } : blocksPlan(device);
+  if (!constants) return blocksPlan(device);
+  // Only the forward pass looks for maxima in its loop over keys.
+  const SUBGROUP = shape.entry === "forward" ? subgroupOf(device, constants) : undefined;
+  return SUBGROUP === undefined
+    ? { form: "tiles", constants }
+    : { form: "shuffles", constants: { ...constants, SUBGROUP } };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { backendOf } from "../../src/gpu/backend.ts";
-import { isOneSubgroup } from "../../src/gpu/subgroups.ts";
+import { isOneSubgroup, lanesInOrder } from "../../src/gpu/subgroups.ts";
 import { layerNorm } from "../../src/ops/layer_norm.ts";
 import { max, sum } from "../../src/ops/reduce.ts";
 import { softmax } from "../../src/ops/softmax.ts";
@@ -27,11 +27,28 @@ Deno.test("isOneSubgroup() goes by what a device computes, for one number of lan
   device.destroy();
 });
 
+Deno.test("lanesInOrder() goes by what a device computes, and by the least subgroup of the adapter", async () => {
+  const backend = backendOf(navigator.gpu);
+  const adapter = (await navigator.gpu.requestAdapter())!;
+  const device = await adapter.requestDevice({ requiredFeatures: ["subgroups"] }).catch(() => undefined);
+  if (!device) return; // an adapter that has none
+  const { subgroupMinSize } = adapter.info;
+  const lanes = (least: number, wanted: "tested" | "listed" = "tested") =>
+    lanesInOrder(device, { subgroupMinSize: least }, backend, wanted);
+  assert.equal(await lanes(subgroupMinSize), Math.min(64, subgroupMinSize));
+  assert.equal(await lanes(subgroupMinSize / 2), subgroupMinSize / 2);
+  assert.equal(await lanes(1), 0);
+  const { subgroupMaxSize } = adapter.info;
+  assert.equal(await lanes(128), Math.min(64, subgroupMaxSize), "the adapter has no more");
+  assert.equal(await lanes(128, "listed"), 64);
+  device.destroy();
+});
+
 Deno.test("row ops give the same with and without subgroups", async () => {
   const [rows, cols] = [37, 68];
   const values = Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i) * 3 + 0.1);
   const results: number[][][] = [];
-  for (const subgroups of [true, false]) {
+  for (const subgroups of ["tested", "none"] as const) {
     const gpu = await Gpu.open("auto", { adapterClass: "software", subgroups });
     const x = Tensor.from(gpu, values, [rows, cols]);
     const gamma = Tensor.from(gpu, values.slice(0, cols), [cols]);

@@ -6,10 +6,16 @@ import assert from "node:assert/strict";
 import type { AdapterClass } from "../../src/gpu/adapter.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { selfAttention } from "../../src/ops/attention.ts";
-import { type AttentionDevice, attentionPlan, workgroupBytes } from "../../src/ops/attention_plan.ts";
+import {
+  type AttentionDevice,
+  type AttentionEntry,
+  attentionPlan,
+  workgroupBytes,
+} from "../../src/ops/attention_plan.ts";
 import { backward } from "../../src/ops/backward.ts";
 import { RandomKeys } from "../../src/tensor/random.ts";
 import { scope } from "../../src/tensor/scope.ts";
+import { noGrad } from "../../src/tensor/tape.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { attentionCase, type AttentionSize } from "./cases/attention.ts";
 import { checkCase } from "./table.ts";
@@ -18,6 +24,7 @@ const device = (bytes: number, name = "", adapterClass: AdapterClass = "gpu"): A
   adapterClass,
   name,
   limits: { maxComputeWorkgroupStorageSize: bytes, maxComputeInvocationsPerWorkgroup: 256 },
+  subgroup: 0,
   matrixUnits: [],
 });
 const planOf = (of: AttentionDevice, dim: number) =>
@@ -60,6 +67,41 @@ Deno.test("attention's tiles have one block of rows where registers are few", ()
   );
 });
 
+Deno.test("attention's tiles find maxima by shuffles in the forward pass, where lanes have several of a row", () => {
+  const plan = (subgroup: number, dim: number, entry: AttentionEntry = "forward", bytes = 49152) => {
+    const { form, constants } = attentionPlan({ ...device(bytes), subgroup }, { entry, dim, dtype: "f32" });
+    return form === "shuffles" ? constants.SUBGROUP : form;
+  };
+  assert.deepEqual([0, 4, 8, 16, 32, 64].map((lanes) => plan(lanes, 64)), ["tiles", "tiles", 8, 16, 32, 64]);
+  assert.deepEqual(
+    [32, 48, 80, 96, 128].map((dim) => plan(64, dim)),
+    [32, 16, 16, 32, 64],
+    "divides the tile",
+  );
+  assert.deepEqual([plan(32, 64, "grad_q"), plan(32, 64, "grad_kv")], ["tiles", "tiles"]);
+  assert.deepEqual([plan(8, 64, "forward", 16384), plan(32, 64, "forward", 16384)], ["tiles", 32]);
+  for (const bytes of [8192, 11264, 12288, 15360, 15500, 16384, 49152]) {
+    for (let dim = 16; dim <= 300; dim += 4) {
+      const { form, constants } = attentionPlan({ ...device(bytes), subgroup: 32 }, {
+        entry: "forward",
+        dim,
+        dtype: "f32",
+      });
+      if (form !== "shuffles") continue;
+      const { TOKENS, WG, BLOCKS, SUBGROUP } = constants;
+      const y = TOKENS / 4 / BLOCKS;
+      assert.ok(
+        WG % SUBGROUP === 0 && SUBGROUP >= 2 * y && SUBGROUP <= 16 * y,
+        `${dim}: ${SUBGROUP} of ${WG} lanes`,
+      );
+      assert.ok(
+        workgroupBytes(constants) + 16 * WG / SUBGROUP * TOKENS / 4 <= bytes,
+        `${dim} in ${bytes} bytes`,
+      );
+    }
+  }
+});
+
 /** Tokens beyond one tile and short of the next; every way to leave keys out; heads wider than a tile of keys. */
 const CORNERS: readonly AttentionSize[] = [
   { batch: 2, tokens: 65, heads: 2, dim: 64, lengths: [65, 30], dropout: 0.3 },
@@ -82,6 +124,27 @@ Deno.test("attention by tiles matches the oracle at its corners, forward and bac
   const row = { ...attentionCase({ batch: 1, tokens: 37, heads: 1, dim: 96 }), halves };
   await t.step(`${row.name}, f16`, () => checkCase(gpu, row, "f16"));
   gpu.destroy();
+});
+
+Deno.test("attention is the same by shuffles as by workgroup memory but for rounding, and has the same bits twice", async () => {
+  const [tokens, heads, dim] = [70, 2, 32];
+  const values = Float32Array.from({ length: tokens * 3 * heads * dim }, (_, i) => 12 * Math.sin(i * i));
+  const mask = Uint32Array.from({ length: tokens }, (_, i) => Number(i % 7 !== 3));
+  const results: Float32Array[] = [];
+  for (const subgroups of ["none", "tested"] as const) {
+    const gpu = await Gpu.open("auto", { adapterClass: "gpu", subgroups });
+    const qkv = Tensor.from(gpu, values, [1, tokens, 3 * heads * dim]);
+    for (let run = 0; run < 2; run++) {
+      const y = noGrad(() => selfAttention(qkv, { heads, mask: Tensor.from(gpu, mask, [1, tokens]) }));
+      results.push(await y.read() as Float32Array);
+    }
+    gpu.destroy();
+  }
+  const [memory, memoryAgain, shuffles, shufflesAgain] = results as Float32Array[];
+  assert.deepEqual(memoryAgain, memory);
+  assert.deepEqual(shufflesAgain, shuffles);
+  const worst = Math.max(...memory!.map((value, i) => Math.abs(value - shuffles![i]!)));
+  assert.ok(worst < 1e-3, `they differ by ${worst}`); // of scores of several hundred, where a wrong maximum overflows
 });
 
 Deno.test("attention drops the same elements by tiles as by blocks, and the same bits twice", async () => {

@@ -174,9 +174,9 @@ function onePerTile(plans: readonly GemmPlan[]): GemmPlan[] {
 
 for (
   const [name, adapterClass, subgroups] of [
-    ["software", "software", true],
-    ["software without subgroups", "software", false],
-    ["gpu", "gpu", true],
+    ["software", "software", "tested"],
+    ["software without subgroups", "software", "none"],
+    ["gpu", "gpu", "tested"],
   ] as const
 ) {
   Deno.test(`every tile of the candidate plans gives the product, and adds it to what is there (${name})`, async (t) => {

@@ -13,6 +13,29 @@ for (const adapterClass of ["software", "gpu"] as const) {
   });
 }
 
+Deno.test("selfTest() refuses a GPU whose lanes are in another order than was seen", async () => {
+  const gpu = await Gpu.open("auto", { adapterClass: "gpu" });
+  if (gpu.subgroup > 0) {
+    const dispatch = gpu.dispatch.bind(gpu);
+    gpu.dispatch = (asked) =>
+      asked.kernel.label !== "attention_tiles" ? dispatch(asked) : dispatch({
+        ...asked,
+        kernel: {
+          ...asked.kernel,
+          files: asked.kernel.files.map((file) =>
+            String(file).replaceAll("let x = lane / Y;", "let x = lane % X;")
+              .replaceAll("let y = lane % Y;", "let y = lane / X;")
+          ),
+        },
+      });
+    await assert.rejects(
+      selfTest(gpu),
+      (error) => error instanceof AdapterError && /attention/.test(error.message),
+    );
+  }
+  gpu.destroy();
+});
+
 const kernels = [/^matmul.*vec|^matmul.*texture|^matmul.*storage/, /^matmul.*scalar/, /^sum/, /^double_f16/];
 for (const broken of kernels) {
   Deno.test(`selfTest() refuses an adapter on which ${broken} does nothing`, async () => {

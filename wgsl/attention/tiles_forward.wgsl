@@ -57,6 +57,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
   workgroupBarrier();
   total = row_sums(total, x, y);
+  workgroupBarrier();
   let zero = vec4f(0.0);
   let one = vec4f(1.0);
   let found = row_tops(Rows(select(one, zero, none_upper), select(one, zero, none_lower)), x, y);

@@ -1,5 +1,4 @@
-// What kernels of attention whose rows are queries share, forward and grad_q: which keys take part, factors of dropout, biases,
-// values for each query over all keys, and the output.
+// What kernels of attention whose rows are queries share, forward and grad_q: which keys take part, factors of dropout, biases.
 // Needs: tiles.wgsl, operands.wgsl
 
 // For four keys, which of four queries attend to them.
@@ -32,34 +31,4 @@ fn times_factors(p: mat4x4f, at: Place, query: u32, key: u32) -> mat4x4f {
   if (!DROPOUT) { return p; }
   let factors = transpose(drop_factors(at, query, key));
   return mat4x4f(p[0] * factors[0], p[1] * factors[1], p[2] * factors[2], p[3] * factors[3]);
-}
-
-// Sum and maximum over the invocations side by side, each of which gets the result. All weights must have been used.
-fn put_rows(rows: Rows, x: u32, y: u32) {
-  weights[x / 4u][x % 4u][y] = rows.upper;
-  if (BLOCKS > 1u) { weights[x / 4u][x % 4u][y + Y] = rows.lower; }
-}
-fn rows_at(x4: u32, j: u32, y: u32) -> Rows { return Rows(weights[x4][j][y], weights[x4][j][y + TOKENS4 - Y]); }
-fn row_sums(rows: Rows, x: u32, y: u32) -> Rows {
-  put_rows(rows, x, y);
-  workgroupBarrier();
-  var sum = Rows();
-  for (var i = 0u; i < X / 4u; i++) {
-    let a = rows_at(i, 0u, y); let b = rows_at(i, 1u, y); let c = rows_at(i, 2u, y); let d = rows_at(i, 3u, y);
-    sum = Rows(sum.upper + a.upper + b.upper + c.upper + d.upper, sum.lower + a.lower + b.lower + c.lower + d.lower);
-  }
-  workgroupBarrier();
-  return sum;
-}
-fn row_tops(rows: Rows, x: u32, y: u32) -> Rows {
-  put_rows(rows, x, y);
-  workgroupBarrier();
-  var top = rows;
-  for (var i = 0u; i < X / 4u; i++) {
-    let a = rows_at(i, 0u, y); let b = rows_at(i, 1u, y); let c = rows_at(i, 2u, y); let d = rows_at(i, 3u, y);
-    top.upper = max(top.upper, max(max(a.upper, b.upper), max(c.upper, d.upper)));
-    top.lower = max(top.lower, max(max(a.lower, b.lower), max(c.lower, d.lower)));
-  }
-  workgroupBarrier();
-  return top;
 }
