@@ -25,6 +25,7 @@ const device = (bytes: number, ...matrixUnits: MatrixUnit[]): AttentionDevice =>
   adapterClass: "gpu",
   name: "",
   limits: { maxComputeWorkgroupStorageSize: bytes, maxComputeInvocationsPerWorkgroup: 256 },
+  subgroup: 0,
   matrixUnits,
 });
 const formOf = (on: AttentionDevice, dim: number, entry: AttentionEntry, dtype: "f16" | "f32" = "f16") =>
