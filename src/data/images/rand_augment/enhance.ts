@@ -5,40 +5,48 @@
  */
 import type { RgbImage } from "../image.ts";
 import type { ImageOperation, ImageOperations } from "./operation.ts";
+import { mapEach } from "./tones.ts";
 
 const MOST = 0.9;
 
 export const ENHANCE = {
   Brightness: enhancement(() => 0),
-  Color: enhancement(({ pixels }) => (at) => greyAt(pixels, at - at % 3)),
+  Color: enhancement(greys),
   Contrast: enhancement(meanGrey),
   Sharpness: enhancement(smoothed),
 } as const satisfies ImageOperations;
 
-/** The dull image, given by its value at a place among the bytes, or by the one that it has everywhere. */
-type Dull = number | ((at: number) => number);
-
-function enhancement(dullOf: (image: RgbImage) => Dull): ImageOperation {
+/** An operation away from the dull image, which is given by its bytes, or by the one that all of them are. */
+function enhancement(dullOf: (image: RgbImage) => Uint8Array | number): ImageOperation {
   return {
     isSigned: true,
     magnitude: (level) => level * MOST,
     apply(image, magnitude) {
       const factor = Math.fround(1 + magnitude);
-      const source: RgbImage = { ...image, pixels: image.pixels.slice() };
-      const dull = dullOf(source);
-      for (let at = 0; at < source.pixels.length; at++) {
-        const from = typeof dull === "number" ? dull : dull(at);
-        // Pillow computes in 32 bits, and cuts fractions off.
-        const value = Math.fround(from + Math.fround(factor * (source.pixels[at]! - from)));
-        image.pixels[at] = Math.min(255, Math.max(0, value));
-      }
+      const dull = dullOf(image);
+      if (typeof dull === "number") return mapEach(image, (value) => away(dull, value, factor));
+      const { pixels } = image;
+      for (let at = 0; at < pixels.length; at++) pixels[at] = away(dull[at]!, pixels[at]!, factor);
     },
   };
+}
+
+/** Pillow computes in 32 bits, and cuts fractions off, as the array of bytes does that takes this. */
+function away(dull: number, value: number, factor: number): number {
+  return Math.min(255, Math.max(0, Math.fround(dull + Math.fround(factor * (value - dull)))));
 }
 
 /** Grey of a pixel (ITU-R BT.601) as Pillow rounds it. */
 function greyAt(pixels: Uint8Array, at: number): number {
   return (pixels[at]! * 19595 + pixels[at + 1]! * 38470 + pixels[at + 2]! * 7471 + 0x8000) >> 16;
+}
+
+function greys({ pixels }: RgbImage): Uint8Array {
+  const grey = new Uint8Array(pixels.length);
+  for (let at = 0; at < pixels.length; at += 3) {
+    grey[at] = grey[at + 1] = grey[at + 2] = greyAt(pixels, at);
+  }
+  return grey;
 }
 
 function meanGrey({ pixels }: RgbImage): number {
@@ -48,15 +56,16 @@ function meanGrey({ pixels }: RgbImage): number {
 }
 
 /** The mean of the 3 × 3 pixels around, of which the middle one weighs 5; pixels at the edge stay. */
-function smoothed({ pixels, height, width }: RgbImage): Dull {
-  const stride = width * 3;
-  return (at) => {
-    const row = Math.floor(at / stride), within = at % stride;
-    if (row === 0 || row === height - 1 || within < 3 || within >= stride - 3) return pixels[at]!;
-    let sum = 4 * pixels[at]!;
-    for (let line = at - stride; line <= at + stride; line += stride) {
-      sum += pixels[line - 3]! + pixels[line]! + pixels[line + 3]!;
+function smoothed({ pixels, height, width }: RgbImage): Uint8Array {
+  const smooth = pixels.slice(), stride = width * 3;
+  for (let row = 1; row < height - 1; row++) {
+    for (let at = row * stride + 3; at < (row + 1) * stride - 3; at++) {
+      const above = at - stride, below = at + stride;
+      const sum = pixels[above - 3]! + pixels[above]! + pixels[above + 3]! +
+        pixels[at - 3]! + 5 * pixels[at]! + pixels[at + 3]! +
+        pixels[below - 3]! + pixels[below]! + pixels[below + 3]!;
+      smooth[at] = sum / 13 + 0.5;
     }
-    return Math.floor(sum / 13 + 0.5);
-  };
+  }
+  return smooth;
 }

@@ -51,7 +51,7 @@ function rotation(degrees: number, { height, width }: Size): Affine {
  * those at the edge stand for their neighbours, and outside the image is `fill`. Fractions are cut off, as Pillow does.
  */
 function transform({ pixels, height, width }: RgbImage, [a, b, c, d, e, f]: Affine, fill: number): void {
-  const source = pixels.slice();
+  const source = pixels.slice(), stride = width * 3;
   let to = 0;
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++, to += 3) {
@@ -63,12 +63,13 @@ function transform({ pixels, height, width }: RgbImage, [a, b, c, d, e, f]: Affi
       }
       const left = Math.floor(x - 0.5), top = Math.floor(y - 0.5);
       const right = x - 0.5 - left, below = y - 0.5 - top; // the weights of the right and the lower pixels
-      const x0 = Math.max(left, 0), x1 = Math.min(left + 1, width - 1);
-      const line0 = Math.max(top, 0) * width, line1 = Math.min(top + 1, height - 1) * width;
+      const x0 = Math.max(left, 0) * 3, x1 = Math.min(left + 1, width - 1) * 3;
+      const line0 = Math.max(top, 0) * stride, line1 = Math.min(top + 1, height - 1) * stride;
       for (let channel = 0; channel < 3; channel++) {
-        const at = (line: number, x: number) => source[(line + x) * 3 + channel]!;
-        const upper = at(line0, x0) + (at(line0, x1) - at(line0, x0)) * right;
-        const lower = at(line1, x0) + (at(line1, x1) - at(line1, x0)) * right;
+        const above0 = source[line0 + x0 + channel]!, above1 = source[line0 + x1 + channel]!;
+        const below0 = source[line1 + x0 + channel]!, below1 = source[line1 + x1 + channel]!;
+        const upper = above0 + (above1 - above0) * right;
+        const lower = below0 + (below1 - below0) * right;
         pixels[to + channel] = upper + (lower - upper) * below;
       }
     }

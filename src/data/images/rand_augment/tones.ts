@@ -19,8 +19,8 @@ export const TONES = {
   Equalize: byCounts(equalized),
 } as const satisfies ImageOperations;
 
-/** Maps the bytes of the channels from `first` on, every third or all. */
-function mapEach(
+/** Maps the bytes of an image, or every third from `first` on. */
+export function mapEach(
   { pixels }: RgbImage,
   change: (value: number) => number,
   { first = 0, step = 1 } = {},
