@@ -35,6 +35,13 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
   const { precision = "f32", note = () => {} } = options;
   const format = formatOf(options.format ?? FORMATS[0].name, precision);
   const { run, kept: { preprocessing, samples }, modelData } = await OpenRun.open(folder);
+  const { missing } = run.config.data;
+  if (missing !== "refuse") {
+    throw new UserError(
+      `Cannot export ${folder}: "data.missing" is ${missing}, and an export has no way to say that a sample lacks a modality; ` +
+        "serve it by unis serve, or export a run with data.missing=refuse",
+    );
+  }
   using weights = run.checkpoints.openBest();
   mustBeFree(to);
   const parameters = new Parameters();

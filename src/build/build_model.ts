@@ -17,7 +17,7 @@ export function buildModel(
   data: ModelData,
   classWeights?: readonly number[],
 ): MultimodalClassifier {
-  const { model, optimizer, semantics, training } = config;
+  const { data: { missing }, model, optimizer, semantics, training } = config;
   const encoders = resolveEncoders(config, data);
   const names = Object.keys(model.encoders);
   mustBeNames("optimizer.learning_rates", optimizer.learning_rates, names, data);
@@ -48,6 +48,7 @@ export function buildModel(
       focalGamma: training.focal_gamma,
     },
     ...(model.projection !== null && { projection: model.projection }),
+    ...(missing !== "refuse" && { missing }),
     options: model.options,
     reads: Object.fromEntries(encoders.map(({ name, reads }) => [name, reads])),
   });

@@ -5,6 +5,7 @@ import type { SampleIndex } from "../data/index/sample_index.ts";
 import { indexFeatures } from "../data/readers/features.ts";
 import { indexFood101 } from "../data/readers/food101.ts";
 import { indexN24News, N24_MAX_TOKENS } from "../data/readers/n24news.ts";
+import { lackingEmptyTexts } from "../data/index/lacking.ts";
 import { indexTable } from "../data/readers/table.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import { encodersOf } from "../config/encoder_config.ts";
@@ -41,17 +42,11 @@ export async function indexFiles(
     const { root, validation_share: validationShare, split_seed: splitSeed } = data;
     return indexFeatures({ root, validationShare, splitSeed, knownClasses });
   }
+  if (data.name !== "table") {
+    const index = indexListed(data, model);
+    return data.missing === "refuse" ? index : lackingEmptyTexts(index);
+  }
   const maxWords = wordsFor(data);
-  if (data.name === "food101") {
-    const { root, layout, text, validation_samples, split_seed, roots } = data;
-    const drawn = { validationSamples: validation_samples, splitSeed: split_seed };
-    return indexFood101({ root, paths: { roots }, layout, text, maxWords, ...drawn });
-  }
-  if (data.name === "n24news") {
-    const clean = !encodersOf("text", model.encoders).some(({ type }) => type.readsRawTexts);
-    const { root, layout, text, split_seed: splitSeed, roots } = data;
-    return indexN24News({ root, paths: { roots }, layout, text, splitSeed, clean, maxWords });
-  }
   const { delimiter, encoding, folds, fold } = data;
   if (folds !== null && fold === null) {
     throw new UserError(
@@ -66,6 +61,7 @@ export async function indexFiles(
     categories: data.categories,
     numbers: { decimal: data.decimal, allowsMissing: data.missing_numbers === "mean" },
     modalities: tableModalities(data),
+    mayLack: data.missing !== "refuse",
     label: data.label,
     split: data.split,
     group: data.group,
@@ -79,6 +75,22 @@ export async function indexFiles(
     splitSeed: data.split_seed,
     maxWords: wholeTexts ? Infinity : maxWords,
   });
+}
+
+/** A published data set of images and texts, which lists its samples in files of its own. */
+function indexListed(
+  data: Extract<IndexedConfig, { readonly name: "food101" | "n24news" }>,
+  model: RunConfig["model"],
+): SampleIndex {
+  const maxWords = wordsFor(data);
+  if (data.name === "food101") {
+    const { root, layout, text, validation_samples, split_seed, roots } = data;
+    const drawn = { validationSamples: validation_samples, splitSeed: split_seed };
+    return indexFood101({ root, paths: { roots }, layout, text, maxWords, ...drawn });
+  }
+  const clean = !encodersOf("text", model.encoders).some(({ type }) => type.readsRawTexts);
+  const { root, layout, text, split_seed: splitSeed, roots } = data;
+  return indexN24News({ root, paths: { roots }, layout, text, splitSeed, clean, maxWords });
 }
 
 /** The longest texts of a data set in tokens. */

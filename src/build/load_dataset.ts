@@ -22,6 +22,7 @@ import {
   soundSamples,
 } from "../data/index/sample_index.ts";
 import { cellCount, type Preprocessing } from "../data/preprocessing.ts";
+import { withholdInputs } from "../data/index/lacking.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { type KeptData, keptSamples } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
@@ -57,7 +58,9 @@ export async function fitData(
     if (hasInputs(config.data)) return config.data;
     throw new TypeError(`The data set ${config.data.name} has neither images nor texts`);
   };
-  const preprocessing = await fitPreprocessing(index, samples, {
+  const given = withholdInputs(samples, index.modalities, config.data.withhold);
+  mustHaveSome(index, given);
+  const preprocessing = await fitPreprocessing(index, given, {
     image(name) {
       const { image_size: size, image_mean: mean, image_std: std } = inputs();
       const preparation = files.preparations.get(name);
@@ -83,7 +86,7 @@ export async function fitData(
     },
   });
   return {
-    dataset: await makeDataset(config, index, samples, preprocessing, note),
+    dataset: await makeDataset(config, index, given, preprocessing, note),
     preprocessing,
     async keep() {
       const digests = await digestSamples(samples, index.modalities, note);
@@ -121,9 +124,10 @@ export async function openData(run: RunFolder, kept: KeptData, note: Note): Prom
   const digests = await digestSamples(index.samples, index.modalities, note);
   const found = reconcile(index, digests, { classes, kept: kept.samples, drawn, skipped });
   const known = found.samples.filter(({ label }) => label >= 0);
+  const given = withholdInputs(known, index.modalities, config.data.withhold);
   return {
     ...found,
-    dataset: await makeDataset(config, index, known, preprocessing, note),
+    dataset: await makeDataset(config, index, given, preprocessing, note),
     kept: {
       preprocessing,
       drawn,
@@ -137,7 +141,7 @@ export async function openData(run: RunFolder, kept: KeptData, note: Note): Prom
 }
 
 function makeDataset(
-  { data }: RunConfig,
+  { data, training }: RunConfig,
   { modalities, validatesOnTraining = false }: SampleIndex,
   samples: readonly IndexedSample[],
   preprocessing: Preprocessing,
@@ -147,9 +151,18 @@ function makeDataset(
     augmentation: hasInputs(data) ? augmentationOf(data) : LIGHT_AUGMENTATION,
     wordDropout: hasInputs(data) ? data.word_dropout : 0,
     unknownWords: hasInputs(data) ? data.unknown_words : 0,
+    modalityDropout: training.modality_dropout,
     validatesOnTraining,
     note,
   });
+}
+
+/** Throws a UserError for a modality that no training sample has. */
+function mustHaveSome({ source, modalities }: SampleIndex, samples: readonly IndexedSample[]): void {
+  for (const { name } of modalities) {
+    if (samples.some(({ split, inputs }) => split === "train" && inputs[name] !== null)) continue;
+    throw new UserError(`${source} has no training sample with "${name}": there is nothing to learn of it`);
+  }
 }
 
 /** Names and widths of features may change as files are edited; all else is said by the configuration of the run. */

@@ -22,12 +22,13 @@ export async function cutTexts(
   if (names.length === 0) return [];
   const tokenizer = new TextTokenizer(wordPieceJson(numbered(await readBertVocabulary())));
   return names.flatMap((name) => {
-    const lengths = samples.map(({ inputs }) => tokenizer.ids(inputs[name] as string).length + SPECIAL);
+    const texts = samples.map(({ inputs }) => inputs[name] as string | null).filter((text) => text !== null);
+    const lengths = texts.map((text) => tokenizer.ids(text).length + SPECIAL);
     const cut = lengths.filter((length) => length > maxTokens).length;
     if (cut === 0) return [];
-    const share = (100 * cut / samples.length).toFixed(cut * 10 < samples.length ? 1 : 0);
+    const share = (100 * cut / texts.length).toFixed(cut * 10 < texts.length ? 1 : 0);
     return [
-      `${cut} of ${samples.length} texts "${name}" (${share} %) are longer than "data.max_tokens", ${maxTokens}, the longest ` +
+      `${cut} of ${texts.length} texts "${name}" (${share} %) are longer than "data.max_tokens", ${maxTokens}, the longest ` +
       `${lengths.reduce((a, b) => Math.max(a, b))}: what is beyond is not read`,
     ];
   });

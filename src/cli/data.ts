@@ -75,7 +75,7 @@ export function progressNotes(
 
 /** A table of the counts, then a line for everything that is wrong, then one for everything that may be. */
 function summaryOf(found: Verification): string[] {
-  const { classes, counts, expected } = found;
+  const { classes, counts, lacking, expected } = found;
   const row = (name: string, { train, validation, test }: Partial<Verification["counts"]>) => [
     name,
     ...[train, validation, test].map((count) => count === undefined ? "" : formatCount(count)),
@@ -84,6 +84,7 @@ function summaryOf(found: Verification): string[] {
     ["class", "train", "validation", "test"],
     ...classes.map(({ name, counts }) => row(name, counts)),
     row("all", counts),
+    ...lacking.map(({ name, counts }) => row(`lacking ${name}`, counts)),
     ...(expected === null ? [] : [row("expected", expected)]),
   ]);
   const lines = verificationLines(found);

@@ -166,7 +166,7 @@ function sampleOf(session: PredictSession, flags: PredictFlags): StreamedRow {
   }
   session.columns(named);
   const missing = session.modalities.filter(({ name }) => !(name in named));
-  if (missing.length > 0) {
+  if (missing.length > 0 && !session.mayLack) {
     throw new UserError(
       `The model reads ${session.modalities.map(({ name }) => name).join(" and ")}; give ${
         missing.map(({ name, kind }) => name === kind ? `--${kind}` : `--input ${name}=…`).join(" and ")
@@ -184,7 +184,8 @@ async function predictSample(
   async function* rows() {
     yield await Promise.resolve(row);
   }
-  using reader = new InputReader(session.modalities, {}, typedPath);
+  const { modalities, mayLack } = session;
+  using reader = new InputReader(modalities, {}, typedPath, { mayLack });
   return await predictRows(session, reader, rows(), { ...options, source: "input", batchSize: 1 });
 }
 

@@ -6,10 +6,30 @@ import { FOOD101_LAYOUTS } from "../data/readers/food101.ts";
 import { N24_LAYOUTS, N24_TEXTS } from "../data/readers/n24news.ts";
 import { DELIMITER } from "../data/readers/table_format.ts";
 import type { TableModality } from "../data/readers/table_options.ts";
+import { STAND_INS } from "../models/encoders/optional.ts";
 import { isEncoding } from "../io/text_chunks.ts";
-import { RESERVED } from "../models/multimodal_classifier.ts";
 import { augmentation } from "./augmentation_config.ts";
+import { RESERVED } from "../models/method_checks.ts";
 import { count, rate, share, whole } from "./values.ts";
+
+/** Whether samples may lack modalities. */
+const presence = {
+  /** An empty cell is a fault, or a modality that its sample lacks: a learned vector or zeros stand for it then. */
+  missing: z.enum(["refuse", ...STAND_INS]).default("refuse"),
+  /** The shares of samples from which modalities are withheld for good, as if they were missing; see `drawWithheld`. */
+  withhold: z.strictObject({
+    train: share.default(0),
+    validation: share.default(0),
+    test: share.default(0),
+    seed: whole.min(0).default(1),
+  }).prefault({}),
+};
+
+/** Those of data whose samples have all modalities. */
+export const COMPLETE = {
+  missing: "refuse",
+  withhold: { train: 0, validation: 0, test: 0, seed: 1 },
+} as const;
 
 /** How images and texts are made ready. */
 const inputs = {
@@ -19,6 +39,7 @@ const inputs = {
   image_std: z.tuple([rate, rate, rate]).default([0.5, 0.5, 0.5]),
   max_tokens: whole.min(3),
   ...augmentation,
+  ...presence,
 };
 
 /** Of images in files of one's own. */
@@ -75,6 +96,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     /** The share of the training samples that is held back; 0 learns from all of them, and then validation on the same samples decides nothing. */
     validation_share: share.lt(1),
     split_seed,
+    ...presence,
   }),
   z.strictObject({
     name: z.literal("table"),
@@ -128,6 +150,10 @@ export function hasInputs(data: DataConfig): data is InputsConfig {
 
 /** Says what no key of a data set can be blamed for alone, if anything. */
 export function wrongInData(data: DataConfig): string | undefined {
+  const { train, validation, test } = data.withhold;
+  if (data.missing === "refuse" && train + validation + test > 0) {
+    return '"data.missing" must be learned or zeros with "data.withhold": samples then lack modalities';
+  }
   if (data.name !== "table") return undefined;
   const { folds, fold, split } = data;
   if (fold !== null && folds === null) return '"data.folds" must say of how many "data.fold" is one';

@@ -4,7 +4,7 @@ import { featureViews } from "../data/readers/features.ts";
 import { tableFormat } from "../data/readers/table_formats.ts";
 import { UserError } from "../base/user_error.ts";
 import { type RunConfig, type Setting, textOf, withSettings } from "./run_config.ts";
-import { type DataConfig, type DataName, tableModalities } from "./data_config.ts";
+import { COMPLETE, type DataConfig, type DataName, tableModalities } from "./data_config.ts";
 import type { EncoderSettings } from "./encoder_config.ts";
 import { nearest } from "../base/nearest.ts";
 import { PRESETS } from "./presets.ts";
@@ -98,6 +98,7 @@ const INPUTS = {
   cutmix: 0,
   word_dropout: 0,
   unknown_words: 0.1,
+  ...COMPLETE,
 };
 
 const FILES = { background: "white", roots: [] };
@@ -158,7 +159,7 @@ function featuresPreset(root: string): RunConfig {
   };
   return {
     ...PRESETS.emoji,
-    data: { name: "features", root, validation_share: 0, split_seed: 1 },
+    data: { name: "features", root, validation_share: 0, split_seed: 1, ...COMPLETE },
     model: {
       ...PRESETS.emoji.model,
       encoders: Object.fromEntries(featureViews(root).map((name) => [name, encoder])),

@@ -57,7 +57,7 @@ export function describeMethods(): string {
   return rows.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`).join("\n");
 }
 
-/** Throws a UserError for a method that is none, and for a setting that it does not heed and that is not idle. */
+/** Gives the method. Throws a UserError for one that is none, and for a setting that it does not heed and that is not idle. */
 export function checkMethod(
   asked: Asked & {
     readonly model: Readonly<Record<Switch, boolean>> & {
@@ -65,7 +65,7 @@ export function checkMethod(
       readonly class_encoder?: object | undefined;
     };
   },
-): void {
+): Method {
   const { method } = resolveMethod(asked);
   const { switches = [] } = method;
   for (const [name, { idle }] of Object.entries(SWITCHES) as [Switch, { idle: boolean }][]) {
@@ -77,7 +77,7 @@ export function checkMethod(
     );
   }
   readOptions(method, asked.model.options);
-  if (asked.model.class_encoder === undefined || method.usesClassDistances) return;
+  if (asked.model.class_encoder === undefined || method.usesClassDistances) return method;
   const users = methods().filter(({ usesClassDistances }) => usesClassDistances).map(({ name }) => name);
   throw new UserError(
     `"model.class_encoder" must not be given where "method" is ${asked.method}: it is for ${

@@ -1,6 +1,6 @@
 /** The hyper-parameters of the runs that have a name. */
 import type { RunConfig } from "./run_config.ts";
-import type { DataConfig } from "./data_config.ts";
+import { COMPLETE, type DataConfig } from "./data_config.ts";
 import { SEMANTICS } from "./semantics.ts";
 
 type EmojiConfig = RunConfig & { readonly data: Extract<DataConfig, { readonly name: "emoji" }> };
@@ -27,6 +27,7 @@ const emoji: EmojiConfig = {
     cutmix: 0,
     word_dropout: 0.5,
     unknown_words: 0.1,
+    ...COMPLETE,
   },
   model: {
     encoders: {
@@ -109,6 +110,7 @@ const emoji: EmojiConfig = {
     checkpoint_every: null,
     metric: "accuracy",
     early_stopping: 12,
+    modality_dropout: 0,
     class_weights: "none",
     label_smoothing: 0,
     focal_gamma: 0,

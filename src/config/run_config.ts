@@ -4,12 +4,13 @@ import { UserError } from "../base/user_error.ts";
 import { allowedAt, explain } from "./explain.ts";
 import { METRIC_NAMES } from "../metrics/chosen_metric.ts";
 import { count, rate, share, whole } from "./values.ts";
-import { dataSchema, wrongInData } from "./data_config.ts";
+import { dataSchema, hasInputs, wrongInData } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
 import { encoderTypes } from "../models/encoders/registry.ts";
 import { settleEncoderKinds } from "./encoder_kind.ts";
 import { settleMethodEncoder } from "./method_encoder.ts";
 import { checkMethod, switchFields } from "./method_config.ts";
+import { mustSkip } from "../models/method_checks.ts";
 import { optimizerSchema, plateauSchema, wrongInOptimizer } from "./optimizer_config.ts";
 import { semanticsSchema } from "./semantics.ts";
 
@@ -78,6 +79,8 @@ const configSchema = z.strictObject({
     metric: z.enum(METRIC_NAMES).default("accuracy"),
     /** Validations without a better metric after which training ends. */
     early_stopping: count,
+    /** The share of the samples of an epoch from which modalities are withheld, as if missing; see `drawWithheld`. */
+    modality_dropout: share.default(0),
     /**
      * What a sample of a class counts in the losses of all heads: "balanced" has all classes count alike, as they occur among
      * training samples; or a weight for each class by its name.
@@ -215,7 +218,8 @@ function wrongTogether(
   { data, method, model, optimizer, plateau, semantics, training }: RunConfig,
 ): string | undefined {
   try {
-    checkMethod({ method, model });
+    const resolved = checkMethod({ method, model });
+    if (data.missing !== "refuse") mustSkip(resolved);
     checkEncoders(model.encoders, data);
   } catch (error) {
     if (error instanceof UserError) return error.message;
@@ -230,6 +234,13 @@ function wrongTogether(
   if (micro_batch !== "auto" && batch % (micro_batch * processes) !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch" times "training.processes", got ${batch} and ` +
       `${micro_batch} times ${processes}`;
+  }
+  if (hasInputs(data) && data.missing !== "refuse" && data.mixup + data.cutmix > 0) {
+    return `"data.mixup" and "data.cutmix" must be 0 where "data.missing" is ${data.missing}: images are mixed with images ` +
+      "that are there";
+  }
+  if (training.modality_dropout > 0 && data.missing === "refuse") {
+    return '"data.missing" must be learned or zeros with "training.modality_dropout": samples then lack modalities';
   }
   if (training.f16_products === "packed" && training.precision === "f32") {
     return '"training.f16_products" must be f32 where "training.precision" is f32, got packed: no product is of f16';

@@ -5,8 +5,14 @@ import { release } from "../base/release.ts";
 export const SPLITS = ["train", "validation", "test"] as const;
 export type Split = typeof SPLITS[number];
 
+/** The part of a batch that is one modality. */
+interface SomeBatch {
+  /** 1 for each sample of the batch that has the modality, else 0: arrays are of those alone. All have it if not given. */
+  present?: Uint32Array; // [batch]
+}
+
 /** Images as bytes, normalised on the device. */
-export interface ImageBatch {
+export interface ImageBatch extends SomeBatch {
   kind: "image";
   /** RGB. */
   pixels: Uint8Array; // [batch, height, width, 3]
@@ -15,7 +21,7 @@ export interface ImageBatch {
 }
 
 /** Token ids, padded at the end to the longest text of the batch rounded up to a multiple of 8. */
-export interface TextBatch {
+export interface TextBatch extends SomeBatch {
   kind: "text";
   ids: Uint32Array; // [batch, tokens]
   /** 1 for a token of the text, 0 for padding. */
@@ -24,7 +30,7 @@ export interface TextBatch {
 }
 
 /** Plain feature vectors. */
-export interface FeatureBatch {
+export interface FeatureBatch extends SomeBatch {
   kind: "features";
   values: Float32Array; // [batch, width]
   width: number;

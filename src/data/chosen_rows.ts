@@ -16,6 +16,7 @@ export function chosenRows(
     id: (split, row) => data.id(split, rowOf(split, row)),
     label: (split, row) => data.label(split, rowOf(split, row)),
     weight: (row) => data.weight?.(rowOf("train", row)) ?? 1,
+    has: (split, row, modality) => data.has?.(split, rowOf(split, row), modality) ?? true,
     text: (split, row) => data.text(split, rowOf(split, row)),
     async batch(split, rows, augment, only) {
       const batch = await data.batch(split, rows.map((row) => rowOf(split, row)), augment, only);

@@ -1,6 +1,7 @@
 /** Labelled samples, each seen through one or more modalities. */
 import type { Batch, ModalityBatch, Split } from "./batch.ts";
 import { keyOf, Random } from "../base/random.ts";
+import { drawWithheld } from "./presence.ts";
 
 export interface ImageSpec {
   name: string;
@@ -50,6 +51,8 @@ export interface Dataset {
   weight?(row: number): number;
   /** The path of the sample's image, empty where there is none. */
   path?(split: Split, row: number): string;
+  /** Whether the sample has a modality; all have all if not given. */
+  has?(split: Split, row: number, modality: string): boolean;
   /** The text of the sample, empty where there is none. */
   text(split: Split, row: number): string;
   /**
@@ -77,6 +80,20 @@ export interface Sample {
   label: number;
   split: Split;
   weight?: number;
+  /** The modalities that it lacks; none if not given. */
+  lacks?: readonly string[];
+}
+
+/** The modality of a batch whose samples all lack it. */
+export function absentFrom(size: number, spec: ModalitySpec): ModalityBatch {
+  const present = new Uint32Array(size);
+  if (spec.kind === "image") {
+    return { kind: "image", pixels: new Uint8Array(0), height: spec.height, width: spec.width, present };
+  }
+  if (spec.kind === "features") {
+    return { kind: "features", values: new Float32Array(0), width: spec.width, present };
+  }
+  return { kind: "text", ids: new Uint32Array(0), mask: new Uint32Array(0), tokens: 1, present };
 }
 
 /** A data set put together from a list of samples and any number of modalities. */
@@ -86,13 +103,18 @@ export class SampleDataset implements Dataset {
   readonly parts: readonly Modality[];
   #samples: readonly Sample[];
   #rows: Record<Split, Uint32Array>;
+  readonly #dropout: number;
 
-  /** Throws a `RangeError` for a label outside the classes or two modalities of one name. */
-  constructor({ name, classes, samples, parts }: {
+  /**
+   * `modalityDropout` is the share of the samples that are varied from which modalities are withheld. Throws a `RangeError` for
+   * a label outside the classes or two modalities of one name.
+   */
+  constructor({ name, classes, samples, parts, modalityDropout = 0 }: {
     name: string;
     classes: readonly string[];
     samples: readonly Sample[];
     parts: readonly Modality[];
+    modalityDropout?: number;
   }) {
     const names = new Set(parts.map((part) => part.spec.name));
     if (names.size !== parts.length) {
@@ -108,6 +130,7 @@ export class SampleDataset implements Dataset {
     this.name = name;
     this.classes = classes;
     this.parts = parts;
+    this.#dropout = modalityDropout;
     this.#samples = samples;
     const rowsOf = (split: Split) =>
       Uint32Array.from(samples.flatMap((sample, number) => sample.split === split ? [number] : []));
@@ -138,6 +161,10 @@ export class SampleDataset implements Dataset {
     return this.#samples[this.#number(split, row)]!.path ?? "";
   }
 
+  has(split: Split, row: number, modality: string): boolean {
+    return !this.#samples[this.#number(split, row)]!.lacks?.includes(modality);
+  }
+
   text(split: Split, row: number): string {
     const number = this.#number(split, row);
     return this.parts.find((part) => part.text !== undefined)?.text?.(number) ?? "";
@@ -153,12 +180,19 @@ export class SampleDataset implements Dataset {
       throw new RangeError(`Only the training split may be augmented, not ${split}`);
     }
     const samples = Uint32Array.from(rows, (row) => this.#number(split, row));
+    const has = Array.from(samples, (sample) => this.#modalitiesOf(sample, augment));
     const modalities: Record<string, ModalityBatch> = {};
     for (const [index, part] of this.parts.entries()) {
       if (only?.includes(part.spec.name) === false) continue;
       const random = augment &&
         ((sample: number) => new Random(keyOf(augment.seed, augment.epoch, sample, index)));
-      modalities[part.spec.name] = await part.batch(samples, random);
+      const own = samples.filter((_, row) => has[row]![index]);
+      if (own.length === samples.length) modalities[part.spec.name] = await part.batch(samples, random);
+      else if (own.length === 0) modalities[part.spec.name] = absentFrom(samples.length, part.spec);
+      else {
+        const present = Uint32Array.from(has, (one) => Number(one[index]));
+        modalities[part.spec.name] = { ...await part.batch(own, random), present };
+      }
     }
     const labels = Uint32Array.from(samples, (number) => this.#samples[number]!.label);
     return { size: rows.length, rows: rows.slice(), labels, modalities };
@@ -166,6 +200,16 @@ export class SampleDataset implements Dataset {
 
   close(): void {
     for (const part of this.parts) part.close?.();
+  }
+
+  /** Which modalities a sample has, in the order of the parts, without those withheld in this epoch. */
+  #modalitiesOf(sample: number, augment: EpochKey | undefined): readonly boolean[] {
+    const { lacks } = this.#samples[sample]!;
+    const has = this.parts.map(({ spec }) => !lacks?.includes(spec.name));
+    if (augment === undefined || this.#dropout === 0) return has;
+    // The parts take the numbers before this one.
+    const key = keyOf(augment.seed, augment.epoch, sample, this.parts.length);
+    return drawWithheld(this.#dropout, has, new Random(key));
   }
 
   #number(split: Split, row: number): number {

@@ -40,6 +40,7 @@ async function fitModality(
   options: FitOptions,
 ): Promise<ModalityPreprocessing> {
   const { name, kind } = modality;
+  const inputs = training.map((sample) => sample.inputs[name]!).filter((input) => input !== null);
   if (kind === "image") {
     const { preparation, background = "white", ...spec } = options.image(name);
     const { height, width } = spec;
@@ -57,7 +58,7 @@ async function fitModality(
   if (kind === "text") {
     const { maxTokens, tokenizer } = options.text(name);
     const isFitted = tokenizer === undefined;
-    const texts = new Set(training.map(({ inputs }) => inputs[name] as string));
+    const texts = new Set(inputs as string[]);
     return {
       name,
       kind,
@@ -68,7 +69,7 @@ async function fitModality(
     };
   }
   const { width, columns = Array.from({ length: width }, (_, i) => String(i + 1)), reading } = modality;
-  const rows = training.map(({ inputs }) => inputs[name] as FeatureRow);
+  const rows = inputs as FeatureRow[];
   if (reading === undefined) return { name, kind, columns, ...rangesOf(rows as Float32Array[], width) };
   const cells = fitCells(columns, rows, reading);
   const names = featureNames(cells);

@@ -2,6 +2,7 @@
  * Whether probabilities can be believed: how far they are from how often answers are right, and the temperature that brings
  * them nearer (Guo et al., "On Calibration of Modern Neural Networks", 2017).
  */
+import type { Answers } from "./chosen_metric.ts";
 import { argmaxRows, meanCrossEntropy } from "./metrics.ts";
 
 /** The temperature of each head that has one, by its name. */
@@ -97,14 +98,14 @@ export function fitTemperature(
   return 1 / beta;
 }
 
-/** The temperatures of all heads that have one; probabilities by head. */
-export function fitTemperatures(
-  labels: Uint32Array,
-  probabilities: ReadonlyMap<string, Float64Array>,
-  classes: number,
-): Temperatures {
+/** The temperatures of all heads that have one. */
+export function fitTemperatures(answers: ReadonlyMap<string, Answers>): Temperatures {
   return Object.fromEntries(
-    Array.from(probabilities, ([head, own]) => [head, fitTemperature(labels, own, classes)] as const)
+    Array.from(
+      answers,
+      ([head, { labels, probabilities, classes }]) =>
+        [head, fitTemperature(labels, probabilities, classes)] as const,
+    )
       .flatMap(([head, fitted]) => fitted === undefined ? [] : [[head, fitted]]),
   );
 }
@@ -241,16 +242,15 @@ function brierScore(labels: Uint32Array, probabilities: Float64Array, classes: n
 
 /** The calibration of every head, before and after its temperature where it has one. */
 export function calibrationByHead(
-  labels: Uint32Array,
-  probabilities: ReadonlyMap<string, Float64Array>,
-  classes: number,
+  answers: ReadonlyMap<string, Answers>,
   temperatures: Temperatures = {},
 ): Record<string, HeadCalibration> {
-  return Object.fromEntries(Array.from(probabilities, ([head, own]): [string, HeadCalibration] => {
+  return Object.fromEntries(Array.from(answers, ([head, own]): [string, HeadCalibration] => {
+    const { labels, probabilities, classes } = own;
     const temperature = temperatures[head];
-    const raw = calibrationMeasures(labels, own, classes);
+    const raw = calibrationMeasures(labels, probabilities, classes);
     if (temperature === undefined) return [head, { raw }];
-    const calibrated = calibrationMeasures(labels, withTemperature(own, classes, temperature), classes);
-    return [head, { raw, temperature, calibrated }];
+    const scaled = withTemperature(probabilities, classes, temperature);
+    return [head, { raw, temperature, calibrated: calibrationMeasures(labels, scaled, classes) }];
   }));
 }

@@ -11,16 +11,18 @@ import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Classifier, type ClassifierConfig, headConfig } from "./classifier.ts";
 import { type Encoder, modalitiesRead } from "./encoders/encoder.ts";
+import { OptionalEncoder, presenceIn, type StandIn } from "./encoders/optional.ts";
 import type { FieldValue } from "./encoders/fields.ts";
-import type { DeviceInputs, GraphInput, HostInput } from "./encoders/inputs.ts";
+import type { DeviceInputs, GraphInput, HostInput, PresenceInput } from "./encoders/inputs.ts";
 import { type ByModality, mapModalities, pairsOf } from "./losses/pairs.ts";
 import { type BuiltArchitecture, FUSION, type GraphOutputs, type Outputs } from "./methods/architecture.ts";
 import { computeLosses, type Losses } from "./methods/compute_losses.ts";
 import type { Contrast, ContrastSettings, Moment } from "./methods/contrast.ts";
 import { architectureOf, fuses, type Method, readOptions } from "./methods/method.ts";
 import { type MixedTargets, mixtureOf } from "./methods/mixture.ts";
-import { chooseMethod, methods } from "./methods/registry.ts";
-import { noOnnx, PROJECTION } from "./methods/separate_heads.ts";
+import { chooseMethod } from "./methods/registry.ts";
+import { checkWidths, MISSING, mustBeDefinedFor, mustBeFree, mustRead, mustSkip } from "./method_checks.ts";
+import { noOnnx } from "./methods/separate_heads.ts";
 import { classification } from "./tasks/classification.ts";
 import type { Task } from "./tasks/task.ts";
 
@@ -38,6 +40,8 @@ export type MultimodalClassifierConfig = {
   readonly reads?: ByModality<Readonly<Record<string, string>>>;
   /** The width that a linear layer brings every representation to, before heads, fusion and contrast; none if not given. */
   readonly projection?: number;
+  /** What stands for a modality that a sample lacks; without it, every sample has all. */
+  readonly missing?: StandIn;
   /** What all heads learn; classification if not given. */
   readonly task?: Task;
   /** How the losses of all heads weigh samples; all alike if not given. */
@@ -53,9 +57,6 @@ export type Weighting = {
   readonly labelSmoothing?: number;
   readonly focalGamma?: number;
 };
-
-/** These names stand beside encoders among parameters, predictions and losses, so no encoder may have them. */
-export const RESERVED: readonly string[] = ["heads", FUSION, PROJECTION, "total", "contrast"];
 
 /**
  * Encoders, a head on the representation of each, and a head on all of them fused. An encoder is called by the name of the
@@ -130,7 +131,13 @@ export class MultimodalClassifier {
       );
     }
     this.#options = readOptions(method, config.options);
-    this.encoders = Object.fromEntries(used.map((name) => [name, encoders[name]!(path.at(name))]));
+    const { missing } = config;
+    if (missing !== undefined) mustSkip(method);
+    const vectors = path.at("heads").at(MISSING);
+    this.encoders = Object.fromEntries(used.map((name) => {
+      const encoder = encoders[name]!(path.at(name));
+      return [name, missing === undefined ? encoder : new OptionalEncoder(vectors, name, encoder, missing)];
+    }));
     mustRead(method, this.encoders);
     this.#reads = mapModalities(
       this.encoders,
@@ -150,6 +157,7 @@ export class MultimodalClassifier {
       task: this.task,
       head: (path, name, width) => new Classifier(path, width, headConfig(config.classifier, name)),
       projection: config.projection,
+      isToldPresence: missing !== undefined,
       options: this.#options,
     });
   }
@@ -198,7 +206,16 @@ export class MultimodalClassifier {
 
   forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs {
     for (const name of Object.keys(this.encoders)) entry(inputs, name);
-    return scope(() => this.#architecture.forward(inputs, context));
+    const presence: Record<string, PresenceInput> = {};
+    for (const [name, own] of Object.entries(inputs)) {
+      const found = presenceIn(own);
+      if (found !== undefined) presence[name] = found;
+    }
+    const isWhole = Object.keys(presence).length === 0;
+    return scope(() => {
+      const outputs = this.#architecture.forward(inputs, context);
+      return isWhole ? outputs : { ...outputs, presence };
+    });
   }
 
   /**
@@ -236,60 +253,6 @@ export class MultimodalClassifier {
     };
     return computeLosses(this.method, outputs, targets, settings, moment, this.#contrast);
   }
-}
-
-/** Throws a UserError where a method needs what a task has not. */
-function mustBeDefinedFor(task: Task, method: Method): void {
-  const can = ({ tasks = [task.name] }: Method) => tasks.includes(task.name);
-  if (can(method)) return;
-  throw new UserError(
-    `Cannot train ${method.name} where "data.task" is ${task.name}: it compares samples by their classes; those that can are ${
-      methods().filter(can).map(({ name }) => name).join(", ")
-    }`,
-  );
-}
-
-/** Throws a UserError where a method is for encoders of other inputs. */
-function mustRead({ name, reads }: Method, encoders: ByModality<Encoder>): void {
-  if (reads === undefined) return;
-  const found = Object.entries(encoders).map(([name, { inputs }]) => ({
-    name,
-    kinds: Object.values(inputs),
-  }));
-  const sorted = (kinds: readonly string[]) => kinds.toSorted().join();
-  if (sorted(found.flatMap(({ kinds }) => kinds)) === sorted(reads)) return;
-  throw new UserError(
-    `Cannot train ${name}: it is for one ${reads.join(" and one ")}, and there are ` +
-      found.map(({ name, kinds }) => `"${name}", which reads ${kinds.join(" and ")}`).join(", "),
-  );
-}
-
-/** Throws a UserError for a name that stands for something else: a method may be the name of an encoder. */
-function mustBeFree(names: readonly string[]): void {
-  const taken = [...RESERVED, ...methods().map(({ name }) => name)];
-  for (const name of names) {
-    if (!taken.includes(name) && /^[\w-]+$/.test(name)) continue;
-    throw new UserError(
-      `Cannot name a modality "${name}": use letters, digits, - and _, and none of ${taken.join(", ")}`,
-    );
-  }
-}
-
-/** Throws a UserError where representations differ in width: a cosine takes two vectors of one length. */
-function checkWidths(method: string, encoders: ByModality<Encoder>): void {
-  const [[first, { hiddenSize }], ...others] = Object.entries(encoders) as [
-    [string, Encoder],
-    ...[string, Encoder][],
-  ];
-  const other = others.find(([, encoder]) => encoder.hiddenSize !== hiddenSize);
-  if (other === undefined) return;
-  const [name, encoder] = other;
-  const free = methods().filter(({ contrast }) => contrast === undefined).map((one) => one.name);
-  throw new UserError(
-    `Cannot train ${method}: ${first} has hidden_size ${hiddenSize} and ${name} has ${encoder.hiddenSize}, but the ` +
-      "contrast compares representations of one width; give a width to project all of them to as model.projection, " +
-      `choose encoders of equal hidden_size, or a method without contrast: ${free.join(", ")}`,
-  );
 }
 
 function entry<T>(inputs: ByModality<T>, modality: string): T {

@@ -5,6 +5,7 @@ import { confusionMatrix } from "../metrics/metrics.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
 import { output } from "./output.ts";
+import { PATTERN_TITLE, patternTable } from "./pattern_table.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { formatTable } from "./table.ts";
 import { formatBytes, formatCount, formatEpoch, formatRate, formatSeconds, formatShare } from "./units.ts";
@@ -145,6 +146,8 @@ export function evaluationLines(evaluation: Evaluation, what = `${evaluation.spl
   }
   const calibration = calibrationRows(evaluation);
   if (calibration.length > 0) lines.push("", ...formatTable([CALIBRATION_HEADER, ...calibration]));
+  const byPattern = patternTable(evaluation);
+  if (byPattern) lines.push("", PATTERN_TITLE, ...formatTable([byPattern.header, ...byPattern.rows]));
   for (const [head, count] of Object.entries(evaluation.not_finite ?? {})) {
     if (count > 0) lines.push("", `Logits of ${count} samples are NaN or infinite by the ${head} head`);
   }

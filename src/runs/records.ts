@@ -69,6 +69,16 @@ export interface Evaluation {
    * probabilities as heads give them. Older files may be without.
    */
   calibration?: Record<string, HeadCalibration>;
+  /** Where some samples lack modalities: the same of those that have the same ones. */
+  patterns?: PatternEvaluation[];
+  /** Where the model takes samples that lack modalities: those that have all, with some withheld. */
+  withheld?: PatternEvaluation[];
+}
+
+/** The measures of samples of which the model was given the same modalities. */
+export interface PatternEvaluation extends Pick<Evaluation, "accuracy" | "macro_f1" | "loss"> {
+  modalities: string[];
+  samples: number;
 }
 
 /** An evaluation of samples that are not those the run was made with. */

@@ -1,8 +1,9 @@
 /** Evaluates what training has kept. */
 import type { Split } from "../data/batch.ts";
 import { calibrationByHead } from "../metrics/calibration.ts";
-import type { Predictions } from "../runs/predictions.ts";
+import { answersByHead, type Predictions } from "../runs/predictions.ts";
 import type { Evaluation } from "../runs/records.ts";
+import { evaluateWithheld, patternsOf } from "./evaluate_patterns.ts";
 import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
 import type { TrainOptions } from "./trainer.ts";
 
@@ -18,12 +19,13 @@ export async function evaluateBest(
   const { weights, epoch, temperatures } = run.checkpoints.loadBest();
   model.writeWeights(weights, run.checkpoints.best);
   const predictions = await predict(model, data, split, signal);
-  const { labels, probabilities, classes } = predictions;
-  return {
-    evaluation: {
-      ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
-      calibration: calibrationByHead(labels, probabilities, classes, temperatures),
-    },
-    predictions,
+  const patterns = patternsOf(predictions);
+  const withheld = await evaluateWithheld(model, data, split, signal);
+  const evaluation = {
+    ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
+    calibration: calibrationByHead(answersByHead(predictions), temperatures),
+    ...(patterns && { patterns }),
+    ...(withheld && { withheld }),
   };
+  return { evaluation, predictions };
 }

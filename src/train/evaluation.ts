@@ -25,8 +25,9 @@ import {
 import { type Answers, type MetricName, METRICS } from "../metrics/chosen_metric.ts";
 import { auc } from "../metrics/ranking.ts";
 import { pause, throwIfInterrupted } from "../base/interrupt.ts";
+import { resolveMethod } from "../config/method_config.ts";
 import { visitOf } from "./gradient_step.ts";
-import type { Predictions } from "../runs/predictions.ts";
+import { answeredBy, answersByHead, type Predictions, predictionsOf } from "../runs/predictions.ts";
 import type { Evaluation } from "../runs/records.ts";
 
 /** A model that can be asked: a `Learner`, or a `Predictor`, which only answers. */
@@ -82,6 +83,7 @@ export async function predict(
     }
     waiting = [];
   };
+  const present = new PresentSamples(model.config, samples);
   let start = 0;
   try {
     for await (const each of evaluationBatches(data, split, training.evaluation_batch, visit)) {
@@ -91,6 +93,7 @@ export async function predict(
       const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
       for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
       labels.set(batch.labels, start);
+      present.add(batch, start);
       start += batch.size;
       if (waiting.length >= BATCHES_PER_READ * heads.length) await collect();
     }
@@ -105,7 +108,42 @@ export async function predict(
     predicted: new Map(Array.from(logits, ([head, values]) => [head, argmaxRows(values, classes)])),
     probabilities: new Map(Array.from(logits, ([head, values]) => [head, softmaxRows(values, classes)])),
     notFinite: new Map(Array.from(logits, ([head, values]) => [head, countNotFinite(values, classes)])),
+    ...present.found,
   };
+}
+
+/** 1 for each sample of a batch that has the modality of a head, else 0, by the heads whose modality some lack. */
+export function presentIn({ modalities }: Batch, config: RunConfig): ReadonlyMap<string, Uint32Array> {
+  const { encoders } = resolveMethod(config);
+  return new Map(encoders.flatMap(({ name, reads }) => {
+    const present = modalities[Object.values(reads)[0]!]?.present;
+    return present === undefined ? [] : [[name, present]];
+  }));
+}
+
+/** Gathers which samples have the modality of each head. */
+class PresentSamples {
+  readonly #config: RunConfig;
+  readonly #samples: number;
+  readonly #present = new Map<string, Uint8Array>();
+
+  constructor(config: RunConfig, samples: number) {
+    this.#samples = samples;
+    this.#config = config;
+  }
+
+  /** Adds those of a batch, which begins at a sample. */
+  add(batch: Batch, start: number): void {
+    for (const [head, own] of presentIn(batch, this.#config)) {
+      const all = this.#present.get(head) ?? new Uint8Array(this.#samples).fill(1);
+      this.#present.set(head, all);
+      all.set(own, start);
+    }
+  }
+
+  get found(): Pick<Predictions, "present"> {
+    return this.#present.size > 0 ? { present: this.#present } : {};
+  }
 }
 
 /** Rows that hold NaN or infinity: [rows, classes] gives a count. */
@@ -119,43 +157,47 @@ function countNotFinite(logits: Float32Array, classes: number): number {
 
 /**
  * The measures of predictions, among them the metric of their run where the samples tell it; `epoch` is that of the weights,
- * `pairs` names pairs of heads as "image-text".
+ * `pairs` names pairs of heads as "image-text". Those of a head are of the samples that have its modality; it has none where no
+ * sample has.
  */
 export function evaluate(
-  { split, labels, classes, predicted, probabilities, notFinite }: Predictions & Partial<CheckedPredictions>,
+  predictions: Predictions & Partial<CheckedPredictions>,
   epoch: number,
   pairs: readonly (readonly [string, string])[],
   metric: MetricName = "accuracy",
 ): Evaluation {
-  const byMetric = Array.from(predicted, ([head, own]): [string, number | undefined] => {
-    const answers: Answers = { labels, classes, predicted: own, probabilities: probabilities.get(head)! };
-    return [head, METRICS[metric].of(answers)];
-  }).filter((one): one is [string, number] => one[1] !== undefined);
-  const byHead = (measure: (predicted: Uint32Array, probabilities: Float64Array) => number) =>
-    Object.fromEntries(
-      Array.from(predicted, ([head, own]) => [head, measure(own, probabilities.get(head)!)]),
-    );
-  const top = (k: number) => byHead((_, scores) => topAccuracy(labels, scores, classes, k));
+  const { split, labels, classes, predicted, notFinite } = predictions;
+  const answers = [...answersByHead(predictions)];
+  const byMetric = answers.map(([head, own]) => [head, METRICS[metric].of(own)] as const)
+    .filter((one): one is readonly [string, number] => one[1] !== undefined);
+  const byHead = (measure: (answers: Answers) => number) =>
+    Object.fromEntries(answers.map(([head, own]) => [head, measure(own)]));
+  const top = (k: number) =>
+    byHead(({ labels, probabilities }) => topAccuracy(labels, probabilities, classes, k));
+  const scores = ({ labels, predicted }: Answers) => classScores(labels, predicted, classes);
   const hasAuc = classes === 2 && labels.includes(0) && labels.includes(1);
   return {
     split,
     samples: labels.length,
     epoch,
-    accuracy: byHead((own) => accuracy(labels, own)),
+    accuracy: byHead(({ labels, predicted }) => accuracy(labels, predicted)),
     ...(classes > 2 && { top_2: top(2) }),
     ...(classes > 5 && { top_5: top(5) }),
-    macro_f1: byHead((own) => macroF1(classScores(labels, own, classes))),
-    weighted_f1: byHead((own) => weightedF1(classScores(labels, own, classes))),
-    ...(hasAuc && { auc: byHead((_, scores) => auc(labels, scores, classes)!) }),
+    macro_f1: byHead((own) => macroF1(scores(own))),
+    weighted_f1: byHead((own) => weightedF1(scores(own))),
+    ...(hasAuc && { auc: byHead(({ labels, probabilities }) => auc(labels, probabilities, classes)!) }),
     ...(byMetric.length > 0 && { [metric]: Object.fromEntries(byMetric) }),
-    loss: byHead((_, scores) => meanCrossEntropy(labels, scores, classes)),
+    loss: byHead(({ labels, probabilities }) => meanCrossEntropy(labels, probabilities, classes)),
     ...(notFinite && [...notFinite.values()].some((count) => count > 0) &&
       { not_finite: Object.fromEntries(notFinite) }),
     pairs: Object.fromEntries(
-      pairs.map(([a, b]) => [
-        nameOfPair([a, b]),
-        pairSharesOf(labels, predicted.get(a)!, predicted.get(b)!),
-      ]),
+      pairs.map(([a, b]) => {
+        const both = predictionsOf(predictions, answeredBy(predictions, a, b));
+        return [
+          nameOfPair([a, b]),
+          pairSharesOf(both.labels, both.predicted.get(a)!, both.predicted.get(b)!),
+        ];
+      }),
     ),
   };
 }

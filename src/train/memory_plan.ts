@@ -146,9 +146,12 @@ function defaultLimit({ adapterClass, limits }: Gpu): number {
   return adapterClass === "software" ? 4 * GIB : Math.min(Math.max(limits.maxBufferSize, 4 * GIB), 8 * GIB);
 }
 
-/** A batch of the longest samples there may be, with nothing in them, which may be weighed and mixed. */
+/** A batch of the longest samples there may be, with nothing in them, which may be weighed and mixed, or lack modalities. */
 function fullBatch(data: ModelData, size: number, config: RunConfig): Batch {
-  const modalities = Object.fromEntries(data.modalities.map((spec) => [spec.name, largestInput(spec, size)]));
+  const present = config.data.missing !== "refuse" && { present: new Uint32Array(size).fill(1) };
+  const modalities = Object.fromEntries(
+    data.modalities.map((spec) => [spec.name, { ...largestInput(spec, size), ...present }]),
+  );
   const weights = weighsSamples(config) && { weights: new Float32Array(size) };
   const mix = mixingOf(config) && { partners: new Uint32Array(size), shares: new Float32Array(size) };
   return {

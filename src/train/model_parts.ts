@@ -1,4 +1,5 @@
 /** The parts of a model, as the names of its parameters begin: encoders by their modality, and the heads. */
+import { MISSING } from "../models/method_checks.ts";
 
 export const HEADS = "heads";
 
@@ -10,5 +11,6 @@ export function partOf(name: string): string {
 /** That part in words: "text encoder", "fusion head". */
 export function describePart(name: string): string {
   const [first, second] = name.split(".");
+  if (first === HEADS && second === MISSING) return "missing modalities";
   return first === HEADS ? `${second} head` : `${first} encoder`;
 }

@@ -12,6 +12,7 @@ import { microBatches } from "./micro_batches.ts";
 import { ReadingPace } from "./reading_pace.ts";
 import { RemainingTime } from "./remaining_time.ts";
 import type { Observer } from "../runs/records.ts";
+import { answersByHead } from "../runs/predictions.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { UserError } from "../base/user_error.ts";
 import { isValidatedAtEnd, isValidatedWithin } from "./validation_schedule.ts";
@@ -216,12 +217,12 @@ class Trainer {
     const learner = this.#learner;
     try {
       const predictions = await learner.withAverage(() => predict(learner, data, "validation", signal));
-      const { notFinite, labels, probabilities, classes } = predictions;
+      const { notFinite, labels } = predictions;
       const overflow = mustNotDivergeInValidation(notFinite, labels.length, this.#moment);
       return {
         validation: evaluate(predictions, epoch, learner.pairs, learner.config.training.metric),
         overflow,
-        fitted: () => fitTemperatures(labels, probabilities, classes),
+        fitted: () => fitTemperatures(answersByHead(predictions)),
       };
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();

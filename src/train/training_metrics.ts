@@ -26,7 +26,11 @@ export class TrainingMetrics {
   readonly #losses: readonly string[];
   readonly #pairs: readonly string[];
 
-  constructor(gpu: Gpu, { modalities, heads, pairs, hasContrast }: MultimodalClassifier) {
+  /** Whether samples may lack modalities, so that each modality has its own number of samples. */
+  readonly #mayLack: boolean;
+
+  constructor(gpu: Gpu, { modalities, heads, pairs, hasContrast, config }: MultimodalClassifier) {
+    this.#mayLack = config.missing !== undefined;
     this.#modalities = modalities;
     this.#heads = heads;
     this.#losses = ["total", ...heads, ...(hasContrast ? ["contrast"] : [])];
@@ -39,6 +43,7 @@ export class TrainingMetrics {
       ...Object.fromEntries(this.#pairs.map((pair) => [pair, 4])),
       "within.samples": STRETCHES,
       "within.loss": STRETCHES,
+      ...(this.#mayLack && Object.fromEntries(modalities.map((name) => [`samples.${name}`, 1]))),
     });
     this.#one = full(gpu, [1], 1);
   }
@@ -58,7 +63,10 @@ export class TrainingMetrics {
       ...(multimodal ? [loss(FUSION, multimodal)] : []),
       ...(fusedRight ? [count(FUSION, fusedRight)] : []),
       ...this.#modalities.map((name) => loss(name, unimodalOf[name]!)),
-      ...this.#modalities.map((name) => count(name, right[name]!)),
+      ...Object.entries(right).map(([name, own]) => count(name, own)),
+      ...(this.#mayLack
+        ? Object.entries(right).map(([name, own]) => [`samples.${name}`, this.#one, own.size] as const)
+        : []),
       ...pairs.map(({ a, b, counts }) => [nameOfPair([a, b]), counts] as const),
       ["within.samples", this.#one, samples, stretch],
       ["within.loss", total, samples, stretch],
@@ -70,11 +78,14 @@ export class TrainingMetrics {
     const sum = this.#sums.byName(sums);
     const within = Array.from(sum("within.loss"), (loss, i) => [loss, sum("within.samples")[i]!] as const)
       .filter(([, samples]) => samples > 0);
-    const mean = (name: string) => sum(name)[0]! / Math.max(1, sum("samples")[0]!);
+    const samplesOf = (head: string) =>
+      this.#mayLack && this.#modalities.includes(head) ? `samples.${head}` : "samples";
+    const mean = (what: string, head: string) =>
+      sum(`${what}.${head}`)[0]! / Math.max(1, sum(samplesOf(head))[0]!);
     return {
-      training_loss: Object.fromEntries(this.#losses.map((name) => [name, mean(`loss.${name}`)])),
+      training_loss: Object.fromEntries(this.#losses.map((name) => [name, mean("loss", name)])),
       training_loss_within_epoch: within.map(([loss, samples]) => loss / samples),
-      training_accuracy: Object.fromEntries(this.#heads.map((head) => [head, mean(`right.${head}`)])),
+      training_accuracy: Object.fromEntries(this.#heads.map((head) => [head, mean("right", head)])),
       pairs: Object.fromEntries(this.#pairs.map((pair) => {
         const [both, onlyA, onlyB, none] = sum(pair);
         return [pair, pairShares([both!, onlyA!, onlyB!, none!])];

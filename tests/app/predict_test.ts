@@ -203,7 +203,7 @@ Deno.test("images of a table may lie in another folder, or in one that is allowe
 });
 
 function pixelsOf(sample: PreparedSample): Uint8Array[] {
-  return Object.values(sample).flatMap((one) => "pixels" in one ? [one.pixels] : []);
+  return Object.values(sample).flatMap((one) => "pixels" in one! ? [one.pixels] : []);
 }
 
 Deno.test("images are released as they come into their batch, and the arrays of a batch once the device has them", async () => {

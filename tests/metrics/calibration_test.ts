@@ -28,6 +28,10 @@ const cases = (JSON.parse(Deno.readTextFileSync(FIXTURE)) as Case[]).map((one) =
   probabilities: softmaxRows(Float32Array.from(one.logits), one.classes),
 }));
 
+/** What one head says. */
+const said = (head: string, labels: Uint32Array, probabilities: Float64Array, classes: number) =>
+  new Map([[head, { labels, probabilities, classes, predicted: argmaxRows(probabilities, classes) }]]);
+
 const near = (actual: number, expected: number, bound: number) =>
   assert.ok(Math.abs(actual - expected) < bound, `${actual}, ${expected} expected`);
 
@@ -35,7 +39,7 @@ Deno.test("temperatures and measures are those of PyTorch", () => {
   for (const { classes, labels, probabilities, temperature, raw, calibrated } of cases) {
     const fitted = fitTemperature(labels, probabilities, classes)!;
     near(fitted / temperature, 1, 1e-6);
-    const { head } = calibrationByHead(labels, new Map([["head", probabilities]]), classes, { head: fitted });
+    const { head } = calibrationByHead(said("head", labels, probabilities, classes), { head: fitted });
     for (const measure of ["ece", "brier", "loss"] as const) {
       near(head!.raw[measure], raw[measure], 1e-6);
       near(head!.calibrated![measure], calibrated[measure], 1e-6);
@@ -130,7 +134,7 @@ Deno.test("no temperature is fitted where none is best, or too few samples tell;
   certain[(labels[0]! + 1) % 3] = 1;
   assert.ok(fitTemperature(labels, certain, classes)! > expected!);
   assert.deepEqual(
-    Object.keys(fitTemperatures(first, new Map([["a", all([0.6, 0.3, 0.1])]]), 3)),
+    Object.keys(fitTemperatures(said("a", first, all([0.6, 0.3, 0.1]), 3))),
     [],
   );
 });

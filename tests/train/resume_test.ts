@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
-import { predictionsCsv } from "../../src/runs/predictions.ts";
+import { answersByHead, predictionsCsv } from "../../src/runs/predictions.ts";
 import { Interrupted } from "../../src/base/interrupt.ts";
 import { fitTemperatures } from "../../src/metrics/calibration.ts";
 import { Learner } from "../../src/train/learner.ts";
@@ -255,14 +255,14 @@ Deno.test("evaluateBest() of a fresh learner reproduces test.json exactly, and e
   assert.equal(predictionsCsv(predictions, data), Deno.readTextFileSync(join(folder, "predictions.csv")));
 
   const best = run.records()[evaluation.epoch - 1]!;
-  const { evaluation: validation, predictions: { labels, probabilities, classes } } = await evaluateBest(
+  const { evaluation: validation, predictions: validated } = await evaluateBest(
     { model: learner, data, run },
     "validation",
   );
   const { temperatures } = run.checkpoints.loadBest();
   assert.deepEqual(
     temperatures,
-    fitTemperatures(labels, probabilities, classes),
+    fitTemperatures(answersByHead(validated)),
     "they are of other weights",
   );
   for (const [head, { raw, temperature, calibrated }] of Object.entries(validation.calibration!)) {

@@ -8,6 +8,7 @@ import { softmaxRows } from "../../metrics/metrics.ts";
 import { capture } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
 import { readTensors, type Tensor } from "../../tensor/tensor.ts";
+import { presentIn } from "../../train/evaluation.ts";
 import type { Predictor } from "../../train/predictor.ts";
 import type { PreparedSample } from "./growing_batch.ts";
 import type { InputReader } from "./inputs.ts";
@@ -16,7 +17,7 @@ import { preparedBatches } from "./prepared_batches.ts";
 /** The answer of a model to a row. */
 export interface Answer {
   readonly row: StreamedRow;
-  /** By head; as the heads give them, unless it was `calibrated`. */
+  /** By head; as the heads give them, unless it was `calibrated`. Of a head whose modality the row lacks, none at all. */
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [classes]
   /** By encoder, where they are wanted. */
   readonly representations: ReadonlyMap<string, Float32Array>; // [width]
@@ -48,11 +49,15 @@ export interface AnswerOptions {
   readonly signal?: AbortSignal;
 }
 
+const NONE = new Float64Array(0);
+
 /** Batches whose results wait on the device before they are read: a read costs a wait, however much it reads. */
 const PER_READ = 4;
 
 interface Waiting {
   readonly rows: readonly StreamedRow[];
+  /** Which rows have the modality of a head: see `presentIn`. */
+  readonly present: ReadonlyMap<string, ArrayLike<number>>;
   readonly logits: Readonly<Record<string, Tensor>>;
   readonly representations: Readonly<Record<string, Tensor>>;
 }
@@ -73,9 +78,15 @@ export async function* answerRows(
       options.prepared?.();
       if (own.length === 0) continue;
       const { logits, representations } = capture(() => noGrad(() => model.answer(batch)));
+      const present = presentIn(batch, model.config);
       releaseBatch(batch); // the device has its copy
       if (!withRepresentations) { for (const tensor of Object.values(representations)) tensor.dispose(); }
-      waiting.push({ rows: own, logits, representations: withRepresentations ? representations : {} });
+      waiting.push({
+        rows: own,
+        present,
+        logits,
+        representations: withRepresentations ? representations : {},
+      });
       model.gpu.flush();
       if (waiting.length < PER_READ) continue;
       yield* await read(waiting, model.classes);
@@ -101,8 +112,9 @@ export async function answerBatch(
   for (const [row, sample] of samples.entries()) growing.put(row, sample);
   const batch = growing.finish([...samples.keys()]);
   const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
+  const present = presentIn(batch, model.config);
   releaseBatch(batch);
-  return [...await read([{ rows, logits, representations: {} }], model.classes)];
+  return [...await read([{ rows, present, logits, representations: {} }], model.classes)];
 }
 
 /** Reads what waits, and frees it; the answers are made one by one as they are asked for. */
@@ -124,7 +136,7 @@ function* answersOf(
   classes: number,
 ): Generator<Answer> {
   let next = 0;
-  for (const { rows, logits, representations } of waiting) {
+  for (const { rows, present, logits, representations } of waiting) {
     const heads = Object.keys(logits).map((head) => {
       const own = arrays[next++]!;
       const probabilities = softmaxRows(own, classes);
@@ -135,7 +147,9 @@ function* answersOf(
     for (const [i, row] of rows.entries()) {
       yield {
         row,
-        probabilities: new Map(heads.map(([head, all]) => [head, part(all, i, rows.length)])),
+        probabilities: new Map(
+          heads.map(([head, all]) => [head, present.get(head)?.[i] === 0 ? NONE : part(all, i, rows.length)]),
+        ),
         representations: new Map(encoders.map(([name, all]) => [name, part(all, i, rows.length)])),
       };
     }

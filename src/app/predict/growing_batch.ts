@@ -5,8 +5,8 @@ import type { RgbImage } from "../../data/images/image.ts";
 import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 import { padTexts } from "../../data/text/tokenizer.ts";
 
-/** One sample as a model reads it, by modality: pixels, token ids or scaled numbers. */
-export type PreparedSample = Readonly<Record<string, RgbImage | Uint32Array | Float32Array>>;
+/** One sample as a model reads it, by modality: pixels, token ids or scaled numbers; null where it lacks one. */
+export type PreparedSample = Readonly<Record<string, RgbImage | Uint32Array | Float32Array | null>>;
 
 /**
  * A batch into which samples are copied as each of them is ready, in any order, so that none of their arrays grows old:
@@ -14,6 +14,8 @@ export type PreparedSample = Readonly<Record<string, RgbImage | Uint32Array | Fl
  */
 export class GrowingBatch {
   readonly #inputs: readonly (readonly [name: string, input: GrowingInput])[];
+  /** The rows that lack a modality, by its name. */
+  readonly #lacking = new Map<string, Set<number>>();
 
   /** Has room for `size` samples. */
   constructor(modalities: readonly ModalityPreprocessing[], size: number) {
@@ -22,7 +24,16 @@ export class GrowingBatch {
 
   /** Copies a sample to a row; its pixels are released. */
   put(row: number, sample: PreparedSample): void {
-    for (const [name, input] of this.#inputs) input.put(row, sample[name]!);
+    for (const [name, input] of this.#inputs) {
+      const own = sample[name]!;
+      if (own !== null) {
+        input.put(row, own);
+        continue;
+      }
+      const lacking = this.#lacking.get(name) ?? new Set();
+      this.#lacking.set(name, lacking);
+      lacking.add(row);
+    }
   }
 
   /** The samples of these rows, in this order; its rows count from 0 and its labels are 0. Nothing can be put afterwards. */
@@ -32,13 +43,22 @@ export class GrowingBatch {
       size,
       rows: Uint32Array.from(rows.keys()),
       labels: new Uint32Array(size),
-      modalities: Object.fromEntries(this.#inputs.map(([name, input]) => [name, input.finish(rows)])),
+      modalities: Object.fromEntries(
+        this.#inputs.map(([name, input]) => [name, this.#finished(name, input, rows)]),
+      ),
     };
+  }
+
+  #finished(name: string, input: GrowingInput, rows: readonly number[]): ModalityBatch {
+    const lacking = this.#lacking.get(name);
+    if (lacking === undefined) return input.finish(rows);
+    const present = Uint32Array.from(rows, (row) => Number(!lacking.has(row)));
+    return { ...input.finish(rows.filter((row) => !lacking.has(row))), present };
   }
 }
 
 interface GrowingInput {
-  put(row: number, sample: PreparedSample[string]): void;
+  put(row: number, sample: NonNullable<PreparedSample[string]>): void;
   finish(rows: readonly number[]): ModalityBatch;
 }
 

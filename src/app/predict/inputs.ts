@@ -7,6 +7,7 @@ import { scaled } from "../../data/fit.ts";
 import type { RgbImage } from "../../data/images/image.ts";
 import { BadRow } from "../../data/index/index_builder.ts";
 import { featuresOf } from "../../data/index/numbers.ts";
+import { isEmptyCell } from "../../data/readers/table_format.ts";
 import { StoredBytes } from "../../data/stored_bytes.ts";
 import { cellCount, cellReading, type ModalityPreprocessing } from "../../data/preprocessing.ts";
 import { cleanText } from "../../data/text/clean_text.ts";
@@ -16,24 +17,31 @@ import { GrowingBatch, type PreparedSample } from "./growing_batch.ts";
 /** The columns of a modality: one of paths, texts or lists of numbers, or several of numbers. */
 export type Columns = Readonly<Record<string, string | readonly string[]>>;
 
+export interface InputOptions {
+  /** The most pixels of an image that a row holds as bytes. */
+  readonly mostPixels?: number;
+  /** True where a row may lack modalities, since the run learned from samples that do: its cell is empty, or not there. */
+  readonly mayLack?: boolean;
+}
+
 export class InputReader {
   readonly #modalities: readonly ModalityPreprocessing[];
   readonly #columns: Columns;
   readonly #find: (path: string) => string;
-  readonly #mostPixels: number | undefined;
+  readonly #options: InputOptions;
   readonly #pools = new Map<string, DecodePool>();
 
-  /** `mostPixels` bounds images that rows hold as bytes. `find` gives the path of an image as a row names it, or throws a UserError that says why there is none. */
+  /** `find` gives the path of an image as a row names it, or throws a UserError that says why there is none. */
   constructor(
     modalities: readonly ModalityPreprocessing[],
     columns: Columns,
     find: (path: string) => string,
-    mostPixels?: number,
+    options: InputOptions = {},
   ) {
     this.#modalities = modalities;
     this.#columns = columns;
     this.#find = find;
-    this.#mostPixels = mostPixels;
+    this.#options = options;
     for (const { name, kind, ...rest } of modalities) {
       if (kind === "image" && "preparation" in rest) this.#pools.set(name, new DecodePool(rest.preparation));
     }
@@ -44,12 +52,23 @@ export class InputReader {
     const inputs: Record<string, PreparedSample[string]> = {};
     const images: ModalityPreprocessing[] = [];
     for (const modality of this.#modalities) {
-      if (modality.kind === "image") images.push(modality);
+      if (this.#options.mayLack && this.#isEmpty(modality.name, values)) inputs[modality.name] = null;
+      else if (modality.kind === "image") images.push(modality);
       else inputs[modality.name] = this.#input(modality, values);
+    }
+    const names = Object.keys(inputs);
+    if (images.length === 0 && names.every((name) => inputs[name] === null)) {
+      throw new BadRow("row", `lacks ${names.join(" and ")}: there is nothing to answer from`);
     }
     // Only what waits for a worker gets promises, as all of a sample stays in memory until its batch is made.
     await Promise.all(images.map(async ({ name }) => inputs[name] = await this.#image(name, values)));
     return inputs;
+  }
+
+  /** Whether a row has nothing of a modality. */
+  #isEmpty(name: string, values: Readonly<Record<string, unknown>>): boolean {
+    const column = this.#columns[name] ?? name;
+    return [column].flat().every((one) => isEmptyCell(values[one]));
   }
 
   #input(
@@ -80,7 +99,7 @@ export class InputReader {
     try {
       if (cell instanceof StoredBytes) return await pool.decode(cell);
       if (isPath) return await pool.decode(this.#find(textIn(cell, "image", column)));
-      return await pool.decodeBytes(cell as Uint8Array<ArrayBuffer>, this.#mostPixels);
+      return await pool.decodeBytes(cell as Uint8Array<ArrayBuffer>, this.#options.mostPixels);
     } catch (error) {
       if (isPath && error instanceof UserError) throw new BadRow("image", error.message);
       if (isPath || error instanceof PoolClosed) throw error;

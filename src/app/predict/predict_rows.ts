@@ -6,8 +6,9 @@ import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { calibrationByHead, type Temperatures } from "../../metrics/calibration.ts";
 import { argmaxRows } from "../../metrics/metrics.ts";
 import type { Evaluation } from "../../runs/records.ts";
+import { patternsOf } from "../../train/evaluate_patterns.ts";
 import { evaluate } from "../../train/evaluation.ts";
-import type { Predictions } from "../../runs/predictions.ts";
+import { answersByHead, type Predictions } from "../../runs/predictions.ts";
 import { type Answer, answerRows, calibrated, whyNoAnswer } from "./answers.ts";
 import type { EmbeddingsFile } from "./embeddings.ts";
 import type { InputReader } from "./inputs.ts";
@@ -103,6 +104,7 @@ class LabelledAnswers {
   readonly #numbers: ReadonlyMap<string, number>;
   readonly #labels: number[] = [];
   readonly #probabilities = new Map<string, number[]>();
+  readonly #present = new Map<string, number[]>();
   #unknown = 0;
 
   constructor(session: PredictSession, column: string | undefined) {
@@ -122,7 +124,10 @@ class LabelledAnswers {
     for (const [head, own] of probabilities) {
       const all = this.#probabilities.get(head) ?? [];
       this.#probabilities.set(head, all);
-      for (const p of own) all.push(p);
+      const present = this.#present.get(head) ?? [];
+      this.#present.set(head, present);
+      present.push(Number(own.length > 0));
+      for (const k of this.#session.classes.keys()) all.push(own[k] ?? 0);
     }
   }
 
@@ -131,22 +136,23 @@ class LabelledAnswers {
     if (this.#labels.length === 0) return { evaluation: undefined, predictions: undefined, unknownLabels };
     const { classes, model, epoch, temperatures } = this.#session;
     const all = Array.from(this.#probabilities, ([head, own]) => [head, Float64Array.from(own)] as const);
+    const isWhole = [...this.#present.values()].every((own) => own.every((one) => one === 1));
     const predictions: Predictions = {
       split: "test",
       labels: Uint32Array.from(this.#labels),
       classes: classes.length,
       predicted: new Map(all.map(([head, own]) => [head, argmaxRows(own, classes.length)])),
       probabilities: new Map(all),
+      ...(isWhole ? {} : {
+        present: new Map(Array.from(this.#present, ([head, own]) => [head, Uint8Array.from(own)])),
+      }),
     };
+    const patterns = patternsOf(predictions);
     return {
       evaluation: {
         ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
-        calibration: calibrationByHead(
-          predictions.labels,
-          predictions.probabilities,
-          classes.length,
-          temperatures,
-        ),
+        calibration: calibrationByHead(answersByHead(predictions), temperatures),
+        ...(patterns && { patterns }),
       },
       predictions,
       unknownLabels,

@@ -55,10 +55,13 @@ export async function predictTable(
     { roots: roots.map((root) => resolve(root)), key: "--roots" },
   );
   const find = (image: string) => paths === undefined ? typedPath(image) : paths.find(image);
-  using reader = new InputReader(session.modalities, read, find);
+  const { mayLack } = session;
+  using reader = new InputReader(session.modalities, read, find, { mayLack });
   const source = path === "-" ? "input" : basename(path);
   const { idColumn, labelColumn } = options;
   const asked = [idColumn, labelColumn].filter((column) => column !== undefined);
+  // A column that is not there at all is rather misspelt than empty.
+  if (mayLack && table.columns.length > 0) asked.push(...Object.values(read).flat());
   mustBeOnce([...asked, ...Object.values(read).flat()], table, source);
   return await predictRows(session, reader, withColumns(table.rows, asked, source), {
     batchSize: training.evaluation_batch,

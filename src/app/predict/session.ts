@@ -55,6 +55,11 @@ export class PredictSession implements Disposable {
     return new PredictSession(open, gpu, model, fitted);
   }
 
+  /** True where rows may lack modalities, as samples did in training. */
+  get mayLack(): boolean {
+    return this.open.run.config.data.missing !== "refuse";
+  }
+
   /** The columns of each modality in tables like the one the run learned from; else those of the modalities' names. */
   columns(given: Columns = {}): Columns {
     const own = columnsOf(this.open.run.config);

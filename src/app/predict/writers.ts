@@ -38,7 +38,7 @@ export function likeliest(
 
 /**
  * The row's own columns; of each head `<head>_class` and `<head>_p`, with `_2` and so on those of the next likeliest, and
- * `<head>_p(<class>)`.
+ * `<head>_p(<class>)`. Cells of a head whose modality the row lacks are empty.
  */
 function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
   let columns: string[] | undefined;
@@ -55,9 +55,16 @@ function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
       columns ??= Object.keys(values);
       const cells = columns.map((name) => textOf(values[name]));
       for (const own of probabilities.values()) {
-        for (const one of likeliest(own, classes, top)) cells.push(one.class, shown(one.probability));
+        const found = likeliest(own, classes, top);
+        for (const i of places.keys()) {
+          cells.push(...(found[i] ? [found[i].class, shown(found[i].probability)] : ["", ""]));
+        }
       }
-      if (all) { for (const own of probabilities.values()) for (const p of own) cells.push(shown(p)); }
+      if (all) {
+        for (const own of probabilities.values()) {
+          for (const k of classes.keys()) cells.push(own.length > 0 ? shown(own[k]!) : "");
+        }
+      }
       return (isFirst ? line(header(columns, [...probabilities.keys()])) : "") + line(cells);
     },
     end: () => "",

@@ -7,7 +7,7 @@ export interface Described {
   readonly modalities: readonly ModalityPreprocessing[];
   readonly heads: readonly string[];
   readonly classes: readonly string[];
-  readonly limits: { readonly maxSamples: number; readonly maxText: number };
+  readonly limits: { readonly maxSamples: number; readonly maxText: number; readonly mayLack: boolean };
   readonly hasToken: boolean;
   /** The heads whose probabilities are calibrated. */
   readonly calibrated: readonly string[];
@@ -22,7 +22,7 @@ export function openApi(
   const sample = {
     type: "object",
     properties,
-    required: modalities.map((modality) => modality.name),
+    ...(limits.mayLack ? { minProperties: 1 } : { required: modalities.map((modality) => modality.name) }),
     additionalProperties: false,
   };
   const top = {

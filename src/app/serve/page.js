@@ -71,7 +71,7 @@ function draw(predictions) {
   const heads = JSON.parse(main.dataset.heads);
   const last = heads.at(-1), [verdict] = predictions[last];
   document.querySelector(".verdict").textContent = `${verdict.class}, ${percent(verdict.probability)}`;
-  const others = heads.slice(0, -1);
+  const others = heads.slice(0, -1).filter((head) => predictions[head].length > 0); // of modalities that are there
   const agree = others.filter((head) => predictions[head][0].class === verdict.class);
   const differ = others.filter((head) => !agree.includes(head));
   const parts = [

@@ -5,7 +5,8 @@ import type { Described } from "./openapi.ts";
 import styles from "./page.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 
-export function servePage({ name, modalities, heads, hasToken }: Described) {
+export function servePage({ name, modalities, heads, limits, hasToken }: Described) {
+  const required = limits.mayLack ? "" : raw(" required");
   const fields = modalities.map(({ name, ...modality }) => {
     switch (modality.kind) {
       case "image":
@@ -14,7 +15,7 @@ export function servePage({ name, modalities, heads, hasToken }: Described) {
             <label for="in-${name}">${name}</label>
             <div class="drop" data-for="in-${name}">
               <input id="in-${name}" name="${name}" type="file"
-                accept="image/png,image/jpeg,image/webp,image/gif,image/avif,image/bmp,image/tiff" required>
+                accept="image/png,image/jpeg,image/webp,image/gif,image/avif,image/bmp,image/tiff" ${required}>
               <span>Choose an image, drop one here, or paste one.</span>
               <img alt="" hidden>
             </div>
@@ -33,7 +34,7 @@ export function servePage({ name, modalities, heads, hasToken }: Described) {
             <label for="in-${name}">${name}: ${String(
               cellCount(modality),
             )} ${modality.cells === undefined ? "numbers" : "values"}, with commas between them</label>
-            <textarea id="in-${name}" name="${name}" rows="3" required></textarea>
+            <textarea id="in-${name}" name="${name}" rows="3" ${required}></textarea>
           </div>
         `;
     }

@@ -22,6 +22,8 @@ export interface RequestLimits {
   readonly maxSamples: number;
   /** Characters of a text. */
   readonly maxText: number;
+  /** True where a sample may lack modalities. */
+  readonly mayLack: boolean;
 }
 
 /** A sample by modality: the bytes of an image, a text, or numbers. */
@@ -101,6 +103,8 @@ async function fromForm(
     if (name in fields) throw new BadRequest(422, `"${name}" is given twice: a form holds one sample`, name);
     const modality = modalities.find((modality) => modality.name === name);
     const kind = modality?.kind;
+    // A field that is left empty is one that the sample lacks.
+    if (limits.mayLack && typeof value === "string" && value.trim() === "") continue;
     if (typeof value !== "string") {
       const bytes = new Uint8Array(await value.arrayBuffer());
       fields[name] = kind === "text" ? new TextDecoder().decode(bytes) : bytes;
@@ -136,8 +140,10 @@ function sampleOf(
       prefix + key,
     );
   }
+  const has = (value: unknown) =>
+    value !== undefined && value !== null && !(value instanceof Uint8Array && value.length === 0);
   return Object.fromEntries(
-    modalities.map((
+    modalities.filter(({ name }) => !limits.mayLack || has(given[name])).map((
       modality,
     ) => [modality.name, inputOf(given[modality.name], prefix + modality.name, modality, limits)]),
   );

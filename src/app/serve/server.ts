@@ -57,7 +57,8 @@ export class PredictServer implements Disposable {
     const never = () => {
       throw new BadRow("image", "must be an image, not a path");
     };
-    this.#reader = new InputReader(session.modalities, {}, never, maxPixels);
+    const { mayLack } = session;
+    this.#reader = new InputReader(session.modalities, {}, never, { mostPixels: maxPixels, mayLack });
     this.#measurements = new Measurements(() => this.#batcher.open);
     this.#batcher = new Batcher({
       maxBatch,
@@ -82,7 +83,8 @@ export class PredictServer implements Disposable {
     const { maxBody, maxText, maxQueue, token, note, temperatures = {} } = this.#options;
     const { app } = this;
     const { modalities, model: { heads }, classes, open: { run } } = this.#session;
-    const limits = { maxSamples: maxQueue, maxText };
+    const { mayLack } = this.#session;
+    const limits = { maxSamples: maxQueue, maxText, mayLack };
     app.use(async (context, next) => {
       const start = performance.now();
       await next();

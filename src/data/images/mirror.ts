@@ -7,11 +7,14 @@ import { keyOf, Random } from "../../base/random.ts";
  * evaluation. The published code flips images at random in evaluation as in training, whatever they show.
  */
 export function mirrorAtRandom(batch: Batch, probability: number, seed: number): Batch {
-  const isMirrored = Array.from(batch.rows, (row) => new Random(keyOf(seed, row)).uniform() < probability);
   const modalities = { ...batch.modalities };
   for (const [name, input] of Object.entries(modalities)) {
     if (input.kind !== "image") continue;
-    const { height, width } = input;
+    const { height, width, present } = input;
+    const isMirrored = Array.from(
+      batch.rows.filter((_, i) => present?.[i] !== 0),
+      (row) => new Random(keyOf(seed, row)).uniform() < probability,
+    );
     const pixels = input.pixels.slice();
     for (const [sample, mirrored] of isMirrored.entries()) {
       if (!mirrored) continue;

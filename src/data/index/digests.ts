@@ -23,13 +23,19 @@ export async function digestSamples(
 ): Promise<string[]> {
   const images = modalities.filter(({ kind }) => kind === "image").map(({ name }) => name);
   const places = new Set(
-    samples.flatMap(({ inputs }) => images.map((name) => inputs[name] as ImageLocation)),
+    samples.flatMap(({ inputs }) =>
+      images.map((name) => inputs[name] as ImageLocation | null).filter((place) => place !== null)
+    ),
   );
   const files = await digestFiles([...places], note);
   return samples.map(({ inputs, weight }) => {
     const hash = createHash("sha256");
     for (const { name, kind } of modalities) {
       const input = inputs[name]!;
+      if (input === null) {
+        hash.update(`${name} is missing\n`);
+        continue;
+      }
       const bytes = input instanceof Float32Array
         ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
         : kind === "image"

@@ -22,6 +22,8 @@ export interface IndexedDatasetOptions {
   readonly wordDropout: number;
   /** How often a word is read as [UNK] in training, where the vocabulary was made from the training texts. */
   readonly unknownWords: number;
+  /** The share of training samples from which modalities are withheld, drawn anew in every epoch. */
+  readonly modalityDropout: number;
   /** True where the training samples stand in for a validation split. */
   readonly validatesOnTraining: boolean;
   /** Folder for the decoded images; `undefined` for the usual one, `false` keeps them in memory. */
@@ -50,10 +52,13 @@ export async function datasetFrom(
     parts.push(await partOf(modality, preprocessing.modalities[i]!, name, all, options));
   }
   const image = modalities.find(({ kind }) => kind === "image")?.name;
-  const named = image === undefined
-    ? all
-    : all.map((sample) => ({ ...sample, path: nameOf(sample.inputs[image] as ImageLocation) }));
-  return new SampleDataset({ name, classes, samples: named, parts });
+  const listed = all.map((sample) => {
+    const lacks = modalities.map((one) => one.name).filter((one) => sample.inputs[one] === null);
+    const place = image === undefined ? undefined : sample.inputs[image] as ImageLocation | null;
+    return { ...sample, ...(place && { path: nameOf(place) }), ...(lacks.length > 0 && { lacks }) };
+  });
+  const { modalityDropout } = options;
+  return new SampleDataset({ name, classes, samples: listed, parts, modalityDropout });
 }
 
 async function partOf(
@@ -65,12 +70,17 @@ async function partOf(
 ): Promise<Modality> {
   const { name } = modality;
   if (modality.kind === "features" && fitted.kind === "features") {
-    const rows = samples.map(({ inputs }) => inputs[name] as FeatureRow);
-    return new FeatureModality(name, scaled(rows, fitted), fitted.columns.length);
+    const width = fitted.columns.length;
+    const values = new Float32Array(samples.length * width);
+    samples.forEach(({ inputs }, i) => {
+      const row = inputs[name] as FeatureRow | null;
+      if (row !== null) values.set(scaled([row], fitted), i * width);
+    });
+    return new FeatureModality(name, values, width);
   }
   if (modality.kind === "text" && fitted.kind === "text") {
     const { tokenizer, maxTokens } = fitted;
-    return new TextModality(name, tokenizer, samples.map(({ inputs }) => inputs[name] as string), {
+    return new TextModality(name, tokenizer, samples.map(({ inputs }) => (inputs[name] ?? "") as string), {
       maxTokens,
       wordDropout: options.wordDropout,
       unknownWords: fitted.isFitted ? options.unknownWords : 0,
@@ -88,7 +98,8 @@ async function partOf(
   throw new TypeError(`The modality "${name}" is ${modality.kind}, its preprocessing ${fitted.kind}`);
 
   function imageSource({ openOriginals }: typeof modality & { kind: "image" }, fitted: ImagePreprocessing) {
-    const places = samples.map(({ inputs }) => inputs[name] as ImageLocation);
+    // Nothing is at the places of those that lack it, which are not asked for.
+    const places = samples.map(({ inputs }) => (inputs[name] ?? "") as ImageLocation);
     if (openOriginals && fitted.fromOriginal) return openOriginals(places.map(nameOf));
     const directory = options.cacheDirectory === false
       ? undefined

@@ -26,8 +26,8 @@ export interface IndexedSample extends Origin {
   split: Split;
   /** Samples of one group are not independent (one patient, one page): they should lie in one split. */
   readonly group?: string;
-  /** By the name of the modality. */
-  readonly inputs: Readonly<Record<string, Input>>;
+  /** By the name of the modality; null where the sample lacks it. */
+  readonly inputs: Readonly<Record<string, Input | null>>;
   /** What it counts in training; 1 if not given. */
   readonly weight?: number;
   /** False where a mirror image would show something else; true if not given. */

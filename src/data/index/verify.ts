@@ -3,6 +3,7 @@ import type { Split } from "../batch.ts";
 import { bytesOf, type ImageLocation } from "../stored_bytes.ts";
 import { DecodePool } from "../workers/decode_pool.ts";
 import { UserError } from "../../base/user_error.ts";
+import { MISSING_CURE } from "./lacking.ts";
 import { leakWarnings, textKey } from "./leaks.ts";
 import { hashed, type SeenImage, THUMBNAIL, twinsOf, twinTrait, twinWarnings } from "./near_images.ts";
 import { classWarnings } from "./names.ts";
@@ -28,6 +29,8 @@ export interface Verification {
   /** The numbers of samples of each class, faulty ones among them. */
   readonly classes: readonly { readonly name: string; readonly counts: SplitCounts }[];
   readonly counts: SplitCounts;
+  /** How many samples lack a modality, by those that some lack. */
+  readonly lacking: readonly { readonly name: string; readonly counts: SplitCounts }[];
   /** How many the published data set has; null where nothing is known or it was not to be compared. */
   readonly expected: Partial<SplitCounts> | null;
 }
@@ -66,8 +69,8 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
   const texts = modalities.filter(({ kind }) => kind === "text").map(({ name }) => name);
   for (const name of texts) {
     for (const sample of samples) {
-      if ((sample.inputs[name] as string).trim() === "") {
-        add(sample, "empty text", `the text "${name}" is empty`);
+      if ((sample.inputs[name] as string | null)?.trim() === "") {
+        add(sample, "empty text", `the text "${name}" is empty; ${MISSING_CURE}`);
       }
     }
   }
@@ -123,12 +126,16 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
         ...[...twins].map(([name, own]) => twinTrait(name, own)),
         ...texts.map((name) => ({
           what: `the text "${name}"`,
-          key: ({ inputs }: IndexedSample) => textKey(inputs[name] as string),
+          key: ({ inputs }: IndexedSample) => textKey((inputs[name] ?? "") as string),
         })),
       ]),
     ],
     classes: classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
     counts: countsOf(samples),
+    lacking: modalities.map(({ name }) => ({
+      name,
+      counts: countsOf(samples.filter(({ inputs }) => inputs[name] === null)),
+    })).filter(({ counts }) => SPLITS.some((split) => counts[split] > 0)),
     expected: (options.compare ? index.expected : undefined) ?? null,
   };
 }
@@ -167,7 +174,9 @@ async function openImages(
 ): Promise<Map<IndexedSample, Record<string, SeenImage>>> {
   const seen = new Map<IndexedSample, Record<string, SeenImage>>();
   using pool = new DecodePool({ filter: "bilinear", resize: THUMBNAIL }, workers);
-  const jobs = samples.flatMap((sample) => images.map((name) => ({ sample, name })));
+  const jobs = samples.flatMap((sample) =>
+    images.filter((name) => sample.inputs[name] !== null).map((name) => ({ sample, name }))
+  );
   let next = 0;
   let done = 0;
   const work = async () => {

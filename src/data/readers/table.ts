@@ -9,7 +9,8 @@ import { PLAIN_NUMBERS } from "../feature_cells.ts";
 import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
 import { cleanName, sortedClasses } from "../index/names.ts";
-import { cellOf, type StreamedRow, textOf } from "./table_format.ts";
+import { MISSING_CURE } from "../index/lacking.ts";
+import { cellOf, isEmptyCell, type StreamedRow, textOf } from "./table_format.ts";
 import { type TableModality, type TableOptions, withCleanNames } from "./table_options.ts";
 import { readAll, type ReadTable } from "./used_columns.ts";
 import { type ImageLocation, StoredBytes } from "../stored_bytes.ts";
@@ -53,14 +54,19 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
     builder.row({ file: row.file ?? file, row: row.line }, id, () => {
       const label = labelOf(textOf(cellOf(row, options.label)), numbers, unlisted);
       if (id === "") throw new BadRow("row", `has no id in "${options.id}"`);
-      const inputs = modalities.map(({ name, ...rest }): [string, Input] => {
+      const inputs = modalities.map(({ name, ...rest }): [string, Input | null] => {
         const source = options.modalities[name]!;
+        if (options.mayLack && isEmpty(row, source)) return [name, null];
         if ("image" in source) return [name, imageIn(cellOf(row, source.image), images)];
         if ("text" in source) return [name, firstWords(textOf(cellOf(row, source.text)), options.maxWords)];
         if (rest.kind !== "features") throw new TypeError(`"${name}" is no modality of numbers`);
         const { width, reading = PLAIN_NUMBERS } = rest;
         return [name, featuresOf(numbersIn(row, source.features), width, { reading })];
       });
+      if (inputs.every(([, input]) => input === null)) {
+        const names = modalities.map(({ name }) => `"${name}"`).join(" and ");
+        throw new BadRow("row", `lacks ${names}: there is nothing to learn from`);
+      }
       const group = options.group == null ? "" : cleanName(textOf(cellOf(row, options.group)));
       return {
         label,
@@ -88,7 +94,7 @@ function describe(
   name: string,
   source: TableModality,
   { rows }: ReadTable,
-  { categories = [], numbers = PLAIN_NUMBERS }: TableOptions,
+  { categories = [], numbers = PLAIN_NUMBERS, mayLack = false }: TableOptions,
 ): IndexedModality {
   if ("image" in source) return { name, kind: "image" };
   if ("text" in source) return { name, kind: "text" };
@@ -99,14 +105,28 @@ function describe(
   const how = isPlain ? {} : { reading: { ...numbers, categories: new Set(places) } };
   if (typeof features !== "string") return { name, kind: "features", width: columns.length, columns, ...how };
   // An empty list is a fault of its row, not the width of all.
-  const width = first(rows, (row) => numbersIn(row, features).length || undefined) ??
-    1;
+  const width = first(
+    rows,
+    (row) => mayLack && isEmpty(row, source) ? undefined : numbersIn(row, features).length || undefined,
+  ) ?? 1;
   return { name, kind: "features", width, ...how };
+}
+
+/** Whether a row has nothing of a modality: its cells are empty, or not there where a format has cells by their names. */
+function isEmpty({ values, fault }: StreamedRow, source: TableModality): boolean {
+  if (fault !== undefined) return false;
+  const [own] = Object.values(source) as [string | readonly string[]];
+  return [own].flat().every((column) => isEmptyCell(values[column]));
 }
 
 /** An image in a cell: bytes that are read when they are wanted, or a path. */
 function imageIn(cell: unknown, images: InnerPaths): ImageLocation {
-  return cell instanceof StoredBytes ? cell : pathOf("image", images, textOf(cell));
+  if (cell instanceof StoredBytes) return cell;
+  const path = textOf(cell);
+  if (path.trim() === "") {
+    throw new BadRow("image", `cannot use the image: no path is given; ${MISSING_CURE}`);
+  }
+  return pathOf("image", images, path);
 }
 
 /** The value that `read` gives for the first row that has one. */

@@ -48,6 +48,11 @@ export function cellOf({ values, fault }: StreamedRow, column: string): unknown 
   return values[column];
 }
 
+/** Whether there is nothing in a cell, or no such cell. */
+export function isEmptyCell(cell: unknown): boolean {
+  return cell === undefined || cell === null || typeof cell === "string" && cell.trim() === "";
+}
+
 /** The text of a cell; null is an empty one. Throws a `BadRow` for a list or an object. */
 export function textOf(cell: unknown): string {
   if (cell === null || cell === undefined) return "";

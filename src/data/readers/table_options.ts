@@ -19,6 +19,8 @@ export interface TableOptions {
   readonly roots?: readonly string[];
   /** By their names. */
   readonly modalities: Readonly<Record<string, TableModality>>;
+  /** True where an empty cell says that a sample lacks the modality; it is a fault if not given. */
+  readonly mayLack?: boolean;
   /** The column of the class. */
   readonly label: string;
   /** The column that says train, validation or test; null to draw all splits. */

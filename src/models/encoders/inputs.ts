@@ -36,9 +36,20 @@ export type InputKind = InputSpec["kind"];
 
 /** One modality of a batch on the host, as a data set makes it. */
 export type HostInput =
-  | { readonly kind: "image"; readonly pixels: Uint8Array; readonly height: number; readonly width: number }
-  | { readonly kind: "text"; readonly ids: Uint32Array; readonly mask: Uint32Array; readonly tokens: number }
-  | { readonly kind: "features"; readonly values: Float32Array; readonly width: number };
+  & (
+    | { readonly kind: "image"; readonly pixels: Uint8Array; readonly height: number; readonly width: number }
+    | {
+      readonly kind: "text";
+      readonly ids: Uint32Array;
+      readonly mask: Uint32Array;
+      readonly tokens: number;
+    }
+    | { readonly kind: "features"; readonly values: Float32Array; readonly width: number }
+  )
+  & {
+    /** 1 for each sample of the batch that has the modality, else 0: the input is of those alone. All have it if not given. */
+    readonly present?: Uint32Array; // [batch]
+  };
 
 export type ImageInput = {
   readonly kind: "image";
@@ -66,8 +77,21 @@ export type FeatureInput = {
   readonly values: Tensor;
 };
 
+/** Which samples of a batch have the modality that an encoder reads, where it heeds that some lack it. */
+export type PresenceInput = {
+  readonly kind: "presence";
+  /** 1 for each sample that has it, else 0, on the host. */
+  readonly present: readonly number[]; // [batch]
+  /** The same, f32 [batch, 1]. */
+  readonly indicator: Tensor;
+  /** The numbers of those that have it, [count]; undefined where none has. */
+  readonly samples: Indices | undefined;
+  /** The place of each sample among those that have it; of one that lacks it the place after them: [batch]. */
+  readonly places: Indices;
+};
+
 /** One modality of a batch on the device. */
-export type DeviceInput = ImageInput | TextInput | FeatureInput;
+export type DeviceInput = ImageInput | TextInput | FeatureInput | PresenceInput;
 
 /** One modality of a batch in a graph of ONNX. */
 export type GraphInput =
@@ -96,7 +120,7 @@ export type GraphInputs = Readonly<Record<string, GraphInput>>;
  * assert.throws(() => inputOf(inputs, "genes", "image"), TypeError);
  * ```
  */
-export function inputOf<T extends { readonly kind: InputKind }, K extends InputKind>(
+export function inputOf<T extends { readonly kind: string }, K extends InputKind>(
   inputs: Readonly<Record<string, T>>,
   name: string,
   kind: K,

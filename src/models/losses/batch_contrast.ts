@@ -9,7 +9,7 @@ import { transpose } from "../../ops/shape.ts";
 import { logsumexp } from "../../ops/softmax.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type ByModality, type ModalityPair, sumOf } from "./pairs.ts";
+import { type ByModality, type ModalityPair, samplesIn, sumOf } from "./pairs.ts";
 
 /** Subtracted from a logit, this leaves nothing of its exponential; a 0 in its place changes no digit. */
 const OUT_OF_SIGHT = 1e4;
@@ -70,7 +70,7 @@ export function batchContrast(
   });
 }
 
-/** Sums `batchContrast` over all pairs of modalities a < b; gives []. */
+/** Sums `batchContrast` over all pairs of modalities a < b, each over the samples that have both; gives []. */
 export function batchContrasts(
   representations: ByModality<Tensor>,
   pairs: readonly ModalityPair[],
@@ -78,6 +78,9 @@ export function batchContrasts(
   options: BatchOptions,
 ): Tensor {
   return scope(() =>
-    sumOf(pairs.map(({ a, b }) => batchContrast(representations[a]!, representations[b]!, groups, options)))
+    sumOf(pairs.map(({ a, b, rows }) => {
+      const [own, other] = [representations[a]!, representations[b]!].map((x) => samplesIn(rows, x));
+      return batchContrast(own!, other!, samplesIn(rows, groups), options);
+    }))
   );
 }

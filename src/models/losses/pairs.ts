@@ -1,7 +1,11 @@
 /** Pairs of modalities, which methods compare, and collections by modality. */
 import { countPairTypes, pairTypes } from "../../ops/contrast.ts";
 import { add } from "../../ops/arithmetic.ts";
+import { gatherRows } from "../../ops/indexing.ts";
+import { type Indices, indices } from "../../ops/indices.ts";
+import { reshape } from "../../ops/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { PresenceInput } from "../encoders/inputs.ts";
 
 /** One value for each modality, by its name. An encoder of several modalities stands for one here, by its own name. */
 export type ByModality<T> = { readonly [modality: string]: T };
@@ -10,7 +14,9 @@ export type ByModality<T> = { readonly [modality: string]: T };
 export type ModalityPair = {
   readonly a: string;
   readonly b: string;
-  /** A number of `PAIR_TYPES` for each sample: u32 [batch]. */
+  /** The samples that have both, where some lack one: the pair is of these alone. All of the batch if not given. */
+  readonly rows?: Indices; // [rows]
+  /** A number of `PAIR_TYPES` for each sample: u32 [rows]. */
   readonly types: Tensor;
   /** The samples of each type: u32 [4]. P is the first, S the second and third together, N the last. */
   readonly counts: Tensor;
@@ -33,7 +39,7 @@ export function pairsOf(modalities: readonly string[]): readonly (readonly [a: s
 
 /**
  * Finds for every pair of modalities, a before b, how many samples both, one or none get right, from where each is right: u32
- * [batch], 1 or 0.
+ * [batch], 1 or 0. Of samples that lack a modality there is no pair: see `rows`; there is none at all where no sample has both.
  *
  * @example
  * ```ts
@@ -48,11 +54,31 @@ export function pairsOf(modalities: readonly string[]): readonly (readonly [a: s
  * gpu.destroy();
  * ```
  */
-export function modalityPairs(right: ByModality<Tensor>): ModalityPair[] {
-  return pairsOf(Object.keys(right)).map(([a, b]) => {
-    const types = pairTypes(right[a]!, right[b]!);
-    return { a, b, types, counts: countPairTypes(types) };
+export function modalityPairs(
+  right: ByModality<Tensor>,
+  presence: ByModality<PresenceInput> = {},
+): ModalityPair[] {
+  return pairsOf(Object.keys(right)).flatMap(([a, b]) => {
+    const known = [presence[a], presence[b]].filter((one) => one !== undefined);
+    if (known.length === 0) {
+      const types = pairTypes(right[a]!, right[b]!);
+      return [{ a, b, types, counts: countPairTypes(types) }];
+    }
+    const batch = known[0]!.present.length;
+    const both = Uint32Array.from({ length: batch }, (_, row) => row)
+      .filter((row) => known.every(({ present }) => present[row] !== 0));
+    if (both.length === 0) return [];
+    const rows = indices(right[a]!.gpu, both, [both.length], { rows: batch });
+    const types = pairTypes(samplesIn(rows, right[a]!), samplesIn(rows, right[b]!));
+    return [{ a, b, rows, types, counts: countPairTypes(types) }];
   });
+}
+
+/** The samples of a tensor [batch, ...] that are in `rows`: [rows, ...]; all of them where that is undefined. */
+export function samplesIn(rows: Indices | undefined, x: Tensor): Tensor {
+  if (rows === undefined) return x;
+  const [, ...rest] = x.shape;
+  return reshape(gatherRows(reshape(x, [x.shape[0]!, -1]), rows), [...rows.shape, ...rest]);
 }
 
 /** Changes every value and keeps its key. */

@@ -6,7 +6,7 @@ import { cosineSimilarity, l2Normalize } from "../../ops/normalize.ts";
 import { detach, reshape, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type ByModality, type ModalityPair, sumOf } from "./pairs.ts";
+import { type ByModality, type ModalityPair, samplesIn, sumOf } from "./pairs.ts";
 
 export type UnisOptions = {
   /** The temperature τ. */
@@ -48,16 +48,16 @@ export function unisContrast(
   return scope(() => sumOf(pairs.map((pair) => pairContrast(representations, pair, options))));
 }
 
-/** Computes equation 2 for one pair. */
+/** Computes equation 2 for one pair, over the samples that have both. */
 function pairContrast(
   representations: ByModality<Tensor>,
-  { a, b, types }: ModalityPair,
+  { a, b, rows, types }: ModalityPair,
   { temperature, semi_positive = true, negative = true, first_row_only = false }: UnisOptions,
 ): Tensor {
   const compare = first_row_only ? firstRow : cosineSimilarity;
   const similarity = compare(
-    withoutGradient(representations[a]!, isPairType(types, "onlyARight")),
-    withoutGradient(representations[b]!, isPairType(types, "onlyBRight")),
+    withoutGradient(samplesIn(rows, representations[a]!), isPairType(types, "onlyARight")),
+    withoutGradient(samplesIn(rows, representations[b]!), isPairType(types, "onlyBRight")),
   );
   const parts = { semiPositive: semi_positive, negative, divided: first_row_only };
   return unimodalContrast(similarity, types, temperature, parts);

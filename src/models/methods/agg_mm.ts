@@ -6,5 +6,6 @@ export const aggMm: Method = {
   name: "agg-mm",
   description: "the fused loss alone",
   fusion: concatenation,
+  skipsMissing: true,
   unimodalHeadsAreProbes: true,
 };

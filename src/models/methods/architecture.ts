@@ -6,7 +6,7 @@ import type { Value } from "../../onnx/graph.ts";
 import type { Classifier } from "../classifier.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import type { FieldValue } from "../encoders/fields.ts";
-import type { DeviceInputs, GraphInputs, HostInputs } from "../encoders/inputs.ts";
+import type { DeviceInputs, GraphInputs, HostInputs, PresenceInput } from "../encoders/inputs.ts";
 import type { ByModality } from "../losses/pairs.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Contrast } from "./contrast.ts";
@@ -27,6 +27,8 @@ export interface ArchitectureParts {
   head(path: ModulePath, name: string, width: number): Classifier;
   /** The width that every representation is projected to; none if not given. */
   readonly projection?: number | undefined;
+  /** True where fusion is told which modalities a sample has, since some may lack. */
+  readonly isToldPresence?: boolean;
   /** What the configuration says of the method's own fields. */
   readonly options: Readonly<Record<string, FieldValue>>;
 }
@@ -39,6 +41,8 @@ export type Outputs = {
   readonly fused?: Tensor; // [batch, width]
   /** There only where the method fuses. */
   readonly fusedLogits?: Tensor; // [batch, classes]
+  /** Which samples have a modality, by those that some lack. */
+  readonly presence?: ByModality<PresenceInput>;
 };
 
 /** What an architecture gives in a graph of ONNX, float32: representations by name, logits by head. */

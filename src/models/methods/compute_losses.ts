@@ -1,10 +1,20 @@
 /** The losses of a method for the outputs of a model. */
+import { mul } from "../../ops/arithmetic.ts";
 import { full } from "../../ops/fill.ts";
 import { scale } from "../../ops/pointwise.ts";
+import { reshape } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type ByModality, mapModalities, type ModalityPair, modalityPairs, sumOf } from "../losses/pairs.ts";
+import {
+  type ByModality,
+  mapModalities,
+  type ModalityPair,
+  modalityPairs,
+  samplesIn,
+  sumOf,
+} from "../losses/pairs.ts";
+import type { PresenceInput } from "../encoders/inputs.ts";
 import { FUSION, type Outputs } from "./architecture.ts";
 import { AFTER_TRAINING, type ContrastSettings, type Moment } from "./contrast.ts";
 import { classification } from "../tasks/classification.ts";
@@ -26,7 +36,7 @@ export type Losses = {
   /** Equation 3, or the contrast that the method has in its place, not yet weighted; there only where it has one. */
   readonly contrastive?: Tensor;
   readonly pairs: readonly ModalityPair[];
-  /** 1 where a modality is right, else 0: u32 [batch]. */
+  /** 1 where a modality is right, else 0, of the samples that have it: u32 [samples]; none where no sample has it. */
   readonly right: ByModality<Tensor>;
   readonly fusedRight?: Tensor;
 };
@@ -45,6 +55,9 @@ export type LossOptions = ContrastSettings & {
 /**
  * Computes L = L_uni + L_multi + λ L_contrast, of which a method may lack terms; targets are those of the task, in
  * classification labels u32 [batch], each below the number of classes. `contrast` is that of the method, or of its architecture.
+ *
+ * A sample that lacks a modality counts 0 in the loss of its head, and is in no pair with it. The loss stays a mean over all
+ * samples, so that it is the same in whatever micro-batches they come.
  *
  * @example
  * ```ts
@@ -75,24 +88,29 @@ export function computeLosses(
   moment: Moment = AFTER_TRAINING,
   contrast = method.contrast,
 ): Losses {
-  const { representations, unimodalLogits, fusedLogits } = outputs;
+  const { representations, unimodalLogits, fusedLogits, presence = {} } = outputs;
   const complete = { ...settings, options: settings.options ?? readOptions(method) };
   const lossOf = (logits: Tensor, name: string) => {
     const learned = mixture?.heads.includes(name) ? mixture.targets : [{ targets }];
     return sumOf(
-      learned.map(({ targets, ...weights }) => task.loss(logits, targets, { ...head, ...weights })),
+      learned.map(({ targets, ...weights }) =>
+        task.loss(logits, targets, ofThose(presence[name], { ...head, ...weights }))
+      ),
     );
   };
   return scope(() => {
-    const right = mapModalities(unimodalLogits, (logits) => task.right(logits, targets));
-    const pairs = modalityPairs(right);
+    const answers = mapModalities(unimodalLogits, (logits) => task.right(logits, targets));
+    const pairs = modalityPairs(answers, presence);
     const unimodalOf = mapModalities(unimodalLogits, lossOf);
     const own = Object.values(unimodalOf);
     const unimodal = own.length > 0 ? sumOf(own) : full(targets.gpu, [], 0);
     const { learnsFusedLoss = true } = method;
     const fused = () => fusedLogits && lossOf(fusedLogits, FUSION);
     const multimodal = learnsFusedLoss ? fused() : noGrad(fused);
-    const contrastive = contrast?.(representations, pairs, complete, targets, moment);
+    const hasPairs = pairs.length > 0 || Object.keys(presence).length === 0;
+    const contrastive = contrast && hasPairs
+      ? contrast(representations, pairs, complete, targets, moment)
+      : contrast && full(targets.gpu, [], 0);
     const shared = [
       ...(multimodal && learnsFusedLoss ? [multimodal] : []),
       ...(contrastive ? [scale(contrastive, method.contrastWeight ?? contrastiveWeight)] : []),
@@ -106,8 +124,26 @@ export function computeLosses(
       ...(multimodal && { multimodal }),
       ...(contrastive && { contrastive }),
       pairs,
-      right,
+      right: ofWhatIsThere(answers, presence),
       ...(fusedLogits && { fusedRight: task.right(fusedLogits, targets) }),
     };
   });
+}
+
+/** Has samples that lack a modality count nothing in the loss of its head. */
+function ofThose(presence: PresenceInput | undefined, head: HeadOptions): HeadOptions {
+  if (presence === undefined) return head;
+  const there = reshape(presence.indicator, [-1]);
+  return { ...head, rowWeights: head.rowWeights ? mul(head.rowWeights, there) : there };
+}
+
+/** Where each modality is right, without the samples that lack it. */
+function ofWhatIsThere(
+  answers: ByModality<Tensor>,
+  presence: ByModality<PresenceInput>,
+): ByModality<Tensor> {
+  const known = Object.entries(answers).filter(([name]) =>
+    presence[name] === undefined || presence[name].samples
+  );
+  return mapModalities(Object.fromEntries(known), (own, name) => samplesIn(presence[name]?.samples, own));
 }

@@ -4,11 +4,27 @@
  *   p = 1/M Σ_m softmax(logits_m),   L = Σ_m CE_m.
  *
  * The fused logits are log p; in other tasks they are those of the mean of the answers. Nothing is learned from them, so the
- * encoders are those of models trained one by one.
+ * encoders are those of models trained one by one. The mean is over the modalities that a sample has.
  */
+import { add, div } from "../../ops/arithmetic.ts";
 import { type Architecture, type BuiltArchitecture, FUSION } from "./architecture.ts";
 import type { Method } from "./method.ts";
-import { UnimodalHeads } from "./separate_heads.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { DeviceInputs } from "../encoders/inputs.ts";
+import { presenceIn } from "../encoders/optional.ts";
+import type { ByModality } from "../losses/pairs.ts";
+import { indicatorsOf, UnimodalHeads } from "./separate_heads.ts";
+
+/** What the answer of each modality counts in the mean, [batch, 1], where samples lack some; undefined where they do not. */
+function sharesOf(
+  inputs: ByModality<DeviceInputs>,
+  logits: readonly Tensor[],
+): readonly Tensor[] | undefined {
+  if (Object.values(inputs).every((own) => presenceIn(own) === undefined)) return undefined;
+  const indicators = indicatorsOf(Object.keys(inputs), inputs, logits[0]!);
+  const count = indicators.reduce(add); // a sample has one at least
+  return indicators.map((indicator) => div(indicator, count));
+}
 
 const averagedAnswers: Architecture = {
   description: "the mean of the probabilities of all modalities",
@@ -22,10 +38,11 @@ const averagedAnswers: Architecture = {
       forward(inputs, context) {
         const representations = heads.represent(inputs, context);
         const unimodalLogits = heads.classify(representations, context);
+        const logits = Object.values(unimodalLogits);
         return {
           representations,
           unimodalLogits,
-          fusedLogits: task.meanAnswer(Object.values(unimodalLogits)),
+          fusedLogits: task.meanAnswer(logits, sharesOf(inputs, logits)),
         };
       },
       toOnnx(inputs) {
@@ -44,5 +61,6 @@ export const lateFusion: Method = {
   description: "unimodal losses; the answer is the mean of the unimodal probabilities",
   architecture: averagedAnswers,
   learnsFusedLoss: false,
+  skipsMissing: true,
   unimodalHeadsAreProbes: false,
 };

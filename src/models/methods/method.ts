@@ -62,6 +62,11 @@ export interface Method {
   readonly usesClassDistances?: boolean;
   /** The names of the tasks that it is defined for; all if not given. */
   readonly tasks?: readonly string[];
+  /**
+   * True where samples that lack modalities are learned from as far as they go: its contrast is of the samples in `rows` of a
+   * pair. False if not given.
+   */
+  readonly skipsMissing?: boolean;
   /** The settings that it heeds; none if not given. */
   readonly switches?: readonly Switch[];
   readonly departures?: readonly Departure[];

@@ -6,5 +6,6 @@ export const mtMml: Method = {
   name: "mt-mml",
   description: "fused and unimodal losses",
   fusion: concatenation,
+  skipsMissing: true,
   unimodalHeadsAreProbes: false,
 };

@@ -5,11 +5,13 @@ import { xavierNormal } from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import type { Value } from "../../onnx/graph.ts";
-import { detach } from "../../ops/shape.ts";
+import { full } from "../../ops/fill.ts";
+import { concat, detach } from "../../ops/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Classifier } from "../classifier.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
+import { presenceIn } from "../encoders/optional.ts";
 import { type ByModality, mapModalities } from "../losses/pairs.ts";
 import {
   type Architecture,
@@ -74,6 +76,15 @@ export class UnimodalHeads {
   }
 }
 
+/** 1 where a sample has a modality, else 0: f32 [batch, 1] for each of these modalities, of a batch of so many samples. */
+export function indicatorsOf(
+  modalities: readonly string[],
+  inputs: ByModality<DeviceInputs>,
+  { gpu, shape: [batch] }: Tensor,
+): Tensor[] {
+  return modalities.map((name) => presenceIn(inputs[name]!)?.indicator ?? full(gpu, [batch!, 1], 1));
+}
+
 /** Unimodal heads, on detached representations where they are `probes`; and a head on what `fusion` makes of these. */
 export function separateHeads(fusion: Fusion | undefined, probes: boolean): Architecture {
   return {
@@ -90,14 +101,17 @@ class SeparateHeads implements BuiltArchitecture {
   readonly #fusion: Fusion | undefined;
   readonly #fused: Classifier | undefined;
   readonly #probes: boolean;
+  readonly #isToldPresence: boolean;
 
   constructor(path: ModulePath, parts: ArchitectureParts, fusion: Fusion | undefined, probes: boolean) {
     this.#unimodal = new UnimodalHeads(path, parts);
     this.unimodalHeads = Object.keys(parts.encoders);
     this.widths = this.#unimodal.widths;
     this.#fusion = fusion;
+    this.#isToldPresence = parts.isToldPresence ?? false;
+    const told = this.#isToldPresence ? this.unimodalHeads.length : 0;
     this.#fused = fusion &&
-      parts.head(path.at(FUSION), FUSION, fusion.width(Object.values(this.#unimodal.widths)));
+      parts.head(path.at(FUSION), FUSION, fusion.width(Object.values(this.#unimodal.widths)) + told);
     this.hasFusion = fusion !== undefined;
     this.#probes = probes;
   }
@@ -107,7 +121,10 @@ class SeparateHeads implements BuiltArchitecture {
     const seen = this.#probes ? mapModalities(representations, detach) : representations;
     const unimodalLogits = this.#unimodal.classify(seen, context);
     if (!this.#fusion) return { representations, unimodalLogits };
-    const fused = this.#fusion.fuse(Object.values(representations));
+    const fusion = this.#fusion.fuse(Object.values(representations));
+    const fused = this.#isToldPresence
+      ? concat([fusion, ...indicatorsOf(this.unimodalHeads, inputs, fusion)], 1)
+      : fusion;
     return { representations, unimodalLogits, fused, fusedLogits: this.#fused!.forward(fused, context) };
   }
 

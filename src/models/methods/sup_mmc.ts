@@ -13,6 +13,7 @@ export const supMmc: Method = {
   name: "sup-mmc",
   description: "the fused loss, and λ times the contrast of labels within the batch",
   fusion: concatenation,
+  skipsMissing: true,
   unimodalHeadsAreProbes: true,
   contrast,
   tasks: ["classification"],

@@ -7,6 +7,7 @@ export const unisMmc: Method = {
   name: "unis-mmc",
   description: "fused and unimodal losses, and λ times the contrast supervised by unimodal predictions",
   fusion: concatenation,
+  skipsMissing: true,
   unimodalHeadsAreProbes: false,
   contrast: unisContrast,
   switches: ["semi_positive", "negative"],

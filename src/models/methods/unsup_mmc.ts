@@ -18,6 +18,7 @@ export const unsupMmc: Method = {
   name: "unsup-mmc",
   description: "the fused loss, and λ times the contrast of a sample's modalities within the batch",
   fusion: concatenation,
+  skipsMissing: true,
   unimodalHeadsAreProbes: true,
   contrast,
   switches: ["symmetric"],

@@ -1,6 +1,5 @@
 /** One of several classes: softmax and cross entropy, right where the largest logit is that of the label. */
 import * as onnx from "../../onnx/operators.ts";
-import { add } from "../../ops/arithmetic.ts";
 import { argmax } from "../../ops/indexing.ts";
 import { crossEntropy } from "../../ops/losses.ts";
 import { affine, log } from "../../ops/pointwise.ts";
@@ -8,7 +7,7 @@ import { isClass } from "../../ops/right.ts";
 import { softmax } from "../../ops/softmax.ts";
 import { scope } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
-import type { Task } from "./task.ts";
+import { sumOfAnswers, type Task } from "./task.ts";
 
 /** Keeps the logarithm finite where every head is certain of other classes. */
 const LEAST = 1e-30;
@@ -18,7 +17,10 @@ export const classification: Task = {
   loss: crossEntropy,
   right: (logits, labels) => scope(() => noGrad(() => isClass(argmax(logits), labels))),
   // log of the mean of the probabilities
-  meanAnswer: (logits) => scope(() => log(affine(logits.map(softmax).reduce(add), 1 / logits.length, LEAST))),
+  meanAnswer: (logits, shares) =>
+    scope(() =>
+      log(affine(sumOfAnswers(logits.map(softmax), shares), shares ? 1 : 1 / logits.length, LEAST))
+    ),
   meanAnswerToOnnx(logits) {
     const sum = logits.map(onnx.softmax).reduce(onnx.add);
     const mean = onnx.multiply(sum, onnx.scalar(1 / logits.length, sum));

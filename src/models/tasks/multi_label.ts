@@ -6,13 +6,13 @@
  * is the sample's, or overlaps with it by `overlap`; see `isSet`.
  */
 import * as onnx from "../../onnx/operators.ts";
-import { add, sub } from "../../ops/arithmetic.ts";
+import { sub } from "../../ops/arithmetic.ts";
 import { binaryCrossEntropy } from "../../ops/binary_losses.ts";
 import { affine, log, scale, tanh } from "../../ops/pointwise.ts";
 import { isSet } from "../../ops/right.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { Task } from "./task.ts";
+import { sumOfAnswers, type Task } from "./task.ts";
 
 export interface MultiLabelSettings {
   /** The probability from which on a sample is given a label, above 0 and below 1; 0.5 if not given. */
@@ -30,9 +30,10 @@ export function multiLabel({ threshold = 0.5, overlap = 1 }: MultiLabelSettings 
     loss: binaryCrossEntropy,
     right: (logits, targets) => isSet(logits, targets, threshold, overlap),
     // log p - log(1 - p) of the mean p of the probabilities; the sigmoid of x is (1 + tanh(x / 2)) / 2.
-    meanAnswer: (logits) =>
+    meanAnswer: (logits, shares) =>
       scope(() => {
-        const half = scale(logits.map((x) => tanh(scale(x, 0.5))).reduce(add), 0.5 / logits.length);
+        const sum = sumOfAnswers(logits.map((x) => tanh(scale(x, 0.5))), shares);
+        const half = scale(sum, shares ? 0.5 : 0.5 / logits.length);
         const logOf = (sign: number): Tensor => log(affine(half, sign, 0.5 + LEAST));
         return sub(logOf(1), logOf(-1));
       }),

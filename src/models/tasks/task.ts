@@ -1,5 +1,6 @@
 /** The contract of tasks: what the logits of heads say of samples, how they learn it, and when they are right. */
 import type { Value } from "../../onnx/graph.ts";
+import { add, mul } from "../../ops/arithmetic.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** What the loss of a head weighs samples by; what is not given changes nothing. */
@@ -14,6 +15,11 @@ export interface HeadOptions {
   readonly focalGamma?: number;
 }
 
+/** The sum of what heads answer [batch, outputs], each times its share [batch, 1] or, where none is given, times 1. */
+export function sumOfAnswers(answers: readonly Tensor[], shares?: readonly Tensor[]): Tensor {
+  return answers.map((own, i) => shares ? mul(own, shares[i]!) : own).reduce(add);
+}
+
 /**
  * A task. Logits are f32 [batch, outputs]; targets are what the samples of a batch are to be, as the task has it: the numbers
  * of their classes, u32 [batch], in classification, and f32 [batch, outputs] in others.
@@ -25,8 +31,8 @@ export interface Task {
   loss(logits: Tensor, targets: Tensor, options?: HeadOptions): Tensor;
   /** 1 where the answer of a head is right, else 0: u32 [batch], without gradient. The types of pairs are made of it. */
   right(logits: Tensor, targets: Tensor): Tensor;
-  /** The logits of the mean of what several heads answer. */
-  meanAnswer(logits: readonly Tensor[]): Tensor;
+  /** The logits of the mean of what several heads answer, each by its share [batch, 1]; all alike if not given. */
+  meanAnswer(logits: readonly Tensor[], shares?: readonly Tensor[]): Tensor;
   /** The same in a graph of ONNX. */
   meanAnswerToOnnx(logits: readonly Value[]): Value;
 }

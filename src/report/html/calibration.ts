@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { type HeadCalibration, reliability, withTemperature } from "../../metrics/calibration.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
+import { answersOf } from "./predictions.ts";
 import { draw, type Figure, type Row } from "./figure.ts";
 import { colour } from "./palette.ts";
 
@@ -12,21 +13,22 @@ const SIDE = 380;
 
 /** The reliability diagram of every head: how often answers are right by the probability that they are given. */
 export function reliabilityFigure(
-  { labels, classes, heads, probabilities }: PredictionTable,
+  table: PredictionTable,
   calibration: Readonly<Record<string, HeadCalibration>>,
   prefix: string,
 ): Figure {
+  const { heads } = table;
   const rows = heads.flatMap((head) => {
-    const own = probabilities.get(head)!;
+    const { labels, probabilities: own, classes } = answersOf(table, head);
     const temperature = calibration[head]?.temperature;
     const kinds = [
       [RAW, own] as const,
       ...(temperature === undefined
         ? []
-        : [[CALIBRATED, withTemperature(own, classes.length, temperature)] as const]),
+        : [[CALIBRATED, withTemperature(own, classes, temperature)] as const]),
     ];
     return kinds.flatMap(([kind, own]) =>
-      reliability(labels, own, classes.length).filter(({ samples }) => samples > 0)
+      reliability(labels, own, classes).filter(({ samples }) => samples > 0)
         .map((bin) => ({ head, probabilities: kind, ...bin }))
     );
   });

@@ -1,7 +1,7 @@
 /** Draws maps of representations: t-SNE of the unimodal ones together and of the fused ones, the paper's Figures 4 and 5. */
 import * as Plot from "@observablehq/plot";
 import { keyOf, Random } from "../../base/random.ts";
-import type { PredictionTable } from "../../runs/predictions.ts";
+import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
 import { FUSION } from "../../models/methods/architecture.ts";
 import type { Representations } from "../../train/representations.ts";
 import { draw, type Figure, type Row } from "./figure.ts";
@@ -50,7 +50,9 @@ export async function mapFigures(
   // The contrast compares directions: lengths, which differ between encoders, are left out.
   const placesOf = (modality: string, count: number): Place[] =>
     representations.get(modality)!.slice(0, count)
-      .map((vector, i) => ({ row: rows[i]!, modality, vector: unit(vector) }));
+      .map((vector, i) => ({ row: rows[i]!, modality, vector: unit(vector) }))
+      // What stands for a modality that is not there is no sample's own.
+      .filter(({ row }) => table.predicted.get(modality)?.[row] !== NO_ANSWER);
   const widths = new Set(modalities.map((modality) => representations.get(modality)![0]?.length));
   const groups = widths.size === 1 ? [modalities] : modalities.map((modality) => [modality]);
   const draft = async (name: string, title: string, caption: string, places: readonly Place[]) => {
@@ -112,7 +114,10 @@ function mapFigure({ name, title, caption, places, points, table, numberOf, run 
     id: table.ids[row]!,
     label: table.classes[table.labels[row]!]!,
     ...Object.fromEntries(
-      Array.from(table.predicted, ([head, own]) => [`${head} predicts`, table.classes[own[row]!]!]),
+      Array.from(
+        table.predicted,
+        ([head, own]) => [`${head} predicts`, table.classes[own[row]!] ?? "nothing"],
+      ),
     ),
   }));
   const classes = table.classes.slice(0, MOST_CLASSES);

@@ -1,8 +1,9 @@
 /** Draws predictions against labels: confusion, scores by class, and the samples that fusion rescues or ruins. */
 import * as Plot from "@observablehq/plot";
+import type { Answers } from "../../metrics/chosen_metric.ts";
 import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
 import { type Difference, pairedBootstrap } from "../../metrics/bootstrap.ts";
-import type { PredictionTable } from "../../runs/predictions.ts";
+import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
 import { draw, type Figure } from "./figure.ts";
 import { colour } from "./palette.ts";
 
@@ -63,9 +64,10 @@ export function confusionFigure(table: PredictionTable, prefix: string, head = t
 }
 
 /** The F1 of every class by head. */
-export function classFigure({ classes, labels, predicted, heads }: PredictionTable, prefix: string): Figure {
+export function classFigure(table: PredictionTable, prefix: string): Figure {
+  const { classes, heads } = table;
   const rows = heads.flatMap((head) =>
-    classScores(labels, predicted.get(head)!, classes.length).map((
+    scoresOf(table, head).map((
       { f1, precision, recall, support },
       k,
     ) => ({
@@ -139,6 +141,26 @@ export function findTurns(table: PredictionTable): Turns {
     rescued: ranked(1),
     ruined: ranked(0),
     gain: labels.length === 0 ? undefined : pairedBootstrap([{ model: fused, baseline: best.right }]),
+  };
+}
+
+function scoresOf(table: PredictionTable, head: string) {
+  const { labels, predicted, classes } = answersOf(table, head);
+  return classScores(labels, predicted, classes);
+}
+
+/** What a head says of the samples that have its modality. */
+export function answersOf(
+  { labels, predicted, probabilities, classes }: PredictionTable,
+  head: string,
+): Answers {
+  const own = predicted.get(head)!;
+  const isAnswered = (_: number, row: number) => own[row] !== NO_ANSWER;
+  return {
+    labels: labels.filter(isAnswered),
+    classes: classes.length,
+    predicted: own.filter(isAnswered),
+    probabilities: probabilities.get(head)!.filter((p, i) => isAnswered(p, Math.floor(i / classes.length))),
   };
 }
 

@@ -2,9 +2,10 @@
 import { METRICS } from "../../metrics/chosen_metric.ts";
 import { hasInputs } from "../../config/data_config.ts";
 import type { RunConfig } from "../../config/run_config.ts";
-import type { PredictionTable } from "../../runs/predictions.ts";
+import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { CALIBRATION_HEADER, calibrationRows, MEASURES } from "../console.ts";
+import { PATTERN_TITLE, patternTable } from "../pattern_table.ts";
 import { formatCount, formatInterval, formatSeconds, formatShare } from "../units.ts";
 import { wilson } from "../../metrics/intervals.ts";
 import { correctOf, patterns } from "./predictions.ts";
@@ -145,6 +146,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
   const heads = Object.keys(accuracy);
   const calibration = calibrationRows(evaluation);
   const pairNames = Object.keys(pairs);
+  const byPattern = patternTable(evaluation);
   return html`${
     table(
       `Measures of the ${split} split, ${formatCount(samples)} samples`,
@@ -176,7 +178,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
       ["pair", ...PAIR_TYPES.map(([, name]) => name)],
       pairNames.map((pair) => [pair, ...PAIR_TYPES.map(([key]) => formatShare(pairs[pair]![key]))]),
     )
-  }`;
+  }${byPattern && table(PATTERN_TITLE, byPattern.header, byPattern.rows)}`;
 }
 
 /** How much fusion is worth, in a sentence. */
@@ -233,6 +235,7 @@ function turnsMarkup(
 ${
       heads.map((head) => {
         const prediction = predicted.get(head)![row]!;
+        if (prediction === NO_ANSWER) return html`<p class="muted">${head}: not there</p>`;
         return html`<p class="${
           prediction === labels[row] ? "right" : "wrong"
         }">${head}: ${classes[prediction]!}</p>`;

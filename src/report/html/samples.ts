@@ -37,14 +37,16 @@ export class SampleStore {
       const batchRows = Uint32Array.from(missing.slice(start, start + SAMPLES_AT_ONCE));
       const { modalities } = await data.batch(split, batchRows);
       const images = Object.values(modalities).find((part) => part.kind === "image");
+      let pictures = 0; // those before, as some may lack theirs
       for (const [i, row] of batchRows.entries()) {
+        const hasImage = images !== undefined && images.present?.[i] !== 0;
         const text = data.text(split, row);
         numbers.set(data.id(split, row), this.all.length);
         this.all.push({
           id: data.id(split, row),
           label: data.classes[data.label(split, row)]!,
           text: text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text,
-          image: images && thumbnail(images, i),
+          image: hasImage ? thumbnail(images, pictures++) : undefined,
         });
       }
     }

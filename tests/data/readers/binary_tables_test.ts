@@ -182,7 +182,7 @@ Deno.test("a row without an image or a label is a fault of its own, by file and 
   });
   assert.equal(samples.length, 9);
   assert.deepEqual(faults.map((fault) => describeFault(fault).replace(folder.path, "")), [
-    "x.parquet, row 5: cannot use the image: no path is given",
+    "x.parquet, row 5: cannot use the image: no path is given; data.missing=learned trains with samples that lack a modality",
     "x.parquet, row 8: cannot use the image: /images/7.png is missing",
     "x.parquet, row 10: has no label",
   ]);

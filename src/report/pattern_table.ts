@@ -1,0 +1,26 @@
+/** The table of measures by which modalities a model was given, for the console and the page. */
+import type { Evaluation, PatternEvaluation } from "../runs/records.ts";
+import { formatCount, formatShare } from "./units.ts";
+
+export const PATTERN_TITLE =
+  "Measures by what samples have, and with modalities withheld from those that have all";
+
+/** The header and its rows, one for each set of modalities; undefined of an evaluation without any. */
+export function patternTable(
+  { accuracy, patterns = [], withheld = [] }: Evaluation,
+): { readonly header: string[]; readonly rows: string[][] } | undefined {
+  if (patterns.length + withheld.length === 0) return undefined;
+  const heads = Object.keys(accuracy);
+  const row = (how: string, { modalities, samples, accuracy, macro_f1 }: PatternEvaluation) => [
+    `${how} ${modalities.join(" + ")}`,
+    formatCount(samples),
+    ...heads.flatMap((head) => [formatShare(accuracy[head]), formatShare(macro_f1[head])]),
+  ];
+  return {
+    header: ["modalities", "samples", ...heads.flatMap((head) => [`${head} accuracy`, `${head} macro F1`])],
+    rows: [
+      ...patterns.map((one) => row("has", one)),
+      ...withheld.map((one) => row("left with", one)),
+    ],
+  };
+}
