@@ -29,6 +29,22 @@ export class OpenRun {
     return new OpenRun(run, await readPreprocessing(run));
   }
 
+  /**
+   * The same run, from a share of whose samples of a split modalities are withheld. Throws a UserError for a run that did not
+   * learn to do without.
+   */
+  async withholding(split: Split, share: number): Promise<OpenRun> {
+    const { path, config } = this.run;
+    const { data } = config;
+    if (data.missing === "refuse") {
+      throw new UserError(
+        `The run ${path} learned from samples with all modalities, so none can be withheld: train with data.missing=learned`,
+      );
+    }
+    const withhold = { ...data.withhold, [split]: share };
+    return await OpenRun.of(this.run.withConfig({ ...config, data: { ...data, withhold } }));
+  }
+
   /** All that the model must know of the data; needs none of them. */
   get modelData(): ModelData {
     const { dataset, classes, modalities } = this.kept.preprocessing;

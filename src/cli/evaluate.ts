@@ -25,11 +25,16 @@ export interface EvaluateFlags extends DeviceChoice {
   data?: string;
   /** Where the answers are written to, as CSV. */
   predictions?: string;
+  /** The share of the samples from which modalities are withheld. */
+  withhold?: number;
 }
 
 /** Evaluates a run's best weights on a split of its data, or on another table with labels. */
 export async function evaluate(folder: string, flags: EvaluateFlags): Promise<void> {
   if (flags.predictions !== undefined) mustBeWritable(flags.predictions);
+  if (flags.withhold !== undefined && flags.data !== undefined) {
+    throw new UserError("--withhold is for a split of the run's data, not for another table");
+  }
   using stop = new Stop(() => {});
   try {
     if (flags.data === undefined) await evaluateSplit(folder, flags, stop.signal);
@@ -42,10 +47,11 @@ export async function evaluate(folder: string, flags: EvaluateFlags): Promise<vo
 /** Where the split is not the one that the run knew, its measures are another evaluation, and written beside its own. */
 async function evaluateSplit(
   folder: string,
-  { split, predictions: to, ...device }: EvaluateFlags,
+  { split, predictions: to, withhold, ...device }: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const opened = await OpenRun.open(folder);
+  const found = await OpenRun.open(folder);
+  const opened = withhold === undefined ? found : await found.withholding(split, withhold);
   const { run } = opened;
   using held = new DisposableStack();
   const gpu = await openDevice(device);

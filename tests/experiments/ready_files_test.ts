@@ -147,6 +147,7 @@ Deno.test("the files of scripts/experiments name no run twice, and their setting
   assert.deepEqual(Object.fromEntries([...counts].sort()), {
     "emoji.yaml": 54,
     "emoji_encoders.yaml": 19,
+    "emoji_missing.yaml": 18,
     "emoji_rivals.yaml": 54,
     "emoji_sweep.yaml": 27,
     "food101.yaml": 39,

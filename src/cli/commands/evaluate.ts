@@ -1,7 +1,7 @@
 /** Defines the command `unis evaluate`. */
 import type { Command } from "commander";
 import type { EvaluateFlags } from "../evaluate.ts";
-import { backend, choice, device } from "../options.ts";
+import { backend, choice, device, share } from "../options.ts";
 
 export function defineEvaluate(unis: Command): void {
   unis.command("evaluate")
@@ -15,6 +15,7 @@ export function defineEvaluate(unis: Command): void {
       ),
     )
     .option("--data <file>", "a table (.csv, .parquet, …) with labels, in place of a split of the run's data")
+    .option("--withhold <share>", "withhold modalities from this share of the samples, as if missing", share)
     .option("--predictions <file>", "write what every head says as CSV")
     .addOption(device())
     .addOption(backend())
