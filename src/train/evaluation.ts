@@ -166,7 +166,7 @@ export function evaluate(
   pairs: readonly (readonly [string, string])[],
   metric: MetricName = "accuracy",
 ): Evaluation {
-  const { split, labels, classes, predicted, notFinite } = predictions;
+  const { split, labels, classes, notFinite } = predictions;
   const answers = [...answersByHead(predictions)];
   const byMetric = answers.map(([head, own]) => [head, METRICS[metric].of(own)] as const)
     .filter((one): one is readonly [string, number] => one[1] !== undefined);
