@@ -114,6 +114,7 @@ export async function predict(
 
 /** 1 for each sample of a batch that has the modality of a head, else 0, by the heads whose modality some lack. */
 export function presentIn({ modalities }: Batch, config: RunConfig): ReadonlyMap<string, Uint32Array> {
+  if (Object.values(modalities).every(({ present }) => present === undefined)) return new Map();
   const { encoders } = resolveMethod(config);
   return new Map(encoders.flatMap(({ name, reads }) => {
     const present = modalities[Object.values(reads)[0]!]?.present;

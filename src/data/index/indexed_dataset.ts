@@ -22,8 +22,8 @@ export interface IndexedDatasetOptions {
   readonly wordDropout: number;
   /** How often a word is read as [UNK] in training, where the vocabulary was made from the training texts. */
   readonly unknownWords: number;
-  /** The share of training samples from which modalities are withheld, drawn anew in every epoch. */
-  readonly modalityDropout: number;
+  /** The share of training samples from which modalities are withheld, drawn anew in every epoch; 0 if not given. */
+  readonly modalityDropout?: number;
   /** True where the training samples stand in for a validation split. */
   readonly validatesOnTraining: boolean;
   /** Folder for the decoded images; `undefined` for the usual one, `false` keeps them in memory. */
@@ -57,7 +57,7 @@ export async function datasetFrom(
     const place = image === undefined ? undefined : sample.inputs[image] as ImageLocation | null;
     return { ...sample, ...(place && { path: nameOf(place) }), ...(lacks.length > 0 && { lacks }) };
   });
-  const { modalityDropout } = options;
+  const { modalityDropout = 0 } = options;
   return new SampleDataset({ name, classes, samples: listed, parts, modalityDropout });
 }
 
