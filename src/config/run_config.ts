@@ -219,7 +219,7 @@ function wrongTogether(
 ): string | undefined {
   try {
     const resolved = checkMethod({ method, model });
-    if (data.missing !== "refuse") mustSkip(resolved);
+    if (data.missing !== "refuse") mustSkip(resolved, method);
     checkEncoders(model.encoders, data);
   } catch (error) {
     if (error instanceof UserError) return error.message;

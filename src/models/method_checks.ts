@@ -40,8 +40,8 @@ export function mustRead({ name, reads }: Method, encoders: ByModality<Encoder>)
   );
 }
 
-/** Throws a UserError for a method that cannot learn from samples that lack a modality. */
-export function mustSkip({ name, skipsMissing }: Method): void {
+/** Throws a UserError for a method, by the name that it was asked for, that cannot learn from samples that lack a modality. */
+export function mustSkip({ name: own, skipsMissing }: Method, name = own): void {
   if (skipsMissing) return;
   const able = methods().filter((one) => one.skipsMissing).map((one) => one.name);
   throw new UserError(

@@ -1,7 +1,7 @@
 // Requests to a model that reads categories and numbers that may be missing.
 import assert from "node:assert/strict";
 import { BadRequest, readRequest } from "../../src/app/serve/requests.ts";
-import type { FeaturePreprocessing } from "../../src/data/preprocessing.ts";
+import type { FeaturePreprocessing, ModalityPreprocessing } from "../../src/data/preprocessing.ts";
 
 const LAB: FeaturePreprocessing = {
   name: "lab",
@@ -36,4 +36,25 @@ Deno.test("cells come as JSON or in a form: numbers, names of categories, and no
   ) {
     await assert.rejects(json(lab), (error) => error instanceof BadRequest && message.test(error.message));
   }
+});
+
+Deno.test("a field that is left out, null or left empty is a modality that the sample lacks, where the model takes such", async () => {
+  const note = { name: "note", kind: "text" } as ModalityPreprocessing;
+  const ask = async (body: BodyInit, mayLack: boolean) => {
+    const headers = typeof body === "string" ? { "content-type": "application/json" } : {};
+    const request = new Request("http://localhost/predict", { method: "POST", body, headers });
+    return (await readRequest(request, [LAB, note], { ...LIMITS, mayLack })).samples;
+  };
+  const form = () => {
+    const form = new FormData();
+    form.set("lab", " ");
+    form.set("note", "a text");
+    return form;
+  };
+  for (const body of ['{"note": "a text"}', '{"note": "a text", "lab": null}']) {
+    assert.deepEqual(await ask(body, true), [{ note: "a text" }]);
+    await assert.rejects(ask(body, false), /"lab" is missing/);
+  }
+  assert.deepEqual(await ask(form(), true), [{ note: "a text" }]);
+  await assert.rejects(ask(form(), false), /"lab" must be a list of 2 numbers/);
 });

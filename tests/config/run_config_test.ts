@@ -198,13 +198,29 @@ Deno.test("withSettings() says what is wrong with a setting", () => {
     ["training.memory_limit=4GiB", '"training.memory_limit" must be a number, got "4GiB"'],
     ["training.batch=100", '"training.batch" must be a multiple of "training.micro_batch", got 100 and 128'],
     ["model.encoders.text.hidden_size=63", "a multiple of", "got 63 and 4"],
+    ["data.missing=mean", '"data.missing" must be one of refuse, learned, zeros, got "mean"'],
+    ["data.withhold.test=0.5", '"data.missing" must be learned or zeros with "data.withhold"'],
+    [
+      "training.modality_dropout=0.1",
+      '"data.missing" must be learned or zeros with "training.modality_dropout"',
+    ],
+    ["training.modality_dropout=2", '"training.modality_dropout" must be at most 1, got 2'],
+    [
+      "data.missing=learned data.mixup=0.2",
+      '"data.mixup" and "data.cutmix" must be 0 where "data.missing" is learned',
+    ],
+    [
+      "data.missing=zeros method=mmbt",
+      '"data.missing" must be refuse where "method" is mmbt: those that learn from samples without a modality are unis-mmc,',
+    ],
     [
       "data.image_size=30",
       '"data.image_size" must be a multiple of "model.encoders.image.patch_size", got 30 and 8',
     ],
   ];
   for (const [setting, ...parts] of cases) {
-    assert.throws(() => withSettings(PRESETS.emoji, [setting]), (error: Error) => {
+    const settings = setting.includes(" ") ? setting.split(" ") : [setting];
+    assert.throws(() => withSettings(PRESETS.emoji, settings), (error: Error) => {
       assert.equal(error.name, "UserError", setting);
       for (const part of parts) assert.ok(error.message.includes(part), `${setting}: ${error.message}`);
       return true;
