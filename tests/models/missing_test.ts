@@ -5,6 +5,7 @@ import { presenceOf } from "../../src/models/encoders/optional.ts";
 import type { HostInput } from "../../src/models/encoders/inputs.ts";
 import { encoderTypes } from "../../src/models/encoders/registry.ts";
 import { computeLosses } from "../../src/models/methods/compute_losses.ts";
+import { softmaxRows } from "../../src/metrics/metrics.ts";
 import { chooseMethod, methods } from "../../src/models/methods/registry.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
 import type { ModulePath } from "../../src/nn/parameters.ts";
@@ -287,6 +288,27 @@ for (const missing of ["learned", "zeros"] as const) {
     small.parameters.dispose();
   });
 }
+
+Deno.test("late fusion averages the answers of the modalities that are there", async () => {
+  const small = smallModel("late-fusion", "learned");
+  const { image, features } = drawBatch();
+  const present = Uint32Array.of(1, 0, 1, 1, 0, 0);
+  const batch = { image: { ...rowsOf(image, [0, 2, 3], LABELS.length), present }, features };
+  const { unimodalLogits, fusedLogits } = capture(() => {
+    const { unimodalLogits, fusedLogits } = small.model.forward(small.model.upload(gpu, batch), {});
+    return { unimodalLogits, fusedLogits: fusedLogits! };
+  });
+  const tensors = [unimodalLogits.image!, unimodalLogits.features!, fusedLogits];
+  const [images, numbers, fused] = (await readTensors(tensors)).map((logits) =>
+    softmaxRows(logits as Float32Array, CLASSES)
+  );
+  for (const [i, p] of numbers!.entries()) {
+    const expected = present[Math.floor(i / CLASSES)] ? (images![i]! + p) / 2 : p;
+    assert.ok(Math.abs(fused![i]! - expected) < 1e-6);
+  }
+  for (const tensor of tensors) tensor.dispose();
+  small.parameters.dispose();
+});
 
 Deno.test("methods that cannot skip a modality say which can", () => {
   assert.throws(
