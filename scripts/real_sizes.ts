@@ -1,10 +1,11 @@
 /**
  * Trains at the sizes of the paper: ViT-base/16 at 224 pixels with BERT-base at 128 tokens, random weights, three steps.
  *
- *     deno run -A scripts/real_sizes.ts [--micro-batch 2] [--steps 3]
+ *     deno run -A scripts/real_sizes.ts [--micro-batch 2] [--steps 3] [--set model.lora.rank=8]
  *
- * Writes the encoders by our exporter, loads them as `unis train` does, prints the memory plan, and of each step the loss
- * and the time; then the most memory the process had. The steps see one batch, whose loss must fall.
+ * Writes the encoders by our exporter, loads them as `unis train` does, prints the memory plan and what is in use before the
+ * first step, of each step the loss and the time, then the most memory that the device held and the process had. The steps see
+ * one batch, whose loss must fall.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -36,7 +37,11 @@ const SPECS = {
 } as const;
 
 const { values: flags } = parseArgs({
-  options: { "micro-batch": { type: "string", default: "2" }, "steps": { type: "string", default: "3" } },
+  options: {
+    "micro-batch": { type: "string", default: "2" },
+    "steps": { type: "string", default: "3" },
+    "set": { type: "string", multiple: true, default: [] },
+  },
 });
 const size = Number(flags["micro-batch"]);
 
@@ -96,17 +101,28 @@ try {
     `training.batch=${size}`,
     "model.head.dropout=0",
     "optimizer.warmup_steps=0",
+    ...flags.set,
   ]);
   const encoders = await writeEncoders(gpu, folder);
   console.log(`Written     peak memory of the process so far ${formatBytes(peakMemory())}`);
   const { config, folders } = await choosePretrained(preset, encoders, new DownloadBar(note));
   const { dataset: data } = await fitData(config, (modality) => folders.get(modality)!, note);
   const start = performance.now();
+  const before = gpu.memory.live;
   const learner = new Learner(gpu, config, data);
   await loadPretrained(learner, folders, note);
   await gpu.finish();
   console.log(`Loaded      in ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  new ConsoleObserver(false).planned(learner.plan(data));
+  const plan = learner.plan(data);
+  new ConsoleObserver(false).planned(plan);
+  const { weights, gradients, moments, activations, held } = plan.memory;
+  console.log(
+    `In use      ${
+      formatBytes(gpu.memory.live - before)
+    } before the first step, buffers being rounded up by 1/16 at most; planned ${
+      formatBytes(weights + gradients + moments)
+    }`,
+  );
 
   const sample = await data.batch("train", Uint32Array.from({ length: size }, (_, row) => 40 * row));
   const ids = Uint32Array.from(
@@ -130,9 +146,11 @@ try {
     );
   }
   console.log(
-    `Memory      ${formatBytes(gpu.memory.peakHeld)} of the device at most, process ${
-      formatBytes(peakMemory())
-    }`,
+    `Memory      activations ${formatBytes(learner.peakActivations)} (planned ${
+      formatBytes(activations)
+    }), held ${formatBytes(gpu.memory.peakHeld)} of the device at most (planned ${
+      formatBytes(held)
+    }), process ${formatBytes(peakMemory())}`,
   );
   const falls = losses.every((loss, i) => Number.isFinite(loss) && (i === 0 || loss < losses[i - 1]!));
   if (!falls) throw new Error(`The loss does not fall: ${losses.join(", ")}`);

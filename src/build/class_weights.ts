@@ -6,12 +6,14 @@ import type { RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 
 /** The part of a data set that the weights of its classes hang on. */
-type Labelled = Pick<Dataset, "name" | "classes" | "count" | "label">;
+type Labelled = Pick<Dataset, "name" | "classes" | "count" | "label" | "weight">;
 
 /**
  * The weights of the classes, in the order of labels; undefined where `training.class_weights` is "none". "balanced" is
  * scikit-learn's: n / (classes · n_c), n_c of the n training samples being of class c, which is 1 on average over the
- * training samples; classes without any are not counted, and weigh 1. Throws a UserError for a class that is none of the
+ * training samples; classes without any are not counted, and weigh 1. Where samples have weights s of their own, n and n_c are
+ * sums of these, as with scikit-learn's `sample_weight`: what all samples of a class count together, Σ s w, is then the same for
+ * all classes. Throws a UserError for a class that is none of the
  * data's, and for one that has no weight.
  */
 export function classWeightsOf(
@@ -23,10 +25,12 @@ export function classWeightsOf(
   if (asked === "none") return undefined;
   if (asked === "balanced") {
     const counts = Array<number>(classes.length).fill(0);
-    const samples = data.count("train");
-    for (let row = 0; row < samples; row++) counts[data.label("train", row)]!++;
+    for (let row = 0; row < data.count("train"); row++) {
+      counts[data.label("train", row)]! += data.weight?.(row) ?? 1;
+    }
+    const all = counts.reduce((sum, count) => sum + count, 0);
     const present = counts.filter((count) => count > 0).length;
-    return counts.map((count) => count === 0 ? 1 : samples / (present * count));
+    return counts.map((count) => count === 0 ? 1 : all / (present * count));
   }
   const key = "training.class_weights";
   for (const name of Object.keys(asked)) {

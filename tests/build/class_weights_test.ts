@@ -23,6 +23,16 @@ Deno.test("balanced weights are those of scikit-learn, and a class that does not
   assert.ok(Math.abs(mean - 1) < 1e-12);
 });
 
+Deno.test("balanced weights have classes count alike whatever their samples weigh", () => {
+  const own = [1, 0.5, 2, 0.25, 4, 1, 0.5, 3];
+  const weights = classWeightsOf(asked("balanced"), { ...data, weight: (row) => own[row]! })!;
+  // Of the 12.25 that samples weigh: 5.75 of the first class, 2.5 of the second, 4 of the third.
+  assert.deepEqual(weights, [12.25 / (3 * 5.75), 12.25 / (3 * 2.5), 12.25 / (3 * 4), 1]);
+  const sums = [0, 0, 0];
+  LABELS.forEach((label, row) => sums[label]! += own[row]! * weights[label]!);
+  for (const sum of sums) assert.ok(Math.abs(sum - 12.25 / 3) < 1e-12, `${sums}`);
+});
+
 Deno.test("weights by name stand in the order of the classes, and none are none", () => {
   const given = { cold: 3, warm: 1, none: 0.5, "fresh, green": 2 };
   assert.deepEqual(classWeightsOf(asked(given), data), [1, 2, 3, 0.5]);
