@@ -7,12 +7,17 @@ import { formatTable } from "../report/table.ts";
 import { formatCount } from "../report/units.ts";
 import { type RunConfig, withSettings } from "../config/run_config.ts";
 import { indexFiles } from "../build/index_samples.ts";
+import { choosePretrained } from "../build/pretrained.ts";
 import { cutTexts } from "../build/text_lengths.ts";
 import { dataPreset, parseDataChoice } from "../config/data_presets.ts";
+import { DownloadBar } from "../report/download_bar.ts";
+import { wantedEncoders } from "./choose_config.ts";
 import { CheckFailed } from "../app/errors.ts";
 
 export interface VerifyFlags {
   data: string;
+  /** The pretrained encoder that texts are to be read by, whose tokens are counted. */
+  textEncoder?: string;
   set?: string[];
   partial?: boolean;
   json?: boolean;
@@ -22,10 +27,18 @@ export interface VerifyFlags {
 const PROGRESS_INTERVAL = 10_000;
 
 /** Verifies a data set and prints what was found. Throws `CheckFailed` where something is wrong. */
-export async function verify({ data, set = [], partial = false, json = false }: VerifyFlags): Promise<void> {
+export async function verify(
+  { data, set = [], textEncoder, partial = false, json = false }: VerifyFlags,
+): Promise<void> {
   const note = (message: string) => output.aside(message);
-  const config = withSettings(dataPreset(parseDataChoice(data), set), set);
-  const found = await verification(config, { compare: !partial, wholeTexts: true }, note);
+  const chosen = await choosePretrained(
+    dataPreset(parseDataChoice(data), set),
+    wantedEncoders({ ...(textEncoder !== undefined && { textEncoder }) }),
+    new DownloadBar(note),
+    "configuration",
+  );
+  const config = withSettings(chosen.config, set);
+  const found = await verification(config, { compare: !partial, encoderFolders: chosen.folders }, note);
   output.result(json ? JSON.stringify(found, null, 2) : summaryOf(found).join("\n"));
   if (isSound(found)) return;
   const { length } = verificationLines(found);
@@ -39,12 +52,16 @@ export async function findFaults(
   config: RunConfig,
   note: (message: string) => void,
 ): Promise<readonly Fault[]> {
-  return (await verification(config, { compare: false, wholeTexts: false }, note)).faults;
+  return (await verification(config, { compare: false }, note)).faults;
 }
 
 async function verification(
   config: RunConfig,
-  { compare, wholeTexts }: { readonly compare: boolean; readonly wholeTexts: boolean },
+  { compare, encoderFolders }: {
+    readonly compare: boolean;
+    /** Those of pretrained encoders by name, where texts are to be read whole and counted. */
+    readonly encoderFolders?: ReadonlyMap<string, string>;
+  },
   note: (message: string) => void,
 ): Promise<Verification> {
   const { data, model } = config;
@@ -54,10 +71,11 @@ async function verification(
   const isTable = data.name === "table";
   // Whatever the fold, all rows are looked at.
   const whole = isTable && data.folds !== null ? { ...data, fold: data.fold ?? 1 } : data;
+  const wholeTexts = encoderFolders !== undefined;
   const index = await indexFiles(whole, model, { wholeTexts });
   drawSplits(index);
   const found = await verifyIndex(index, { compare, progress: progressNotes(note) });
-  const cut = isTable && wholeTexts ? await cutTexts(config, index, data.max_tokens) : [];
+  const cut = isTable && wholeTexts ? await cutTexts(config, index, data.max_tokens, encoderFolders) : [];
   return { ...found, warnings: [...found.warnings, ...cut] };
 }
 

@@ -105,6 +105,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["config show rnu", /did you mean run\?$/],
   ],
   "data": [
+    [
+      "data verify --data features:full --text-encoder run",
+      /^Cannot use --text-encoder: no modality of the preset is text$/,
+    ],
     ["train --data table", /^--data table needs a path: --data table:PATH$/],
     ["train --data tabel:items.csv", /got "tabel"; did you mean "table:items\.csv"\?$/],
     ["train --data items.csv", /did you mean "table:items\.csv"\?$/],

@@ -1,4 +1,7 @@
 // From tables of every kind to trained models and answers, on the command line.
+import { wordPieceJson } from "../../src/data/text/tokenizer_json.ts";
+import { numbered } from "../../src/data/text/word_piece.ts";
+import { bert } from "../../src/models/encoders/bert.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { run } from "../../src/cli/program.ts";
@@ -176,6 +179,14 @@ Deno.test("verify tells which texts are cut, and train --skip-bad goes on after 
     verified.output,
     /^Warning: 3 of 59 texts "text" \(5\.1 %\) are longer than "data\.max_tokens", 12, the longest 83: what is beyond/m,
   );
+  // A pretrained encoder reads pieces of its own, here two of "long" and of "word".
+  Deno.mkdirSync(at("bert"));
+  const pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "lo", "##ng", "wo", "##rd"];
+  Deno.writeTextFileSync(at("bert/tokenizer.json"), JSON.stringify(wordPieceJson(numbered(pieces))));
+  const config = bert.configure({ vocab_size: pieces.length, max_position_embeddings: 128 });
+  Deno.writeTextFileSync(at("bert/config.json"), JSON.stringify(config));
+  const counted = await unis("data", "verify", ...data, "--text-encoder", at("bert"));
+  assert.match(counted.output, /^Warning: 3 of 59 texts "text" \(5\.1 %\) .* 12, the longest 164: /m);
   const small = "model.encoders.text.hidden_size=12";
   await done("train", ...data, small, ...SHORT, "--method", "text", "--skip-bad", "--out", at("run"));
   const skipped = readCsv(at("run/skipped.csv")).slice(1).map(({ cells }) => cells);

@@ -10,6 +10,10 @@ export function defineData(unis: Command): void {
   data.command("verify")
     .description("look for faults: counts, missing and unreadable images, empty texts, labels, ids, leakage")
     .requiredOption("--data <name:path>", DATA)
+    .option(
+      "--text-encoder <model>",
+      "whose tokens texts are counted in: a folder, or an id that the cache has",
+    )
     .option("--set <key=value...>", "settings of the data, as for train")
     .option("--partial", "do not compare with the counts of the published data set")
     .option("--json", "print all of it as JSON")
