@@ -6,6 +6,7 @@ import { full } from "../ops/fill.ts";
 import type { RandomKeys } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { AttentionRollout } from "./attention_rollout.ts";
 
 /** Training passes the random keys of its step; without keys nothing is dropped. */
 export interface Context {
@@ -21,6 +22,8 @@ export interface Context {
    * parameters allocated with f16 copies.
    */
   readonly precision?: Float;
+  /** Told what the layers of one encoder attend to, where somebody wants to know. */
+  readonly rollout?: AttentionRollout;
 }
 
 /** Nothing is random: evaluation, in f32. */

@@ -1,7 +1,6 @@
 /** Disentangled attention (He et al., 2021): scores of content and content, content and place, place and content. */
 import type { Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
-import { attention } from "../ops/attention.ts";
 import { matmul } from "../ops/matmul.ts";
 import { relativeScores } from "../ops/relative.ts";
 import { permute, reshape, slice } from "../ops/shape.ts";
@@ -12,6 +11,7 @@ import { JoinedLinear, Linear } from "./linear.ts";
 import type { ModulePath } from "./parameters.ts";
 import type { RelativeEmbeddings } from "./relative_embeddings.ts";
 import {
+  attend,
   attendInOnnx,
   type Attention,
   type AttentionConfig,
@@ -91,13 +91,14 @@ export class DisentangledAttention implements Attention {
       const q = this.#query(onlyFirst ? firstToken(x) : x);
       const kv = this.#keyValue(x);
       const bias = this.#placeKey || this.#placeQuery ? this.#scores(q, kv, context) : undefined;
-      return attention(q, kv, {
+      const options = {
         heads,
         scale: this.#scale,
         ...(mask && { mask }),
         ...(bias && { bias }),
         ...(context.keys && probability > 0 && { dropout: { probability, key: context.keys.next() } }),
-      });
+      };
+      return attend(q, kv, options, context);
     });
   }
 

@@ -1,7 +1,6 @@
 /** Self-attention with rotary positions (Su et al., 2021), as ModernBERT has it. */
 import type { FloatType, Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
-import { attention, selfAttention } from "../ops/attention.ts";
 import { rotary, rotaryTurns } from "../ops/rotary.ts";
 import { slice } from "../ops/shape.ts";
 import { scope } from "../tensor/scope.ts";
@@ -11,7 +10,9 @@ import { Linear } from "./linear.ts";
 import type { Constant } from "./parameter.ts";
 import type { ModulePath } from "./parameters.ts";
 import {
+  attend,
   attendInOnnx,
+  attendToSelf,
   type Attention,
   type AttentionConfig,
   firstToken,
@@ -92,7 +93,8 @@ export class RotaryAttention implements Attention {
     this.#options = options;
   }
 
-  forward(x: Tensor, mask: Tensor | undefined, { keys }: Context, onlyFirst: boolean): Tensor {
+  forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst: boolean): Tensor {
+    const { keys } = context;
     const {
       hidden_size: width,
       num_attention_heads: heads,
@@ -108,8 +110,8 @@ export class RotaryAttention implements Attention {
     return scope(() => {
       const qkv = rotation.forward(this.#queryKeyValue.forward(x), 2 * heads);
       return onlyFirst
-        ? attention(slice(firstToken(qkv), 2, 0, width), slice(qkv, 2, width), options)
-        : selfAttention(qkv, options);
+        ? attend(slice(firstToken(qkv), 2, 0, width), slice(qkv, 2, width), options, context)
+        : attendToSelf(qkv, options, context);
     });
   }
 

@@ -1,8 +1,9 @@
 /** Self-attention of transformer layers, and the ways in which it may depend on where tokens stand. */
 import type { Value } from "../onnx/graph.ts";
 import * as onnx from "../onnx/operators.ts";
-import { attention, selfAttention } from "../ops/attention.ts";
+import { attention, type AttentionOptions, selfAttention } from "../ops/attention.ts";
 import { slice } from "../ops/shape.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 import { JoinedLinear } from "./linear.ts";
@@ -37,6 +38,21 @@ export interface SelfAttentionOptions {
   readonly causal?: boolean;
   /** A token attends only to those that are at most so many places before or after it. */
   readonly window?: number;
+}
+
+/** `attention` in a layer: a rollout that the context has is told of it. */
+export function attend(q: Tensor, kv: Tensor, options: AttentionOptions, { rollout }: Context): Tensor {
+  rollout?.attended(q, kv, options);
+  return attention(q, kv, options);
+}
+
+/** `selfAttention` in a layer: a rollout that the context has is told of it. */
+export function attendToSelf(qkv: Tensor, options: AttentionOptions, { rollout }: Context): Tensor {
+  if (rollout) {
+    const width = qkv.shape[2]! / 3;
+    scope(() => rollout.attended(slice(qkv, 2, 0, width), slice(qkv, 2, width), options));
+  }
+  return selfAttention(qkv, options);
 }
 
 /** The first token of every sequence: [batch, tokens, width] to [batch, 1, width]. */
@@ -91,7 +107,8 @@ export class SelfAttention implements Attention {
     this.#options = options;
   }
 
-  forward(x: Tensor, mask: Tensor | undefined, { keys }: Context, onlyFirst: boolean): Tensor {
+  forward(x: Tensor, mask: Tensor | undefined, context: Context, onlyFirst: boolean): Tensor {
+    const { keys } = context;
     const probability = this.#config.attention_probs_dropout_prob;
     const { scoreBias, causal, window } = this.#options;
     const bias = scoreBias?.forward(x.shape[1]!);
@@ -104,8 +121,8 @@ export class SelfAttention implements Attention {
       ...(keys && probability > 0 && { dropout: { probability, key: keys.next() } }),
     };
     return onlyFirst
-      ? attention(this.#query(firstToken(x)), this.#keyValue(x), options)
-      : selfAttention(this.#queryKeyValue(x), options);
+      ? attend(this.#query(firstToken(x)), this.#keyValue(x), options, context)
+      : attendToSelf(this.#queryKeyValue(x), options, context);
   }
 
   toOnnx(x: Value, bias: Value | undefined, onlyFirst: boolean): Value {

@@ -18,7 +18,7 @@ import { gatherRows } from "../../ops/indexing.ts";
 import { type Indices, indices } from "../../ops/indices.ts";
 import { reshape } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { defineEncoder, type Encoder } from "./encoder.ts";
 import { type ConfigOf, count, optional, whole } from "./fields.ts";
 import { projectionOf } from "./image_heads.ts";
@@ -108,7 +108,9 @@ class ClipText implements Encoder {
     return scope(() => {
       const states = this.#layers.last(this.#embed(input, context), input.mask, context);
       const rows = reshape(states, [-1, this.config.hidden_size]);
-      const end = cast(this.#norm.forward(gatherRows(rows, endsIn(input))), "f32");
+      const ends = endsIn(input);
+      context.rollout?.pooled(rowsOfIdentity(ends, ...input.ids.shape as [number, number]));
+      const end = cast(this.#norm.forward(gatherRows(rows, ends)), "f32");
       return this.#projection ? this.#projection.forward(end) : end;
     });
   }
@@ -142,6 +144,16 @@ class ClipText implements Encoder {
     const normalised = onnx.cast(this.#norm.toOnnx(onnx.cast(end, ids.graph.precision)), "float32");
     return this.#projection ? this.#projection.toOnnx(normalised) : normalised;
   }
+}
+
+/** 1 at the place of the end token of each text, else 0: f32 [batch, 1, tokens]. */
+function rowsOfIdentity(ends: Indices, batch: number, tokens: number): Tensor {
+  const identities = Float32Array.from(
+    { length: batch * tokens ** 2 },
+    (_, i) => Number(Math.floor(i / tokens) % tokens === i % tokens),
+  );
+  const table = Tensor.from(ends.packed.gpu, identities, [batch * tokens, tokens]);
+  return reshape(gatherRows(table, ends), [batch, 1, tokens]);
 }
 
 function endsIn({ ends }: TextInput): Indices {

@@ -14,9 +14,10 @@ import * as onnx from "../../onnx/operators.ts";
 import { add, expand } from "../../ops/arithmetic.ts";
 import { attention } from "../../ops/attention.ts";
 import { cast } from "../../ops/cast.ts";
+import { full } from "../../ops/fill.ts";
 import { linear } from "../../ops/matmul.ts";
 import { mean } from "../../ops/reduce.ts";
-import { reshape, slice } from "../../ops/shape.ts";
+import { pad, reshape, slice } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PoolingName } from "./encoder.ts";
@@ -50,7 +51,7 @@ export class PooledTokens implements ImageHead {
     return this.#pooling.forward({
       first: () => this.#norm.forward(layers.first(x, undefined, context)),
       all: () => this.#norm.forward(layers.last(x, undefined, context)),
-    });
+    }, context);
   }
 
   finish(states: Tensor): Tensor {
@@ -144,7 +145,10 @@ export class AttentionPooling implements ImageHead {
         return linear(from, slice(weight, 0, ...rows), slice(this.#bias.value, 0, ...rows));
       };
       const probe = expand(this.#probe.value, [batch, 1, this.width], dtype === "f16" ? "f16" : "f32");
-      const attended = attention(project(probe, 0, 1), project(tokens, 1, 3), { heads: this.#heads });
+      const [query, keyValue] = [project(probe, 0, 1), project(tokens, 1, 3)];
+      const options = { heads: this.#heads };
+      context.rollout?.pooledBy(query, keyValue, options);
+      const attended = attention(query, keyValue, options);
       const y = this.#output.forward(attended);
       return reshape(add(y, this.#inner.forward(this.#outputNorm.forward(y))), [batch, this.width]);
     });
@@ -189,6 +193,8 @@ export class MeanOfPatches implements ImageHead {
   represent(layers: TransformerEncoder, x: Tensor, context: Context): Tensor {
     return scope(() => {
       const patches = slice(layers.last(x, undefined, context), 1, 1);
+      const [batch, count] = patches.shape as [number, number, number];
+      context.rollout?.pooled(pad(full(x.gpu, [batch, 1, count], 1 / count), 2, 1, 0));
       return this.#norm.forward(mean(cast(patches, "f32"), { axes: [1] }));
     });
   }

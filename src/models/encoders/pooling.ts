@@ -1,11 +1,13 @@
 /** Pooling: the vector that stands for a sample, from the last hidden states of its tokens. */
 import type { Gpu } from "../../gpu/gpu.ts";
+import type { Context } from "../../nn/context.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import { denseInitializer, type TransformerConfig } from "../../nn/transformer_config.ts";
 import type { Value } from "../../onnx/graph.ts";
 import * as onnx from "../../onnx/operators.ts";
 import { cast } from "../../ops/cast.ts";
+import { full } from "../../ops/fill.ts";
 import { matmul } from "../../ops/matmul.ts";
 import { tanh } from "../../ops/pointwise.ts";
 import { mean } from "../../ops/reduce.ts";
@@ -63,14 +65,14 @@ export interface Poolable<T> {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { Gpu, Parameters, Tensor } from "unis/engine";
+ * import { EVALUATION, Gpu, Parameters, Tensor } from "unis/engine";
  * import { bert } from "unis/models";
  * import { Pooling } from "./pooling.ts";
  *
  * const gpu = await Gpu.open();
  * const states = Tensor.from(gpu, Float32Array.of(1, 2, 3, 4), [1, 2, 2]); // two tokens
  * const pooling = new Pooling(new Parameters().root, "mean", bert.configure());
- * const pooled = pooling.forward({ first: () => states, all: () => states });
+ * const pooled = pooling.forward({ first: () => states, all: () => states }, EVALUATION);
  * assert.deepEqual(await pooled.read(), Float32Array.of(2, 3));
  * gpu.destroy();
  * ```
@@ -93,13 +95,15 @@ export class Pooling {
   }
 
   /** Gives f32 [batch, width]; `shares` is what `upload` gave, where tokens may be padding. */
-  forward(states: Poolable<Tensor>, shares?: Tensor): Tensor {
+  forward(states: Poolable<Tensor>, { rollout }: Context, shares?: Tensor): Tensor {
     return scope(() => {
       if (this.#name !== "mean") {
         const first = cast(states.first(), "f32");
         return this.#dense === undefined ? first : tanh(this.#dense.forward(first));
       }
       const all = cast(states.all(), "f32");
+      const [batch, tokens] = all.shape as [number, number, number];
+      rollout?.pooled(shares ?? full(all.gpu, [batch, 1, tokens], 1 / tokens));
       return shares === undefined
         ? mean(all, { axes: [1] })
         : reshape(matmul(shares, all), [all.shape[0]!, -1]);

@@ -106,7 +106,7 @@ export class TextTransformer implements Encoder {
         return this.#pooling.forward({
           first: () => this.#layers.first(states, mask, context),
           all: () => this.#layers.last(states, mask, context),
-        });
+        }, context);
       },
     };
   }
@@ -122,10 +122,14 @@ export class TextTransformer implements Encoder {
   represent(inputs: DeviceInputs, context: Context): Tensor {
     const input = inputOf(inputs, "text", "text");
     return scope(() =>
-      this.#pooling.forward({
-        first: () => this.#layers.first(this.#embeddings.forward(input, context), input.mask, context),
-        all: () => this.lastHiddenState(inputs, context),
-      }, input.shares)
+      this.#pooling.forward(
+        {
+          first: () => this.#layers.first(this.#embeddings.forward(input, context), input.mask, context),
+          all: () => this.lastHiddenState(inputs, context),
+        },
+        context,
+        input.shares,
+      )
     );
   }
 

@@ -94,7 +94,7 @@ class Vilt implements Encoder {
     return scope(() => {
       const [tokens, mask] = [this.#embed(inputs, context), this.#mask(inputs)];
       const first = () => this.#norm.forward(this.#layers.first(tokens, mask, context));
-      return this.#pooling.forward({ first, all: first });
+      return this.#pooling.forward({ first, all: first }, context);
     });
   }
 

@@ -141,13 +141,17 @@ export class VisionTransformer implements Encoder {
 
   /** Gives the last hidden states of the patches, [batch, rows, columns, hidden]. */
   featureMap(inputs: DeviceInputs, context: Context): Tensor {
-    const { image_size, patch_size, hidden_size } = this.config;
-    const side = image_size / patch_size;
+    const [rows, columns] = this.patches;
     return scope(() => {
       const states = this.lastHiddenState(inputs, context);
-      const [batch, tokens] = states.shape as [number, number, number];
-      return reshape(slice(states, 1, tokens - side ** 2), [batch, side, side, hidden_size]);
+      const [batch, tokens, width] = states.shape as [number, number, number];
+      return reshape(slice(states, 1, tokens - rows * columns), [batch, rows, columns, width]);
     });
+  }
+
+  get patches(): readonly [rows: number, columns: number] {
+    const side = this.config.image_size / this.config.patch_size;
+    return [side, side];
   }
 
   get channels(): number {
