@@ -21,9 +21,11 @@ import { loadClassDistances, loadPretrained } from "../train/load_pretrained.ts"
 import type { Evaluation, Observer } from "../runs/records.ts";
 import type { TrainingState } from "../runs/run_checkpoints.ts";
 import { RunFolder, type Session } from "../runs/run_folder.ts";
+import { writeMeans } from "../runs/mean_representations.ts";
 import { writePreprocessing } from "../runs/preprocessing.ts";
 import { writeSkipped } from "../runs/skipped.ts";
 import { evaluateBest } from "../train/evaluate_best.ts";
+import { meanRepresentations } from "../train/mean_representations.ts";
 import { train } from "../train/trainer.ts";
 import { type DeviceChoice, openDevice } from "./open_device.ts";
 import { OpenRun } from "./open_run.ts";
@@ -204,6 +206,8 @@ export class Work implements Disposable {
   async #test(signal: AbortSignal): Promise<Evaluation> {
     const { run, data, learner } = this;
     const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
+    const means = await meanRepresentations(learner, data, signal);
+    if (means !== undefined) writeMeans(run, means, evaluation.epoch);
     run.writeResults(evaluation, predictionsCsv(predictions, data));
     return evaluation;
   }

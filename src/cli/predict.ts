@@ -1,5 +1,6 @@
 /** The command `unis predict`. */
 import { EmbeddingsFile } from "../app/predict/embeddings.ts";
+import { Explanations } from "../app/predict/explanations.ts";
 import { type Columns, InputReader } from "../app/predict/inputs.ts";
 import {
   PendingFile,
@@ -18,6 +19,7 @@ import { DELIMITER, type StreamedRow, type TableReading } from "../data/readers/
 import { tableEndings, tableFormat } from "../data/readers/table_formats.ts";
 import { isEncoding } from "../io/text_chunks.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
+import type { Temperatures } from "../metrics/calibration.ts";
 import { calibrationLines, confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
 import { RowProgress } from "../report/row_progress.ts";
@@ -41,6 +43,8 @@ export interface PredictFlags extends DeviceChoice {
   top: number;
   proba?: boolean;
   uncalibrated?: boolean;
+  explain?: boolean;
+  heatMaps?: string;
   embeddings?: string;
   skipBad?: boolean;
   batch?: number;
@@ -60,6 +64,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   using stop = new Stop(() => {});
   using progress = new RowProgress((line) => output.aside(line));
   const temperatures = flags.uncalibrated ? {} : session.temperatures;
+  using explanations = explanationsOf(session, temperatures, flags);
   const options = {
     skipBad: flags.skipBad ?? false,
     writer: answerWriter(format, {
@@ -70,6 +75,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
     print: (text: string) => out.write(text),
     temperatures,
     ...(embeddings && { embeddings }),
+    ...(explanations && { explanations }),
     ...(flags.id !== undefined && { idColumn: flags.id }),
     ...(flags.label !== undefined && { labelColumn: flags.label }),
     ...(flags.batch !== undefined && { batchSize: flags.batch }),
@@ -95,7 +101,11 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   }
   progress.clear();
   out.finish();
-  const written = [...(flags.out === undefined ? [] : [flags.out]), ...embeddings?.finish() ?? []];
+  const written = [
+    ...(flags.out === undefined ? [] : [flags.out]),
+    ...embeddings?.finish() ?? [],
+    ...explanations?.finish() ?? [],
+  ];
   for (const line of found.refused.slice(0, NAMED)) output.aside(`Skipped     ${line}`);
   if (found.refused.length > NAMED) output.aside(`Skipped     ${found.refused.length - NAMED} more rows`);
   if (found.unknownLabels > 0) {
@@ -114,6 +124,28 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   }
   for (const line of calibrationLines(temperatures)) output.aside(line);
   if (written.length > 0) output.aside(`Predicted   ${formatCount(found.rows)} rows: ${written.join(", ")}`);
+}
+
+/** What explains answers, where flags ask for it. Throws a UserError where that cannot be done. */
+function explanationsOf(
+  session: PredictSession,
+  temperatures: Temperatures,
+  { explain = false, heatMaps }: PredictFlags,
+): Explanations | undefined {
+  if (!explain && heatMaps === undefined) return undefined;
+  const explainer = session.explainer(temperatures);
+  const { model } = session.model;
+  if (!explainer.hasShares && model.modalities.length > 1) {
+    output.aside(
+      `${session.open.run.path} keeps no mean representations, being of an older version: no shares of modalities are told`,
+    );
+  }
+  if (heatMaps !== undefined && Object.values(model.encoders).every(({ patches }) => patches === undefined)) {
+    throw new UserError(
+      `--heat-maps is for models whose encoders of images attend to patches; those of ${session.open.run.path} do not`,
+    );
+  }
+  return new Explanations(explainer, heatMaps);
 }
 
 /** The path of a table, "-" for standard input, or "sample". Throws a UserError unless exactly one is named. */

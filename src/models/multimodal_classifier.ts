@@ -92,7 +92,7 @@ export class MultimodalClassifier {
   readonly method: Method;
   readonly task: Task;
   /** The modality of a batch that each input of each encoder reads. */
-  readonly #reads: ByModality<Readonly<Record<string, string>>>;
+  readonly reads: ByModality<Readonly<Record<string, string>>>;
   readonly #architecture: BuiltArchitecture;
   /** Every field of the method's own. */
   readonly #options: Readonly<Record<string, FieldValue>>;
@@ -139,7 +139,7 @@ export class MultimodalClassifier {
       return [name, missing === undefined ? encoder : new OptionalEncoder(vectors, name, encoder, missing)];
     }));
     mustRead(method, this.encoders);
-    this.#reads = mapModalities(
+    this.reads = mapModalities(
       this.encoders,
       ({ inputs }, name) => modalitiesRead(name, inputs, config.reads?.[name]),
     );
@@ -177,6 +177,12 @@ export class MultimodalClassifier {
     return pairsOf(this.modalities);
   }
 
+  /** Whether there is a fused answer to whatever representations modalities have: see `representedBy`. */
+  get takesRepresentations(): boolean {
+    const { takesRepresentations = false, hasFusion } = this.#architecture;
+    return takesRepresentations && hasFusion;
+  }
+
   /** The width of each representation in a graph of ONNX, by its name. */
   get widths(): ByModality<number> {
     return this.#architecture.widths;
@@ -200,7 +206,7 @@ export class MultimodalClassifier {
 
   /** The modalities of a batch that an encoder reads, by the names of its inputs. */
   #inputsOf<T>(encoder: string, batch: ByModality<T>): Record<string, T> {
-    const reads = Object.entries(this.#reads[encoder]!);
+    const reads = Object.entries(this.reads[encoder]!);
     return Object.fromEntries(reads.map(([input, modality]) => [input, entry(batch, modality)]));
   }
 

@@ -1,5 +1,6 @@
 /** A model that only answers: its weights, and none of what training takes beside them. */
 import { buildModel } from "../build/build_model.ts";
+import { coalitionLogits, rolloutsOf } from "../models/explain.ts";
 import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Batch } from "../data/batch.ts";
@@ -7,11 +8,11 @@ import type { Gpu } from "../gpu/gpu.ts";
 import type { Outputs } from "../models/methods/architecture.ts";
 import { FUSION } from "../models/methods/architecture.ts";
 import type { MultimodalClassifier } from "../models/multimodal_classifier.ts";
-import { EVALUATION } from "../nn/context.ts";
+import { type Context, EVALUATION } from "../nn/context.ts";
 import { Parameters } from "../nn/parameters.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { AnsweringModel } from "./evaluation.ts";
 import { writeWeights } from "./learner_state.ts";
 import { chooseProducts, withPossiblePrecision } from "./precision.ts";
@@ -23,7 +24,7 @@ export class Predictor implements AnsweringModel {
   readonly classes: number;
   readonly heads: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
-  readonly #model: MultimodalClassifier;
+  readonly model: MultimodalClassifier;
   readonly #parameters = new Parameters();
 
   /** The weights are zero until `writeWeights` gives some. Throws a UserError where configuration and data do not fit. */
@@ -32,11 +33,11 @@ export class Predictor implements AnsweringModel {
     this.config = withPossiblePrecision(gpu, config);
     chooseProducts(gpu, this.config);
     this.classes = data.classes.length;
-    this.#model = buildModel(this.#parameters.root, this.config, data);
+    this.model = buildModel(this.#parameters.root, this.config, data);
     this.#parameters.freeze(() => true); // no gradients and no moments
     this.#parameters.allocate(gpu, 0, () => true, this.config.training.precision === "f16");
-    this.heads = this.#model.heads;
-    this.pairs = this.#model.pairs;
+    this.heads = this.model.heads;
+    this.pairs = this.model.pairs;
   }
 
   /** Throws a UserError, naming `source`, where the weights are not those of this model. */
@@ -60,10 +61,38 @@ export class Predictor implements AnsweringModel {
     });
   }
 
+  /**
+   * What explains its answers: logits of every head, the weights of tokens by encoder (`rolloutsOf`), and where means [width]
+   * are given by modality, the fused logits of every coalition of modalities (`coalitionLogits`).
+   */
+  explain(batch: Batch, means?: ReadonlyMap<string, Float32Array<ArrayBuffer>>): {
+    logits: Record<string, Tensor>;
+    rollouts: Readonly<Record<string, Tensor>>;
+    coalitions?: Tensor;
+  } {
+    const { model } = this;
+    return scope(() => {
+      const inputs = model.upload(this.gpu, batch.modalities);
+      const outputs = model.forward(inputs, this.#context);
+      const baselines = means &&
+        Object.fromEntries(
+          Array.from(means, ([name, values]) => [name, Tensor.from(this.gpu, values, [values.length])]),
+        );
+      return {
+        logits: logitsOf(outputs),
+        rollouts: rolloutsOf(model, inputs, this.#context),
+        ...(baselines &&
+          { coalitions: coalitionLogits(model, outputs.representations, baselines, this.#context) }),
+      };
+    });
+  }
+
+  get #context(): Context {
+    return { ...EVALUATION, precision: this.config.training.precision };
+  }
+
   #forward(batch: Batch): Outputs {
-    const { precision } = this.config.training;
-    const inputs = this.#model.upload(this.gpu, batch.modalities);
-    return this.#model.forward(inputs, { ...EVALUATION, precision });
+    return this.model.forward(this.model.upload(this.gpu, batch.modalities), this.#context);
   }
 
   /** Frees the device memory. */

@@ -5,6 +5,7 @@ import { encode } from "fast-png";
 import { exportRun } from "../../src/app/export_run.ts";
 import { answerRows } from "../../src/app/predict/answers.ts";
 import { EmbeddingsFile } from "../../src/app/predict/embeddings.ts";
+import { Explanations } from "../../src/app/predict/explanations.ts";
 import { PendingFile, predictRows } from "../../src/app/predict/predict_rows.ts";
 import type { GrowingBatch, PreparedSample } from "../../src/app/predict/growing_batch.ts";
 import { InputReader } from "../../src/app/predict/inputs.ts";
@@ -367,6 +368,40 @@ Deno.test("CSV keeps the columns, has the likeliest classes, and nothing that a 
     row![header!.indexOf("fusion_p")],
     row![header!.indexOf(`fusion_p(${row![header!.indexOf("fusion_class")]})`)],
   );
+});
+
+Deno.test("answers are explained: shares of modalities sum to the probability, weights of words and patches to one", async () => {
+  const path = tableOf("why.csv", [HEADER, ...rows.slice(0, 9)]);
+  const temperatures = { fusion: 2 };
+  const plain = await printed(path, "jsonl", { all: true, temperatures });
+  const options = {
+    all: true,
+    temperatures,
+    explanations: new Explanations(session.explainer(temperatures)),
+  };
+  const { text } = await printed(path, "jsonl", options);
+  const lines = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
+  const expected = lines(plain.text);
+  for (const [i, { explanation, ...answer }] of lines(text).entries()) {
+    assert.deepEqual(answer, expected[i], "the answers are the same");
+    const { head, class: answered, base, shares, tokens, patches } = explanation;
+    assert.deepEqual([head, answered], ["fusion", answer.predictions.fusion[0].class]);
+    assert.deepEqual(Object.keys(shares), ["image", "text", "lab"]);
+    const sum = Object.values<number>(shares).reduce((a, b) => a + b, base);
+    assert.ok(Math.abs(sum - answer.predictions.fusion[0].probability) < 1e-6);
+    assert.deepEqual(
+      tokens.text.map(({ token }: { token: string }) => token),
+      answer.title.trim().split(" "),
+    );
+    const { rows, columns, weights } = patches.image;
+    assert.deepEqual([rows, columns, weights.length], [2, 2, 4]);
+    for (const own of [weights, tokens.text.map(({ weight }: { weight: number }) => weight)]) {
+      assert.ok(Math.abs(own.reduce((a: number, b: number) => a + b) - 1) < 1e-3);
+    }
+  }
+  assert.ok(new Set(lines(text).map(({ explanation }) => explanation.shares.text)).size > 3);
+  const table = await printed(path, "table", options);
+  assert.match(table.text, /why\n[\s\S]*image [+−]\.\d\d, text [+−]\.\d\d, lab [+−]\.\d\d; \w+/);
 });
 
 Deno.test("embeddings are the representations of each encoder and all of them, with ids", async () => {

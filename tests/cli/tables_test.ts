@@ -4,6 +4,7 @@ import { numbered } from "../../src/data/text/word_piece.ts";
 import { bert } from "../../src/models/encoders/bert.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { decode as decodePng } from "fast-png";
 import { run } from "../../src/cli/program.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import { temporaryFolder } from "../io/crafted.ts";
@@ -100,6 +101,9 @@ Deno.test("an export of a spreadsheet is learned from and answered as it is: sem
   const { inputs } = JSON.parse(Deno.readTextFileSync(at("onnx/preprocessing.json")));
   assert.deepEqual(inputs.features.cells, features.cells);
   assert.ok(Deno.statSync(at("onnx/cells.py")).isFile);
+  const why = await unis("predict", at("run"), "--data", at("new.csv"), "--explain");
+  assert.equal(why.status, 2);
+  assert.match(why.errors, /Cannot explain answers of features: it is all there is/);
   const test = await done("evaluate", at("run"), "--split", "test");
   assert.match(test, /accuracy/);
 });
@@ -156,6 +160,27 @@ Deno.test("shards are learned from by their own splits, and Parquet files answer
   const answers = readCsv(at("answers.csv")).slice(1).map(({ cells }) => cells);
   assert.equal(answers.length, 10);
   assert.deepEqual(answers[0]!.slice(0, 3), ["hugging_face.parquet, row 1", "cat", "a thing, number 0 é🦀"]);
+
+  // The same answers, explained.
+  const explaining = [...answer, "--skip-bad", "--heat-maps", at("maps")];
+  await done(...explaining, "--out", at("why.csv"));
+  const [names, ...explained] = readCsv(at("why.csv")).map(({ cells }) => cells);
+  const [, ...given] = readCsv(at("answers.csv")).map(({ cells }) => cells);
+  assert.deepEqual(explained.map((cells) => cells.slice(0, given[0]!.length)), given);
+  assert.deepEqual(names!.slice(given[0]!.length), [
+    ...["fusion_base", "fusion_share(image)", "fusion_share(text)", "tokens(text)", "heat_map(image)"],
+  ]);
+  for (const cells of explained) {
+    const of = (name: string) => Number(cells[names!.indexOf(name)]);
+    const sum = ["fusion_base", "fusion_share(image)", "fusion_share(text)"].map(of).reduce((a, b) => a + b);
+    assert.ok(Math.abs(sum - of("fusion_p")) < 1e-5);
+    const { width, height } = decodePng(Deno.readFileSync(cells.at(-1)!));
+    assert.deepEqual([width, height], [228, 228], "19 times 12 pixels");
+  }
+  assert.equal([...Deno.readDirSync(at("maps"))].length, 10);
+  const again = await unis(...explaining, "--out", at("again.csv"));
+  assert.deepEqual([again.status, /--heat-maps .*maps: it exists/.test(again.errors)], [2, true]);
+  assert.ok([...Deno.readDirSync(folder.path)].every(({ name }) => !name.endsWith(".tmp")));
 });
 
 Deno.test("verify tells which texts are cut, and train --skip-bad goes on after a quote that is left open", async () => {

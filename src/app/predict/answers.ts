@@ -1,7 +1,7 @@
 /** Answers of a model to a stream of rows, in their order, in flat memory. */
 import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 import { release } from "../../base/release.ts";
-import { releaseBatch } from "../../data/batch.ts";
+import { type Batch, releaseBatch } from "../../data/batch.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { type Temperatures, withTemperature } from "../../metrics/calibration.ts";
 import { softmaxRows } from "../../metrics/metrics.ts";
@@ -10,6 +10,7 @@ import { noGrad } from "../../tensor/tape.ts";
 import { readTensors, type Tensor } from "../../tensor/tensor.ts";
 import { presentIn } from "../../train/evaluation.ts";
 import type { Predictor } from "../../train/predictor.ts";
+import type { ShownExplanation } from "./explanations.ts";
 import type { PreparedSample } from "./growing_batch.ts";
 import type { InputReader } from "./inputs.ts";
 import { preparedBatches } from "./prepared_batches.ts";
@@ -21,6 +22,7 @@ export interface Answer {
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [classes]
   /** By encoder, where they are wanted. */
   readonly representations: ReadonlyMap<string, Float32Array>; // [width]
+  readonly explanation?: ShownExplanation;
 }
 
 /** Why there is no answer to a sample; undefined where there is one. Features far beyond those of training may overflow. */
@@ -42,6 +44,8 @@ export function calibrated(answer: Answer, temperatures: Temperatures): Answer {
 export interface AnswerOptions {
   readonly batchSize: number;
   readonly withRepresentations?: boolean;
+  /** Explains the answers to the rows of a batch, where that is wanted. */
+  readonly explain?: (batch: Batch, rows: readonly StreamedRow[]) => Promise<readonly ShownExplanation[]>;
   /** Told of each row that cannot be used, in their order. */
   readonly refused: (row: StreamedRow, reason: string) => void;
   /** Called when the rows of a batch have been read, refused or not; what it throws ends the stream. */
@@ -60,6 +64,7 @@ interface Waiting {
   readonly present: ReadonlyMap<string, ArrayLike<number>>;
   readonly logits: Readonly<Record<string, Tensor>>;
   readonly representations: Readonly<Record<string, Tensor>>;
+  readonly explanations?: readonly ShownExplanation[];
 }
 
 /** `signal` ends it early by an `Interrupted`. */
@@ -78,16 +83,19 @@ export async function* answerRows(
       options.prepared?.();
       if (own.length === 0) continue;
       const { logits, representations } = capture(() => noGrad(() => model.answer(batch)));
-      const present = presentIn(batch, model.config);
-      releaseBatch(batch); // the device has its copy
       if (!withRepresentations) { for (const tensor of Object.values(representations)) tensor.dispose(); }
-      waiting.push({
+      const answered = {
         rows: own,
-        present,
+        present: presentIn(batch, model.config),
         logits,
         representations: withRepresentations ? representations : {},
-      });
+      };
+      waiting.push(answered);
       model.gpu.flush();
+      if (options.explain) {
+        waiting[waiting.length - 1] = { ...answered, explanations: await options.explain(batch, own) };
+      }
+      releaseBatch(batch); // the device has its copy
       if (waiting.length < PER_READ) continue;
       yield* await read(waiting, model.classes);
       waiting = [];
@@ -136,7 +144,7 @@ function* answersOf(
   classes: number,
 ): Generator<Answer> {
   let next = 0;
-  for (const { rows, present, logits, representations } of waiting) {
+  for (const { rows, present, logits, representations, explanations } of waiting) {
     const heads = Object.keys(logits).map((head) => {
       const own = arrays[next++]!;
       const probabilities = softmaxRows(own, classes);
@@ -151,6 +159,7 @@ function* answersOf(
           heads.map(([head, all]) => [head, present.get(head)?.[i] === 0 ? NONE : part(all, i, rows.length)]),
         ),
         representations: new Map(encoders.map(([name, all]) => [name, part(all, i, rows.length)])),
+        ...(explanations && { explanation: explanations[i]! }),
       };
     }
   }

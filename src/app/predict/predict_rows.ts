@@ -11,6 +11,7 @@ import { evaluate } from "../../train/evaluation.ts";
 import { answersByHead, type Predictions } from "../../runs/predictions.ts";
 import { type Answer, answerRows, calibrated, whyNoAnswer } from "./answers.ts";
 import type { EmbeddingsFile } from "./embeddings.ts";
+import type { Explanations } from "./explanations.ts";
 import type { InputReader } from "./inputs.ts";
 import type { PredictSession } from "./session.ts";
 import type { AnswerWriter } from "./writers.ts";
@@ -25,6 +26,8 @@ export interface PredictRowsOptions {
   /** Takes the text of the answers, as it comes. */
   readonly print: (text: string) => void;
   readonly embeddings?: EmbeddingsFile;
+  /** Where answers are explained. */
+  readonly explanations?: Explanations;
   /** Those that calibrate what is written; none if not given. Measures are of what the heads give. */
   readonly temperatures?: Temperatures;
   /** The column that names rows in `embeddings`; their lines if not given. */
@@ -53,7 +56,7 @@ export async function predictRows(
   rows: AsyncIterable<StreamedRow>,
   options: PredictRowsOptions,
 ): Promise<PredictedRows> {
-  const { source, batchSize, skipBad, writer, print, embeddings, temperatures = {}, signal } = options;
+  const { source, batchSize, skipBad, writer, print, embeddings, explanations, signal } = options;
   const refused: { line: number; text: string }[] = [];
   const labelled = new LabelledAnswers(session, options.labelColumn);
   let count = 0;
@@ -70,6 +73,7 @@ export async function predictRows(
     withRepresentations: embeddings !== undefined,
     refused: refuse,
     prepared: mustBeSound,
+    ...(explanations && { explain: (batch, rows) => explanations.of(batch, rows) }),
     ...(signal && { signal }),
   });
   for await (const answer of answers) {
@@ -79,7 +83,7 @@ export async function predictRows(
       mustBeSound();
       continue;
     }
-    print(writer.write(calibrated(answer, temperatures)));
+    print(writer.write(calibrated(answer, options.temperatures ?? {})));
     embeddings?.add(idOf(answer.row, options.idColumn), answer.representations);
     labelled.add(answer);
     count++;

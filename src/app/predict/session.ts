@@ -8,6 +8,8 @@ import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
 import type { DeviceKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Temperatures } from "../../metrics/calibration.ts";
+import { readMeans } from "../../runs/mean_representations.ts";
+import { Explainer } from "../../train/explainer.ts";
 import { Predictor } from "../../train/predictor.ts";
 import { type DeviceChoice, openDevice } from "../open_device.ts";
 import { OpenRun } from "../open_run.ts";
@@ -58,6 +60,15 @@ export class PredictSession implements Disposable {
   /** True where rows may lack modalities, as samples did in training. */
   get mayLack(): boolean {
     return this.open.run.config.data.missing !== "refuse";
+  }
+
+  /**
+   * What explains its answers; probabilities are calibrated by these temperatures. Throws a UserError where nothing can be told
+   * of them.
+   */
+  explainer(temperatures: Temperatures): Explainer {
+    const { model, modalities } = this;
+    return new Explainer({ model, modalities, means: readMeans(this.open.run, this.epoch), temperatures });
   }
 
   /** The columns of each modality in tables like the one the run learned from; else those of the modalities' names. */

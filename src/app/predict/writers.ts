@@ -3,6 +3,7 @@ import { StoredBytes } from "../../data/stored_bytes.ts";
 import { harmlessCell } from "../../io/csv.ts";
 import { formatTable } from "../../report/table.ts";
 import type { Answer } from "./answers.ts";
+import { explanationCells, explanationObject, explanationText } from "./explanation_cells.ts";
 
 export type OutputFormat = "csv" | "jsonl" | "table";
 
@@ -38,20 +39,22 @@ export function likeliest(
 
 /**
  * The row's own columns; of each head `<head>_class` and `<head>_p`, with `_2` and so on those of the next likeliest, and
- * `<head>_p(<class>)`. Cells of a head whose modality the row lacks are empty.
+ * `<head>_p(<class>)`; then those of explanations. Cells of a head whose modality the row lacks are empty.
  */
 function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
   let columns: string[] | undefined;
   const line = (cells: readonly string[]) => cells.map(harmlessCell).join(",") + "\n";
   const places = Array.from({ length: Math.min(top, classes.length) }, (_, i) => i === 0 ? "" : `_${i + 1}`);
-  const header = (own: readonly string[], heads: readonly string[]) => [
+  const header = (own: readonly string[], heads: readonly string[], explained: readonly string[]) => [
     ...own,
     ...heads.flatMap((head) => places.flatMap((place) => [`${head}_class${place}`, `${head}_p${place}`])),
     ...(all ? heads.flatMap((head) => classes.map((name) => `${head}_p(${name})`)) : []),
+    ...explained,
   ];
   return {
-    write({ row: { values }, probabilities }) {
+    write({ row: { values }, probabilities, explanation }) {
       const isFirst = columns === undefined;
+      const explained = explanation ? explanationCells(explanation) : {};
       columns ??= Object.keys(values);
       const cells = columns.map((name) => textOf(values[name]));
       for (const own of probabilities.values()) {
@@ -65,16 +68,18 @@ function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
           for (const k of classes.keys()) cells.push(own.length > 0 ? shown(own[k]!) : "");
         }
       }
-      return (isFirst ? line(header(columns, [...probabilities.keys()])) : "") + line(cells);
+      cells.push(...Object.values(explained));
+      const names = header(columns, [...probabilities.keys()], Object.keys(explained));
+      return (isFirst ? line(names) : "") + line(cells);
     },
     end: () => "",
   };
 }
 
-/** The row as it is, with `predictions` and, if wanted, `probabilities`, by head. */
+/** The row as it is, with `predictions` and, if wanted, `probabilities`, by head, and an `explanation`. */
 function jsonWriter({ classes, top, all }: WriterOptions): AnswerWriter {
   return {
-    write({ row: { values }, probabilities }) {
+    write({ row: { values }, probabilities, explanation }) {
       const byHead = <T>(make: (own: Float64Array) => T) =>
         Object.fromEntries(Array.from(probabilities, ([head, own]) => [head, make(own)]));
       const object = {
@@ -83,6 +88,7 @@ function jsonWriter({ classes, top, all }: WriterOptions): AnswerWriter {
         ...(all && {
           probabilities: byHead((own) => Object.fromEntries(classes.map((name, k) => [name, own[k]]))),
         }),
+        ...(explanation && { explanation: explanationObject(explanation, classes) }),
       };
       return JSON.stringify(object) + "\n";
     },
@@ -98,12 +104,17 @@ function tableWriter({ classes, top, all }: WriterOptions): AnswerWriter {
   let header: string[] | undefined;
   const count = all ? classes.length : top;
   return {
-    write({ row: { values }, probabilities }) {
-      header ??= [...Object.keys(values), ...Array.from(probabilities.keys(), (head) => `${head}_class`)];
+    write({ row: { values }, probabilities, explanation }) {
+      header ??= [
+        ...Object.keys(values),
+        ...Array.from(probabilities.keys(), (head) => `${head}_class`),
+        ...(explanation ? ["why"] : []),
+      ];
       const answers = [...probabilities.values()].map((own) =>
         likeliest(own, classes, count).map((one) => `${one.class} ${one.probability.toFixed(3)}`).join(", ")
       );
-      rows.push([...Object.values(values).map((value) => shortened(textOf(value))), ...answers]);
+      const why = explanation ? [explanationText(explanation)] : [];
+      rows.push([...Object.values(values).map((value) => shortened(textOf(value))), ...answers, ...why]);
       return "";
     },
     end: () => header === undefined ? "" : formatTable([header, ...rows]).join("\n") + "\n",

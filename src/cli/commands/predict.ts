@@ -36,6 +36,8 @@ export function definePredict(unis: Command): void {
     .option("--top <number>", "so many of the likeliest classes", wholeNumber(1), 1)
     .option("--proba", "the probability of every class")
     .option("--uncalibrated", "probabilities as the heads give them, not by the temperatures of the run")
+    .option("--explain", "what each modality adds to the answer, and which words and patches weigh most")
+    .option("--heat-maps <folder>", "the same, with a PNG of every image that shows its patches")
     .option("--embeddings <file>", "write representations too, as .safetensors or .npy")
     .option("--skip-bad", "leave out rows that cannot be used, and name them")
     .option(

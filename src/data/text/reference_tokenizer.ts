@@ -30,6 +30,8 @@ export class ReferenceTokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #added: AddedTokens;
   readonly #addedIds: ReadonlyMap<string, number>;
+  /** By id, made when they are first asked for. */
+  #tokens: ReadonlyMap<number, string> | undefined;
 
   /** `json` needs `model` and `added_tokens`. Throws what the package throws where it cannot use them. */
   constructor(json: object) {
@@ -79,6 +81,16 @@ export class ReferenceTokenizer {
 
   idOf(token: string): number | undefined {
     return this.#addedIds.get(token) ?? this.#tokenizer.token_to_id(token);
+  }
+
+  /** The token of an id as a reader knows it, without the marks of its vocabulary for spaces and bytes; empty for no id. */
+  textOf(id: number): string {
+    this.#tokens ??= new Map([
+      ...Array.from(this.#tokenizer.get_vocab(true), ([token, id]) => [id, token] as const),
+      ...Array.from(this.#addedIds, ([token, id]) => [id, token] as const),
+    ]);
+    const token = this.#tokens.get(id) ?? "";
+    return (this.#tokenizer.decoder?.decode([token]) ?? token).trim() || token;
   }
 
   /** One more than the largest id. */

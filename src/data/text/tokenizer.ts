@@ -62,6 +62,11 @@ export class TextTokenizer {
     return this.#tokenizer.ids(text);
   }
 
+  /** The token of an id as a reader knows it. */
+  textOf(id: number): string {
+    return this.#tokenizer.textOf(id);
+  }
+
   /** `[CLS] ids [SEP]`, at most `maxTokens` of them: the end of a longer text is cut, never [SEP]. */
   enclose(ids: readonly number[], maxTokens: number): Uint32Array {
     const room = roomFor(maxTokens, 2);

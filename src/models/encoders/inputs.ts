@@ -90,8 +90,14 @@ export type PresenceInput = {
   readonly places: Indices;
 };
 
+/** In place of what an encoder reads: the representation itself, as heads and fusion read it. */
+export type RepresentationInput = {
+  readonly kind: "representation";
+  readonly values: Tensor; // f32 [batch, width]
+};
+
 /** One modality of a batch on the device. */
-export type DeviceInput = ImageInput | TextInput | FeatureInput | PresenceInput;
+export type DeviceInput = ImageInput | TextInput | FeatureInput | PresenceInput | RepresentationInput;
 
 /** One modality of a batch in a graph of ONNX. */
 export type GraphInput =
@@ -101,6 +107,9 @@ export type GraphInput =
   | { readonly kind: "text"; readonly ids: Value; readonly mask: Value }
   /** float32 [batch, width]. */
   | { readonly kind: "features"; readonly values: Value };
+
+/** The name of a representation among the inputs of an encoder. */
+const REPRESENTATION = "representation";
 
 /** The inputs of one encoder, by the names that its type gives them. */
 export type HostInputs = Readonly<Record<string, HostInput>>;
@@ -129,6 +138,17 @@ export function inputOf<T extends { readonly kind: string }, K extends InputKind
   if (input === undefined) throw new TypeError(`Cannot encode a batch without its "${name}"`);
   if (input.kind !== kind) throw new TypeError(`Cannot encode ${input.kind} by an encoder of ${kind}`);
   return input as Extract<T, { readonly kind: K }>;
+}
+
+/** The inputs that stand for a representation which is at hand already, f32 [batch, width]. */
+export function representedBy(values: Tensor): DeviceInputs {
+  return { [REPRESENTATION]: { kind: "representation", values } };
+}
+
+/** The representation that inputs stand for; undefined where an encoder is to make it. */
+export function representationIn(inputs: DeviceInputs): Tensor | undefined {
+  const found = inputs[REPRESENTATION];
+  return found?.kind === "representation" ? found.values : undefined;
 }
 
 /** Sends images to the device, in a tensor of the current scope. */

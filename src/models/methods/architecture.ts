@@ -59,6 +59,8 @@ export interface BuiltArchitecture {
   readonly widths: ByModality<number>;
   /** Whether there is a head on all of them, "fusion", which then gives the model's answer. */
   readonly hasFusion: boolean;
+  /** True where modalities meet in nothing but their representations, and `forward` takes inputs that stand for those. */
+  readonly takesRepresentations?: boolean;
   /** Sends a batch to the device, in tensors of the current scope; as each encoder does for itself if not given. */
   upload?(gpu: Gpu, inputs: ByModality<HostInputs>): ByModality<DeviceInputs>;
   /** From the inputs of each encoder on the device to representations and logits. */

@@ -21,7 +21,7 @@ import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import { count, type Fields, positive, probability } from "../encoders/fields.ts";
-import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
+import { type DeviceInputs, type GraphInputs, representationIn } from "../encoders/inputs.ts";
 import { type ByModality, mapModalities } from "../losses/pairs.ts";
 import { classification } from "../tasks/classification.ts";
 import { crossModalGap, semanticGraph, wordDistances } from "../losses/semantic_graph.ts";
@@ -81,6 +81,7 @@ class Huse implements BuiltArchitecture {
   readonly unimodalHeads: readonly string[];
   readonly widths: ByModality<number>;
   readonly hasFusion = true;
+  readonly takesRepresentations = true;
   readonly #encoders: ByModality<Encoder>;
   readonly #towers: ByModality<Tower>;
   readonly #classifier: Linear;
@@ -108,7 +109,9 @@ class Huse implements BuiltArchitecture {
   forward(inputs: ByModality<DeviceInputs>, context: Context): Outputs {
     const representations = mapModalities(
       this.#encoders,
-      (encoder, name) => this.#towers[name]!.forward(encoder.represent(inputs[name]!, context), context),
+      (encoder, name) =>
+        representationIn(inputs[name]!) ??
+          this.#towers[name]!.forward(encoder.represent(inputs[name]!, context), context),
     );
     const unimodalLogits = mapModalities(representations, (r) => this.#classifier.forward(r));
     return {

@@ -35,6 +35,7 @@ const averagedAnswers: Architecture = {
       unimodalHeads: Object.keys(parts.encoders),
       widths: heads.widths,
       hasFusion: true,
+      takesRepresentations: true,
       forward(inputs, context) {
         const representations = heads.represent(inputs, context);
         const unimodalLogits = heads.classify(representations, context);

@@ -10,7 +10,7 @@ import { concat, detach } from "../../ops/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Classifier } from "../classifier.ts";
 import type { Encoder } from "../encoders/encoder.ts";
-import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
+import { type DeviceInputs, type GraphInputs, representationIn } from "../encoders/inputs.ts";
 import { presenceIn } from "../encoders/optional.ts";
 import { type ByModality, mapModalities } from "../losses/pairs.ts";
 import {
@@ -50,9 +50,11 @@ export class UnimodalHeads {
     this.#heads = mapModalities(this.widths, (width, name) => head(path.at(name), name, width));
   }
 
-  /** The representation of every encoder, projected: f32 [batch, width]. */
+  /** The representation of every encoder, projected, or the one that its inputs stand for: f32 [batch, width]. */
   represent(inputs: ByModality<DeviceInputs>, context: Context): ByModality<Tensor> {
     return mapModalities(this.encoders, (encoder, name) => {
+      const given = representationIn(inputs[name]!);
+      if (given) return given;
       const representation = encoder.represent(inputs[name]!, context);
       return this.#projections[name]?.forward(representation) ?? representation;
     });
@@ -96,6 +98,7 @@ export function separateHeads(fusion: Fusion | undefined, probes: boolean): Arch
 class SeparateHeads implements BuiltArchitecture {
   readonly unimodalHeads: readonly string[];
   readonly hasFusion: boolean;
+  readonly takesRepresentations = true;
   readonly widths: ByModality<number>;
   readonly #unimodal: UnimodalHeads;
   readonly #fusion: Fusion | undefined;

@@ -1,0 +1,75 @@
+/** Explains answers as they come, with pictures of what counts in images where a folder is named. */
+import { basename, join } from "node:path";
+import { UserError } from "../../base/user_error.ts";
+import type { Batch } from "../../data/batch.ts";
+import type { StreamedRow } from "../../data/readers/table_format.ts";
+import { unwritable } from "../../io/file_bytes.ts";
+import { exists } from "../../io/files.ts";
+import { heatMap } from "../../report/heat_map.ts";
+import type { Explainer, Explanation } from "../../train/explainer.ts";
+
+/** The explanation of an answer, and the paths of its pictures by modality. */
+export interface ShownExplanation extends Explanation {
+  readonly heatMaps: Readonly<Record<string, string>>;
+}
+
+/** Pixels of the longer side of a picture, at least. */
+const SIDE = 224;
+
+export class Explanations implements Disposable {
+  readonly #explainer: Explainer;
+  readonly #folder: string | undefined;
+  readonly #temporary: string;
+
+  /** Throws a UserError where pictures cannot be written into `folder`, which must be new. */
+  constructor(explainer: Explainer, folder?: string) {
+    this.#explainer = explainer;
+    this.#folder = folder;
+    this.#temporary = `${folder}.${crypto.randomUUID()}.tmp`;
+    if (folder === undefined) return;
+    if (exists(folder)) {
+      throw new UserError(`Cannot write --heat-maps ${folder}: it exists; name a new folder`);
+    }
+    try {
+      Deno.mkdirSync(this.#temporary, { recursive: true });
+    } catch (error) {
+      throw unwritable(folder, error);
+    }
+  }
+
+  /** Explains the answers to rows, of which `batch` was made. */
+  async of(batch: Batch, rows: readonly StreamedRow[]): Promise<ShownExplanation[]> {
+    const explanations = await this.#explainer.explain(batch);
+    return explanations.map((one, i) => ({ ...one, heatMaps: this.#draw(one, batch, i, rows[i]!) }));
+  }
+
+  #draw({ patches }: Explanation, batch: Batch, number: number, row: StreamedRow): Record<string, string> {
+    const folder = this.#folder;
+    if (folder === undefined) return {};
+    return Object.fromEntries(
+      Object.entries(patches).flatMap(([name, weights]) => {
+        const input = batch.modalities[name]!;
+        if (input.kind !== "image") return [];
+        const { height, width } = input;
+        const size = height * width * 3;
+        const pixels = input.pixels.subarray(number * size, (number + 1) * size);
+        const file = `${row.file === undefined ? "" : `${basename(row.file)}-`}row-${row.line}.${name}.png`;
+        Deno.writeFileSync(join(this.#temporary, file), heatMap({ pixels, height, width }, weights, SIDE));
+        return [[name, join(folder, file)]];
+      }),
+    );
+  }
+
+  /** Makes the pictures appear; gives their folder. */
+  finish(): string[] {
+    if (this.#folder === undefined) return [];
+    Deno.renameSync(this.#temporary, this.#folder);
+    return [this.#folder];
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#folder !== undefined && exists(this.#temporary)) {
+      Deno.removeSync(this.#temporary, { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/** The mean representation of each modality, which stands for one that says nothing where answers are explained. */
+import { join } from "node:path";
+import { exists } from "../io/files.ts";
+import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import type { RunFolder } from "./run_folder.ts";
+
+/** Means over validation samples, by modality. */
+export type MeanRepresentations = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+
+const pathIn = (run: RunFolder) => join(run.path, "checkpoints", "means.safetensors");
+
+/** Keeps those of the weights of an epoch. */
+export function writeMeans(run: RunFolder, means: MeanRepresentations, epoch: number): void {
+  const tensors = Array.from(
+    means,
+    ([name, data]) => [name, { dtype: "F32" as const, shape: [data.length], data }] as const,
+  );
+  writeSafetensors(pathIn(run), Object.fromEntries(tensors), { epoch: String(epoch) }, { checksum: true });
+}
+
+/** Those of the weights of an epoch; undefined where a run has kept none, or those of other weights. */
+export function readMeans(run: RunFolder, epoch: number): MeanRepresentations | undefined {
+  if (!exists(pathIn(run))) return undefined;
+  using file = openSafetensors(pathIn(run));
+  if (file.metadata.get("epoch") !== String(epoch)) return undefined;
+  return new Map(Array.from(file.tensors.keys(), (name) => [name, file.readFloat32(name)]));
+}

@@ -1,0 +1,190 @@
+/** Explains answers of a model: by attention rollout which tokens they are of, by Shapley values which modalities. */
+import { UserError } from "../base/user_error.ts";
+import type { Batch } from "../data/batch.ts";
+import type { ModalityPreprocessing, TextPreprocessing } from "../data/preprocessing.ts";
+import { type Temperatures, withTemperature } from "../metrics/calibration.ts";
+import { argmaxRows, softmaxRows } from "../metrics/metrics.ts";
+import { MOST_PLAYERS, shapleyValues } from "../metrics/shapley.ts";
+import type { MeanRepresentations } from "../runs/mean_representations.ts";
+import { capture } from "../tensor/scope.ts";
+import { noGrad } from "../tensor/tape.ts";
+import { readTensors, type Tensor } from "../tensor/tensor.ts";
+import type { Predictor } from "./predictor.ts";
+
+/** A token of a text, and how much of it comes into what its encoder makes, if tokens of the text alone count. */
+export interface TokenWeight {
+  readonly token: string;
+  readonly weight: number;
+}
+
+/** The same of the patches of an image, row by row. */
+export interface PatchWeights {
+  readonly rows: number;
+  readonly columns: number;
+  readonly weights: readonly number[]; // [rows · columns]
+}
+
+/** Why the model answers as it does: of its last head, which gives the answer. */
+export interface Explanation {
+  readonly head: string;
+  /** The number of the class that it answers. */
+  readonly answer: number;
+  readonly probability: number;
+  /** The probability of that class if every modality had its mean representation; there where modalities have shares. */
+  readonly base?: number;
+  /** What each modality adds to it: base + Σ shares = probability. */
+  readonly shares?: Readonly<Record<string, number>>;
+  readonly tokens: Readonly<Record<string, readonly TokenWeight[]>>;
+  readonly patches: Readonly<Record<string, PatchWeights>>;
+}
+
+export interface ExplainerParts {
+  readonly model: Predictor;
+  /** As they were fitted: what tokens are called. */
+  readonly modalities: readonly ModalityPreprocessing[];
+  /** Without them modalities have no shares. */
+  readonly means: MeanRepresentations | undefined;
+  readonly temperatures: Temperatures;
+}
+
+export class Explainer {
+  readonly #parts: ExplainerParts;
+  /** Whether modalities have shares. */
+  readonly hasShares: boolean;
+
+  /** Throws a UserError for a model of which nothing can be told: where modalities meet before they have representations. */
+  constructor(parts: ExplainerParts) {
+    const { model: { model, config: { method } }, means } = parts;
+    const joint = Object.entries(model.encoders).find(([, { inputs }]) => Object.keys(inputs).length > 1);
+    const isFused = model.heads.length > model.modalities.length;
+    if (joint !== undefined || (isFused && !model.takesRepresentations)) {
+      const [name, encoder] = joint ?? [];
+      const why = encoder === undefined
+        ? "modalities meet within its encoding"
+        : `"${name}" reads ${Object.keys(encoder.inputs).join(" and ")} together`;
+      throw new UserError(
+        `Cannot explain answers of ${method}: ${why}, so that none has a representation of its own to be left out`,
+      );
+    }
+    if (isFused && model.modalities.length > MOST_PLAYERS) {
+      throw new UserError(
+        `Cannot explain answers of ${model.modalities.length} modalities: shares are of at most ${MOST_PLAYERS}`,
+      );
+    }
+    this.#parts = parts;
+    this.hasShares = isFused && means !== undefined;
+  }
+
+  /**
+   * Explains the answers to the samples of a batch, one after the other. Throws a UserError where one encoder is all there is
+   * and its layers attend to nothing.
+   */
+  async explain(batch: Batch): Promise<Explanation[]> {
+    const { model, means } = this.#parts;
+    const { logits, rollouts, coalitions } = capture(() =>
+      noGrad(() => model.explain(batch, this.hasShares ? means : undefined))
+    );
+    const head = model.heads.at(-1)!;
+    const encoders = Object.keys(rollouts);
+    const all: Tensor[] = [
+      ...Object.values(logits),
+      ...Object.values(rollouts),
+      ...(coalitions ? [coalitions] : []),
+    ];
+    try {
+      if (encoders.length === 0 && model.heads.length === 1) {
+        throw new UserError(
+          `Cannot explain answers of ${model.config.method}: it is all there is, and its encoder attends to no tokens`,
+        );
+      }
+      const [own, together, ...weights] = await readTensors([
+        logits[head]!,
+        coalitions ?? logits[head]!,
+        ...Object.values(rollouts),
+      ]) as Float32Array[];
+      const answers = argmaxRows(own!, model.classes);
+      const values = this.#probabilities(coalitions ? together! : own!);
+      const byEncoder = encoders.map((name, i) => [name, weights[i]!] as const);
+      return Array.from({ length: batch.size }, (_, row) => ({
+        head,
+        answer: answers[row]!,
+        ...this.#shares(values, batch.size, row, answers[row]!),
+        ...this.#weights(byEncoder, batch, row),
+      }));
+    } finally {
+      for (const tensor of all) tensor.dispose();
+    }
+  }
+
+  /** Calibrated where the last head is: [rows, classes]. */
+  #probabilities(logits: Float32Array): Float64Array {
+    const { model: { classes, heads }, temperatures } = this.#parts;
+    return withTemperature(softmaxRows(logits, classes), classes, temperatures[heads.at(-1)!] ?? 1);
+  }
+
+  /** `values` are the probabilities of every coalition, the last being all: [coalitions, batch, classes]. */
+  #shares(
+    values: Float64Array,
+    batch: number,
+    row: number,
+    answer: number,
+  ): Pick<Explanation, "probability" | "base" | "shares"> {
+    const { model: { classes, model: { modalities } } } = this.#parts;
+    const coalitions = values.length / batch / classes;
+    const own = Array.from(
+      { length: coalitions },
+      (_, coalition) => values[(coalition * batch + row) * classes + answer]!,
+    );
+    const probability = own.at(-1)!;
+    if (!this.hasShares) return { probability };
+    const shares = shapleyValues(own);
+    return {
+      probability,
+      base: own[0]!,
+      shares: Object.fromEntries(modalities.map((name, i) => [name, shares[i]!])),
+    };
+  }
+
+  #weights(
+    byEncoder: readonly (readonly [string, Float32Array])[],
+    batch: Batch,
+    row: number,
+  ): Pick<Explanation, "tokens" | "patches"> {
+    const { model: { model }, modalities } = this.#parts;
+    const tokens: Record<string, readonly TokenWeight[]> = {};
+    const patches: Record<string, PatchWeights> = {};
+    for (const [encoder, all] of byEncoder) {
+      const name = Object.values(model.reads[encoder]!)[0]!;
+      const width = all.length / batch.size;
+      const own = all.subarray(row * width, (row + 1) * width);
+      const grid = model.encoders[encoder]!.patches;
+      const input = batch.modalities[name]!;
+      const fitted = modalities.find((modality) => modality.name === name);
+      if (grid !== undefined) {
+        const [rows, columns] = grid;
+        patches[name] = { rows, columns, weights: parts(own.subarray(width - rows * columns)) };
+      } else if (input.kind === "text" && fitted?.kind === "text") {
+        const ids = input.ids.subarray(row * input.tokens, (row + 1) * input.tokens);
+        const places = [...ids.keys()].filter((place) => isOfText(ids[place]!, fitted) && own[place]! > 0);
+        const weights = parts(places.map((place) => own[place]!));
+        tokens[name] = places.map((place, i) => ({
+          token: fitted.tokenizer.textOf(ids[place]!),
+          weight: weights[i]!,
+        }));
+      }
+    }
+    return { tokens, patches };
+  }
+}
+
+/** False for tokens that stand around every text. */
+function isOfText(id: number, { tokenizer: { padId, classId, separatorId } }: TextPreprocessing): boolean {
+  return id !== padId && id !== classId && id !== separatorId;
+}
+
+/** Each as a part of their sum. */
+function parts(weights: ArrayLike<number>): number[] {
+  const own = Array.from(weights);
+  const sum = own.reduce((total, weight) => total + weight, 0);
+  return own.map((weight) => sum > 0 ? weight / sum : 0);
+}

@@ -1,0 +1,92 @@
+// Shares of modalities as a whole model has them: what says nothing new has none, and what cannot be told is refused.
+import assert from "node:assert/strict";
+import { UserError } from "../../src/base/user_error.ts";
+import { argmaxRows, softmaxRows } from "../../src/metrics/metrics.ts";
+import type { MeanRepresentations } from "../../src/runs/mean_representations.ts";
+import { Explainer } from "../../src/train/explainer.ts";
+import { Learner } from "../../src/train/learner.ts";
+import { meanRepresentations } from "../../src/train/mean_representations.ts";
+import { Predictor } from "../../src/train/predictor.ts";
+import { represent } from "../../src/train/representations.ts";
+import { capture } from "../../src/tensor/scope.ts";
+import { noGrad } from "../../src/tensor/tape.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { SETTINGS } from "./joint_settings.ts";
+import { tinyConfig, tinyData } from "./tiny.ts";
+
+const gpu = await openTestGpu();
+const data = tinyData({ train: 6, validation: 12, test: 4 });
+const batch = await data.batch("test", Uint32Array.of(0, 1, 2, 3));
+
+/** A model of a method with random weights. */
+async function predictorOf(method: string): Promise<Predictor> {
+  const config = tinyConfig(`method=${method}`, ...SETTINGS[method] ?? []);
+  const learner = new Learner(gpu, config, data);
+  const predictor = new Predictor(gpu, config, data);
+  predictor.writeWeights(await learner.readWeights(), "learner");
+  learner.dispose();
+  return predictor;
+}
+
+for (const method of ["unis-mmc", "agg-mm", "late-fusion", "huse"]) {
+  Deno.test(`shares by ${method} are between means and samples: a modality that is at its mean has none`, async () => {
+    const model = await predictorOf(method);
+    const live = gpu.memory.live;
+    const means = (await meanRepresentations(model, data))!;
+    assert.deepEqual([...means.keys()], ["image", "text"]);
+    const explained = (means: MeanRepresentations, temperature = 1) =>
+      new Explainer({ model, modalities: [], means, temperatures: { fusion: temperature } }).explain(batch);
+    const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
+    const own = await logits.fusion!.read() as Float32Array;
+    for (const tensor of Object.values(logits)) tensor.dispose();
+    const answers = argmaxRows(own, 3);
+    for (const temperature of [1, 3]) {
+      const probabilities = softmaxRows(own.map((logit) => logit / temperature), 3);
+      const all = await explained(means, temperature);
+      for (const [row, { answer, probability, base, shares }] of all.entries()) {
+        assert.equal(answer, answers[row]);
+        assert.ok(Math.abs(probability - probabilities[3 * row + answer]!) < 1e-6);
+        assert.ok(Math.abs(base! + shares!.image! + shares!.text! - probability) < 1e-12);
+        assert.ok(Math.abs(shares!.image!) > 1e-9 && Math.abs(shares!.text!) > 1e-9);
+      }
+    }
+    const vectors = await represent(model, data, "test", Uint32Array.of(1));
+    const at = (name: string) => Float32Array.from(vectors.get(name)![0]!);
+    const [, second] = await explained(new Map([...means, ["image", at("image")]]));
+    assert.equal(second!.shares!.image, 0);
+    assert.ok(Math.abs(second!.shares!.text!) > 1e-9);
+    const [, nothing] = await explained(new Map([["image", at("image")], ["text", at("text")]]));
+    assert.deepEqual([nothing!.shares, nothing!.base], [{ image: 0, text: 0 }, nothing!.probability]);
+    assert.equal(gpu.memory.live, live, "bytes left behind");
+    model.dispose();
+  });
+}
+
+Deno.test("what has no representations of modalities has no explanation, and says why", async () => {
+  for (
+    const [method, why] of [["mmbt", /mmbt: modalities meet within/], [
+      "vilt",
+      /vilt: .* reads image and text/,
+    ]] as const
+  ) {
+    const model = await predictorOf(method);
+    assert.throws(
+      () => new Explainer({ model, modalities: [], means: undefined, temperatures: {} }),
+      (error) => error instanceof UserError && why.test(error.message),
+    );
+    assert.equal(await meanRepresentations(model, data), undefined);
+    model.dispose();
+  }
+});
+
+Deno.test("without means, and of a single modality, there are weights and no shares", async () => {
+  for (const method of ["unis-mmc", "image"]) {
+    const model = await predictorOf(method);
+    const explainer = new Explainer({ model, modalities: [], means: undefined, temperatures: {} });
+    const [first] = await explainer.explain(batch);
+    assert.deepEqual([explainer.hasShares, first!.shares, first!.base], [false, undefined, undefined]);
+    assert.equal(first!.patches.image!.weights.length, 4);
+    model.dispose();
+  }
+});
