@@ -21,6 +21,7 @@ import { isEncoding } from "../io/text_chunks.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
 import type { Temperatures } from "../metrics/calibration.ts";
 import { calibrationLines, confusionLines, evaluationLines } from "../report/console.ts";
+import { EXPLAINED_AT_ONCE } from "../train/explainer.ts";
 import { output } from "../report/output.ts";
 import { RowProgress } from "../report/row_progress.ts";
 import { formatCount } from "../report/units.ts";
@@ -65,6 +66,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   using progress = new RowProgress((line) => output.aside(line));
   const temperatures = flags.uncalibrated ? {} : session.temperatures;
   using explanations = explanationsOf(session, temperatures, flags);
+  const batchSize = flags.batch ?? (explanations && EXPLAINED_AT_ONCE);
   const options = {
     skipBad: flags.skipBad ?? false,
     writer: answerWriter(format, {
@@ -78,7 +80,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
     ...(explanations && { explanations }),
     ...(flags.id !== undefined && { idColumn: flags.id }),
     ...(flags.label !== undefined && { labelColumn: flags.label }),
-    ...(flags.batch !== undefined && { batchSize: flags.batch }),
+    ...(batchSize !== undefined && { batchSize }),
     progress: (rows: number) => progress.update(rows),
     signal: stop.signal,
   };

@@ -22,6 +22,9 @@ import type { RunConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
+import { readMeans } from "../runs/mean_representations.ts";
+import { Explainer } from "../train/explainer.ts";
+import { meanRepresentations } from "../train/mean_representations.ts";
 import { Predictor } from "../train/predictor.ts";
 import { type DeviceChoice, openDevice } from "../app/open_device.ts";
 import { Stop } from "../app/stop.ts";
@@ -151,8 +154,15 @@ async function withModel(view: RunView, device: LazyDevice, options: LookOptions
     const gpu = await device.open();
     const opened = await OpenRun.of(run);
     data = (await opened.openData("test", (message) => output.aside(message))).dataset;
-    model = new Predictor(gpu, run.config, opened.modelData);
-    return await reportRun(view, { model, data }, options);
+    const [predictor, dataset] = [new Predictor(gpu, run.config, opened.modelData), data];
+    model = predictor;
+    const explainer = async () => {
+      const { epoch, temperatures } = run.checkpoints.loadBest();
+      const means = readMeans(run, epoch) ?? await meanRepresentations(predictor, dataset, options.signal);
+      const { modalities } = opened.kept.preprocessing;
+      return new Explainer({ model: predictor, modalities, means, temperatures });
+    };
+    return await reportRun(view, { model, data, explainer }, options);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof AdapterError)) throw error;
     return await reportRun(view, { missing: error.message }, options);

@@ -47,6 +47,9 @@ export interface ExplainerParts {
   readonly temperatures: Temperatures;
 }
 
+/** Samples of a batch whose probabilities of attention the memory has room for. */
+export const EXPLAINED_AT_ONCE = 16;
+
 export class Explainer {
   readonly #parts: ExplainerParts;
   /** Whether modalities have shares. */

@@ -24,7 +24,7 @@ Deno.test({
       const file = join(folder, "report.html");
       Deno.writeTextFileSync(file, html);
       const { code, output } = await checkPage(file);
-      assert.match(output, /^8 figures, 2 of them maps; 0 faults$/m);
+      assert.match(output, /^9 figures, 2 of them maps; 0 faults$/m);
       assert.equal(code, 0);
 
       // The check itself must see what is wrong.

@@ -3,6 +3,11 @@ import { join } from "node:path";
 import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
+import { UserError } from "../../src/base/user_error.ts";
+import { Explainer } from "../../src/train/explainer.ts";
+import { meanRepresentations } from "../../src/train/mean_representations.ts";
+import { Predictor } from "../../src/train/predictor.ts";
+import { keepData } from "../runs/kept.ts";
 import { tinyData } from "../train/tiny.ts";
 import { data, exampleRun, inFolder } from "./example.ts";
 
@@ -112,6 +117,55 @@ Deno.test("a report knows which samples were left out of the test, and represent
     learner.dispose();
     assert.match(notes[0]!, /no finite numbers/);
     assert.equal(figures.length, NAMES.length);
+  }));
+
+Deno.test("a report explains the most confident answers, and says what modalities add on average", () =>
+  inFolder(async (folder) => {
+    const { path, learner } = await exampleRun(folder, "one");
+    const view = viewRun(path, "run-1");
+    const model = new Predictor(learner.gpu, view.run.config, data);
+    learner.dispose();
+    const { preprocessing: { modalities } } = keepData(view.run, data);
+    const explainer = async () => {
+      const means = await meanRepresentations(model, data);
+      return new Explainer({ model, modalities, means, temperatures: {} });
+    };
+    const make = async (explainer: () => Promise<Explainer>) => {
+      const samples = new SampleStore();
+      const options = { samples, most: 20, seed: 1 };
+      const report = await reportRun(view, { model, data, explainer }, options);
+      return { report, html: reportPage("x", [{ group: "", view: report }], samples).html };
+    };
+    const { report, html } = await make(explainer);
+    const { table } = view;
+    const { right, wrong, drawn } = report.explained!;
+    assert.equal(drawn.length, 20);
+    for (const [own, isRight] of [[right, true], [wrong, false]] as const) {
+      assert.equal(own.length, 6);
+      for (const [i, { row, explanation: { answer, probability } }] of own.entries()) {
+        assert.equal(answer, table!.predicted.get("fusion")![row]);
+        assert.equal(answer === table!.labels[row], isRight);
+        assert.ok(Math.abs(probability - table!.confidence[row]!) < 1e-5);
+        if (i > 0) assert.ok(table!.confidence[row]! <= table!.confidence[own[i - 1]!.row]!);
+      }
+    }
+    assert.equal(html.match(/alt="where image is attended to"/g)?.length, 12);
+    const [first] = wrong;
+    const tokens = first!.explanation.tokens.text!;
+    assert.equal(tokens.map(({ token }) => token).join(" "), data.text("test", first!.row));
+    const heaviest = tokens.toSorted((a, b) => b.weight - a.weight)[0]!.token;
+    assert.ok(html.includes(`style="--weight:100%">${heaviest}</span>`));
+    const all = drawn.reduce((sum, { shares }) => sum + shares!.text!, 0) / drawn.length;
+    const cells = /<th scope="row">all<\/th>(.*?)<\/tr>/.exec(html)![1]!;
+    assert.equal(cells.match(/<td>(.*?)<\/td>/g)![3], `<td>${all.toFixed(3).replace(/^0\./, ".")}</td>`);
+
+    const refused = await make(() => Promise.reject(new UserError("Cannot explain answers of x: y")));
+    assert.deepEqual(refused.report.notes, [
+      "Why it answers so is left out: Cannot explain answers of x: y.",
+    ]);
+    assert.ok(!refused.html.includes("Why fusion answers so"));
+    assert.deepEqual(refused.report.figures.length, report.figures.length);
+    model.dispose();
   }));
 
 Deno.test("the report of a single modality has its map and no word of fusion", () =>

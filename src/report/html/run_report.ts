@@ -4,7 +4,9 @@ import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { visitedSamples } from "../../data/epoch.ts";
 import type { RunConfig } from "../../config/run_config.ts";
+import { UserError } from "../../base/user_error.ts";
 import { exists } from "../../io/files.ts";
+import type { Explainer } from "../../train/explainer.ts";
 import type { AnsweringModel } from "../../train/evaluation.ts";
 import { visitOf } from "../../train/gradient_step.ts";
 import { type PredictionTable, readPredictions } from "../../runs/predictions.ts";
@@ -15,6 +17,7 @@ import { type Environment, RunFolder } from "../../runs/run_folder.ts";
 import { reliabilityFigure } from "./calibration.ts";
 import { classFigure, confusionFigure, findTurns, type Turns } from "./predictions.ts";
 import { curveFigures } from "./curves.ts";
+import { type Explained, explainRows } from "./explanations.ts";
 import type { Figure } from "./figure.ts";
 import type { SampleStore } from "./samples.ts";
 import { drawRows, mapFigures } from "./maps.ts";
@@ -53,14 +56,20 @@ function countClasses(run: RunFolder): ClassCounts | undefined {
 export interface RunReport extends RunView {
   readonly figures: readonly Figure[];
   readonly turns: Turns;
+  readonly explained?: Explained;
   /** Sentences that say what is left out, and why. */
   readonly notes: readonly string[];
 }
 
 /** The model and the data of a run, or why they cannot be had. */
-export type Source = { readonly model: AnsweringModel; readonly data: Dataset } | {
-  readonly missing: string;
-};
+export type Source =
+  | {
+    readonly model: AnsweringModel;
+    readonly data: Dataset;
+    /** Makes what explains answers, of the weights that are then in the model; throws a UserError where nothing can. */
+    readonly explainer?: () => Promise<Explainer>;
+  }
+  | { readonly missing: string };
 
 export interface LookOptions {
   readonly samples: SampleStore;
@@ -113,24 +122,36 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
   const reason = "missing" in source ? source.missing : differs(table, view.run.config, source.data);
   if (reason !== undefined || "missing" in source) {
     notes.push(`Maps of representations, pictures and texts are left out: ${reason}.`);
-  } else {
-    const drawn = await maps(view, table, turns, source, options);
-    if (drawn !== undefined) figures.push(...drawn);
-    else notes.push("Maps of representations are left out: they are no finite numbers.");
+    return { ...view, figures, turns, notes };
   }
-  return { ...view, figures, turns, notes };
+  const rows = drawRows(table, options.most, options.seed);
+  const drawn = await maps(view, table, rows, turns, source, options);
+  if (drawn === undefined) {
+    notes.push("Maps of representations are left out: they are no finite numbers.");
+    return { ...view, figures, turns, notes };
+  }
+  figures.push(...drawn);
+  try {
+    const explainer = await source.explainer?.();
+    const explained = explainer && await explainRows(explainer, source.data, table, rows, options.signal);
+    return { ...view, figures, turns, ...(explained && { explained }), notes };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    notes.push(`Why it answers so is left out: ${error.message}.`);
+    return { ...view, figures, turns, notes };
+  }
 }
 
 async function maps(
   { key, run, source }: RunView,
   table: PredictionTable,
+  rows: Uint32Array,
   { rescued, ruined }: Turns,
   { model, data }: { model: AnsweringModel; data: Dataset },
   { samples, most, seed, signal }: LookOptions,
 ): Promise<Figure[] | undefined> {
   const { weights } = run.checkpoints.loadBest();
   model.writeWeights(weights, run.checkpoints.best);
-  const rows = drawRows(table, most, seed);
   const representations = await represent(model, data, "test", rows, signal);
   await samples.add(source, data, "test", [
     ...rows,

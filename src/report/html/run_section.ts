@@ -11,6 +11,7 @@ import { wilson } from "../../metrics/intervals.ts";
 import { correctOf, patterns } from "./predictions.ts";
 import { PAIR_TYPES } from "./curves.ts";
 import type { SampleStore } from "./samples.ts";
+import { explanationsMarkup } from "./explanations.ts";
 import { html, type Markup } from "./markup.ts";
 import { figuresMarkup, notesMarkup, table } from "./parts.ts";
 import { type ClassCounts, type RunReport, SHOWN_TURNS } from "./run_report.ts";
@@ -40,6 +41,7 @@ ${predictions && classTable(predictions, report.classCounts)}
 ${figuresMarkup(figures.filter(({ run }) => run === undefined))}
 ${figuresMarkup(figures.filter(({ run }) => run !== undefined), "maps")}
 ${predictions && predictions.heads.length > 2 && turnsMarkup(report, predictions, samples)}
+${predictions && report.explained && explanationsMarkup(key, report.explained, predictions)}
 <details><summary>Configuration</summary><pre tabindex="0">${
     JSON.stringify(run.config, null, 2)
   }</pre></details>

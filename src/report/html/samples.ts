@@ -2,6 +2,7 @@
 import { encode } from "fast-png";
 import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import type { RgbImage } from "../../data/images/image.ts";
 import { resample } from "../../data/images/resample.ts";
 import { dataUri } from "./markup.ts";
 
@@ -54,15 +55,18 @@ export class SampleStore {
 }
 
 /** An image of a batch as a PNG, its longer side at most 48 pixels. */
-function thumbnail(
-  { pixels, height, width }: { pixels: Uint8Array; height: number; width: number },
-  number: number,
-): string {
+function thumbnail(images: RgbImage, number: number): string {
+  const { pixels: data, ...size } = shrunk(images, number, LONGEST_SIDE);
+  return dataUri("image/png", new Uint8Array(encode({ ...size, data, channels: 3, depth: 8 })));
+}
+
+/** An image of a batch, whose images lie one after the other, with a longer side of at most `longest` pixels. */
+export function shrunk({ pixels, height, width }: RgbImage, number: number, longest: number): RgbImage {
   const size = height * width * 3;
   const source = { pixels: pixels.subarray(number * size, (number + 1) * size), height, width };
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(height, width));
+  const scale = Math.min(1, longest / Math.max(height, width));
   const target = { height: Math.round(height * scale), width: Math.round(width * scale) };
   const data = new Uint8Array(target.height * target.width * 3);
   resample(source, target, { box: { left: 0, top: 0, right: width, bottom: height } }, data, 0);
-  return dataUri("image/png", new Uint8Array(encode({ ...target, data, channels: 3, depth: 8 })));
+  return { ...target, pixels: data };
 }
