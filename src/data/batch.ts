@@ -38,6 +38,12 @@ export interface FeatureBatch extends SomeBatch {
 
 export type ModalityBatch = ImageBatch | TextBatch | FeatureBatch;
 
+/** The place of a sample of a batch in the arrays of a modality; undefined where it lacks that. */
+export function placeIn({ present }: ModalityBatch, sample: number): number | undefined {
+  if (present === undefined) return sample;
+  return present[sample] === 0 ? undefined : present.subarray(0, sample).reduce((sum, one) => sum + one, 0);
+}
+
 /** How the images of a batch are mixed with each other. */
 export interface Mix {
   /** The place in the batch of the sample that each is mixed with. */

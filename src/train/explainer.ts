@@ -1,9 +1,10 @@
 /** Explains answers of a model: by attention rollout which tokens they are of, by Shapley values which modalities. */
 import { UserError } from "../base/user_error.ts";
-import type { Batch } from "../data/batch.ts";
+import { type Batch, type ModalityBatch, placeIn, type TextBatch } from "../data/batch.ts";
 import type { ModalityPreprocessing, TextPreprocessing } from "../data/preprocessing.ts";
 import { type Temperatures, withTemperature } from "../metrics/calibration.ts";
 import { argmaxRows, softmaxRows } from "../metrics/metrics.ts";
+import type { Encoder } from "../models/encoders/encoder.ts";
 import { MOST_PLAYERS, shapleyValues } from "../metrics/shapley.ts";
 import type { MeanRepresentations } from "../runs/mean_representations.ts";
 import { capture } from "../tensor/scope.ts";
@@ -21,7 +22,7 @@ export interface TokenWeight {
 export interface PatchWeights {
   readonly rows: number;
   readonly columns: number;
-  readonly weights: readonly number[]; // [rows · columns]
+  readonly weights: readonly number[]; // [rows · columns], or none
 }
 
 /** Why the model answers as it does: of its last head, which gives the answer. */
@@ -30,10 +31,14 @@ export interface Explanation {
   /** The number of the class that it answers. */
   readonly answer: number;
   readonly probability: number;
-  /** The probability of that class if every modality had its mean representation; there where modalities have shares. */
+  /**
+   * The probability of that class if every modality had its mean representation, or were missing where that may be; there
+   * where modalities have shares.
+   */
   readonly base?: number;
   /** What each modality adds to it: base + Σ shares = probability. */
   readonly shares?: Readonly<Record<string, number>>;
+  /** Of a modality that the sample lacks there are none, and no weights of patches. */
   readonly tokens: Readonly<Record<string, readonly TokenWeight[]>>;
   readonly patches: Readonly<Record<string, PatchWeights>>;
 }
@@ -42,7 +47,7 @@ export interface ExplainerParts {
   readonly model: Predictor;
   /** As they were fitted: what tokens are called. */
   readonly modalities: readonly ModalityPreprocessing[];
-  /** Without them modalities have no shares. */
+  /** Without them modalities have no shares, unless samples may lack some. */
   readonly means: MeanRepresentations | undefined;
   readonly temperatures: Temperatures;
 }
@@ -74,32 +79,30 @@ export class Explainer {
         `Cannot explain answers of ${model.modalities.length} modalities: shares are of at most ${MOST_PLAYERS}`,
       );
     }
+    const can = ({ patches, inputs }: Encoder) =>
+      patches !== undefined || Object.values(inputs).includes("text");
+    if (!isFused && !Object.values(model.encoders).some(can)) {
+      throw new UserError(
+        `Cannot explain answers of ${method}: it is all there is, and its encoder attends to no tokens`,
+      );
+    }
     this.#parts = parts;
-    this.hasShares = isFused && means !== undefined;
+    this.hasShares = isFused && (means !== undefined || model.config.missing !== undefined);
   }
 
-  /**
-   * Explains the answers to the samples of a batch, one after the other. Throws a UserError where one encoder is all there is
-   * and its layers attend to nothing.
-   */
+  /** Explains the answers to the samples of a batch, one after the other. */
   async explain(batch: Batch): Promise<Explanation[]> {
     const { model, means } = this.#parts;
     const { logits, rollouts, coalitions } = capture(() =>
-      noGrad(() => model.explain(batch, this.hasShares ? means : undefined))
+      noGrad(() => model.explain(batch, this.hasShares, means))
     );
     const head = model.heads.at(-1)!;
-    const encoders = Object.keys(rollouts);
     const all: Tensor[] = [
       ...Object.values(logits),
       ...Object.values(rollouts),
       ...(coalitions ? [coalitions] : []),
     ];
     try {
-      if (encoders.length === 0 && model.heads.length === 1) {
-        throw new UserError(
-          `Cannot explain answers of ${model.config.method}: it is all there is, and its encoder attends to no tokens`,
-        );
-      }
       const [own, together, ...weights] = await readTensors([
         logits[head]!,
         coalitions ?? logits[head]!,
@@ -107,7 +110,7 @@ export class Explainer {
       ]) as Float32Array[];
       const answers = argmaxRows(own!, model.classes);
       const values = this.#probabilities(coalitions ? together! : own!);
-      const byEncoder = encoders.map((name, i) => [name, weights[i]!] as const);
+      const byEncoder = new Map(Object.keys(rollouts).map((name, i) => [name, weights[i]!]));
       return Array.from({ length: batch.size }, (_, row) => ({
         head,
         answer: answers[row]!,
@@ -148,41 +151,60 @@ export class Explainer {
     };
   }
 
+  /** `rollouts` are by encoder, of the samples that have its modality: [samples, tokens]. */
   #weights(
-    byEncoder: readonly (readonly [string, Float32Array])[],
+    rollouts: ReadonlyMap<string, Float32Array>,
     batch: Batch,
     row: number,
   ): Pick<Explanation, "tokens" | "patches"> {
     const { model: { model }, modalities } = this.#parts;
     const tokens: Record<string, readonly TokenWeight[]> = {};
     const patches: Record<string, PatchWeights> = {};
-    for (const [encoder, all] of byEncoder) {
+    for (const [encoder, { patches: grid }] of Object.entries(model.encoders)) {
       const name = Object.values(model.reads[encoder]!)[0]!;
-      const width = all.length / batch.size;
-      const own = all.subarray(row * width, (row + 1) * width);
-      const grid = model.encoders[encoder]!.patches;
       const input = batch.modalities[name]!;
-      const fitted = modalities.find((modality) => modality.name === name);
+      const own = weightsAt(rollouts.get(encoder), batch, input, row);
       if (grid !== undefined) {
         const [rows, columns] = grid;
-        patches[name] = { rows, columns, weights: parts(own.subarray(width - rows * columns)) };
-      } else if (input.kind === "text" && fitted?.kind === "text") {
-        const ids = input.ids.subarray(row * input.tokens, (row + 1) * input.tokens);
-        const places = [...ids.keys()].filter((place) => isOfText(ids[place]!, fitted) && own[place]! > 0);
-        const weights = parts(places.map((place) => own[place]!));
-        tokens[name] = places.map((place, i) => ({
-          token: fitted.tokenizer.textOf(ids[place]!),
-          weight: weights[i]!,
-        }));
+        patches[name] = {
+          rows,
+          columns,
+          weights: own ? parts(own.subarray(own.length - rows * columns)) : [],
+        };
+      } else if (input.kind === "text") {
+        const fitted = modalities.find((modality) => modality.name === name) as TextPreprocessing | undefined;
+        tokens[name] = own && fitted ? tokensOf(input, placeIn(input, row)!, own, fitted) : [];
       }
     }
     return { tokens, patches };
   }
 }
 
-/** False for tokens that stand around every text. */
-function isOfText(id: number, { tokenizer: { padId, classId, separatorId } }: TextPreprocessing): boolean {
-  return id !== padId && id !== classId && id !== separatorId;
+/** Those of a sample; undefined where it lacks the modality, or its encoder attends to nothing. */
+function weightsAt(
+  all: Float32Array | undefined,
+  { size }: Batch,
+  input: ModalityBatch,
+  row: number,
+): Float32Array | undefined {
+  const place = placeIn(input, row);
+  if (all === undefined || place === undefined) return undefined;
+  const width = all.length / (input.present?.reduce((sum, one) => sum + one, 0) ?? size);
+  return all.subarray(place * width, (place + 1) * width);
+}
+
+/** The tokens of the text at a place, but those that stand around every text. */
+function tokensOf(
+  input: TextBatch,
+  place: number,
+  weights: Float32Array,
+  { tokenizer }: TextPreprocessing,
+): TokenWeight[] {
+  const { padId, classId, separatorId } = tokenizer;
+  const ids = input.ids.subarray(place * input.tokens, (place + 1) * input.tokens);
+  const places = [...ids.keys()].filter((at) => ![padId, classId, separatorId].includes(ids[at]!));
+  const shares = parts(places.map((at) => weights[at]!));
+  return places.map((at, i) => ({ token: tokenizer.textOf(ids[at]!), weight: shares[i]! }));
 }
 
 /** Each as a part of their sum. */

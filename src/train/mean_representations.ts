@@ -10,8 +10,8 @@ import { represent } from "./representations.ts";
 const MOST_SAMPLES = 1000;
 
 /**
- * Over at most 1000 samples, evenly spread. Undefined where fewer than two modalities have representations, where there are
- * no samples, and where numbers overflow. `signal` ends it by an `Interrupted`.
+ * Over at most 1000 samples, evenly spread. Undefined where fewer than two modalities have representations, where samples may
+ * lack some, so that something else stands for them, where there are no samples, and where numbers overflow. `signal` ends it by an `Interrupted`.
  */
 export async function meanRepresentations(
   model: AnsweringModel,
@@ -21,7 +21,8 @@ export async function meanRepresentations(
   const modalities = model.heads.filter((head) => head !== FUSION);
   const all = data.count("validation");
   const samples = Math.min(all, MOST_SAMPLES);
-  if (modalities.length < 2 || samples === 0) return undefined;
+  const mayLack = model.config.data.missing !== "refuse";
+  if (modalities.length < 2 || samples === 0 || mayLack) return undefined;
   const rows = Uint32Array.from({ length: samples }, (_, i) => Math.floor(i * all / samples));
   const representations = await represent(model, data, "validation", rows, signal);
   const means = new Map(modalities.map((name) => [name, meanOf(representations.get(name)!)]));

@@ -62,10 +62,14 @@ export class Predictor implements AnsweringModel {
   }
 
   /**
-   * What explains its answers: logits of every head, the weights of tokens by encoder (`rolloutsOf`), and where means [width]
-   * are given by modality, the fused logits of every coalition of modalities (`coalitionLogits`).
+   * What explains its answers: logits of every head, the weights of tokens by encoder (`rolloutsOf`), and `withShares` the
+   * fused logits of every coalition of modalities (`coalitionLogits`), by means [width] of each.
    */
-  explain(batch: Batch, means?: ReadonlyMap<string, Float32Array<ArrayBuffer>>): {
+  explain(
+    batch: Batch,
+    withShares: boolean,
+    means: ReadonlyMap<string, Float32Array<ArrayBuffer>> = new Map(),
+  ): {
     logits: Record<string, Tensor>;
     rollouts: Readonly<Record<string, Tensor>>;
     coalitions?: Tensor;
@@ -74,15 +78,15 @@ export class Predictor implements AnsweringModel {
     return scope(() => {
       const inputs = model.upload(this.gpu, batch.modalities);
       const outputs = model.forward(inputs, this.#context);
-      const baselines = means &&
-        Object.fromEntries(
-          Array.from(means, ([name, values]) => [name, Tensor.from(this.gpu, values, [values.length])]),
-        );
+      const { representations } = outputs;
+      const middle = Object.fromEntries(
+        Array.from(means, ([name, values]) => [name, Tensor.from(this.gpu, values, [values.length])]),
+      );
       return {
         logits: logitsOf(outputs),
         rollouts: rolloutsOf(model, inputs, this.#context),
-        ...(baselines &&
-          { coalitions: coalitionLogits(model, outputs.representations, baselines, this.#context) }),
+        ...(withShares &&
+          { coalitions: coalitionLogits(model, { inputs, representations }, middle, this.#context) }),
       };
     });
   }

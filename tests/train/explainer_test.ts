@@ -1,6 +1,7 @@
 // Shares of modalities as a whole model has them: what says nothing new has none, and what cannot be told is refused.
 import assert from "node:assert/strict";
 import { UserError } from "../../src/base/user_error.ts";
+import type { Batch } from "../../src/data/batch.ts";
 import { argmaxRows, softmaxRows } from "../../src/metrics/metrics.ts";
 import type { MeanRepresentations } from "../../src/runs/mean_representations.ts";
 import { Explainer } from "../../src/train/explainer.ts";
@@ -20,8 +21,8 @@ const data = tinyData({ train: 6, validation: 12, test: 4 });
 const batch = await data.batch("test", Uint32Array.of(0, 1, 2, 3));
 
 /** A model of a method with random weights. */
-async function predictorOf(method: string): Promise<Predictor> {
-  const config = tinyConfig(`method=${method}`, ...SETTINGS[method] ?? []);
+async function predictorOf(method: string, ...settings: string[]): Promise<Predictor> {
+  const config = tinyConfig(`method=${method}`, ...SETTINGS[method] ?? [], ...settings);
   const learner = new Learner(gpu, config, data);
   const predictor = new Predictor(gpu, config, data);
   predictor.writeWeights(await learner.readWeights(), "learner");
@@ -61,6 +62,67 @@ for (const method of ["unis-mmc", "agg-mm", "late-fusion", "huse"]) {
     assert.equal(gpu.memory.live, live, "bytes left behind");
     model.dispose();
   });
+}
+
+for (const method of ["unis-mmc", "late-fusion"]) {
+  Deno.test(`where samples may lack modalities, ${method} shares by what is there, and what is not has none`, async () => {
+    const model = await predictorOf(method, "data.missing=learned");
+    assert.equal(await meanRepresentations(model, data), undefined);
+    const explainer = new Explainer({ model, modalities: [], means: undefined, temperatures: {} });
+    assert.ok(explainer.hasShares);
+    const answers = async (batch: Batch) => {
+      const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
+      const own = softmaxRows(await logits.fusion!.read() as Float32Array, 3);
+      for (const tensor of Object.values(logits)) tensor.dispose();
+      return own;
+    };
+    const alone = async (name: string) =>
+      answers(without(batch, name === "image" ? "text" : "image", [0, 1, 2, 3]));
+    const [whole, image, text] = [await answers(batch), await alone("image"), await alone("text")];
+    for (const [row, { answer, probability, base, shares }] of (await explainer.explain(batch)).entries()) {
+      const [both, first, second] = [whole, image, text].map((own) => own[3 * row + answer]!) as [
+        number,
+        number,
+        number,
+      ];
+      if (method === "late-fusion") assert.ok(Math.abs(base! - 1 / 3) < 1e-6);
+      assert.ok(Math.abs(probability - both) < 1e-6);
+      assert.ok(Math.abs(shares!.image! - (first - base! + both - second) / 2) < 1e-6);
+      assert.ok(Math.abs(shares!.text! - (second - base! + both - first) / 2) < 1e-6);
+    }
+    const some = without(batch, "image", [1, 3]);
+    for (const [row, { shares, patches, tokens }] of (await explainer.explain(some)).entries()) {
+      const lacks = row % 2 === 1;
+      assert.equal(shares!.image === 0, lacks);
+      assert.equal(patches.image!.weights.length, lacks ? 0 : 4);
+      assert.deepEqual(Object.keys(tokens), ["text"]);
+    }
+    assert.ok(
+      (await explainer.explain(without(batch, "image", [0, 1, 2, 3]))).every(({ patches }) =>
+        patches.image!.weights.length === 0
+      ),
+    );
+    model.dispose();
+  });
+}
+
+/** The batch, of which some samples lack a modality. */
+function without(batch: Batch, name: "image" | "text", rows: readonly number[]): Batch {
+  const input = batch.modalities[name]!;
+  const has = Array.from({ length: batch.size }, (_, row) => row).filter((row) => !rows.includes(row));
+  const of = <T extends Uint8Array | Uint32Array>(all: T): T => {
+    const width = all.length / batch.size;
+    return (all.constructor as unknown as { from(values: number[]): T }).from(
+      has.flatMap((row) => [...all.subarray(row * width, (row + 1) * width)]),
+    );
+  };
+  const present = Uint32Array.from({ length: batch.size }, (_, row) => Number(has.includes(row)));
+  const arrays = input.kind === "image"
+    ? { ...input, pixels: of(input.pixels) }
+    : input.kind === "text"
+    ? { ...input, ids: of(input.ids), mask: of(input.mask) }
+    : input;
+  return { ...batch, modalities: { ...batch.modalities, [name]: { ...arrays, present } } };
 }
 
 Deno.test("what has no representations of modalities has no explanation, and says why", async () => {

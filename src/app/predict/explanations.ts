@@ -1,7 +1,7 @@
 /** Explains answers as they come, with pictures of what counts in images where a folder is named. */
 import { basename, join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
-import type { Batch } from "../../data/batch.ts";
+import { type Batch, placeIn } from "../../data/batch.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { unwritable } from "../../io/file_bytes.ts";
 import { exists } from "../../io/files.ts";
@@ -50,9 +50,11 @@ export class Explanations implements Disposable {
       Object.entries(patches).flatMap(([name, weights]) => {
         const input = batch.modalities[name]!;
         if (input.kind !== "image") return [];
+        const place = placeIn(input, number);
+        if (place === undefined) return [[name, ""]];
         const { height, width } = input;
         const size = height * width * 3;
-        const pixels = input.pixels.subarray(number * size, (number + 1) * size);
+        const pixels = input.pixels.subarray(place * size, (place + 1) * size);
         const file = `${row.file === undefined ? "" : `${basename(row.file)}-`}row-${row.line}.${name}.png`;
         Deno.writeFileSync(join(this.#temporary, file), heatMap({ pixels, height, width }, weights, SIDE));
         return [[name, join(folder, file)]];

@@ -38,7 +38,7 @@ export interface Encoder {
   /** Gives the last states by their places in the image, [batch, height, width, channels], where there are such places. */
   featureMap?(inputs: DeviceInputs, context: Context): Tensor;
   /** Rows and columns of an image's patches, which are the last of the tokens that layers attend to, row by row. */
-  readonly patches?: readonly [rows: number, columns: number];
+  readonly patches?: readonly [rows: number, columns: number] | undefined;
   /** The channels of `featureMap`; `hiddenSize` if not given. */
   readonly channels?: number;
   /** The maps on the way to the last one, for a joint encoding that acts on them. */

@@ -27,6 +27,11 @@ export function presenceIn(inputs: DeviceInputs): PresenceInput | undefined {
   return found?.kind === "presence" ? found : undefined;
 }
 
+/** The same inputs, of a batch in which these samples have the modality. */
+export function withPresence(inputs: DeviceInputs, presence: PresenceInput): DeviceInputs {
+  return { ...inputs, [PRESENCE]: presence };
+}
+
 /** Sends to the device which samples of a batch have a modality: 1 for each that has it, else 0. */
 export function presenceOf(gpu: Gpu, present: Uint32Array): PresenceInput {
   const batch = present.length;
@@ -69,11 +74,15 @@ export class OptionalEncoder implements Encoder {
     this.#vector = standIn === "learned" ? path.parameter(name, [encoder.hiddenSize], zeros) : undefined;
   }
 
+  get patches(): Encoder["patches"] {
+    return this.#encoder.patches;
+  }
+
   upload(gpu: Gpu, inputs: HostInputs): DeviceInputs {
     const { present } = Object.values(inputs)[0]!;
     if (present === undefined) return this.#encoder.upload(gpu, inputs);
     const presence = presenceOf(gpu, present);
-    return { ...(presence.samples && this.#encoder.upload(gpu, inputs)), [PRESENCE]: presence };
+    return withPresence(presence.samples ? this.#encoder.upload(gpu, inputs) : {}, presence);
   }
 
   represent(inputs: DeviceInputs, context: Context): Tensor {

@@ -7,6 +7,7 @@
  * encoders are those of models trained one by one. The mean is over the modalities that a sample has.
  */
 import { add, div } from "../../ops/arithmetic.ts";
+import { affine, relu } from "../../ops/pointwise.ts";
 import { type Architecture, type BuiltArchitecture, FUSION } from "./architecture.ts";
 import type { Method } from "./method.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -22,7 +23,8 @@ function sharesOf(
 ): readonly Tensor[] | undefined {
   if (Object.values(inputs).every((own) => presenceIn(own) === undefined)) return undefined;
   const indicators = indicatorsOf(Object.keys(inputs), inputs, logits[0]!);
-  const count = indicators.reduce(add); // a sample has one at least
+  const atLeastOne = (count: Tensor) => affine(relu(affine(count, 1, -1)), 1, 1); // where none is there, all are alike
+  const count = atLeastOne(indicators.reduce(add));
   return indicators.map((indicator) => div(indicator, count));
 }
 

@@ -1,4 +1,5 @@
 /** Explains answers to test samples: some of them one by one, and what modalities add on average to those of each class. */
+import { placeIn } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
 import {
@@ -56,8 +57,9 @@ export async function explainRows(
         const pictures = Object.entries(withPictures ? explanation.patches : {}).flatMap(
           ([name, weights]) => {
             const input = batch.modalities[name]!;
-            if (input.kind !== "image") return [];
-            return [[name, dataUri("image/png", heatMap(shrunk(input, i, SIDE), weights, SIDE))]];
+            const place = placeIn(input, i);
+            if (input.kind !== "image" || place === undefined) return [];
+            return [[name, dataUri("image/png", heatMap(shrunk(input, place, SIDE), weights, SIDE))]];
           },
         );
         explained.push({ row: rows[start + i]!, explanation, pictures: Object.fromEntries(pictures) });
