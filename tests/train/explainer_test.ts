@@ -76,7 +76,7 @@ for (const method of ["unis-mmc", "late-fusion"]) {
       for (const tensor of Object.values(logits)) tensor.dispose();
       return own;
     };
-    const alone = async (name: string) =>
+    const alone = (name: string) =>
       answers(without(batch, name === "image" ? "text" : "image", [0, 1, 2, 3]));
     const [whole, image, text] = [await answers(batch), await alone("image"), await alone("text")];
     for (const [row, { answer, probability, base, shares }] of (await explainer.explain(batch)).entries()) {
