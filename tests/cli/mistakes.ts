@@ -106,7 +106,7 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
   ],
   "data": [
     [
-      "data verify --data features:full --text-encoder run",
+      "data verify --data table:items.csv --text-encoder run --set data.image=path",
       /^Cannot use --text-encoder: no modality of the preset is text$/,
     ],
     ["train --data table", /^--data table needs a path: --data table:PATH$/],
