@@ -3,6 +3,7 @@ import { UserError } from "../base/user_error.ts";
 import { hasInputs, type InputsConfig } from "../config/data_config.ts";
 import { encodersOf, namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig } from "../config/run_config.ts";
+import { SPLITS } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { fitPreprocessing } from "../data/fit.ts";
 import type { Colour } from "../data/images/colour.ts";
@@ -60,6 +61,7 @@ export async function fitData(
   };
   const given = withholdInputs(samples, index.modalities, config.data.withhold);
   mustHaveSome(index, given);
+  for (const line of lackingLines(index, given)) note(line);
   const preprocessing = await fitPreprocessing(index, given, {
     image(name) {
       const { image_size: size, image_mean: mean, image_std: std } = inputs();
@@ -154,6 +156,19 @@ function makeDataset(
     modalityDropout: training.modality_dropout,
     validatesOnTraining,
     note,
+  });
+}
+
+/** One line for each modality that some samples lack: how many of each split. */
+function lackingLines({ modalities }: SampleIndex, samples: readonly IndexedSample[]): string[] {
+  const bySplit = Map.groupBy(samples, ({ split }) => split);
+  return modalities.flatMap(({ name }) => {
+    if (samples.every(({ inputs }) => inputs[name] !== null)) return [];
+    const counts = SPLITS.map((split) => {
+      const own = bySplit.get(split) ?? [];
+      return `${own.filter(({ inputs }) => inputs[name] === null).length} of ${own.length} ${split}`;
+    });
+    return [`Lacking     ${name}: ${counts.join(", ")}`];
   });
 }
 

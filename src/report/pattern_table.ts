@@ -5,6 +5,12 @@ import { formatCount, formatShare } from "./units.ts";
 export const PATTERN_TITLE =
   "Measures by what samples have, and with modalities withheld from those that have all";
 
+/** The samples that the measures of a head are of: those that have its modality. */
+export function samplesOf({ samples, patterns }: Evaluation, head: string): number {
+  const own = patterns?.filter(({ accuracy }) => head in accuracy);
+  return own === undefined ? samples : own.reduce((sum, one) => sum + one.samples, 0);
+}
+
 /** The header and its rows, one for each set of modalities; undefined of an evaluation without any. */
 export function patternTable(
   { accuracy, patterns = [], withheld = [] }: Evaluation,

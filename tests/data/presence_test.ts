@@ -1,11 +1,13 @@
 /** Which modalities samples are left with, and what a batch holds of them. */
 import assert from "node:assert/strict";
 import { Random } from "../../src/base/random.ts";
+import { describeFault } from "../../src/data/index/sample_index.ts";
 import { SampleDataset } from "../../src/data/dataset.ts";
 import { withholdInputs } from "../../src/data/index/lacking.ts";
 import { FeatureModality } from "../../src/data/modalities.ts";
 import { drawWithheld } from "../../src/data/presence.ts";
 import { withholding } from "../../src/data/withholding.ts";
+import { indexWritten, TABLE } from "./readers/written_table.ts";
 
 const NAMES = ["a", "b", "c"];
 
@@ -104,4 +106,33 @@ Deno.test("what is withheld for good depends on ids, and is of the splits that a
   assert.ok(Math.abs(counts.get("test x y")!.length - 100) < 25);
   const again = withholdInputs(samples.toReversed(), [{ name: "a" }, { name: "b" }], shares);
   assert.deepEqual(again.toReversed().map(left), withheld.map(left));
+});
+
+Deno.test("cells that are empty, null or not there are modalities that a row lacks; a row without any is a fault", async () => {
+  const modalities = { numbers: { features: "v" }, words: { text: "t" } };
+  const lines = [
+    { v: null, t: "x", label: "a" },
+    { v: [1, 2], t: " ", label: "b" },
+    { t: "y", label: "b" },
+    { v: [3, 4], t: "z", label: "a" },
+    { v: null, t: "", label: "a" },
+    { v: [3], t: "", label: "a" },
+  ];
+  const content = lines.map((line) => JSON.stringify(line) + "\n").join("");
+  const read = (mayLack: boolean) => indexWritten("x.jsonl", content, { ...TABLE, modalities, mayLack });
+  const { samples, faults } = await read(true);
+  assert.deepEqual(
+    samples.map(({ inputs }) => [inputs.numbers && [...inputs.numbers as Float32Array], inputs.words]),
+    [
+      [null, "x"],
+      [[1, 2], null],
+      [null, "y"],
+      [[3, 4], "z"],
+    ],
+  );
+  assert.deepEqual(faults.map(describeFault), [
+    'x.jsonl, row 5: lacks "numbers" and "words": there is nothing to learn from',
+    "x.jsonl, row 6: has 1 numbers where others have 2",
+  ]);
+  assert.equal((await read(false)).faults.length, 5);
 });

@@ -2,10 +2,11 @@
 import { METRICS } from "../../metrics/chosen_metric.ts";
 import { hasInputs } from "../../config/data_config.ts";
 import type { RunConfig } from "../../config/run_config.ts";
+import { SPLITS } from "../../data/batch.ts";
 import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { CALIBRATION_HEADER, calibrationRows, MEASURES } from "../console.ts";
-import { PATTERN_TITLE, patternTable } from "../pattern_table.ts";
+import { PATTERN_TITLE, patternTable, samplesOf } from "../pattern_table.ts";
 import { formatCount, formatInterval, formatSeconds, formatShare } from "../units.ts";
 import { wilson } from "../../metrics/intervals.ts";
 import { correctOf, patterns } from "./predictions.ts";
@@ -64,6 +65,7 @@ function facts(report: RunReport): Markup {
     ["model", modelText(config)],
     ["loss", weightingText(config)],
     ["training samples", augmentationText(config)],
+    ["missing modalities", missingText(config)],
     ["seed", String(config.seed)],
     ["epochs", records.length === 0 ? undefined : `${records.length} of ${config.training.epochs}`],
     ["weights tested", evaluation && `epoch ${evaluation.epoch}, ${chosenText(config)}`],
@@ -103,6 +105,19 @@ function weightingText({ data, training }: RunConfig): string | undefined {
     ...(focal_gamma > 0 ? [`focal, γ ${focal_gamma}`] : []),
   ];
   return parts.length === 0 ? undefined : `cross entropy, ${parts.join(", ")}`;
+}
+
+/** What stands for a modality that samples lack, and how often one is withheld; undefined where all must have all. */
+function missingText({ data: { missing, withhold }, training }: RunConfig): string | undefined {
+  if (missing === "refuse") return undefined;
+  const withheld = SPLITS.filter((split) => withhold[split] > 0).map((split) =>
+    `withheld from ${withhold[split]} of ${split}`
+  );
+  return [
+    `${missing === "learned" ? "a learned vector stands" : "zeros stand"} for them`,
+    ...(training.modality_dropout > 0 ? [`modality dropout ${training.modality_dropout}`] : []),
+    ...withheld,
+  ].join(", ");
 }
 
 /** How training samples are varied, by the keys of the configuration. */
@@ -162,7 +177,8 @@ function evaluationTables(evaluation: Evaluation): Markup {
         ...measures.flatMap(([key]) => {
           const value = evaluation[key]![head];
           if (key !== "accuracy") return [formatShare(value)];
-          return [formatShare(value), formatInterval(wilson(Math.round(value! * samples), samples))];
+          const own = samplesOf(evaluation, head);
+          return [formatShare(value), formatInterval(wilson(Math.round(value! * own), own))];
         }),
         loss[head]!.toFixed(3),
       ]),
