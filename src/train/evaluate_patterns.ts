@@ -2,11 +2,13 @@
 import type { Split } from "../data/batch.ts";
 import { chosenRows } from "../data/chosen_rows.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { visitedSamples } from "../data/epoch.ts";
 import { withholding } from "../data/withholding.ts";
 import { resolveMethod } from "../config/method_config.ts";
 import { FUSION } from "../models/methods/architecture.ts";
 import { type Predictions, predictionsOf } from "../runs/predictions.ts";
 import type { PatternEvaluation } from "../runs/records.ts";
+import { visitOf } from "./gradient_step.ts";
 import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
 
 /** Beyond so many modalities, those are tried that are left alone, or withheld alone, and not every set of them. */
@@ -30,7 +32,7 @@ function measuresOf(predictions: Predictions, modalities: string[]): PatternEval
 
 /**
  * The measures of the samples of a split that have all modalities, with every set of these withheld that leaves some; undefined
- * where no sample has all, or the model cannot do without.
+ * where no sample that is visited has all, or the model cannot do without.
  */
 export async function evaluateWithheld(
   model: AnsweringModel,
@@ -42,7 +44,8 @@ export async function evaluateWithheld(
   const { modalities } = resolveMethod(model.config);
   const rows = Array.from({ length: data.count(split) }, (_, row) => row)
     .filter((row) => modalities.every((name) => data.has?.(split, row, name) ?? true));
-  if (rows.length === 0) return undefined;
+  const { evaluation_batch } = model.config.training;
+  if (visitedSamples(rows.length, evaluation_batch, visitOf(model.config)) === 0) return undefined;
   const whole = chosenRows(data, () => rows.length, (_, row) => rows[row]!);
   const found: PatternEvaluation[] = [];
   for (const left of setsOf(modalities)) {

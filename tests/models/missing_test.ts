@@ -207,11 +207,12 @@ async function learn(
   { model, parameters }: ReturnType<typeof smallModel>,
   batch: Record<string, HostInput>,
   labels: Uint32Array<ArrayBuffer>,
+  training = true,
 ): Promise<{ loss: number; grads: Map<string, Float32Array> }> {
   parameters.zeroGrad();
   const loss = scope(() => {
     const targets = Tensor.from(gpu, labels, [labels.length]);
-    const outputs = model.forward(model.upload(gpu, batch), { training: true });
+    const outputs = model.forward(model.upload(gpu, batch), { training });
     const { objective } = model.losses(outputs, targets);
     backward(objective);
     return objective;
@@ -247,6 +248,27 @@ for (const method of methods().filter(({ skipsMissing }) => skipsMissing)) {
     small.parameters.dispose();
   });
 }
+
+Deno.test("the loss of a step and its gradient are those of its micro-batches, whoever lacks what in them", async () => {
+  const small = smallModel("mt-mml", "learned");
+  const { image, features } = drawBatch();
+  const has = { image: [1, 0, 1, 0, 0, 0], features: [0, 1, 1, 1, 1, 1] };
+  const part = (from: number, to: number) => {
+    const of = (input: HostInput, all: number[]) => {
+      const rows = all.flatMap((one, row) => one && row >= from && row < to ? [row] : []);
+      return { ...rowsOf(input, rows, LABELS.length), present: Uint32Array.from(all.slice(from, to)) };
+    };
+    const batch = { image: of(image, has.image), features: of(features, has.features) };
+    return learn(small, batch, LABELS.slice(from, to), false);
+  };
+  const [whole, first, second] = [await part(0, 6), await part(0, 3), await part(3, 6)];
+  assert.ok(Math.abs(whole.loss - (first.loss + second.loss) / 2) < 1e-6);
+  for (const [name, grad] of whole.grads) {
+    const [a, b] = [first.grads.get(name)!, second.grads.get(name)!];
+    for (const [i, g] of grad.entries()) assert.ok(Math.abs(g - (a[i]! + b[i]!) / 2) < 1e-6, name);
+  }
+  small.parameters.dispose();
+});
 
 Deno.test("an encoder sees the samples that are there as if they were the batch, and the vector stands for others", async () => {
   const small = smallModel("late-fusion", "learned");
