@@ -86,10 +86,10 @@ for (const [name, settings] of Object.entries(VARIANTS)) {
     }
     found.push(await work.trainAndTest(new AbortController().signal));
     const { macro_f1, accuracy } = found.at(-1)!;
-    console.error(`${name}, seed ${seed}: macro F1 ${macro_f1.fusion}, accuracy ${accuracy.fusion}`);
+    console.error(`${name}, seed ${seed}: macro F1 ${macro_f1!.fusion}, accuracy ${accuracy.fusion}`);
   }
   const cell = (key: "macro_f1" | "accuracy") => {
-    const { mean, std } = spreadOf(found.map((one) => one[key].fusion!));
+    const { mean, std } = spreadOf(found.map((one) => one[key]!.fusion!));
     return `${mean.toFixed(3)} ± ${(std ?? 0).toFixed(3)}`;
   };
   rows.push([name, cell("macro_f1"), cell("accuracy")]);

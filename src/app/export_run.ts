@@ -13,7 +13,7 @@ import { modelCard } from "../report/model_card.ts";
 import { summariseSplit } from "../runs/preprocessing.ts";
 import { temperaturesOf } from "../runs/run_checkpoints.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
-import { OpenRun } from "./open_run.ts";
+import { mustTellClasses, OpenRun } from "./open_run.ts";
 
 export interface ExportOptions {
   /** "transformers" if not given. */
@@ -34,7 +34,9 @@ export interface ExportOptions {
 export async function exportRun(folder: string, to: string, options: ExportOptions = {}): Promise<string[]> {
   const { precision = "f32", note = () => {} } = options;
   const format = formatOf(options.format ?? FORMATS[0].name, precision);
-  const { run, kept: { preprocessing, samples }, modelData } = await OpenRun.open(folder);
+  const opened = await OpenRun.open(folder);
+  mustTellClasses("export", opened);
+  const { run, kept: { preprocessing, samples }, modelData } = opened;
   const { missing } = run.config.data;
   if (missing !== "refuse") {
     throw new UserError(

@@ -5,6 +5,7 @@ import { DEPARTURES, SWITCHES } from "../models/methods/contrast.ts";
 import { FUSION } from "../models/methods/architecture.ts";
 import { MultimodalClassifier } from "../models/multimodal_classifier.ts";
 import type { ModulePath } from "../nn/parameters.ts";
+import { buildTask } from "./build_task.ts";
 import { type ModelData, mustBeNames, resolveEncoders } from "./resolve_encoders.ts";
 
 /**
@@ -42,6 +43,7 @@ export function buildModel(
       ...picked(model, SWITCHES),
       ...picked(semantics, DEPARTURES),
     },
+    task: buildTask(config, data.scale),
     weighting: {
       classWeights,
       labelSmoothing: training.label_smoothing,

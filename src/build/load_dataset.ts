@@ -93,7 +93,7 @@ export async function fitData(
     async keep() {
       const digests = await digestSamples(samples, index.modalities, note);
       const drawn = [...new Set((index.draws ?? []).map(({ split }) => split))];
-      return { preprocessing, samples: keptSamples(samples, index.classes, digests), drawn };
+      return { preprocessing, samples: keptSamples(samples, preprocessing, digests), drawn };
     },
   };
 }
@@ -135,7 +135,7 @@ export async function openData(run: RunFolder, kept: KeptData, note: Note): Prom
       drawn,
       samples: keptSamples(
         known,
-        classes,
+        preprocessing,
         found.samples.flatMap(({ label }, i) => label < 0 ? [] : [found.digests[i]!]),
       ),
     },

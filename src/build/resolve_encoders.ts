@@ -9,7 +9,7 @@ import { fuses } from "../models/methods/method.ts";
 import type { EncoderConfig } from "../models/encoders/encoder.ts";
 
 /** The part of a data set that a model must know to be built for it. */
-export type ModelData = Pick<Dataset, "name" | "classes" | "modalities">;
+export type ModelData = Pick<Dataset, "name" | "classes" | "scale" | "modalities">;
 
 export interface ResolvedEncoder extends NamedEncoder {
   /** All fields of its type. */

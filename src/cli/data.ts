@@ -93,13 +93,13 @@ export function progressNotes(
 
 /** A table of the counts, then a line for everything that is wrong, then one for everything that may be. */
 function summaryOf(found: Verification): string[] {
-  const { classes, counts, lacking, expected } = found;
+  const { classes, counts, lacking, expected, targets } = found;
   const row = (name: string, { train, validation, test }: Partial<Verification["counts"]>) => [
     name,
     ...[train, validation, test].map((count) => count === undefined ? "" : formatCount(count)),
   ];
   const table = formatTable([
-    ["class", "train", "validation", "test"],
+    [targets === undefined ? "class" : classes.length > 0 ? "label" : "", "train", "validation", "test"],
     ...classes.map(({ name, counts }) => row(name, counts)),
     row("all", counts),
     ...lacking.map(({ name, counts }) => row(`lacking ${name}`, counts)),
@@ -107,5 +107,11 @@ function summaryOf(found: Verification): string[] {
   ]);
   const lines = verificationLines(found);
   const warnings = found.warnings.map((warning) => `Warning: ${warning}`);
-  return [...table, "", ...(lines.length === 0 ? ["Nothing is wrong"] : lines), ...warnings];
+  return [
+    ...table,
+    ...(targets === undefined ? [] : ["", targets]),
+    "",
+    ...(lines.length === 0 ? ["Nothing is wrong"] : lines),
+    ...warnings,
+  ];
 }

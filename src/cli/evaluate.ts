@@ -84,7 +84,7 @@ async function evaluateTable(
   const { classes, gpu } = session;
   const found = await predictTable(session, path, {
     skipBad: false,
-    writer: answerWriter("csv", { classes, top: 1, all: true }),
+    writer: answerWriter("csv", { task: session.task, classes, top: 1, all: true }),
     print: (text) => file?.write(text),
     signal,
   });

@@ -62,6 +62,13 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   using out = new PendingFile(flags.out);
   using embeddings = flags.embeddings === undefined ? undefined : new EmbeddingsFile(flags.embeddings);
   using session = await PredictSession.begin(path, flags);
+  if (flags.top !== 1 && session.task !== "classification") {
+    throw new UserError(
+      `--top is for classes, and the run ${path} tells ${
+        session.task === "regression" ? "numbers" : "labels, those that are likely enough"
+      }`,
+    );
+  }
   using stop = new Stop(() => {});
   using progress = new RowProgress((line) => output.aside(line));
   const temperatures = flags.uncalibrated ? {} : session.temperatures;
@@ -70,6 +77,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   const options = {
     skipBad: flags.skipBad ?? false,
     writer: answerWriter(format, {
+      task: session.task,
       classes: session.classes,
       top: flags.top,
       all: flags.proba ?? false,
@@ -135,6 +143,13 @@ function explanationsOf(
   { explain = false, heatMaps }: PredictFlags,
 ): Explanations | undefined {
   if (!explain && heatMaps === undefined) return undefined;
+  if (session.task !== "classification") {
+    throw new UserError(
+      `--explain is for classes as yet, and the run tells ${
+        session.task === "regression" ? "numbers" : "labels"
+      }`,
+    );
+  }
   const explainer = session.explainer(temperatures);
   const { model } = session.model;
   if (!explainer.hasShares && model.modalities.length > 1) {

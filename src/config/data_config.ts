@@ -5,6 +5,7 @@ import { COLOUR_PATTERN } from "../data/images/colour.ts";
 import { FOOD101_LAYOUTS } from "../data/readers/food101.ts";
 import { N24_LAYOUTS, N24_TEXTS } from "../data/readers/n24news.ts";
 import { DELIMITER } from "../data/readers/table_format.ts";
+import { TASKS } from "../data/targets.ts";
 import type { TableModality } from "../data/readers/table_options.ts";
 import { STAND_INS } from "../models/encoders/optional.ts";
 import { isEncoding } from "../io/text_chunks.ts";
@@ -118,7 +119,12 @@ export const dataSchema = z.discriminatedUnion("name", [
     decimal: z.enum([".", ","]).default("."),
     /** Numbers that are missing are faults, or become the mean of training, with a feature that says so. */
     missing_numbers: z.enum(["refuse", "mean"]).default("refuse"),
-    label: column,
+    /** What rows are to be told: one of several classes, any number of labels, or a number. */
+    task: z.enum(TASKS).default("classification"),
+    /** The column of the class, of labels or of the number; or several, one a label, that hold 1 or 0. */
+    label: z.union([column, z.array(column).min(1)], { error: "a column, or a list of columns of labels" }),
+    /** What parts the labels of one cell. */
+    labels_separator: z.string().min(1).default(","),
     split: column.nullable(),
     /** Rows of one value stay in one split, where splits are drawn. */
     group: column.nullable().default(null),

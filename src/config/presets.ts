@@ -115,6 +115,9 @@ const emoji: EmojiConfig = {
     label_smoothing: 0,
     focal_gamma: 0,
     gradient_noise: 0,
+    threshold: 0.5,
+    right_overlap: 1,
+    tolerance: null,
     keep: "best",
   },
 };

@@ -13,6 +13,7 @@ import { checkMethod, switchFields } from "./method_config.ts";
 import { mustSkip } from "../models/method_checks.ts";
 import { optimizerSchema, plateauSchema, wrongInOptimizer } from "./optimizer_config.ts";
 import { semanticsSchema } from "./semantics.ts";
+import { taskFields, wrongInTask } from "./task_config.ts";
 
 const configSchema = z.strictObject({
   /** The seed of weights, order, augmentation and dropout. */
@@ -83,17 +84,18 @@ const configSchema = z.strictObject({
     modality_dropout: share.default(0),
     /**
      * What a sample of a class counts in the losses of all heads: "balanced" has all classes count alike, as they occur among
-     * training samples; or a weight for each class by its name.
+     * training samples; or a weight for each class by its name. Of labels it is what those count that have one.
      */
     class_weights: z.union([z.enum(["none", "balanced"]), z.record(z.string(), rate)], {
       error: "none, balanced or a weight above 0 for each class",
     }).default("none"),
-    /** The share of the target that is spread over all classes. */
+    /** The share of the target that is spread over all classes, or over having a label and not. */
     label_smoothing: share.lt(1).default(0),
     /** γ of the focal loss; 0 for none. */
     focal_gamma: z.number().min(0).default(0),
     /** Optimizer steps from one measurement of the noise scale of gradients to the next, see `GradientNoise`; 0 for none. */
     gradient_noise: whole.min(0).default(0),
+    ...taskFields,
     /** The weights that are tested: those of the epoch best in validation, or of the last, which then none ends early. */
     keep: z.enum(["best", "last"]).default("best"),
   }),
@@ -226,7 +228,7 @@ function wrongTogether(
     throw error;
   }
   const { batch, micro_batch, processes, epochs, validation_after, keep } = training;
-  const wrong = wrongInOptimizer(optimizer) ?? wrongInData(data);
+  const wrong = wrongInOptimizer(optimizer) ?? wrongInData(data) ?? wrongInTask({ data, training });
   if (wrong !== undefined) return wrong;
   if (micro_batch !== "auto" && batch % micro_batch !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch", got ${batch} and ${micro_batch}`;

@@ -58,6 +58,8 @@ export interface Batch {
   /** Numbers of the samples within their split. */
   rows: Uint32Array; // [batch]
   labels: Uint32Array; // [batch]
+  /** What is learned in tasks other than classification: 1 for labels that samples have, or standardised numbers. */
+  targets?: Float32Array<ArrayBuffer>; // [batch, outputs]
   /** What samples count in the losses of heads; all 1 if not given. */
   weights?: Float32Array<ArrayBuffer>; // [batch]
   modalities: Record<string, ModalityBatch>;

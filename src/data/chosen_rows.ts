@@ -10,11 +10,14 @@ export function chosenRows(
 ): Dataset {
   return {
     name: data.name,
+    ...(data.task && { task: data.task }),
+    ...(data.scale && { scale: data.scale }),
     classes: data.classes,
     modalities: data.modalities,
     count,
     id: (split, row) => data.id(split, rowOf(split, row)),
     label: (split, row) => data.label(split, rowOf(split, row)),
+    ...(data.target && { target: (split: Split, row: number) => data.target!(split, rowOf(split, row)) }),
     weight: (row) => data.weight?.(rowOf("train", row)) ?? 1,
     has: (split, row, modality) => data.has?.(split, rowOf(split, row), modality) ?? true,
     text: (split, row) => data.text(split, rowOf(split, row)),

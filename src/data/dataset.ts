@@ -2,6 +2,7 @@
 import type { Batch, ModalityBatch, Split } from "./batch.ts";
 import { keyOf, Random } from "../base/random.ts";
 import { drawWithheld } from "./presence.ts";
+import { type Scale, type Target, TARGETS, type TaskName } from "./targets.ts";
 
 export interface ImageSpec {
   name: string;
@@ -41,12 +42,19 @@ export interface EpochKey {
 /** Labelled samples in fixed splits, each seen through one or more modalities. Rows count within a split, from 0. */
 export interface Dataset {
   readonly name: string;
+  /** Classification if not given. */
+  readonly task?: TaskName;
+  /** Names of classes or of labels; in regression that of the number alone. */
   readonly classes: readonly string[];
+  /** In regression. */
+  readonly scale?: Scale;
   readonly modalities: readonly ModalitySpec[];
   count(split: Split): number;
   /** A name of the sample that is the same in every run. */
   id(split: Split, row: number): string;
   label(split: Split, row: number): number;
+  /** What a sample is to be told in other tasks than classification. */
+  target?(split: Split, row: number): Target;
   /** What a training sample counts in the losses of heads; all alike if not given. */
   weight?(row: number): number;
   /** The path of the sample's image, empty where there is none. */
@@ -74,10 +82,9 @@ export interface Modality {
   close?(): void;
 }
 
-export interface Sample {
+export interface Sample extends Target {
   id: string;
   path?: string;
-  label: number;
   split: Split;
   weight?: number;
   /** The modalities that it lacks; none if not given. */
@@ -99,7 +106,9 @@ export function absentFrom(size: number, spec: ModalitySpec): ModalityBatch {
 /** A data set put together from a list of samples and any number of modalities. */
 export class SampleDataset implements Dataset {
   readonly name: string;
+  readonly task: TaskName;
   readonly classes: readonly string[];
+  readonly scale?: Scale;
   readonly parts: readonly Modality[];
   #samples: readonly Sample[];
   #rows: Record<Split, Uint32Array>;
@@ -109,8 +118,10 @@ export class SampleDataset implements Dataset {
    * `modalityDropout` is the share of the samples that are varied from which modalities are withheld. Throws a `RangeError` for
    * a label outside the classes or two modalities of one name.
    */
-  constructor({ name, classes, samples, parts, modalityDropout = 0 }: {
+  constructor({ name, task = "classification", scale, classes, samples, parts, modalityDropout = 0 }: {
     name: string;
+    task?: TaskName;
+    scale?: Scale | undefined;
     classes: readonly string[];
     samples: readonly Sample[];
     parts: readonly Modality[];
@@ -128,6 +139,8 @@ export class SampleDataset implements Dataset {
       }
     }
     this.name = name;
+    this.task = task;
+    if (scale !== undefined) this.scale = scale;
     this.classes = classes;
     this.parts = parts;
     this.#dropout = modalityDropout;
@@ -151,6 +164,10 @@ export class SampleDataset implements Dataset {
 
   label(split: Split, row: number): number {
     return this.#samples[this.#number(split, row)]!.label;
+  }
+
+  target(split: Split, row: number): Target {
+    return this.#samples[this.#number(split, row)]!;
   }
 
   weight(row: number): number {
@@ -194,8 +211,10 @@ export class SampleDataset implements Dataset {
         modalities[part.spec.name] = { ...await part.batch(own, random), present };
       }
     }
-    const labels = Uint32Array.from(samples, (number) => this.#samples[number]!.label);
-    return { size: rows.length, rows: rows.slice(), labels, modalities };
+    const own = Array.from(samples, (number) => this.#samples[number]!);
+    const labels = Uint32Array.from(own, ({ label }) => label);
+    const targets = TARGETS[this.task].learned?.(own, this.classes.length, this.scale ?? { mean: 0, std: 1 });
+    return { size: rows.length, rows: rows.slice(), labels, ...(targets && { targets }), modalities };
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type { IndexedModality, IndexedSample, SampleIndex } from "./index/sample
 import type { Resolve } from "./package_file.ts";
 import { featureNames, type FeatureRow, featuresIn, fitCells } from "./feature_cells.ts";
 import type { FeaturePreprocessing, ModalityPreprocessing, Preprocessing } from "./preprocessing.ts";
+import { scaleOf } from "./targets.ts";
 import type { TextTokenizer } from "./text/tokenizer.ts";
 import { compactWordPiece, readBertVocabulary } from "./text/word_piece.ts";
 
@@ -24,14 +25,20 @@ export interface FitOptions {
 
 /** Only the training samples among `samples` are looked at, but for names. */
 export async function fitPreprocessing(
-  { name, classes, modalities }: Pick<SampleIndex, "name" | "classes" | "modalities">,
+  { name, task, classes, modalities }: Pick<SampleIndex, "name" | "task" | "classes" | "modalities">,
   samples: readonly IndexedSample[],
   options: FitOptions,
 ): Promise<Preprocessing> {
   const training = samples.filter(({ split }) => split === "train");
   const fitted: ModalityPreprocessing[] = [];
   for (const modality of modalities) fitted.push(await fitModality(modality, training, options));
-  return { dataset: name, classes, modalities: fitted };
+  return {
+    dataset: name,
+    ...(task && { task }),
+    ...(task === "regression" && { scale: scaleOf(training) }),
+    classes,
+    modalities: fitted,
+  };
 }
 
 async function fitModality(

@@ -5,6 +5,7 @@
 import { type FeatureCell, type FeatureReading, readingOf } from "./feature_cells.ts";
 import type { ImageSpec, ModalitySpec } from "./dataset.ts";
 import type { ImagePreparation } from "./images/prepare_image.ts";
+import type { Scale, TaskName } from "./targets.ts";
 import type { TextTokenizer } from "./text/tokenizer.ts";
 
 /** Images: laid over a background where they are transparent, brought to height x width, then (byte / 255 - mean) / std. */
@@ -65,7 +66,11 @@ export type ModalityPreprocessing = ImagePreprocessing | TextPreprocessing | Fea
 export interface Preprocessing {
   /** The name of the data set. */
   readonly dataset: string;
-  /** A label is the number of its class here. */
+  /** Classification if not given. */
+  readonly task?: TaskName;
+  /** Of the numbers of training samples, in regression. */
+  readonly scale?: Scale;
+  /** A label is the number of its class here; in regression it is the name of the number alone. */
   readonly classes: readonly string[];
   /** In the order in which representations are concatenated. */
   readonly modalities: readonly ModalityPreprocessing[];

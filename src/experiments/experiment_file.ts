@@ -25,7 +25,7 @@ const change = {
 };
 const changeSchema = z.strictObject(change);
 
-/** The measures of an evaluation that tables may show, all of them fractions of which more is better. */
+/** The measures of an evaluation that tables may show. All but those in units are fractions of which more is better. */
 export const MEASURES = {
   accuracy: "accuracy",
   top_2: "top-2 accuracy",
@@ -33,7 +33,17 @@ export const MEASURES = {
   macro_f1: "macro F1",
   weighted_f1: "weighted F1",
   auc: "AUC",
+  average_precision: "average precision",
+  label_accuracy: "label accuracy",
+  micro_f1: "micro F1",
+  samples_f1: "samples F1",
+  r2: "R²",
+  pearson: "Pearson's r",
+  mae: "MAE",
+  rmse: "RMSE",
 } as const;
+/** In the units of the data, and less is better. */
+export const ERRORS: ReadonlySet<string> = new Set(["mae", "rmse"]);
 export type Measure = keyof typeof MEASURES;
 
 const tableSchema = z.strictObject({

@@ -1,7 +1,7 @@
 /** Writes the results of an experiment as Markdown. */
 import { RESAMPLES } from "../metrics/bootstrap.ts";
 import type { Comparison } from "./comparison.ts";
-import { MEASURES } from "./experiment_file.ts";
+import { ERRORS, MEASURES } from "./experiment_file.ts";
 import type { Results } from "./results.ts";
 import type { Cell, Table } from "./table.ts";
 
@@ -16,7 +16,11 @@ export function resultsMarkdown(results: Results): string {
   const blocks = [
     [`# ${name}`],
     [
-      `In per cent${spreadText(seeds, foldsOf(runs))} The best of each comparison is bold.`,
+      `In per cent${
+        tables.some(({ cells }) => cells.some(({ measure }) => ERRORS.has(measure)))
+          ? ", errors in the units of the data"
+          : ""
+      }${spreadText(seeds, foldsOf(runs))} The best of each comparison is bold.`,
     ],
     ...tables.flatMap((table) => [
       [`## ${table.title}`],
@@ -72,8 +76,9 @@ export function tableLines({ row_axes: rowAxes, rows, columns, cells }: Table): 
 
 function cellText(cell: Cell | undefined): string {
   if (cell === undefined) return NOTHING;
-  const { mean, std, runs, planned, best } = cell;
-  const text = percent(mean) + (std === null ? "" : ` ± ${percent(std)}`);
+  const { measure, mean, std, runs, planned, best } = cell;
+  const shown = ERRORS.has(measure) ? (value: number) => String(Number(value.toPrecision(4))) : percent;
+  const text = shown(mean) + (std === null ? "" : ` ± ${shown(std)}`);
   return (best ? `**${text}**` : text) + (runs < planned ? ` (${runs} of ${planned})` : "");
 }
 

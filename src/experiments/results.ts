@@ -1,7 +1,7 @@
 /** Gathers the results that an experiment has so far. */
 import { join } from "node:path";
 import { UserError } from "../base/user_error.ts";
-import { readPredictions } from "../runs/predictions.ts";
+import { readPredictions, rightOf } from "../runs/predictions.ts";
 import type { ByHead } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { baselineOf, compare, type Comparison, joinFolds, type TestPredictions } from "./comparison.ts";
@@ -47,14 +47,13 @@ export interface Results {
 export function outcomeOf(run: RunFolder): Outcome {
   const evaluation = run.evaluation();
   if (evaluation === undefined) throw new UserError(`The run ${run.path} has not been tested yet`);
-  const { ids, heads, labels, predicted } = readPredictions(join(run.path, "predictions.csv"));
-  const main = predicted.get(heads.at(-1)!)!;
+  const table = readPredictions(join(run.path, "predictions.csv"));
   const measured = Object.fromEntries(
     (Object.keys(MEASURES) as Measure[]).flatMap((key) => evaluation[key] ? [[key, evaluation[key]]] : []),
   );
   return {
     measured,
-    predictions: { ids, correct: Uint8Array.from(labels, (label, i) => Number(label === main[i])) },
+    predictions: { ids: table.ids, correct: rightOf(table, table.heads.at(-1)!) },
   };
 }
 

@@ -1,6 +1,13 @@
 /** Fills the tables of an experiment, whose rows and columns its file chooses. */
 import type { ByHead } from "../runs/records.ts";
-import { axesOf, type ExperimentFile, type Measure, MEASURES, type TableSpec } from "./experiment_file.ts";
+import {
+  axesOf,
+  ERRORS,
+  type ExperimentFile,
+  type Measure,
+  MEASURES,
+  type TableSpec,
+} from "./experiment_file.ts";
 import { combinations, type Levels, type PlannedRun } from "./plan_runs.ts";
 
 /** The measures of a finished run, by head; the last head makes the prediction of the whole model. */
@@ -25,7 +32,7 @@ export interface Cell {
   /** The number of runs that have finished, of those planned. */
   readonly runs: number;
   readonly planned: number;
-  /** True where no variant in its place has a higher mean, and there is another variant. */
+  /** True where no variant in its place has a better mean, and there is another variant. */
   best: boolean;
 }
 
@@ -102,7 +109,9 @@ export function fillTable(spec: TableSpec, file: ExperimentFile, runs: readonly 
   const contests = [...rivals.values()].filter(({ size }) => size > 1);
   for (const cell of cells.values()) {
     const own = contests.filter((contest) => contest.has(cell));
-    cell.best = own.length > 0 && own.every((contest) => [...contest].every(({ mean }) => mean <= cell.mean));
+    const sign = ERRORS.has(cell.measure) ? -1 : 1;
+    cell.best = own.length > 0 &&
+      own.every((contest) => [...contest].every(({ mean }) => sign * mean <= sign * cell.mean));
   }
   return {
     title: spec.title,

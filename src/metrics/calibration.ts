@@ -2,7 +2,7 @@
  * Whether probabilities can be believed: how far they are from how often answers are right, and the temperature that brings
  * them nearer (Guo et al., "On Calibration of Modern Neural Networks", 2017).
  */
-import type { Answers } from "./chosen_metric.ts";
+import type { Answers, Values } from "./answers.ts";
 import { argmaxRows, meanCrossEntropy } from "./metrics.ts";
 
 /** The temperature of each head that has one, by its name. */
@@ -75,7 +75,7 @@ export function withTemperature(
  * labels are no likelier than others.
  */
 export function fitTemperature(
-  labels: Uint32Array,
+  labels: Values,
   probabilities: Float64Array,
   classes: number,
 ): number | undefined {
@@ -112,7 +112,7 @@ export function fitTemperatures(answers: ReadonlyMap<string, Answers>): Temperat
 
 /** Logits of each class minus that of the label, of the rows that are finite: [rows, classes]. */
 function scoresAgainstLabels(
-  labels: Uint32Array,
+  labels: Values,
   probabilities: Float64Array,
   classes: number,
 ): Float64Array {
@@ -158,7 +158,7 @@ interface Answered {
   readonly right: Uint8Array;
 }
 
-function answersOf(labels: Uint32Array, probabilities: Float64Array, classes: number): Answered {
+function answersOf(labels: Values, probabilities: Float64Array, classes: number): Answered {
   const answers = argmaxRows(probabilities, classes);
   const finite = Array.from(labels.keys()).filter((row) =>
     Number.isFinite(probabilities[row * classes + answers[row]!])
@@ -171,7 +171,7 @@ function answersOf(labels: Uint32Array, probabilities: Float64Array, classes: nu
 
 /** The bins of a reliability diagram: bin b holds the answers of probabilities in (b / bins, (b + 1) / bins]. */
 export function reliability(
-  labels: Uint32Array,
+  labels: Values,
   probabilities: Float64Array,
   classes: number,
   bins = BINS,
@@ -210,7 +210,7 @@ function errorOf(bins: readonly Bin[]): number {
 
 /** How far probabilities [rows, classes] can be believed; rows that are not finite count for nothing but the loss. */
 export function calibrationMeasures(
-  labels: Uint32Array,
+  labels: Values,
   probabilities: Float64Array,
   classes: number,
 ): CalibrationMeasures {
@@ -229,7 +229,7 @@ export function calibrationMeasures(
   };
 }
 
-function brierScore(labels: Uint32Array, probabilities: Float64Array, classes: number): number {
+function brierScore(labels: Values, probabilities: Float64Array, classes: number): number {
   let sum = 0, rows = 0;
   for (const [row, label] of labels.entries()) {
     const own = probabilities.subarray(row * classes, (row + 1) * classes);

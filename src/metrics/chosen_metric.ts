@@ -1,55 +1,37 @@
-/** What is best in validation: the metrics that `training.metric` names, one row each. */
-import { accuracy, balancedAccuracy, classScores, macroF1, meanCrossEntropy } from "./metrics.ts";
-import { auc, averagePrecision } from "./ranking.ts";
-
-/** What a head says of samples. */
-export interface Answers {
-  readonly labels: Uint32Array;
-  readonly classes: number;
-  readonly predicted: Uint32Array;
-  readonly probabilities: Float64Array; // [samples, classes]
-}
+/** What is best in validation: the metrics that `training.metric` names; which a task has, and how, says its file. */
+import type { TaskName } from "../data/targets.ts";
+import { TASK_MEASURES } from "./tasks/registry.ts";
 
 export interface Metric {
   readonly title: string;
   /** Whether more of it is better, or less. */
   readonly mode: "max" | "min";
-  /** Undefined where the samples do not tell. */
-  of(answers: Answers): number | undefined;
 }
 
 /** Each by its name in configurations and in records. */
 export const METRICS = {
-  accuracy: { title: "accuracy", mode: "max", of: ({ labels, predicted }) => accuracy(labels, predicted) },
-  balanced_accuracy: {
-    title: "balanced accuracy",
-    mode: "max",
-    of: ({ labels, predicted, classes }) => balancedAccuracy(classScores(labels, predicted, classes)),
-  },
-  macro_f1: {
-    title: "macro F1",
-    mode: "max",
-    of: ({ labels, predicted, classes }) => macroF1(classScores(labels, predicted, classes)),
-  },
-  loss: {
-    title: "loss",
-    mode: "min",
-    of: ({ labels, probabilities, classes }) => meanCrossEntropy(labels, probabilities, classes),
-  },
-  auc: {
-    title: "AUC",
-    mode: "max",
-    of: ({ labels, probabilities, classes }) => auc(labels, probabilities, classes),
-  },
-  average_precision: {
-    title: "average precision",
-    mode: "max",
-    of: ({ labels, probabilities, classes }) => averagePrecision(labels, probabilities, classes),
-  },
+  accuracy: { title: "accuracy", mode: "max" },
+  balanced_accuracy: { title: "balanced accuracy", mode: "max" },
+  macro_f1: { title: "macro F1", mode: "max" },
+  loss: { title: "loss", mode: "min" },
+  auc: { title: "AUC", mode: "max" },
+  average_precision: { title: "average precision", mode: "max" },
+  label_accuracy: { title: "label accuracy", mode: "max" },
+  micro_f1: { title: "micro F1", mode: "max" },
+  samples_f1: { title: "samples F1", mode: "max" },
+  mae: { title: "MAE", mode: "min" },
+  rmse: { title: "RMSE", mode: "min" },
+  r2: { title: "R²", mode: "max" },
+  pearson: { title: "Pearson's r", mode: "max" },
 } as const satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof METRICS;
 export const METRIC_NAMES = Object.keys(METRICS) as MetricName[];
+
+/** The metrics that a task has. */
+export function metricsOf(task: TaskName): readonly string[] {
+  return Object.keys(TASK_MEASURES[task].metrics);
+}
 
 /** Whether a score is better than the best so far, of which there may be none. */
 export function isBetter(metric: MetricName, score: number, best: number | undefined): boolean {

@@ -1,7 +1,8 @@
 /** Metrics of predictions against labels; the definitions are those of scikit-learn. */
+import type { Values } from "./answers.ts";
 
 /** The fraction of predictions that are right; 0 for no samples. */
-export function accuracy(labels: Uint32Array, predicted: Uint32Array): number {
+export function accuracy(labels: Values, predicted: Values): number {
   let right = 0;
   for (const [row, label] of labels.entries()) if (predicted[row] === label) right++;
   return labels.length === 0 ? 0 : right / labels.length;
@@ -20,7 +21,7 @@ export interface ClassScores {
 }
 
 /** The scores of every class, each 0 where it would divide by 0. */
-export function classScores(labels: Uint32Array, predicted: Uint32Array, classes: number): ClassScores[] {
+export function classScores(labels: Values, predicted: Values, classes: number): ClassScores[] {
   const [support, guesses, right] = [0, 1, 2].map(() => new Uint32Array(classes)) as [
     Uint32Array,
     Uint32Array,
@@ -64,7 +65,7 @@ export function weightedF1(scores: readonly ClassScores[]): number {
  * The fraction of samples whose label is among the k classes with the largest scores [samples, classes]. Among equal
  * scores the first classes come first, as in `argmaxRows`. It is 0 for no samples.
  */
-export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: number, k: number): number {
+export function topAccuracy(labels: Values, scores: Float64Array, classes: number, k: number): number {
   let right = 0;
   for (const [row, label] of labels.entries()) {
     const own = scores[row * classes + label]!;
@@ -82,8 +83,8 @@ export function topAccuracy(labels: Uint32Array, scores: Float64Array, classes: 
 
 /** Samples by label (rows) and prediction (columns): [classes, classes]. */
 export function confusionMatrix(
-  labels: Uint32Array,
-  predicted: Uint32Array,
+  labels: Values,
+  predicted: Values,
   classes: number,
 ): Uint32Array {
   const counts = new Uint32Array(classes * classes);
@@ -114,12 +115,10 @@ export function pairShares(
   return { positive: both / all, semi_positive: (onlyA + onlyB) / all, negative: none / all };
 }
 
-/** The same fractions from the predictions of modalities a and b. */
-export function pairSharesOf(labels: Uint32Array, a: Uint32Array, b: Uint32Array): PairShares {
+/** The same fractions from where modalities a and b are right, 1 or 0 for each sample. */
+export function pairSharesOf(a: Uint8Array, b: Uint8Array): PairShares {
   const counts: [number, number, number, number] = [0, 0, 0, 0];
-  for (const [row, label] of labels.entries()) {
-    counts[(a[row] === label ? 0 : 2) + (b[row] === label ? 0 : 1)]!++;
-  }
+  for (const [row, isRight] of a.entries()) counts[(isRight ? 0 : 2) + (b[row] ? 0 : 1)]!++;
   return pairShares([counts[0], counts[1], counts[2], counts[3]]);
 }
 
@@ -152,7 +151,7 @@ export function softmaxRows(logits: Float32Array, classes: number): Float64Array
 }
 
 /** The mean of −log of the label's probability; 0 for no samples. */
-export function meanCrossEntropy(labels: Uint32Array, probabilities: Float64Array, classes: number): number {
+export function meanCrossEntropy(labels: Values, probabilities: Float64Array, classes: number): number {
   let sum = 0;
   for (const [row, label] of labels.entries()) {
     // The loss stays finite where a probability has underflowed.

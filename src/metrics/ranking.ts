@@ -1,4 +1,5 @@
 /** How well scores rank the samples of a class above the others; the definitions are those of scikit-learn. */
+import type { Values } from "./answers.ts";
 
 /** A measure of one class against the rest: `score` and `isPositive` by row. */
 type Ranking = (rows: number, score: (row: number) => number, isPositive: (row: number) => boolean) => number;
@@ -8,8 +9,8 @@ type Ranking = (rows: number, score: (row: number) => number, isPositive: (row: 
  * half. Of two classes it is that of class 1; of more the mean over the classes, each against the rest, of those that have
  * samples on both sides. `scores` is [samples, classes]; undefined where all samples are of one class.
  */
-export function auc(labels: Uint32Array, scores: Float64Array, classes: number): number | undefined {
-  return overClasses(rocArea, labels, scores, classes);
+export function auc(labels: Values, scores: Float64Array, classes: number): number | undefined {
+  return overClasses(areaUnderRoc, labels, scores, classes);
 }
 
 /**
@@ -17,16 +18,16 @@ export function auc(labels: Uint32Array, scores: Float64Array, classes: number):
  * precision; of classes as `auc` has it.
  */
 export function averagePrecision(
-  labels: Uint32Array,
+  labels: Values,
   scores: Float64Array,
   classes: number,
 ): number | undefined {
-  return overClasses(precisionArea, labels, scores, classes);
+  return overClasses(precisionOf, labels, scores, classes);
 }
 
 function overClasses(
   ranking: Ranking,
-  labels: Uint32Array,
+  labels: Values,
   scores: Float64Array,
   classes: number,
 ): number | undefined {
@@ -50,7 +51,8 @@ function* ranked(rows: number, score: (row: number) => number): Generator<Uint32
   }
 }
 
-const rocArea: Ranking = (rows, score, isPositive) => {
+/** The area under the ROC curve of one class against the rest, which both have samples. */
+export const areaUnderRoc: Ranking = (rows, score, isPositive) => {
   // Mann and Whitney's U: pairs of a positive and a negative below it, ties counting half.
   let above = 0, seen = 0, pairs = 0;
   for (const group of ranked(rows, score)) {
@@ -63,7 +65,8 @@ const rocArea: Ranking = (rows, score, isPositive) => {
   return pairs / (above * seen);
 };
 
-const precisionArea: Ranking = (rows, score, isPositive) => {
+/** The average precision of one class against the rest, which has samples. */
+export const precisionOf: Ranking = (rows, score, isPositive) => {
   let found = 0, seen = 0, area = 0;
   for (const group of ranked(rows, score)) {
     const positives = group.filter(isPositive).length;

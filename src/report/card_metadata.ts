@@ -7,7 +7,7 @@ import type { ExportFormat, ExportSource } from "../export/export_format.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import type { SplitSummary } from "../runs/preprocessing.ts";
 import type { Evaluation } from "../runs/records.ts";
-import { MEASURES } from "./console.ts";
+import { type MeasureKey, measuresIn } from "./measures.ts";
 
 /** An export, and what its card tells beyond it. */
 export interface CardSource extends Omit<ExportSource, "weights" | "note"> {
@@ -31,9 +31,8 @@ const PIPELINES: Readonly<Record<InputKind, string>> = {
 };
 const SEVERAL = "multimodal-classification";
 
-type Measure = typeof MEASURES[number][0];
 /** The metrics of the hub that our measures are. */
-const METRICS: Readonly<Record<Measure, { readonly type: string; readonly args?: object }>> = {
+const METRICS: Readonly<Record<MeasureKey, { readonly type: string; readonly args?: object }>> = {
   accuracy: { type: "accuracy" },
   top_2: { type: "accuracy", args: { k: 2 } },
   top_5: { type: "accuracy", args: { k: 5 } },
@@ -42,6 +41,13 @@ const METRICS: Readonly<Record<Measure, { readonly type: string; readonly args?:
   balanced_accuracy: { type: "balanced_accuracy" },
   auc: { type: "roc_auc" },
   average_precision: { type: "average_precision" },
+  label_accuracy: { type: "hamming_accuracy" },
+  micro_f1: { type: "f1", args: { average: "micro" } },
+  samples_f1: { type: "f1", args: { average: "samples" } },
+  mae: { type: "mae" },
+  rmse: { type: "rmse" },
+  r2: { type: "r_squared" },
+  pearson: { type: "pearsonr" },
 };
 
 /** The metadata of a card. There is no licence among them: whoever publishes a model chooses it. */
@@ -75,7 +81,7 @@ export function cardMetadata(source: CardSource): Record<string, unknown> {
 /** Every measure of every head; the head that gives the answer of the model comes first. */
 function metricsOf({ evaluation, model }: CardSource): object[] {
   return model.heads.toReversed().flatMap((head) =>
-    MEASURES.flatMap(([key, title]) => {
+    measuresIn(evaluation!).flatMap(([key, title]) => {
       const value = evaluation![key]?.[head];
       // A model that diverged has none.
       return value === undefined || !Number.isFinite(value)

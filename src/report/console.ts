@@ -4,6 +4,7 @@ import { METRICS } from "../metrics/chosen_metric.ts";
 import { confusionMatrix } from "../metrics/metrics.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
+import { formatMeasure, measuresIn } from "./measures.ts";
 import { output } from "./output.ts";
 import { PATTERN_TITLE, patternTable } from "./pattern_table.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -83,7 +84,9 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
     `${head} ${formatShare(share)}/${validation_accuracy ? formatShare(validation_accuracy[head]) : "-"}`
   );
   const { metric, validation_metric = {} } = record;
-  const chosen = Object.entries(validation_metric).map(([head, score]) => `${head} ${formatShare(score)}`);
+  const chosen = Object.entries(validation_metric).map(([head, score]) =>
+    `${head} ${formatMeasure(metric ?? "", score)}`
+  );
   const pairs = Object.entries(record.pairs).map(([pair, shares]) => {
     const name = Object.keys(record.pairs).length > 1 ? `${pair} ` : "";
     const { positive, semi_positive, negative } = shares;
@@ -105,18 +108,6 @@ export function epochLine(record: EpochRecord, isBest: boolean): string {
   ].join(" | ");
 }
 
-/** The measures of an evaluation as they are shown, and their names. */
-export const MEASURES = [
-  ["accuracy", "accuracy"],
-  ["top_2", "top-2"],
-  ["top_5", "top-5"],
-  ["macro_f1", "macro F1"],
-  ["weighted_f1", "weighted F1"],
-  ["balanced_accuracy", "balanced accuracy"],
-  ["auc", "AUC"],
-  ["average_precision", "average precision"],
-] as const;
-
 /** Waiting for batches is shown where it takes more than this fraction of the time. */
 const WORTH_TELLING = 0.05;
 
@@ -128,10 +119,10 @@ function waitedShare({ seconds, input_wait_seconds: waited = 0 }: EpochRecord): 
 /** The lines shown for an evaluation: a row for every head, then the fractions of P/S/N. */
 export function evaluationLines(evaluation: Evaluation, what = `${evaluation.split} split`): string[] {
   const { samples, epoch, accuracy, pairs } = evaluation;
-  const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
+  const measures = measuresIn(evaluation);
   const rows = Object.keys(accuracy).map((head) => [
     head,
-    ...measures.map(([key]) => formatShare(evaluation[key]![head])),
+    ...measures.map(([key]) => formatMeasure(key, evaluation[key]?.[head])),
   ]);
   const lines = [
     `${what}, ${formatCount(samples)} samples, weights of epoch ${epoch}`,
@@ -180,9 +171,12 @@ export function calibrationLines(temperatures: Temperatures): string[] {
 /** More classes make a matrix that no terminal shows. */
 const MOST_SHOWN = 20;
 
-/** How often each class (a row) was predicted as each (a column), by the last head; nothing of very many classes. */
-export function confusionLines({ labels, predicted }: Predictions, classes: readonly string[]): string[] {
-  if (classes.length > MOST_SHOWN) return [];
+/** How often each class (a row) was predicted as each (a column), by the last head; nothing of very many classes, or of none. */
+export function confusionLines(
+  { task = "classification", labels, predicted }: Predictions,
+  classes: readonly string[],
+): string[] {
+  if (classes.length > MOST_SHOWN || task !== "classification") return [];
   const [head, own] = [...predicted].at(-1)!;
   const counts = confusionMatrix(labels, own, classes.length);
   const rows = classes.map((name, row) => [

@@ -8,7 +8,7 @@ import { toYaml } from "../io/yaml_file.ts";
 import { wilson } from "../metrics/intervals.ts";
 import { architectureOf, fuses } from "../models/methods/method.ts";
 import { cardMetadata, type CardSource } from "./card_metadata.ts";
-import { MEASURES } from "./console.ts";
+import { formatMeasure, measuresIn } from "./measures.ts";
 import { formatCount, formatInterval, formatShare } from "./units.ts";
 
 /** Classes and columns that a card names; of more it says how many there are. */
@@ -127,7 +127,7 @@ function encoderText({ name, type, settings, config }: ResolvedEncoder): string 
 function results({ evaluation, model }: CardSource): string {
   if (evaluation === undefined) return "## Results\n\nThese weights have not been tested.";
   const { samples, split } = evaluation;
-  const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
+  const measures = measuresIn(evaluation);
   const header = [
     "head",
     ...measures.flatMap(([key, title]) => key === "accuracy" ? [title, "95 % interval"] : [title]),
@@ -136,7 +136,7 @@ function results({ evaluation, model }: CardSource): string {
     plain(head),
     ...measures.flatMap(([key]) => {
       const value = evaluation[key]![head]!;
-      if (key !== "accuracy") return [formatShare(value)];
+      if (key !== "accuracy") return [formatMeasure(key, value)];
       return [formatShare(value), formatInterval(wilson(Math.round(value * samples), samples))];
     }),
   ]);

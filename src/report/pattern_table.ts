@@ -17,13 +17,20 @@ export function patternTable(
 ): { readonly header: string[]; readonly rows: string[][] } | undefined {
   if (patterns.length + withheld.length === 0) return undefined;
   const heads = Object.keys(accuracy);
-  const row = (how: string, { modalities, samples, accuracy, macro_f1 }: PatternEvaluation) => [
+  // Numbers have no F1.
+  const [second, name] = [...patterns, ...withheld].some(({ macro_f1 }) => macro_f1 !== undefined)
+    ? ["macro_f1", "macro F1"] as const
+    : ["loss", "loss"] as const;
+  const row = (how: string, { modalities, samples, ...measures }: PatternEvaluation) => [
     `${how} ${modalities.join(" + ")}`,
     formatCount(samples),
-    ...heads.flatMap((head) => [formatShare(accuracy[head]), formatShare(macro_f1[head])]),
+    ...heads.flatMap((head) => [
+      formatShare(measures.accuracy[head]),
+      formatShare(measures[second]?.[head]),
+    ]),
   ];
   return {
-    header: ["modalities", "samples", ...heads.flatMap((head) => [`${head} accuracy`, `${head} macro F1`])],
+    header: ["modalities", "samples", ...heads.flatMap((head) => [`${head} accuracy`, `${head} ${name}`])],
     rows: [
       ...patterns.map((one) => row("has", one)),
       ...withheld.map((one) => row("left with", one)),

@@ -2,17 +2,20 @@
 import { UserError } from "../base/user_error.ts";
 import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import type { Answers } from "../metrics/chosen_metric.ts";
+import { joinNames, splitNames, type TaskName, TASKS, widthOf } from "../data/targets.ts";
+import { type Answers, equals, type Values } from "../metrics/answers.ts";
 import { harmlessCell, readCsv, withoutHarm } from "../io/csv.ts";
 
 /** The predictions of every head for the samples of a split, in order. */
-export interface Predictions {
+export interface Predictions extends Pick<Answers, "labels" | "classes" | "scale"> {
   readonly split: Split;
-  readonly labels: Uint32Array; // [samples]
-  readonly classes: number;
-  /** By head. */
-  readonly predicted: ReadonlyMap<string, Uint32Array>; // [samples]
+  /** Classification if not given. */
+  readonly task?: TaskName;
+  /** By head, here and below; see `Answers`. */
+  readonly predicted: ReadonlyMap<string, Values>;
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
+  /** 1 where a head is right: [samples]. Where it gives the label if not given. */
+  readonly right?: ReadonlyMap<string, Uint8Array>;
   /** 1 for each sample that has the modality of a head, else 0, by the heads whose modality some lack: these say nothing then. */
   readonly present?: ReadonlyMap<string, Uint8Array>; // [samples]
 }
@@ -20,39 +23,48 @@ export interface Predictions {
 /** In place of the class that a head answers, where a sample lacks its modality. */
 export const NO_ANSWER = 2 ** 32 - 1;
 
+/** How many samples were predicted. */
+export function samplesIn(
+  { task, labels, classes }: Pick<Predictions, "task" | "labels" | "classes">,
+): number {
+  return labels.length / widthOf(task, classes);
+}
+
 /** The numbers of the samples that heads all say something of. */
-export function answeredBy({ labels, present }: Predictions, ...heads: readonly string[]): readonly number[] {
-  const known = heads.map((head) => present?.get(head));
-  return [...labels.keys()].filter((row) => known.every((own) => own?.[row] !== 0));
+export function answeredBy(predictions: Predictions, ...heads: readonly string[]): readonly number[] {
+  const known = heads.map((head) => predictions.present?.get(head));
+  return Array.from({ length: samplesIn(predictions) }, (_, row) => row)
+    .filter((row) => known.every((own) => own?.[row] !== 0));
 }
 
 /** What each head says of the samples that have its modality; nothing of a head where no sample has. */
 export function answersByHead(predictions: Predictions): ReadonlyMap<string, Answers> {
-  const { labels, classes, predicted } = predictions;
-  const all = [...predicted.keys()].map((head) => {
-    const { labels, predicted, probabilities } = predictionsOf(predictions, answeredBy(predictions, head));
-    return [
-      head,
-      { labels, classes, predicted: predicted.get(head)!, probabilities: probabilities.get(head)! },
-    ] as const;
+  const all = [...predictions.predicted.keys()].map((head) => {
+    const own = predictionsOf(predictions, answeredBy(predictions, head));
+    const { labels, classes, scale } = own;
+    const predicted = own.predicted.get(head)!, probabilities = own.probabilities.get(head)!;
+    return [head, { labels, classes, predicted, probabilities, right: rightOf(own, head), scale }] as const;
   });
-  return new Map(all.filter(([, own]) => own.labels.length > 0 || labels.length === 0));
+  return new Map(all.filter(([, own]) => own.labels.length > 0 || predictions.labels.length === 0));
 }
 
 /** The predictions for some samples of those that were predicted. */
 export function predictionsOf<P extends Predictions>(predictions: P, rows: readonly number[]): P {
-  const { labels, classes, predicted, probabilities, present } = predictions;
-  if (rows.length === labels.length) return predictions;
+  const { task, labels, classes, predicted, probabilities, right, present } = predictions;
+  if (rows.length === samplesIn(predictions)) return predictions;
+  const width = widthOf(task, classes);
+  const some = <T extends Values | Uint8Array>(values: T, width = 1): T => {
+    const chosen = values.slice(0, rows.length * width) as T;
+    rows.forEach((row, i) => chosen.set(values.subarray(row * width, (row + 1) * width), i * width));
+    return chosen;
+  };
   return {
     ...predictions,
-    labels: Uint32Array.from(rows, (row) => labels[row]!),
-    predicted: mapValues(predicted, (own) => Uint32Array.from(rows, (row) => own[row]!)),
-    probabilities: mapValues(probabilities, (own) => {
-      const some = new Float64Array(rows.length * classes);
-      rows.forEach((row, i) => some.set(own.subarray(row * classes, (row + 1) * classes), i * classes));
-      return some;
-    }),
-    ...(present && { present: mapValues(present, (own) => Uint8Array.from(rows, (row) => own[row]!)) }),
+    labels: some(labels, width),
+    predicted: mapValues(predicted, (own) => some(own, width)),
+    probabilities: mapValues(probabilities, (own) => some(own, classes)),
+    ...(right && { right: mapValues(right, (own) => some(own)) }),
+    ...(present && { present: mapValues(present, (own) => some(own)) }),
   };
 }
 
@@ -60,47 +72,132 @@ function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A) => B): 
   return new Map(Array.from(map, ([key, value]) => [key, change(value)]));
 }
 
+/** 1 where a head is right, else 0: [samples]. */
+export function rightOf(
+  { labels, predicted, right }: Pick<Predictions, "labels" | "predicted" | "right">,
+  head: string,
+): Uint8Array {
+  return right?.get(head) ?? equals(labels, predicted.get(head)!);
+}
+
 /** The predictions of every head for the samples of a split, as the file has them. */
 export interface PredictionTable {
+  /** Classification if not given. */
+  readonly task?: TaskName;
   readonly ids: readonly string[];
   readonly classes: readonly string[];
   /** The encoders, then the fused head where there is one. */
   readonly heads: readonly string[];
-  readonly labels: Uint32Array; // [samples]
-  /** By head; `NO_ANSWER` where the sample lacks its modality. */
-  readonly predicted: ReadonlyMap<string, Uint32Array>; // [samples]
+  readonly labels: Values;
+  /**
+   * By head, here and below; see `Answers`. Where a sample lacks the modality of a head it is `NO_ANSWER`, no label, or NaN.
+   */
+  readonly predicted: ReadonlyMap<string, Values>;
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
-  /** The last head's probability of its answer. */
+  /** 1 where a head is right: [samples]. Where it gives the label if not given. */
+  readonly right?: ReadonlyMap<string, Uint8Array>;
+  /** The last head's probability of its answer; of labels the mean of that of each; of numbers nothing is known, 0. */
   readonly confidence: Float64Array; // [samples]
 }
 
 const FIRST = ["id", "path", "label"];
-const CLASS = "_class";
+const RIGHT = "_right";
+
+/** How a task writes answers into cells, and reads them. */
+interface AnswerCells {
+  /** What stands behind the name of a head. */
+  readonly suffix: string;
+  /** Whether the file says the probability of every class as well. */
+  readonly hasShares: boolean;
+  /** What stands for an answer where there is none. */
+  silent(classes: number): readonly number[];
+  text(values: Values, classes: readonly string[]): string;
+  /** Undefined where a cell holds none. */
+  read(
+    cell: string,
+    classes: readonly string[],
+    numbers: ReadonlyMap<string, number>,
+  ): readonly number[] | undefined;
+}
+
+const CELLS: Readonly<Record<TaskName, AnswerCells>> = {
+  classification: {
+    suffix: "_class",
+    hasShares: true,
+    silent: () => [NO_ANSWER],
+    text: ([value], classes) => classes[value!]!,
+    read(cell, _, numbers) {
+      const number = numbers.get(cell);
+      return number === undefined ? undefined : [number];
+    },
+  },
+  multi_label: {
+    suffix: "_labels",
+    hasShares: true,
+    silent: (classes) => new Array<number>(classes).fill(0),
+    text: (values, classes) => joinNames(classes.filter((_, k) => values[k] === 1)),
+    read(cell, classes, numbers) {
+      const names = splitNames(cell);
+      if (!names.every((name) => numbers.has(name))) return undefined;
+      return classes.map((name) => Number(names.includes(name)));
+    },
+  },
+  regression: {
+    suffix: "_value",
+    hasShares: false,
+    silent: () => [NaN],
+    text: ([value]) => String(value),
+    read(cell) {
+      const value = cell === "" ? NaN : Number(cell);
+      return Number.isNaN(value) && cell !== "NaN" ? undefined : [value];
+    },
+  },
+};
+
+/** What a sample is, or a head says of it, in a text: its class, its labels or its number. */
+export function textAt(
+  { task = "classification", classes }: Pick<PredictionTable, "task" | "classes">,
+  values: Values,
+  row: number,
+): string {
+  const { text } = CELLS[task];
+  const own = widthOf(task, classes.length);
+  return text(values.subarray(row * own, (row + 1) * own), classes);
+}
 
 /**
  * A line a sample: its id, the path of its image where it has one, its label, `<head>_class` for every head, and
- * `<head>_p(<class>)`, the probability of every class by every head. Cells of a head whose modality a sample lacks are empty.
+ * `<head>_p(<class>)`, the probability of every class by every head. Of labels the second is `<head>_labels`, names parted by
+ * "|", of numbers `<head>_value`; then `<head>_right` comes after it, 1 or 0, and numbers have no probabilities. Cells of a head whose modality a sample lacks are empty.
  */
 export function predictionsCsv(predictions: Predictions, data: Dataset): string {
-  const { split, labels, classes, predicted, probabilities, present } = predictions;
+  const { split, task = "classification", labels, classes, predicted, probabilities, present } = predictions;
   const isSilent = (head: string, row: number) => present?.get(head)?.[row] === 0;
+  const { suffix, hasShares } = CELLS[task];
+  const { classes: names } = data;
   const heads = [...predicted.keys()];
+  const right = task === "classification" ? [] : heads.map((head) => rightOf(predictions, head));
   const header = [
     ...FIRST,
-    ...heads.map((head) => head + CLASS),
-    ...heads.flatMap((head) => data.classes.map((name) => `${head}_p(${name})`)),
+    ...heads.map((head) => head + suffix),
+    ...right.map((_, i) => heads[i]! + RIGHT),
+    ...hasShares ? heads.flatMap((head) => names.map((name) => `${head}_p(${name})`)) : [],
   ];
-  const lines = Array.from(labels, (label, row) => [
+  const shown = (values: Values, row: number) => textAt({ task, classes: names }, values, row);
+  const lines = Array.from({ length: samplesIn(predictions) }, (_, row) => [
     data.id(split, row),
     data.path?.(split, row) ?? "",
-    data.classes[label]!,
-    ...heads.map((head) => isSilent(head, row) ? "" : data.classes[predicted.get(head)![row]!]!),
-    ...heads.flatMap((head) =>
-      Array.from(
-        probabilities.get(head)!.subarray(row * classes, (row + 1) * classes),
-        (p) => isSilent(head, row) ? "" : p.toPrecision(6),
+    shown(labels, row),
+    ...heads.map((head) => isSilent(head, row) ? "" : shown(predicted.get(head)!, row)),
+    ...right.map((own, i) => isSilent(heads[i]!, row) ? "" : String(own[row])),
+    ...hasShares
+      ? heads.flatMap((head) =>
+        Array.from(
+          probabilities.get(head)!.subarray(row * classes, (row + 1) * classes),
+          (p) => isSilent(head, row) ? "" : p.toPrecision(6),
+        )
       )
-    ),
+      : [],
   ]);
   return [header, ...lines].map((cells) => cells.map(harmlessCell).join(",") + "\n").join("");
 }
@@ -109,45 +206,76 @@ export function predictionsCsv(predictions: Predictions, data: Dataset): string 
 export function readPredictions(path: string): PredictionTable {
   const [header, ...rows] = readCsv(path).map(({ line, cells }) => ({ line, cells: cells.map(withoutHarm) }));
   const names = header?.cells ?? [];
-  const heads = names.slice(FIRST.length).filter((name) => name.endsWith(CLASS)).map((name) =>
-    name.slice(0, -CLASS.length)
+  const task = TASKS.find((one) => names[FIRST.length]?.endsWith(CELLS[one].suffix)) ?? "classification";
+  const { suffix, hasShares, read, silent } = CELLS[task];
+  const heads = names.slice(FIRST.length).filter((name) => name.endsWith(suffix)).map((name) =>
+    name.slice(0, -suffix.length)
   );
-  const firstShare = FIRST.length + heads.length;
-  const count = (names.length - firstShare) / heads.length;
-  const classes = names.slice(firstShare, firstShare + count).map((name) =>
-    name.slice(`${heads[0]}_p(`.length, -1)
-  );
-  const isTable = FIRST.every((name, at) => names[at] === name) && heads.length > 0 && count >= 1 &&
-    Number.isInteger(count);
+  const isRightTold = task !== "classification";
+  const firstRight = FIRST.length + heads.length;
+  const firstShare = firstRight + (isRightTold ? heads.length : 0);
+  const count = hasShares ? (names.length - firstShare) / heads.length : 0;
+  const classes = hasShares
+    ? names.slice(firstShare, firstShare + count).map((name) => name.slice(`${heads[0]}_p(`.length, -1))
+    : ["value"];
+  const isTable = FIRST.every((name, at) => names[at] === name) && heads.length > 0 &&
+    (!hasShares || count >= 1 && Number.isInteger(count));
   if (!isTable) {
     throw new UserError(
       `Cannot read ${path}: its first line is not that of a table of predictions, as this version of unis writes them`,
     );
   }
-  const numberOf = new Map(classes.map((name, number) => [name, number]));
-  const column = (at: number, others: Iterable<[string, number]> = []) => {
-    const numbers = new Map([...numberOf, ...others]);
-    return Uint32Array.from(rows, ({ line, cells }) => {
-      const number = numbers.get(cells[at] ?? "");
-      if (number !== undefined) return number;
-      throw new UserError(`Cannot read ${path}, line ${line}: "${cells[at] ?? ""}" is none of its classes`);
+  const numbers = new Map(classes.map((name, number) => [name, number]));
+  const isSilent = (cells: readonly string[], head: number) =>
+    (cells[isRightTold ? firstRight + head : FIRST.length + head] ?? "") === "";
+  const column = (at: number, head?: number): Values => {
+    const values = rows.flatMap(({ line, cells }) => {
+      if (head !== undefined && isSilent(cells, head)) return silent(classes.length);
+      const cell = cells[at] ?? "";
+      const own = read(cell, classes, numbers);
+      if (own !== undefined) return own;
+      throw new UserError(
+        `Cannot read ${path}, line ${line}: "${cell}" is ${hasShares ? "none of its classes" : "no number"}`,
+      );
     });
+    return task === "regression" ? Float64Array.from(values) : Uint32Array.from(values);
   };
-  const silent: [string, number][] = [["", NO_ANSWER]];
-  const predicted = new Map(heads.map((head, i) => [head, column(FIRST.length + i, silent)]));
-  const last = predicted.get(heads.at(-1)!)!;
-  const probabilities = new Map(heads.map((head, i) => {
+  const byHead = <T>(make: (i: number) => T) => new Map(heads.map((head, i) => [head, make(i)]));
+  const predicted = byHead((i) => column(FIRST.length + i, i));
+  const probabilities = byHead((i) => {
     const start = firstShare + i * count;
-    return [head, Float64Array.from(rows.flatMap(({ cells }) => cells.slice(start, start + count)), Number)];
-  }));
-  const lastShares = probabilities.get(heads.at(-1)!)!;
+    return hasShares
+      ? Float64Array.from(rows.flatMap(({ cells }) => cells.slice(start, start + count)), Number)
+      : Float64Array.from(predicted.get(heads[i]!)!);
+  });
+  const [last, lastShares] = [predicted, probabilities].map((of) => of.get(heads.at(-1)!)!) as [
+    Values,
+    Float64Array,
+  ];
   return {
+    ...(isRightTold && {
+      task,
+      right: byHead((i) => Uint8Array.from(rows, ({ cells }) => Number(cells[firstRight + i]))),
+    }),
     ids: rows.map(({ cells }) => cells[0]!),
     classes,
     heads,
     labels: column(FIRST.indexOf("label")),
     predicted,
     probabilities,
-    confidence: Float64Array.from(last, (answer, row) => lastShares[row * count + answer]!),
+    confidence: Float64Array.from(rows, (_, row) => confidenceOf(task, last, lastShares, row, count)),
   };
+}
+
+function confidenceOf(
+  task: TaskName,
+  answers: Values,
+  shares: Float64Array,
+  row: number,
+  count: number,
+): number {
+  if (task === "regression") return 0;
+  if (task === "classification") return shares[row * count + answers[row]!]!;
+  const own = shares.subarray(row * count, (row + 1) * count);
+  return own.reduce((sum, p) => sum + Math.max(p, 1 - p), 0) / count;
 }

@@ -15,6 +15,7 @@ import { COLOUR_PATTERN } from "../data/images/colour.ts";
 import { digestLines } from "../data/index/digests.ts";
 import type { KeptSample } from "../data/index/reconcile.ts";
 import type { ModalityPreprocessing, Preprocessing } from "../data/preprocessing.ts";
+import { TARGETS, TASKS } from "../data/targets.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { tokenizerFiles } from "../data/text/tokenizer_files.ts";
 import { csvCell, readCsv } from "../io/csv.ts";
@@ -73,6 +74,9 @@ const fileSchema = z.strictObject({
   version: z.literal(FORMAT),
   unis: z.string(),
   dataset: z.string(),
+  /** Not there in classification. */
+  task: z.enum(TASKS).optional(),
+  scale: z.strictObject({ mean: z.number(), std: z.number().gt(0) }).optional(),
   classes: z.array(z.string()),
   modalities: z.array(modalitySchema),
   drawn: z.array(z.enum(SPLITS)),
@@ -87,7 +91,7 @@ export function modalityFolder(run: RunFolder, modality: string): string {
 
 /** Writes down what a run learned from; the files that come with pretrained encoders are in their folders already. */
 export function writePreprocessing(run: RunFolder, kept: KeptData): void {
-  const { preprocessing: { dataset, classes, modalities }, samples, drawn } = kept;
+  const { preprocessing: { dataset, task, scale, classes, modalities }, samples, drawn } = kept;
   for (const modality of modalities) {
     if (modality.kind === "text") writeTokenizer(modalityFolder(run, modality.name), modality);
   }
@@ -102,6 +106,8 @@ export function writePreprocessing(run: RunFolder, kept: KeptData): void {
     version: FORMAT,
     unis: VERSION,
     dataset,
+    ...(task && { task }),
+    ...(scale && { scale }),
     classes: [...classes],
     modalities: modalities.map(toFile),
     drawn: [...drawn],
@@ -113,16 +119,16 @@ export function writePreprocessing(run: RunFolder, kept: KeptData): void {
   writeJsonFile(join(folder, "preprocessing.json"), file);
 }
 
-/** The samples of a run as it keeps them; `digests` has one for each. */
+/** The samples of a run as it keeps them, with labels that count those classes; `digests` has one for each. */
 export function keptSamples(
   samples: readonly IndexedSample[],
-  classes: readonly string[],
+  { task = "classification", classes }: Pick<Preprocessing, "task" | "classes">,
   digests: readonly string[],
 ): KeptSample[] {
-  return samples.map(({ id, split, label }, i) => ({
-    id,
-    split,
-    label: classes[label]!,
+  return samples.map((sample, i) => ({
+    id: sample.id,
+    split: sample.split,
+    label: TARGETS[task].text(sample, classes),
     digest: digests[i]!,
   }));
 }
@@ -147,7 +153,7 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
     const { path: key, message } = result.error.issues[0]!;
     throw new UserError(`Cannot use ${path}: ${key.join(".")}: ${message}`);
   }
-  const { dataset, classes, modalities, drawn, splits } = result.data;
+  const { dataset, task, scale, classes, modalities, drawn, splits } = result.data;
   const samples = readSamples(join(run.path, "preprocessing", "samples.csv"));
   for (const split of SPLITS) {
     const { inputs, labels } = summariseSplit(samples, split);
@@ -158,7 +164,8 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
   }
   const read: ModalityPreprocessing[] = [];
   for (const modality of modalities) read.push(await fromFile(run, modality));
-  return { preprocessing: { dataset, classes, modalities: read }, samples, drawn };
+  const targets = { ...(task && { task }), ...(scale && { scale }) };
+  return { preprocessing: { dataset, ...targets, classes, modalities: read }, samples, drawn };
 }
 
 function toFile(modality: ModalityPreprocessing): PreprocessingFile["modalities"][number] {

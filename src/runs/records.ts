@@ -1,6 +1,7 @@
 /** The records that a run makes while it goes and when it ends. */
 import type { Ceilings } from "../ops/ceilings.ts";
 import type { HeadCalibration } from "../metrics/calibration.ts";
+import type { TaskName } from "../data/targets.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import type { PairShares } from "../metrics/metrics.ts";
 
@@ -43,6 +44,8 @@ export interface EpochRecord {
 
 /** test.json, and what `evaluate` gives for any split. */
 export interface Evaluation {
+  /** Classification if not given. */
+  task?: TaskName;
   split: string;
   samples: number;
   /** The epoch whose weights were evaluated, as its record has it. */
@@ -51,7 +54,8 @@ export interface Evaluation {
   /** The share of samples whose label is among the two, or five, likeliest classes; where there are more classes. */
   top_2?: ByHead;
   top_5?: ByHead;
-  macro_f1: ByHead;
+  /** Of classes, or of labels. */
+  macro_f1?: ByHead;
   /** Weighted by the samples of each class. Older files may be without. */
   weighted_f1?: ByHead;
   /** The area under the ROC curve; of two classes that both occur, and of more where it is the metric of the run. */
@@ -59,6 +63,15 @@ export interface Evaluation {
   /** These where they are the metric of the run. */
   balanced_accuracy?: ByHead;
   average_precision?: ByHead;
+  /** Of labels: the share of labels that are right, F1 over all of them at once, and the mean of that of each sample. */
+  label_accuracy?: ByHead;
+  micro_f1?: ByHead;
+  samples_f1?: ByHead;
+  /** Of numbers. */
+  mae?: ByHead;
+  rmse?: ByHead;
+  r2?: ByHead;
+  pearson?: ByHead;
   /** Cross entropy. */
   loss: ByHead;
   /** Samples whose logits are NaN or infinite, as may overflow in f16; where there are any. */

@@ -104,18 +104,30 @@ export function scalarsOf(
       values: {
         ...tagged("loss", test.loss),
         ...tagged("accuracy", test.accuracy),
-        ...tagged("macro_f1", test.macro_f1),
-        ...tagged("weighted_f1", test.weighted_f1 ?? {}),
-        ...tagged("top_2", test.top_2 ?? {}),
-        ...tagged("top_5", test.top_5 ?? {}),
-        ...tagged("auc", test.auc ?? {}),
-        ...tagged("balanced_accuracy", test.balanced_accuracy ?? {}),
-        ...tagged("average_precision", test.average_precision ?? {}),
+        ...Object.assign({}, ...TESTED.map((measure) => tagged(measure, test[measure] ?? {}))),
         ...taggedPairs(test.pairs),
       },
     }],
   };
 }
+
+/** Measures of a test, as far as its task has them. */
+const TESTED = [
+  "macro_f1",
+  "weighted_f1",
+  "top_2",
+  "top_5",
+  "auc",
+  "balanced_accuracy",
+  "average_precision",
+  "label_accuracy",
+  "micro_f1",
+  "samples_f1",
+  "mae",
+  "rmse",
+  "r2",
+  "pearson",
+] as const;
 
 /** The loss within an epoch, whose steps are those of the optimizer. */
 function within({ epoch, step, seconds, training_loss_within_epoch: losses = [] }: EpochRecord, end: number) {

@@ -1,10 +1,9 @@
 /** Evaluates what training has kept. */
 import type { Split } from "../data/batch.ts";
-import { calibrationByHead } from "../metrics/calibration.ts";
-import { answersByHead, type Predictions } from "../runs/predictions.ts";
+import type { Predictions } from "../runs/predictions.ts";
 import type { Evaluation } from "../runs/records.ts";
 import { evaluateWithheld, patternsOf } from "./evaluate_patterns.ts";
-import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
+import { type AnsweringModel, calibrationOf, evaluate, predict } from "./evaluation.ts";
 import type { TrainOptions } from "./trainer.ts";
 
 export interface EvaluateOptions extends Pick<TrainOptions, "data" | "run" | "signal"> {
@@ -23,7 +22,7 @@ export async function evaluateBest(
   const withheld = await evaluateWithheld(model, data, split, signal);
   const evaluation = {
     ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
-    calibration: calibrationByHead(answersByHead(predictions), temperatures),
+    ...calibrationOf(predictions, temperatures),
     ...(patterns && { patterns }),
     ...(withheld && { withheld }),
   };

@@ -6,7 +6,7 @@ import { visitedSamples } from "../data/epoch.ts";
 import { withholding } from "../data/withholding.ts";
 import { resolveMethod } from "../config/method_config.ts";
 import { FUSION } from "../models/methods/architecture.ts";
-import { type Predictions, predictionsOf } from "../runs/predictions.ts";
+import { answeredBy, type Predictions, predictionsOf } from "../runs/predictions.ts";
 import type { PatternEvaluation } from "../runs/records.ts";
 import { visitOf } from "./gradient_step.ts";
 import { type AnsweringModel, evaluate, predict } from "./evaluation.ts";
@@ -16,18 +16,18 @@ const MOST_COMBINED = 4;
 
 /** The measures of samples that have the same modalities, those with the most first; undefined where all have all. */
 export function patternsOf(predictions: Predictions): PatternEvaluation[] | undefined {
-  const { labels, present } = predictions;
+  const { present } = predictions;
   if (present === undefined) return undefined;
   const heads = [...predictions.predicted.keys()].filter((head) => head !== FUSION);
   const has = (row: number) => heads.filter((head) => present.get(head)?.[row] !== 0);
-  const groups = Map.groupBy(labels.keys(), (row) => has(row).join());
+  const groups = Map.groupBy(answeredBy(predictions), (row) => has(row).join());
   return [...groups.values()].map((rows) => measuresOf(predictionsOf(predictions, rows), has(rows[0]!)))
     .toSorted((a, b) => b.modalities.length - a.modalities.length);
 }
 
 function measuresOf(predictions: Predictions, modalities: string[]): PatternEvaluation {
   const { samples, accuracy, macro_f1, loss } = evaluate(predictions, 0, []);
-  return { modalities, samples, accuracy, macro_f1, loss };
+  return { modalities, samples, accuracy, ...(macro_f1 && { macro_f1 }), loss };
 }
 
 /**

@@ -10,30 +10,32 @@ import { capture } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
-import {
-  accuracy,
-  argmaxRows,
-  classScores,
-  macroF1,
-  meanCrossEntropy,
-  nameOfPair,
-  pairSharesOf,
-  softmaxRows,
-  topAccuracy,
-  weightedF1,
-} from "../metrics/metrics.ts";
-import { type Answers, type MetricName, METRICS } from "../metrics/chosen_metric.ts";
-import { auc } from "../metrics/ranking.ts";
+import { answerSettings, taskOf } from "../config/task_config.ts";
+import { type Scale, valuesOf } from "../data/targets.ts";
+import type { Values } from "../metrics/answers.ts";
+import { calibrationByHead, fitTemperatures, type Temperatures } from "../metrics/calibration.ts";
+import type { MetricName } from "../metrics/chosen_metric.ts";
+import { nameOfPair, pairSharesOf } from "../metrics/metrics.ts";
+import { TASK_MEASURES } from "../metrics/tasks/registry.ts";
 import { pause, throwIfInterrupted } from "../base/interrupt.ts";
 import { resolveMethod } from "../config/method_config.ts";
 import { visitOf } from "./gradient_step.ts";
-import { answeredBy, answersByHead, type Predictions, predictionsOf } from "../runs/predictions.ts";
+import {
+  answeredBy,
+  answersByHead,
+  type Predictions,
+  predictionsOf,
+  rightOf,
+  samplesIn,
+} from "../runs/predictions.ts";
 import type { Evaluation } from "../runs/records.ts";
 
 /** A model that can be asked: a `Learner`, or a `Predictor`, which only answers. */
 export interface AnsweringModel {
   readonly config: RunConfig;
   readonly classes: number;
+  /** Of the numbers that were learned, in regression. */
+  readonly scale?: Scale | undefined;
   /** The encoders, then "fusion" where they are fused. */
   readonly heads: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
@@ -72,7 +74,6 @@ export async function predict(
         `"training.evaluation_batch", ${training.evaluation_batch}, and it has ${data.count(split)} samples`,
     );
   }
-  const labels = new Uint32Array(samples);
   const logits = new Map(heads.map((head) => [head, new Float32Array(samples * classes)]));
   let waiting: { head: string; start: number; logits: Tensor }[] = [];
   const collect = async () => {
@@ -92,7 +93,6 @@ export async function predict(
       throwIfInterrupted(signal);
       const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
       for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
-      labels.set(batch.labels, start);
       present.add(batch, start);
       start += batch.size;
       if (waiting.length >= BATCHES_PER_READ * heads.length) await collect();
@@ -103,10 +103,7 @@ export async function predict(
   }
   return {
     split,
-    labels,
-    classes,
-    predicted: new Map(Array.from(logits, ([head, values]) => [head, argmaxRows(values, classes)])),
-    probabilities: new Map(Array.from(logits, ([head, values]) => [head, softmaxRows(values, classes)])),
+    ...answered(model, labelsOf(data, split, samples), logits),
     notFinite: new Map(Array.from(logits, ([head, values]) => [head, countNotFinite(values, classes)])),
     ...present.found,
   };
@@ -147,6 +144,53 @@ class PresentSamples {
   }
 }
 
+/** What the first samples of a split are to be told, as measures compare it. */
+function labelsOf(data: Dataset, split: Split, samples: number): Values {
+  const rows = Array.from({ length: samples }, (_, row) => row);
+  const { task = "classification", classes } = data;
+  if (task === "classification") return Uint32Array.from(rows, (row) => data.label(split, row));
+  return valuesOf(task, rows.map((row) => data.target!(split, row)), classes.length);
+}
+
+/** The answers of a model by its logits [samples, classes] of every head, and which of them are right. */
+export function answered(
+  { config: { data, training }, classes, scale }: Pick<AnsweringModel, "config" | "classes" | "scale">,
+  labels: Values,
+  logits: ReadonlyMap<string, Float32Array>,
+): Omit<Predictions, "split"> {
+  const { name: task, answer, right } = TASK_MEASURES[taskOf(data)];
+  const settings = answerSettings(training, scale);
+  const answers = Array.from(logits, ([head, own]) => [head, answer(own, classes, settings)] as const);
+  return {
+    task,
+    labels,
+    classes,
+    predicted: new Map(answers.map(([head, { predicted }]) => [head, predicted])),
+    probabilities: new Map(answers.map(([head, { probabilities }]) => [head, probabilities])),
+    right: new Map(
+      answers.map(([head, { predicted }]) => [head, right(labels, predicted, classes, settings)]),
+    ),
+    scale,
+  };
+}
+
+/** The temperatures of the heads by their answers in validation; of classes alone. */
+export function temperaturesOf(predictions: Predictions): Temperatures {
+  const { task = "classification" } = predictions;
+  return task === "classification" ? fitTemperatures(answersByHead(predictions)) : {};
+}
+
+/** How far the probabilities of classes can be believed, as a part of an evaluation. */
+export function calibrationOf(
+  predictions: Predictions,
+  temperatures: Temperatures | undefined,
+): Pick<Evaluation, "calibration"> {
+  const { task = "classification" } = predictions;
+  return task === "classification"
+    ? { calibration: calibrationByHead(answersByHead(predictions), temperatures) }
+    : {};
+}
+
 /** Rows that hold NaN or infinity: [rows, classes] gives a count. */
 function countNotFinite(logits: Float32Array, classes: number): number {
   let count = 0;
@@ -167,37 +211,31 @@ export function evaluate(
   pairs: readonly (readonly [string, string])[],
   metric: MetricName = "accuracy",
 ): Evaluation {
-  const { split, labels, classes, notFinite } = predictions;
-  const answers = [...answersByHead(predictions)];
-  const byMetric = answers.map(([head, own]) => [head, METRICS[metric].of(own)] as const)
-    .filter((one): one is readonly [string, number] => one[1] !== undefined);
-  const byHead = (measure: (answers: Answers) => number) =>
-    Object.fromEntries(answers.map(([head, own]) => [head, measure(own)]));
-  const top = (k: number) =>
-    byHead(({ labels, probabilities }) => topAccuracy(labels, probabilities, classes, k));
-  const scores = ({ labels, predicted }: Answers) => classScores(labels, predicted, classes);
-  const hasAuc = classes === 2 && labels.includes(0) && labels.includes(1);
+  const { task = "classification", notFinite } = predictions;
+  const { measure, metrics } = TASK_MEASURES[task];
+  const measures: Record<string, Record<string, number>> = { accuracy: {}, loss: {} };
+  for (const [head, answers] of answersByHead(predictions)) {
+    const { loss, ...others } = measure(answers);
+    const all = { ...others, [metric]: metrics[metric]!(answers), loss };
+    for (const [key, value] of Object.entries(all)) {
+      if (value !== undefined) (measures[key] ??= {})[head] = value;
+    }
+  }
+  const { accuracy, loss, ...others } = measures;
   return {
-    split,
-    samples: labels.length,
+    ...(task !== "classification" && { task }),
+    split: predictions.split,
+    samples: samplesIn(predictions),
     epoch,
-    accuracy: byHead(({ labels, predicted }) => accuracy(labels, predicted)),
-    ...(classes > 2 && { top_2: top(2) }),
-    ...(classes > 5 && { top_5: top(5) }),
-    macro_f1: byHead((own) => macroF1(scores(own))),
-    weighted_f1: byHead((own) => weightedF1(scores(own))),
-    ...(hasAuc && { auc: byHead(({ labels, probabilities }) => auc(labels, probabilities, classes)!) }),
-    ...(byMetric.length > 0 && { [metric]: Object.fromEntries(byMetric) }),
-    loss: byHead(({ labels, probabilities }) => meanCrossEntropy(labels, probabilities, classes)),
+    accuracy: accuracy!,
+    ...others,
+    loss: loss!,
     ...(notFinite && [...notFinite.values()].some((count) => count > 0) &&
       { not_finite: Object.fromEntries(notFinite) }),
     pairs: Object.fromEntries(
       pairs.map(([a, b]) => {
         const both = predictionsOf(predictions, answeredBy(predictions, a, b));
-        return [
-          nameOfPair([a, b]),
-          pairSharesOf(both.labels, both.predicted.get(a)!, both.predicted.get(b)!),
-        ];
+        return [nameOfPair([a, b]), pairSharesOf(rightOf(both, a), rightOf(both, b))];
       }),
     ),
   };

@@ -134,11 +134,11 @@ export function differentiate(
   { measure, lossScale, moment }: Differentiation = {},
 ): void {
   scope(() => {
-    const labels = Tensor.from(gpu, batch.labels.slice(), [batch.size]);
+    const targets = targetsOf(gpu, batch);
     const inputs = model.upload(gpu, batch.modalities);
     const weights = batch.weights && Tensor.from(gpu, batch.weights, [batch.size]);
     const mixed = batch.mix && mixedTargets(gpu, batch, batch.mix);
-    const losses = model.losses(model.forward(inputs, context), labels, moment, weights, mixed);
+    const losses = model.losses(model.forward(inputs, context), targets, moment, weights, mixed);
     measure?.(losses);
     backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
   });
@@ -147,17 +147,34 @@ export function differentiate(
 /** What is learned of mixed images: a sample's own target by its share and its partner's by the rest, each as its sample counts. */
 export function mixedTargets(
   gpu: Gpu,
-  { size, labels, weights }: Pick<Batch, "size" | "labels" | "weights">,
+  batch: Pick<Batch, "size" | "labels" | "targets" | "weights">,
   { partners, shares }: Mix,
 ): MixedTargets {
-  const counts = (row: number) => weights?.[row] ?? 1;
-  const upload = (values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>) =>
-    Tensor.from(gpu, values, [size]);
+  const counts = (row: number) => batch.weights?.[row] ?? 1;
+  const upload = (values: Float32Array<ArrayBuffer>) => Tensor.from(gpu, values, [batch.size]);
   return [
-    { targets: upload(labels.slice()), rowWeights: upload(shares.map((share, row) => share * counts(row))) },
+    { targets: targetsOf(gpu, batch), rowWeights: upload(shares.map((share, row) => share * counts(row))) },
     {
-      targets: upload(partners.map((partner) => labels[partner]!)),
+      targets: targetsOf(gpu, batch, partners),
       rowWeights: upload(shares.map((share, row) => (1 - share) * counts(partners[row]!))),
     },
   ];
+}
+
+/**
+ * What the samples of a batch, or others of it in their places, are to be, as the task of the model takes it: u32 [batch] or f32
+ * [batch, outputs].
+ */
+function targetsOf(
+  gpu: Gpu,
+  { size, labels, targets }: Pick<Batch, "size" | "labels" | "targets">,
+  rows: Uint32Array = Uint32Array.from({ length: size }, (_, row) => row),
+): Tensor {
+  if (targets === undefined) return Tensor.from(gpu, Uint32Array.from(rows, (row) => labels[row]!), [size]);
+  const outputs = targets.length / size;
+  const values = new Float32Array(targets.length);
+  for (const [to, from] of rows.entries()) {
+    values.set(targets.subarray(from * outputs, (from + 1) * outputs), to * outputs);
+  }
+  return Tensor.from(gpu, values, [size, outputs]);
 }

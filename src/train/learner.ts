@@ -57,6 +57,7 @@ export class Learner implements AnsweringModel {
   /** The configuration that was given, with its micro-batch settled. */
   readonly config: SettledConfig;
   readonly classes: number;
+  readonly scale: Dataset["scale"];
   /** The modalities, then "fusion"; or the single modality. */
   readonly heads: readonly string[];
   /** The last of `heads`: what it gets right decides which epoch is best. */
@@ -102,6 +103,7 @@ export class Learner implements AnsweringModel {
     const stepsOf = (epochs: number) => stepsIn(epochs, this.trainingSamples, this.config);
     this.#steps = stepsOf(training.epochs);
     this.classes = data.classes.length;
+    this.scale = data.scale;
     this.#model = declareModel(this.#parameters, config, data, classWeightsOf(config, data));
     this.#parameters.allocate(
       gpu,

@@ -14,6 +14,7 @@ import type { Shape } from "../tensor/shape.ts";
 import { withOwnTape } from "../tensor/tape.ts";
 import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
+import { taskOf } from "../config/task_config.ts";
 import { declareModel, differentiate, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
 import { mixingOf } from "./micro_batches.ts";
@@ -158,6 +159,9 @@ function fullBatch(data: ModelData, size: number, config: RunConfig): Batch {
     size,
     rows: new Uint32Array(size),
     labels: new Uint32Array(size),
+    ...(taskOf(config.data) !== "classification" && {
+      targets: new Float32Array(size * data.classes.length),
+    }),
     ...weights,
     modalities,
     ...(mix && { mix }),

@@ -4,6 +4,7 @@ import { coalitionLogits, rolloutsOf } from "../models/explain.ts";
 import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Batch } from "../data/batch.ts";
+import type { Scale } from "../data/targets.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Outputs } from "../models/methods/architecture.ts";
 import { FUSION } from "../models/methods/architecture.ts";
@@ -22,6 +23,7 @@ export class Predictor implements AnsweringModel {
   /** The configuration of the run, in f32 where the adapter cannot do its precision. */
   readonly config: RunConfig;
   readonly classes: number;
+  readonly scale: Scale | undefined;
   readonly heads: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
   readonly model: MultimodalClassifier;
@@ -33,6 +35,7 @@ export class Predictor implements AnsweringModel {
     this.config = withPossiblePrecision(gpu, config);
     chooseProducts(gpu, this.config);
     this.classes = data.classes.length;
+    this.scale = data.scale;
     this.model = buildModel(this.#parameters.root, this.config, data);
     this.#parameters.freeze(() => true); // no gradients and no moments
     this.#parameters.allocate(gpu, 0, () => true, this.config.training.precision === "f16");

@@ -1,6 +1,7 @@
 /** What samples count in the losses of heads. */
 import { classWeightsOf } from "../build/class_weights.ts";
 import type { RunConfig } from "../config/run_config.ts";
+import { taskOf } from "../config/task_config.ts";
 import type { Dataset } from "../data/dataset.ts";
 
 /** Gives the weights of some rows of a step, whose rows are all given: f32 [rows]. */
@@ -21,7 +22,9 @@ export function rowWeightsOf(config: RunConfig, data: Dataset): RowWeights | und
   if (!weighsSamples(config)) return undefined;
   const classWeights = classWeightsOf(config, data);
   const own = (row: number) => data.weight?.(row) ?? 1;
-  const ofClass = (row: number) => classWeights?.[data.label("train", row)] ?? 1;
+  // The weights of labels are for some elements of a sample, not for samples.
+  const classified = taskOf(config.data) === "classification" ? classWeights : undefined;
+  const ofClass = (row: number) => classified?.[data.label("train", row)] ?? 1;
   return (rows, step) => {
     const mean = step.reduce((sum, row) => sum + own(row) * ofClass(row), 0) / step.length;
     return Float32Array.from(rows, (row) => own(row) / mean);

@@ -2,6 +2,7 @@
 import { UserError } from "../base/user_error.ts";
 import type { SettledConfig } from "../config/run_config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { TARGETS } from "../data/targets.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import { mustFitSteps } from "./make_optimizer.ts";
 
@@ -32,21 +33,28 @@ export function mustBeTrainable(
   mustTell(training.metric, data);
 }
 
-/** Metrics of rankings, which need samples of two classes. */
-const RANKINGS: readonly MetricName[] = ["auc", "average_precision"];
+/** Metrics that compare samples with others, which need some that differ. */
+const COMPARING: readonly MetricName[] = ["auc", "average_precision", "r2", "pearson"];
 
 /** Throws a UserError for a metric that the validation split has no value of. */
 export function mustTell(
   metric: MetricName,
-  data: Pick<Dataset, "name" | "classes" | "count" | "label">,
+  data: Pick<Dataset, "name" | "task" | "classes" | "count" | "label" | "target">,
 ): void {
-  if (!RANKINGS.includes(metric)) return;
-  const first = data.label("validation", 0);
-  for (let row = 1; row < data.count("validation"); row++) {
-    if (data.label("validation", row) !== first) return;
-  }
+  if (!COMPARING.includes(metric)) return;
+  const { task = "classification", classes } = data;
+  const textOf = (row: number) =>
+    TARGETS[task].text(data.target?.("validation", row) ?? { label: data.label("validation", row) }, classes);
+  const first = textOf(0);
+  for (let row = 1; row < data.count("validation"); row++) if (textOf(row) !== first) return;
+  const [what, others] = {
+    classification: [`are of the class "${first}"`, "accuracy or loss"],
+    multi_label: [`have the labels "${first}"`, "accuracy or loss"],
+    regression: [`have the number ${first}`, "mae or rmse"],
+  }[task];
   throw new UserError(
-    `"training.metric" cannot be ${metric}: it compares classes, and all validation samples of the data set ${data.name} are ` +
-      `of the class "${data.classes[first]}"; choose accuracy or loss, or another validation split`,
+    `"training.metric" cannot be ${metric}: it compares ${
+      task === "classification" ? "classes" : "samples"
+    }, and all validation samples of the data set ${data.name} ${what}; choose ${others}, or another validation split`,
   );
 }

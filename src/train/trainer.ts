@@ -1,10 +1,9 @@
 /** The training loop. */
 import type { Dataset } from "../data/dataset.ts";
 import { type Moment, mustNotDiverge, mustNotDivergeInValidation, type Reading } from "./divergence.ts";
-import { evaluate, predict } from "./evaluation.ts";
+import { evaluate, predict, temperaturesOf } from "./evaluation.ts";
 import { epochRecord } from "./epoch_record.ts";
 import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoints.ts";
-import { fitTemperatures } from "../metrics/calibration.ts";
 import { isBetter } from "../metrics/chosen_metric.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import type { Learner } from "./learner.ts";
@@ -12,7 +11,6 @@ import { microBatches } from "./micro_batches.ts";
 import { ReadingPace } from "./reading_pace.ts";
 import { RemainingTime } from "./remaining_time.ts";
 import type { Observer } from "../runs/records.ts";
-import { answersByHead } from "../runs/predictions.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { UserError } from "../base/user_error.ts";
 import { isValidatedAtEnd, isValidatedWithin } from "./validation_schedule.ts";
@@ -217,13 +215,9 @@ class Trainer {
     const learner = this.#learner;
     try {
       const predictions = await learner.withAverage(() => predict(learner, data, "validation", signal));
-      const { notFinite, labels } = predictions;
-      const overflow = mustNotDivergeInValidation(notFinite, labels.length, this.#moment);
-      return {
-        validation: evaluate(predictions, epoch, learner.pairs, learner.config.training.metric),
-        overflow,
-        fitted: () => fitTemperatures(answersByHead(predictions)),
-      };
+      const validation = evaluate(predictions, epoch, learner.pairs, learner.config.training.metric);
+      const overflow = mustNotDivergeInValidation(predictions.notFinite, validation.samples, this.#moment);
+      return { validation, overflow, fitted: () => temperaturesOf(predictions) };
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();
       throw error;

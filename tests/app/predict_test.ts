@@ -319,6 +319,7 @@ Deno.test("a row whose numbers overflow in the model is named and has no answer"
   const { model, classes } = session;
   const overflowing = {
     gpu: model.gpu,
+    config: model.config,
     classes: model.classes,
     answer: (batch: Batch) => {
       const answer = model.answer(batch);

@@ -63,7 +63,15 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ],
     [
       "train --set training.metric=f1",
-      /one of accuracy, balanced_accuracy, macro_f1, loss, auc, average_precision, got "f1"/,
+      /one of accuracy, balanced_accuracy, macro_f1, loss, auc, average_precision, .*, got "f1"/,
+    ],
+    [
+      "train --set training.metric=rmse",
+      /"training.metric" cannot be rmse where "data.task" is classification, which has accuracy, /,
+    ],
+    [
+      "train --set training.tolerance=2",
+      /"training.tolerance" must be null where "data.task" is classification: it is for regression/,
     ],
     [
       "train --set training.class_weights=balance",

@@ -91,8 +91,7 @@ Deno.test("auc() counts ties as halves and needs both classes", () => {
 });
 
 Deno.test("pairSharesOf() counts both right, one right, none right", () => {
-  const labels = Uint32Array.of(0, 1, 2, 0, 1);
-  const shares = pairSharesOf(labels, Uint32Array.of(0, 1, 0, 1, 2), Uint32Array.of(0, 0, 2, 1, 0));
+  const shares = pairSharesOf(Uint8Array.of(1, 1, 0, 0, 0), Uint8Array.of(1, 0, 1, 0, 0));
   assert.deepEqual(shares, { positive: 1 / 5, semi_positive: 2 / 5, negative: 2 / 5 });
 });
 

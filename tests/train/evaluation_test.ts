@@ -27,7 +27,7 @@ Deno.test("evaluate() measures every head and pair", () => {
   ]]);
   assert.deepEqual({ samples, epoch, split }, { samples: 4, epoch: 6, split: "test" });
   assert.deepEqual(accuracy, { image: 0.5, text: 0.5, fusion: 0.75 });
-  assert.ok(Math.abs(macro_f1.fusion! - (2 / 3 + 2 / 3 + 1) / 3) < 1e-12);
+  assert.ok(Math.abs(macro_f1!.fusion! - (2 / 3 + 2 / 3 + 1) / 3) < 1e-12);
   assert.ok(Math.abs(loss.fusion! + (2 * Math.log(0.5) + Math.log(0.125)) / 4) < 1e-12);
   assert.deepEqual(pairs, { "image-text": { positive: 0.25, semi_positive: 0.5, negative: 0.25 } });
   assert.ok(!("not_finite" in evaluate(predictions, 6, [])), "all logits are finite");

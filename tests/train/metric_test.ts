@@ -1,13 +1,13 @@
 /** `training.metric`: what is best in validation, for the epoch that is kept, early stopping and plateau. */
 import assert from "node:assert/strict";
-import { isBetter, METRIC_NAMES } from "../../src/metrics/chosen_metric.ts";
+import { isBetter, METRIC_NAMES, type MetricName, metricsOf } from "../../src/metrics/chosen_metric.ts";
 import { mustTell } from "../../src/train/trainable.ts";
 import { tinyConfig, tinyData } from "./tiny.ts";
 import { trained } from "./trained.ts";
 
 const data = tinyData({ train: 24, validation: 9, test: 6 });
 
-for (const metric of METRIC_NAMES) {
+for (const metric of metricsOf("classification") as MetricName[]) {
   Deno.test(`training keeps the epoch that is best by ${metric}, and records it`, async () => {
     const config = tinyConfig(`training.metric=${metric}`, "training.epochs=4");
     const { state, records, test } = await trained(config, data);
@@ -47,12 +47,10 @@ Deno.test("a loss that falls is progress: training goes on and rates stay", asyn
   assert.equal(records[3]!.learning_rates.heads, 3e-3);
 });
 
-Deno.test("less loss is better, more of all else is", () => {
+Deno.test("less loss and less of errors is better, more of all else is", () => {
   for (const metric of METRIC_NAMES) {
-    assert.deepEqual([isBetter(metric, 0.2, 0.5), isBetter(metric, 0.5, 0.2)], [
-      metric === "loss",
-      metric !== "loss",
-    ]);
+    const isLess = ["loss", "mae", "rmse"].includes(metric);
+    assert.deepEqual([isBetter(metric, 0.2, 0.5), isBetter(metric, 0.5, 0.2)], [isLess, !isLess]);
     assert.ok(isBetter(metric, 0.2, undefined) && !isBetter(metric, 0.2, 0.2));
   }
 });

@@ -4,7 +4,9 @@ import { release } from "../../base/release.ts";
 import { type Batch, releaseBatch } from "../../data/batch.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { type Temperatures, withTemperature } from "../../metrics/calibration.ts";
-import { softmaxRows } from "../../metrics/metrics.ts";
+import { answerSettings, taskOf } from "../../config/task_config.ts";
+import type { Values } from "../../metrics/answers.ts";
+import { TASK_MEASURES } from "../../metrics/tasks/registry.ts";
 import { capture } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
 import { readTensors, type Tensor } from "../../tensor/tensor.ts";
@@ -19,7 +21,9 @@ import { preparedBatches } from "./prepared_batches.ts";
 export interface Answer {
   readonly row: StreamedRow;
   /** By head; as the heads give them, unless it was `calibrated`. Of a head whose modality the row lacks, none at all. */
-  readonly probabilities: ReadonlyMap<string, Float64Array>; // [classes]
+  readonly probabilities: ReadonlyMap<string, Float64Array>; // [classes]; in regression the number alone
+  /** By head: the class, 1 or 0 for every label, or the number; as above. */
+  readonly predicted: ReadonlyMap<string, Values>;
   /** By encoder, where they are wanted. */
   readonly representations: ReadonlyMap<string, Float32Array>; // [width]
   readonly explanation?: ShownExplanation;
@@ -97,10 +101,10 @@ export async function* answerRows(
       }
       releaseBatch(batch); // the device has its copy
       if (waiting.length < PER_READ) continue;
-      yield* await read(waiting, model.classes);
+      yield* await read(waiting, model);
       waiting = [];
     }
-    yield* await read(waiting, model.classes);
+    yield* await read(waiting, model);
     waiting = [];
   } finally {
     for (const { logits, representations } of waiting) {
@@ -122,11 +126,11 @@ export async function answerBatch(
   const logits = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
   const present = presentIn(batch, model.config);
   releaseBatch(batch);
-  return [...await read([{ rows, present, logits, representations: {} }], model.classes)];
+  return [...await read([{ rows, present, logits, representations: {} }], model)];
 }
 
 /** Reads what waits, and frees it; the answers are made one by one as they are asked for. */
-async function read(waiting: readonly Waiting[], classes: number): Promise<Iterable<Answer>> {
+async function read(waiting: readonly Waiting[], model: Predictor): Promise<Iterable<Answer>> {
   const tensors = waiting.flatMap((one) => [
     ...Object.values(one.logits),
     ...Object.values(one.representations),
@@ -134,22 +138,24 @@ async function read(waiting: readonly Waiting[], classes: number): Promise<Itera
   if (tensors.length === 0) return [];
   const arrays = await readTensors(tensors) as Float32Array[];
   for (const tensor of tensors) tensor.dispose();
-  return answersOf(waiting, arrays, classes);
+  return answersOf(waiting, arrays, model);
 }
 
 /** `arrays` are those of all tensors of `waiting`, in their order. */
 function* answersOf(
   waiting: readonly Waiting[],
   arrays: readonly Float32Array[],
-  classes: number,
+  { config: { data, training }, classes, scale }: Predictor,
 ): Generator<Answer> {
+  const { answer } = TASK_MEASURES[taskOf(data)];
+  const settings = answerSettings(training, scale);
   let next = 0;
   for (const { rows, present, logits, representations, explanations } of waiting) {
     const heads = Object.keys(logits).map((head) => {
       const own = arrays[next++]!;
-      const probabilities = softmaxRows(own, classes);
+      const { probabilities, predicted } = answer(own, classes, settings);
       release(own);
-      return [head, probabilities] as const;
+      return [head, probabilities, predicted] as const;
     });
     const encoders = Object.keys(representations).map((name) => [name, arrays[next++]!] as const);
     for (const [i, row] of rows.entries()) {
@@ -158,6 +164,12 @@ function* answersOf(
         probabilities: new Map(
           heads.map(([head, all]) => [head, present.get(head)?.[i] === 0 ? NONE : part(all, i, rows.length)]),
         ),
+        predicted: new Map(
+          heads.map(([head, _, all]) => [
+            head,
+            present.get(head)?.[i] === 0 ? NONE : part(all, i, rows.length),
+          ]),
+        ),
         representations: new Map(encoders.map(([name, all]) => [name, part(all, i, rows.length)])),
         ...(explanations && { explanation: explanations[i]! }),
       };
@@ -165,7 +177,7 @@ function* answersOf(
   }
 }
 
-function part<T extends Float32Array | Float64Array>(all: T, row: number, rows: number): T {
+function part<T extends Float32Array | Values>(all: T, row: number, rows: number): T {
   const width = all.length / rows;
   return all.subarray(row * width, (row + 1) * width) as T;
 }

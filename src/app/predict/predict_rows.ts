@@ -1,18 +1,13 @@
 /** Predicts a stream of rows and writes what is asked for: answers, representations, and how good they are. */
 import { mustBeWritable, unwritable } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
-import { cleanName } from "../../data/index/names.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
-import { calibrationByHead, type Temperatures } from "../../metrics/calibration.ts";
-import { argmaxRows } from "../../metrics/metrics.ts";
-import type { Evaluation } from "../../runs/records.ts";
-import { patternsOf } from "../../train/evaluate_patterns.ts";
-import { evaluate } from "../../train/evaluation.ts";
-import { answersByHead, type Predictions } from "../../runs/predictions.ts";
-import { type Answer, answerRows, calibrated, whyNoAnswer } from "./answers.ts";
+import type { Temperatures } from "../../metrics/calibration.ts";
+import { answerRows, calibrated, whyNoAnswer } from "./answers.ts";
 import type { EmbeddingsFile } from "./embeddings.ts";
 import type { Explanations } from "./explanations.ts";
 import type { InputReader } from "./inputs.ts";
+import { LabelledAnswers, type MeasuredAnswers } from "./labelled_answers.ts";
 import type { PredictSession } from "./session.ts";
 import type { AnswerWriter } from "./writers.ts";
 
@@ -32,21 +27,16 @@ export interface PredictRowsOptions {
   readonly temperatures?: Temperatures;
   /** The column that names rows in `embeddings`; their lines if not given. */
   readonly idColumn?: string;
-  /** The column of the class, where rows have one. */
-  readonly labelColumn?: string;
+  /** The column of the label, or those of several labels, where rows have them. */
+  readonly labelColumn?: string | readonly string[];
   readonly progress?: (rows: number) => void;
   readonly signal?: AbortSignal;
 }
 
-export interface PredictedRows {
+export interface PredictedRows extends MeasuredAnswers {
   readonly rows: number;
   /** Lines that say which rows were left out, and why. */
   readonly refused: readonly string[];
-  /** The measures over the rows with a label that the run knows; undefined where there is none. */
-  readonly evaluation: Evaluation | undefined;
-  readonly predictions: Predictions | undefined;
-  /** Rows with a label that the run does not know. */
-  readonly unknownLabels: number;
 }
 
 /** Throws a UserError that names the rows that cannot be used, unless they are skipped. */
@@ -99,69 +89,6 @@ export async function predictRows(
 
 function idOf({ line, values }: StreamedRow, column: string | undefined): string {
   return column === undefined ? String(line) : String(values[column] ?? "");
-}
-
-/** Gathers what the measures of predictions need, of rows that have a label. */
-class LabelledAnswers {
-  readonly #session: PredictSession;
-  readonly #column: string | undefined;
-  readonly #numbers: ReadonlyMap<string, number>;
-  readonly #labels: number[] = [];
-  readonly #probabilities = new Map<string, number[]>();
-  readonly #present = new Map<string, number[]>();
-  #unknown = 0;
-
-  constructor(session: PredictSession, column: string | undefined) {
-    this.#session = session;
-    this.#column = column;
-    this.#numbers = new Map(session.classes.map((name, number) => [cleanName(name), number]));
-  }
-
-  add({ row: { values }, probabilities }: Answer): void {
-    if (this.#column === undefined || !Object.hasOwn(values, this.#column)) return;
-    const label = this.#numbers.get(cleanName(String(values[this.#column] ?? "")));
-    if (label === undefined) {
-      this.#unknown++;
-      return;
-    }
-    this.#labels.push(label);
-    for (const [head, own] of probabilities) {
-      const all = this.#probabilities.get(head) ?? [];
-      this.#probabilities.set(head, all);
-      const present = this.#present.get(head) ?? [];
-      this.#present.set(head, present);
-      present.push(Number(own.length > 0));
-      for (const k of this.#session.classes.keys()) all.push(own[k] ?? 0);
-    }
-  }
-
-  result(): Pick<PredictedRows, "evaluation" | "predictions" | "unknownLabels"> {
-    const unknownLabels = this.#unknown;
-    if (this.#labels.length === 0) return { evaluation: undefined, predictions: undefined, unknownLabels };
-    const { classes, model, epoch, temperatures } = this.#session;
-    const all = Array.from(this.#probabilities, ([head, own]) => [head, Float64Array.from(own)] as const);
-    const isWhole = [...this.#present.values()].every((own) => own.every((one) => one === 1));
-    const predictions: Predictions = {
-      split: "test",
-      labels: Uint32Array.from(this.#labels),
-      classes: classes.length,
-      predicted: new Map(all.map(([head, own]) => [head, argmaxRows(own, classes.length)])),
-      probabilities: new Map(all),
-      ...(isWhole ? {} : {
-        present: new Map(Array.from(this.#present, ([head, own]) => [head, Uint8Array.from(own)])),
-      }),
-    };
-    const patterns = patternsOf(predictions);
-    return {
-      evaluation: {
-        ...evaluate(predictions, epoch, model.pairs, model.config.training.metric),
-        calibration: calibrationByHead(answersByHead(predictions), temperatures),
-        ...(patterns && { patterns }),
-      },
-      predictions,
-      unknownLabels,
-    };
-  }
 }
 
 /** Characters that are gathered before they are written; each takes three bytes at most. */

@@ -59,7 +59,7 @@ export async function predictTable(
   using reader = new InputReader(session.modalities, read, find, { mayLack });
   const source = path === "-" ? "input" : basename(path);
   const { idColumn, labelColumn } = options;
-  const asked = [idColumn, labelColumn].filter((column) => column !== undefined);
+  const asked = [idColumn ?? [], labelColumn ?? []].flat();
   // A column that is not there at all is rather misspelt than empty.
   if (mayLack && table.columns.length > 0) asked.push(...Object.values(read).flat());
   mustBeOnce([...asked, ...Object.values(read).flat()], table, source);

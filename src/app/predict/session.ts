@@ -5,6 +5,7 @@ import { tableModalities } from "../../config/data_config.ts";
 import { resolveMethod } from "../../config/method_config.ts";
 import type { RunConfig } from "../../config/run_config.ts";
 import type { ModalityPreprocessing } from "../../data/preprocessing.ts";
+import type { TaskName } from "../../data/targets.ts";
 import type { DeviceKind } from "../../gpu/adapter.ts";
 import type { Gpu } from "../../gpu/gpu.ts";
 import type { Temperatures } from "../../metrics/calibration.ts";
@@ -20,6 +21,7 @@ export class PredictSession implements Disposable {
   readonly gpu: Gpu;
   readonly model: Predictor;
   readonly classes: readonly string[];
+  readonly task: TaskName;
   /** Those that the model reads, in its order. */
   readonly modalities: readonly ModalityPreprocessing[];
   /** The epoch of the weights. */
@@ -39,6 +41,7 @@ export class PredictSession implements Disposable {
     this.gpu = gpu;
     this.model = model;
     this.classes = preprocessing.classes;
+    this.task = preprocessing.task ?? "classification";
     this.modalities = preprocessing.modalities.filter(({ name }) => read.includes(name));
     this.epoch = epoch;
     this.temperatures = temperatures;

@@ -1,5 +1,7 @@
 /** Writes answers as CSV, as JSON lines, or as a table for people. */
 import { StoredBytes } from "../../data/stored_bytes.ts";
+import { joinNames, type TaskName } from "../../data/targets.ts";
+import type { Values } from "../../metrics/answers.ts";
 import { harmlessCell } from "../../io/csv.ts";
 import { formatTable } from "../../report/table.ts";
 import type { Answer } from "./answers.ts";
@@ -8,6 +10,8 @@ import { explanationCells, explanationObject, explanationText } from "./explanat
 export type OutputFormat = "csv" | "jsonl" | "table";
 
 export interface WriterOptions {
+  /** Classification if not given. */
+  readonly task?: TaskName;
   readonly classes: readonly string[];
   /** So many of the likeliest classes of each head, with their probabilities. */
   readonly top: number;
@@ -26,41 +30,75 @@ export function answerWriter(format: OutputFormat, options: WriterOptions): Answ
   return { csv: csvWriter, jsonl: jsonWriter, table: tableWriter }[format](options);
 }
 
+/** A class, or a label, and its probability. */
+export interface Likely {
+  readonly class: string;
+  readonly probability: number;
+}
+
 /** The likeliest classes and their probabilities, the first of equals first. */
 export function likeliest(
   probabilities: Float64Array,
   classes: readonly string[],
   count: number,
-): { readonly class: string; readonly probability: number }[] {
+): Likely[] {
   return Array.from(probabilities.keys())
     .sort((a, b) => probabilities[b]! - probabilities[a]!).slice(0, count)
     .map((k) => ({ class: classes[k]!, probability: probabilities[k]! }));
 }
 
 /**
- * The row's own columns; of each head `<head>_class` and `<head>_p`, with `_2` and so on those of the next likeliest, and
- * `<head>_p(<class>)`; then those of explanations. Cells of a head whose modality the row lacks are empty.
+ * What a head says of a sample: the likeliest classes, the labels that it gives, the likeliest first, or a number, null where
+ * the sample lacks its modality.
  */
-function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
+export function saidOf(
+  { task = "classification", classes, top }: Pick<WriterOptions, "task" | "classes" | "top">,
+  probabilities: Float64Array,
+  predicted: Values,
+): Likely[] | number | null {
+  if (task === "regression") return predicted[0] ?? null;
+  if (task === "classification") return likeliest(probabilities, classes, top);
+  const given = new Set(classes.filter((_, k) => predicted[k] === 1));
+  return likeliest(probabilities, classes, classes.length).filter((one) => given.has(one.class));
+}
+
+/**
+ * The row's own columns; of each head `<head>_class` and `<head>_p`, with `_2` and so on those of the next likeliest, and
+ * `<head>_p(<class>)`; then those of explanations. Of labels it is `<head>_labels`, their names parted by "|", of numbers
+ * `<head>_value`. Cells of a head whose modality the row lacks are empty.
+ */
+function csvWriter(options: WriterOptions): AnswerWriter {
+  const { task = "classification", classes, top } = options;
+  const all = options.all && task !== "regression";
   let columns: string[] | undefined;
   const line = (cells: readonly string[]) => cells.map(harmlessCell).join(",") + "\n";
   const places = Array.from({ length: Math.min(top, classes.length) }, (_, i) => i === 0 ? "" : `_${i + 1}`);
+  const columnsOf: Readonly<Record<TaskName, (head: string) => string[]>> = {
+    classification: (head) => places.flatMap((place) => [`${head}_class${place}`, `${head}_p${place}`]),
+    multi_label: (head) => [`${head}_labels`],
+    regression: (head) => [`${head}_value`],
+  };
   const header = (own: readonly string[], heads: readonly string[], explained: readonly string[]) => [
     ...own,
-    ...heads.flatMap((head) => places.flatMap((place) => [`${head}_class${place}`, `${head}_p${place}`])),
+    ...heads.flatMap(columnsOf[task]),
     ...(all ? heads.flatMap((head) => classes.map((name) => `${head}_p(${name})`)) : []),
     ...explained,
   ];
   return {
-    write({ row: { values }, probabilities, explanation }) {
+    write({ row: { values }, probabilities, predicted, explanation }) {
       const isFirst = columns === undefined;
       const explained = explanation ? explanationCells(explanation) : {};
       columns ??= Object.keys(values);
       const cells = columns.map((name) => textOf(values[name]));
-      for (const own of probabilities.values()) {
-        const found = likeliest(own, classes, top);
-        for (const i of places.keys()) {
-          cells.push(...(found[i] ? [found[i].class, shown(found[i].probability)] : ["", ""]));
+      for (const [head, own] of probabilities) {
+        const answers = predicted.get(head)!;
+        const said = saidOf(options, own, answers);
+        if (task === "multi_label") cells.push(joinNames(classes.filter((_, k) => answers[k] === 1)));
+        else if (said === null || typeof said === "number") cells.push(said === null ? "" : shown(said));
+        else {
+          for (const i of places.keys()) {
+            cells.push(...(said[i] ? [said[i].class, shown(said[i].probability)] : ["", ""]));
+          }
         }
       }
       if (all) {
@@ -77,15 +115,16 @@ function csvWriter({ classes, top, all }: WriterOptions): AnswerWriter {
 }
 
 /** The row as it is, with `predictions` and, if wanted, `probabilities`, by head, and an `explanation`. */
-function jsonWriter({ classes, top, all }: WriterOptions): AnswerWriter {
+function jsonWriter(options: WriterOptions): AnswerWriter {
+  const { task, classes, all } = options;
   return {
-    write({ row: { values }, probabilities, explanation }) {
-      const byHead = <T>(make: (own: Float64Array) => T) =>
-        Object.fromEntries(Array.from(probabilities, ([head, own]) => [head, make(own)]));
+    write({ row: { values }, probabilities, predicted, explanation }) {
+      const byHead = <T>(make: (own: Float64Array, head: string) => T) =>
+        Object.fromEntries(Array.from(probabilities, ([head, own]) => [head, make(own, head)]));
       const object = {
         ...values,
-        predictions: byHead((own) => likeliest(own, classes, top)),
-        ...(all && {
+        predictions: byHead((own, head) => saidOf(options, own, predicted.get(head)!)),
+        ...(all && task !== "regression" && {
           probabilities: byHead((own) => Object.fromEntries(classes.map((name, k) => [name, own[k]]))),
         }),
         ...(explanation && { explanation: explanationObject(explanation, classes) }),
@@ -99,20 +138,32 @@ function jsonWriter({ classes, top, all }: WriterOptions): AnswerWriter {
 /** Characters of a cell that a table shows. */
 const SHOWN = 40;
 
-function tableWriter({ classes, top, all }: WriterOptions): AnswerWriter {
+/** What stands behind the name of a head. */
+const SUFFIXES: Readonly<Record<TaskName, string>> = {
+  classification: "_class",
+  multi_label: "_labels",
+  regression: "_value",
+};
+
+function tableWriter(options: WriterOptions): AnswerWriter {
+  const { task = "classification", classes, top, all } = options;
   const rows: string[][] = [];
   let header: string[] | undefined;
-  const count = all ? classes.length : top;
+  const shownOptions = { ...options, top: all ? classes.length : top };
   return {
-    write({ row: { values }, probabilities, explanation }) {
+    write({ row: { values }, probabilities, predicted, explanation }) {
       header ??= [
         ...Object.keys(values),
-        ...Array.from(probabilities.keys(), (head) => `${head}_class`),
+        ...Array.from(probabilities.keys(), (head) => head + SUFFIXES[task]),
         ...(explanation ? ["why"] : []),
       ];
-      const answers = [...probabilities.values()].map((own) =>
-        likeliest(own, classes, count).map((one) => `${one.class} ${one.probability.toFixed(3)}`).join(", ")
-      );
+      const answers = Array.from(probabilities, ([head, own]) => {
+        const said = saidOf(shownOptions, own, predicted.get(head)!);
+        if (said === null) return "";
+        return typeof said === "number"
+          ? shown(said)
+          : said.map((one) => `${one.class} ${one.probability.toFixed(3)}`).join(", ");
+      });
       const why = explanation ? [explanationText(explanation)] : [];
       rows.push([...Object.values(values).map((value) => shortened(textOf(value))), ...answers, ...why]);
       return "";

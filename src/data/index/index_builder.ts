@@ -20,7 +20,7 @@ export class IndexBuilder {
   row(
     origin: Origin,
     id: string,
-    read: () => Pick<IndexedSample, "label" | "split" | "inputs" | "group" | "weight">,
+    read: () => Pick<IndexedSample, "label" | "target" | "split" | "inputs" | "group" | "weight">,
   ): void {
     try {
       this.samples.push({ ...origin, id, ...read() });

@@ -42,7 +42,7 @@ export async function datasetFrom(
   preprocessing: Preprocessing,
   options: IndexedDatasetOptions,
 ): Promise<SampleDataset> {
-  const { dataset: name, classes } = preprocessing;
+  const { dataset: name, task, scale, classes } = preprocessing;
   const training = samples.filter(({ split }) => split === "train");
   const all = options.validatesOnTraining
     ? [...samples, ...training.map((sample) => ({ ...sample, split: "validation" as const }))]
@@ -58,7 +58,15 @@ export async function datasetFrom(
     return { ...sample, ...(place && { path: nameOf(place) }), ...(lacks.length > 0 && { lacks }) };
   });
   const { modalityDropout = 0 } = options;
-  return new SampleDataset({ name, classes, samples: listed, parts, modalityDropout });
+  return new SampleDataset({
+    name,
+    ...(task && { task }),
+    scale,
+    classes,
+    samples: listed,
+    parts,
+    modalityDropout,
+  });
 }
 
 async function partOf(

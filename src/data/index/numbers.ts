@@ -38,7 +38,7 @@ function saysMissing(text: string): boolean {
 }
 
 /** The number that a text says; undefined where it says none, or writes fractions otherwise. */
-function numberIn(text: string, decimal: "." | ","): number | undefined {
+export function numberIn(text: string, decimal: "." | ","): number | undefined {
   if (text.trim() === "" || (decimal === "," && text.includes("."))) return undefined;
   return Number(decimal === "," ? text.replace(",", ".") : text);
 }

@@ -1,13 +1,14 @@
 /** Finds the samples of a run again in its data set as it is now, and says what changed since. */
 import { UserError } from "../../base/user_error.ts";
 import type { Split } from "../batch.ts";
+import { TARGETS } from "../targets.ts";
 import { type IndexedSample, originKey, type SampleIndex } from "./sample_index.ts";
 
 /** A sample as the run knew it. */
 export interface KeptSample {
   readonly id: string;
   readonly split: Split;
-  /** The name of its class. */
+  /** The name of its class, or what else it is to be told, as `TARGETS` have it. */
   readonly label: string;
   /** See `digestSamples`. */
   readonly digest: string;
@@ -57,9 +58,10 @@ export function reconcile(
   options: ReconcileOptions,
 ): Reconciled {
   const { classes, kept, drawn } = options;
+  const targets = TARGETS[index.task ?? "classification"];
   const found = index.samples.map((sample, i): Found => {
-    const { split, label } = sample;
-    return { sample, split, label: index.classes[label]!, digest: digests[i]! };
+    const { split } = sample;
+    return { sample, split, label: targets.text(sample, index.classes), digest: digests[i]! };
   });
   const { idsArePositions = false } = index;
   const { pairs, fresh } = pair(kept, found, { ...options, idsArePositions });
@@ -67,11 +69,13 @@ export function reconcile(
   const samples: IndexedSample[] = [];
   const digestsNow: string[] = [];
   const unknown = new Map<string, IndexedSample[]>();
-  const take = ({ sample, label: name, digest }: Found, split: Split) => {
-    const taken = { ...sample, split, label: classes.indexOf(name) };
+  const take = ({ sample, digest }: Found, split: Split) => {
+    const target = targets.relabel(sample, index.classes, classes);
+    const isKnown = !("unknown" in target);
+    const taken = { ...sample, split, ...(isKnown ? target : { label: -1 }) };
     samples.push(taken);
     digestsNow.push(digest);
-    if (taken.label < 0) unknown.set(name, [...unknown.get(name) ?? [], taken]);
+    if (!isKnown) unknown.set(target.unknown, [...unknown.get(target.unknown) ?? [], taken]);
   };
   for (const before of kept) {
     const now = pairs.get(before);
@@ -178,8 +182,9 @@ function classNotes(
   index: SampleIndex,
   samples: readonly IndexedSample[],
 ): string[] {
-  const before = new Set(kept.map(({ label }) => label));
-  const now = new Set(samples.map(({ label }) => classes[label]));
+  const targets = TARGETS[index.task ?? "classification"];
+  const before = new Set(kept.flatMap(({ label }) => targets.namesIn(label)));
+  const now = new Set(samples.flatMap((one) => targets.classesOf(one)).map((number) => classes[number]));
   const gone = classes.filter((name) => before.has(name) && !now.has(name));
   const fresh = index.classes.filter((name) => !classes.includes(name));
   const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(", ");

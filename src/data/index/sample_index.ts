@@ -4,6 +4,7 @@ import type { Split } from "../batch.ts";
 import type { ImageSource } from "../modalities.ts";
 import type { ImageLocation } from "../stored_bytes.ts";
 import type { FeatureReading, FeatureRow } from "../feature_cells.ts";
+import { type Target, TARGETS, type TaskName } from "../targets.ts";
 import { dealGroups, drawStratified } from "./draw.ts";
 
 const SPLITS = ["train", "validation", "test"] as const;
@@ -20,9 +21,8 @@ export interface Origin {
 /** One sample as one modality sees it: where an image is, a text, or numbers. */
 export type Input = ImageLocation | FeatureRow;
 
-export interface IndexedSample extends Origin {
+export interface IndexedSample extends Origin, Target {
   readonly id: string;
-  readonly label: number;
   split: Split;
   /** Samples of one group are not independent (one patient, one page): they should lie in one split. */
   readonly group?: string;
@@ -101,6 +101,8 @@ export interface SampleIndex {
   readonly name: string;
   /** The path of the file or folder that was read. */
   readonly source: string;
+  /** Classification if not given. */
+  readonly task?: TaskName;
   readonly classes: readonly string[];
   readonly modalities: readonly IndexedModality[];
   readonly samples: readonly IndexedSample[];
@@ -137,12 +139,12 @@ export function originKey({ file, row }: Origin): string {
  * Draws the splits that a data set does not bring, each class keeping its share and groups staying together. Throws a
  * UserError that names the key where too much is asked for, unless that is because of faults, which then matter more.
  */
-export function drawSplits({ samples, faults, draws = [] }: SampleIndex): void {
+export function drawSplits({ task, samples, faults, draws = [] }: SampleIndex): void {
   for (const draw of draws) {
     const training = samples.filter((sample) => sample.split === "train");
     if (training.length === 0) return; // that there are none is told of every data set alike
     try {
-      for (const at of drawn(training, draw)) training[at]!.split = draw.split;
+      for (const at of drawn(training, draw, task)) training[at]!.split = draw.split;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       if (faults.length > 0) return;
@@ -152,8 +154,12 @@ export function drawSplits({ samples, faults, draws = [] }: SampleIndex): void {
 }
 
 /** The indices of the samples that are drawn. */
-function drawn(training: readonly IndexedSample[], { count, seed, fold }: Draw): number[] {
-  const labels = training.map(({ label }) => label);
+function drawn(
+  training: readonly IndexedSample[],
+  { count, seed, fold }: Draw,
+  task: TaskName = "classification",
+): number[] {
+  const labels = TARGETS[task].strata(training);
   const hasGroups = training.some(({ group }) => group !== undefined);
   if (fold === undefined && (!hasGroups || count === 0)) return drawStratified(labels, count, seed);
   const share = count / training.length;
@@ -185,7 +191,7 @@ export function soundSamples(index: SampleIndex, skipped: ReadonlySet<string>): 
 
 /** Sentences that say what these samples of an index lack to be learned from: samples at all, in a split, a second class. */
 export function lacksOf(
-  { source, classes, validatesOnTraining }: SampleIndex,
+  { source, task, classes, validatesOnTraining }: SampleIndex,
   samples: readonly IndexedSample[],
 ): string[] {
   if (samples.length === 0) return [`${source} has no samples`];
@@ -194,8 +200,26 @@ export function lacksOf(
   );
   return [
     ...empty.map((split) => `${source} has no samples in its ${split} split`),
-    ...(classes.length > 1
-      ? []
-      : [`${source} has one class alone, "${classes[0]}": there is nothing to learn`]),
+    ...lackingTargets(source, task, classes, samples),
+  ];
+}
+
+function lackingTargets(
+  source: string,
+  task: TaskName = "classification",
+  classes: readonly string[],
+  samples: readonly IndexedSample[],
+): string[] {
+  if (task === "classification") {
+    if (classes.length > 1) return [];
+    return [`${source} has one class alone, "${classes[0]}": there is nothing to learn`];
+  }
+  const training = samples.filter(({ split }) => split === "train").map((one) =>
+    TARGETS[task].text(one, classes)
+  );
+  if (training.length === 0 || new Set(training).size > 1) return [];
+  const what = task === "regression" ? "number" : "labels";
+  return [
+    `all training samples of ${source} have the same ${what}, "${training[0]}": there is nothing to learn`,
   ];
 }

@@ -7,6 +7,7 @@ import { MISSING_CURE } from "./lacking.ts";
 import { leakWarnings, textKey } from "./leaks.ts";
 import { hashed, type SeenImage, THUMBNAIL, twinsOf, twinTrait, twinWarnings } from "./near_images.ts";
 import { classWarnings } from "./names.ts";
+import { TARGETS } from "../targets.ts";
 import {
   describeFault,
   type Fault,
@@ -26,11 +27,13 @@ export interface Verification {
   readonly lacks: readonly string[];
   /** Sentences about what may be a mistake, though it can be learned from. */
   readonly warnings: readonly string[];
-  /** The numbers of samples of each class, faulty ones among them. */
+  /** The numbers of samples of each class or label, faulty ones among them. */
   readonly classes: readonly { readonly name: string; readonly counts: SplitCounts }[];
   readonly counts: SplitCounts;
   /** How many samples lack a modality, by those that some lack. */
   readonly lacking: readonly { readonly name: string; readonly counts: SplitCounts }[];
+  /** A sentence about labels or numbers, in tasks other than classification. */
+  readonly targets?: string;
   /** How many the published data set has; null where nothing is known or it was not to be compared. */
   readonly expected: Partial<SplitCounts> | null;
 }
@@ -106,13 +109,15 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
     for (const { split } of some) counts[split]++;
     return counts;
   };
-  const byClass = Map.groupBy(samples, ({ label }) => label);
+  const { classesOf, summary } = TARGETS[index.task ?? "classification"];
+  const byClass = new Map(classes.map((_, label): [number, IndexedSample[]] => [label, []]));
+  for (const sample of samples) for (const label of classesOf(sample)) byClass.get(label)?.push(sample);
   return {
     faults: [...index.faults, ...samples.flatMap((sample) => found.get(sample) ?? [])],
     lacks: lacksOf(index, samples),
     warnings: [
       ...index.warnings ?? [],
-      ...classWarnings(
+      ...index.task === "regression" ? [] : classWarnings(
         classes.map((name, label) => ({ name, samples: byClass.get(label)?.length ?? 0 })),
       ),
       ...[...twins].flatMap(([name, own]) => twinWarnings(name, own)),
@@ -130,12 +135,15 @@ export async function verifyIndex(index: SampleIndex, options: VerifyOptions): P
         })),
       ]),
     ],
-    classes: classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
+    classes: index.task === "regression"
+      ? []
+      : classes.map((name, label) => ({ name, counts: countsOf(byClass.get(label) ?? []) })),
     counts: countsOf(samples),
     lacking: modalities.map(({ name }) => ({
       name,
       counts: countsOf(samples.filter(({ inputs }) => inputs[name] === null)),
     })).filter(({ counts }) => SPLITS.some((split) => counts[split] > 0)),
+    ...(summary && samples.length > 0 && { targets: summary(samples) }),
     expected: (options.compare ? index.expected : undefined) ?? null,
   };
 }

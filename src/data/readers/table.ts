@@ -3,15 +3,16 @@ import { basename, resolve } from "node:path";
 import type { Split } from "../batch.ts";
 import { firstWords } from "../text/clean_text.ts";
 import { folderOf, InnerPaths } from "../index/inner_path.ts";
-import { BadRow, IndexBuilder, labelOf, numbersOf, pathOf } from "../index/index_builder.ts";
+import { BadRow, IndexBuilder, pathOf } from "../index/index_builder.ts";
 import type { Draw, IndexedModality, Input, SampleIndex } from "../index/sample_index.ts";
 import { PLAIN_NUMBERS } from "../feature_cells.ts";
 import { featuresOf } from "../index/numbers.ts";
 import { keyOf } from "../../base/random.ts";
-import { cleanName, sortedClasses } from "../index/names.ts";
+import { cleanName } from "../index/names.ts";
 import { MISSING_CURE } from "../index/lacking.ts";
 import { cellOf, isEmptyCell, type StreamedRow, textOf } from "./table_format.ts";
 import { type TableModality, type TableOptions, withCleanNames } from "./table_options.ts";
+import { targetReader } from "./table_targets.ts";
 import { readAll, type ReadTable } from "./used_columns.ts";
 import { type ImageLocation, StoredBytes } from "../stored_bytes.ts";
 
@@ -35,6 +36,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   const table = await readAll(options);
   const file = basename(options.file);
   const { folder } = table;
+  const { task = "classification" } = options;
   const images = new InnerPaths(
     options.images == null ? folder : folderOf("data.images", folder, options.images),
     { roots: (options.roots ?? []).map((root) => resolve(folder, root)) },
@@ -42,17 +44,13 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   const modalities = Object.entries(options.modalities).map(([name, source]) =>
     describe(name, source, table, options)
   );
-  const classes = options.classes ??
-    [...new Set([...options.knownClasses ?? [], ...classesOf(table.rows, options)])];
-  const numbers = numbersOf(classes);
-  const unlisted = options.classes === null
-    ? ", which no training sample has"
-    : ', which "data.classes" lacks';
+  const isTraining = (row: StreamedRow) => splitOf(row, options.split) === "train";
+  const { classes, read, warnings } = targetReader(table.rows, isTraining, options);
   const builder = new IndexBuilder();
   for (const row of table.rows) {
     const id = idOf(row, options.id);
     builder.row({ file: row.file ?? file, row: row.line }, id, () => {
-      const label = labelOf(textOf(cellOf(row, options.label)), numbers, unlisted);
+      const target = read(row);
       if (id === "") throw new BadRow("row", `has no id in "${options.id}"`);
       const inputs = modalities.map(({ name, ...rest }): [string, Input | null] => {
         const source = options.modalities[name]!;
@@ -69,7 +67,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
       }
       const group = options.group == null ? "" : cleanName(textOf(cellOf(row, options.group)));
       return {
-        label,
+        ...target,
         split: splitOf(row, options.split),
         inputs: Object.fromEntries(inputs),
         ...(group !== "" && { group }),
@@ -79,12 +77,13 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   }
   return {
     name: "table",
+    ...(task !== "classification" && { task }),
     source: options.file,
     classes,
     modalities,
     samples: builder.samples,
     faults: builder.faults,
-    warnings: table.warnings,
+    warnings: [...table.warnings, ...warnings],
     draws: missingSplits(builder, options),
     idsArePositions: options.id === null,
   };
@@ -141,19 +140,6 @@ function numbersIn(row: StreamedRow, features: string | readonly string[]): read
   if (typeof features !== "string") return features.map((column) => cellOf(row, column));
   const cell = cellOf(row, features);
   return Array.isArray(cell) ? cell : [cell];
-}
-
-/**
- * The labels of the rows that are for training, sorted. Where there are none, those of all rows: that training rows are
- * missing is the fault then, not each label.
- */
-function classesOf(rows: readonly StreamedRow[], { label, split, knownClasses }: TableOptions): string[] {
-  const labels = rows.flatMap((row) =>
-    orUndefined(() => [{ name: cleanName(textOf(cellOf(row, label))), split: splitOf(row, split) }]) ?? []
-  ).filter(({ name }) => name !== "");
-  const training = labels.filter((one) => one.split === "train");
-  const named = training.length === 0 && !knownClasses?.length ? labels : training;
-  return sortedClasses(named.map(({ name }) => name));
 }
 
 /** Undefined where `read` finds a row broken, which is told when the row is listed. */

@@ -4,6 +4,7 @@ import type { Fold } from "../index/sample_index.ts";
 import { cleanName } from "../index/names.ts";
 import type { FeatureReading } from "../feature_cells.ts";
 import type { TableReading } from "./table_format.ts";
+import type { TargetOptions } from "./table_targets.ts";
 
 /** The columns of a modality: one of paths or texts, one of lists of numbers (JSONL), or several of numbers. */
 export type TableModality =
@@ -11,7 +12,7 @@ export type TableModality =
   | { readonly text: string }
   | { readonly features: string | readonly string[] };
 
-export interface TableOptions {
+export interface TableOptions extends TargetOptions {
   readonly file: string;
   /** The folder that paths of images count from, itself from that of the file; null for that of the file. */
   readonly images?: string | null;
@@ -21,8 +22,6 @@ export interface TableOptions {
   readonly modalities: Readonly<Record<string, TableModality>>;
   /** True where an empty cell says that a sample lacks the modality; it is a fault if not given. */
   readonly mayLack?: boolean;
-  /** The column of the class. */
-  readonly label: string;
   /** The column that says train, validation or test; null to draw all splits. */
   readonly split: string | null;
   /** The column whose samples of one value stay in one split where splits are drawn; null for none. */
@@ -31,10 +30,6 @@ export interface TableOptions {
   readonly id: string | null;
   /** The column of what a sample counts in training, a number above 0; null where all count alike. */
   readonly weight: string | null;
-  /** The names of the classes in order; null to take those of the training samples, sorted. */
-  readonly classes: readonly string[] | null;
-  /** Classes that are known already and come first, in this order, where `classes` is null. */
-  readonly knownClasses?: readonly string[];
   /** The fractions of all rows that are drawn from every class alike by `splitSeed`, where the table does not say. */
   readonly validationShare: number;
   readonly testShare: number;
@@ -87,7 +82,7 @@ export function withCleanNames(
     ...rest,
     modalities: cleanModalities,
     categories: named,
-    label: cleanName(label),
+    label: typeof label === "string" ? cleanName(label) : label.map(cleanName),
     split: clean(split),
     group: clean(group),
     id: clean(id),

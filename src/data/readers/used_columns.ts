@@ -18,12 +18,13 @@ const MOST_NAMED = 20;
 function usedColumns(
   { modalities, label, split, group = null, id, weight }: TableOptions,
 ): [use: string, column: string][] {
-  const keys = { label, split, group, id, weight };
+  const keys = { split, group, id, weight };
   return [
     ...Object.entries(modalities).flatMap(([name, source]): [string, string][] => {
       const own = "image" in source ? source.image : "text" in source ? source.text : source.features;
       return [own].flat().map((column) => [`the modality "${name}"`, column]);
     }),
+    ...[label].flat().map((column): [string, string] => ['"data.label"', column]),
     ...Object.entries(keys).flatMap(([key, column]): [string, string][] =>
       column === null ? [] : [[`"data.${key}"`, column]]
     ),

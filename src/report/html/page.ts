@@ -1,7 +1,6 @@
 /** Writes a report as one HTML file that needs nothing else. */
 import type { Evaluation } from "../../runs/records.ts";
-import { MEASURES } from "../console.ts";
-import { formatShare } from "../units.ts";
+import { formatMeasure, measuresIn } from "../measures.ts";
 import {
   byGroup,
   type ExperimentComparison,
@@ -112,13 +111,14 @@ function comparison(
 ): Markup {
   const evaluations = byGroup(runs, (view) => view.evaluation);
   const all = [...evaluations.values()].flat();
-  const measures = MEASURES.filter(([key]) => all.some((one) => one[key] !== undefined));
+  const measures = measuresIn(...all);
   const heads = [...new Set(all.flatMap(({ accuracy }) => Object.keys(accuracy)))];
-  const cell = (values: readonly (number | undefined)[]) => {
+  const cell = (values: readonly (number | undefined)[], key = "accuracy") => {
     const known = values.filter((value) => value !== undefined);
     if (known.length === 0) return "-";
     const { mean, std } = spreadOf(known);
-    return std === undefined ? formatShare(mean) : `${formatShare(mean)} ± ${formatShare(std)}`;
+    const shown = (value: number) => formatMeasure(key, value);
+    return std === undefined ? shown(mean) : `${shown(mean)} ± ${shown(std)}`;
   };
   const last = ({ accuracy }: Evaluation) => Object.keys(accuracy).at(-1)!;
   return html`<section aria-labelledby="comparison"><h2 id="comparison">Comparison</h2>
@@ -129,7 +129,7 @@ ${
       Array.from(evaluations, ([group, own]) => [
         group,
         String(own.length),
-        ...measures.map(([key]) => cell(own.map((one) => one[key]?.[last(one)]))),
+        ...measures.map(([key]) => cell(own.map((one) => one[key]?.[last(one)]), key)),
       ]),
     )
   }

@@ -1,6 +1,6 @@
 /** Draws predictions against labels: confusion, scores by class, and the samples that fusion rescues or ruins. */
 import * as Plot from "@observablehq/plot";
-import type { Answers } from "../../metrics/chosen_metric.ts";
+import type { Answers } from "../../metrics/answers.ts";
 import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
 import { type Difference, pairedBootstrap } from "../../metrics/bootstrap.ts";
 import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";

@@ -3,8 +3,9 @@ import { basename, join, resolve } from "node:path";
 import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { visitedSamples } from "../../data/epoch.ts";
-import type { RunConfig } from "../../config/run_config.ts";
 import { UserError } from "../../base/user_error.ts";
+import { taskOf } from "../../config/task_config.ts";
+import type { RunConfig } from "../../config/run_config.ts";
 import { exists } from "../../io/files.ts";
 import type { Explainer } from "../../train/explainer.ts";
 import type { AnsweringModel } from "../../train/evaluation.ts";
@@ -88,6 +89,12 @@ export const SHOWN_TURNS = 12;
 /** Reads the folder of a run. Throws a UserError where it is none or a file of it is damaged. */
 export function viewRun(path: string, key: string, title = basename(resolve(path))): RunView {
   const run = RunFolder.open(path);
+  const task = taskOf(run.config.data);
+  if (task !== "classification") {
+    throw new UserError(
+      `Cannot report on ${path}: its "data.task" is ${task}, and reports are of classification as yet; unis evaluate measures it`,
+    );
+  }
   const predictions = join(path, "predictions.csv");
   return {
     key,

@@ -5,7 +5,8 @@ import type { RunConfig } from "../../config/run_config.ts";
 import { SPLITS } from "../../data/batch.ts";
 import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
-import { CALIBRATION_HEADER, calibrationRows, MEASURES } from "../console.ts";
+import { CALIBRATION_HEADER, calibrationRows } from "../console.ts";
+import { formatMeasure, measuresIn } from "../measures.ts";
 import { PATTERN_TITLE, patternTable, samplesOf } from "../pattern_table.ts";
 import { formatCount, formatInterval, formatSeconds, formatShare } from "../units.ts";
 import { wilson } from "../../metrics/intervals.ts";
@@ -159,7 +160,7 @@ function modelText({ model }: RunConfig): string {
 
 function evaluationTables(evaluation: Evaluation): Markup {
   const { accuracy, loss, pairs, samples, split } = evaluation;
-  const measures = MEASURES.filter(([key]) => evaluation[key] !== undefined);
+  const measures = measuresIn(evaluation);
   const heads = Object.keys(accuracy);
   const calibration = calibrationRows(evaluation);
   const pairNames = Object.keys(pairs);
@@ -176,7 +177,7 @@ function evaluationTables(evaluation: Evaluation): Markup {
         head,
         ...measures.flatMap(([key]) => {
           const value = evaluation[key]![head];
-          if (key !== "accuracy") return [formatShare(value)];
+          if (key !== "accuracy") return [formatMeasure(key, value)];
           const own = samplesOf(evaluation, head);
           return [formatShare(value), formatInterval(wilson(Math.round(value! * own), own))];
         }),

@@ -1,0 +1,102 @@
+/** Runs that tell labels or numbers, from a table to predictions: they learn, are told and read back, and go on as they were. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { OpenRun } from "../../src/app/open_run.ts";
+import { predictTable } from "../../src/app/predict/predict_table.ts";
+import { PredictSession } from "../../src/app/predict/session.ts";
+import { answerWriter } from "../../src/app/predict/writers.ts";
+import { readPredictions, rightOf } from "../../src/runs/predictions.ts";
+import { evaluateRun, resume, type Table, trainOnTable, writeTable } from "../app/small_runs.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { openTestGpu } from "../open_gpu.ts";
+import { generator } from "../ops/table.ts";
+
+const gpu = await openTestGpu();
+
+/** Two modalities of numbers, of which each tells a part of the target. */
+const SETTINGS = [
+  'data.modalities={"left":{"features":["a","b"]},"right":{"features":["c","d"]}}',
+  ...["left", "right"].map((name) => `model.encoders.${name}.hidden_size=16`),
+  ...["left", "right"].map((name) => `model.encoders.${name}.hidden_dropout_prob=0`),
+  "model.head.dropout=0",
+  "training.epochs=12",
+  "training.batch=16",
+  "training.micro_batch=16",
+  "optimizer.warmup_steps=0",
+  "optimizer.encoder_learning_rate=5e-3",
+  "optimizer.head_learning_rate=5e-3",
+];
+const TASKS = {
+  multi_label: [
+    "data.task=multi_label",
+    "data.label=tags",
+    'data.labels_separator=" "',
+    "training.metric=micro_f1",
+  ],
+  regression: ["data.task=regression", "data.label=price", "training.metric=rmse", "training.tolerance=2"],
+};
+
+function rowsOf(count: number): Table {
+  const random = generator(7);
+  return [
+    ["a", "b", "c", "d", "tags", "price"],
+    ...Array.from({ length: count }, () => {
+      const [a, b, c, d] = Array.from({ length: 4 }, () => random() - 0.5) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const tags = [a > 0 && "ann", b + c > 0 && "bob", d > 0 && "cid"].filter((tag) => tag !== false);
+      return [...[a, b, c, d].map((x) => x.toFixed(4)), tags.join(" "), (50 + 10 * a - 20 * d).toFixed(3)];
+    }),
+  ];
+}
+
+for (const [task, own] of Object.entries(TASKS)) {
+  Deno.test(`a run of ${task} learns, and is told, read and gone on with as it was`, async () => {
+    using folder = temporaryFolder();
+    writeTable(join(folder.path, "items.csv"), rowsOf(160));
+    const run = await trainOnTable(gpu, folder.path, [...SETTINGS, ...own]);
+    const { evaluation, numbers, notes } = await evaluateRun(gpu, run);
+    assert.deepEqual(notes, []);
+    assert.equal(evaluation.task, task);
+    const { accuracy, micro_f1, average_precision, r2, rmse, pairs } = evaluation;
+    if (task === "multi_label") {
+      assert.ok(micro_f1!.fusion! > 0.8 && average_precision!.fusion! > 0.8, numbers);
+    } else assert.ok(r2!.fusion! > 0.8 && rmse!.fusion! < 3 && rmse!.fusion! < rmse!.left!, numbers);
+    // Both modalities, one or none are right about every sample.
+    const { positive, semi_positive, negative } = pairs["left-right"]!;
+    assert.ok(Math.abs(positive + semi_positive + negative - 1) < 1e-12 && semi_positive > 0);
+    assert.ok(Math.abs(positive + semi_positive / 2 - (accuracy.left! + accuracy.right!) / 2) < 1e-12);
+
+    const table = readPredictions(join(run, "predictions.csv"));
+    assert.deepEqual([table.task, table.heads], [task, ["left", "right", "fusion"]]);
+    const share = rightOf(table, "fusion").reduce((sum, one) => sum + one, 0) / table.ids.length;
+    assert.equal(share, accuracy.fusion);
+
+    // The rows of the table itself, by what the run keeps: the measures of the test rows are among them.
+    using session = await PredictSession.begin(run, "auto");
+    const lines: string[] = [];
+    const found = await predictTable(session, join(folder.path, "items.csv"), {
+      skipBad: false,
+      writer: answerWriter("jsonl", { task: session.task, classes: session.classes, top: 1, all: false }),
+      print: (text) => lines.push(text),
+    });
+    assert.equal(found.evaluation!.samples, 160);
+    assert.ok(found.evaluation!.accuracy.fusion! > 0.3);
+    const place = Number(table.ids[0]) - 2; // the header is line 1
+    const { predictions: { fusion } } = JSON.parse(lines.join("").split("\n")[place]!);
+    const said = table.predicted.get("fusion")!;
+    if (task === "regression") assert.ok(Math.abs(fusion - said[0]!) < 1e-3);
+    else {
+      const given = fusion.map((one: { class: string }) => one.class);
+      assert.deepEqual(given.toSorted(), table.classes.filter((_, k) => said[k] === 1));
+    }
+
+    const { kept } = await OpenRun.open(run);
+    assert.equal(kept.preprocessing.task, task);
+    assert.match((await resume(gpu, run, 13)).join(), /Training ended after 13 epochs/);
+    assert.equal((await evaluateRun(gpu, run)).evaluation.samples, evaluation.samples);
+  });
+}
