@@ -4,7 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import { allowedAt, explain } from "./explain.ts";
 import { METRIC_NAMES } from "../metrics/chosen_metric.ts";
 import { count, rate, share, whole } from "./values.ts";
-import { dataSchema, hasInputs, wrongInData } from "./data_config.ts";
+import { dataSchema, wrongInData } from "./data_config.ts";
 import { checkEncoders, encoderSchema } from "./encoder_config.ts";
 import { encoderTypes } from "../models/encoders/registry.ts";
 import { settleEncoderKinds } from "./encoder_kind.ts";
@@ -188,6 +188,7 @@ function sourceOf(message: string, sources: ReadonlyMap<string, string>): string
 }
 
 function parseValue(text: string): unknown {
+  if (/^[+-]?\.\d+$/.test(text)) return Number(text); // JSON wants the 0 before the point
   try {
     return JSON.parse(text);
   } catch {
@@ -236,10 +237,6 @@ function wrongTogether(
   if (micro_batch !== "auto" && batch % (micro_batch * processes) !== 0) {
     return `"training.batch" must be a multiple of "training.micro_batch" times "training.processes", got ${batch} and ` +
       `${micro_batch} times ${processes}`;
-  }
-  if (hasInputs(data) && data.missing !== "refuse" && data.mixup + data.cutmix > 0) {
-    return `"data.mixup" and "data.cutmix" must be 0 where "data.missing" is ${data.missing}: images are mixed with images ` +
-      "that are there";
   }
   if (training.modality_dropout > 0 && data.missing === "refuse") {
     return '"data.missing" must be learned or zeros with "training.modality_dropout": samples then lack modalities';

@@ -1,6 +1,6 @@
 /** Mixes the images of a batch with each other: mixup (Zhang et al., 2018) and CutMix (Yun et al., 2019). */
 import type { Random } from "../../base/random.ts";
-import type { Batch, ImageBatch } from "../batch.ts";
+import { type Batch, type ImageBatch, placeIn } from "../batch.ts";
 
 /** α of the distribution Beta(α, α) of shares, 0 for none; where both mix, each sample is mixed either way as often. */
 export interface Mixing {
@@ -18,25 +18,26 @@ interface Drawn {
 /**
  * Mixes every image of a batch with that of another sample, its partner, and says in `mix` how: pixels are changed where they
  * are. Partners are a permutation, in which none is its own. Averages are rounded to bytes. Shares are those of pixels, after
- * rounding of what is cut out. A batch without images, or of one sample, stays as it is.
+ * rounding of what is cut out. Samples that lack an image stay as they are, and so does a batch that leaves fewer than two.
  */
 export function mixImages(batch: Batch, mixing: Mixing, random: Random): Batch {
-  const { size } = batch;
   const images = Object.values(batch.modalities).filter((input) => input.kind === "image");
-  if (images.length === 0 || size < 2) return batch;
-  // A circle through all samples, of which each is mixed with the next: none is changed before the one that takes from it.
-  const circle = Uint32Array.from({ length: size }, (_, row) => row);
+  const partners = Uint32Array.from({ length: batch.size }, (_, row) => row);
+  // A circle of samples, of which each is mixed with the next: none is changed before the one that takes from it.
+  const circle = partners.filter((row) => images.every((input) => placeIn(input, row) !== undefined));
+  if (images.length === 0 || circle.length < 2) return batch;
   random.shuffle(circle);
-  const drawn = Array.from({ length: size }, () => drawShare(mixing, random));
-  const shares = new Float32Array(size), partners = new Uint32Array(size);
-  for (const input of images) {
-    const first = imageOf(input, circle[0]!).slice();
-    circle.forEach((row, at) => {
-      partners[row] = circle[(at + 1) % size]!;
-      const other = at === size - 1 ? first : imageOf(input, partners[row]!);
-      shares[row]! += mixInto(imageOf(input, row), other, drawn[row]!, input) / images.length;
-    });
-  }
+  const shares = new Float32Array(batch.size).fill(1);
+  const firsts = images.map((input) => imageOf(input, circle[0]!).slice());
+  circle.forEach((row, at) => {
+    const isLast = at === circle.length - 1;
+    const partner = partners[row] = circle[isLast ? 0 : at + 1]!;
+    const drawn = drawShare(mixing, random);
+    const own = images.map((input, i) =>
+      mixInto(imageOf(input, row), isLast ? firsts[i]! : imageOf(input, partner), drawn, input)
+    );
+    shares[row] = own.reduce((sum, share) => sum + share, 0) / images.length;
+  });
   return { ...batch, mix: { partners, shares } };
 }
 
@@ -47,9 +48,10 @@ function drawShare({ mixup, cutmix }: Mixing, random: Random): Drawn {
   return cuts ? { share, middle: [random.uniform(), random.uniform()] } : { share };
 }
 
-function imageOf({ pixels, height, width }: ImageBatch, row: number): Uint8Array {
-  const size = height * width * 3;
-  return pixels.subarray(row * size, (row + 1) * size);
+/** The pixels of a sample that has the image. */
+function imageOf(input: ImageBatch, row: number): Uint8Array {
+  const size = input.height * input.width * 3, at = placeIn(input, row)! * size;
+  return input.pixels.subarray(at, at + size);
 }
 
 /** Mixes an image into another, and gives the share that is left of it. */

@@ -118,6 +118,25 @@ Deno.test("all images of a sample are mixed with those of one partner", () => {
   }
 });
 
+Deno.test("samples that lack an image take no part: the others are mixed as if those were not there", () => {
+  const present = Uint32Array.of(0, 1, 1, 0, 1, 0);
+  const having = [1, 2, 4];
+  const some = batchOf(6, ["photo"]), all = batchOf(3);
+  some.modalities.photo = { ...all.modalities.photo as ImageBatch, pixels: pixelsOf(all).slice(), present };
+  const mixing = { mixup: 0.5, cutmix: 1 };
+  const mixed = mixImages(some, mixing, new Random(4)), alone = mixImages(all, mixing, new Random(4));
+  assert.deepEqual(pixelsOf(mixed), pixelsOf(alone));
+  const partners = Array.from(alone.mix!.partners, (place) => having[place]!);
+  assert.deepEqual([...mixed.mix!.partners], [0, partners[0], partners[1], 3, partners[2], 5]);
+  const [a, b, c] = alone.mix!.shares;
+  assert.deepEqual([...mixed.mix!.shares], [1, a, b, 1, c, 1]);
+  const one = {
+    ...some,
+    modalities: { photo: { ...some.modalities.photo, present: Uint32Array.of(0, 0, 1, 0, 0, 0) } },
+  };
+  assert.equal(mixImages(one as Batch, mixing, new Random(1)).mix, undefined);
+});
+
 Deno.test("a batch of one sample and one without images stay as they are", () => {
   for (const batch of [batchOf(1), { ...batchOf(4), modalities: {} }]) {
     const copy = structuredClone(batch);
