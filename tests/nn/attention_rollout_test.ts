@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../src/base/random.ts";
 import type { PoolingName } from "../../src/models/encoders/encoder.ts";
-import { inputOf } from "../../src/models/encoders/inputs.ts";
+import { type HostInputs, inputOf } from "../../src/models/encoders/inputs.ts";
 import { encoderTypes } from "../../src/models/encoders/registry.ts";
 import { attentionProbabilities, AttentionRollout } from "../../src/nn/attention_rollout.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
@@ -139,6 +139,22 @@ Deno.test("a rollout halves what tokens were and what they attended to, from wha
 
 const SAMPLES = 4;
 
+/** What is pooled of the last tokens where it is more than the first: [samples, tokens]. */
+function pooledTokens(model: string, inputs: HostInputs, count: number): number[] {
+  if (!("text" in inputs)) {
+    const tokens = count / SAMPLES;
+    const first = model === "beit" ? 1 : 0; // the mean of BEiT is of patches alone
+    return Array.from({ length: count }, (_, i) => i % tokens < first ? 0 : 1 / (tokens - first));
+  }
+  const { mask, tokens } = inputOf(inputs, "text", "text");
+  return Array.from(mask, (is, i) => {
+    const start = i - i % tokens;
+    const length = mask.subarray(start, start + tokens).reduce((sum, one) => sum + one, 0);
+    if (model === "clip_text_model") return Number(i - start === length - 1); // its end token
+    return is / length;
+  });
+}
+
 Deno.test("every encoder says what its layers attend to, or nothing where none do, and answers the same", async () => {
   const attending: string[] = [];
   for (const type of encoderTypes().filter(({ inputs }) => Object.keys(inputs).length === 1)) {
@@ -163,6 +179,12 @@ Deno.test("every encoder says what its layers attend to, or nothing where none d
         Object.entries(specs).map(([name, spec]) => [name, drawInput(spec, new Random(2), SAMPLES)]),
       );
       const rollout = new AttentionRollout();
+      const seen: Tensor[] = [];
+      const { pooled } = AttentionRollout.prototype;
+      rollout.pooled = (weights) => {
+        seen.push(weights.retain());
+        pooled.call(rollout, weights);
+      };
       const [plain, told, weights] = await results(() => {
         const uploaded = encoder.upload(gpu, inputs);
         const plain = encoder.represent(uploaded, EVALUATION);
@@ -172,7 +194,10 @@ Deno.test("every encoder says what its layers attend to, or nothing where none d
       });
       rollout.dispose();
       parameters.dispose();
+      const last = await readTensors(seen) as Float32Array[];
+      for (const tensor of seen) tensor.dispose();
       assert.equal(gpu.memory.live, live, `${type.title}: bytes left behind`);
+      for (const own of last) near(own, pooledTokens(type.model_type, inputs, own.length), 1e-6, type.title);
       assert.deepEqual(told, plain, type.title);
       if (weights === undefined) continue;
       attending.push(type.model_type);

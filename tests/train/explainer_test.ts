@@ -142,6 +142,21 @@ Deno.test("what has no representations of modalities has no explanation, and say
   }
 });
 
+Deno.test("the weights of patches are those of the last tokens, and sum to one", async () => {
+  const model = await predictorOf("unis-mmc");
+  const explainer = new Explainer({ model, modalities: [], means: undefined, temperatures: {} });
+  const explained = await explainer.explain(batch);
+  const { rollouts, logits } = capture(() => noGrad(() => model.explain(batch, false)));
+  const tokens = await rollouts.image!.read() as Float32Array; // [samples, a token and four patches]
+  for (const tensor of [...Object.values(rollouts), ...Object.values(logits)]) tensor.dispose();
+  for (const [row, { patches }] of explained.entries()) {
+    const own = [...tokens.subarray(5 * row + 1, 5 * row + 5)];
+    const sum = own.reduce((a, b) => a + b);
+    patches.image!.weights.forEach((weight, i) => assert.ok(Math.abs(weight - own[i]! / sum) < 1e-6));
+  }
+  model.dispose();
+});
+
 Deno.test("without means, and of a single modality, there are weights and no shares", async () => {
   for (const method of ["unis-mmc", "image"]) {
     const model = await predictorOf(method);
