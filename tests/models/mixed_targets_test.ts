@@ -4,6 +4,9 @@ import { mlp } from "../../src/models/encoders/mlp.ts";
 import type { ByModality } from "../../src/models/losses/pairs.ts";
 import { computeLosses } from "../../src/models/methods/compute_losses.ts";
 import { chooseMethod } from "../../src/models/methods/registry.ts";
+import { single } from "../../src/models/methods/single.ts";
+import { multiLabel } from "../../src/models/tasks/multi_label.ts";
+import { regression } from "../../src/models/tasks/regression.ts";
 import { MultimodalClassifier } from "../../src/models/multimodal_classifier.ts";
 import { vit } from "../../src/models/encoders/vit.ts";
 import { EVALUATION } from "../../src/nn/context.ts";
@@ -84,6 +87,50 @@ for (const [name, { method, options, total }] of Object.entries(stored.cases)) {
       assertClose(key, grads[found.keys.indexOf(key)]!, fixture.floats(`${name}.${key}`));
     }
     assert.ok(wanted.length > 0);
+  });
+}
+
+/** The loss of an output x for a target t, and what targets may be. */
+const TASKS = [
+  {
+    task: multiLabel(),
+    loss: (x: number, t: number) => Math.log1p(Math.exp(x)) - t * x,
+    target: (i: number) => (i * 5 + (i >> 2)) % 2,
+  },
+  {
+    task: regression(),
+    loss: (x: number, t: number) => (x - t) ** 2,
+    target: (i: number) => Math.cos(3 * i),
+  },
+];
+for (const { task, loss, target } of TASKS) {
+  Deno.test(`${task.name} learns the targets of both samples in a mixed image`, async () => {
+    const size = labels.length, outputs = task.name === "regression" ? 1 : 3;
+    const targets = Float32Array.from({ length: size * outputs }, (_, i) => target(i));
+    const values = Float32Array.from({ length: size * outputs }, (_, i) => 2 * Math.sin(i));
+    const losses = scope(() => {
+      const batch = { size, labels, targets };
+      return computeLosses(
+        single,
+        { representations: {}, unimodalLogits: { image: Tensor.from(gpu, values, [size, outputs]) } },
+        Tensor.from(gpu, targets.slice(), [size, outputs]),
+        {
+          temperature: 1,
+          contrastiveWeight: 0,
+          task,
+          mixture: { heads: ["image"], targets: mixedTargets(gpu, batch, mix) },
+        },
+      ).unimodal;
+    });
+    let expected = 0;
+    values.forEach((x, i) => {
+      const row = Math.floor(i / outputs), share = mix.shares[row]!;
+      const theirs = targets[mix.partners[row]! * outputs + i % outputs]!;
+      expected += (share * loss(x, targets[i]!) + (1 - share) * loss(x, theirs)) / values.length;
+    });
+    const [found] = await losses.read();
+    losses.dispose();
+    assert.ok(Math.abs(found! - expected) < 1e-5 * expected, `${found}, not ${expected}`);
   });
 }
 
