@@ -163,13 +163,10 @@ class Sweeping implements Disposable {
   /** Trains rung by rung, and tests the best. Results are written after every trial, so that one can look at them meanwhile. */
   async make(): Promise<SweepResults> {
     using stop = new Stop((message) => this.#observer.note(message));
-    for (const [i, epochs] of this.#sweep.rungs.entries()) {
-      const { standings } = progressOf(this.#sweep, this.#known)[i]!;
-      const open = [...standings].filter(([, standing]) => standing === undefined);
-      await eachOf(open, this.#maker.jobs, async ([number], place) => {
-        const trial = this.#sweep.trials[number - 1]!;
-        this.#observer.note(this.#lineOf(trial, i, standings.size - open.length + place + 1, standings.size));
-        await this.#train(trial, epochs, stop);
+    for (let due = this.#due(); due.length > 0; due = this.#due()) {
+      await eachOf(due, this.#maker.jobs, async ({ trial, rung, place, count }) => {
+        this.#observer.note(this.#lineOf(trial, rung, place, count));
+        await this.#train(trial, this.#sweep.rungs[rung]!, stop);
         writeSweep(this.#folder.path, this.#results());
       });
     }
@@ -179,6 +176,17 @@ class Sweeping implements Disposable {
 
   [Symbol.dispose](): void {
     this.#maker[Symbol.dispose]();
+  }
+
+  /** The trials of the last rung so far that are yet to be trained up to it, with their places among all that are there. */
+  #due() {
+    const progress = progressOf(this.#sweep, this.#known);
+    const rung = progress.length - 1;
+    const standings = [...progress[rung]!.standings];
+    return standings.flatMap(([number, standing], i) => {
+      const place = { trial: this.#sweep.trials[number - 1]!, rung, place: i + 1, count: standings.length };
+      return standing === undefined ? [place] : [];
+    });
   }
 
   /** Trains all runs of a trial up to a rung, unless one fails. */

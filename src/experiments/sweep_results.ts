@@ -1,6 +1,6 @@
 /** Gathers what a sweep has come to, from the records of its runs alone: whoever stops it in between changes nothing. */
 import type { RunConfig } from "../config/run_config.ts";
-import { isBetter, type MetricName, METRICS } from "../metrics/chosen_metric.ts";
+import { isBetter, type MetricName } from "../metrics/chosen_metric.ts";
 import type { EpochRecord } from "../runs/records.ts";
 import type { SettledRun } from "./experiment_folder.ts";
 import type { ExperimentFile } from "./experiment_file.ts";
@@ -70,15 +70,15 @@ export function runsOf({ runs }: Pick<Sweep, "runs">, { title }: Trial): Settled
   return runs.filter(({ variant }) => variant === title);
 }
 
-/** How far the rungs have come. */
+/** How far the rungs have come. A trial that fails keeps the scores of the rungs that it had come to. */
 export function progressOf(sweep: Sweep, known: ReadonlyMap<string, KnownRun>): Rung[] {
   const standingOf = (number: number, epochs: number): Standing => {
     const runs = runsOf(sweep, sweep.trials[number - 1]!);
-    if (runs.some(({ name }) => known.get(name)?.failure !== undefined)) return "failed";
     const scores = runs.map(({ name, config }) => scoreAt(known.get(name)?.records ?? [], epochs, config));
-    return scores.includes(undefined)
-      ? undefined
-      : (scores as number[]).reduce((sum, score) => sum + score, 0) / scores.length;
+    if (!scores.includes(undefined)) {
+      return (scores as number[]).reduce((sum, score) => sum + score, 0) / scores.length;
+    }
+    return runs.some(({ name }) => known.get(name)?.failure !== undefined) ? "failed" : undefined;
   };
   const numbers = sweep.trials.map(({ number }) => number);
   return rungsSoFar(numbers, sweep.rungs, sweep.file.halving.eta, metricOf(sweep), standingOf);
@@ -116,7 +116,9 @@ export function sweepResults(
   const { file, experiment, trials } = sweep;
   const metric = metricOf(sweep);
   const progress = progressOf(sweep, known);
-  const ranks = ranking(progress, metric);
+  const failed = (number: number) =>
+    runsOf(sweep, trials[number - 1]!).some(({ name }) => known.get(name)?.failure !== undefined);
+  const ranks = ranking(progress, metric).filter((number) => !failed(number));
   const listed = trials.map((trial): ListedTrial => {
     const reached = progress.filter(({ standings }) => typeof standings.get(trial.number) === "number");
     const runs = runsOf(sweep, trial).map(({ name }) => known.get(name));
@@ -197,9 +199,4 @@ function listedRun(
     ...(failure !== undefined && { message: failure }),
     ...(outcome?.measured.accuracy && { accuracy: outcome.measured.accuracy }),
   };
-}
-
-/** Whether more of a metric is better, in a word. */
-export function betterWay(metric: MetricName): string {
-  return METRICS[metric].mode === "max" ? "higher" : "lower";
 }

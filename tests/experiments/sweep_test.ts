@@ -5,7 +5,7 @@ import { run } from "../../src/cli/program.ts";
 import { ranking, type Rung, rungsOf, rungsSoFar, type Standing } from "../../src/experiments/halving.ts";
 import { importances } from "../../src/experiments/importance.ts";
 import { parseSweep } from "../../src/experiments/sweep_file.ts";
-import { scoreAt } from "../../src/experiments/sweep_results.ts";
+import { type KnownRun, progressOf, scoreAt } from "../../src/experiments/sweep_results.ts";
 import { drawTrials } from "../../src/experiments/trials.ts";
 import { readRuns } from "../../src/report/html/experiment_report.ts";
 import { exists } from "../../src/io/files.ts";
@@ -108,6 +108,36 @@ Deno.test("the score at a rung is that of the weights that are kept, whatever wa
     typeof scoreAt
   >[2];
   assert.equal(scoreAt(records.slice(0, 5), 9, stopped), 0.6);
+});
+
+Deno.test("a trial that fails keeps the scores it had, and of several runs the mean counts once all are there", () => {
+  const trials = [1, 2, 3].map((number) => ({ number, title: `Trial ${number}`, parameters: {} }));
+  const config = { training: { metric: "accuracy", keep: "best", early_stopping: 9, epochs: 4 } };
+  const runs = trials.flatMap(({ title, number }) =>
+    [1, 2].map((seed) => ({ name: `${number}-${seed}`, variant: title, seed, config }))
+  );
+  const sweep = {
+    ...{ trials, runs, rungs: [1, 2, 4] },
+    file: { halving: { eta: 2 } },
+  } as unknown as Parameters<typeof progressOf>[0];
+  const known = (scores: readonly number[], failure?: string): KnownRun => ({
+    records: scores.map((x, i) => ({ epoch: i + 1, validation_accuracy: { x } })) as unknown as EpochRecord[],
+    failure,
+  });
+  const all = new Map(
+    ["1-1", "1-2", "2-1", "2-2", "3-1", "3-2"].map((name) => [name, known([Number(name[0]) / 4])]),
+  );
+  const standings = () => progressOf(sweep, all).map(({ standings }) => [...standings]);
+  const first = [[1, 0.25], [2, 0.5], [3, 0.75]];
+  assert.deepEqual(standings(), [first, [[3, undefined]]]);
+  all.set("3-1", known([0.75, 0.5]));
+  assert.deepEqual(standings(), [first, [[3, undefined]]]);
+  all.set("3-2", known([0.75, 0.875, 0.5]));
+  assert.deepEqual(standings(), [first, [[3, 0.8125]], [[3, undefined]]]);
+  all.set("3-2", known([0.75], "it diverged"));
+  assert.deepEqual(standings(), [first, [[3, "failed"]], []]);
+  all.set("1-2", known([], "it diverged"));
+  assert.deepEqual(standings()[0], [[1, "failed"], [2, 0.5], [3, 0.75]]);
 });
 
 Deno.test("importances: rank correlation of a range, correlation ratio of a list", () => {
