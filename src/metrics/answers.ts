@@ -31,6 +31,17 @@ export interface AnswerSettings {
 /** The measures that there are, by their names in records; see `MEASURES`. */
 export type Measured = Readonly<Record<string, number | undefined>>;
 
+/** Answers of one of several classes, of which it can be asked how far their probabilities can be believed. */
+export type ClassAnswers = Pick<Answers, "labels" | "classes" | "probabilities">;
+
+/** How the probabilities of a task are calibrated by a temperature. */
+export interface TaskCalibration {
+  /** What the probabilities are of: as they are, or each label as an answer whether it is there. */
+  classAnswers(answers: Answers): ClassAnswers;
+  /** Probabilities [samples, classes] as they are with logits divided by a temperature. */
+  withTemperature(probabilities: Float64Array, classes: number, temperature: number): Float64Array;
+}
+
 /** What a task is on the host. */
 export interface TaskMeasures {
   readonly name: TaskName;
@@ -42,6 +53,8 @@ export interface TaskMeasures {
   ): Pick<Answers, "predicted" | "probabilities">;
   /** 1 where answers are right: [samples]. */
   right(labels: Values, predicted: Values, classes: number, settings: AnswerSettings): Uint8Array;
+  /** Not given where answers are no probabilities. */
+  readonly calibration?: TaskCalibration;
   /** What `training.metric` may name. Undefined where samples do not tell. */
   readonly metrics: Readonly<Record<string, (answers: Answers) => number | undefined>>;
   /** The measures of every evaluation, in the order in which they are shown; the loss comes last. */

@@ -2,7 +2,7 @@
  * Whether probabilities can be believed: how far they are from how often answers are right, and the temperature that brings
  * them nearer (Guo et al., "On Calibration of Modern Neural Networks", 2017).
  */
-import type { Answers, Values } from "./answers.ts";
+import type { ClassAnswers, Values } from "./answers.ts";
 import { argmaxRows, meanCrossEntropy } from "./metrics.ts";
 
 /** The temperature of each head that has one, by its name. */
@@ -68,6 +68,27 @@ export function withTemperature(
   return result;
 }
 
+/** The least that 1 - p can be of a probability p in float64, but 0. */
+const LEAST = Number.EPSILON / 2;
+
+/** Probabilities of labels, each beside that of its absence: [.., labels] gives [.., labels, 2]. */
+export function besideAbsence(probabilities: Float64Array): Float64Array {
+  const both = new Float64Array(2 * probabilities.length);
+  for (const [i, p] of probabilities.entries()) both.set([Math.max(1 - p, LEAST), p], 2 * i);
+  return both;
+}
+
+/** `withTemperature` of labels, each by itself: σ(z / T) of σ(z). */
+export function labelsWithTemperature(
+  probabilities: Float64Array,
+  _labels: number,
+  temperature: number,
+): Float64Array {
+  if (temperature === 1) return probabilities;
+  const both = withTemperature(besideAbsence(probabilities), 2, temperature);
+  return probabilities.map((_, i) => both[2 * i + 1]!);
+}
+
 /**
  * The temperature by which the probabilities [rows, classes] of the labels are likeliest: the minimum over β = 1 / T of
  * mean log Σ_k exp(β (z_k − z_label)), which is convex, by Newton's method within a bracket. Rows that are not finite count
@@ -99,7 +120,7 @@ export function fitTemperature(
 }
 
 /** The temperatures of all heads that have one. */
-export function fitTemperatures(answers: ReadonlyMap<string, Answers>): Temperatures {
+export function fitTemperatures(answers: ReadonlyMap<string, ClassAnswers>): Temperatures {
   return Object.fromEntries(
     Array.from(
       answers,
@@ -242,7 +263,7 @@ function brierScore(labels: Values, probabilities: Float64Array, classes: number
 
 /** The calibration of every head, before and after its temperature where it has one. */
 export function calibrationByHead(
-  answers: ReadonlyMap<string, Answers>,
+  answers: ReadonlyMap<string, ClassAnswers>,
   temperatures: Temperatures = {},
 ): Record<string, HeadCalibration> {
   return Object.fromEntries(Array.from(answers, ([head, own]): [string, HeadCalibration] => {

@@ -12,8 +12,13 @@ import type { RunConfig } from "../config/run_config.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { answerSettings, taskOf } from "../config/task_config.ts";
 import { type Scale, valuesOf } from "../data/targets.ts";
-import type { Values } from "../metrics/answers.ts";
-import { calibrationByHead, fitTemperatures, type Temperatures } from "../metrics/calibration.ts";
+import type { ClassAnswers, Values } from "../metrics/answers.ts";
+import {
+  calibrationByHead,
+  fitTemperatures,
+  LEAST_SAMPLES,
+  type Temperatures,
+} from "../metrics/calibration.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import { nameOfPair, pairSharesOf } from "../metrics/metrics.ts";
 import { TASK_MEASURES } from "../metrics/tasks/registry.ts";
@@ -174,21 +179,27 @@ export function answered(
   };
 }
 
-/** The temperatures of the heads by their answers in validation; of classes alone. */
-export function temperaturesOf(predictions: Predictions): Temperatures {
-  const { task = "classification" } = predictions;
-  return task === "classification" ? fitTemperatures(answersByHead(predictions)) : {};
+/** What heads say by probabilities, as answers of classes; undefined in a task that has none. */
+function classAnswersOf(predictions: Predictions): ReadonlyMap<string, ClassAnswers> | undefined {
+  const { calibration } = TASK_MEASURES[predictions.task ?? "classification"];
+  return calibration &&
+    new Map(Array.from(answersByHead(predictions), ([head, own]) => [head, calibration.classAnswers(own)]));
 }
 
-/** How far the probabilities of classes can be believed, as a part of an evaluation. */
+/** The temperatures of the heads by their answers in validation. */
+export function temperaturesOf(predictions: Predictions): Temperatures {
+  const answers = classAnswersOf(predictions);
+  // A sample has many labels, which do not tell as much as so many samples.
+  return answers && samplesIn(predictions) >= LEAST_SAMPLES ? fitTemperatures(answers) : {};
+}
+
+/** How far probabilities can be believed, as a part of an evaluation. */
 export function calibrationOf(
   predictions: Predictions,
   temperatures: Temperatures | undefined,
 ): Pick<Evaluation, "calibration"> {
-  const { task = "classification" } = predictions;
-  return task === "classification"
-    ? { calibration: calibrationByHead(answersByHead(predictions), temperatures) }
-    : {};
+  const answers = classAnswersOf(predictions);
+  return answers ? { calibration: calibrationByHead(answers, temperatures) } : {};
 }
 
 /** Rows that hold NaN or infinity: [rows, classes] gives a count. */

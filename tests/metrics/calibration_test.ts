@@ -11,6 +11,7 @@ import {
   withTemperature,
 } from "../../src/metrics/calibration.ts";
 import { argmaxRows, meanCrossEntropy, softmaxRows } from "../../src/metrics/metrics.ts";
+import { TASK_MEASURES } from "../../src/metrics/tasks/registry.ts";
 
 interface Case {
   readonly classes: number;
@@ -22,7 +23,14 @@ interface Case {
 }
 
 const FIXTURE = new URL("../fixtures/calibration.json", import.meta.url);
-const cases = (JSON.parse(Deno.readTextFileSync(FIXTURE)) as Case[]).map((one) => ({
+interface LabelCase extends Pick<Case, "labels" | "logits" | "temperature"> {
+  readonly raw: number;
+  readonly calibrated: number;
+  readonly probabilities: readonly number[];
+}
+
+const fixture = JSON.parse(Deno.readTextFileSync(FIXTURE)) as { classes: Case[]; labels: LabelCase[] };
+const cases = fixture.classes.map((one) => ({
   ...one,
   labels: Uint32Array.from(one.labels),
   probabilities: softmaxRows(Float32Array.from(one.logits), one.classes),
@@ -45,6 +53,29 @@ Deno.test("temperatures and measures are those of PyTorch", () => {
       near(head!.calibrated![measure], calibrated[measure], 1e-6);
     }
   }
+});
+
+Deno.test("temperatures of labels are those of PyTorch, each label being an answer of its own", () => {
+  for (const { labels, logits, temperature, raw, calibrated, probabilities } of fixture.labels) {
+    const { answer, calibration } = TASK_MEASURES.multi_label;
+    const scale = { mean: 0, std: 1 };
+    const settings = { threshold: 0.5, overlap: 1, tolerance: 0, scale };
+    const answers = {
+      labels: Uint32Array.from(labels),
+      classes: 1,
+      ...answer(Float32Array.from(logits), 1, settings),
+    };
+    const own = calibration!.classAnswers(answers);
+    const fitted = fitTemperature(own.labels, own.probabilities, own.classes)!;
+    near(fitted / temperature, 1, 1e-6);
+    const { head } = calibrationByHead(new Map([["head", own]]), { head: fitted });
+    near(head!.raw.loss, raw, 1e-6);
+    near(head!.calibrated!.loss, calibrated, 1e-6);
+    calibration!.withTemperature(answers.probabilities, 1, fitted)
+      .forEach((p, i) => near(p, probabilities[i]!, 1e-6));
+    assert.equal(calibration!.withTemperature(answers.probabilities, 1, 1), answers.probabilities);
+  }
+  assert.equal(TASK_MEASURES.regression.calibration, undefined);
 });
 
 Deno.test("a temperature divides logits, changes no answer, and is the best there is", () => {

@@ -6,6 +6,7 @@ import { predictTable } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter } from "../../src/app/predict/writers.ts";
 import { readPredictions, rightOf } from "../../src/runs/predictions.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { evaluateRun, resume, type Table, trainOnTable, writeTable } from "../app/small_runs.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
@@ -69,6 +70,11 @@ for (const [task, own] of Object.entries(TASKS)) {
     const { positive, semi_positive, negative } = pairs["left-right"]!;
     assert.ok(Math.abs(positive + semi_positive + negative - 1) < 1e-12 && semi_positive > 0);
     assert.ok(Math.abs(positive + semi_positive / 2 - (accuracy.left! + accuracy.right!) / 2) < 1e-12);
+
+    // Probabilities of labels are calibrated; numbers are none.
+    const { temperatures } = RunFolder.open(run).checkpoints.loadBest();
+    assert.deepEqual(Object.keys(evaluation.calibration ?? {}).length > 0, task === "multi_label");
+    assert.deepEqual("fusion" in temperatures, task === "multi_label");
 
     const table = readPredictions(join(run, "predictions.csv"));
     assert.deepEqual([table.task, table.heads], [task, ["left", "right", "fusion"]]);

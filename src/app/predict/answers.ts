@@ -3,7 +3,8 @@ import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 import { release } from "../../base/release.ts";
 import { type Batch, releaseBatch } from "../../data/batch.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
-import { type Temperatures, withTemperature } from "../../metrics/calibration.ts";
+import type { TaskName } from "../../data/targets.ts";
+import type { Temperatures } from "../../metrics/calibration.ts";
 import { answerSettings, taskOf } from "../../config/task_config.ts";
 import type { Values } from "../../metrics/answers.ts";
 import { TASK_MEASURES } from "../../metrics/tasks/registry.ts";
@@ -36,11 +37,13 @@ export function whyNoAnswer({ probabilities }: Answer): string | undefined {
   return `the model's numbers overflow, so ${heads.map(([head]) => head).join(", ")} cannot say anything`;
 }
 
-/** The answer with the probabilities of heads that have a temperature calibrated by it. */
-export function calibrated(answer: Answer, temperatures: Temperatures): Answer {
+/** The answer of a run of a task, with the probabilities of heads that have a temperature calibrated by it. */
+export function calibrated(answer: Answer, task: TaskName, temperatures: Temperatures): Answer {
+  const { calibration } = TASK_MEASURES[task];
+  if (calibration === undefined) return answer;
   const probabilities = Array.from(
     answer.probabilities,
-    ([head, own]) => [head, withTemperature(own, own.length, temperatures[head] ?? 1)] as const,
+    ([head, own]) => [head, calibration.withTemperature(own, own.length, temperatures[head] ?? 1)] as const,
   );
   return { ...answer, probabilities: new Map(probabilities) };
 }

@@ -73,7 +73,7 @@ export async function predictRows(
       mustBeSound();
       continue;
     }
-    print(writer.write(calibrated(answer, options.temperatures ?? {})));
+    print(writer.write(calibrated(answer, session.task, options.temperatures ?? {})));
     embeddings?.add(idOf(answer.row, options.idColumn), answer.representations);
     labelled.add(answer);
     count++;

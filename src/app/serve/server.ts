@@ -82,7 +82,7 @@ export class PredictServer implements Disposable {
   #route(): void {
     const { maxBody, maxText, maxQueue, token, note, temperatures = {} } = this.#options;
     const { app } = this;
-    const { modalities, model: { heads }, classes, open: { run } } = this.#session;
+    const { modalities, model: { heads }, classes, task, open: { run } } = this.#session;
     const { mayLack } = this.#session;
     const limits = { maxSamples: maxQueue, maxText, mayLack };
     app.use(async (context, next) => {
@@ -129,7 +129,7 @@ export class PredictServer implements Disposable {
         const byHead = <T>(all: ReadonlyMap<string, Float64Array>, make: (own: Float64Array) => T) =>
           Object.fromEntries(Array.from(all, ([head, own]) => [head, make(own)]));
         return context.json({
-          answers: answers.map((one) => calibrated(one, temperatures)).map(({ probabilities }) => ({
+          answers: answers.map((one) => calibrated(one, task, temperatures)).map(({ probabilities }) => ({
             predictions: byHead(probabilities, (own) => likeliest(own, classes, top)),
             probabilities: byHead(
               probabilities,

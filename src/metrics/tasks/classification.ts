@@ -1,4 +1,5 @@
 /** Measures of one of several classes. */
+import { withTemperature } from "../calibration.ts";
 import { equals, shareRight, type TaskMeasures } from "../answers.ts";
 import {
   argmaxRows,
@@ -19,6 +20,7 @@ export const classification: TaskMeasures = {
     probabilities: softmaxRows(logits, classes),
   }),
   right: equals,
+  calibration: { classAnswers: (answers) => answers, withTemperature },
   metrics: {
     accuracy: shareRight,
     balanced_accuracy: ({ labels, predicted, classes }) =>

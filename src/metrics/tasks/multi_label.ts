@@ -1,6 +1,7 @@
 /** Measures of any number of labels; the definitions are scikit-learn's of indicator matrices, but where it would divide by 0. */
 import { overlapBound } from "../../ops/right.ts";
 import { type Answers, shareRight, type TaskMeasures, type Values } from "../answers.ts";
+import { besideAbsence, labelsWithTemperature } from "../calibration.ts";
 import { areaUnderRoc, precisionOf } from "../ranking.ts";
 
 /** The scores of one label. */
@@ -129,6 +130,14 @@ export const multiLabel: TaskMeasures = {
       }
       return Number(both >= overlapBound(overlap) * either);
     });
+  },
+  calibration: {
+    classAnswers: ({ labels, probabilities }) => ({
+      labels,
+      classes: 2,
+      probabilities: besideAbsence(probabilities),
+    }),
+    withTemperature: labelsWithTemperature,
   },
   metrics: METRICS,
   measure: (answers) => Object.fromEntries(Object.entries(METRICS).map(([name, of]) => [name, of(answers)])),
