@@ -38,10 +38,13 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
   mustTellClasses("export", opened);
   const { run, kept: { preprocessing, samples }, modelData } = opened;
   const { missing } = run.config.data;
-  if (missing !== "refuse") {
+  if (missing !== "refuse" && !format.saysPresence) {
+    const able = FORMATS.filter(({ saysPresence }) => saysPresence).map(({ name }) => name);
     throw new UserError(
-      `Cannot export ${folder}: "data.missing" is ${missing}, and an export has no way to say that a sample lacks a modality; ` +
-        "serve it by unis serve, or export a run with data.missing=refuse",
+      `Cannot export ${folder} as ${format.name}: "data.missing" is ${missing}, and only --format ${
+        able.join(", ")
+      } can say ` +
+        "that a sample lacks a modality",
     );
   }
   using weights = run.checkpoints.openBest();

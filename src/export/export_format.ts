@@ -31,6 +31,8 @@ export interface ExportFormat {
   /** What it writes, in one line for help texts. */
   readonly description: string;
   readonly precisions: readonly Precision[];
+  /** Whether it can say that a sample lacks a modality. */
+  readonly saysPresence: boolean;
   /** What `predict.py` of an export needs, by the names of PyPI. */
   readonly packages: readonly string[];
   /** Loads what writes it, which takes a moment that help should not wait for. */

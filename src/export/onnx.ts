@@ -37,11 +37,15 @@ export function writeOnnxExport(source: ExportSource, to: string): string[] {
     metadata: { classes: JSON.stringify(classes) },
   });
   writeJsonFile(join(to, PREPROCESSING), describe(source));
-  writeTextFile(join(to, PREDICT), predictPy);
+  const mayLack = source.model.config.missing !== undefined;
+  if (mayLack) source.note(`${PREDICT} is left out: it cannot say that a sample lacks a modality`);
+  else writeTextFile(join(to, PREDICT), predictPy);
   return [
     ...files,
     ...writeCells(to, modalitiesOf(source)),
-    ...[...texts.map(({ name }) => name), PREPROCESSING, PREDICT].map((name) => join(to, name)),
+    ...[...texts.map(({ name }) => name), PREPROCESSING, ...(mayLack ? [] : [PREDICT])].map((name) =>
+      join(to, name)
+    ),
   ];
 }
 
@@ -60,7 +64,7 @@ export function graphOf(
   const { model, preprocessing: { classes }, precision } = source;
   const graph = new OnnxGraph(PRECISIONS[precision]);
   const inputs = modalitiesOf(source).map((modality) =>
-    [modality.name, declareInput(graph, modality)] as const
+    [modality.name, { ...declareInput(graph, modality), ...declarePresence(graph, modality, model) }] as const
   );
   const { representations, logits } = model.toOnnx(Object.fromEntries(inputs));
   for (const [head, value] of Object.entries(logits)) {
@@ -70,6 +74,16 @@ export function graphOf(
     graph.output(`representation_${encoder}`, value, ["batch", model.widths[encoder]!]);
   }
   return graph;
+}
+
+/** The input that says who has a modality, where some may lack it. */
+function declarePresence(
+  graph: OnnxGraph,
+  { name }: ModalityPreprocessing,
+  { config }: Pick<ExportSource["model"], "config">,
+): Pick<GraphInput, "present"> {
+  if (config.missing === undefined) return {};
+  return { present: graph.input(`${name}.present`, "float32", ["batch", 1]) };
 }
 
 /** The input of a modality, and what is fitted to it. */
@@ -125,6 +139,8 @@ function describe(source: ExportSource): object {
     classes,
     // Each has an output logits_<head>; the last gives the answer of the model.
     heads: model.heads,
+    // True where each modality has an input that is 1 where a sample has it, else 0.
+    may_lack: model.config.missing !== undefined,
     // What these are divided by before the softmax; 1 for a head that is not named.
     temperatures,
     representations: Object.fromEntries(encoders.map((encoder) => [encoder.name, representationOf(encoder)])),

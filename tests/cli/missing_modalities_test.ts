@@ -150,8 +150,10 @@ Deno.test("rows without an image or a text are learned from, tested by what they
   assert.match(await done("evaluate", at("run"), "--data", at("new.csv")), /^has text +1 /m);
   assert.match(
     await refused("export", at("run"), "--to", at("export")),
-    /Cannot export .*"data\.missing" is learned/,
+    /Cannot export .* as transformers: "data\.missing" is learned, and only --format onnx can say/,
   );
+  await done("export", at("run"), "--to", at("onnx"), "--format", "onnx");
+  assert.equal(JSON.parse(Deno.readTextFileSync(at("onnx/preprocessing.json"))).may_lack, true);
 
   // A run that was cut ends as one that was not: what is withheld depends on seed, epoch and sample alone.
   await train("cut", "1");

@@ -22,17 +22,26 @@ import { runOnnx } from "./run_onnx.ts";
 const gpu = await openTestGpu();
 const [BATCH, WIDTH, CLASSES] = [3, 5, 4];
 const NAMES = ["a", "b"] as const;
+/** Which of the samples have a modality, where some lack it. */
+const PRESENT = { a: [1, 1, 0], b: [1, 0, 1] };
 
-for (const { name: method, reads } of methods()) {
+for (const { name: method, reads, skipsMissing } of methods()) {
   if (reads !== undefined) continue;
   // The towers of huse are projections already.
   const isProjected = method !== "huse";
   for (
-    const [how, projection, layers] of [["", undefined, 3], [
-      ", projected, one layer",
-      isProjected ? 6 : undefined,
-      1,
-    ]] as const
+    const [how, projection, layers, missing] of [
+      ["", undefined, 3, undefined],
+      [", projected, one layer", isProjected ? 6 : undefined, 1, undefined],
+      ...(skipsMissing
+        ? [[", with modalities missing", undefined, 3, "learned"], [
+          ", with zeros for some",
+          6,
+          1,
+          "zeros",
+        ]] as const
+        : []),
+    ] as const
   ) {
     Deno.test(`the model of ${method} as a graph of ONNX answers as it does itself${how}`, async () => {
       using folder = temporaryFolder();
@@ -53,13 +62,19 @@ for (const { name: method, reads } of methods()) {
         method,
         classifier: { classes: CLASSES, hidden_size: 7, layers },
         ...(projection !== undefined && { projection }),
+        ...(missing && { missing }),
       });
       parameters.allocate(gpu, 5);
+      if (missing === "learned") parameters.write("heads.missing.b", new Float32Array(8).fill(0.3));
       const graph = new OnnxGraph("float32");
       const inputs = Object.fromEntries(
         NAMES.map((
           name,
-        ) => [name, { kind: "features" as const, values: graph.input(name, "float32", ["batch", WIDTH]) }]),
+        ) => [name, {
+          kind: "features" as const,
+          values: graph.input(name, "float32", ["batch", WIDTH]),
+          ...(missing && { present: graph.input(`${name}.present`, "float32", ["batch", 1]) }),
+        }]),
       );
       const { representations, logits } = model.toOnnx(inputs);
       for (const [name, value] of Object.entries(logits)) {
@@ -78,7 +93,12 @@ for (const { name: method, reads } of methods()) {
       const host = Object.fromEntries(
         data.map((
           [name, own],
-        ) => [name, { kind: "features" as const, values: Float32Array.from(own), width: WIDTH }]),
+        ) => [name, {
+          kind: "features" as const,
+          values: Float32Array.from(own.filter((_, k) => !missing || PRESENT[name][Math.floor(k / WIDTH)])),
+          width: WIDTH,
+          ...(missing && { present: Uint32Array.from(PRESENT[name]) }),
+        }]),
       );
       const tensors = scope(() => {
         const outputs = model.forward(model.upload(gpu, host), EVALUATION);
@@ -86,7 +106,10 @@ for (const { name: method, reads } of methods()) {
       });
       const found = runOnnx(
         readOnnx(path),
-        Object.fromEntries(data.map(([name, own]) => [name, { shape: [BATCH, WIDTH], data: own }])),
+        Object.fromEntries(data.flatMap(([name, own]) => [
+          [name, { shape: [BATCH, WIDTH], data: own }],
+          ...(missing ? [[`${name}.present`, { shape: [BATCH, 1], data: PRESENT[name] }]] : []),
+        ])),
       );
       assert.deepEqual(Object.keys(tensors.logits), model.heads);
       for (const [name, tensor] of Object.entries(tensors.logits)) {

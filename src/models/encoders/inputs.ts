@@ -101,12 +101,21 @@ export type DeviceInput = ImageInput | TextInput | FeatureInput | PresenceInput 
 
 /** One modality of a batch in a graph of ONNX. */
 export type GraphInput =
-  /** float32 [batch, height, width, 3]: (byte / 255 - mean) / std already. */
-  | { readonly kind: "image"; readonly pixels: Value }
-  /** Both int64 [batch, tokens], with zeros and ones as above; ids are rows of the vocabulary. */
-  | { readonly kind: "text"; readonly ids: Value; readonly mask: Value }
-  /** float32 [batch, width]. */
-  | { readonly kind: "features"; readonly values: Value };
+  & (
+    /** float32 [batch, height, width, 3]: (byte / 255 - mean) / std already. */
+    | { readonly kind: "image"; readonly pixels: Value }
+    /** Both int64 [batch, tokens], with zeros and ones as above; ids are rows of the vocabulary. */
+    | { readonly kind: "text"; readonly ids: Value; readonly mask: Value }
+    /** float32 [batch, width]. */
+    | { readonly kind: "features"; readonly values: Value }
+  )
+  & {
+    /**
+     * 1 for each sample that has the modality, else 0, float32 [batch, 1], where some may lack it; the input is of all
+     * samples, whatever it holds of those.
+     */
+    readonly present?: Value;
+  };
 
 /** The name of a representation among the inputs of an encoder. */
 const REPRESENTATION = "representation";

@@ -5,6 +5,8 @@ import type { Context } from "../../nn/context.ts";
 import { zeros } from "../../nn/initializers.ts";
 import type { Parameter } from "../../nn/parameter.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
+import type { FloatType, Value } from "../../onnx/graph.ts";
+import * as onnx from "../../onnx/operators.ts";
 import { full } from "../../ops/fill.ts";
 import { gatherRows } from "../../ops/indexing.ts";
 import { indices } from "../../ops/indices.ts";
@@ -12,7 +14,7 @@ import { concat, reshape } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Encoder, InputKinds } from "./encoder.ts";
-import type { DeviceInputs, HostInputs, PresenceInput } from "./inputs.ts";
+import type { DeviceInputs, GraphInputs, HostInputs, PresenceInput } from "./inputs.ts";
 
 /** What stands for a modality that a sample lacks: a vector that is learned, or zeros. */
 export const STAND_INS = ["learned", "zeros"] as const;
@@ -56,6 +58,7 @@ export function presenceOf(gpu: Gpu, present: Uint32Array): PresenceInput {
 export class OptionalEncoder implements Encoder {
   readonly hiddenSize: number;
   readonly inputs: InputKinds;
+  readonly toOnnx?: (inputs: GraphInputs) => Value;
   readonly #encoder: Encoder;
   readonly #vector: Parameter | undefined;
 
@@ -72,6 +75,7 @@ export class OptionalEncoder implements Encoder {
     this.inputs = encoder.inputs;
     this.#encoder = encoder;
     this.#vector = standIn === "learned" ? path.parameter(name, [encoder.hiddenSize], zeros) : undefined;
+    if (encoder.toOnnx) this.toOnnx = (inputs) => this.#completed(encoder.toOnnx!(inputs), inputs);
   }
 
   get patches(): Encoder["patches"] {
@@ -83,6 +87,16 @@ export class OptionalEncoder implements Encoder {
     if (present === undefined) return this.#encoder.upload(gpu, inputs);
     const presence = presenceOf(gpu, present);
     return withPresence(presence.samples ? this.#encoder.upload(gpu, inputs) : {}, presence);
+  }
+
+  /** The representation in a graph of ONNX, whose encoder sees whatever stands for samples without the modality. */
+  #completed(representation: Value, inputs: GraphInputs): Value {
+    const { present } = Object.values(inputs)[0]!;
+    if (present === undefined) return representation;
+    const { graph } = representation;
+    const type = representation.type as FloatType;
+    const absent = this.#vector ? graph.weight(this.#vector, type) : onnx.scalar(0, representation);
+    return onnx.where(onnx.atLeast(present, onnx.scalar(0.5, present)), representation, absent);
   }
 
   represent(inputs: DeviceInputs, context: Context): Tensor {

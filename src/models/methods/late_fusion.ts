@@ -6,15 +6,17 @@
  * The fused logits are log p; in other tasks they are those of the mean of the answers. Nothing is learned from them, so the
  * encoders are those of models trained one by one. The mean is over the modalities that a sample has.
  */
+import type { Value } from "../../onnx/graph.ts";
+import * as onnx from "../../onnx/operators.ts";
 import { add, div } from "../../ops/arithmetic.ts";
 import { affine, relu } from "../../ops/pointwise.ts";
 import { type Architecture, type BuiltArchitecture, FUSION } from "./architecture.ts";
 import type { Method } from "./method.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { DeviceInputs } from "../encoders/inputs.ts";
+import type { DeviceInputs, GraphInputs } from "../encoders/inputs.ts";
 import { presenceIn } from "../encoders/optional.ts";
 import type { ByModality } from "../losses/pairs.ts";
-import { indicatorsOf, UnimodalHeads } from "./separate_heads.ts";
+import { indicatorsOf, presentIn, UnimodalHeads } from "./separate_heads.ts";
 
 /** What the answer of each modality counts in the mean, [batch, 1], where samples lack some; undefined where they do not. */
 function sharesOf(
@@ -26,6 +28,13 @@ function sharesOf(
   const atLeastOne = (count: Tensor) => affine(relu(affine(count, 1, -1)), 1, 1); // where none is there, all are alike
   const count = atLeastOne(indicators.reduce(add));
   return indicators.map((indicator) => div(indicator, count));
+}
+
+/** The same in a graph of ONNX. */
+function sharesInOnnx(inputs: ByModality<GraphInputs>, like: Value): Value[] {
+  const indicators = presentIn(inputs, like);
+  const count = indicators.reduce(onnx.add);
+  return indicators.map((indicator) => onnx.divide(indicator, count));
 }
 
 const averagedAnswers: Architecture = {
@@ -52,7 +61,13 @@ const averagedAnswers: Architecture = {
         const { representations, logits } = heads.toOnnx(inputs);
         return {
           representations,
-          logits: { ...logits, [FUSION]: task.meanAnswerToOnnx(Object.values(logits)) },
+          logits: {
+            ...logits,
+            [FUSION]: task.meanAnswerToOnnx(
+              Object.values(logits),
+              parts.isToldPresence ? sharesInOnnx(inputs, Object.values(logits)[0]!) : undefined,
+            ),
+          },
         };
       },
     };

@@ -5,6 +5,7 @@ import { xavierNormal } from "../../nn/initializers.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { ModulePath } from "../../nn/parameters.ts";
 import type { Value } from "../../onnx/graph.ts";
+import * as onnx from "../../onnx/operators.ts";
 import { full } from "../../ops/fill.ts";
 import { concat, detach } from "../../ops/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -135,9 +136,22 @@ class SeparateHeads implements BuiltArchitecture {
     const { representations, logits } = this.#unimodal.toOnnx(inputs);
     if (!this.#fusion) return { representations, logits };
     if (this.#fusion.toOnnx === undefined) throw noOnnx(`the fusion "${this.#fusion.description}"`);
-    const fused: Value = this.#fusion.toOnnx(Object.values(representations));
+    const fusion: Value = this.#fusion.toOnnx(Object.values(representations));
+    const indicators = this.#isToldPresence ? presentIn(inputs, fusion) : [];
+    const fused = indicators.length > 0 ? onnx.concat([fusion, ...indicators], 1) : fusion;
     return { representations, logits: { ...logits, [FUSION]: this.#fused!.toOnnx(fused) } };
   }
+}
+
+/** 1 where a sample has a modality, else 0, in the type of `like`, [batch, 1]. Throws TypeError where the inputs do not say so. */
+export function presentIn(inputs: ByModality<GraphInputs>, like: Value): Value[] {
+  return Object.entries(inputs).map(([name, own]) => {
+    const { present } = Object.values(own)[0]!;
+    if (present === undefined) {
+      throw new TypeError(`Cannot build a graph that is not told who has the "${name}"`);
+    }
+    return onnx.cast(present, like.type);
+  });
 }
 
 /** The representation of an encoder in a graph of ONNX. Throws a UserError where it does not say how. */

@@ -7,7 +7,7 @@ import { isClass } from "../../ops/right.ts";
 import { softmax } from "../../ops/softmax.ts";
 import { scope } from "../../tensor/scope.ts";
 import { noGrad } from "../../tensor/tape.ts";
-import { sumOfAnswers, type Task } from "./task.ts";
+import { meanInOnnx, sumOfAnswers, type Task } from "./task.ts";
 
 /** Keeps the logarithm finite where every head is certain of other classes. */
 const LEAST = 1e-30;
@@ -21,9 +21,8 @@ export const classification: Task = {
     scope(() =>
       log(affine(sumOfAnswers(logits.map(softmax), shares), shares ? 1 : 1 / logits.length, LEAST))
     ),
-  meanAnswerToOnnx(logits) {
-    const sum = logits.map(onnx.softmax).reduce(onnx.add);
-    const mean = onnx.multiply(sum, onnx.scalar(1 / logits.length, sum));
+  meanAnswerToOnnx(logits, shares) {
+    const mean = meanInOnnx(logits.map(onnx.softmax), shares);
     return onnx.log(onnx.add(mean, onnx.scalar(LEAST, mean)));
   },
 };

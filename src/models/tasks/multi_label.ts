@@ -12,7 +12,7 @@ import { affine, log, scale, tanh } from "../../ops/pointwise.ts";
 import { isSet } from "../../ops/right.ts";
 import { scope } from "../../tensor/scope.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { sumOfAnswers, type Task } from "./task.ts";
+import { meanInOnnx, sumOfAnswers, type Task } from "./task.ts";
 
 export interface MultiLabelSettings {
   /** The probability from which on a sample is given a label, above 0 and below 1; 0.5 if not given. */
@@ -37,9 +37,8 @@ export function multiLabel({ threshold = 0.5, overlap = 1 }: MultiLabelSettings 
         const logOf = (sign: number): Tensor => log(affine(half, sign, 0.5 + LEAST));
         return sub(logOf(1), logOf(-1));
       }),
-    meanAnswerToOnnx(logits) {
-      const sum = logits.map(onnx.sigmoid).reduce(onnx.add);
-      const mean = onnx.multiply(sum, onnx.scalar(1 / logits.length, sum));
+    meanAnswerToOnnx(logits, shares) {
+      const mean = meanInOnnx(logits.map(onnx.sigmoid), shares);
       const least = onnx.scalar(LEAST, mean);
       const rest = onnx.subtract(onnx.scalar(1, mean), mean);
       return onnx.subtract(onnx.log(onnx.add(mean, least)), onnx.log(onnx.add(rest, least)));

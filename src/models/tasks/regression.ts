@@ -5,14 +5,13 @@
  * An extension of UniS-MMC, which knows classes alone: a head is right about a sample where its number is within `tolerance`
  * of the sample's.
  */
-import * as onnx from "../../onnx/operators.ts";
 import { mul, sub } from "../../ops/arithmetic.ts";
 import { scale } from "../../ops/pointwise.ts";
 import { mean } from "../../ops/reduce.ts";
 import { isNear } from "../../ops/right.ts";
 import { reshape } from "../../ops/shape.ts";
 import { scope } from "../../tensor/scope.ts";
-import { sumOfAnswers, type Task } from "./task.ts";
+import { meanInOnnx, sumOfAnswers, type Task } from "./task.ts";
 
 export interface RegressionSettings {
   /** In standard deviations; 0.5 if not given. */
@@ -35,9 +34,6 @@ export function regression({ tolerance = 0.5 }: RegressionSettings = {}): Task {
     right: (values, targets) => isNear(values, targets, tolerance),
     meanAnswer: (values, shares) =>
       scope(() => scale(sumOfAnswers(values, shares), shares ? 1 : 1 / values.length)),
-    meanAnswerToOnnx(values) {
-      const sum = values.reduce(onnx.add);
-      return onnx.multiply(sum, onnx.scalar(1 / values.length, sum));
-    },
+    meanAnswerToOnnx: meanInOnnx,
   };
 }

@@ -1,5 +1,6 @@
 /** The contract of tasks: what the logits of heads say of samples, how they learn it, and when they are right. */
 import type { Value } from "../../onnx/graph.ts";
+import * as onnx from "../../onnx/operators.ts";
 import { add, mul } from "../../ops/arithmetic.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -20,6 +21,13 @@ export function sumOfAnswers(answers: readonly Tensor[], shares?: readonly Tenso
   return answers.map((own, i) => shares ? mul(own, shares[i]!) : own).reduce(add);
 }
 
+/** The mean of what heads answer, each by its share, in a graph of ONNX; all alike where no shares are given. */
+export function meanInOnnx(answers: readonly Value[], shares?: readonly Value[]): Value {
+  if (shares) return answers.map((own, i) => onnx.multiply(own, shares[i]!)).reduce(onnx.add);
+  const sum = answers.reduce(onnx.add);
+  return onnx.multiply(sum, onnx.scalar(1 / answers.length, sum));
+}
+
 /**
  * A task. Logits are f32 [batch, outputs]; targets are what the samples of a batch are to be, as the task has it: the numbers
  * of their classes, u32 [batch], in classification, and f32 [batch, outputs] in others.
@@ -34,5 +42,5 @@ export interface Task {
   /** The logits of the mean of what several heads answer, each by its share [batch, 1]; all alike if not given. */
   meanAnswer(logits: readonly Tensor[], shares?: readonly Tensor[]): Tensor;
   /** The same in a graph of ONNX. */
-  meanAnswerToOnnx(logits: readonly Value[]): Value;
+  meanAnswerToOnnx(logits: readonly Value[], shares?: readonly Value[]): Value;
 }
