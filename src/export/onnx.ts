@@ -139,8 +139,8 @@ function describe(source: ExportSource): object {
     classes,
     // Each has an output logits_<head>; the last gives the answer of the model.
     heads: model.heads,
-    // True where each modality has an input that is 1 where a sample has it, else 0.
-    may_lack: model.config.missing !== undefined,
+    // Each modality has an input that is 1 where a sample has it, else 0.
+    ...(model.config.missing && { may_lack: true }),
     // What these are divided by before the softmax; 1 for a head that is not named.
     temperatures,
     representations: Object.fromEntries(encoders.map((encoder) => [encoder.name, representationOf(encoder)])),
