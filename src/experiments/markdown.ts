@@ -16,11 +16,7 @@ export function resultsMarkdown(results: Results): string {
   const blocks = [
     [`# ${name}`],
     [
-      `In per cent${
-        tables.some(({ cells }) => cells.some(({ measure }) => ERRORS.has(measure)))
-          ? ", errors in the units of the data"
-          : ""
-      }${spreadText(seeds, foldsOf(runs))} The best of each comparison is bold.`,
+      `In ${unitsOf(tables)}${spreadText(seeds, foldsOf(runs))} The best of each comparison is bold.`,
     ],
     ...tables.flatMap((table) => [
       [`## ${table.title}`],
@@ -42,6 +38,12 @@ export function resultsMarkdown(results: Results): string {
     ...(open.length === 0 ? [] : [[`${open.length} of ${runs.length} runs have not been made yet.`]]),
   ];
   return blocks.map((lines) => lines.join("\n") + "\n").join("\n");
+}
+
+/** What the numbers of tables are in. */
+export function unitsOf(tables: readonly Table[]): string {
+  const hasErrors = tables.some(({ cells }) => cells.some(({ measure }) => ERRORS.has(measure)));
+  return `per cent${hasErrors ? ", errors in the units of the data" : ""}`;
 }
 
 /** The number of folds of a cross-validation; 1 without one. */

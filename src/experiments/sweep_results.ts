@@ -3,7 +3,7 @@ import type { RunConfig } from "../config/run_config.ts";
 import { isBetter, type MetricName } from "../metrics/chosen_metric.ts";
 import type { EpochRecord } from "../runs/records.ts";
 import type { SettledRun } from "./experiment_folder.ts";
-import type { ExperimentFile } from "./experiment_file.ts";
+import type { ExperimentFile, Measure } from "./experiment_file.ts";
 import { ranking, type Rung, rungsSoFar, type Standing } from "./halving.ts";
 import { type Importance, importances } from "./importance.ts";
 import type { ListedRun, Outcome } from "./results.ts";
@@ -57,6 +57,8 @@ export interface SweepResults {
   readonly best?: { readonly trial: number; readonly parameters: Trial["parameters"]; readonly test?: Table };
 }
 
+/** What is told of the test, besides the metric that the best trial was found by, where the task has it. */
+const SHOWN: readonly Measure[] = ["accuracy", "macro_f1", "mae"];
 /** Trials that an importance is told of, at least. */
 const FEWEST = 3;
 
@@ -171,6 +173,8 @@ function testOf(
 ): { test?: Table } {
   const measured = runs.map((run) => ({ ...run, measured: outcome(run.name)?.measured }));
   if (measured.some((run) => run.measured === undefined)) return {};
+  const shown: readonly string[] = [runs[0]!.config.training.metric, ...SHOWN];
+  const measures = (Object.keys(measured[0]!.measured!) as Measure[]).filter((key) => shown.includes(key));
   return {
     test: fillTable(
       {
@@ -178,7 +182,7 @@ function testOf(
         variants: [title],
         labels: {},
         columns: ["head"],
-        measures: ["accuracy", "macro_f1"],
+        measures,
       },
       experiment,
       measured,

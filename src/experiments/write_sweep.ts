@@ -4,7 +4,7 @@ import { writeTextFile } from "../io/file_bytes.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { METRICS } from "../metrics/chosen_metric.ts";
 import type { Importance } from "./importance.ts";
-import { NOTHING, pipeTable, tableLines } from "./markdown.ts";
+import { NOTHING, pipeTable, tableLines, unitsOf } from "./markdown.ts";
 import type { ListedTrial, SweepResults } from "./sweep_results.ts";
 import { toCsv } from "./write_results.ts";
 
@@ -56,7 +56,9 @@ export function sweepMarkdown(results: SweepResults): string {
       [`${
         Object.entries(best.parameters).map(([key, value]) => `${key}=${plain(value)}`).join(", ")
       }: ${BEST}`],
-      ...(best.test === undefined ? [] : [["On the test split, in per cent:"], tableLines(best.test)]),
+      ...(best.test === undefined
+        ? []
+        : [[`On the test split, in ${unitsOf([best.test])}:`], tableLines(best.test)]),
     ]),
     ["## Trials"],
     trialLines(results),
