@@ -13,7 +13,7 @@ import { modelCard } from "../report/model_card.ts";
 import { summariseSplit } from "../runs/preprocessing.ts";
 import { temperaturesOf } from "../runs/run_checkpoints.ts";
 import { sameShape, showShape } from "../tensor/shape.ts";
-import { mustTellClasses, OpenRun } from "./open_run.ts";
+import { OpenRun } from "./open_run.ts";
 
 export interface ExportOptions {
   /** "transformers" if not given. */
@@ -34,9 +34,7 @@ export interface ExportOptions {
 export async function exportRun(folder: string, to: string, options: ExportOptions = {}): Promise<string[]> {
   const { precision = "f32", note = () => {} } = options;
   const format = formatOf(options.format ?? FORMATS[0].name, precision);
-  const opened = await OpenRun.open(folder);
-  mustTellClasses("export", opened);
-  const { run, kept: { preprocessing, samples }, modelData } = opened;
+  const { run, kept: { preprocessing, samples }, modelData } = await OpenRun.open(folder);
   const { missing } = run.config.data;
   if (missing !== "refuse" && !format.saysPresence) {
     const able = FORMATS.filter(({ saysPresence }) => saysPresence).map(({ name }) => name);

@@ -41,3 +41,11 @@ export interface ExportFormat {
 
 /** Writes into the folder `to`, which exists and is empty; gives the paths written. */
 export type ExportWriter = (source: ExportSource, to: string) => Promise<string[]> | string[];
+
+/**
+ * What the logits of an export say: "classification", "multi_label" (a probability each, by the sigmoid), or "regression", of
+ * which `scale` has the mean and the standard deviation that the number is learned by.
+ */
+export function describeTask({ task = "classification", scale }: Preprocessing): object {
+  return { task, ...(scale && { scale }) };
+}

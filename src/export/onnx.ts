@@ -13,9 +13,9 @@ import { representationOf } from "../models/encoders/pooling.ts";
 import type { GraphInput } from "../models/encoders/inputs.ts";
 import { OnnxGraph, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/operators.ts";
-import type { ExportSource } from "./export_format.ts";
+import { describeTask, type ExportSource } from "./export_format.ts";
 import { TOKENIZER, writeTokenizer } from "./export_tokenizer.ts";
-import { writeCells } from "./export_cells.ts";
+import { writeModules } from "./export_modules.ts";
 import predictPy from "./predict_onnx.py" with { type: "text" };
 
 const MODEL = "model.onnx";
@@ -42,7 +42,7 @@ export function writeOnnxExport(source: ExportSource, to: string): string[] {
   else writeTextFile(join(to, PREDICT), predictPy);
   return [
     ...files,
-    ...writeCells(to, modalitiesOf(source)),
+    ...writeModules(to, modalitiesOf(source)),
     ...[...texts.map(({ name }) => name), PREPROCESSING, ...(mayLack ? [] : [PREDICT])].map((name) =>
       join(to, name)
     ),
@@ -128,7 +128,8 @@ function scaled(values: Value, { minimum, maximum }: FeaturePreprocessing): Valu
 
 /** All that a program needs to make inputs of image files, texts and numbers, and to name what comes out. */
 function describe(source: ExportSource): object {
-  const { run: { config }, preprocessing: { dataset, classes }, encoders, model, weights } = source;
+  const { run: { config }, preprocessing, encoders, model, weights } = source;
+  const { dataset, classes } = preprocessing;
   const { precision, temperatures } = source;
   return {
     unis: VERSION,
@@ -136,6 +137,7 @@ function describe(source: ExportSource): object {
     method: config.method,
     epoch: Number(weights.metadata.get("epoch")),
     precision,
+    ...describeTask(preprocessing),
     classes,
     // Each has an output logits_<head>; the last gives the answer of the model.
     heads: model.heads,

@@ -1,4 +1,4 @@
-"""The probability of every class by every head, for samples given as image files, texts and numbers.
+"""The probability of every class or label, or the number, by every head, for samples given as image files, texts and numbers.
 
     python predict.py image=cat.png "text=a cat on a mat"     one sample, a value for each modality
     python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
@@ -13,6 +13,7 @@ import numpy
 import onnxruntime
 from PIL import Image, ImageColor, ImageOps
 from tokenizers import Tokenizer
+from answers import answer_of
 
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "preprocessing.json").read_text())
@@ -56,5 +57,4 @@ readers = {name: globals()["read_" + spec["kind"]](name, spec) for name, spec in
 for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
     inputs = {port: array for name, read in readers.items() for port, array in read(sample[name]).items()}
     logits = zip(MODEL["heads"], session.run([f"logits_{head}" for head in MODEL["heads"]], inputs))
-    powers = {head: numpy.exp((own[0] - own.max()) / MODEL["temperatures"].get(head, 1), dtype=numpy.float64) for head, own in logits}
-    print(json.dumps({head: dict(zip(MODEL["classes"], (p / p.sum()).tolist())) for head, p in powers.items()}))
+    print(json.dumps({head: answer_of(own[0], MODEL, head) for head, own in logits}))

@@ -1,4 +1,4 @@
-"""The probability of every class by every head, for samples given as image files, texts and numbers.
+"""The probability of every class or label, or the number, by every head, for samples given as image files, texts and numbers.
 Needs torch, transformers, safetensors and Pillow, and nothing of what trained the model.
     python predict.py image=cat.png "text=a cat on a mat"     one sample, a value for each modality
     python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
@@ -12,6 +12,7 @@ import torch
 import transformers
 from PIL import Image, ImageColor, ImageOps
 from safetensors.torch import load_file
+from answers import answer_of
 transformers.logging.set_verbosity_error()  # It would advise training poolers that nothing here uses.
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
@@ -55,5 +56,5 @@ with torch.no_grad():
     for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
         seen = {name: linear_layers(heads, f"projection.{name}.", encode(sample[name])) for name, encode in encoders.items()}
         fused = {"fusion": torch.cat(list(seen.values()), 1)} if MODEL["fusion"] else {}
-        logits = {name: linear_layers(heads, f"{name}.", x)[0] / MODEL["temperatures"].get(name, 1) for name, x in {**seen, **fused}.items()}
-        print(json.dumps({name: dict(zip(MODEL["classes"], own.softmax(0).tolist())) for name, own in logits.items()}))
+        logits = {name: linear_layers(heads, f"{name}.", x)[0] for name, x in {**seen, **fused}.items()}
+        print(json.dumps({name: answer_of(own, MODEL, name) for name, own in logits.items()}))

@@ -12,10 +12,10 @@ import type { EncoderType } from "../models/encoders/encoder.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import { concatenation } from "../models/methods/fusion.ts";
 import { architectureOf, fuses, type Method } from "../models/methods/method.ts";
-import type { ExportSource } from "./export_format.ts";
+import { describeTask, type ExportSource } from "./export_format.ts";
 import { poolingOf, representationOf } from "../models/encoders/pooling.ts";
 import { exportEncoder, exportTensors, preprocessorConfig, type UnknownPieces } from "./export_encoder.ts";
-import { writeCells } from "./export_cells.ts";
+import { writeModules } from "./export_modules.ts";
 import { writeTokenizer } from "./export_tokenizer.ts";
 import predictPy from "./predict_transformers.py" with { type: "text" };
 
@@ -46,7 +46,7 @@ export async function writeTransformers(source: ExportSource, to: string): Promi
   if (beyond !== undefined) note(`${script} is left out: it cannot do ${beyond}`);
   else {
     writeTextFile(script, predictPy);
-    written.push(script, ...writeCells(to, encoders.flatMap(({ specs }) => Object.values(specs))));
+    written.push(script, ...writeModules(to, encoders.flatMap(({ specs }) => Object.values(specs))));
   }
   return written;
 }
@@ -78,6 +78,7 @@ function describeHeads(
     unis: VERSION,
     data: preprocessing.dataset,
     method: config.method,
+    ...describeTask(preprocessing),
     classes: preprocessing.classes,
     // Heads are named by these, and "fusion" where there is one.
     modalities: model.modalities,

@@ -29,7 +29,10 @@ const PIPELINES: Readonly<Record<InputKind, string>> = {
   text: "text-classification",
   features: "tabular-classification",
 };
+/** Of numbers the hub has one task. */
+const REGRESSION = "tabular-regression";
 const SEVERAL = "multimodal-classification";
+const SEVERAL_REGRESSION = "multimodal-regression";
 
 /** The metrics of the hub that our measures are. */
 const METRICS: Readonly<Record<MeasureKey, { readonly type: string; readonly args?: object }>> = {
@@ -52,14 +55,17 @@ const METRICS: Readonly<Record<MeasureKey, { readonly type: string; readonly arg
 
 /** The metadata of a card. There is no licence among them: whoever publishes a model chooses it. */
 export function cardMetadata(source: CardSource): Record<string, unknown> {
-  const { run, preprocessing: { dataset }, encoders, format, evaluation, name } = source;
+  const { run, preprocessing: { dataset, task }, encoders, format, evaluation, name } = source;
   const kinds = [...new Set(encoders.flatMap(({ specs }) => Object.values(specs).map(({ kind }) => kind)))];
-  const pipeline = kinds.length === 1 ? PIPELINES[kinds[0]!] : undefined;
+  const isNumber = task === "regression";
+  const single = kinds.length === 1 ? PIPELINES[kinds[0]!] : undefined;
+  const pipeline = isNumber ? (kinds.join() === "features" ? REGRESSION : undefined) : single;
+  const several = isNumber ? SEVERAL_REGRESSION : SEVERAL;
   const bases = encoders.flatMap(({ settings: { pretrained } }) =>
     // Without a commit it came from a folder, whose path is no one else's business.
     pretrained && pretrained.commit !== null ? [pretrained.source] : []
   );
-  const tags = ["unis", format.name, run.config.method, ...pipeline ? [] : [SEVERAL], ...kinds];
+  const tags = ["unis", format.name, run.config.method, ...(pipeline ? [] : [several]), ...kinds];
   return {
     ...(pipeline && { pipeline_tag: pipeline }),
     library_name: format.name,
@@ -69,7 +75,7 @@ export function cardMetadata(source: CardSource): Record<string, unknown> {
       "model-index": [{
         name,
         results: [{
-          task: { type: pipeline ?? SEVERAL },
+          task: { type: pipeline ?? several },
           dataset: { name: dataset, type: dataset, split: evaluation.split },
           metrics: metricsOf(source),
         }],

@@ -4,6 +4,7 @@ import type { ResolvedEncoder } from "../build/resolve_encoders.ts";
 import { VERSION } from "../base/version.ts";
 import { cellNames, type ModalityPreprocessing } from "../data/preprocessing.ts";
 import { SPLITS } from "../data/batch.ts";
+import type { TaskName } from "../data/targets.ts";
 import { toYaml } from "../io/yaml_file.ts";
 import { wilson } from "../metrics/intervals.ts";
 import { architectureOf, fuses } from "../models/methods/method.ts";
@@ -32,11 +33,47 @@ const LICENCE =
   "## Licence\n\nNone is stated. Whoever publishes this model says under which licence, as `license:` in the " +
   "block at the top of this file; the data it was trained on, and pretrained weights it began with, may bind that choice.";
 
-function heading({ name, preprocessing: { classes }, encoders }: CardSource): string {
+/** What a model tells, by its task. */
+const TOLD: Readonly<
+  Record<TaskName, {
+    does(classes: readonly string[], inputs: string): string;
+    readonly prints: string;
+    readonly names: string;
+    readonly limit: string;
+  }>
+> = {
+  classification: {
+    does: (classes, inputs) => `Tells ${formatCount(classes.length)} classes apart by ${inputs}`,
+    prints: "It prints the probability of every class by every head.",
+    names: "Classes",
+    limit:
+      "It knows these classes alone, and finds the likeliest of them in whatever it is given, be it of none.",
+  },
+  multi_label: {
+    does: (classes, inputs) =>
+      `Tells which of ${formatCount(classes.length)} labels a sample has by ${inputs}`,
+    prints: "It prints the probability of every label by every head, each by itself.",
+    names: "Labels",
+    limit: "It knows these labels alone.",
+  },
+  regression: {
+    does: ([name], inputs) => `Tells the number ${plain(name!)} by ${inputs}`,
+    prints: "It prints the number by every head, in the units of the training samples.",
+    names: "Number",
+    limit: "It was trained on numbers in a range, and is of little use far beyond it.",
+  },
+};
+
+function toldBy({ preprocessing: { task = "classification" } }: Pick<CardSource, "preprocessing">) {
+  return TOLD[task];
+}
+
+function heading(source: CardSource): string {
+  const { name, preprocessing: { classes }, encoders } = source;
   const inputs = modalitiesOf(encoders).map(plain).join(" and ");
-  return `# ${plain(name)}\n\nTells ${
-    formatCount(classes.length)
-  } classes apart by ${inputs}. Trained and exported by unis ${VERSION}.`;
+  return `# ${plain(name)}\n\n${
+    toldBy(source).does(classes, inputs)
+  }. Trained and exported by unis ${VERSION}.`;
 }
 
 function use({ format, hasScript, ...source }: CardSource): string {
@@ -58,7 +95,7 @@ python predict.py < samples.jsonl
 
 ${
     [
-      "It prints the probability of every class by every head.",
+      toldBy(source).prints,
       "In `samples.jsonl` every line is an object with a value for each input:",
       "the path of an image, a text, or a list of numbers.",
     ].join(" ")
@@ -80,13 +117,22 @@ function model(source: CardSource): string {
     ? `the best of the validation samples by ${METRICS[config.training.metric].title}`
     : "the last of training";
   return list("Model", [
-    `Classes: ${named}${moreThan(classes)}.`,
+    `${toldBy(source).names}: ${named}${moreThan(classes)}.`,
+    ...answerText(source),
     ...inputsOf(source).map(inputText),
     ...encoders.map(encoderText),
     `Method: ${plain(config.method)}, which learns from ${plain(method.description)}${fusion}.`,
     `Heads: ${heads.map(plain).join(", ")}; the last one gives the answer.`,
     `Training: seed ${config.seed}, batches of ${config.training.batch}. The weights are those of epoch ${epoch}, ${chosen}, in ${precision}.`,
   ]);
+}
+
+/** When a label is given, or how a number is learned. */
+function answerText({ run: { config: { training } }, preprocessing: { task, scale } }: CardSource): string[] {
+  if (task === "multi_label") return [`A label is given from a probability of ${training.threshold} on.`];
+  return scale === undefined ? [] : [
+    `The number is learned in standard deviations, ${scale.std}, from the mean, ${scale.mean}, of the training samples.`,
+  ];
 }
 
 function inputText(modality: ModalityPreprocessing): string {
@@ -166,13 +212,13 @@ ${table(["split", "samples", "digest of inputs", "digest of labels"], rows)}`;
 function limits(source: CardSource): string {
   const texts = inputsOf(source).filter((modality) => modality.kind === "text");
   return list("Limits", [
-    "It knows these classes alone, and finds the likeliest of them in whatever it is given, be it of none.",
+    toldBy(source).limit,
     ...source.evaluation
       ? [
         "The results are those on samples of the same origin as the training samples; on others it may do worse.",
       ]
       : [],
-    calibration(source),
+    ...(source.preprocessing.task === "regression" ? [] : [calibration(source)]),
     ...texts.length > 0 ? ["Texts are cut after their first tokens."] : [],
     ...texts.some(({ isFitted }) => isFitted)
       ? ["Word pieces that no training text had are all one to it."]

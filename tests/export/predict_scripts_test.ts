@@ -1,11 +1,12 @@
 // The scripts that exports carry: short enough to be read before they are run.
 import assert from "node:assert/strict";
 import onnx from "../../src/export/predict_onnx.py" with { type: "text" };
+import answers from "../../src/export/answers.py" with { type: "text" };
 import transformers from "../../src/export/predict_transformers.py" with { type: "text" };
 import { FORMATS } from "../../src/export/formats.ts";
 
-/** The modules of Python's own library that they use. */
-const OWN = ["json", "sys", "pathlib"];
+/** The modules of Python's own library that they use, and the one that every export has. */
+const OWN = ["json", "sys", "pathlib", "answers"];
 /** What packages are called where they are imported. */
 const MODULES: Readonly<Record<string, string>> = { pillow: "PIL" };
 
@@ -17,4 +18,9 @@ Deno.test("a script has at most 60 lines, and imports the packages that its form
     const wanted = [...packages.map((one) => MODULES[one] ?? one), "numpy", ...OWN];
     assert.deepEqual([...new Set(imported)].sort(), [...new Set(wanted)].sort());
   }
+});
+
+Deno.test("what logits say is told in a few lines of numpy", () => {
+  assert.ok(answers.trimEnd().split("\n").length <= 20);
+  assert.deepEqual([...answers.matchAll(/^(?:import|from) (\w+)/gm)].map((match) => match[1]), ["numpy"]);
 });
