@@ -8,15 +8,6 @@ import { UserError } from "../base/user_error.ts";
 import { type KeptData, readPreprocessing } from "../runs/preprocessing.ts";
 import { RunFolder } from "../runs/run_folder.ts";
 
-/** Throws a UserError where a command is for classes alone, and a run tells labels or numbers. */
-export function mustTellClasses(command: string, { run, kept: { preprocessing: { task } } }: OpenRun): void {
-  if (task === undefined || task === "classification") return;
-  throw new UserError(
-    `Cannot ${command} ${run.path}: its "data.task" is ${task}, and "unis ${command}" is for classification as yet; ` +
-      "unis evaluate and unis predict answer for it",
-  );
-}
-
 /** Rows that a refusal names, of each split. */
 const NAMED = 5;
 

@@ -1,6 +1,5 @@
 /** The command `unis serve`. */
 import type { DeviceChoice } from "../app/open_device.ts";
-import { mustTellClasses } from "../app/open_run.ts";
 import { PredictSession } from "../app/predict/session.ts";
 import { PredictServer } from "../app/serve/server.ts";
 import { Stop } from "../app/stop.ts";
@@ -37,7 +36,6 @@ export async function serve(path: string, flags: ServeFlags): Promise<void> {
   }
   const token = Deno.env.get("UNIS_TOKEN") || undefined;
   using session = await PredictSession.begin(path, { device, ...(backend && { backend }) });
-  mustTellClasses("serve", session.open);
   const temperatures = uncalibrated ? {} : session.temperatures;
   using server = new PredictServer(session, {
     ...limits,

@@ -1,11 +1,13 @@
 /** The interface of a server in the terms of OpenAPI 3.1. */
 import { VERSION } from "../../base/version.ts";
+import type { TaskName } from "../../data/targets.ts";
 import { cellCount, cellNames, type ModalityPreprocessing } from "../../data/preprocessing.ts";
 
 export interface Described {
   readonly name: string;
   readonly modalities: readonly ModalityPreprocessing[];
   readonly heads: readonly string[];
+  readonly task: TaskName;
   readonly classes: readonly string[];
   readonly limits: { readonly maxSamples: number; readonly maxText: number; readonly mayLack: boolean };
   readonly hasToken: boolean;
@@ -13,8 +15,21 @@ export interface Described {
   readonly calibrated: readonly string[];
 }
 
+const TOLD: Readonly<Record<TaskName, { readonly summary: string; readonly top: string }>> = {
+  classification: {
+    summary: "The probabilities of every class by every head.",
+    top: "So many of the likeliest classes of each head.",
+  },
+  multi_label: {
+    summary:
+      "The labels of a sample, the likeliest first, and the probabilities of all labels, by every head.",
+    top: "Of no use here: a head gives the labels that are likely enough.",
+  },
+  regression: { summary: "The number of a sample, by every head.", top: "Of no use here." },
+};
+
 export function openApi(
-  { name, modalities, heads, classes, limits, hasToken, calibrated }: Described,
+  { name, modalities, heads, task, classes, limits, hasToken, calibrated }: Described,
 ): object {
   const properties = Object.fromEntries(
     modalities.map((modality) => [modality.name, schemaOf(modality, limits.maxText)]),
@@ -29,7 +44,7 @@ export function openApi(
     type: "integer",
     minimum: 1,
     default: 1,
-    description: "So many of the likeliest classes of each head.",
+    description: TOLD[task].top,
   };
   const byHead = (schema: object) => ({
     type: "object",
@@ -39,9 +54,10 @@ export function openApi(
     type: "array",
     items: { type: "object", properties: { class: { enum: classes }, probability: { type: "number" } } },
   };
+  const number = { type: limits.mayLack ? ["number", "null"] : "number" };
   const answer = {
     type: "object",
-    properties: {
+    properties: task === "regression" ? { predictions: byHead(number) } : {
       predictions: byHead(likely),
       probabilities: byHead({
         type: "object",
@@ -66,7 +82,7 @@ export function openApi(
     paths: {
       "/predict": {
         post: {
-          summary: "The probabilities of every class by every head.",
+          summary: TOLD[task].summary,
           ...(calibrated.length > 0 && {
             description: `Calibrated on validation samples are those of ${calibrated.join(", ")}.`,
           }),

@@ -55,7 +55,7 @@ form.addEventListener("submit", async (event) => {
     });
     const answer = await response.json().catch(() => ({ error: `the server said ${response.status}` }));
     if (!response.ok) throw new Error(answer.error);
-    draw(answer.answers[0].predictions);
+    draw(answer.answers[0]);
     status.textContent = "";
     section.hidden = false;
     section.scrollIntoView({ block: "nearest" });
@@ -67,34 +67,62 @@ form.addEventListener("submit", async (event) => {
 });
 
 /** The last head decides; the others say which modality it went along with. */
-function draw(predictions) {
-  const heads = JSON.parse(main.dataset.heads);
-  const last = heads.at(-1), [verdict] = predictions[last];
-  document.querySelector(".verdict").textContent = `${verdict.class}, ${percent(verdict.probability)}`;
-  const others = heads.slice(0, -1).filter((head) => predictions[head].length > 0); // of modalities that are there
-  const agree = others.filter((head) => predictions[head][0].class === verdict.class);
+function draw({ predictions, probabilities }) {
+  const heads = JSON.parse(main.dataset.heads), { task } = main.dataset;
+  const verdict = said(predictions[heads.at(-1)], task);
+  document.querySelector(".verdict").textContent = task === "classification"
+    ? `${verdict}, ${percent(predictions[heads.at(-1)][0].probability)}`
+    : verdict;
+  const others = heads.slice(0, -1).filter((head) => isThere(predictions[head], probabilities?.[head]));
+  const agree = others.filter((head) => task !== "regression" && said(predictions[head], task) === verdict);
   const differ = others.filter((head) => !agree.includes(head));
+  const against = list(differ.map((head) => `${head} (${said(predictions[head], task)})`));
   const parts = [
     agree.length > 0 && `went along with ${list(agree)}`,
-    differ.length > 0 && `against ${list(differ.map((head) => `${head} (${predictions[head][0].class})`))}`,
+    differ.length > 0 && `against ${against}`,
   ].filter(Boolean);
-  document.querySelector(".trust").textContent = others.length > 0 ? `The model ${parts.join(", ")}.` : "";
+  document.querySelector(".trust").textContent = others.length === 0
+    ? ""
+    : task === "regression"
+    ? `Alone they say: ${against}.`
+    : `The model ${parts.join(", ")}.`;
   document.querySelector(".heads").replaceChildren(
-    ...heads.toReversed().flatMap((head) => {
+    ...task === "regression" ? [] : heads.toReversed().flatMap((head) => {
       const title = document.createElement("h3"), rows = document.createElement("ul");
       title.textContent = head;
-      rows.append(...predictions[head].map(({ class: name, probability }) => {
-        const row = document.createElement("li");
-        const [label, bar, value] = ["span", "i", "b"].map((tag) => document.createElement(tag));
-        label.textContent = name;
-        bar.style.width = `${100 * probability}%`;
-        value.textContent = percent(probability);
-        row.append(label, bar, value);
-        return row;
-      }));
+      rows.append(
+        ...shares(predictions[head], probabilities[head], task).map(({ class: name, probability }) => {
+          const row = document.createElement("li");
+          const [label, bar, value] = ["span", "i", "b"].map((tag) => document.createElement(tag));
+          label.textContent = name;
+          bar.style.width = `${100 * probability}%`;
+          value.textContent = percent(probability);
+          row.append(label, bar, value);
+          return row;
+        }),
+      );
       return [title, rows];
     }),
   );
+}
+
+/** What a head says: the likeliest class, the labels that it gives, or the number. */
+function said(prediction, task) {
+  if (task === "regression") return String(Number(prediction.toPrecision(6)));
+  if (task === "classification") return prediction[0].class;
+  return prediction.length > 0 ? list(prediction.map((one) => one.class).toSorted()) : "no label";
+}
+
+/** Whether the modality of a head was there. */
+function isThere(prediction, probabilities) {
+  return Array.isArray(prediction) ? Object.keys(probabilities).length > 0 : prediction !== null;
+}
+
+/** Of labels those that are likely, given or not. */
+function shares(prediction, probabilities, task) {
+  if (task === "classification") return prediction;
+  return Object.entries(probabilities).map(([name, probability]) => ({ class: name, probability }))
+    .toSorted((a, b) => b.probability - a.probability).slice(0, SHOWN);
 }
 
 function percent(share) {

@@ -5,7 +5,7 @@ import type { Described } from "./openapi.ts";
 import styles from "./page.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 
-export function servePage({ name, modalities, heads, limits, hasToken }: Described) {
+export function servePage({ name, modalities, heads, task, limits, hasToken }: Described) {
   const required = limits.mayLack ? "" : raw(" required");
   const fields = modalities.map(({ name, ...modality }) => {
     switch (modality.kind) {
@@ -59,7 +59,7 @@ export function servePage({ name, modalities, heads, limits, hasToken }: Describ
         <style>${raw(styles)}</style>
       </head>
       <body>
-        <main data-heads="${JSON.stringify(heads)}">
+        <main data-heads="${JSON.stringify(heads)}" data-task="${task}">
           <h1>${name}</h1>
           <p>A model that reads ${modalities.map(({ name }) => name).join(" and ")}. See also
               <a href="/openapi.json">its interface</a>.</p>

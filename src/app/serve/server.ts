@@ -9,7 +9,7 @@ import type { Temperatures } from "../../metrics/calibration.ts";
 import { answerBatch, calibrated, whyNoAnswer } from "../predict/answers.ts";
 import { InputReader } from "../predict/inputs.ts";
 import type { PredictSession } from "../predict/session.ts";
-import { likeliest } from "../predict/writers.ts";
+import { saidOf } from "../predict/writers.ts";
 import { Batcher, Closed, QueueFull } from "./batcher.ts";
 import { Measurements } from "./measurements.ts";
 import { openApi } from "./openapi.ts";
@@ -82,7 +82,7 @@ export class PredictServer implements Disposable {
   #route(): void {
     const { maxBody, maxText, maxQueue, token, note, temperatures = {} } = this.#options;
     const { app } = this;
-    const { modalities, model: { heads }, classes, task, open: { run } } = this.#session;
+    const { modalities, model: { heads }, task, classes, open: { run } } = this.#session;
     const { mayLack } = this.#session;
     const limits = { maxSamples: maxQueue, maxText, mayLack };
     app.use(async (context, next) => {
@@ -126,15 +126,24 @@ export class PredictServer implements Disposable {
             throw new BadRequest(422, samples.length > 1 ? `samples[${i}]: ${why}` : why);
           }
         }
-        const byHead = <T>(all: ReadonlyMap<string, Float64Array>, make: (own: Float64Array) => T) =>
-          Object.fromEntries(Array.from(all, ([head, own]) => [head, make(own)]));
+        const byHead = <T>(
+          all: ReadonlyMap<string, Float64Array>,
+          make: (own: Float64Array, head: string) => T,
+        ) => Object.fromEntries(Array.from(all, ([head, own]) => [head, make(own, head)]));
         return context.json({
-          answers: answers.map((one) => calibrated(one, task, temperatures)).map(({ probabilities }) => ({
-            predictions: byHead(probabilities, (own) => likeliest(own, classes, top)),
-            probabilities: byHead(
+          answers: answers.map((one) => calibrated(one, task, temperatures)).map((
+            { probabilities, predicted },
+          ) => ({
+            predictions: byHead(
               probabilities,
-              (own) => Object.fromEntries(classes.map((name, k) => [name, own[k]])),
+              (own, head) => saidOf({ task, classes, top }, own, predicted.get(head)!),
             ),
+            ...(task !== "regression" && {
+              probabilities: byHead(
+                probabilities,
+                (own) => Object.fromEntries(classes.map((name, k) => [name, own[k]])),
+              ),
+            }),
           })),
         });
       },
@@ -154,6 +163,7 @@ export class PredictServer implements Disposable {
       name: basename(resolve(run.path)),
       modalities,
       heads,
+      task,
       classes,
       limits,
       hasToken: token !== undefined,
