@@ -96,6 +96,8 @@ export interface PredictionTable {
   readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
   /** 1 where a head is right: [samples]. Where it gives the label if not given. */
   readonly right?: ReadonlyMap<string, Uint8Array>;
+  /** 1 for each sample that has the modality of a head, else 0; told where some lack one, of labels and numbers. */
+  readonly present?: ReadonlyMap<string, Uint8Array>;
   /** The last head's probability of its answer; of labels the mean of that of each; of numbers nothing is known, 0. */
   readonly confidence: Float64Array; // [samples]
 }
@@ -163,6 +165,15 @@ export function textAt(
   const { text } = CELLS[task];
   const own = widthOf(task, classes.length);
   return text(values.subarray(row * own, (row + 1) * own), classes);
+}
+
+/** What a head says of a sample, as `textAt` has it; undefined where the sample lacks its modality. */
+export function saidAt(table: PredictionTable, head: string, row: number): string | undefined {
+  const own = table.predicted.get(head)!;
+  const isSilent = (table.task ?? "classification") === "classification"
+    ? own[row] === NO_ANSWER
+    : table.present?.get(head)?.[row] === 0;
+  return isSilent ? undefined : textAt(table, own, row);
 }
 
 /**
@@ -256,6 +267,9 @@ export function readPredictions(path: string): PredictionTable {
     ...(isRightTold && {
       task,
       right: byHead((i) => Uint8Array.from(rows, ({ cells }) => Number(cells[firstRight + i]))),
+      ...(rows.some(({ cells }) => heads.some((_, i) => isSilent(cells, i))) && {
+        present: byHead((i) => Uint8Array.from(rows, ({ cells }) => Number(!isSilent(cells, i)))),
+      }),
     }),
     ids: rows.map(({ cells }) => cells[0]!),
     classes,

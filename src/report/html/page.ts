@@ -1,4 +1,5 @@
 /** Writes a report as one HTML file that needs nothing else. */
+import { saidAt } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { formatMeasure, measuresIn } from "../measures.ts";
 import {
@@ -91,7 +92,7 @@ function pageData(runs: readonly { readonly view: RunReport }[], samples: Sample
     Object.fromEntries((table?.ids ?? []).flatMap((id, row) => {
       const number = samples.find(source, id);
       if (number === undefined) return [];
-      return [[number, table!.heads.map((head) => table!.classes[table!.predicted.get(head)![row]!]!)]];
+      return [[number, table!.heads.map((head) => saidAt(table!, head, row))]];
     }));
   return {
     samples: samples.all,

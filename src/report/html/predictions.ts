@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import type { Answers } from "../../metrics/answers.ts";
 import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
 import { type Difference, pairedBootstrap } from "../../metrics/bootstrap.ts";
-import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
+import { NO_ANSWER, type PredictionTable, rightOf } from "../../runs/predictions.ts";
 import { draw, type Figure } from "./figure.ts";
 import { colour } from "./palette.ts";
 
@@ -127,20 +127,20 @@ export interface Turns {
 
 /** Finds the rows that fusion turns, the most confident first. */
 export function findTurns(table: PredictionTable): Turns {
-  const { labels, heads, confidence } = table;
+  const { ids, heads, confidence } = table;
   if (heads.length < 3) return { best: undefined, rescued: [], ruined: [], gain: undefined };
-  const correct = heads.map((head) => ({ head, right: correctOf(table, head) }));
+  const correct = heads.map((head) => ({ head, right: rightOf(table, head) }));
   const count = (right: Uint8Array) => right.reduce((sum, one) => sum + one, 0);
   const { right: fused } = correct.at(-1)!;
   const best = correct.slice(0, -1).reduce((a, b) => count(b.right) > count(a.right) ? b : a);
   const ranked = (wanted: number) =>
-    Array.from(labels.keys()).filter((row) => fused[row] === wanted && best.right[row] !== wanted)
+    Array.from(ids.keys()).filter((row) => fused[row] === wanted && best.right[row] !== wanted)
       .sort((a, b) => confidence[b]! - confidence[a]!);
   return {
     best: best.head,
     rescued: ranked(1),
     ruined: ranked(0),
-    gain: labels.length === 0 ? undefined : pairedBootstrap([{ model: fused, baseline: best.right }]),
+    gain: ids.length === 0 ? undefined : pairedBootstrap([{ model: fused, baseline: best.right }]),
   };
 }
 
@@ -164,19 +164,14 @@ export function answersOf(
   };
 }
 
-/** For each sample 1 where a head is right, else 0. */
-export function correctOf({ labels, predicted }: PredictionTable, head: string): Uint8Array {
-  const own = predicted.get(head)!;
-  return Uint8Array.from(labels, (label, row) => Number(own[row] === label));
-}
-
 /** The numbers of samples by which heads are right, the most frequent first. */
 export function patterns(
-  { labels, predicted, heads }: PredictionTable,
+  table: PredictionTable,
 ): { readonly right: readonly boolean[]; readonly count: number }[] {
   const counts = new Map<string, { right: boolean[]; count: number }>();
-  for (const [row, label] of labels.entries()) {
-    const right = heads.map((head) => predicted.get(head)![row] === label);
+  const correct = table.heads.map((head) => rightOf(table, head));
+  for (const row of table.ids.keys()) {
+    const right = correct.map((own) => own[row] === 1);
     const entry = counts.get(right.join()) ?? { right, count: 0 };
     entry.count++;
     counts.set(right.join(), entry);
@@ -184,10 +179,10 @@ export function patterns(
   return [...counts.values()].sort((a, b) => b.count - a.count);
 }
 
-function marginFor(names: readonly string[]): number {
+export function marginFor(names: readonly string[]): number {
   return 16 + CHARACTER * Math.max(0, ...names.map((name) => shortened(name).length));
 }
 
-function shortened(name: string): string {
+export function shortened(name: string): string {
   return name.length <= MOST_CHARACTERS ? name : `${name.slice(0, MOST_CHARACTERS - 1)}…`;
 }

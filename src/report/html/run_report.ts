@@ -2,6 +2,7 @@
 import { basename, join, resolve } from "node:path";
 import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { TARGETS, type TaskName } from "../../data/targets.ts";
 import { visitedSamples } from "../../data/epoch.ts";
 import { UserError } from "../../base/user_error.ts";
 import { taskOf } from "../../config/task_config.ts";
@@ -10,7 +11,7 @@ import { exists } from "../../io/files.ts";
 import type { Explainer } from "../../train/explainer.ts";
 import type { AnsweringModel } from "../../train/evaluation.ts";
 import { visitOf } from "../../train/gradient_step.ts";
-import { type PredictionTable, readPredictions } from "../../runs/predictions.ts";
+import { type PredictionTable, readPredictions, textAt } from "../../runs/predictions.ts";
 import { readKeptSamples } from "../../runs/preprocessing.ts";
 import type { EpochRecord, Evaluation } from "../../runs/records.ts";
 import { represent } from "../../train/representations.ts";
@@ -20,7 +21,8 @@ import { classFigure, confusionFigure, findTurns, type Turns } from "./predictio
 import { curveFigures } from "./curves.ts";
 import { type Explained, explainRows } from "./explanations.ts";
 import type { Figure } from "./figure.ts";
-import type { SampleStore } from "./samples.ts";
+import { labelFigure, scatterFigure } from "./label_figures.ts";
+import { labelText, type SampleStore } from "./samples.ts";
 import { drawRows, mapFigures } from "./maps.ts";
 
 /** A run as it is read from its folder. */
@@ -36,22 +38,29 @@ export interface RunView {
   readonly table: PredictionTable | undefined;
   /** The samples of each class by split; undefined where the run is of a version that kept none. */
   readonly classCounts: ClassCounts | undefined;
+  /** The samples of each split; undefined as above. */
+  readonly sampleCounts: Readonly<Record<Split, number>> | undefined;
   /** Names its data: runs of the same data share their samples in a report. */
   readonly source: string;
 }
 
 export type ClassCounts = ReadonlyMap<string, Readonly<Record<Split, number>>>;
 
-function countClasses(run: RunFolder): ClassCounts | undefined {
+function countSamples(run: RunFolder): Pick<RunView, "classCounts" | "sampleCounts"> {
   const samples = readKeptSamples(run);
-  if (samples === undefined) return undefined;
+  if (samples === undefined) return { classCounts: undefined, sampleCounts: undefined };
+  const { namesIn } = TARGETS[taskOf(run.config.data)];
   const counts = new Map<string, Record<Split, number>>();
+  const sampleCounts = { train: 0, validation: 0, test: 0 };
   for (const { label, split } of samples) {
-    const own = counts.get(label) ?? { train: 0, validation: 0, test: 0 };
-    counts.set(label, own);
-    own[split]++;
+    sampleCounts[split]++;
+    for (const name of namesIn(label)) {
+      const own = counts.get(name) ?? { train: 0, validation: 0, test: 0 };
+      counts.set(name, own);
+      own[split]++;
+    }
   }
-  return counts;
+  return { classCounts: counts, sampleCounts };
 }
 
 export interface RunReport extends RunView {
@@ -89,12 +98,6 @@ export const SHOWN_TURNS = 12;
 /** Reads the folder of a run. Throws a UserError where it is none or a file of it is damaged. */
 export function viewRun(path: string, key: string, title = basename(resolve(path))): RunView {
   const run = RunFolder.open(path);
-  const task = taskOf(run.config.data);
-  if (task !== "classification") {
-    throw new UserError(
-      `Cannot report on ${path}: its "data.task" is ${task}, and reports are of classification as yet; unis evaluate measures it`,
-    );
-  }
   const predictions = join(path, "predictions.csv");
   return {
     key,
@@ -104,14 +107,32 @@ export function viewRun(path: string, key: string, title = basename(resolve(path
     environment: run.environment(),
     evaluation: run.evaluation(),
     table: exists(predictions) ? readPredictions(predictions) : undefined,
-    classCounts: countClasses(run),
+    ...countSamples(run),
     source: JSON.stringify(run.config.data),
   };
 }
 
+function shownTurns({ rescued, ruined }: Turns): number[] {
+  return [...rescued.slice(0, SHOWN_TURNS), ...ruined.slice(0, SHOWN_TURNS)];
+}
+
+/** The figures of predictions, by their task. */
+const FIGURES: Readonly<
+  Record<TaskName, (table: PredictionTable, view: RunView, prefix: string) => readonly Figure[]>
+> = {
+  classification: (table, { evaluation }, prefix) => [
+    classFigure(table, prefix),
+    reliabilityFigure(table, evaluation?.calibration ?? {}, prefix),
+    confusionFigure(table, prefix),
+  ],
+  multi_label: (table, _, prefix) => [labelFigure(table, prefix)],
+  regression: (table, _, prefix) => [scatterFigure(table, prefix)],
+};
+
 /** Draws the figures of a run; those that need its model and data only where `source` has them. */
 export async function reportRun(view: RunView, source: Source, options: LookOptions): Promise<RunReport> {
   const { records, table, key } = view;
+  const { samples } = options;
   const prefix = `${key}-`;
   const notes: string[] = [];
   const figures = curveFigures(records, prefix, view.evaluation?.epoch);
@@ -120,15 +141,17 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
     notes.push("The run has not been tested yet: figures of its predictions are left out.");
     return { ...view, figures, turns: NO_TURNS, notes };
   }
-  figures.push(
-    classFigure(table, prefix),
-    reliabilityFigure(table, view.evaluation?.calibration ?? {}, prefix),
-    confusionFigure(table, prefix),
-  );
+  const { task = "classification" } = table;
+  figures.push(...FIGURES[task](table, view, prefix));
   const turns = findTurns(table);
   const reason = "missing" in source ? source.missing : differs(table, view.run.config, source.data);
   if (reason !== undefined || "missing" in source) {
     notes.push(`Maps of representations, pictures and texts are left out: ${reason}.`);
+    return { ...view, figures, turns, notes };
+  }
+  if (task !== "classification") {
+    await samples.add(view.source, source.data, "test", shownTurns(turns));
+    notes.push("Maps of representations, and why it answers so, are of classes alone, and left out.");
     return { ...view, figures, turns, notes };
   }
   const rows = drawRows(table, options.most, options.seed);
@@ -153,7 +176,7 @@ async function maps(
   { key, run, source }: RunView,
   table: PredictionTable,
   rows: Uint32Array,
-  { rescued, ruined }: Turns,
+  turns: Turns,
   { model, data }: { model: AnsweringModel; data: Dataset },
   { samples, most, seed, signal }: LookOptions,
 ): Promise<Figure[] | undefined> {
@@ -162,8 +185,7 @@ async function maps(
   const representations = await represent(model, data, "test", rows, signal);
   await samples.add(source, data, "test", [
     ...rows,
-    ...rescued.slice(0, SHOWN_TURNS),
-    ...ruined.slice(0, SHOWN_TURNS),
+    ...shownTurns(turns),
   ]);
   // Weights that are finite may still make representations that overflow, and those cannot be drawn.
   if (![...representations.values()].flat().every((vector) => vector.every(Number.isFinite))) return;
@@ -182,16 +204,17 @@ async function maps(
 
 /** Says how the data at hand differ from those that were tested; undefined where they do not. */
 function differs(
-  { ids, labels, classes }: PredictionTable,
+  table: PredictionTable,
   config: RunConfig,
   data: Dataset,
 ): string | undefined {
+  const { ids, labels } = table;
   const visited = visitedSamples(data.count("test"), config.training.evaluation_batch, visitOf(config));
   if (visited !== ids.length) {
     return `the data set has ${data.count("test")} test samples now, ${ids.length} were tested`;
   }
   const row = ids.findIndex((id, row) =>
-    id !== data.id("test", row) || classes[labels[row]!] !== data.classes[data.label("test", row)]
+    id !== data.id("test", row) || textAt(table, labels, row) !== labelText(data, "test", row)
   );
   return row < 0 ? undefined : `test sample ${row + 1} was ${ids[row]}, the data set has another now`;
 }

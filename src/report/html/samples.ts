@@ -2,6 +2,7 @@
 import { encode } from "fast-png";
 import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { TARGETS } from "../../data/targets.ts";
 import type { RgbImage } from "../../data/images/image.ts";
 import { resample } from "../../data/images/resample.ts";
 import { dataUri } from "./markup.ts";
@@ -45,13 +46,19 @@ export class SampleStore {
         numbers.set(data.id(split, row), this.all.length);
         this.all.push({
           id: data.id(split, row),
-          label: data.classes[data.label(split, row)]!,
+          label: labelText(data, split, row),
           text: text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text,
           image: hasImage ? thumbnail(images, pictures++) : undefined,
         });
       }
     }
   }
+}
+
+/** What a sample of a data set is to be told, as predictions show it. */
+export function labelText(data: Dataset, split: Split, row: number): string {
+  const { task = "classification", classes } = data;
+  return TARGETS[task].text(data.target?.(split, row) ?? { label: data.label(split, row) }, classes);
 }
 
 /** An image of a batch as a PNG, its longer side at most 48 pixels. */
