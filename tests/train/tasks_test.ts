@@ -1,7 +1,12 @@
 /** Runs that tell labels or numbers, from a table to predictions: they learn, are told and read back, and go on as they were. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { exportRun } from "../../src/app/export_run.ts";
 import { OpenRun } from "../../src/app/open_run.ts";
+import { PredictServer } from "../../src/app/serve/server.ts";
+import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
+import { runSection } from "../../src/report/html/run_section.ts";
+import { SampleStore } from "../../src/report/html/samples.ts";
 import { predictTable } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter } from "../../src/app/predict/writers.ts";
@@ -13,6 +18,7 @@ import { openTestGpu } from "../open_gpu.ts";
 import { generator } from "../ops/table.ts";
 
 const gpu = await openTestGpu();
+const LIMITS = { maxBatch: 4, maxQueue: 8, wait: 1, maxBody: 1e6, maxPixels: 1e6, maxText: 100 };
 
 /** Two modalities of numbers, of which each tells a part of the target. */
 const SETTINGS = [
@@ -53,6 +59,8 @@ function rowsOf(count: number): Table {
     }),
   ];
 }
+
+const classesOf = (labels: { class: string }[]) => labels.map((one) => one.class).toSorted();
 
 for (const [task, own] of Object.entries(TASKS)) {
   Deno.test(`a run of ${task} learns, and is told, read and gone on with as it was`, async () => {
@@ -96,9 +104,49 @@ for (const [task, own] of Object.entries(TASKS)) {
     const said = table.predicted.get("fusion")!;
     if (task === "regression") assert.ok(Math.abs(fusion - said[0]!) < 1e-3);
     else {
-      const given = fusion.map((one: { class: string }) => one.class);
-      assert.deepEqual(given.toSorted(), table.classes.filter((_, k) => said[k] === 1));
+      assert.deepEqual(classesOf(fusion), table.classes.filter((_, k) => said[k] === 1));
     }
+
+    // The server says the same.
+    using server = new PredictServer(session, { ...LIMITS, note: () => {} });
+    const rows = rowsOf(160);
+    const values = rows[place + 1]!.map(Number);
+    const response = await server.app.request("/predict", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ left: values.slice(0, 2), right: values.slice(2, 4) }),
+    });
+    const { answers: [answer] } = await response.json();
+    if (task === "regression") assert.ok(Math.abs(answer.predictions.fusion - fusion) < 1e-3);
+    else assert.deepEqual(classesOf(answer.predictions.fusion), classesOf(fusion));
+    assert.deepEqual(
+      Object.keys(answer),
+      task === "regression" ? ["predictions"] : ["predictions", "probabilities"],
+    );
+
+    // Reports draw what the task has, and exports say what logits are.
+    const report = await reportRun(viewRun(run, "run"), { missing: "nothing is drawn of it" }, {
+      samples: new SampleStore(),
+      most: 10,
+      seed: 1,
+    });
+    const [figure, told] = task === "regression" ? ["run-numbers", "a number"] : ["run-f1", "3 labels"];
+    assert.ok(report.figures.some(({ name }) => name === figure), figure);
+    assert.match(
+      runSection(report, new SampleStore(), false).text,
+      new RegExp(`table, ${told}; 112 training`),
+    );
+    const out = join(folder.path, "onnx");
+    await exportRun(run, out, { format: "onnx" });
+    const described = JSON.parse(Deno.readTextFileSync(join(out, "preprocessing.json")));
+    assert.equal(described.task, task);
+    assert.equal(typeof described.scale?.std, task === "regression" ? "number" : "undefined");
+    assert.match(
+      Deno.readTextFileSync(join(out, "README.md")),
+      task === "regression"
+        ? /Tells the number price by left and right/
+        : /Tells which of 3 labels a sample has by left and right/,
+    );
 
     const { kept } = await OpenRun.open(run);
     assert.equal(kept.preprocessing.task, task);
