@@ -93,7 +93,7 @@ export interface PredictionTable {
    * By head, here and below; see `Answers`. Where a sample lacks the modality of a head it is `NO_ANSWER`, no label, or NaN.
    */
   readonly predicted: ReadonlyMap<string, Values>;
-  readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]
+  readonly probabilities: ReadonlyMap<string, Float64Array>; // [samples, classes]; NaN where there is no answer
   /** 1 where a head is right: [samples]. Where it gives the label if not given. */
   readonly right?: ReadonlyMap<string, Uint8Array>;
   /** 1 for each sample that has the modality of a head, else 0; told where some lack one, of labels and numbers. */
@@ -256,7 +256,7 @@ export function readPredictions(path: string): PredictionTable {
   const probabilities = byHead((i) => {
     const start = firstShare + i * count;
     return hasShares
-      ? Float64Array.from(rows.flatMap(({ cells }) => cells.slice(start, start + count)), Number)
+      ? Float64Array.from(rows.flatMap(({ cells }) => cells.slice(start, start + count)), shareIn)
       : Float64Array.from(predicted.get(heads[i]!)!);
   });
   const [last, lastShares] = [predicted, probabilities].map((of) => of.get(heads.at(-1)!)!) as [
@@ -279,6 +279,11 @@ export function readPredictions(path: string): PredictionTable {
     probabilities,
     confidence: Float64Array.from(rows, (_, row) => confidenceOf(task, last, lastShares, row, count)),
   };
+}
+
+/** A probability; NaN where there is none, as of a head whose modality the sample lacks. */
+function shareIn(cell: string): number {
+  return cell === "" ? NaN : Number(cell);
 }
 
 function confidenceOf(

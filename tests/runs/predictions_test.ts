@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
+import { reliability } from "../../src/metrics/calibration.ts";
+import { NO_ANSWER, type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
 import { readPredictions } from "../../src/runs/predictions.ts";
 import { tinyData } from "../train/tiny.ts";
 
@@ -36,6 +37,17 @@ Deno.test("readPredictions() reads what predictionsCsv() wrote", () => {
   assert.deepEqual(table.labels, predictions.labels);
   assert.deepEqual(table.predicted, predictions.predicted);
   assert.deepEqual([...table.confidence], [0.5, 0.5, 1, 0.75]);
+});
+
+Deno.test("where a sample lacks the modality of a head, there is neither an answer nor a probability", () => {
+  const present = new Map([["image", Uint8Array.of(1, 0, 1, 1)]]);
+  const table = withFile(predictionsCsv({ ...predictions, present }, data), readPredictions);
+  const { image, fusion } = Object.fromEntries(table.probabilities);
+  assert.deepEqual([...image!.subarray(2, 7)], [0.25, NaN, NaN, NaN, 0]);
+  assert.deepEqual(fusion, predictions.probabilities.get("fusion"));
+  assert.equal(table.predicted.get("image")![1], NO_ANSWER);
+  const counted = reliability(table.labels, image!, 3).reduce((sum, { samples }) => sum + samples, 0);
+  assert.equal(counted, 3);
 });
 
 Deno.test("readPredictions() reads back any name of a class", () => {
