@@ -239,15 +239,14 @@ class Sweeping implements Disposable {
   /** `Epochs 1 to 3, trial 12 (5 of 6): optimizer.head_learning_rate=0.0013; 12 min left` */
   #lineOf({ number, parameters }: Trial, rung: number, place: number, count: number): string {
     const { rungs } = this.#sweep;
-    const first = (rungs[rung - 1] ?? 0) + 1;
+    const [first, last] = [(rungs[rung - 1] ?? 0) + 1, rungs[rung]!];
+    const epochs = first === last ? `Epoch ${first}` : `Epochs ${first} to ${last}`;
     const drawn = Object.entries(parameters).map(([key, value]) =>
       `${key}=${typeof value === "number" ? Number(value.toPrecision(4)) : JSON.stringify(value)}`
     );
     const left = this.#secondsLeft(rung, place);
     const time = left === undefined ? "" : `; ${timeText(left)} left`;
-    return `Epochs ${first} to ${rungs[rung]}, trial ${number} (${place} of ${count}): ${
-      drawn.join(", ")
-    }${time}`;
+    return `${epochs}, trial ${number} (${place} of ${count}): ${drawn.join(", ")}${time}`;
   }
 
   /** If epochs go on to take what they took so far; undefined where there was none. */

@@ -306,12 +306,22 @@ Deno.test("slow: a sweep that is killed goes on to the same results, and what go
   assert.equal(resumed.status, 0, resumed.output);
   assert.deepEqual(resultsAt(cut), results, `killed after ${before} epochs`);
 
+  // Another sweep begins with what this one has found.
+  const based = join(folder.path, "based.json");
+  const space = { "model.head.dropout": [0.1] };
+  Deno.writeTextFileSync(
+    based,
+    JSON.stringify({ name: "Based", config: "whole/best.json", seeds: [1], space }),
+  );
+  const tuned = await tried("sweep", based, "--dry-run");
+  assert.match(tuned.output, /^Epoch 1, trial 1 \(1 of 1\): model\.head\.dropout=0\.1$/m);
+  assert.match(tuned.output, /^Dry run +1 of 1 trials trained, and the best was tested$/m);
   const dry = await tried("sweep", file, "--dry-run", "--trials", "2", "--strategy", "random");
   assert.match(dry.output, /^Dry run +[12] of 2 trials trained, and the best was tested$/m);
 
   // Once more, nothing is left to do, not even to fail.
   const done = await tried("sweep", file, "--out", cut);
-  assert.ok(!/^(Epochs|Run|Testing|Failed) /m.test(done.output), done.output);
+  assert.ok(!/^(Epochs?|Run|Testing|Failed) /m.test(done.output), done.output);
   assert.deepEqual(resultsAt(cut), results);
   // Another space is another sweep.
   write({ space: { "optimizer.head_learning_rate": [1e-3, 1e-2, 3e-2, 1e-1] } });
