@@ -178,6 +178,13 @@ function featuresPreset(root: string): RunConfig {
   };
 }
 
+/** What is best at first: whole sets of labels are seldom right, and numbers may be near or far beyond a tolerance. */
+const METRIC_OF = {
+  classification: "accuracy",
+  multi_label: "average_precision",
+  regression: "rmse",
+} as const;
+
 /** For some thousand rows of one's own: encoders small enough to be learned from nothing. */
 function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
   const base: RunConfig = {
@@ -234,5 +241,10 @@ function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
     name,
     "image" in source ? kinds.image! : "text" in source ? kinds.text! : kinds.features!,
   ]);
-  return { ...base, data, model: { ...base.model, encoders: Object.fromEntries(encoders) } };
+  return {
+    ...base,
+    data,
+    model: { ...base.model, encoders: Object.fromEntries(encoders) },
+    training: { ...base.training, metric: METRIC_OF[data.task] },
+  };
 }

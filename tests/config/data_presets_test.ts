@@ -119,3 +119,14 @@ Deno.test("N24News has the lengths published for each kind of text, unless told,
   pretrained.close?.();
   scratch.close?.();
 });
+
+Deno.test("tables of labels and of numbers begin with a metric of theirs, unless another is named", () => {
+  const metricOf = (...settings: string[]) => {
+    const all = ["data.text=title", ...settings];
+    return withSettings(dataPreset({ name: "table", path: "x.csv" }, all), all).training.metric;
+  };
+  assert.equal(metricOf(), "accuracy");
+  assert.equal(metricOf("data.task=multi_label"), "average_precision");
+  assert.equal(metricOf("data.task=regression"), "rmse");
+  assert.equal(metricOf("data.task=regression", "training.metric=mae"), "mae");
+});
