@@ -143,13 +143,6 @@ function explanationsOf(
   { explain = false, heatMaps }: PredictFlags,
 ): Explanations | undefined {
   if (!explain && heatMaps === undefined) return undefined;
-  if (session.task !== "classification") {
-    throw new UserError(
-      `--explain is for classes as yet, and the run tells ${
-        session.task === "regression" ? "numbers" : "labels"
-      }`,
-    );
-  }
   const explainer = session.explainer(temperatures);
   const { model } = session.model;
   if (!explainer.hasShares && model.modalities.length > 1) {

@@ -2,8 +2,11 @@
 import { UserError } from "../base/user_error.ts";
 import { type Batch, type ModalityBatch, placeIn, type TextBatch } from "../data/batch.ts";
 import type { ModalityPreprocessing, TextPreprocessing } from "../data/preprocessing.ts";
-import { type Temperatures, withTemperature } from "../metrics/calibration.ts";
-import { argmaxRows, softmaxRows } from "../metrics/metrics.ts";
+import { answerSettings, taskOf } from "../config/task_config.ts";
+import type { TaskName } from "../data/targets.ts";
+import type { Values } from "../metrics/answers.ts";
+import type { Temperatures } from "../metrics/calibration.ts";
+import { TASK_MEASURES } from "../metrics/tasks/registry.ts";
 import type { Encoder } from "../models/encoders/encoder.ts";
 import { MOST_PLAYERS, shapleyValues } from "../metrics/shapley.ts";
 import type { MeanRepresentations } from "../runs/mean_representations.ts";
@@ -25,19 +28,28 @@ export interface PatchWeights {
   readonly weights: readonly number[]; // [rows · columns], or none
 }
 
+/** One thing that an answer says: its class, one of its labels, or its number. */
+export interface Told {
+  /** The number of the class or label; 0 of a number. */
+  readonly answer: number;
+  /** The probability of the class or label, or the number. */
+  readonly value: number;
+  /**
+   * What that would be if every modality had its mean representation, or were missing where that may be; there where modalities
+   * have shares.
+   */
+  readonly base?: number;
+  /** What each modality adds to it: base + Σ shares = value. */
+  readonly shares?: Readonly<Record<string, number>>;
+}
+
 /** Why the model answers as it does: of its last head, which gives the answer. */
 export interface Explanation {
   readonly head: string;
-  /** The number of the class that it answers. */
-  readonly answer: number;
-  readonly probability: number;
-  /**
-   * The probability of that class if every modality had its mean representation, or were missing where that may be; there
-   * where modalities have shares.
-   */
-  readonly base?: number;
-  /** What each modality adds to it: base + Σ shares = probability. */
-  readonly shares?: Readonly<Record<string, number>>;
+  /** The modalities that have shares. */
+  readonly modalities: readonly string[];
+  /** The class, all labels that are given, or the number. */
+  readonly told: readonly Told[];
   /** Of a modality that the sample lacks there are none, and no weights of patches. */
   readonly tokens: Readonly<Record<string, readonly TokenWeight[]>>;
   readonly patches: Readonly<Record<string, PatchWeights>>;
@@ -51,6 +63,13 @@ export interface ExplainerParts {
   readonly means: MeanRepresentations | undefined;
   readonly temperatures: Temperatures;
 }
+
+/** The numbers of what an answer says, by the task. */
+const TOLD: Readonly<Record<TaskName, (predicted: Values) => number[]>> = {
+  classification: ([answer]) => [answer!],
+  multi_label: (given) => [...given.keys()].filter((label) => given[label] === 1),
+  regression: () => [0],
+};
 
 /** Samples of a batch whose probabilities of attention the memory has room for. */
 export const EXPLAINED_AT_ONCE = 16;
@@ -108,13 +127,16 @@ export class Explainer {
         coalitions ?? logits[head]!,
         ...Object.values(rollouts),
       ]) as Float32Array[];
-      const answers = argmaxRows(own!, model.classes);
-      const values = this.#probabilities(coalitions ? together! : own!);
+      const task = taskOf(model.config.data);
+      const { predicted } = this.#answers(own!);
+      const width = predicted.length / batch.size;
+      const { values } = this.#answers(coalitions ? together! : own!);
       const byEncoder = new Map(Object.keys(rollouts).map((name, i) => [name, weights[i]!]));
       return Array.from({ length: batch.size }, (_, row) => ({
         head,
-        answer: answers[row]!,
-        ...this.#shares(values, batch.size, row, answers[row]!),
+        modalities: this.hasShares ? model.model.modalities : [],
+        told: TOLD[task](predicted.subarray(row * width, (row + 1) * width))
+          .map((answer) => this.#told(values, batch.size, row, answer)),
         ...this.#weights(byEncoder, batch, row),
       }));
     } finally {
@@ -122,30 +144,30 @@ export class Explainer {
     }
   }
 
-  /** Calibrated where the last head is: [rows, classes]. */
-  #probabilities(logits: Float32Array): Float64Array {
-    const { model: { classes, heads }, temperatures } = this.#parts;
-    return withTemperature(softmaxRows(logits, classes), classes, temperatures[heads.at(-1)!] ?? 1);
+  /** What the last head answers, and its probabilities, calibrated where it is, or numbers: [rows, classes]. */
+  #answers(logits: Float32Array): { predicted: Values; values: Float64Array } {
+    const { model: { classes, heads, config: { data, training }, scale }, temperatures } = this.#parts;
+    const { answer, calibration } = TASK_MEASURES[taskOf(data)];
+    const { predicted, probabilities } = answer(logits, classes, answerSettings(training, scale));
+    const temperature = temperatures[heads.at(-1)!] ?? 1;
+    const values = calibration?.withTemperature(probabilities, classes, temperature) ?? probabilities;
+    return { predicted, values };
   }
 
-  /** `values` are the probabilities of every coalition, the last being all: [coalitions, batch, classes]. */
-  #shares(
-    values: Float64Array,
-    batch: number,
-    row: number,
-    answer: number,
-  ): Pick<Explanation, "probability" | "base" | "shares"> {
+  /** `values` are those of every coalition, the last being all: [coalitions, batch, classes]. */
+  #told(values: Float64Array, batch: number, row: number, answer: number): Told {
     const { model: { classes, model: { modalities } } } = this.#parts;
     const coalitions = values.length / batch / classes;
     const own = Array.from(
       { length: coalitions },
       (_, coalition) => values[(coalition * batch + row) * classes + answer]!,
     );
-    const probability = own.at(-1)!;
-    if (!this.hasShares) return { probability };
+    const value = own.at(-1)!;
+    if (!this.hasShares) return { answer, value };
     const shares = shapleyValues(own);
     return {
-      probability,
+      answer,
+      value,
       base: own[0]!,
       shares: Object.fromEntries(modalities.map((name, i) => [name, shares[i]!])),
     };

@@ -142,10 +142,11 @@ Deno.test("a report explains the most confident answers, and says what modalitie
     assert.equal(drawn.length, 20);
     for (const [own, isRight] of [[right, true], [wrong, false]] as const) {
       assert.equal(own.length, 6);
-      for (const [i, { row, explanation: { answer, probability } }] of own.entries()) {
+      for (const [i, { row, explanation: { told } }] of own.entries()) {
+        const { answer, value } = told[0]!;
         assert.equal(answer, table!.predicted.get("fusion")![row]);
         assert.equal(answer === table!.labels[row], isRight);
-        assert.ok(Math.abs(probability - table!.confidence[row]!) < 1e-5);
+        assert.ok(Math.abs(value - table!.confidence[row]!) < 1e-5);
         if (i > 0) assert.ok(table!.confidence[row]! <= table!.confidence[own[i - 1]!.row]!);
       }
     }
@@ -155,7 +156,7 @@ Deno.test("a report explains the most confident answers, and says what modalitie
     assert.equal(tokens.map(({ token }) => token).join(" "), data.text("test", first!.row));
     const heaviest = tokens.toSorted((a, b) => b.weight - a.weight)[0]!.token;
     assert.ok(html.includes(`style="--weight:100%">${heaviest}</span>`));
-    const all = drawn.reduce((sum, { shares }) => sum + shares!.text!, 0) / drawn.length;
+    const all = drawn.reduce((sum, { told }) => sum + told[0]!.shares!.text!, 0) / drawn.length;
     const cells = /<th scope="row">all<\/th>(.*?)<\/tr>/.exec(html)![1]!;
     assert.equal(cells.match(/<td>(.*?)<\/td>/g)![3], `<td>${all.toFixed(3).replace(/^0\./, ".")}</td>`);
 

@@ -4,7 +4,7 @@ import { UserError } from "../../src/base/user_error.ts";
 import type { Batch } from "../../src/data/batch.ts";
 import { argmaxRows, softmaxRows } from "../../src/metrics/metrics.ts";
 import type { MeanRepresentations } from "../../src/runs/mean_representations.ts";
-import { Explainer } from "../../src/train/explainer.ts";
+import { Explainer, type Told } from "../../src/train/explainer.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { meanRepresentations } from "../../src/train/mean_representations.ts";
 import { Predictor } from "../../src/train/predictor.ts";
@@ -45,7 +45,8 @@ for (const method of ["unis-mmc", "agg-mm", "late-fusion", "huse"]) {
     for (const temperature of [1, 3]) {
       const probabilities = softmaxRows(own.map((logit) => logit / temperature), 3);
       const all = await explained(means, temperature);
-      for (const [row, { answer, probability, base, shares }] of all.entries()) {
+      for (const [row, { told: [said] }] of all.entries()) {
+        const { answer, value: probability, base, shares } = said!;
         assert.equal(answer, answers[row]);
         assert.ok(Math.abs(probability - probabilities[3 * row + answer]!) < 1e-6);
         assert.ok(Math.abs(base! + shares!.image! + shares!.text! - probability) < 1e-12);
@@ -55,10 +56,11 @@ for (const method of ["unis-mmc", "agg-mm", "late-fusion", "huse"]) {
     const vectors = await represent(model, data, "test", Uint32Array.of(1));
     const at = (name: string) => Float32Array.from(vectors.get(name)![0]!);
     const [, second] = await explained(new Map([...means, ["image", at("image")]]));
-    assert.equal(second!.shares!.image, 0);
-    assert.ok(Math.abs(second!.shares!.text!) > 1e-9);
+    assert.equal(second!.told[0]!.shares!.image, 0);
+    assert.ok(Math.abs(second!.told[0]!.shares!.text!) > 1e-9);
     const [, nothing] = await explained(new Map([["image", at("image")], ["text", at("text")]]));
-    assert.deepEqual([nothing!.shares, nothing!.base], [{ image: 0, text: 0 }, nothing!.probability]);
+    const [{ shares, base, value }] = nothing!.told as [Told];
+    assert.deepEqual([shares, base], [{ image: 0, text: 0 }, value]);
     assert.equal(gpu.memory.live, live, "bytes left behind");
     model.dispose();
   });
@@ -79,7 +81,8 @@ for (const method of ["unis-mmc", "late-fusion"]) {
     const alone = (name: string) =>
       answers(without(batch, name === "image" ? "text" : "image", [0, 1, 2, 3]));
     const [whole, image, text] = [await answers(batch), await alone("image"), await alone("text")];
-    for (const [row, { answer, probability, base, shares }] of (await explainer.explain(batch)).entries()) {
+    for (const [row, { told: [said] }] of (await explainer.explain(batch)).entries()) {
+      const { answer, value: probability, base, shares } = said!;
       const [both, first, second] = [whole, image, text].map((own) => own[3 * row + answer]!) as [
         number,
         number,
@@ -91,9 +94,9 @@ for (const method of ["unis-mmc", "late-fusion"]) {
       assert.ok(Math.abs(shares!.text! - (second - base! + both - first) / 2) < 1e-6);
     }
     const some = without(batch, "image", [1, 3]);
-    for (const [row, { shares, patches, tokens }] of (await explainer.explain(some)).entries()) {
+    for (const [row, { told, patches, tokens }] of (await explainer.explain(some)).entries()) {
       const lacks = row % 2 === 1;
-      assert.equal(shares!.image === 0, lacks);
+      assert.equal(told[0]!.shares!.image === 0, lacks);
       assert.equal(patches.image!.weights.length, lacks ? 0 : 4);
       assert.deepEqual(Object.keys(tokens), ["text"]);
     }
@@ -162,7 +165,8 @@ Deno.test("without means, and of a single modality, there are weights and no sha
     const model = await predictorOf(method);
     const explainer = new Explainer({ model, modalities: [], means: undefined, temperatures: {} });
     const [first] = await explainer.explain(batch);
-    assert.deepEqual([explainer.hasShares, first!.shares, first!.base], [false, undefined, undefined]);
+    assert.deepEqual([explainer.hasShares, first!.modalities], [false, []]);
+    assert.deepEqual(Object.keys(first!.told[0]!), ["answer", "value"]);
     assert.equal(first!.patches.image!.weights.length, 4);
     model.dispose();
   }

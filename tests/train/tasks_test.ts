@@ -7,6 +7,7 @@ import { PredictServer } from "../../src/app/serve/server.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
 import { runSection } from "../../src/report/html/run_section.ts";
 import { SampleStore } from "../../src/report/html/samples.ts";
+import { Explanations } from "../../src/app/predict/explanations.ts";
 import { predictTable } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { answerWriter } from "../../src/app/predict/writers.ts";
@@ -147,6 +148,39 @@ for (const [task, own] of Object.entries(TASKS)) {
         ? /Tells the number price by left and right/
         : /Tells which of 3 labels a sample has by left and right/,
     );
+
+    // Each label that is given, or the number, is explained by what each modality adds to it.
+    const { temperatures: fitted } = session;
+    const written = async (format: "jsonl" | "csv") => {
+      const parts: string[] = [];
+      await predictTable(session, join(folder.path, "items.csv"), {
+        skipBad: false,
+        temperatures: fitted,
+        explanations: new Explanations(session.explainer(fitted)),
+        writer: answerWriter(format, { task: session.task, classes: session.classes, top: 1, all: true }),
+        print: (text) => parts.push(text),
+      });
+      return parts.join("").trim().split("\n");
+    };
+    let explained = 0;
+    for (const line of await written("jsonl")) {
+      const { predictions: { fusion }, probabilities, explanation } = JSON.parse(line);
+      const labels = task === "regression" ? [explanation] : explanation.labels;
+      if (task === "multi_label") {
+        const names = fusion.map((one: { class: string }) => one.class).toSorted();
+        assert.deepEqual(labels.map((one: { class: string }) => one.class), names);
+      }
+      for (const { class: name, base, shares } of labels) {
+        explained++;
+        const value = task === "regression" ? fusion : probabilities.fusion[name];
+        assert.ok(Math.abs(base + shares.left + shares.right - value) < 1e-4 * Math.max(1, Math.abs(value)));
+      }
+    }
+    assert.ok(explained > 100);
+    const [header, first] = await written("csv");
+    assert.match(header!, /,fusion_base,fusion_share\(left\),fusion_share\(right\)$/);
+    const cell = "-?[\\d.e-]+", cells = task === "regression" ? cell : `(\\w+ ${cell}(; )?)*`;
+    assert.match(first!, new RegExp(`,${cells},${cells},${cells}$`));
 
     const { kept } = await OpenRun.open(run);
     assert.equal(kept.preprocessing.task, task);

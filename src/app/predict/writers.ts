@@ -87,7 +87,7 @@ function csvWriter(options: WriterOptions): AnswerWriter {
   return {
     write({ row: { values }, probabilities, predicted, explanation }) {
       const isFirst = columns === undefined;
-      const explained = explanation ? explanationCells(explanation) : {};
+      const explained = explanation ? explanationCells(explanation, options) : {};
       columns ??= Object.keys(values);
       const cells = columns.map((name) => textOf(values[name]));
       for (const [head, own] of probabilities) {
@@ -127,7 +127,7 @@ function jsonWriter(options: WriterOptions): AnswerWriter {
         ...(all && task !== "regression" && {
           probabilities: byHead((own) => Object.fromEntries(classes.map((name, k) => [name, own[k]]))),
         }),
-        ...(explanation && { explanation: explanationObject(explanation, classes) }),
+        ...(explanation && { explanation: explanationObject(explanation, options) }),
       };
       return JSON.stringify(object) + "\n";
     },
@@ -164,7 +164,7 @@ function tableWriter(options: WriterOptions): AnswerWriter {
           ? shown(said)
           : said.map((one) => `${one.class} ${one.probability.toFixed(3)}`).join(", ");
       });
-      const why = explanation ? [explanationText(explanation)] : [];
+      const why = explanation ? [explanationText(explanation, options)] : [];
       rows.push([...Object.values(values).map((value) => shortened(textOf(value))), ...answers, ...why]);
       return "";
     },

@@ -7,6 +7,7 @@ import {
   type Explainer,
   type Explanation,
   type TokenWeight,
+  type Told,
 } from "../../train/explainer.ts";
 import { pause, throwIfInterrupted } from "../../base/interrupt.ts";
 import { heatMap } from "../heat_map.ts";
@@ -94,18 +95,19 @@ ${list(wrong, "Wrong with most confidence")}${list(right, "Right with most confi
 
 /** Means over the drawn samples, by the class that is answered. */
 function sharesTable(drawn: readonly Explanation[], classes: readonly string[]): Markup | undefined {
-  const modalities = Object.keys(drawn[0]?.shares ?? {});
+  const modalities = drawn[0]?.modalities ?? [];
   if (modalities.length === 0) return undefined;
-  const byAnswer = Map.groupBy(drawn, ({ answer }) => answer);
-  const row = (name: string, own: readonly Explanation[]) => {
-    const mean = (value: (one: Explanation) => number) =>
+  const told = drawn.flatMap((one) => one.told);
+  const byAnswer = Map.groupBy(told, ({ answer }) => answer);
+  const row = (name: string, own: readonly Told[]) => {
+    const mean = (value: (one: Told) => number) =>
       formatShare(own.reduce((sum, one) => sum + value(one), 0) / own.length);
     return [
       name,
       formatCount(own.length),
       mean(({ base }) => base!),
       ...modalities.map((modality) => mean(({ shares }) => shares![modality]!)),
-      mean(({ probability }) => probability),
+      mean(({ value }) => value),
     ];
   };
   return table(
@@ -115,19 +117,20 @@ function sharesTable(drawn: readonly Explanation[], classes: readonly string[]):
     ["answer", "samples", "base", ...modalities, "probability"],
     [
       ...[...byAnswer].toSorted(([a], [b]) => a - b).map(([answer, own]) => row(classes[answer]!, own)),
-      row("all", drawn),
+      row("all", told),
     ],
   );
 }
 
 function sampleMarkup({ row, explanation, pictures }: ExplainedSample, predictions: PredictionTable): Markup {
-  const { answer, probability, base, shares = {}, tokens } = explanation;
+  const { tokens, told: [said] } = explanation;
+  const { answer, value, base, shares = {} } = said!;
   const { classes, labels, ids } = predictions;
   const isRight = labels[row] === answer;
   return html`<li class="sample">${
     Object.entries(pictures).map(([name, uri]) => html`<img src="${uri}" alt="where ${name} is attended to">`)
   }<div><p class="muted">${ids[row]!}</p><p>label: ${classes[labels[row]!]!}</p>
-<p class="${isRight ? "right" : "wrong"}">${classes[answer]!} ${formatShare(probability)}</p>${
+<p class="${isRight ? "right" : "wrong"}">${classes[answer]!} ${formatShare(value)}</p>${
     base !== undefined && html`<p>${formatShare(base)}${
       Object.entries(shares).map(([name, share]) =>
         ` ${share < 0 ? "−" : "+"} ${formatShare(Math.abs(share))} ${name}`
