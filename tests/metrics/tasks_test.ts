@@ -5,6 +5,7 @@ import { METRIC_NAMES, metricsOf } from "../../src/metrics/chosen_metric.ts";
 import { labelScores, multiLabel } from "../../src/metrics/tasks/multi_label.ts";
 import { regression } from "../../src/metrics/tasks/regression.ts";
 import { TASKS } from "../../src/data/targets.ts";
+import fixture from "../fixtures/task_metrics.json" with { type: "json" };
 
 const SETTINGS: AnswerSettings = { threshold: 0.5, overlap: 1, tolerance: 1, scale: { mean: 0, std: 1 } };
 
@@ -47,6 +48,25 @@ Deno.test("measures of labels are those of scikit-learn", () => {
     2,
     2,
   ], [1, 0]]);
+});
+
+Deno.test("measures of random labels and numbers are those of scikit-learn (scripts/fixtures/task_metrics.py)", () => {
+  for (const { classes, expected, overlapping, ...one } of fixture.multi_label) {
+    const labels = Uint32Array.from(one.labels), given = Float64Array.from(one.probabilities);
+    const logits = Float32Array.from(given, (p) => Math.log(p / (1 - p)));
+    const { predicted } = multiLabel.answer(logits, classes, SETTINGS);
+    const right = multiLabel.right(labels, predicted, classes, SETTINGS);
+    const measures = multiLabel.measure({ labels, classes, predicted, probabilities: given, right });
+    for (const [name, value] of Object.entries(expected)) near(measures[name], value, name);
+    const overlap = multiLabel.right(labels, predicted, classes, { ...SETTINGS, overlap: 0.5 });
+    near(overlap.reduce((sum, is) => sum + is, 0) / overlap.length, overlapping, "share that overlaps");
+  }
+  for (const { expected, ...one } of fixture.regression) {
+    const labels = Float64Array.from(one.labels), predicted = Float64Array.from(one.predicted);
+    const right = regression.right(labels, predicted, 1, { ...SETTINGS, tolerance: 5 });
+    const measures = regression.measure({ labels, classes: 1, predicted, probabilities: predicted, right });
+    for (const [name, value] of Object.entries(expected)) near(measures[name], value, name);
+  }
 });
 
 Deno.test("labels are given from the threshold on, and sets are right by their overlap", () => {
