@@ -63,6 +63,30 @@ export const KINDS: Readonly<Record<string, Kind>> = {
         lab: [Number(a), gap === "" ? null : Number(gap), shape!],
       })),
   },
+  labels: {
+    prepare: (folder) =>
+      tableArguments(folder, [
+        ...READ.slice(1),
+        "data.task=multi_label",
+        "data.label=tags",
+        "data.text=title",
+        'data.modalities={"lab":{"features":["a","b"]}}',
+        "training.epochs=5",
+      ]),
+    raw: textsAndNumbers,
+  },
+  numbers: {
+    prepare: (folder) =>
+      tableArguments(folder, [
+        ...READ.slice(1),
+        "data.task=regression",
+        "data.label=price",
+        "data.text=title",
+        'data.modalities={"lab":{"features":["a","b"]}}',
+        "training.epochs=5",
+      ]),
+    raw: textsAndNumbers,
+  },
   emoji: {
     prepare: () => Promise.resolve(["--epochs", "1"]),
     async raw(_, { run }) {
@@ -177,6 +201,10 @@ const SCRIPT = new URL("encoder.py", import.meta.url).pathname;
 const POOLED_BY_MEAN = "model.encoders.text.pooling=mean";
 const TOKENIZERS = new URL("../../tests/fixtures/tokenizers", import.meta.url).pathname;
 
+function textsAndNumbers(folder: string): Promise<Map<string, Raw>> {
+  return tableInputs(folder, ({ title, a, b }) => ({ text: title!, lab: [a, b].map(Number) }));
+}
+
 function imagesAndTexts(folder: string): Promise<Map<string, Raw>> {
   return tableInputs(folder, ({ path, title }) => ({ image: join(folder, path!), text: title! }));
 }
@@ -220,7 +248,20 @@ const UNSEEN = ["zebra", "qwertz", "naïve", "東京", "🦓", "x-ray", "1984", 
 async function tableArguments(folder: string, settings: readonly string[]): Promise<string[]> {
   const random = new Random(1);
   const pick = (words: readonly string[]) => words[Math.floor(random.between(0, words.length))]!;
-  const rows = [["id", "path", "title", "a", "b", "constant", "gap", "shape", "label", "split"]];
+  const rows = [[
+    "id",
+    "path",
+    "title",
+    "a",
+    "b",
+    "constant",
+    "gap",
+    "shape",
+    "label",
+    "split",
+    "tags",
+    "price",
+  ]];
   for (let i = 0; i < 90; i++) {
     const label = i % 3, split = i < 48 ? "train" : i < 66 ? "validation" : "test";
     const words = [
@@ -241,7 +282,10 @@ async function tableArguments(folder: string, settings: readonly string[]): Prom
     );
     const gap = i % 4 === 1 ? "" : String(i);
     const shape = split === "test" && i % 5 === 0 ? "never seen" : words[2]!;
-    rows.push([`s${i}`, path, [...words, ...more].join(" "), ...numbers, gap, shape, COLOURS[label]!, split]);
+    const tags = [COLOURS[label]!, ...(i % 2 === 0 ? [words[2]!] : [])].join();
+    const price = String(100 * label + i);
+    const title = [...words, ...more].join(" ");
+    rows.push([`s${i}`, path, title, ...numbers, gap, shape, COLOURS[label]!, split, tags, price]);
   }
   await Deno.writeTextFile(
     join(folder, ITEMS),

@@ -14,9 +14,11 @@ import { parseArgs } from "node:util";
 import { exportRun } from "../../src/app/export_run.ts";
 import { openDevice } from "../../src/app/open_device.ts";
 import { OpenRun } from "../../src/app/open_run.ts";
+import type { ModelData } from "../../src/build/resolve_encoders.ts";
 import type { ExportFormat, Precision } from "../../src/export/export_format.ts";
 import { FORMATS } from "../../src/export/formats.ts";
-import { withTemperature } from "../../src/metrics/calibration.ts";
+import { taskOf } from "../../src/config/task_config.ts";
+import { TASK_MEASURES } from "../../src/metrics/tasks/registry.ts";
 import { exists } from "../../src/io/files.ts";
 import { formatTable } from "../../src/report/table.ts";
 import { predict } from "../../src/train/evaluation.ts";
@@ -29,7 +31,7 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const CHECKER = new URL("check_onnx.py", import.meta.url).pathname;
 /** Test samples that a page is given. */
 const IN_PAGE = 64;
-/** By sample and head, the calibrated probability of every class. */
+/** By sample and head, the calibrated probability of every class or label, or the number in standard deviations. */
 type Answers = ReadonlyMap<string, readonly number[]>[];
 /** The largest difference of a probability, by the type of the weights. */
 const TOLERANCE: Readonly<Record<Precision, number>> = { f32: 1e-4, f16: 1e-2 };
@@ -40,6 +42,7 @@ async function answersOf(
   opened: Awaited<ReturnType<OpenRun["openData"]>>,
 ): Promise<Answers> {
   const { dataset } = opened;
+  const { calibration } = TASK_MEASURES[taskOf(run.config.data)];
   const gpu = await openDevice("auto");
   const learner = new Learner(gpu, run.config, dataset);
   try {
@@ -53,7 +56,8 @@ async function answersOf(
         new Map(
           [...probabilities].map(([head, all]) => {
             const own = all.subarray(row * classes, (row + 1) * classes);
-            return [head, [...withTemperature(own, classes, temperatures[head] ?? 1)]];
+            const answer = calibration?.withTemperature(own, classes, temperatures[head] ?? 1) ?? own;
+            return [head, Array.from(answer, (value) => value / unitOf(modelData))];
           }),
         ),
     );
@@ -63,12 +67,17 @@ async function answersOf(
   }
 }
 
+/** What numbers are compared in: standard deviations of training. */
+function unitOf({ scale }: { readonly scale?: ModelData["scale"] | undefined }): number {
+  return scale?.std ?? 1;
+}
+
 /** What the export answers to raw inputs, in another process that knows nothing of unis. */
 async function predictAll(
   python: string,
   exported: string,
   raw: readonly Raw[],
-  classes: readonly string[],
+  { classes, scale }: ModelData,
 ): Promise<Answers> {
   const process = new Deno.Command(python, {
     args: [join(exported, "predict.py")],
@@ -83,8 +92,14 @@ async function predictAll(
   const { success, stdout } = await output;
   if (!success) throw new Error(`${exported}/predict.py failed`);
   return new TextDecoder().decode(stdout).trim().split("\n").map((line) => {
-    const heads = Object.entries(JSON.parse(line) as Record<string, Record<string, number>>);
-    return new Map(heads.map(([head, by]) => [head, classes.map((name) => by[name] ?? NaN)]));
+    const heads = Object.entries(JSON.parse(line) as Record<string, Record<string, number> | number>);
+    return new Map(
+      heads.map(([head, by]) =>
+        typeof by === "number"
+          ? [head, [by / unitOf({ scale })]]
+          : [head, classes.map((name) => by[name] ?? NaN)]
+      ),
+    );
   });
 }
 
@@ -126,7 +141,6 @@ async function check(
   const own = await answersOf(open, opened);
   const inputs = await kind.raw(folder, open);
   const raw = own.map((_, row) => inputs.get(opened.dataset.id("test", row))!);
-  const { classes } = open.modelData;
   const rows: [string[], boolean][] = [];
   for (const format of formats) {
     for (const precision of format.precisions) {
@@ -135,9 +149,14 @@ async function check(
       const python = pythons.get(format.name)!;
       const graph = join(to, "model.onnx");
       if (exists(graph)) await runProgram(python, CHECKER, graph);
-      const [cells, isWell] = compare(own, await predictAll(python, to, raw, classes), TOLERANCE[precision]);
+      const [cells, isWell] = compare(
+        own,
+        await predictAll(python, to, raw, open.modelData),
+        TOLERANCE[precision],
+      );
       rows.push([[name, `${format.name} ${precision}`, ...cells], isWell]);
-      if (!inPage || !exists(graph)) continue;
+      // The page makes probabilities of classes.
+      if (!inPage || !exists(graph) || taskOf(open.run.config.data) !== "classification") continue;
       const heads = [...own[0]!.keys()];
       const { temperatures } = open.run.checkpoints.loadBest();
       const there = await answersInPage(graph, opened.dataset, heads, temperatures, IN_PAGE);
@@ -169,7 +188,7 @@ try {
     "test samples",
     "answers",
     "that differ",
-    "largest difference of a probability",
+    "largest difference of a probability, or in standard deviations",
   ]];
   for (const name of positionals.length > 0 ? positionals : Object.keys(KINDS)) {
     for (const [row, isWell] of await check(name, join(folder, name), formats, pythons, page)) {
