@@ -37,16 +37,22 @@ export function writeOnnxExport(source: ExportSource, to: string): string[] {
     metadata: { classes: JSON.stringify(classes) },
   });
   writeJsonFile(join(to, PREPROCESSING), describe(source));
-  const mayLack = source.model.config.missing !== undefined;
-  if (mayLack) source.note(`${PREDICT} is left out: it cannot say that a sample lacks a modality`);
-  else writeTextFile(join(to, PREDICT), predictPy);
   return [
     ...files,
-    ...writeModules(to, modalitiesOf(source)),
-    ...[...texts.map(({ name }) => name), PREPROCESSING, ...(mayLack ? [] : [PREDICT])].map((name) =>
-      join(to, name)
-    ),
+    ...[...texts.map(({ name }) => name), PREPROCESSING].map((name) => join(to, name)),
+    ...writeScript(source, to),
   ];
+}
+
+/** predict.py and the modules that it uses; nothing, and why, where samples may lack modalities. Gives the paths written. */
+function writeScript(source: ExportSource, to: string): string[] {
+  if (source.model.config.missing !== undefined) {
+    source.note(`${PREDICT} is left out: it cannot say that a sample lacks a modality`);
+    return [];
+  }
+  const script = join(to, PREDICT);
+  writeTextFile(script, predictPy);
+  return [script, ...writeModules(to, modalitiesOf(source))];
 }
 
 /** The modalities that the encoders read; of a run that learns from one alone, the others are of no use. */

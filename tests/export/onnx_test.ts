@@ -57,7 +57,7 @@ Deno.test("a run is exported as one graph, which answers as the run does", async
   const { run, probabilities } = await makeRun(folder.path);
   const to = join(folder.path, "out");
   const written = await exportRun(run.path, to, { format: "onnx" });
-  const names = ["model.onnx", "text", "preprocessing.json", "predict.py", "README.md"];
+  const names = ["model.onnx", "text", "preprocessing.json", "predict.py", "answers.py", "README.md"];
   assert.deepEqual(written, names.map((name) => join(to, name)));
   const model = readOnnx(join(to, "model.onnx"));
   assert.deepEqual(model.inputs, [
@@ -81,6 +81,7 @@ Deno.test("a run is exported as one graph, which answers as the run does", async
     method: run.config.method,
     epoch: 7,
     precision: "f32",
+    task: "classification",
     classes: data.classes,
     heads: ["image", "text", "fusion"],
     temperatures: {},

@@ -42,9 +42,9 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     const written = await exportRun(run.path, to);
     assert.deepEqual(
       written,
-      ["image", "text", "heads.safetensors", "heads.json", "predict.py", "README.md"].map((name) =>
-        join(to, name)
-      ),
+      ["image", "text", "heads.safetensors", "heads.json", "predict.py", "answers.py", "README.md"].map((
+        name,
+      ) => join(to, name)),
     );
 
     const image = readEncoderConfig(join(to, "image"));
