@@ -126,13 +126,24 @@ for (const [task, own] of Object.entries(TASKS)) {
     );
 
     // Reports draw what the task has, and exports say what logits are.
-    const report = await reportRun(viewRun(run, "run"), { missing: "nothing is drawn of it" }, {
+    const { dataset: data } = await (await OpenRun.open(run)).openData("test", () => {});
+    const explainer = () => Promise.resolve(session.explainer(session.temperatures));
+    const report = await reportRun(viewRun(run, "run"), { model: session.model, data, explainer }, {
       samples: new SampleStore(),
       most: 10,
       seed: 1,
     });
     const [figure, told] = task === "regression" ? ["run-numbers", "a number"] : ["run-f1", "3 labels"];
     assert.ok(report.figures.some(({ name }) => name === figure), figure);
+    assert.equal(report.figures.some(({ name }) => name === "run-reliability"), task === "multi_label");
+    const { drawn, right, wrong } = report.explained!;
+    assert.deepEqual([drawn.length, right.length], [10, 6]);
+    const isRight = rightOf(table, "fusion");
+    for (const { row } of right) assert.equal(isRight[row], 1);
+    for (const { row } of wrong) assert.equal(isRight[row], 0);
+    const why = runSection(report, new SampleStore(), false).text;
+    assert.match(why, task === "regression" ? /<h3>Nearest<\/h3>/ : /<h3>Right with most confidence<\/h3>/);
+    assert.match(why, /<p>[^<]*\d = [\d.]+ [+−] [\d.]+ left [+−] [\d.]+ right<\/p>/);
     assert.match(
       runSection(report, new SampleStore(), false).text,
       new RegExp(`table, ${told}; 112 training`),

@@ -1,6 +1,8 @@
 /** Draws how far the probabilities of heads can be believed. */
 import * as Plot from "@observablehq/plot";
 import { type HeadCalibration, reliability, withTemperature } from "../../metrics/calibration.ts";
+import type { Answers } from "../../metrics/answers.ts";
+import { TASK_MEASURES } from "../../metrics/tasks/registry.ts";
 import type { PredictionTable } from "../../runs/predictions.ts";
 import { answersOf } from "./predictions.ts";
 import { draw, type Figure, type Row } from "./figure.ts";
@@ -11,15 +13,16 @@ const RAW = "as the head gives them", CALIBRATED = "calibrated";
 const DASHES = { [RAW]: "3,3", [CALIBRATED]: undefined } as const;
 const SIDE = 380;
 
-/** The reliability diagram of every head: how often answers are right by the probability that they are given. */
+/** The reliability diagram of every head: how often answers, or labels, are right by the probability that they are given. */
 export function reliabilityFigure(
   table: PredictionTable,
   calibration: Readonly<Record<string, HeadCalibration>>,
   prefix: string,
 ): Figure {
-  const { heads } = table;
+  const { heads, task = "classification" } = table;
+  const asClasses = (answers: Answers) => TASK_MEASURES[task].calibration?.classAnswers(answers) ?? answers;
   const rows = heads.flatMap((head) => {
-    const { labels, probabilities: own, classes } = answersOf(table, head);
+    const { labels, probabilities: own, classes } = asClasses(answersOf(table, head));
     const temperature = calibration[head]?.temperature;
     const kinds = [
       [RAW, own] as const,

@@ -1,7 +1,8 @@
 /** Explains answers to test samples: some of them one by one, and what modalities add on average to those of each class. */
 import { placeIn } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import type { PredictionTable } from "../../runs/predictions.ts";
+import type { TaskName } from "../../data/targets.ts";
+import { type PredictionTable, rightOf, saidAt, textAt } from "../../runs/predictions.ts";
 import {
   EXPLAINED_AT_ONCE,
   type Explainer,
@@ -16,10 +17,44 @@ import { dataUri, html, type Markup } from "./markup.ts";
 import { table } from "./parts.ts";
 import { shrunk } from "./samples.ts";
 
-/** Right answers that are explained one by one, and wrong ones: the most confident of each. */
+/** Right answers that are explained one by one, and wrong ones. */
 const SHOWN = 6;
 /** Pixels of the longer side of a picture, and tokens of a text, at most. */
 const SIDE = 96, TOKENS = 60;
+
+/** How the answers of a task are told. */
+interface Telling {
+  /** The noun for what shares add up to. */
+  readonly what: string;
+  readonly titles: { readonly wrong: string; readonly right: string };
+  /** Samples with the least of it are shown. */
+  order(predictions: PredictionTable, row: number, isRight: boolean): number;
+  format(value: number): string;
+  /** Whether means of shares tell something: those of numbers go up and down. */
+  readonly isSigned: boolean;
+}
+
+const BY_CONFIDENCE = {
+  titles: { wrong: "Wrong with most confidence", right: "Right with most confidence" },
+  order: ({ confidence }: PredictionTable, row: number) => -confidence[row]!,
+  format: formatShare,
+  isSigned: true,
+};
+
+const TOLD: Readonly<Record<TaskName, Telling>> = {
+  classification: { what: "the probability of the answer", ...BY_CONFIDENCE },
+  multi_label: { what: "the probability of a label that is given", ...BY_CONFIDENCE },
+  regression: {
+    what: "the number",
+    titles: { wrong: "Furthest off", right: "Nearest" },
+    order({ labels, predicted, heads }, row, isRight) {
+      const error = Math.abs(predicted.get(heads.at(-1)!)![row]! - labels[row]!);
+      return isRight ? error : -error;
+    },
+    format: (value) => String(Number(value.toPrecision(4))),
+    isSigned: false,
+  },
+};
 
 /** An answer to a test sample, explained, with pictures as data URIs by modality. */
 export interface ExplainedSample {
@@ -29,7 +64,7 @@ export interface ExplainedSample {
 }
 
 export interface Explained {
-  /** The most confident of the wrong answers, and of the right ones. */
+  /** The most confident of the wrong answers, and of the right ones; of numbers the furthest off and the nearest. */
   readonly wrong: readonly ExplainedSample[];
   readonly right: readonly ExplainedSample[];
   /** Of samples drawn at random, those that are shown not among them. */
@@ -40,14 +75,16 @@ export interface Explained {
 export async function explainRows(
   explainer: Explainer,
   data: Dataset,
-  { labels, predicted, heads, confidence }: PredictionTable,
+  predictions: PredictionTable,
   rows: Uint32Array,
   signal?: AbortSignal,
 ): Promise<Explained> {
-  const answers = predicted.get(heads.at(-1)!)!;
+  const { task = "classification", heads } = predictions;
+  const right = rightOf(predictions, heads.at(-1)!);
+  const { order } = TOLD[task];
   const ranked = (isRight: boolean) =>
-    Array.from(labels.keys()).filter((row) => (answers[row] === labels[row]) === isRight)
-      .sort((a, b) => confidence[b]! - confidence[a]!).slice(0, SHOWN);
+    Array.from(right.keys()).filter((row) => (right[row] === 1) === isRight)
+      .sort((a, b) => order(predictions, a, isRight) - order(predictions, b, isRight)).slice(0, SHOWN);
   const explain = async (rows: readonly number[], withPictures: boolean) => {
     const explained: ExplainedSample[] = [];
     for (let start = 0; start < rows.length; start += EXPLAINED_AT_ONCE) {
@@ -78,6 +115,7 @@ export async function explainRows(
 
 export function explanationsMarkup(key: string, explained: Explained, predictions: PredictionTable): Markup {
   const { wrong, right } = explained;
+  const { titles, what } = TOLD[predictions.task ?? "classification"];
   const head = predictions.heads.at(-1)!;
   const list = (samples: readonly ExplainedSample[], title: string) =>
     samples.length > 0 &&
@@ -86,57 +124,66 @@ export function explanationsMarkup(key: string, explained: Explained, prediction
       <ul class="samples explained">${samples.map((one) => sampleMarkup(one, predictions))}</ul>
     `;
   return html`<section aria-labelledby="${key}-why"><h2 id="${key}-why">Why ${head} answers so</h2>
-<p>Shares are Shapley values over modalities: how much of the probability of the answer each one adds, with the others at
-their means or not. Pictures and words are the stronger in colour the more of them comes into what their encoder makes, by
-attention rollout.</p>
-${sharesTable(explained.drawn, predictions.classes)}
-${list(wrong, "Wrong with most confidence")}${list(right, "Right with most confidence")}</section>`;
+<p>Shares are Shapley values over modalities: how much of ${what} each one adds, with the others saying nothing or not.
+Pictures and words are the stronger in colour the more of them comes into what their encoder makes, by attention rollout.</p>
+${sharesTable(explained.drawn, predictions)}
+${list(wrong, titles.wrong)}${list(right, titles.right)}</section>`;
 }
 
-/** Means over the drawn samples, by the class that is answered. */
-function sharesTable(drawn: readonly Explanation[], classes: readonly string[]): Markup | undefined {
+/** Means over the drawn samples, by the class or label that is told. */
+function sharesTable(drawn: readonly Explanation[], { task = "classification", classes }: PredictionTable) {
   const modalities = drawn[0]?.modalities ?? [];
   if (modalities.length === 0) return undefined;
+  const { what, format, isSigned } = TOLD[task];
   const told = drawn.flatMap((one) => one.told);
-  const byAnswer = Map.groupBy(told, ({ answer }) => answer);
   const row = (name: string, own: readonly Told[]) => {
     const mean = (value: (one: Told) => number) =>
-      formatShare(own.reduce((sum, one) => sum + value(one), 0) / own.length);
+      format(own.reduce((sum, one) => sum + value(one), 0) / own.length);
+    const share = (modality: string) => ({ shares }: Told) =>
+      isSigned ? shares![modality]! : Math.abs(shares![modality]!);
     return [
       name,
       formatCount(own.length),
       mean(({ base }) => base!),
-      ...modalities.map((modality) => mean(({ shares }) => shares![modality]!)),
+      ...modalities.map((modality) => mean(share(modality))),
       mean(({ value }) => value),
     ];
   };
+  const byAnswer = task === "regression" ? [] : [...Map.groupBy(told, ({ answer }) => answer)];
   return table(
-    `What each modality adds to the probability of the answer, by the class that is answered; means over ${
-      formatCount(drawn.length)
-    } test samples`,
-    ["answer", "samples", "base", ...modalities, "probability"],
+    isSigned
+      ? `What each modality adds to ${what}, by what is told; means over ${
+        formatCount(drawn.length)
+      } test samples`
+      : `How far each modality moves ${what}, up or down; means over ${
+        formatCount(drawn.length)
+      } test samples`,
+    ["answer", "samples", "base", ...modalities, "in all"],
     [
-      ...[...byAnswer].toSorted(([a], [b]) => a - b).map(([answer, own]) => row(classes[answer]!, own)),
-      row("all", told),
+      ...byAnswer.toSorted(([a], [b]) => a - b).map(([answer, own]) => row(classes[answer]!, own)),
+      ...told.length > 0 ? [row("all", told)] : [],
     ],
   );
 }
 
 function sampleMarkup({ row, explanation, pictures }: ExplainedSample, predictions: PredictionTable): Markup {
-  const { tokens, told: [said] } = explanation;
-  const { answer, value, base, shares = {} } = said!;
-  const { classes, labels, ids } = predictions;
-  const isRight = labels[row] === answer;
+  const { head, tokens, told } = explanation;
+  const { task = "classification", classes, labels, ids } = predictions;
+  const { format } = TOLD[task];
+  const isRight = rightOf(predictions, head)[row] === 1;
+  const line = ({ answer, value, base, shares = {} }: Told) => {
+    const sum = Object.entries(shares).map(([name, share]) =>
+      ` ${share < 0 ? "−" : "+"} ${format(Math.abs(share))} ${name}`
+    );
+    const name = task === "multi_label" && `${classes[answer]!}: `;
+    return html`<p>${name}${format(value)}${base !== undefined && ` = ${format(base)}`}${sum}</p>`;
+  };
   return html`<li class="sample">${
     Object.entries(pictures).map(([name, uri]) => html`<img src="${uri}" alt="where ${name} is attended to">`)
-  }<div><p class="muted">${ids[row]!}</p><p>label: ${classes[labels[row]!]!}</p>
-<p class="${isRight ? "right" : "wrong"}">${classes[answer]!} ${formatShare(value)}</p>${
-    base !== undefined && html`<p>${formatShare(base)}${
-      Object.entries(shares).map(([name, share]) =>
-        ` ${share < 0 ? "−" : "+"} ${formatShare(Math.abs(share))} ${name}`
-      )
-    }</p>`
-  }${Object.values(tokens).map(tokensMarkup)}</div></li>`;
+  }<div><p class="muted">${ids[row]!}</p><p>label: ${textAt(predictions, labels, row)}</p>
+<p class="${isRight ? "right" : "wrong"}">${saidAt(predictions, head, row)}</p>${told.map(line)}${
+    Object.values(tokens).map(tokensMarkup)
+  }</div></li>`;
 }
 
 function tokensMarkup(tokens: readonly TokenWeight[]): Markup {

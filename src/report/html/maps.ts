@@ -15,9 +15,15 @@ const SIDE = 480;
 const SYMBOL_OF: Record<string, string> = { text: "plus", image: "times" };
 const OTHER_SYMBOLS = ["circle", "triangle", "square", "diamond", "star", "wye", "asterisk"];
 
-/** Draws rows of the first ten classes by seed, `most` of them at most. */
-export function drawRows({ labels }: PredictionTable, most: number, seed: number): Uint32Array {
-  const rows = Array.from(labels.keys()).filter((row) => labels[row]! < MOST_CLASSES);
+/** Draws rows by seed, of classes those of the first ten, `most` of them at most. */
+export function drawRows(
+  { task = "classification", ids, labels }: PredictionTable,
+  most: number,
+  seed: number,
+): Uint32Array {
+  const rows = Array.from(ids.keys()).filter((row) =>
+    task !== "classification" || labels[row]! < MOST_CLASSES
+  );
   new Random(keyOf(seed)).shuffle(rows);
   return Uint32Array.from(rows.slice(0, most));
 }

@@ -125,7 +125,10 @@ const FIGURES: Readonly<
     reliabilityFigure(table, evaluation?.calibration ?? {}, prefix),
     confusionFigure(table, prefix),
   ],
-  multi_label: (table, _, prefix) => [labelFigure(table, prefix)],
+  multi_label: (table, { evaluation }, prefix) => [
+    labelFigure(table, prefix),
+    reliabilityFigure(table, evaluation?.calibration ?? {}, prefix),
+  ],
   regression: (table, _, prefix) => [scatterFigure(table, prefix)],
 };
 
@@ -149,18 +152,20 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
     notes.push(`Maps of representations, pictures and texts are left out: ${reason}.`);
     return { ...view, figures, turns, notes };
   }
+  const { checkpoints } = view.run;
+  source.model.writeWeights(checkpoints.loadBest().weights, checkpoints.best);
+  const rows = drawRows(table, options.most, options.seed);
   if (task !== "classification") {
     await samples.add(view.source, source.data, "test", shownTurns(turns));
-    notes.push("Maps of representations, and why it answers so, are of classes alone, and left out.");
-    return { ...view, figures, turns, notes };
+    notes.push("Maps of representations are of classes alone, and left out.");
+  } else {
+    const drawn = await maps(view, table, rows, turns, source, options);
+    if (drawn === undefined) {
+      notes.push("Maps of representations are left out: they are no finite numbers.");
+      return { ...view, figures, turns, notes };
+    }
+    figures.push(...drawn);
   }
-  const rows = drawRows(table, options.most, options.seed);
-  const drawn = await maps(view, table, rows, turns, source, options);
-  if (drawn === undefined) {
-    notes.push("Maps of representations are left out: they are no finite numbers.");
-    return { ...view, figures, turns, notes };
-  }
-  figures.push(...drawn);
   try {
     const explainer = await source.explainer?.();
     const explained = explainer && await explainRows(explainer, source.data, table, rows, options.signal);
@@ -173,15 +178,13 @@ export async function reportRun(view: RunView, source: Source, options: LookOpti
 }
 
 async function maps(
-  { key, run, source }: RunView,
+  { key, source }: RunView,
   table: PredictionTable,
   rows: Uint32Array,
   turns: Turns,
   { model, data }: { model: AnsweringModel; data: Dataset },
   { samples, most, seed, signal }: LookOptions,
 ): Promise<Figure[] | undefined> {
-  const { weights } = run.checkpoints.loadBest();
-  model.writeWeights(weights, run.checkpoints.best);
   const representations = await represent(model, data, "test", rows, signal);
   await samples.add(source, data, "test", [
     ...rows,
