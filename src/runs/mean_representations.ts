@@ -1,5 +1,7 @@
 /** The mean representation of each modality, which stands for one that says nothing where answers are explained. */
 import { join } from "node:path";
+import { UserError } from "../base/user_error.ts";
+import { verifyChecksum } from "../io/checksum.ts";
 import { exists } from "../io/files.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import type { RunFolder } from "./run_folder.ts";
@@ -18,10 +20,19 @@ export function writeMeans(run: RunFolder, means: MeanRepresentations, epoch: nu
   writeSafetensors(pathIn(run), Object.fromEntries(tensors), { epoch: String(epoch) }, { checksum: true });
 }
 
-/** Those of the weights of an epoch; undefined where a run has kept none, or those of other weights. */
+/**
+ * Those of the weights of an epoch; undefined where a run has kept none, or those of other weights. Throws a UserError where the
+ * file is damaged.
+ */
 export function readMeans(run: RunFolder, epoch: number): MeanRepresentations | undefined {
-  if (!exists(pathIn(run))) return undefined;
-  using file = openSafetensors(pathIn(run));
+  const path = pathIn(run);
+  if (!exists(path)) return undefined;
+  if (verifyChecksum(path) !== "whole") {
+    throw new UserError(
+      `${path} is damaged: its contents do not match its checksum. Remove it, and answers are explained without shares of modalities`,
+    );
+  }
+  using file = openSafetensors(path);
   if (file.metadata.get("epoch") !== String(epoch)) return undefined;
   return new Map(Array.from(file.tensors.keys(), (name) => [name, file.readFloat32(name)]));
 }
