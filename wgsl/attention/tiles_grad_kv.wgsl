@@ -35,9 +35,20 @@ fn probabilities(products: mat4x4f, at: Place, query: u32, key: u32, lse: vec4f)
     probability(s[0], lse.x, query, key, kept), probability(s[1], lse.y, query + 1u, key, kept),
     probability(s[2], lse.z, query + 2u, key, kept), probability(s[3], lse.w, query + 3u, key, kept));
 }
-fn times(a: mat4x4f, b: mat4x4f) -> mat4x4f { return mat4x4f(a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]); }
-fn score_grads(p: mat4x4f, dp: mat4x4f, delta: vec4f) -> mat4x4f {
-  return mat4x4f(p[0] * (dp[0] - delta.x), p[1] * (dp[1] - delta.y), p[2] * (dp[2] - delta.z), p[3] * (dp[3] - delta.w));
+
+// p (dropout'(dp) - delta) of a query and four keys, whose p is taken from weights, where dropout(p) is left. One query after
+// the other, so that few factors of dropout need registers at once.
+fn score_grad(dp: vec4f, delta: f32, at: Place, query: u32, key: u32, x: u32, j: u32, y: u32) -> vec4f {
+  let p = weights[x][j][y];
+  if (!DROPOUT) { return p * (dp - delta); }
+  let factor = drop_factor(at, query + j, key);
+  if (x < TILE4) { weights[x][j][y] = p * factor; }
+  return p * (dp * factor - delta);
+}
+fn score_grads(dp: mat4x4f, delta: vec4f, at: Place, query: u32, key: u32, x: u32, y: u32) -> mat4x4f {
+  return mat4x4f(
+    score_grad(dp[0], delta.x, at, query, key, x, 0u, y), score_grad(dp[1], delta.y, at, query, key, x, 1u, y),
+    score_grad(dp[2], delta.z, at, query, key, x, 2u, y), score_grad(dp[3], delta.w, at, query, key, x, 3u, y));
 }
 
 fn store_keys(at: Place, key: u32, x: u32, dk: mat4x4f, dv: mat4x4f) {
@@ -66,16 +77,10 @@ fn grad_kv(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     let lse = stats[place];
     // Kept where the invocation itself reads it again, so that registers are free for the second product.
     keep_weights(x, y, Sums(probabilities(s.upper, at, query, key, lse), probabilities(s.lower, at, query, second, lse)));
-    var dp = products(GRADS, at, tile, range.y, lane);
-    let p = kept_weights(x, y);
-    if (DROPOUT) {
-      let upper = drop_factors(at, query, key);
-      let lower = drop_factors(at, query, second);
-      keep_weights(x, y, Sums(times(p.upper, upper), times(p.lower, lower)));
-      dp = Sums(times(dp.upper, upper), times(dp.lower, lower));
-    }
+    let dp = products(GRADS, at, tile, range.y, lane);
     let delta = stats[place + 1u];
-    let ds = Sums(score_grads(p.upper, dp.upper, delta), score_grads(p.lower, dp.lower, delta));
+    var ds = Sums(score_grads(dp.upper, delta, at, query, key, x, y), mat4x4f());
+    if (BLOCKS > 1u) { ds.lower = score_grads(dp.lower, delta, at, query, second, x, y + Y); }
     dv = add_results(dv, GRADS, at, tile, range.y, lane);
     workgroupBarrier();
     keep_weights(x, y, ds);
