@@ -129,5 +129,6 @@ function constantsOf(plan: GemmPlan, k: number): Constants {
   const blocks = { ROWS: plan.rows, COLS: plan.columns };
   if (plan.form === "lanes") return { ...blocks, WG: LANES };
   const tile = { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
-  return { ...tile, ...(plan.form === "tiles" ? { AHEAD: plan.ahead } : unitConstants(plan, k)) };
+  if (plan.form === "matrix") return { ...tile, ...unitConstants(plan, k) };
+  return { ...tile, AHEAD: plan.ahead, WHOLE_SLICES: k % plan.step === 0 };
 }
