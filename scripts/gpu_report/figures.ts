@@ -21,7 +21,10 @@ export interface Figures {
 export interface Shares {
   /** Of the whole kernel. */
   readonly kernel: number;
-  /** Of all loops that have any; undefined where none has. */
+  /**
+   * Of the loops that have any, those left out that have less than a tenth of what the one with the most has: these store
+   * results, and run a few times. Undefined where none has any.
+   */
   readonly loops: number | undefined;
   /** Of those that have no other within. */
   readonly innermost: number | undefined;
@@ -35,23 +38,26 @@ export interface Block {
   readonly successors: readonly number[];
 }
 
+const LEAST_OF_A_LOOP = 0.1;
+
 export function sharesOf(blocks: readonly Block[]): Shares {
-  const share = (members: Iterable<number>) => {
-    let instructions = 0, multiplyAdds = 0;
-    for (const i of members) {
-      instructions += blocks[i]!.instructions;
-      multiplyAdds += blocks[i]!.multiplyAdds;
-    }
-    return multiplyAdds / Math.max(1, instructions);
+  const sum = (members: Iterable<number>, of: "instructions" | "multiplyAdds") => {
+    let total = 0;
+    for (const i of members) total += blocks[i]![of];
+    return total;
   };
+  const share = (members: readonly number[]) =>
+    sum(members, "multiplyAdds") / Math.max(1, sum(members, "instructions"));
   const heads = loopsOf(blocks);
-  const loops = [...heads.values()].filter((body) => share(body) > 0);
+  const counts = new Map([...heads.values()].map((body) => [body, sum(body, "multiplyAdds")]));
+  const least = LEAST_OF_A_LOOP * Math.max(...counts.values());
+  const loops = [...counts].filter(([, count]) => count > 0 && count >= least).map(([body]) => body);
   const innermost = loops.filter((body) =>
     ![...heads].some(([head, other]) => other.size < body.size && body.has(head))
   );
   const together = (bodies: readonly Set<number>[]) =>
-    bodies.length === 0 ? undefined : share(new Set(bodies.flatMap((body) => [...body])));
-  return { kernel: share(blocks.keys()), loops: together(loops), innermost: together(innermost) };
+    bodies.length === 0 ? undefined : share([...new Set(bodies.flatMap((body) => [...body]))]);
+  return { kernel: share([...blocks.keys()]), loops: together(loops), innermost: together(innermost) };
 }
 
 /** The loops of a control flow whose first block is its entry: the blocks of each, by its head. */

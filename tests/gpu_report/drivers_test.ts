@@ -96,3 +96,16 @@ Deno.test("shares: of the innermost loops with multiply-adds, of all such loops,
   ];
   assert.deepEqual(sharesOf(flow), { kernel: 10 / 125, loops: 10 / 50, innermost: 8 / 10 });
 });
+
+Deno.test("shares: a loop that only stores results does not count among those that compute them", () => {
+  const flow = (stores: number): Block[] => [
+    { instructions: 10, multiplyAdds: 0, successors: [1] },
+    { instructions: 200, multiplyAdds: 150, successors: [1, 2] },
+    { instructions: 300, multiplyAdds: stores, successors: [2, 3] },
+    { instructions: 1, multiplyAdds: 0, successors: [] },
+  ];
+  assert.equal(sharesOf(flow(14)).loops, 150 / 200);
+  assert.equal(sharesOf(flow(14)).innermost, 150 / 200);
+  assert.equal(sharesOf(flow(15)).loops, 165 / 500);
+  assert.equal(sharesOf(flow(0).map((block) => ({ ...block, multiplyAdds: 0 }))).loops, undefined);
+});
