@@ -188,6 +188,8 @@ case " $* " in
     ;;
   *" --backend auto "* | *" --backend=auto "*) export UNIS_FFI=--allow-ffi ;;
 esac
+# What a launcher of MPI starts loads its library.
+[ -z "${PMI_SIZE:-}${OMPI_COMM_WORLD_SIZE:-}${SLURM_STEP_NUM_TASKS:-}" ] || export UNIS_FFI=--allow-ffi
 [ "${UNIS_TEST_BACKEND:-}" != dawn ] || need_dawn
 # Whatever has no task is for unis to answer: --help, --version, a misspelt command, nothing at all.
 if sed -n '/"tasks": {/,$p' deno.json | grep -q "^    \"$name\": \""; then

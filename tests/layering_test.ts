@@ -15,7 +15,7 @@ const ROWS = [
   ["config", "metrics"],
   ["models.ts"],
   ["data", "models"],
-  ["io"],
+  ["io", "distributed"],
   ["engine.ts"],
   ["optim", "nn"],
   ["ops", "onnx"],

@@ -2,6 +2,7 @@
 import { CommanderError } from "commander";
 import { AdapterError } from "../gpu/adapter.ts";
 import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
+import { RankMissing } from "../distributed/collective.ts";
 import { UserError } from "../base/user_error.ts";
 import { Interrupted } from "../base/interrupt.ts";
 
@@ -15,7 +16,7 @@ export const EXIT = { ok: 0, unexpected: 1, usage: 2, lost: 75, interrupted: 130
 
 /**
  * The line to show, if any, and the exit status: 2 for what the user can mend (what Deno was not allowed included), 75 where
- * the device was lost, 130 when interrupted, else 1.
+ * the device was lost or a rank is missing, 130 when interrupted, else 1.
  */
 export function describeError(error: unknown): { line: string | undefined; status: number } {
   if (error instanceof CommanderError) {
@@ -31,6 +32,7 @@ export function describeError(error: unknown): { line: string | undefined; statu
     const cure = "use smaller batches, or end what else uses the adapter";
     return { line: `${error.message}; ${cure}`, status: EXIT.usage };
   }
+  if (error instanceof RankMissing) return { line: oneLine(error.message), status: EXIT.lost };
   if (error instanceof DeviceLost) return { line: oneLine(error.message), status: EXIT.lost };
   if (error instanceof CheckFailed) return { line: oneLine(error.message), status: EXIT.unexpected };
   if (error instanceof Interrupted) return { line: oneLine(error.message), status: EXIT.interrupted };

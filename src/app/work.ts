@@ -15,6 +15,8 @@ import { METRICS } from "../metrics/chosen_metric.ts";
 import { predictionsCsv } from "../runs/predictions.ts";
 import { Learner } from "../train/learner.ts";
 import { type PresetName, PRESETS } from "../config/presets.ts";
+import { ALONE, type Collective } from "../distributed/collective.ts";
+import { FollowedRun } from "../runs/followed_run.ts";
 import { describePlans } from "../tuning/plan_cache.ts";
 import { type Chosen, findPretrained, keepEncoderFiles } from "../build/pretrained.ts";
 import { loadClassDistances, loadPretrained } from "../train/load_pretrained.ts";
@@ -28,6 +30,7 @@ import { evaluateBest } from "../train/evaluate_best.ts";
 import { meanRepresentations } from "../train/mean_representations.ts";
 import { train } from "../train/trainer.ts";
 import { type DeviceChoice, openDevice } from "./open_device.ts";
+import { mustTrainAlike } from "./ranks.ts";
 import { OpenRun } from "./open_run.ts";
 import { formatEpoch } from "../report/units.ts";
 import { describeShortage } from "./shortage.ts";
@@ -51,6 +54,8 @@ export interface WorkOptions {
   readonly acceptChangedData?: boolean;
   /** Picks the part of the data that a run sees; it sees all of them if not given. */
   readonly limit?: (data: Dataset) => Dataset;
+  /** The processes that do this work together; alone if not given. */
+  readonly collective?: Collective;
 }
 
 /** The configuration to begin with and its name: that of the data where they are not the emoji. */
@@ -99,12 +104,14 @@ export class Work implements Disposable {
       adapter_class: learner.gpu.adapterClass,
       seconds: 0,
       ...(plans && { tuned_plans: plans }),
+      ...(learner.collective.size > 1 && { ranks: learner.collective.size }),
     };
   }
 
   /** Opens device, data and model, and makes the folder of a new run. Whoever calls must dispose the work. */
   static async begin(begun: NewRun | RunFolder, options: WorkOptions): Promise<Work> {
-    const { device, observer, downloads, startUp, findFaults, limit = (data) => data } = options;
+    const { device, observer, downloads, startUp, findFaults, limit = (data) => data, collective = ALONE } =
+      options;
     const begin = performance.now();
     const resumed = begun instanceof RunFolder ? begun : undefined;
     const chosen = begun instanceof RunFolder ? undefined : begun;
@@ -123,7 +130,7 @@ export class Work implements Disposable {
     held.defer(() => all.close?.());
     const data = limit(all);
     startUp?.lap("data");
-    const learner = new Learner(gpu, config, data);
+    const learner = new Learner(gpu, config, data, collective);
     held.defer(() => learner.dispose());
     learner.mustBeTrainable(data);
     // A run that was cut before it saved anything begins anew, from the pretrained weights where it has some.
@@ -132,16 +139,20 @@ export class Work implements Disposable {
       (isNew ? await findPretrained(config, downloads) : new Map<string, string>());
     await loadPretrained(learner, folders, note);
     if (isNew) await loadClassDistances(learner, data.classes, downloads, note);
-    const run = resumed ?? RunFolder.create(chosen!.out, learner.config);
+    const kept = await fitted?.keep() ?? opened!.kept;
+    await mustTrainAlike(learner, kept);
+    const isFirst = collective.rank === 0;
+    const run = resumed ?? (isFirst ? RunFolder.create : FollowedRun.of)(chosen!.out, learner.config);
     // Only now is it sure that a resumed run goes on, with as many epochs as it was given.
     resumed?.writeConfig();
-    if (chosen) keepEncoderFiles(run, chosen.folders);
-    writePreprocessing(run, await fitted?.keep() ?? opened!.kept);
+    if (chosen && isFirst) keepEncoderFiles(run, chosen.folders);
+    if (isFirst) writePreprocessing(run, kept);
+    if (bad !== undefined && isFirst) writeSkipped(run, bad);
     if (bad !== undefined) {
-      writeSkipped(run, bad);
       note(`Skipped     ${bad.length} samples or rows, listed in ${join(run.path, "skipped.csv")}`);
     }
     note(`Run         ${run.path}${resumed === undefined ? "" : " (resumed)"}`);
+    if (collective.size > 1) note(`Ranks       ${collective.size}, each with its share of every step`);
     observer.planned(learner.plan(data));
     startUp?.lap("model");
     const work = new Work(run, data, learner, { options, begin, held: held.move() });
@@ -205,6 +216,7 @@ export class Work implements Disposable {
 
   async #test(signal: AbortSignal): Promise<Evaluation> {
     const { run, data, learner } = this;
+    await learner.collective.gather(null, "the weights to test, which the first rank writes");
     const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
     const means = await meanRepresentations(learner, data, signal);
     if (means !== undefined) writeMeans(run, means, evaluation.epoch);

@@ -1,5 +1,7 @@
 /** `unis train` */
 import { join } from "node:path";
+import { type Collective, firstAlone } from "../distributed/collective.ts";
+import { FollowedRun } from "../runs/followed_run.ts";
 import { UserError } from "../base/user_error.ts";
 import { ConsoleObserver, evaluationLines } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
@@ -13,6 +15,7 @@ import { nameOfRun, RunFolder } from "../runs/run_folder.ts";
 import { chooseConfig, type ConfigFlags, flagName } from "./choose_config.ts";
 import { findFaults } from "./data.ts";
 import { StartUp } from "../app/start_up.ts";
+import { amongRanks } from "../app/ranks.ts";
 import { withRestarts } from "../app/restarts.ts";
 import { Stop } from "../app/stop.ts";
 import { Work } from "../app/work.ts";
@@ -56,20 +59,36 @@ const FIXED = [
  * Trains and tests; `given` names the flags that were typed. Throws `Interrupted` where Ctrl-C ended it early, and
  * `DeviceLost` where the device was lost more often than another may be opened.
  */
-export async function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
+export function train(flags: TrainFlags, given: readonly string[]): Promise<void> {
+  return amongRanks((collective) => trainAsRank(flags, given, collective));
+}
+
+async function trainAsRank(
+  flags: TrainFlags,
+  given: readonly string[],
+  collective: Collective,
+): Promise<void> {
   if (flags.acceptChangedData && flags.resume === undefined) {
     throw new UserError("--accept-changed-data goes with --resume: a new run takes the data as they are");
   }
-  const resumed = flags.resume === undefined ? undefined : openForResuming(flags.resume, flags.epochs, given);
+  mustBeForRanks(flags, collective.size);
+  const opened = flags.resume === undefined
+    ? undefined
+    : await firstAlone(collective, "opening the run", () =>
+      openForResuming(flags.resume!, flags.epochs, given));
+  const resumed = opened && collective.rank > 0 ? FollowedRun.of(opened.path, opened.config) : opened;
   const startUp = new StartUp();
   startUp.lap("program");
   const observer = new ConsoleObserver();
   const downloads = new DownloadBar((message) => observer.note(message));
   const note = (message: string) => observer.note(message);
-  const chosen = resumed === undefined ? await chooseConfig(flags, given, downloads) : undefined;
-  const out = resumed?.path ?? flags.out ?? nameOfRun(chosen!.name, chosen!.config);
+  const chosen = resumed === undefined
+    ? await firstAlone(collective, "fetching encoders", () => chooseConfig(flags, given, downloads))
+    : undefined;
+  const named = resumed?.path ?? flags.out ?? nameOfRun(chosen!.name, chosen!.config);
+  const [out] = await collective.gather(named, "naming the run") as [string];
   if (resumed === undefined) {
-    RunFolder.mustBeFree(out);
+    if (collective.rank === 0) RunFolder.mustBeFree(out);
     startUp.lap("encoders");
   }
   /** Its folder is there from the moment that it can be gone on with. */
@@ -81,6 +100,7 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
         device: flags,
         observer,
         downloads,
+        collective,
         ...(begun === 0 && { startUp }),
         ...(flags.skipBad && { findFaults }),
         ...(flags.acceptChangedData && { acceptChangedData: true }),
@@ -96,6 +116,17 @@ export async function train(flags: TrainFlags, given: readonly string[]): Promis
     if (!(error instanceof DeviceLost)) throw error;
     throw new DeviceLost(`${error.message}; ${unfinished() ? goOn : "the same command may be tried again"}`);
   }
+}
+
+/** Throws a UserError for flags that are for one process. */
+function mustBeForRanks({ profile, restarts = 0 }: TrainFlags, ranks: number): void {
+  const wrong = profile !== undefined ? "--profile" : restarts > 0 ? "--restarts" : undefined;
+  if (ranks === 1 || wrong === undefined) return;
+  throw new UserError(
+    `${wrong} is for one process, not ${ranks} ranks${
+      wrong === "--restarts" ? ": a job that lost a device goes on by --resume" : ""
+    }`,
+  );
 }
 
 async function profile({ learner, data, run }: Work, steps: number | true): Promise<void> {

@@ -44,14 +44,19 @@ export function trainingRows(data: Dataset, size: number, key: EpochKey, visit: 
   return rows.subarray(0, visitedSamples(samples, size, visit));
 }
 
-/** One epoch of training: every sample once, shuffled and augmented by (seed, epoch); the last batch may be smaller. */
+/**
+ * One epoch of training: every sample once, shuffled and augmented by (seed, epoch); the last batch may be smaller. Batches
+ * that are not wanted, by their number from 0, are left out, and nothing is read for them.
+ */
 export function trainingBatches(
   data: Dataset,
   size: number,
   key: EpochKey,
   visit: Visit = {},
+  isWanted?: (number: number) => boolean,
 ): AsyncGenerator<Batch> {
-  return batches(data, "train", trainingRows(data, size, key, visit), size, visit.only, key);
+  const rows = trainingRows(data, size, key, visit);
+  return batches(data, "train", rows, size, { only: visit.only, key, isWanted });
 }
 
 /** Every sample of a split once, in order and as it is; the last batch may be smaller. */
@@ -61,7 +66,7 @@ export function evaluationBatches(
   size: number,
   visit: Visit = {},
 ): AsyncGenerator<Batch> {
-  return batches(data, split, inOrder(visitedSamples(data.count(split), size, visit)), size, visit.only);
+  return batches(data, split, inOrder(visitedSamples(data.count(split), size, visit)), size, visit);
 }
 
 function inOrder(count: number): Uint32Array {
@@ -73,8 +78,11 @@ async function* batches(
   split: Split,
   rows: Uint32Array,
   size: number,
-  only?: readonly string[],
-  key?: EpochKey,
+  { only, key, isWanted = () => true }: {
+    only?: readonly string[] | undefined;
+    key?: EpochKey;
+    isWanted?: ((number: number) => boolean) | undefined;
+  },
 ): AsyncGenerator<Batch> {
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`The batch size must be at least 1, got ${size}`);
@@ -87,7 +95,9 @@ async function* batches(
   };
   const ahead: Promise<Batch>[] = [];
   for (let next = 0; next < rows.length || ahead.length > 0;) {
-    for (; ahead.length <= AHEAD && next < rows.length; next += size) ahead.push(make(next));
-    yield await ahead.shift()!;
+    for (; ahead.length <= AHEAD && next < rows.length; next += size) {
+      if (isWanted(next / size)) ahead.push(make(next));
+    }
+    if (ahead.length > 0) yield await ahead.shift()!;
   }
 }

@@ -11,10 +11,13 @@ import type { ModulePath } from "./parameters.ts";
 /** What normalises in training where gain and shift are frozen: the running statistics, which then stay, or the batch's. */
 export type FrozenStatistics = "running" | "batch";
 
+/** By how much of the way running statistics move to those of a batch, unless a layer is told otherwise. */
+export const MOMENTUM = 0.1;
+
 export interface BatchNormSettings {
   /** 1e-5 if not given. */
   readonly epsilon?: number;
-  /** By how much of the way running statistics move to those of a batch; 0.1 if not given. */
+  /** By how much of the way running statistics move to those of a batch; `MOMENTUM`, 0.1, if not given. */
   readonly momentum?: number;
   /**
    * "running" if not given: a frozen layer does the same in training as in evaluation. "batch" is what PyTorch does where
@@ -56,7 +59,7 @@ export class BatchNorm2d {
     this.#mean = path.buffer("running_mean", [channels], zeros);
     this.#variance = path.buffer("running_var", [channels], ones);
     this.#batches = path.buffer("num_batches_tracked", [], zeros);
-    this.#settings = { epsilon: 1e-5, momentum: 0.1, whenFrozen: "running", ...settings };
+    this.#settings = { epsilon: 1e-5, momentum: MOMENTUM, whenFrozen: "running", ...settings };
   }
 
   /** Normalises each channel of a map [batch, height, width, channels]. */

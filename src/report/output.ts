@@ -28,6 +28,8 @@ const OF_PROCESS: Streams = { noColor: Deno.noColor, isTerminal: (stream) => Den
 export class Output {
   readonly #streams: Streams;
   #level: Level = "normal";
+  /** Of several processes that work together, those after the first show errors alone, with their number. */
+  #rank = 0;
   #log: Deno.FsFile | undefined;
 
   constructor(streams: Streams = OF_PROCESS) {
@@ -42,9 +44,15 @@ export class Output {
     this.detail(`unis ${VERSION}, Deno ${Deno.version.deno}, ${os} ${arch}: unis ${args.join(" ")}`);
   }
 
+  /** This process is one of several, of which the first alone prints. */
+  follow(rank: number): void {
+    this.#rank = rank;
+  }
+
   /** Goes back to showing what is normal, and closes the log. */
   close(): void {
     this.#level = "normal";
+    this.#rank = 0;
     this.#log?.close();
     this.#log = undefined;
   }
@@ -52,30 +60,34 @@ export class Output {
   /** What the command was asked for, on standard output. */
   result(text: string): void {
     this.#record("result", text);
-    console.log(plain(text));
+    if (this.#rank === 0) console.log(plain(text));
   }
 
   /** What goes on, on standard output. */
   note(text: string): void {
     this.#record("note", text);
-    if (this.#level !== "quiet") console.log(plain(text));
+    if (this.#isTold) console.log(plain(text));
   }
 
   /** What goes on, on standard error: where standard output is for results alone. */
   aside(text: string): void {
     this.#record("note", text);
-    if (this.#level !== "quiet") console.warn(plain(text));
+    if (this.#isTold) console.warn(plain(text));
   }
 
   /** What helps to find a fault, on standard error. */
   detail(text: string): void {
     this.#record("detail", text);
-    if (this.#level === "verbose") console.warn(plain(text));
+    if (this.#level === "verbose" && this.#rank === 0) console.warn(plain(text));
   }
 
   error(text: string): void {
     this.#record("error", text);
-    console.error(plain(text));
+    console.error(plain(this.#rank === 0 ? text : `[rank ${this.#rank}] ${text}`));
+  }
+
+  get #isTold(): boolean {
+    return this.#level !== "quiet" && this.#rank === 0;
   }
 
   /** What stands on the screen already, by a bar. */
@@ -85,14 +97,15 @@ export class Output {
 
   /** Whether bars may move on a stream: on a terminal, unless NO_COLOR asks for text without control characters. */
   hasBars(stream: "stdout" | "stderr"): boolean {
-    return this.#level !== "quiet" && !this.#streams.noColor && this.#streams.isTerminal(stream);
+    return this.#isTold && !this.#streams.noColor && this.#streams.isTerminal(stream);
   }
 
   #record(kind: string, text: string): void {
     if (this.#log === undefined) return;
     const time = new Date().toISOString();
+    const by = this.#rank === 0 ? "" : `[rank ${this.#rank}] `;
     const lines = plain(text).split("\n").filter((line) => line !== "");
-    this.#write(lines.map((line) => `${time} ${kind.padEnd(6)} ${line}\n`).join(""));
+    this.#write(lines.map((line) => `${time} ${kind.padEnd(6)} ${by}${line}\n`).join(""));
   }
 
   #write(text: string): void {

@@ -171,7 +171,7 @@ export class RunCheckpoints {
   saveLast({ weights, optimizer, state }: Snapshot): void {
     mustBeFinite(weights, `Cannot save ${this.#path(WEIGHTS)}`);
     mustBeFinite(optimizer, `Cannot save ${this.#path(OPTIMIZER)}`);
-    this.#settle();
+    this.settle();
     save(this.#next(WEIGHTS), weights, { step: String(state.step) });
     save(this.#next(OPTIMIZER), optimizer, { step: String(state.step) });
     const json = new TextEncoder().encode(
@@ -179,12 +179,12 @@ export class RunCheckpoints {
     );
     fillInChecksum(json);
     writeTextFile(this.#next(STATE), new TextDecoder().decode(json));
-    this.#settle();
+    this.settle();
   }
 
   /** The state of the last snapshot, or undefined where there is none. Throws a UserError where it is damaged. */
   lastState(): TrainingState | undefined {
-    this.#settle();
+    this.settle();
     const file = this.#path(STATE);
     if (!exists(file)) return undefined;
     this.#mustBeWhole(STATE);
@@ -212,7 +212,7 @@ export class RunCheckpoints {
   }
 
   /** Finishes a save that was cut short after its files were whole, or drops what there is of one cut short before. */
-  #settle(): void {
+  protected settle(): void {
     const isWhole = exists(this.#next(STATE));
     for (const name of FILES) {
       const next = this.#next(name);

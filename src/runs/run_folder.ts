@@ -21,6 +21,8 @@ export interface Session {
   seconds: number;
   /** From starting the program to the end of the first step. */
   startup_seconds?: number;
+  /** The processes that trained together, where there were several. */
+  ranks?: number;
   /** Where products went by plans of `unis tune`: of how many shapes it knows, and a digest of all. */
   tuned_plans?: { shapes: number; sha256: string };
   /** Where the device was lost, which ended it: what was said of that. */
@@ -40,10 +42,10 @@ export class RunFolder {
   readonly config: RunConfig;
   readonly checkpoints: RunCheckpoints;
 
-  private constructor(path: string, config: RunConfig) {
+  protected constructor(path: string, config: RunConfig, Checkpoints = RunCheckpoints) {
     this.path = path;
     this.config = config;
-    this.checkpoints = new RunCheckpoints(join(path, "checkpoints"));
+    this.checkpoints = new Checkpoints(join(path, "checkpoints"));
   }
 
   /** Makes the folder of a new run. Throws a UserError where something is there already: runs are never overwritten. */

@@ -1,5 +1,7 @@
 /** Training that has gone astray ends, told where and in what, rather than spend hours on weights that are no numbers. */
 import { UserError } from "../base/user_error.ts";
+import type { SettledConfig } from "../config/run_config.ts";
+import type { TrainingState } from "../runs/run_checkpoints.ts";
 import type { Inspected, NotFinite } from "../optim/finite_flags.ts";
 import type { LossScaleReading } from "../optim/loss_scale.ts";
 import { describePart } from "./model_parts.ts";
@@ -24,6 +26,14 @@ export interface Moment {
   readonly epoch: number;
   readonly stepsPerEpoch: number;
   readonly precision: "f32" | "f16";
+}
+
+export function momentOf(
+  { trainingSamples, config: { training } }: { trainingSamples: number; config: SettledConfig },
+  { step, epoch }: Pick<TrainingState, "step" | "epoch">,
+): Moment {
+  const { batch, precision } = training;
+  return { step, epoch, stepsPerEpoch: Math.ceil(trainingSamples / batch), precision };
 }
 
 /** This many skipped steps in a row are as good a proof as those of a longer epoch. */

@@ -22,8 +22,9 @@ import {
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import { nameOfPair, pairSharesOf } from "../metrics/metrics.ts";
 import { TASK_MEASURES } from "../metrics/tasks/registry.ts";
-import { pause, throwIfInterrupted } from "../base/interrupt.ts";
+import { Interrupted, pause } from "../base/interrupt.ts";
 import { resolveMethod } from "../config/method_config.ts";
+import { ALONE, any, type Collective } from "../distributed/collective.ts";
 import { visitOf } from "./gradient_step.ts";
 import {
   answeredBy,
@@ -44,6 +45,8 @@ export interface AnsweringModel {
   /** The encoders, then "fusion" where they are fused. */
   readonly heads: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
+  /** Where several ranks ask, each answers its share of the batches. */
+  readonly collective?: Collective;
   /** Overwrites all weights. Throws a UserError, naming `source`, where they are not those of this model. */
   writeWeights(weights: Arrays, source: string): void;
   /** Logits of every head, [batch, classes], without dropout. */
@@ -68,7 +71,8 @@ export async function predict(
   split: Split,
   signal?: AbortSignal,
 ): Promise<CheckedPredictions> {
-  const { heads, classes } = model;
+  const { heads, classes, collective = ALONE } = model;
+  const { rank, size: ranks } = collective;
   const { seed, semantics, training, data: settings } = model.config;
   const flip = "flip" in settings ? settings.flip : 0;
   const visit = visitOf(model.config);
@@ -90,19 +94,28 @@ export async function predict(
     waiting = [];
   };
   const present = new PresentSamples(model.config, samples);
-  let start = 0;
+  let [start, number] = [0, 0];
   try {
     for await (const each of evaluationBatches(data, split, training.evaluation_batch, visit)) {
       const batch = semantics.mirrored_evaluation ? mirrorAtRandom(each, flip, seed) : each;
       await pause();
-      throwIfInterrupted(signal);
-      const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
-      for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
+      if (
+        number % ranks === 0 &&
+        await any(collective, signal?.aborted === true, `answering the ${split} split`)
+      ) {
+        throw new Interrupted("Interrupted");
+      }
+      if (number++ % ranks === rank) {
+        const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
+        for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
+      }
       present.add(batch, start);
       start += batch.size;
       if (waiting.length >= BATCHES_PER_READ * heads.length) await collect();
     }
     await collect();
+    // What other ranks answer is zero here.
+    for (const values of logits.values()) await collective.sum(values, `the answers of the ${split} split`);
   } finally {
     for (const one of waiting) one.logits.dispose();
   }

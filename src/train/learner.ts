@@ -1,7 +1,6 @@
 /** A model with all that training it takes: parameters, optimizer, schedule, running sums. */
 import type { Batch } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { visitedSamples } from "../data/epoch.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { loadEncoderWeights } from "../build/hf_weights.ts";
 import type { TensorFile } from "../io/safetensors.ts";
@@ -14,33 +13,30 @@ import { mustBeTrainable } from "./trainable.ts";
 import { EVALUATION } from "../nn/context.ts";
 import { isAdapter } from "../nn/low_rank.ts";
 import { Parameters } from "../nn/parameters.ts";
+import { ALONE, type Collective } from "../distributed/collective.ts";
 import { GradientNoise } from "../optim/gradient_noise.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { WeightAverage } from "../optim/weight_average.ts";
 import type { ReduceOnPlateau } from "../optim/plateau.ts";
 import { scope } from "../tensor/scope.ts";
-import { readTensors, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { classWeightsOf } from "../build/class_weights.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig, type SettledConfig } from "../config/run_config.ts";
-import {
-  declareModel,
-  differentiate,
-  trainingContext,
-  trainingMoment,
-  trainingVisitOf,
-} from "./gradient_step.ts";
+import { declareModel, differentiate, trainingContext, trainingMoment } from "./gradient_step.ts";
 import {
   type LearnerParts,
   type OptimizerState,
   readOptimizer,
+  readProgress,
   readWeights,
   writeOptimizer,
   writeWeights,
 } from "./learner_state.ts";
-import { stepsIn } from "./micro_batches.ts";
+import { stepsIn, trainingSamplesOf } from "./micro_batches.ts";
+import { RankSums } from "./rank_sums.ts";
 import { TrainingMetrics } from "./training_metrics.ts";
 import { settleMicroBatch } from "./memory_plan.ts";
 import { chooseProducts, mustHavePrecision } from "./precision.ts";
@@ -54,6 +50,9 @@ import { summarise } from "./run_summary.ts";
 
 export class Learner implements AnsweringModel {
   readonly gpu: Gpu;
+  /** The processes that train this model together, and what they add up where there are several. */
+  readonly collective: Collective;
+  readonly rankSums: RankSums | undefined;
   /** The configuration that was given, with its micro-batch settled. */
   readonly config: SettledConfig;
   readonly classes: number;
@@ -89,17 +88,14 @@ export class Learner implements AnsweringModel {
    * Throws a UserError where the configuration does not fit the data. Pretrained encoders have weights of zero until
    * `loadEncoder` or `writeWeights` gives them some.
    */
-  constructor(gpu: Gpu, config: RunConfig, data: Dataset) {
+  constructor(gpu: Gpu, config: RunConfig, data: Dataset, collective: Collective = ALONE) {
     const { training } = config;
     mustHavePrecision(gpu, config);
     chooseProducts(gpu, config);
     this.gpu = gpu;
-    this.config = settleMicroBatch(gpu, config, data);
-    this.trainingSamples = visitedSamples(
-      data.count("train"),
-      this.config.training.micro_batch,
-      trainingVisitOf(config),
-    );
+    this.collective = collective;
+    this.config = settleMicroBatch(gpu, config, data, collective.size);
+    this.trainingSamples = trainingSamplesOf(this.config, data);
     const stepsOf = (epochs: number) => stepsIn(epochs, this.trainingSamples, this.config);
     this.#steps = stepsOf(training.epochs);
     this.classes = data.classes.length;
@@ -122,6 +118,7 @@ export class Learner implements AnsweringModel {
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     const { gradient_noise } = training;
     if (gradient_noise > 0) this.#noise = new GradientNoise(this.#optimizer, gradient_noise, this.#lossScale);
+    if (collective.size > 1) this.rankSums = new RankSums(collective, this.#parameters);
     this.plateau = makePlateau(this.#optimizer, config);
     this.#measures = new TrainingMetrics(gpu, this.#model);
     this.#standing = gpu.memory.live;
@@ -166,14 +163,22 @@ export class Learner implements AnsweringModel {
   /**
    * Adds `weight` times the gradient of a micro-batch's mean loss to the gradients, and its measures to the sums.
    * `number` counts all micro-batches of the run and picks the random numbers of dropout, where there is any; `stretch` is
-   * that of the epoch it lies in.
+   * that of the epoch it lies in. A batch that is undefined is another rank's.
    */
-  accumulate(batch: Batch, weight: number, number: number, withDropout = true, stretch = 0): void {
+  accumulate(
+    batch: Batch | undefined,
+    weight: number,
+    number: number,
+    withDropout = true,
+    stretch = 0,
+  ): void {
     const { config, gpu } = this;
-    const context = trainingContext(config, number, withDropout);
-    const measure = (losses: Losses) => this.#measures.add(losses, batch.size, stretch);
+    this.rankSums?.count(batch !== undefined);
     const isFirst = !this.#isWithinStep;
     this.#isWithinStep = true;
+    if (batch === undefined) return;
+    const context = trainingContext(config, number, withDropout);
+    const measure = (losses: Losses) => this.#measures.add(losses, batch.size, stretch);
     const moment = trainingMoment(config, number, this.trainingSamples, context);
     differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });
     this.#noise?.add({ weight, size: batch.size, isFirst });
@@ -220,20 +225,8 @@ export class Learner implements AnsweringModel {
   }
 
   /** Means and shares since `resetMeans`, and whether the model is finite; all by one wait for the device. */
-  async read(): Promise<Reading> {
-    this.#optimizer.inspect();
-    const { sums } = this.#measures;
-    const [lossScale, noise] = [this.#lossScale, this.#noise];
-    const [means, flags, ...states] = await readTensors([
-      ...[sums, this.#optimizer.finite.flags],
-      ...[lossScale, noise].flatMap((one) => one?.state ?? []),
-    ]);
-    return {
-      means: this.#measures.means(means as Float32Array),
-      notFinite: this.#optimizer.finite.raised(flags!),
-      lossScale: lossScale?.reading(states[0]!),
-      gradientNoise: noise?.reading(states.at(-1)!),
-    };
+  read(): Promise<Reading> {
+    return readProgress(this.#state, this.#measures);
   }
 
   resetMeans(): void {
@@ -279,6 +272,7 @@ export class Learner implements AnsweringModel {
     this.#average?.dispose();
     this.#lossScale?.dispose();
     this.#noise?.dispose();
+    this.rankSums?.dispose();
     this.#parameters.dispose();
   }
 
@@ -288,6 +282,7 @@ export class Learner implements AnsweringModel {
 
   get #state(): LearnerParts {
     return {
+      collective: this.collective,
       parameters: this.#parameters,
       optimizer: this.#optimizer,
       average: this.#average,

@@ -3,6 +3,7 @@ import { UserError } from "../base/user_error.ts";
 import { readArrays } from "../nn/flat_arrays.ts";
 import { isAdapter } from "../nn/low_rank.ts";
 import type { Parameters } from "../nn/parameters.ts";
+import type { Collective } from "../distributed/collective.ts";
 import type { GradientNoise } from "../optim/gradient_noise.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -10,6 +11,8 @@ import type { WeightAverage } from "../optim/weight_average.ts";
 import { sameShape, showShape, sizeOf } from "../tensor/shape.ts";
 import { readTensors, type Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
+import type { Reading } from "./divergence.ts";
+import type { TrainingMetrics } from "./training_metrics.ts";
 
 /** The numbers beside arrays that going on from a checkpoint takes. */
 export interface OptimizerState {
@@ -19,6 +22,7 @@ export interface OptimizerState {
 
 /** The parts of a learner that change while it learns. */
 export interface LearnerParts {
+  readonly collective: Collective;
   readonly parameters: Parameters;
   readonly optimizer: Optimizer;
   /** Where weights are averaged. */
@@ -37,6 +41,8 @@ type Values = Float32Array<ArrayBuffer>;
 /** The names of gradients, and of averages of weights, begin so. */
 const GRAD = "grad.";
 const AVERAGE = "ema.";
+/** The name of the running sums. */
+const SUMS = "sums";
 
 export async function readWeights(parameters: Parameters): Promise<Arrays> {
   return shaped(parameters, await parameters.read());
@@ -68,7 +74,7 @@ export function writeWeights(parameters: Parameters, weights: Arrays, source: st
  * moment begins with what torch calls it, `exp_avg.`, and goes on with the parameter's.
  */
 export async function readOptimizer(
-  { parameters, optimizer, average, isWithinStep, ...parts }: LearnerParts,
+  { collective, parameters, optimizer, average, isWithinStep, ...parts }: LearnerParts,
 ): Promise<{ arrays: Arrays; state: OptimizerState }> {
   const { step, learningRates, moments } = await optimizer.read();
   const single = singleTensors(parts);
@@ -84,15 +90,19 @@ export async function readOptimizer(
     ...learned.map(({ name, shape }, i) => [GRAD + name, { shape, data: grads[i]! }] as const),
     ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
   ]);
+  for (const [name, { data }] of arrays) if (isShared(name)) await collective.sum(data, `saving ${name}`);
   return { arrays, state: { step, learning_rates: learningRates } };
 }
+
+/** Of these each rank has a part, and a checkpoint the sum: one made by any number of ranks is good for any other. */
+const isShared = (name: string) => name === SUMS || name.startsWith(GRAD);
 
 /**
  * Goes on from what `readOptimizer` gave; true where that is within a step. Throws a UserError, naming `source`, where it is
  * not of this model.
  */
 export function writeOptimizer(
-  { parameters, optimizer, average, ...parts }: LearnerParts,
+  { collective, parameters, optimizer, average, ...parts }: LearnerParts,
   arrays: Arrays,
   { step, learning_rates }: OptimizerState,
   source: string,
@@ -100,7 +110,7 @@ export function writeOptimizer(
   const dataOf = (name: string): Values => {
     const found = arrays.get(name);
     if (found === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
-    return found.data;
+    return isShared(name) && collective.rank > 0 ? new Float32Array(found.data.length) : found.data;
   };
   const learned = [...parameters].filter(({ frozen }) => !frozen);
   const moment = (name: string) =>
@@ -119,7 +129,7 @@ export function writeOptimizer(
     optimizer.write({ step, learningRates: learning_rates, moments });
     for (const [tensor, data] of single) tensor.gpu.write(tensor, data);
     const gathered = learned.filter(({ name }) => arrays.has(GRAD + name));
-    for (const { name, grad } of gathered) grad.gpu.write(grad, arrays.get(GRAD + name)!.data);
+    for (const { name, grad } of gathered) grad.gpu.write(grad, dataOf(GRAD + name));
     return gathered.length > 0;
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(`${source}: ${error.message}`);
@@ -127,11 +137,30 @@ export function writeOptimizer(
   }
 }
 
+/** What is read of a learner now and then, by one wait for the device: each rank gets the measures of all. */
+export async function readProgress(
+  { collective, optimizer, lossScale, noise }: LearnerParts,
+  measures: TrainingMetrics,
+): Promise<Reading> {
+  optimizer.inspect();
+  const [sums, flags, ...states] = await readTensors([
+    ...[measures.sums, optimizer.finite.flags],
+    ...[lossScale, noise].flatMap((one) => one?.state ?? []),
+  ]);
+  await collective.sum(sums as Values, "the sums of the epoch");
+  return {
+    means: measures.means(sums as Values),
+    notFinite: optimizer.finite.raised(flags!),
+    lossScale: lossScale?.reading(states[0]!),
+    gradientNoise: noise?.reading(states.at(-1)!),
+  };
+}
+
 type SingleParts = Pick<LearnerParts, "sums" | "lossScale" | "noise">;
 
 /** Tensors that stand in a checkpoint as they are. */
 function singleTensors({ sums, lossScale, noise }: SingleParts): [string, Tensor][] {
-  const all = { sums, loss_scale: lossScale?.state, gradient_noise: noise?.state };
+  const all = { [SUMS]: sums, loss_scale: lossScale?.state, gradient_noise: noise?.state };
   return Object.entries(all).filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
 }
 

@@ -106,18 +106,19 @@ export function planMicroBatch(gpu: Gpu, config: SettledConfig, data: ModelData)
 
 /**
  * Settles a micro-batch of "auto": the largest part of the batch whose plan fits the memory limit and the adapter's
- * limits. The batch stays as it is. Throws a UserError where a single sample does not fit.
+ * limits. The batch stays as it is. Throws a UserError where a single sample does not fit, or ranks cannot have equal shares.
  */
-export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: ModelData): SettledConfig {
+export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: ModelData, ranks = 1): SettledConfig {
   const settled = (micro_batch: number) => ({ ...config, training: { ...config.training, micro_batch } });
   const { micro_batch, batch } = config.training;
+  mustShareOut(config, ranks);
   if (micro_batch !== "auto") return settled(micro_batch);
   const limit = config.training.memory_limit ?? defaultLimit(gpu);
   const planner = new Planner(gpu, config, data);
   let best: number | undefined;
   let reason = "";
   for (let size = 1; size <= batch; size++) {
-    if (batch % size !== 0) continue;
+    if (batch % (size * ranks) !== 0) continue;
     try {
       const { held } = planner.plan(size).memory;
       if (held > USABLE * limit) {
@@ -137,6 +138,19 @@ export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: ModelData): 
     );
   }
   return settled(best);
+}
+
+/** Throws a UserError unless each rank can have as many micro-batches of a step. */
+function mustShareOut({ training: { batch, micro_batch } }: RunConfig, ranks: number): void {
+  const size = micro_batch === "auto" ? 1 : micro_batch;
+  if (batch % (size * ranks) === 0) return;
+  const multiple = micro_batch === "auto"
+    ? `${ranks} ranks`
+    : `${ranks} ranks times "training.micro_batch", ${size}`;
+  throw new UserError(
+    `"training.batch" of ${batch} must be a multiple of ${multiple}, so that ranks have equal shares of a step: change one of ` +
+      "them, or start another number of ranks",
+  );
 }
 
 /**

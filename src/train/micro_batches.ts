@@ -2,16 +2,21 @@
 import type { Batch } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { mixImages, type Mixing } from "../data/images/mix.ts";
-import { trainingBatches, trainingRows } from "../data/epoch.ts";
+import { trainingBatches, trainingRows, visitedSamples } from "../data/epoch.ts";
 import { keyOf, Random } from "../base/random.ts";
+import type { Collective } from "../distributed/collective.ts";
 import { hasInputs } from "../config/data_config.ts";
 import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 import { STRETCHES } from "./training_metrics.ts";
 import { microBatchWeight, trainingVisitOf } from "./gradient_step.ts";
 import { rowWeightsOf } from "./sample_weights.ts";
 
+/** Which of how many ranks a process is. */
+type Place = Pick<Collective, "rank" | "size">;
+
 export interface MicroBatch {
-  readonly batch: Batch;
+  /** Undefined where it is another rank's. */
+  readonly batch: Batch | undefined;
   /** The weight of its gradient in that of its step. */
   readonly weight: number;
   /** Counts all micro-batches of the run; it picks the random numbers of dropout. */
@@ -26,6 +31,11 @@ export interface MicroBatch {
   readonly waited: number;
 }
 
+/** The samples that an epoch visits. */
+export function trainingSamplesOf(config: SettledConfig, data: Dataset): number {
+  return visitedSamples(data.count("train"), config.training.micro_batch, trainingVisitOf(config));
+}
+
 /** The optimizer steps of so many epochs of `samples` samples each. As published, what is left at their end makes no step. */
 export function stepsIn(epochs: number, samples: number, { semantics, training }: SettledConfig): number {
   const { batch, micro_batch } = training;
@@ -34,9 +44,13 @@ export function stepsIn(epochs: number, samples: number, { semantics, training }
     : epochs * Math.ceil(samples / batch);
 }
 
+/** One process is as one rank of one. */
+const ONE: Place = { rank: 0, size: 1 };
+
 /**
  * The micro-batches of an epoch of `samples` samples, after the first `skipped` of them. Its last one ends a step; as
- * published, a step goes on into the next epoch until it has all its micro-batches.
+ * published, a step goes on into the next epoch until it has all its micro-batches. Ranks all see each of them, but have the
+ * batches of their own share alone: of those of a step, each has a run, as long as the others' where they can be equal.
  */
 export async function* microBatches(
   data: Dataset,
@@ -44,6 +58,7 @@ export async function* microBatches(
   samples: number,
   epoch: number,
   skipped = 0,
+  { rank, size: ranks }: Place = ONE,
 ): AsyncGenerator<MicroBatch> {
   const {
     seed,
@@ -52,25 +67,28 @@ export async function* microBatches(
   } = config;
   const total = Math.ceil(samples / size);
   const perStep = stepSize / size;
-  const batches = trainingBatches(data, size, { seed, epoch }, trainingVisitOf(config));
+  const isOwn = (at: number) => {
+    const index = (goesOn ? epoch * total + at : at) % perStep;
+    const inStep = goesOn ? perStep : Math.min(perStep, total - at + index);
+    return Math.floor(index * ranks / inStep) === rank;
+  };
+  const visit = trainingVisitOf(config);
+  const batches = trainingBatches(data, size, { seed, epoch }, visit, (at) => at >= skipped && isOwn(at));
   const weigh = rowWeightsOf(config, data);
   const mixing = mixingOf(config);
   const stepOf = stepsOf(data, config, total);
-  let done = 0;
   try {
-    while (true) {
+    for (let done = skipped + 1; done <= total; done++) {
       const asked = performance.now();
-      const { value: batch, done: isOver } = await batches.next();
-      if (isOver) return;
-      if (done++ < skipped) continue;
+      const batch = isOwn(done - 1) ? (await batches.next()).value as Batch : undefined;
       const stepStart = Math.floor((done - 1) / perStep) * stepSize;
       const inStep = goesOn ? stepSize : Math.min(stepSize, samples - stepStart);
       yield {
-        batch: {
+        batch: batch && {
           ...mixing ? mixImages(batch, mixing, new Random(keyOf(config.seed, epoch, done - 1))) : batch,
           ...weigh && { weights: weigh(batch.rows, stepOf(epoch, done - 1)) },
         },
-        weight: microBatchWeight(batch.size, inStep, config),
+        weight: microBatchWeight(Math.min(size, samples - (done - 1) * size), inStep, config),
         number: epoch * total + done - 1,
         done,
         stretch: Math.floor(STRETCHES * (done - 1) / total),

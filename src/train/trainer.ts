@@ -1,11 +1,12 @@
 /** The training loop. */
 import type { Dataset } from "../data/dataset.ts";
-import { type Moment, mustNotDiverge, mustNotDivergeInValidation, type Reading } from "./divergence.ts";
+import { momentOf, mustNotDiverge, mustNotDivergeInValidation, type Reading } from "./divergence.ts";
 import { evaluate, predict, temperaturesOf } from "./evaluation.ts";
-import { epochRecord } from "./epoch_record.ts";
+import { epochRecord, progressOf } from "./epoch_record.ts";
 import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoints.ts";
 import { isBetter } from "../metrics/chosen_metric.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
+import { any } from "../distributed/collective.ts";
 import type { Learner } from "./learner.ts";
 import { microBatches } from "./micro_batches.ts";
 import { ReadingPace } from "./reading_pace.ts";
@@ -88,9 +89,11 @@ class Trainer {
       );
       this.state.best = null;
     }
+    await this.#learner.rankSums?.begin();
     while (this.state.ended === null && this.state.epoch < until) {
       await this.#trainEpoch();
-      if (this.state.ended === null) await this.#endEpoch();
+      if (this.state.ended !== null) break;
+      await this.#record(true, isValidatedAtEnd(this.#learner.config, this.state));
     }
   }
 
@@ -103,28 +106,32 @@ class Trainer {
     if (skipped < this.#microBatches) await this.#validateIfDue(); // one that was interrupted
     if (this.state.ended !== null) return;
     const pace = new ReadingPace(skipped);
-    for await (const microBatch of microBatches(data, config, samples, this.state.epoch, skipped)) {
+    const together = (wish: boolean) =>
+      any(learner.collective, wish, `deciding on step ${this.state.step + 1}`);
+    const source = microBatches(data, config, samples, this.state.epoch, skipped, learner.collective);
+    for await (const microBatch of source) {
       this.state.epoch_input_wait += microBatch.waited;
       const { batch, weight, number, stretch } = microBatch;
       learner.accumulate(batch, weight, number, this.#hasDropout, stretch);
+      await learner.rankSums?.exchange(this.state.step, microBatch);
       if (!microBatch.endsStep) {
         if (microBatch.endsEpoch) this.state.batch = microBatch.done;
         continue;
       }
-      const isRead = pace.step();
+      const isRead = await together(pace.step());
       learner.step(this.state.step, isRead || microBatch.endsEpoch);
       // The device works on this step while the next batch is made.
       learner.gpu.flush();
       if (!this.#isMeasured) await this.#endFirstStep();
       this.state.step++;
       this.state.batch = microBatch.done;
-      if (isRead) await this.#report(microBatch.done, samples, pace);
+      if (isRead) await this.#report(microBatch.done, pace);
       if (!microBatch.endsEpoch && (await this.#validateIfDue() || await this.#saveIfDue())) {
         if (this.state.ended !== null) return;
         pace.paused(microBatch.done);
       }
       await pause();
-      if (signal?.aborted) await this.#interrupt();
+      if (await together(signal?.aborted === true)) await this.#interrupt();
     }
   }
 
@@ -154,10 +161,6 @@ class Trainer {
     const isDue = every !== null && this.state.step % every === 0;
     if (isDue) await this.#saveNow();
     return isDue;
-  }
-
-  async #endEpoch(): Promise<void> {
-    await this.#record(true, isValidatedAtEnd(this.#learner.config, this.state));
   }
 
   /**
@@ -203,6 +206,7 @@ class Trainer {
     }
     // In this order a crash in between costs what came since the last save, which then comes out the same, but no file.
     const weights = await learner.readWeights();
+    await learner.rankSums?.mustAgree(weights);
     if (isBest) run.checkpoints.saveBest(await learner.kept(weights), epoch, score, metric, fitted?.());
     run.appendRecord(record);
     await this.#save(weights);
@@ -216,7 +220,11 @@ class Trainer {
     try {
       const predictions = await learner.withAverage(() => predict(learner, data, "validation", signal));
       const validation = evaluate(predictions, epoch, learner.pairs, learner.config.training.metric);
-      const overflow = mustNotDivergeInValidation(predictions.notFinite, validation.samples, this.#moment);
+      const overflow = mustNotDivergeInValidation(
+        predictions.notFinite,
+        validation.samples,
+        momentOf(learner, this.state),
+      );
       return { validation, overflow, fitted: () => temperaturesOf(predictions) };
     } catch (error) {
       if (error instanceof Interrupted) await this.#interrupt();
@@ -246,34 +254,20 @@ class Trainer {
   }
 
   /** Reads the sums of the epoch so far and tells the observer. */
-  async #report(index: number, samples: number, pace: ReadingPace): Promise<void> {
-    const { micro_batch, epochs } = this.#learner.config.training;
-    const { means: { training_loss, training_accuracy } } = await this.#read();
-    const { batches, seconds } = pace.read(index);
-    const done = Math.min(samples, index * micro_batch);
+  async #report(done: number, pace: ReadingPace): Promise<void> {
+    const { means } = await this.#read();
+    const remaining = this.#remaining.at(this.#fractionDone());
     this.#options.observer.progressed({
-      epoch: this.state.epoch + 1,
-      epochs,
-      done,
-      total: samples,
-      loss: training_loss.total!,
-      accuracy: training_accuracy[this.#learner.mainHead]!,
-      samplesPerSecond: (done - (index - batches) * micro_batch) / seconds,
-      remaining: this.#remaining.at(this.#fractionDone()),
+      ...progressOf(this.#learner, this.state.epoch, means, done, pace.read(done)),
+      remaining,
     });
   }
 
   /** Reads how training goes; throws a UserError where it has diverged. */
   async #read(): Promise<Reading> {
     const reading = await this.#learner.read();
-    mustNotDiverge(reading, this.#moment);
+    mustNotDiverge(reading, momentOf(this.#learner, this.state));
     return reading;
-  }
-
-  get #moment(): Moment {
-    const { trainingSamples, config: { training: { batch, precision } } } = this.#learner;
-    const { step, epoch } = this.state;
-    return { step, epoch, stepsPerEpoch: Math.ceil(trainingSamples / batch), precision };
   }
 
   #fractionDone(): number {

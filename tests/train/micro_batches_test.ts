@@ -34,7 +34,7 @@ for (const { samples, size, step, steps } of epochs) {
     for (const epoch of [0, 3]) {
       const found = await epochOf(samples, sized(size, step), epoch);
       assert.deepEqual(
-        found.map(({ batch, weight, endsStep }) => ({ size: batch.size, weight, endsStep })),
+        found.map(({ batch, weight, endsStep }) => ({ size: batch!.size, weight, endsStep })),
         expected,
       );
       assert.deepEqual(found.map(({ done }) => done), expected.map((_, i) => i + 1));
@@ -71,9 +71,9 @@ Deno.test("weighed samples count 1 on average over the samples of a step, in wha
     let sum = 0, samples = 0, steps = 0;
     const scales = new Set<number>();
     for (const { batch, endsStep } of all) {
-      batch.labels.forEach((label, i) => sum += batch.weights![i]! * classWeights[label]!);
-      scales.add(batch.weights![0]!);
-      samples += batch.size;
+      batch!.labels.forEach((label, i) => sum += batch!.weights![i]! * classWeights[label]!);
+      scales.add(batch!.weights![0]!);
+      samples += batch!.size;
       if (!endsStep) continue;
       assert.ok(Math.abs(sum - samples) < 1e-5 * samples, `${sum} in place of ${samples}`);
       assert.equal(scales.size, 1, "one scale a step");
@@ -82,7 +82,7 @@ Deno.test("weighed samples count 1 on average over the samples of a step, in wha
     }
     assert.equal(steps, goesOn ? 3 : 4);
   }
-  assert.ok((await epochOf(11, sized(2, 8))).every(({ batch }) => batch.weights === undefined));
+  assert.ok((await epochOf(11, sized(2, 8))).every(({ batch }) => batch!.weights === undefined));
 });
 
 Deno.test("what is left of an epoch is what the whole of it ends with", async () => {
@@ -97,7 +97,7 @@ Deno.test("what is left of an epoch is what the whole of it ends with", async ()
 Deno.test("images are mixed by (seed, epoch, micro-batch), and only where it is asked for", async () => {
   const asked = [...sized(4, 8), "data.mixup=0.5"];
   const mixes = async (settings: readonly string[], epoch = 0) =>
-    (await epochOf(9, settings, epoch)).map(({ batch }) => batch.mix);
+    (await epochOf(9, settings, epoch)).map(({ batch }) => batch!.mix);
   const first = await mixes(asked);
   assert.deepEqual(first.map((mix) => mix?.partners.length), [4, 4, undefined], "one sample is left alone");
   assert.deepEqual(await mixes(asked), first);

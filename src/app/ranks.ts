@@ -1,0 +1,85 @@
+/** What a command does as one of the ranks that a launcher of MPI started, and how all of them end. */
+import { setTimeout } from "node:timers/promises";
+import { Interrupted } from "../base/interrupt.ts";
+import { UserError } from "../base/user_error.ts";
+import { VERSION } from "../base/version.ts";
+import { ALONE, type Collective, mustBeAlike } from "../distributed/collective.ts";
+import { launched } from "../distributed/launcher.ts";
+import { Mpi } from "../distributed/mpi.ts";
+import { SPLITS } from "../data/batch.ts";
+import { output } from "../report/output.ts";
+import { type KeptData, summariseSplit } from "../runs/preprocessing.ts";
+import type { Learner } from "../train/learner.ts";
+import { describeError, EXIT } from "./errors.ts";
+
+/** Seconds that a rank waits for the others, if UNIS_MPI_TIMEOUT does not say: start-up may download an encoder. */
+const PATIENCE = 1800;
+/** Milliseconds that other ranks let the first go ahead with an error, which most often is that of all. */
+const PRECEDENCE = 1000;
+
+/**
+ * Runs `body` as the rank that this process is, or alone. The first rank prints; of others, errors alone are shown. An error of
+ * one rank ends all with its exit status, as the others would wait for it.
+ */
+export async function amongRanks(body: (collective: Collective) => Promise<void>): Promise<void> {
+  const started = launched();
+  if (started === undefined) return await body(ALONE);
+  const ranks = new Mpi(started, patience());
+  output.follow(ranks.rank);
+  try {
+    await body(ranks);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) await endAll(ranks, error);
+    // All were interrupted at the same step, and have saved. Launchers end what still runs once one process ends with another
+    // status than 0, so that only the first has that of all.
+    await ranks.leave();
+    if (ranks.rank > 0) Deno.exit(EXIT.ok);
+    throw error;
+  }
+  await ranks.leave();
+}
+
+async function endAll(ranks: Mpi, error: unknown): Promise<void> {
+  if (ranks.rank > 0) await setTimeout(PRECEDENCE);
+  const { line, status } = describeError(error);
+  output.error(`unis: ${line}`);
+  output.detail(Deno.inspect(error));
+  output.close();
+  ranks.abort(status);
+}
+
+function patience(): number {
+  const text = Deno.env.get("UNIS_MPI_TIMEOUT");
+  const seconds = Number(text ?? PATIENCE);
+  if (seconds > 0) return seconds;
+  throw new UserError(`UNIS_MPI_TIMEOUT must be a number of seconds above 0, got ${text}`);
+}
+
+/** Throws a UserError unless all ranks train the same model on the same data, by the same program, on adapters of one kind. */
+export async function mustTrainAlike(
+  { collective, config, gpu }: Learner,
+  { samples }: KeptData,
+): Promise<void> {
+  if (collective.size === 1) return;
+  await mustBeAlike(collective, {
+    "the version of unis": VERSION,
+    "the version of Deno": Deno.version.deno,
+    ...Object.fromEntries(leavesOf("", config)),
+    ...Object.fromEntries(SPLITS.flatMap((split) => {
+      const { inputs, labels, samples: count } = summariseSplit(samples, split);
+      const of = `of the ${split} split`;
+      return [
+        [`the number of samples ${of}`, String(count)],
+        [`the digest of inputs ${of}`, inputs],
+        [`the digest of labels ${of}`, labels],
+      ];
+    })),
+    "the adapter": gpu.name,
+  });
+}
+
+/** What a configuration says, by keys as `--set` has them. */
+function leavesOf(path: string, value: unknown): [string, string][] {
+  if (typeof value !== "object" || value === null) return [[`"${path}"`, JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, one]) => leavesOf(path === "" ? key : `${path}.${key}`, one));
+}

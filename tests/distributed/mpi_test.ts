@@ -1,0 +1,175 @@
+/**
+ * `unis train` under a launcher of MPI: as one process, and how a job ends. scripts/test_mpi.sh runs these, with the launcher in
+ * UNIS_TEST_MPIEXEC; without it they are left out.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { RunFolder } from "../../src/runs/run_folder.ts";
+import { SMALL_TEXT, writeTable } from "../app/small_runs.ts";
+import { largestDifference } from "../train/trained.ts";
+
+const launcher = Deno.env.get("UNIS_TEST_MPIEXEC")?.split(" ");
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const folder = Deno.makeTempDirSync({ prefix: "unis-mpi-" });
+Deno.test.afterAll(() => Deno.removeSync(folder, { recursive: true }));
+
+const COLOURS = ["red", "green", "blue"];
+const table = join(folder, "items.csv");
+writeTable(table, [
+  ["title", "label"],
+  ...Array.from(
+    { length: 150 },
+    (_, i) => [`${COLOURS[i % 3]} thing ${"very ".repeat(i % 7)}`, COLOURS[i % 3]!],
+  ),
+]);
+const SETTINGS = [...SMALL_TEXT, "method=text", "training.batch=24", "training.micro_batch=6"];
+
+const training = (name: string, settings: readonly string[] = []) => [
+  ...["train", "--data", `table:${table}`, "--out", join(folder, name)],
+  ...["--set", ...SETTINGS, ...settings],
+];
+/** Hours of training, saved in each step. */
+const LONG = ["training.epochs=5000", "training.early_stopping=5000", "training.checkpoint_every=1"];
+
+interface Job {
+  /** The processes of the ranks, once all have started. */
+  pids(): Promise<number[]>;
+  ended: Promise<{ code: number; said: string }>;
+}
+
+/** Starts so many ranks, each with arguments of its own, or all with the same. */
+function start(ranks: number, args: readonly string[] | readonly (readonly string[])[], env = {}): Job {
+  const pids = Deno.makeTempDirSync({ dir: folder });
+  const own = (Array.isArray(args[0]) ? args : Array(ranks).fill(args)) as readonly string[][];
+  const script = 'echo > "$0/$$"; exec "$@"';
+  const command = ["sh", "-c", script, pids, Deno.execPath(), "run", "-A", "--no-check", MAIN];
+  const [program, ...flags] = launcher!;
+  const child = new Deno.Command(program!, {
+    args: [...flags, ...own.flatMap((each, i) => [...(i > 0 ? [":"] : []), "-n", "1", ...command, ...each])],
+    env,
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const text = new TextDecoder();
+  return {
+    async pids() {
+      for (;;) {
+        const found = [...Deno.readDirSync(pids)].map(({ name }) => Number(name));
+        if (found.length === ranks) return found;
+        await new Promise((resume) => setTimeout(resume, 50));
+      }
+    },
+    ended: child.output().then(({ code, stdout, stderr }) => ({
+      code,
+      said: text.decode(stdout) + text.decode(stderr),
+    })),
+  };
+}
+
+async function finished(ranks: number, ...args: string[]): Promise<void> {
+  const { code, said } = await start(ranks, args).ended;
+  assert.equal(code, 0, said);
+}
+
+const last = (name: string) => RunFolder.open(join(folder, name)).checkpoints.loadLast()!;
+
+/** Waits until the run of a job has saved so many steps; throws where the job ends before. */
+async function saved(name: string, steps: number, { ended }: Job): Promise<void> {
+  let said: string | undefined;
+  ended.then((end) => said = end.said);
+  for (;;) {
+    if (said !== undefined) throw new Error(`It ended early: ${said}`);
+    try {
+      if (RunFolder.open(join(folder, name)).checkpoints.lastState()!.step >= steps) return;
+    } catch { /* not there yet, or between two names */ }
+    await new Promise((resume) => setTimeout(resume, 100));
+  }
+}
+
+function mpiTest(name: string, body: () => Promise<void>): void {
+  const ignore = launcher === undefined;
+  Deno.test({ name: ignore ? `${name} (left out: sh scripts/test_mpi.sh runs it)` : name, ignore, fn: body });
+}
+
+mpiTest("two ranks and four make what one makes, and the same to the bit again", async () => {
+  await finished(1, ...training("one"));
+  await finished(2, ...training("two"));
+  await finished(2, ...training("again"));
+  await finished(4, ...training("four"));
+  const told = (name: string) =>
+    new Map([...last(name).weights].filter(([name]) => !name.endsWith("key.bias")));
+  for (const name of ["two", "four"]) {
+    assert.ok(largestDifference(told(name), told("one")) < 1e-4, name);
+    const [found, expected] = [name, "one"].map((name) => RunFolder.open(join(folder, name)));
+    found!.records().forEach(({ training_loss: { total } }, i) =>
+      assert.ok(Math.abs(total! - expected!.records()[i]!.training_loss.total!) < 1e-5)
+    );
+    assert.deepEqual(found!.evaluation()!.accuracy, expected!.evaluation()!.accuracy);
+  }
+  assert.equal(largestDifference(last("two").weights, last("again").weights), 0);
+});
+
+mpiTest("ranks that were not started alike say what differs, once, and end", async () => {
+  const cases = [
+    [training("a"), training("a", ["seed=3"]), /"seed" is 1 for rank 0 and 3 for rank 1/],
+    [
+      training("b"),
+      training("b", ["training.batch=48"]),
+      /"training.batch" is 24 for rank 0 and 48 for rank 1/,
+    ],
+  ] as const;
+  for (const [first, second, message] of cases) {
+    const { code, said } = await start(2, [first, second]).ended;
+    assert.equal(code, 2, said);
+    assert.match(said, message);
+    assert.equal(said.split("unis: ").length, 2, said);
+  }
+});
+
+mpiTest("a rank that is told to stop has all of them save and stop; another number goes on", async () => {
+  const job = start(2, training("stopped", LONG));
+  const [, second] = await job.pids();
+  await saved("stopped", 3, job);
+  Deno.kill(second!, "SIGTERM");
+  const { code, said } = await job.ended;
+  assert.equal(code, 130, said);
+  assert.match(said, /unis: stopped, and all is saved; go on by: unis train --resume/);
+  const { epoch } = last("stopped").state;
+  const { code: status, said: more } = await start(4, [
+    "train",
+    "--resume",
+    join(folder, "stopped"),
+    "--epochs",
+    `${epoch + 2}`,
+  ])
+    .ended;
+  assert.equal(status, 0, more);
+});
+
+mpiTest("a rank that is killed ends the job, and its last checkpoint is good", async () => {
+  const job = start(2, training("killed", LONG));
+  const [, second] = await job.pids();
+  await saved("killed", 3, job);
+  Deno.kill(second!, "SIGKILL");
+  assert.notEqual((await job.ended).code, 0);
+  assert.ok(last("killed").state.step >= 3);
+});
+
+mpiTest("a rank that stands still is named by those that wait for it", async () => {
+  const job = start(3, training("still", [...LONG, "training.batch=18"]), { UNIS_MPI_TIMEOUT: "4" });
+  await saved("still", 3, job);
+  const pids = await job.pids();
+  Deno.kill(pids[1]!, "SIGSTOP");
+  const { code, said } = await job.ended;
+  assert.equal(code, 75, said);
+  assert.match(said, /unis: Waited 4 s for rank \d \(UNIS_MPI_TIMEOUT\) in: \w+/);
+});
+
+mpiTest("an error of one rank ends all, told with its number", async () => {
+  const job = start(2, [training("one_wrong"), ["train", "--resume", join(folder, "nothing")]], {
+    UNIS_MPI_TIMEOUT: "30",
+  });
+  const { code, said } = await job.ended;
+  assert.equal(code, 2, said);
+  assert.match(said, /\[rank 1\] unis: .*nothing is no folder of a run/);
+});
