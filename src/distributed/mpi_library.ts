@@ -94,9 +94,9 @@ function load(name: string): MpiLibrary {
   const probe = Deno.dlopen(name, { MPI_Get_library_version });
   probe.symbols.MPI_Get_library_version(version, new Int32Array(1));
   const text = new TextDecoder().decode(version.subarray(0, version.indexOf(0)));
-  if (/libmpi_abi/.test(name)) return { name, ...opened(name, byAddress), ...STANDARD };
+  if (/libmpi_abi/.test(name)) return { name, ...opened(name, byAddress), ...standard() };
   if (/Open MPI/.test(text)) return { name, ...opened(name, byAddress), ...addressesIn(name) };
-  if (/MPICH|Intel|MVAPICH|CRAY/i.test(text)) return { name, ...opened(name, byNumber), ...NUMBERS };
+  if (/MPICH|Intel|MVAPICH|CRAY/i.test(text)) return { name, ...opened(name, byNumber), ...numbers() };
   throw new UserError(
     `Cannot use the MPI library ${name}: it is ${
       text.split("\n")[0]
@@ -110,27 +110,28 @@ function opened(name: string, functions: typeof byNumber | typeof byAddress): { 
   return { call: Deno.dlopen(name, functions).symbols as unknown as Functions };
 }
 
+/** Only with --allow-ffi, and so never before a launcher is known to have started this process. */
 const address = (value: bigint) => Deno.UnsafePointer.create(value);
 
 /** The standard interface of MPI 5: handles are small addresses. */
-const STANDARD: Handles = {
+const standard = (): Handles => ({
   world: address(0x101n),
   float: address(0x210n),
   byte: address(0x247n),
   sum: address(0x21n),
   inPlace: address(1n),
   funneled: 1024,
-};
+});
 
 /** That of MPICH. */
-const NUMBERS: Handles = {
+const numbers = (): Handles => ({
   world: 0x44000000,
   float: 0x4c00040a,
   byte: 0x4c00010d,
   sum: 0x58000003,
   inPlace: address(0xffff_ffff_ffff_ffffn),
   funneled: 1,
-};
+});
 
 const RTLD_NOW_AND_GLOBAL = MAC ? 0x2 | 0x8 : 0x2 | 0x100;
 
