@@ -146,6 +146,7 @@ Deno.test("the files of scripts/experiments name no run twice, and their setting
   }
   assert.deepEqual(Object.fromEntries([...counts].sort()), {
     "emoji.yaml": 54,
+    "emoji_augmentation.yaml": 15,
     "emoji_encoders.yaml": 19,
     "emoji_missing.yaml": 18,
     "emoji_rivals.yaml": 54,
