@@ -12,10 +12,10 @@ type Labelled = Pick<Dataset, "name" | "task" | "classes" | "count" | "label" | 
 /**
  * The weights of the classes, in the order of labels; undefined where `training.class_weights` is "none". "balanced" is
  * scikit-learn's: n / (classes · n_c), n_c of the n training samples being of class c, which is 1 on average over the
- * training samples; classes without any are not counted, and weigh 1. Of labels it is (n − n_c) / n_c, which is what the samples
- * count that have one. Where samples have weights s of their own, n and n_c are sums of these, as with scikit-learn's
- * `sample_weight`: what all samples of a class count together, Σ s w, is then the same for all classes. Throws a UserError for a class that is none of the
- * data's, and for one that has no weight.
+ * training samples; classes without any are not counted, and weigh 1. Where samples have weights s of their own, n and n_c are
+ * sums of these, as with scikit-learn's `sample_weight`: what all samples of a class count together, Σ s w, is then the same
+ * for all classes. Of labels it is (n − n_c) / n_c, which is what the samples count that have one. Throws a UserError for a
+ * class that is none of the data's, and for one that has no weight.
  */
 export function classWeightsOf(
   { training }: Pick<RunConfig, "training">,

@@ -4,7 +4,7 @@ import { METRICS } from "../metrics/chosen_metric.ts";
 import { confusionMatrix } from "../metrics/metrics.ts";
 import type { Predictions } from "../runs/predictions.ts";
 import type { EpochRecord, Evaluation, Observer, Progress, RunSummary } from "../runs/records.ts";
-import { formatMeasure, measuresIn } from "./measures.ts";
+import { formatMeasure, measuresIn, targetsText } from "./measures.ts";
 import { output } from "./output.ts";
 import { PATTERN_TITLE, patternTable } from "./pattern_table.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -23,11 +23,14 @@ export class ConsoleObserver implements Observer {
     this.#bar = new ProgressBar(hasBar, print);
   }
 
-  planned({ adapter, adapter_class, parameters, frozen, memory, samples, classes }: RunSummary): void {
+  planned(
+    { adapter, adapter_class, parameters, frozen, memory, samples, task = "classification", classes }:
+      RunSummary,
+  ): void {
     this.#print(`Adapter     ${adapter} (${adapter_class})`);
     this.#print(
       `Samples     ${formatCount(samples.train)} training, ${formatCount(samples.validation)} validation, ` +
-        `${formatCount(samples.test)} test; ${classes} classes`,
+        `${formatCount(samples.test)} test; ${targetsText(task, classes)}`,
     );
     const parts = Object.entries(parameters).map(([part, count]) => `${part} ${formatCount(count)}`);
     const all = Object.values(parameters).reduce((sum, count) => sum + count, 0);

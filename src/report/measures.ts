@@ -1,6 +1,7 @@
 /** The measures of evaluations as they are shown. */
+import type { TaskName } from "../data/targets.ts";
 import type { Evaluation } from "../runs/records.ts";
-import { formatShare } from "./units.ts";
+import { formatCount, formatShare } from "./units.ts";
 
 /** In the order in which they are shown. */
 export const MEASURES = [
@@ -46,4 +47,13 @@ export function measuresIn(
 export function formatMeasure(key: string, value: number | undefined): string {
   if (value === undefined || !IN_UNITS.has(key)) return formatShare(value);
   return String(Number(value.toPrecision(DIGITS)));
+}
+
+/** What samples are to be told: `9 classes`, `4 labels` or `a number`. */
+export function targetsText(task: TaskName, count: number): string {
+  return {
+    classification: `${formatCount(count)} classes`,
+    multi_label: `${formatCount(count)} labels`,
+    regression: "a number",
+  }[task];
 }

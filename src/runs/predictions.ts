@@ -2,8 +2,9 @@
 import { UserError } from "../base/user_error.ts";
 import type { Split } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { joinNames, splitNames, type TaskName, TASKS, widthOf } from "../data/targets.ts";
+import { type TaskName, TASKS, widthOf } from "../data/targets.ts";
 import { type Answers, equals, type Values } from "../metrics/answers.ts";
+import { CELLS, NO_ANSWER } from "./answer_cells.ts";
 import { harmlessCell, readCsv, withoutHarm } from "../io/csv.ts";
 
 /** The predictions of every head for the samples of a split, in order. */
@@ -19,9 +20,6 @@ export interface Predictions extends Pick<Answers, "labels" | "classes" | "scale
   /** 1 for each sample that has the modality of a head, else 0, by the heads whose modality some lack: these say nothing then. */
   readonly present?: ReadonlyMap<string, Uint8Array>; // [samples]
 }
-
-/** In place of the class that a head answers, where a sample lacks its modality. */
-export const NO_ANSWER = 2 ** 32 - 1;
 
 /** How many samples were predicted. */
 export function samplesIn(
@@ -105,57 +103,6 @@ export interface PredictionTable {
 const FIRST = ["id", "path", "label"];
 const RIGHT = "_right";
 
-/** How a task writes answers into cells, and reads them. */
-interface AnswerCells {
-  /** What stands behind the name of a head. */
-  readonly suffix: string;
-  /** Whether the file says the probability of every class as well. */
-  readonly hasShares: boolean;
-  /** What stands for an answer where there is none. */
-  silent(classes: number): readonly number[];
-  text(values: Values, classes: readonly string[]): string;
-  /** Undefined where a cell holds none. */
-  read(
-    cell: string,
-    classes: readonly string[],
-    numbers: ReadonlyMap<string, number>,
-  ): readonly number[] | undefined;
-}
-
-const CELLS: Readonly<Record<TaskName, AnswerCells>> = {
-  classification: {
-    suffix: "_class",
-    hasShares: true,
-    silent: () => [NO_ANSWER],
-    text: ([value], classes) => classes[value!]!,
-    read(cell, _, numbers) {
-      const number = numbers.get(cell);
-      return number === undefined ? undefined : [number];
-    },
-  },
-  multi_label: {
-    suffix: "_labels",
-    hasShares: true,
-    silent: (classes) => new Array<number>(classes).fill(0),
-    text: (values, classes) => joinNames(classes.filter((_, k) => values[k] === 1)),
-    read(cell, classes, numbers) {
-      const names = splitNames(cell);
-      if (!names.every((name) => numbers.has(name))) return undefined;
-      return classes.map((name) => Number(names.includes(name)));
-    },
-  },
-  regression: {
-    suffix: "_value",
-    hasShares: false,
-    silent: () => [NaN],
-    text: ([value]) => String(value),
-    read(cell) {
-      const value = cell === "" ? NaN : Number(cell);
-      return Number.isNaN(value) && cell !== "NaN" ? undefined : [value];
-    },
-  },
-};
-
 /** What a sample is, or a head says of it, in a text: its class, its labels or its number. */
 export function textAt(
   { task = "classification", classes }: Pick<PredictionTable, "task" | "classes">,
@@ -179,7 +126,8 @@ export function saidAt(table: PredictionTable, head: string, row: number): strin
 /**
  * A line a sample: its id, the path of its image where it has one, its label, `<head>_class` for every head, and
  * `<head>_p(<class>)`, the probability of every class by every head. Of labels the second is `<head>_labels`, names parted by
- * "|", of numbers `<head>_value`; then `<head>_right` comes after it, 1 or 0, and numbers have no probabilities. Cells of a head whose modality a sample lacks are empty.
+ * "|", of numbers `<head>_value`; then `<head>_right` comes after it, 1 or 0, and numbers have no probabilities. Cells of a
+ * head whose modality a sample lacks are empty.
  */
 export function predictionsCsv(predictions: Predictions, data: Dataset): string {
   const { split, task = "classification", labels, classes, predicted, probabilities, present } = predictions;

@@ -131,6 +131,8 @@ export interface RunSummary {
   frozen: number;
   memory: MemoryPlan;
   samples: { train: number; validation: number; test: number };
+  /** Classification if not given. */
+  task?: TaskName;
   classes: number;
 }
 

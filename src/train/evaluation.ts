@@ -171,7 +171,7 @@ function labelsOf(data: Dataset, split: Split, samples: number): Values {
 }
 
 /** The answers of a model by its logits [samples, classes] of every head, and which of them are right. */
-export function answered(
+function answered(
   { config: { data, training }, classes, scale }: Pick<AnsweringModel, "config" | "classes" | "scale">,
   labels: Values,
   logits: ReadonlyMap<string, Float32Array>,

@@ -31,6 +31,7 @@ export function summarise(
     frozen,
     memory: planMemory(gpu, config, data),
     samples: { train: train!, validation: validation!, test: test! },
+    ...(data.task && data.task !== "classification" && { task: data.task }),
     classes: data.classes.length,
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { reliability } from "../../src/metrics/calibration.ts";
-import { NO_ANSWER, type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
+import { NO_ANSWER } from "../../src/runs/answer_cells.ts";
+import { type Predictions, predictionsCsv } from "../../src/runs/predictions.ts";
 import { readPredictions } from "../../src/runs/predictions.ts";
 import { tinyData } from "../train/tiny.ts";
 

@@ -1,4 +1,4 @@
-/** Measures of any number of labels; the definitions are scikit-learn's of indicator matrices, but where it would divide by 0. */
+/** Measures of any number of labels, as scikit-learn defines them of indicator matrices, but where it would divide by 0. */
 import { overlapBound } from "../../ops/right.ts";
 import { type Answers, shareRight, type TaskMeasures, type Values } from "../answers.ts";
 import { besideAbsence, labelsWithTemperature } from "../calibration.ts";

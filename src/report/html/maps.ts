@@ -1,7 +1,8 @@
 /** Draws maps of representations: t-SNE of the unimodal ones together and of the fused ones, the paper's Figures 4 and 5. */
 import * as Plot from "@observablehq/plot";
 import { keyOf, Random } from "../../base/random.ts";
-import { NO_ANSWER, type PredictionTable } from "../../runs/predictions.ts";
+import { NO_ANSWER } from "../../runs/answer_cells.ts";
+import type { PredictionTable } from "../../runs/predictions.ts";
 import { FUSION } from "../../models/methods/architecture.ts";
 import type { Representations } from "../../train/representations.ts";
 import { draw, type Figure, type Row } from "./figure.ts";

@@ -3,7 +3,8 @@ import * as Plot from "@observablehq/plot";
 import type { Answers } from "../../metrics/answers.ts";
 import { classScores, confusionMatrix } from "../../metrics/metrics.ts";
 import { type Difference, pairedBootstrap } from "../../metrics/bootstrap.ts";
-import { NO_ANSWER, type PredictionTable, rightOf } from "../../runs/predictions.ts";
+import { NO_ANSWER } from "../../runs/answer_cells.ts";
+import { type PredictionTable, rightOf } from "../../runs/predictions.ts";
 import { draw, type Figure } from "./figure.ts";
 import { colour } from "./palette.ts";
 

@@ -5,6 +5,7 @@ import type { RunConfig } from "../../config/run_config.ts";
 import { taskOf } from "../../config/task_config.ts";
 import { SPLITS } from "../../data/batch.ts";
 import type { TaskName } from "../../data/targets.ts";
+import { targetsText } from "../measures.ts";
 import { formatCount, formatSeconds } from "../units.ts";
 import { html, type Markup } from "./markup.ts";
 import type { RunReport } from "./run_report.ts";
@@ -128,12 +129,7 @@ function augmentationText({ data }: RunConfig): string | undefined {
 /** `emoji, 9 classes; 2,720 training, 554 validation, 538 test samples` */
 function dataText({ run, table, classCounts, sampleCounts }: RunReport): string {
   const { data } = run.config;
-  const names = (count: number) =>
-    ({
-      classification: `${formatCount(count)} classes`,
-      multi_label: `${formatCount(count)} labels`,
-      regression: "a number",
-    })[taskOf(data)];
+  const names = (count: number) => targetsText(taskOf(data), count);
   if (classCounts === undefined || sampleCounts === undefined) {
     return table === undefined ? data.name : `${data.name}, ${names(table.classes.length)}`;
   }
