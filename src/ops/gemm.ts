@@ -7,7 +7,7 @@ import { type Patches, patchesParams, type Pixels, pixelsParams, SMALL_QUOTIENT 
 import { joinKernel, productKernel, sumsRowsOfA } from "./gemm_kernels.ts";
 import { unitConstants } from "./gemm_matrix.ts";
 import { type GemmPlan, LANES, planFor, tileOf } from "./gemm_plan.ts";
-import { type Addenda, depthOf, type GemmShape, nameOfShape } from "./gemm_shape.ts";
+import { type Addenda, depthOf, type GemmShape, hasWholeSteps, nameOfShape } from "./gemm_shape.ts";
 import { sumTo } from "./reduction.ts";
 
 /**
@@ -128,7 +128,9 @@ export function gemmBy(plan: GemmPlan, a: Tensor, b: Tensor, options: Gemm): Ten
 function constantsOf(plan: GemmPlan, k: number): Constants {
   const blocks = { ROWS: plan.rows, COLS: plan.columns };
   if (plan.form === "lanes") return { ...blocks, WG: LANES };
-  const tile = { ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers };
-  if (plan.form === "matrix") return { ...tile, ...unitConstants(plan, k) };
-  return { ...tile, AHEAD: plan.ahead, WHOLE_SLICES: k % plan.step === 0 };
+  const tile = {
+    ...{ ...blocks, TILE_M: plan.tileM, TILE_N: plan.tileN, STEP: plan.step, BUFFERS: plan.buffers },
+    WHOLE_STEPS: hasWholeSteps(k, plan),
+  };
+  return { ...tile, ...(plan.form === "tiles" ? { AHEAD: plan.ahead } : unitConstants(plan)) };
 }

@@ -170,11 +170,7 @@ export function* candidateMatrix(gpu: MatrixDevice, shape: GemmShape): Generator
   }
 }
 
-/** What matrix.wgsl must know beside the tile, for an inner dimension of k. */
-export function unitConstants(plan: MatrixPlan, k: number): Constants {
-  const { unitM, unitN, unitK, subgroup, step, splits } = plan;
-  return {
-    ...matrixConstants({ m: unitM, n: unitN, k: unitK, subgroup }),
-    WHOLE_STEPS: k % step === 0 && (splits === 1 || depthOf(k, splits) % step === 0),
-  };
+/** What matrix.wgsl must know beside the tile. */
+export function unitConstants({ unitM, unitN, unitK, subgroup }: MatrixPlan): Constants {
+  return matrixConstants({ m: unitM, n: unitN, k: unitK, subgroup });
 }

@@ -104,6 +104,11 @@ export function depthOf(k: number, splits: number): number {
   return Math.ceil(k / splits / 16) * 16;
 }
 
+/** True where each of the parts that an inner dimension of k is cut into is a whole number of steps. */
+export function hasWholeSteps(k: number, { splits, step }: { splits: number; step: number }): boolean {
+  return k % step === 0 && (splits === 1 || depthOf(k, splits) % step === 0);
+}
+
 /** The fewest parts that the inner dimension must be cut into on any adapter, so that no loop is too long. */
 export function leastSplits({ k }: GemmShape): number {
   return Math.max(1, Math.ceil(k / (4 * MAX_ITERATIONS)));

@@ -5,9 +5,9 @@ import { Gpu } from "../../src/gpu/gpu.ts";
 import type { MatrixUnit } from "../../src/gpu/matrix_units.ts";
 import { cast } from "../../src/ops/cast.ts";
 import { gemmBy } from "../../src/ops/gemm.ts";
-import { candidateMatrix, defaultMatrix, type MatrixPlan, unitConstants } from "../../src/ops/gemm_matrix.ts";
+import { candidateMatrix, defaultMatrix, type MatrixPlan } from "../../src/ops/gemm_matrix.ts";
 import { candidatePlans, defaultPlan, type GemmPlan, type PlanDevice } from "../../src/ops/gemm_plan.ts";
-import { depthOf, type GemmShape, nameOfShape } from "../../src/ops/gemm_shape.ts";
+import { depthOf, type GemmShape, hasWholeSteps, nameOfShape } from "../../src/ops/gemm_shape.ts";
 import { scope } from "../../src/tensor/scope.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 import { findMatrixDevice } from "../matrix_device.ts";
@@ -96,7 +96,7 @@ for (const [k, step, splits, whole] of wholeSteps) {
       const first = s * depthOf(k, splits);
       return (Math.min(first + depthOf(k, splits), k) - first) % step === 0;
     }).every(Boolean);
-    assert.equal(unitConstants(plan, k).WHOLE_STEPS, isWhole);
+    assert.equal(hasWholeSteps(k, plan), isWhole);
     assert.equal(isWhole, whole);
   });
 }

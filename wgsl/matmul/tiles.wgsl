@@ -20,7 +20,7 @@ const COLS: u32 = 2u; // 1 or 2 blocks of four columns
 const STEP: u32 = 16u; // 8 or 16
 const BUFFERS: u32 = 2u; // 1 or 2
 const AHEAD: bool = true;
-const WHOLE_SLICES: bool = false; // no slice goes beyond the end of the inner dimension
+const WHOLE_STEPS: bool = false; // all parts of k are whole steps
 
 const X: u32 = TILE_N / (4u * COLS);
 const Y: u32 = TILE_M / (4u * ROWS);
@@ -55,10 +55,10 @@ fn is_among(lane: u32, before: u32, start: u32, count: u32) -> bool {
 fn fetch(lane: u32, before: u32, a0: u32, b0: u32, m: u32, n: u32, k: u32, last: u32) -> mat4x4f {
   if (is_among(lane, before, FIRST_A, BLOCKS_A)) {
     let block = block_of(lane + before - FIRST_A, TILE_M / 4u, !TRANSPOSED_A);
-    if (WHOLE_SLICES || k + 4u * block.x < last) { return transpose(block_a(a0, m + 4u * block.y, k + 4u * block.x)); }
+    if (WHOLE_STEPS || k + 4u * block.x < last) { return transpose(block_a(a0, m + 4u * block.y, k + 4u * block.x)); }
   } else if (is_among(lane, before, FIRST_B, BLOCKS_B)) {
     let block = block_of(lane + before - FIRST_B, TILE_N / 4u, TRANSPOSED_B);
-    if (WHOLE_SLICES || k + 4u * block.x < last) { return block_b(b0, k + 4u * block.x, n + 4u * block.y); }
+    if (WHOLE_STEPS || k + 4u * block.x < last) { return block_b(b0, k + 4u * block.x, n + 4u * block.y); }
   }
   return mat4x4f();
 }
