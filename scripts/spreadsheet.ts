@@ -18,7 +18,7 @@ const CATEGORIES = ["Garden", "Kitchen", "Office", "Toys"];
 const WITHOUT_PICTURE = [7, 23, 41];
 
 /** Writes items.csv and the folder pictures. */
-export async function writeSpreadsheet(folder: string, { perClass = 60, seed = 1 } = {}): Promise<void> {
+export async function writeSpreadsheet(folder: string, { perClass = 300, seed = 1 } = {}): Promise<void> {
   const wasm = packagePath("@jsquash/webp/codec/enc/webp_enc.wasm");
   const encoder = await createEncoder({ wasmBinary: Deno.readFileSync(wasm).buffer, noInitialRun: true });
   await Deno.mkdir(join(folder, "pictures"), { recursive: true });
@@ -26,7 +26,9 @@ export async function writeSpreadsheet(folder: string, { perClass = 60, seed = 1
   for (let number = 0; number < perClass * CATEGORIES.length; number++) {
     const label = number % CATEGORIES.length;
     const random = new Random(keyOf(seed, number));
-    const { pixels, width, height } = pixelsOf(label, random);
+    const other = Math.floor(random.uniform() * CATEGORIES.length);
+    // Neither pictures nor descriptions tell of every item what it is.
+    const { pixels, width, height } = pixelsOf(random.uniform() < 0.7 ? label : other, random);
     const picture = WITHOUT_PICTURE.includes(number) ? "" : `pictures/${1000 + number}.webp`;
     if (picture !== "") {
       const file = encoder.encode(pixels, width, height, defaultOptions)!;
@@ -36,7 +38,7 @@ export async function writeSpreadsheet(folder: string, { perClass = 60, seed = 1
     lines.push([
       String(1000 + number),
       picture,
-      `"${textOf(random.uniform() < 0.7 ? CATEGORIES[label]! : "shop", random)}"`,
+      `"${textOf(random.uniform() < 0.8 ? CATEGORIES[label]! : "shop", random)}"`,
       decimal((label + 1) * random.between(0.2, 0.9), 2),
       decimal(random.between(3, 40), 2),
       CATEGORIES[label]!,
@@ -48,7 +50,7 @@ export async function writeSpreadsheet(folder: string, { perClass = 60, seed = 1
 if (import.meta.main) {
   const { values, positionals: [folder] } = parseArgs({
     allowPositionals: true,
-    options: { "per-class": { type: "string", default: "60" }, seed: { type: "string", default: "1" } },
+    options: { "per-class": { type: "string", default: "300" }, seed: { type: "string", default: "1" } },
   });
   if (folder === undefined) {
     console.error("usage: deno run -A scripts/spreadsheet.ts FOLDER [--per-class N] [--seed N]");
