@@ -62,9 +62,9 @@ export class TextTokenizer {
     return this.#tokenizer.ids(text);
   }
 
-  /** The token of an id as a reader knows it. */
+  /** The token of an id as a reader knows it; of the id that all pieces without one of their own share, the unknown token. */
   textOf(id: number): string {
-    return this.#tokenizer.textOf(id);
+    return id === this.unknownId ? this.special.unknown : this.#tokenizer.textOf(id);
   }
 
   /** `[CLS] ids [SEP]`, at most `maxTokens` of them: the end of a longer text is cut, never [SEP]. */

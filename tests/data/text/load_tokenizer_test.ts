@@ -39,6 +39,12 @@ Deno.test("loadTokenizer() reads a tokenizer.json and its vocab.txt alike", asyn
   assert.deepEqual(json.ids("Reds é [MASK] blue"), [5, 6, 9, 4, 1]);
 });
 
+Deno.test("an id that pieces share as they are unknown is called [UNK], whatever else has it", async () => {
+  const shared = new Map([...ids, ["[MASK]", ids.get("[UNK]")!], ["blue", ids.get("[UNK]")!]]);
+  const tokenizer = await load({ "tokenizer.json": wordPieceJson(shared), "tokenizer_config.json": {} });
+  assert.deepEqual(tokenizer.ids("red blue").map((id) => tokenizer.textOf(id)), ["red", "[UNK]"]);
+});
+
 const normalizations: [string, object, number[]][] = [
   ["nothing", {}, [5, 9]],
   ["do_lower_case", { do_lower_case: false }, [7, 8]],
