@@ -50,6 +50,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
   for (const row of table.rows) {
     const id = idOf(row, options.id);
     builder.row({ file: row.file ?? file, row: row.line }, id, () => {
+      const split = splitOf(row, options.split); // first, as which classes there are depends on it
       const target = read(row);
       if (id === "") throw new BadRow("row", `has no id in "${options.id}"`);
       const inputs = modalities.map(({ name, ...rest }): [string, Input | null] => {
@@ -68,7 +69,7 @@ export async function indexTable(given: TableOptions): Promise<SampleIndex> {
       const group = options.group == null ? "" : cleanName(textOf(cellOf(row, options.group)));
       return {
         ...target,
-        split: splitOf(row, options.split),
+        split,
         inputs: Object.fromEntries(inputs),
         ...(group !== "" && { group }),
         ...weightOf(row, options.weight),

@@ -238,6 +238,12 @@ const TOLD: [what: string, name: string, content: Input, line: RegExp, options?:
     /x\.csv, row 5: "split" must be train, validation or test, got "holdout"/,
   ],
   [
+    "a column of splits that holds none, which leaves no class known",
+    "x.csv",
+    csv({ rows: mapped(3, () => "red") }),
+    /x\.csv, row 2: "split" must be train, validation or test, got "red"/,
+  ],
+  [
     "no test samples in given splits",
     "x.csv",
     csv({ rows: mapped(3, () => "train") }),
