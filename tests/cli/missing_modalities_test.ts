@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encode } from "fast-png";
+import { PredictSession } from "../../src/app/predict/session.ts";
+import { PredictServer } from "../../src/app/serve/server.ts";
 import { run } from "../../src/cli/program.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import type { Evaluation } from "../../src/runs/records.ts";
@@ -17,6 +19,15 @@ const SETTINGS = [
   ),
   ...["model.head.hidden_size=8", "training.micro_batch=6", "training.batch=12"],
 ];
+const SERVED = {
+  maxBatch: 8,
+  maxQueue: 8,
+  wait: 1,
+  maxBody: 1e5,
+  maxPixels: 1e4,
+  maxText: 100,
+  note: () => {},
+};
 const LEARNED = [...SETTINGS, "data.missing=learned", "training.modality_dropout=0.3"];
 
 /** Runs a command line in this process. */
@@ -142,6 +153,24 @@ Deno.test("rows without an image or a text are learned from, tested by what they
     await refused("predict", at("run"), "--data", at("new.jsonl"), "--out", at("no.csv")),
     /new\.jsonl, row 3: lacks image and text: there is nothing to answer from; --skip-bad/,
   );
+  using session = await PredictSession.begin(at("run"), "auto");
+  using server = new PredictServer(session, SERVED);
+  const empty = { text: " " };
+  for (
+    const [body, field, error] of [
+      [empty, undefined, "the request lacks image and text: there is nothing to answer from"],
+      [{ samples: [{ text: "cold" }, empty] }, "samples[1]", '"samples[1]" lacks image and text'],
+    ] as const
+  ) {
+    const answer = await server.app.request("/predict", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const told = await answer.json();
+    assert.deepEqual([answer.status, told.field], [422, field]);
+    assert.ok(told.error.startsWith(error), told.error);
+  }
   Deno.writeTextFileSync(at("short.csv"), "title\ncold\n");
   assert.match(
     await refused("predict", at("run"), "--data", at("short.csv"), "--out", at("no.csv")),

@@ -187,9 +187,14 @@ export class PredictServer implements Disposable {
     } catch (error) {
       if (!(error instanceof BadRow)) throw error;
       const kind = this.#session.modalities.find((modality) => modality.kind === error.kind);
-      const field = `${count > 1 ? `samples[${index}].` : ""}${kind?.name ?? error.kind}`;
+      const own = error.kind === "row" ? [] : [kind?.name ?? error.kind];
+      const field = [...(count > 1 ? [`samples[${index}]`] : []), ...own].join(".");
       const status = / pixels are more than /.test(error.message) ? 413 : 422;
-      throw new BadRequest(status, `"${field}" ${error.message}`, field);
+      throw new BadRequest(
+        status,
+        `${field === "" ? "the request" : `"${field}"`} ${error.message}`,
+        field === "" ? undefined : field,
+      );
     }
   }
 
