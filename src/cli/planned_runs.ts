@@ -67,7 +67,10 @@ export async function settle(
   const chosenBefore = new Map<string, Promise<Chosen>>();
   const ready: ReadyRun[] = [];
   for (const run of planned) {
-    const settings = [...base?.settings ?? [], ...run.settings];
+    const from = `${source}, variant ${run.variant}`;
+    const settings = [...base?.settings ?? [], ...run.settings].map((setting) =>
+      typeof setting === "string" ? { text: setting, source: from } : setting
+    );
     const beginning = base?.whole
       ? movedTo(base.whole, flags.data ?? data)
       : beginningOf(preset, flags.data ?? data ?? base?.data, settings).config;
@@ -75,7 +78,7 @@ export async function settle(
     const chosen = chosenBefore.get(key) ?? choosePretrained(beginning, run.encoders, downloads);
     chosenBefore.set(key, chosen);
     const { config, folders } = await chosen;
-    const settled = withSettings(config, settings, `${source}, variant ${run.variant}`);
+    const settled = withSettings(config, settings, from);
     const all = await findPretrained(settled, downloads, { known: folders, withInputs: true });
     ready.push({ ...run, config: settled, folders: all, skipBad: skip_bad });
   }
