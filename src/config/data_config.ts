@@ -32,6 +32,9 @@ export const COMPLETE = {
   withhold: { train: 0, validation: 0, test: 0, seed: 1 },
 } as const;
 
+/** What parts the labels of a cell, where nothing is said. */
+export const LABELS_SEPARATOR = ",";
+
 /** How images and texts are made ready. */
 const inputs = {
   image_size: count,
@@ -124,7 +127,7 @@ export const dataSchema = z.discriminatedUnion("name", [
     /** The column of the class, of labels or of the number; or several, one a label, that hold 1 or 0. */
     label: z.union([column, z.array(column).min(1)], { error: "a column, or a list of columns of labels" }),
     /** What parts the labels of one cell. */
-    labels_separator: z.string().min(1).default(","),
+    labels_separator: z.string().min(1).default(LABELS_SEPARATOR),
     split: column.nullable(),
     /** Rows of one value stay in one split, where splits are drawn. */
     group: column.nullable().default(null),

@@ -4,7 +4,13 @@ import { featureViews } from "../data/readers/features.ts";
 import { tableFormat } from "../data/readers/table_formats.ts";
 import { UserError } from "../base/user_error.ts";
 import { type RunConfig, type Setting, textOf, withSettings } from "./run_config.ts";
-import { COMPLETE, type DataConfig, type DataName, tableModalities } from "./data_config.ts";
+import {
+  COMPLETE,
+  type DataConfig,
+  type DataName,
+  LABELS_SEPARATOR,
+  tableModalities,
+} from "./data_config.ts";
 import type { EncoderSettings } from "./encoder_config.ts";
 import { nearest } from "../base/nearest.ts";
 import { PRESETS } from "./presets.ts";
@@ -195,7 +201,7 @@ function tablePreset(file: string, settings: readonly Setting[]): RunConfig {
       modalities: {},
       task: "classification",
       label: "label",
-      labels_separator: ",",
+      labels_separator: LABELS_SEPARATOR,
       categories: [],
       decimal: ".",
       missing_numbers: "refuse",

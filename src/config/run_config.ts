@@ -1,6 +1,7 @@
 /** The configuration of a run: its schema, and presets with overrides. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
+import { valueOfYaml } from "../io/yaml_file.ts";
 import { allowedAt, explain } from "./explain.ts";
 import { METRIC_NAMES } from "../metrics/chosen_metric.ts";
 import { count, rate, share, whole } from "./values.ts";
@@ -155,7 +156,7 @@ export function textOf(setting: Setting): string {
 
 /**
  * A preset with settings changed by dotted keys, `optimizer.weight_decay=0`; later ones win. Values are read as JSON
- * where they are JSON, else as text. An encoder whose kind is changed keeps the fields that both kinds have. Throws a UserError for what is no setting, naming the source of the key, which is
+ * where they are JSON, lists as YAML too, else as text. An encoder whose kind is changed keeps the fields that both kinds have. Throws a UserError for what is no setting, naming the source of the key, which is
  * `source` where the setting does not say it.
  */
 export function withSettings(preset: RunConfig, settings: readonly Setting[], source = "--set"): RunConfig {
@@ -187,12 +188,12 @@ function sourceOf(message: string, sources: ReadonlyMap<string, string>): string
   return undefined;
 }
 
+/** JSON, a number or a list as YAML has them (`.5`, `[.3, 1]`, `[title, body]`), or else a text. */
 function parseValue(text: string): unknown {
-  if (/^[+-]?\.\d+$/.test(text)) return Number(text); // JSON wants the 0 before the point
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    return /^[+-]?\.\d+$/.test(text) || /^\[.*\]$/s.test(text) ? valueOfYaml(text) : text;
   }
 }
 

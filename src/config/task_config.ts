@@ -2,7 +2,7 @@
 import type { Scale, TaskName } from "../data/targets.ts";
 import type { AnswerSettings } from "../metrics/answers.ts";
 import { metricsOf } from "../metrics/chosen_metric.ts";
-import type { DataConfig } from "./data_config.ts";
+import { type DataConfig, LABELS_SEPARATOR } from "./data_config.ts";
 import { rate, share } from "./values.ts";
 
 /** Keys of `training`. */
@@ -62,6 +62,9 @@ export function wrongInTask(
   if (data.name !== "table") return undefined;
   if (typeof data.label !== "string" && task !== "multi_label") {
     return `"data.label" must be one column where "data.task" is ${task}, got ${data.label.join(", ")}`;
+  }
+  if (data.labels_separator !== LABELS_SEPARATOR && task !== "multi_label") {
+    return `"data.labels_separator" must be "${LABELS_SEPARATOR}" where "data.task" is ${task}: it is for multi_label`;
   }
   return task === "regression" && data.classes !== null
     ? '"data.classes" must be null where "data.task" is regression, which has none'

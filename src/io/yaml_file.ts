@@ -17,6 +17,15 @@ export function readYaml(path: string): unknown {
   }
 }
 
+/** What a text says as YAML; the text itself where it is none. */
+export function valueOfYaml(text: string): unknown {
+  try {
+    return parse(text, { logLevel: "error" });
+  } catch {
+    return text;
+  }
+}
+
 /** A value as YAML, a key a line; strings that would be read as something else are quoted. */
 export function toYaml(value: unknown): string {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });

@@ -74,6 +74,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       /"training.tolerance" must be null where "data.task" is classification: it is for regression/,
     ],
     [
+      "train --data table:items.csv --set data.text=title data.labels_separator=;",
+      /^--set: "data.labels_separator" must be "," where "data.task" is classification: it is for multi_label$/,
+    ],
+    [
       "train --set training.class_weights=balance",
       /^--set: "training\.class_weights" must be none, balanced or a weight above 0 for each class, got "balance"$/,
     ],

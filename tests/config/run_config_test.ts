@@ -22,6 +22,7 @@ Deno.test("withSettings() changes what is named and nothing else, later settings
     'optimizer.learning_rates={"text":0.5}',
     "model.encoders.image.hidden_size=32",
     "data.mixup=.2",
+    "data.image_mean=[.5, .25, 1]",
   ]);
   const expected = structuredClone(emoji);
   expected.seed = 42;
@@ -30,6 +31,7 @@ Deno.test("withSettings() changes what is named and nothing else, later settings
   expected.optimizer.learning_rates = { text: 0.5 };
   expected.model.encoders.image!.hidden_size = 32;
   expected.data.mixup = 0.2;
+  Object.assign(expected.data, { image_mean: [0.5, 0.25, 1] });
   assert.deepEqual(changed, expected);
   assert.deepEqual(emoji, before, "the preset itself has changed");
 });
