@@ -37,4 +37,4 @@ fi
 deno=$(command -v deno || echo .deno/bin/deno)
 export UNIS_TEST_MPIEXEC="$launcher"
 echo "test_mpi.sh: $launcher, ${UNIS_MPI:-its library}"
-exec "$deno" test -A --no-check --preload tests/backend.ts tests/distributed
+exec "$deno" test -A --no-check --preload tests/backend.ts tests/distributed/mpi_test.ts

@@ -32,17 +32,33 @@ const training = (name: string, settings: readonly string[] = []) => [
 const LONG = ["training.epochs=5000", "training.early_stopping=5000", "training.checkpoint_every=1"];
 
 interface Job {
-  /** The processes of the ranks, once all have started. */
-  pids(): Promise<number[]>;
+  /** The processes of the ranks. */
+  readonly pids: number[];
   ended: Promise<{ code: number; said: string }>;
 }
 
+/** Asks again and again until `found` gives something; throws where the job ends before. */
+async function eventually<T>({ ended }: Pick<Job, "ended">, found: () => T | undefined): Promise<T> {
+  let said: string | undefined;
+  ended.then((end) => said = end.said);
+  for (;;) {
+    const value = found();
+    if (value !== undefined) return value;
+    if (said !== undefined) throw new Error(`It ended early: ${said}`);
+    await new Promise((resume) => setTimeout(resume, 100));
+  }
+}
+
 /** Starts so many ranks, each with arguments of its own, or all with the same. */
-function start(ranks: number, args: readonly string[] | readonly (readonly string[])[], env = {}): Job {
-  const pids = Deno.makeTempDirSync({ dir: folder });
+async function start(
+  ranks: number,
+  args: readonly string[] | readonly (readonly string[])[],
+  env = {},
+): Promise<Job> {
+  const folderOfPids = Deno.makeTempDirSync({ dir: folder });
   const own = (Array.isArray(args[0]) ? args : Array(ranks).fill(args)) as readonly string[][];
   const script = 'echo > "$0/$$"; exec "$@"';
-  const command = ["sh", "-c", script, pids, Deno.execPath(), "run", "-A", "--no-check", MAIN];
+  const command = ["sh", "-c", script, folderOfPids, Deno.execPath(), "run", "-A", "--no-check", MAIN];
   const [program, ...flags] = launcher!;
   const child = new Deno.Command(program!, {
     args: [...flags, ...own.flatMap((each, i) => [...(i > 0 ? [":"] : []), "-n", "1", ...command, ...each])],
@@ -51,40 +67,33 @@ function start(ranks: number, args: readonly string[] | readonly (readonly strin
     stderr: "piped",
   }).spawn();
   const text = new TextDecoder();
-  return {
-    async pids() {
-      for (;;) {
-        const found = [...Deno.readDirSync(pids)].map(({ name }) => Number(name));
-        if (found.length === ranks) return found;
-        await new Promise((resume) => setTimeout(resume, 50));
-      }
-    },
-    ended: child.output().then(({ code, stdout, stderr }) => ({
-      code,
-      said: text.decode(stdout) + text.decode(stderr),
-    })),
-  };
+  const ended = child.output().then(({ code, stdout, stderr }) => ({
+    code,
+    said: text.decode(stdout) + text.decode(stderr),
+  }));
+  const pids = await eventually({ ended }, () => {
+    const found = Array.from(Deno.readDirSync(folderOfPids), ({ name }) => Number(name));
+    return found.length === ranks ? found : undefined;
+  });
+  return { pids, ended };
 }
 
 async function finished(ranks: number, ...args: string[]): Promise<void> {
-  const { code, said } = await start(ranks, args).ended;
+  const { code, said } = await (await start(ranks, args)).ended;
   assert.equal(code, 0, said);
 }
 
 const last = (name: string) => RunFolder.open(join(folder, name)).checkpoints.loadLast()!;
 
-/** Waits until the run of a job has saved so many steps; throws where the job ends before. */
-async function saved(name: string, steps: number, { ended }: Job): Promise<void> {
-  let said: string | undefined;
-  ended.then((end) => said = end.said);
-  for (;;) {
-    if (said !== undefined) throw new Error(`It ended early: ${said}`);
+/** Waits until the run of a job has saved so many steps. */
+const saved = (name: string, steps: number, job: Job) =>
+  eventually(job, () => {
     try {
-      if (RunFolder.open(join(folder, name)).checkpoints.lastState()!.step >= steps) return;
-    } catch { /* not there yet, or between two names */ }
-    await new Promise((resume) => setTimeout(resume, 100));
-  }
-}
+      return RunFolder.open(join(folder, name)).checkpoints.lastState()!.step >= steps || undefined;
+    } catch {
+      return undefined; // not there yet, or between two names
+    }
+  });
 
 function mpiTest(name: string, body: () => Promise<void>): void {
   const ignore = launcher === undefined;
@@ -119,7 +128,7 @@ mpiTest("ranks that were not started alike say what differs, once, and end", asy
     ],
   ] as const;
   for (const [first, second, message] of cases) {
-    const { code, said } = await start(2, [first, second]).ended;
+    const { code, said } = await (await start(2, [first, second])).ended;
     assert.equal(code, 2, said);
     assert.match(said, message);
     assert.equal(said.split("unis: ").length, 2, said);
@@ -127,28 +136,27 @@ mpiTest("ranks that were not started alike say what differs, once, and end", asy
 });
 
 mpiTest("a rank that is told to stop has all of them save and stop; another number goes on", async () => {
-  const job = start(2, training("stopped", LONG));
-  const [, second] = await job.pids();
+  const job = await start(2, training("stopped", LONG));
+  const [, second] = job.pids;
   await saved("stopped", 3, job);
   Deno.kill(second!, "SIGTERM");
   const { code, said } = await job.ended;
   assert.equal(code, 130, said);
   assert.match(said, /unis: stopped, and all is saved; go on by: unis train --resume/);
   const { epoch } = last("stopped").state;
-  const { code: status, said: more } = await start(4, [
+  const { code: status, said: more } = await (await start(4, [
     "train",
     "--resume",
     join(folder, "stopped"),
     "--epochs",
     `${epoch + 2}`,
-  ])
-    .ended;
+  ])).ended;
   assert.equal(status, 0, more);
 });
 
 mpiTest("a rank that is killed ends the job, and its last checkpoint is good", async () => {
-  const job = start(2, training("killed", LONG));
-  const [, second] = await job.pids();
+  const job = await start(2, training("killed", LONG));
+  const [, second] = job.pids;
   await saved("killed", 3, job);
   Deno.kill(second!, "SIGKILL");
   assert.notEqual((await job.ended).code, 0);
@@ -156,17 +164,16 @@ mpiTest("a rank that is killed ends the job, and its last checkpoint is good", a
 });
 
 mpiTest("a rank that stands still is named by those that wait for it", async () => {
-  const job = start(3, training("still", [...LONG, "training.batch=18"]), { UNIS_MPI_TIMEOUT: "4" });
+  const job = await start(3, training("still", [...LONG, "training.batch=18"]), { UNIS_MPI_TIMEOUT: "4" });
   await saved("still", 3, job);
-  const pids = await job.pids();
-  Deno.kill(pids[1]!, "SIGSTOP");
+  Deno.kill(job.pids[1]!, "SIGSTOP");
   const { code, said } = await job.ended;
   assert.equal(code, 75, said);
   assert.match(said, /unis: Waited 4 s for rank \d \(UNIS_MPI_TIMEOUT\) in: \w+/);
 });
 
 mpiTest("an error of one rank ends all, told with its number", async () => {
-  const job = start(2, [training("one_wrong"), ["train", "--resume", join(folder, "nothing")]], {
+  const job = await start(2, [training("one_wrong"), ["train", "--resume", join(folder, "nothing")]], {
     UNIS_MPI_TIMEOUT: "30",
   });
   const { code, said } = await job.ended;
