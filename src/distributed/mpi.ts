@@ -9,6 +9,8 @@ import { type MpiLibrary, openMpi } from "./mpi_library.ts";
 const STATUS_BYTES = 256;
 /** So long a call is asked for without a break, in milliseconds; then there is a break of the same length after each time. */
 const EAGER = 2;
+/** Elements from which on ranks first wait for each other, and then make no break: the exchange goes on while it is asked for. */
+const LARGE = 2 ** 16;
 /** Tells a word that a rank is there from all else. */
 const PRESENCE_TAG = 17;
 /** Milliseconds in which a rank that waits answers others that do. */
@@ -49,8 +51,13 @@ export class Mpi implements Collective {
   async sum(values: Float32Array<ArrayBuffer>, what: string): Promise<void> {
     const { call, inPlace, float, sum, world } = this.#mpi;
     const request = new BigUint64Array(1);
+    const isLarge = values.length >= LARGE;
+    if (isLarge) {
+      call.MPI_Ibarrier(world, request);
+      await this.#end(request, what);
+    }
     call.MPI_Iallreduce(inPlace, values, values.length, float, sum, world, request);
-    await this.#end(request, what, values);
+    await this.#end(request, what, [values], isLarge);
   }
 
   async gather<T>(value: T, what: string): Promise<T[]> {
@@ -83,7 +90,7 @@ export class Mpi implements Collective {
     const all = new Uint8Array(own.length * this.size);
     const request = new BigUint64Array(1);
     call.MPI_Iallgather(own, own.length, byte, all, own.length, byte, world, request);
-    await this.#end(request, what, own, all);
+    await this.#end(request, what, [own, all]);
     return all;
   }
 
@@ -91,14 +98,15 @@ export class Mpi implements Collective {
   async #end(
     request: BigUint64Array<ArrayBuffer>,
     what: string,
-    ...arrays: ArrayBufferView[]
+    arrays: readonly ArrayBufferView[] = [],
+    withoutBreak = false,
   ): Promise<void> {
     for (const array of [request, ...arrays]) this.#held.add(array);
     const begin = performance.now();
     while (!this.#hasEnded(request)) {
       const waited = performance.now() - begin;
       if (waited > this.#patience) throw await this.#missing(what);
-      if (waited < EAGER) await setImmediate();
+      if (withoutBreak || waited < EAGER) await setImmediate();
       else await setTimeout(EAGER);
     }
     for (const array of [request, ...arrays]) this.#held.delete(array);

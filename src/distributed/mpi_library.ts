@@ -29,6 +29,7 @@ const functionsOf = <H extends "i32" | "pointer">(handle: H) => ({
     parameters: ["buffer", "i32", handle, "buffer", "i32", handle, handle, "buffer"],
     result: "i32",
   },
+  MPI_Ibarrier: { parameters: [handle, "buffer"], result: "i32" },
   MPI_Isend: { parameters: ["buffer", "i32", handle, "i32", "i32", handle, "buffer"], result: "i32" },
   MPI_Irecv: { parameters: ["buffer", "i32", handle, "i32", "i32", handle, "buffer"], result: "i32" },
   MPI_Test: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
