@@ -50,7 +50,8 @@ for (const { path, group, status } of runs) {
   }
   model.dispose();
 }
-const columns = [...new Set([...found.values()].flatMap((own) => [...own.keys()]))];
+const columns = [...new Set([...found.values()].flatMap((own) => [...own.keys()]))]
+  .toSorted((a, b) => Number(a.endsWith("alone")) - Number(b.endsWith("alone")));
 const rows = Array.from(found, ([group, own]) => [
   group,
   ...columns.map((column) => {
