@@ -39,6 +39,16 @@ export async function amongRanks(body: (collective: Collective) => Promise<void>
   await ranks.leave();
 }
 
+/** Throws a UserError where a launcher started several processes of a command that has no use for them. */
+export function mustBeAlone(command: string): void {
+  const started = launched();
+  if (started === undefined) return;
+  throw new UserError(
+    `A launcher started ${started.size} processes (${started.variable}) of unis ${command}, which would all do the same: start it ` +
+      "once. unis train is what several processes share",
+  );
+}
+
 async function endAll(ranks: Mpi, error: unknown): Promise<void> {
   if (ranks.rank > 0) await setTimeout(PRECEDENCE);
   const { line, status } = describeError(error);

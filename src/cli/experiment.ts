@@ -2,6 +2,7 @@
 import { basename, extname, join } from "node:path";
 import type { Evaluation } from "../runs/records.ts";
 import type { ConsoleObserver } from "../report/console.ts";
+import { mustBeAlone } from "../app/ranks.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
 import { formatShare } from "../report/units.ts";
@@ -29,6 +30,7 @@ import { eachOf, makerOf } from "./side_by_side.ts";
  * `Interrupted` where Ctrl-C ended it early; the same command then goes on.
  */
 export async function experiment(path: string, flags: RunsFlags): Promise<void> {
+  mustBeAlone("experiment");
   const overrides = overridesOf(flags);
   const file = readExperiment(path);
   const observer = new QuietObserver();

@@ -27,6 +27,7 @@ import { exists, readJson } from "../io/files.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { METRICS } from "../metrics/chosen_metric.ts";
 import type { ConsoleObserver } from "../report/console.ts";
+import { mustBeAlone } from "../app/ranks.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
 import {
@@ -59,6 +60,7 @@ const FAILURES = "failures.json";
  * `Interrupted` where Ctrl-C ended it early; the same command then goes on.
  */
 export async function sweep(path: string, flags: SweepFlags): Promise<void> {
+  mustBeAlone("sweep");
   const observer = new QuietObserver();
   const ready = await prepare(path, flags, new DownloadBar((message) => observer.note(message)));
   const { space, draw_seed } = ready.file;

@@ -69,7 +69,7 @@ const configSchema = z.strictObject({
     precision: z.enum(["f32", "f16"]).default("f32"),
     /** How GPUs add up products of f16 operands: all in f32, or "packed": runs of 16 in f16, two at a time, and those in f32. */
     f16_products: z.enum(["f32", "packed"]).default("f32"),
-    /** Processes that the steps of a data-parallel training came from: see `microBatchWeight` in gradient_step.ts. */
+    /** Processes that the published code trains by (`microBatchWeight` in gradient_step.ts); not those that train here. */
     processes: count.default(1),
     /** Optimizer steps from one validation to the next; null for one at the end of every epoch. */
     validation_every: count.nullable().default(null),

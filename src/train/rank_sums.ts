@@ -25,10 +25,8 @@ export class RankSums {
   readonly #statistics: readonly { readonly tensor: Tensor; readonly decay: number }[];
   /** The statistics as all ranks had them before this step. */
   #before: Float32Array<ArrayBuffer>[] = [];
-  /** Micro-batches since the last exchange: of this rank, of those after it, and all. */
-  #own = 0;
-  #after = 0;
-  #all = 0;
+  /** Micro-batches since the last exchange that came after those of this rank; undefined where it had none yet. */
+  #after: number | undefined;
 
   constructor(collective: Collective, parameters: Parameters) {
     this.#collective = collective;
@@ -57,9 +55,8 @@ export class RankSums {
 
   /** Counts a micro-batch of the step, of this rank or another; ranks have theirs one after the other. */
   count(isOwn: boolean): void {
-    this.#all++;
-    if (isOwn) this.#own++;
-    else if (this.#own > 0) this.#after++;
+    if (isOwn) this.#after = 0;
+    else if (this.#after !== undefined) this.#after++;
   }
 
   /** After a micro-batch, of whichever rank: where it ends its epoch or step, each rank gets what all have gathered in that. */
@@ -79,35 +76,23 @@ export class RankSums {
   }
 
   /**
-   * A statistic s becomes a s + (1 − a) x with each micro-batch. After k of its own, a rank has lₖ = aᵏ s + …, whose other terms
-   * the micro-batches of later ranks multiply by a again: s' = a^all s + Σ a^after (l − a^own s).
+   * A statistic s becomes a s + (1 − a) x with each micro-batch, and l after those of a rank alone. Each micro-batch that comes
+   * after them leaves a of what they changed: after all in turn it is s + Σ a^after (l − s).
    */
   async #sumStatistics(step: string): Promise<void> {
-    const [own, after, all] = [this.#own, this.#after, this.#all];
-    this.#own = this.#after = this.#all = 0;
+    const after = this.#after ?? 0;
+    this.#after = undefined;
     if (this.#statistics.length === 0) return;
-    const isFirst = this.#collective.rank === 0;
     const found = await this.#readStatistics();
-    const sums = found.map((values, i) => {
-      const { decay: a } = this.#statistics[i]!;
-      const before = this.#before[i]!;
-      return values.map((value, at) =>
-        a ** after * (value - a ** own * before[at]!) + (isFirst ? a ** all * before[at]! : 0)
-      );
+    const changes = found.flatMap((values, i) => {
+      const share = this.#statistics[i]!.decay ** after;
+      return Array.from(values, (value, at) => share * (value - this.#before[i]![at]!));
     });
-    const joined = new Float32Array(sums.reduce((size, one) => size + one.length, 0));
+    const sums = Float32Array.from(changes);
+    await this.#collective.sum(sums, `statistics of batch norm in ${step}`);
     let start = 0;
-    for (const one of sums) {
-      joined.set(one, start);
-      start += one.length;
-    }
-    await this.#collective.sum(joined, `statistics of batch norm in ${step}`);
-    start = 0;
-    for (const [i, { tensor }] of this.#statistics.entries()) {
-      const values = joined.slice(start, start += tensor.size);
-      tensor.gpu.write(tensor, values);
-      this.#before[i] = values;
-    }
+    this.#before = this.#before.map((before) => before.map((value) => value + sums[start++]!));
+    for (const [i, { tensor }] of this.#statistics.entries()) tensor.gpu.write(tensor, this.#before[i]!);
   }
 
   /** Throws a UserError unless all ranks have these weights, which they will where their devices compute alike. */

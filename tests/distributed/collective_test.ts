@@ -1,6 +1,7 @@
 /** What ranks tell each other before they train, and how a process knows that it is one. */
 import assert from "node:assert/strict";
 import { ALONE, any, firstAlone, mustBeAlike } from "../../src/distributed/collective.ts";
+import { mustBeAlone } from "../../src/app/ranks.ts";
 import { launched } from "../../src/distributed/launcher.ts";
 import { Output } from "../../src/report/output.ts";
 import { withVariables } from "../variables.ts";
@@ -48,6 +49,14 @@ Deno.test("a process is a rank where a launcher says that there are others", () 
   assert.deepEqual(of({ PMI_SIZE: "4" }), { size: 4, variable: "PMI_SIZE", isOpenMpi: false });
   assert.equal(of({ SLURM_STEP_NUM_TASKS: "2" })?.size, 2);
   assert.equal(of({ OMPI_COMM_WORLD_SIZE: "8", SLURM_STEP_NUM_TASKS: "1" })?.isOpenMpi, true);
+});
+
+Deno.test("commands that ranks would all do alike are refused under a launcher", () => {
+  using _ = withVariables({ PMI_SIZE: "4", OMPI_COMM_WORLD_SIZE: undefined });
+  assert.throws(
+    () => mustBeAlone("sweep"),
+    /UserError: A launcher started 4 processes \(PMI_SIZE\) of unis sweep, /,
+  );
 });
 
 Deno.test("the first rank prints, of another errors alone are shown, with its number", () => {
