@@ -1,6 +1,7 @@
 /** The command `unis evaluate`. */
 import { type DeviceChoice, openDevice } from "../app/open_device.ts";
 import { OpenRun } from "../app/open_run.ts";
+import { uncounted } from "../app/predict/labelled_answers.ts";
 import { PendingFile } from "../app/predict/predict_rows.ts";
 import { predictTable, tablePath } from "../app/predict/predict_table.ts";
 import { PredictSession } from "../app/predict/session.ts";
@@ -13,7 +14,6 @@ import { describeChanges } from "../data/index/reconcile.ts";
 import { mustBeWritable, writeTextFile } from "../io/file_bytes.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
 import { output } from "../report/output.ts";
-import { formatCount } from "../report/units.ts";
 import { predictionsCsv } from "../runs/predictions.ts";
 import { digestSplit } from "../runs/preprocessing.ts";
 import { Predictor } from "../train/predictor.ts";
@@ -98,12 +98,6 @@ async function evaluateTable(
     "",
     ...confusionLines(found.predictions, classes),
   ].join("\n"));
-  if (found.unknownLabels > 0) {
-    output.aside(
-      `${
-        formatCount(found.unknownLabels)
-      } rows have a label that the run does not know; they are not counted`,
-    );
-  }
+  for (const line of uncounted(found.unknownLabels)) output.aside(line);
   if (to !== undefined) output.note(`\nPredictions ${to}`);
 }

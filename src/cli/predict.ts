@@ -1,4 +1,5 @@
 /** The command `unis predict`. */
+import { uncounted } from "../app/predict/labelled_answers.ts";
 import { EmbeddingsFile } from "../app/predict/embeddings.ts";
 import { Explanations } from "../app/predict/explanations.ts";
 import { type Columns, InputReader } from "../app/predict/inputs.ts";
@@ -118,9 +119,7 @@ export async function predict(path: string, input: string | undefined, flags: Pr
   ];
   for (const line of found.refused.slice(0, NAMED)) output.aside(`Skipped     ${line}`);
   if (found.refused.length > NAMED) output.aside(`Skipped     ${found.refused.length - NAMED} more rows`);
-  if (found.unknownLabels > 0) {
-    output.aside(`${formatCount(found.unknownLabels)} rows have a label that the run does not know`);
-  }
+  for (const line of uncounted(found.unknownLabels)) output.aside(line);
   if (found.evaluation !== undefined && found.predictions !== undefined) {
     const measures = [
       "",

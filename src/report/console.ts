@@ -133,7 +133,10 @@ export function evaluationLines(evaluation: Evaluation, what = `${evaluation.spl
   ];
   const pairRows = Object.entries(pairs).map(([pair, { positive, semi_positive, negative }]) => [
     pair,
-    ...[positive, semi_positive, negative].map(formatShare),
+    // All are 0 where no sample has both modalities.
+    ...[positive, semi_positive, negative].map((share) =>
+      positive + semi_positive + negative > 0 ? formatShare(share) : "-"
+    ),
   ]);
   if (pairRows.length > 0) {
     lines.push("", ...formatTable([["", "P both right", "S one right", "N both wrong"], ...pairRows]));

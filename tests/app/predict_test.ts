@@ -8,6 +8,7 @@ import { EmbeddingsFile } from "../../src/app/predict/embeddings.ts";
 import { Explanations } from "../../src/app/predict/explanations.ts";
 import { PendingFile, predictRows } from "../../src/app/predict/predict_rows.ts";
 import type { GrowingBatch, PreparedSample } from "../../src/app/predict/growing_batch.ts";
+import { uncounted } from "../../src/app/predict/labelled_answers.ts";
 import { InputReader } from "../../src/app/predict/inputs.ts";
 import { predictTable, type PredictTableOptions } from "../../src/app/predict/predict_table.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
@@ -257,6 +258,8 @@ Deno.test("labels, where there are any, give the measures of evaluate; unknown o
   const odd = test.map((row, i) => i === 0 ? row.with(5, "purple") : row);
   const found = await printed(tableOf("odd.csv", [HEADER, ...odd]), "csv");
   assert.equal(found.unknownLabels, 1);
+  const told = ["Rows without a label that the run knows, which are not counted: 1"];
+  assert.deepEqual([uncounted(found.unknownLabels), uncounted(0)], [told, []]);
   assert.equal(found.evaluation!.samples, test.length - 1);
 });
 

@@ -177,6 +177,9 @@ Deno.test("rows without an image or a text are learned from, tested by what they
     /short\.csv has no column "path"/,
   );
   assert.match(await done("evaluate", at("run"), "--data", at("new.csv")), /^has text +1 /m);
+  Deno.writeTextFileSync(at("apart.csv"), "path,title,label\n,warm,red\n1.png,,green\n");
+  const apart = await done("evaluate", at("run"), "--data", at("apart.csv"));
+  assert.match(apart, /^image-text +- +- +-$/m); // no sample has both
   assert.match(
     await refused("export", at("run"), "--to", at("export")),
     /Cannot export .* as transformers: "data\.missing" is learned, and only --format onnx can say/,

@@ -5,6 +5,7 @@ import { type TargetReader, targetReader } from "../../data/readers/table_target
 import { type Target, valuesOf, widthOf } from "../../data/targets.ts";
 import { answerSettings, taskOf } from "../../config/task_config.ts";
 import { TASK_MEASURES } from "../../metrics/tasks/registry.ts";
+import { formatCount } from "../../report/units.ts";
 import type { Predictions } from "../../runs/predictions.ts";
 import type { Evaluation } from "../../runs/records.ts";
 import { patternsOf } from "../../train/evaluate_patterns.ts";
@@ -16,8 +17,15 @@ export interface MeasuredAnswers {
   /** The measures over the rows with a label that the run knows; undefined where there is none. */
   readonly evaluation: Evaluation | undefined;
   readonly predictions: Predictions | undefined;
-  /** Rows with a label that the run does not know. */
+  /** Rows without a label, or whose label is of a class that the run does not know or no number. */
   readonly unknownLabels: number;
+}
+
+/** Says how many rows measures leave out, if any, by `MeasuredAnswers.unknownLabels`. */
+export function uncounted(rows: number): string[] {
+  return rows === 0
+    ? []
+    : [`Rows without a label that the run knows, which are not counted: ${formatCount(rows)}`];
 }
 
 /** Gathers what the measures of predictions need. */
