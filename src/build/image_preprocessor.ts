@@ -28,7 +28,7 @@ export function preprocessorContent(folder: string, { checkpoint, title }: Encod
   if (exists(path)) return readJson(path);
   if (checkpoint?.preprocessor === undefined) {
     throw new UserError(
-      `${folder} has no ${PREPROCESSOR}, which says how the images of a pretrained ${title} are sized and normalised: ` +
+      `${folder} has no ${PREPROCESSOR}, which says how images are sized and normalised for ${title}: ` +
         "put the file there that belongs to the weights",
     );
   }

@@ -181,8 +181,8 @@ Deno.test("a folder that does not say how its images are made ready is told what
     () => preprocessorOf(folder.path, vit),
     (error) =>
       error instanceof UserError &&
-      error.message.startsWith(`${folder.path} has no preprocessor_config.json, which says how the images`) &&
-      error.message.endsWith("put the file there that belongs to the weights"),
+      error.message.startsWith(`${folder.path} has no preprocessor_config.json, which says how images are`) &&
+      error.message.endsWith("for a ViT: put the file there that belongs to the weights"),
   );
 });
 
