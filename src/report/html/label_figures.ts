@@ -9,7 +9,7 @@ import { draw, type Figure } from "./figure.ts";
 import { html, type Markup } from "./markup.ts";
 import { colour } from "./palette.ts";
 import { table as tableMarkup } from "./parts.ts";
-import { marginFor, shortened } from "./predictions.ts";
+import { f1Figure, legendOf } from "./f1_figure.ts";
 
 /** Samples that a scatter plot shows of each head, evenly over the split. */
 const MOST_POINTS = 1000;
@@ -34,32 +34,7 @@ export function labelFigure(table: PredictionTable, prefix: string): Figure {
       support,
     }))
   );
-  const title = "F1 by label";
-  const caption =
-    "Harmonic mean of precision and recall of each label, by head; in the order of the last head.";
-  const last = rows.filter(({ head }) => head === heads.at(-1)).sort((a, b) => b.f1 - a.f1);
-  const svg = draw({
-    width: SIDE,
-    height: 60 + 18 * classes.length,
-    marginLeft: marginFor(classes),
-    x: { domain: [0, 1], grid: true, label: "F1" },
-    y: { domain: last.map((row) => row.label), label: null, tickFormat: shortened, tickSize: 0 },
-    color: { domain: heads, range: heads.map((_, i) => colour(i)) },
-    symbol: { domain: heads },
-    marks: [
-      Plot.ruleY(classes, { y: (name: string) => name, strokeOpacity: 0.12 }),
-      Plot.dot(rows, {
-        x: "f1",
-        y: "label",
-        stroke: "head",
-        symbol: "head",
-        strokeWidth: 1.8,
-        title: (row) =>
-          `${row.label}, ${row.head}: F1 ${row.f1.toFixed(3)} of ${row.support} samples that have it`,
-      }),
-    ],
-  }, `${title}: ${caption}`);
-  return { name: `${prefix}f1`, title, caption, svg, rows, legend: legendOf(heads) };
+  return f1Figure(rows, { by: "label", names: classes, heads, prefix });
 }
 
 /** Every label's samples by split, and what each head makes of them. */
@@ -129,8 +104,4 @@ export function scatterFigure(table: PredictionTable, prefix: string): Figure {
     ],
   }, `${title}: ${caption}`);
   return { name: `${prefix}numbers`, title, caption, svg, rows, legend: legendOf(heads) };
-}
-
-function legendOf(heads: readonly string[]) {
-  return heads.map((name, i) => ({ name, colour: colour(i) }));
 }

@@ -6,12 +6,11 @@ import { type Difference, pairedBootstrap } from "../../metrics/bootstrap.ts";
 import { NO_ANSWER } from "../../runs/answer_cells.ts";
 import { type PredictionTable, rightOf } from "../../runs/predictions.ts";
 import { draw, type Figure } from "./figure.ts";
+import { f1Figure, marginFor, shortened } from "./f1_figure.ts";
 import { colour } from "./palette.ts";
 
 /** Numbers are written into the cells of matrices up to this size. */
 const MOST_NUMBERED = 30;
-const MOST_CHARACTERS = 22;
-const CHARACTER = 6;
 
 /** Samples by label and prediction of a head; the last one if not given. */
 export function confusionFigure(table: PredictionTable, prefix: string, head = table.heads.at(-1)!): Figure {
@@ -68,10 +67,7 @@ export function confusionFigure(table: PredictionTable, prefix: string, head = t
 export function classFigure(table: PredictionTable, prefix: string): Figure {
   const { classes, heads } = table;
   const rows = heads.flatMap((head) =>
-    scoresOf(table, head).map((
-      { f1, precision, recall, support },
-      k,
-    ) => ({
+    scoresOf(table, head).map(({ f1, precision, recall, support }, k) => ({
       class: classes[k]!,
       head,
       f1,
@@ -80,38 +76,7 @@ export function classFigure(table: PredictionTable, prefix: string): Figure {
       support,
     }))
   );
-  const title = "F1 by class";
-  const caption =
-    "Harmonic mean of precision and recall of each class, by head; in the order of the last head.";
-  const last = rows.filter(({ head }) => head === heads.at(-1)).sort((a, b) => b.f1 - a.f1);
-  const svg = draw({
-    width: 380,
-    height: 60 + 18 * classes.length,
-    marginLeft: marginFor(classes),
-    x: { domain: [0, 1], grid: true, label: "F1" },
-    y: { domain: last.map((row) => row.class), label: null, tickFormat: shortened, tickSize: 0 },
-    color: { domain: heads, range: heads.map((_, i) => colour(i)) },
-    symbol: { domain: heads },
-    marks: [
-      Plot.ruleY(classes, { y: (name: string) => name, strokeOpacity: 0.12 }),
-      Plot.dot(rows, {
-        x: "f1",
-        y: "class",
-        stroke: "head",
-        symbol: "head",
-        strokeWidth: 1.8,
-        title: (row) => `${row.class}, ${row.head}: F1 ${row.f1.toFixed(3)} of ${row.support} samples`,
-      }),
-    ],
-  }, `${title}: ${caption}`);
-  return {
-    name: `${prefix}f1`,
-    title,
-    caption,
-    svg,
-    rows,
-    legend: heads.map((name, i) => ({ name, colour: colour(i) })),
-  };
+  return f1Figure(rows, { by: "class", names: classes, heads, prefix });
 }
 
 /** The rows of samples that fusion turns against the best single modality, which is what one would use without it. */
@@ -178,12 +143,4 @@ export function patterns(
     counts.set(right.join(), entry);
   }
   return [...counts.values()].sort((a, b) => b.count - a.count);
-}
-
-export function marginFor(names: readonly string[]): number {
-  return 16 + CHARACTER * Math.max(0, ...names.map((name) => shortened(name).length));
-}
-
-export function shortened(name: string): string {
-  return name.length <= MOST_CHARACTERS ? name : `${name.slice(0, MOST_CHARACTERS - 1)}…`;
 }
