@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { encode } from "fast-png";
 import { PredictSession } from "../../src/app/predict/session.ts";
 import { PredictServer } from "../../src/app/serve/server.ts";
-import { run } from "../../src/cli/program.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import type { Evaluation } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { temporaryFolder } from "../io/crafted.ts";
+import { done, refused, unis } from "./unis.ts";
 
 const SETTINGS = [
   ...["data.image=path", "data.text=title", "data.image_size=8", "model.encoders.image.patch_size=4"],
@@ -29,31 +29,6 @@ const SERVED = {
   note: () => {},
 };
 const LEARNED = [...SETTINGS, "data.missing=learned", "training.modality_dropout=0.3"];
-
-/** Runs a command line in this process. */
-async function unis(...args: string[]): Promise<{ status: number; output: string; errors: string }> {
-  const output: string[] = [], errors: string[] = [];
-  const { log, error } = console;
-  console.log = (...parts: unknown[]) => output.push(parts.join(" "));
-  console.error = (...parts: unknown[]) => errors.push(parts.join(" "));
-  try {
-    return { status: await run(args), output: output.join("\n"), errors: errors.join("\n") };
-  } finally {
-    Object.assign(console, { log, error });
-  }
-}
-
-async function done(...args: string[]): Promise<string> {
-  const { status, output, errors } = await unis(...args);
-  assert.equal(status, 0, `${args.join(" ")}: ${errors}\n${output}`);
-  return output;
-}
-
-async function refused(...args: string[]): Promise<string> {
-  const { status, errors } = await unis(...args);
-  assert.equal(status, 2, errors);
-  return errors;
-}
 
 /** Forty rows: every fourth has no image, and of the others every third no text; in row 9 a blank stands for it. */
 function writeRows(at: (name: string) => string): void {

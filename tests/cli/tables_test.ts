@@ -5,33 +5,14 @@ import { bert } from "../../src/models/encoders/bert.ts";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { decode as decodePng } from "fast-png";
-import { run } from "../../src/cli/program.ts";
 import { readCsv } from "../../src/io/csv.ts";
 import { temporaryFolder } from "../io/crafted.ts";
+import { done, unis } from "./unis.ts";
 
 const FIXTURES = new URL("../fixtures/tables", import.meta.url).pathname;
 const SHORT = [
   ...["training.epochs=1", "training.micro_batch=8", "training.batch=8", "model.head.hidden_size=8"],
 ];
-
-/** Runs a command line in this process. */
-async function unis(...args: string[]): Promise<{ status: number; output: string; errors: string }> {
-  const output: string[] = [], errors: string[] = [];
-  const { log, error } = console;
-  console.log = (...parts: unknown[]) => output.push(parts.join(" "));
-  console.error = (...parts: unknown[]) => errors.push(parts.join(" "));
-  try {
-    return { status: await run(args), output: output.join("\n"), errors: errors.join("\n") };
-  } finally {
-    Object.assign(console, { log, error });
-  }
-}
-
-async function done(...args: string[]): Promise<string> {
-  const { status, output, errors } = await unis(...args);
-  assert.equal(status, 0, `${args.join(" ")}: ${errors}\n${output}`);
-  return output;
-}
 
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
