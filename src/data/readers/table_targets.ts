@@ -44,12 +44,13 @@ type MakeReader = typeof targetReader;
 const READERS: Readonly<Record<TaskName, MakeReader>> = {
   classification(rows, isTraining, options) {
     const label = oneColumn(options, "a class");
-    const classes = namedClasses(rows, isTraining, options, (row) => [cleanName(textOf(cellOf(row, label)))]);
+    const nameIn = (row: StreamedRow) => className(cellOf(row, label), label);
+    const classes = namedClasses(rows, isTraining, options, (row) => [cleanName(nameIn(row))]);
     const numbers = numbersOf(classes);
     const why = unlisted(options);
     return {
       classes,
-      read: (row) => ({ label: labelOf(textOf(cellOf(row, label)), numbers, why) }),
+      read: (row) => ({ label: labelOf(nameIn(row), numbers, why) }),
       warnings: [],
     };
   },
@@ -131,6 +132,17 @@ function oneColumn({ label, task = "classification" }: TargetOptions, what: stri
     `"data.label" must be one column where "data.task" is ${task}, which holds ${what}: got ${
       [label].flat().join(", ")
     }`,
+  );
+}
+
+/** The name of a class in a cell. Throws a BadRow where it holds several. */
+function className(cell: unknown, column: string): string {
+  if (!Array.isArray(cell)) return textOf(cell);
+  throw new BadRow(
+    "label",
+    `holds ${
+      JSON.stringify(cell)
+    } in "${column}", where a class should be: lists are for data.task=multi_label`,
   );
 }
 

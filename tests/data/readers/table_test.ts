@@ -76,7 +76,7 @@ Deno.test("labels of a JSONL file may be numbers, truth values or missing", asyn
     "true",
     "has no label",
     'has no "label"',
-    'holds ["a"] where a text should be',
+    'holds ["a"] in "label", where a class should be: lists are for data.task=multi_label',
     'holds {"a":1} where a text should be',
   ]);
 });
