@@ -1,10 +1,10 @@
 /**
- * A table as a spreadsheet saves it where fractions have commas, for the walk through docs/data.md:
+ * A table as a spreadsheet saves it where fractions have commas, for docs/spreadsheet.md:
  *
  *     deno run -A scripts/spreadsheet.ts FOLDER [--per-class N] [--seed N]
  *
- * writes items.csv into FOLDER: cells parted by semicolons, fractions with commas, a byte order mark, CRLF; the pictures are
- * WebP files, and three of them are not there. The same seed writes the same files.
+ * writes items.csv into FOLDER, and new.csv, of which no category is known: cells parted by semicolons, fractions with commas,
+ * a byte order mark, CRLF; the pictures are WebP files, and three of them are not there. The same seed writes the same files.
  */
 import createEncoder from "@jsquash/webp/codec/enc/webp_enc.js";
 import { defaultOptions } from "@jsquash/webp/meta.js";
@@ -17,7 +17,14 @@ import { pixelsOf, textOf } from "./miniatures.ts";
 const CATEGORIES = ["Garden", "Kitchen", "Office", "Toys"];
 const WITHOUT_PICTURE = [7, 23, 41];
 
-/** Writes items.csv and the folder pictures. */
+/** Items without a category. */
+const NEW = [
+  "Item;Picture;Description;Weight (kg);Price",
+  '9001;pictures/1002.webp;"great season with the Office table";2,10;12,50',
+  '9002;;"simple new kitchen";0,95;7,20',
+];
+
+/** Writes items.csv, new.csv and the folder pictures. */
 export async function writeSpreadsheet(folder: string, { perClass = 300, seed = 1 } = {}): Promise<void> {
   const wasm = packagePath("@jsquash/webp/codec/enc/webp_enc.wasm");
   const encoder = await createEncoder({ wasmBinary: Deno.readFileSync(wasm).buffer, noInitialRun: true });
@@ -44,7 +51,9 @@ export async function writeSpreadsheet(folder: string, { perClass = 300, seed = 
       CATEGORIES[label]!,
     ].join(";"));
   }
-  await Deno.writeTextFile(join(folder, "items.csv"), "\ufeff" + lines.join("\r\n") + "\r\n");
+  for (const [name, content] of [["items.csv", lines], ["new.csv", NEW]] as const) {
+    await Deno.writeTextFile(join(folder, name), "\ufeff" + content.join("\r\n") + "\r\n");
+  }
 }
 
 if (import.meta.main) {
