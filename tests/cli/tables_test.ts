@@ -82,6 +82,9 @@ Deno.test("an export of a spreadsheet is learned from and answered as it is: sem
   const { inputs } = JSON.parse(Deno.readTextFileSync(at("onnx/preprocessing.json")));
   assert.deepEqual(inputs.features.cells, features.cells);
   assert.ok(Deno.statSync(at("onnx/cells.py")).isFile);
+  await done("predict", at("run"), "--features", "7,25;blau;0,5", "--out", at("one.csv"), "--proba");
+  const [, one] = readCsv(at("one.csv")).map(({ cells }) => cells);
+  assert.deepEqual(one!.slice(1), answers[0]!.slice(3));
   const why = await unis("predict", at("run"), "--data", at("new.csv"), "--explain");
   assert.equal(why.status, 2);
   assert.match(why.errors, /Cannot explain answers of features: it is all there is/);

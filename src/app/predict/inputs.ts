@@ -82,8 +82,9 @@ export class InputReader {
       const numbers = typeof column === "string" ? cells.flat() : cells;
       const width = cellCount(modality);
       const isList = width > 1 && numbers.length === 1 && typeof numbers[0] === "string";
-      const list = isList ? (numbers[0] as string).split(",") : numbers;
-      return scaled([featuresOf(list, width, { reading: cellReading(modality) })], modality);
+      const reading = cellReading(modality);
+      const list = isList ? (numbers[0] as string).split(reading.decimal === "," ? ";" : ",") : numbers;
+      return scaled([featuresOf(list, width, { reading })], modality);
     }
     const cell = textIn(cells[0], kind, column);
     const text = modality.isCleaned ? cleanText(cell) : cell;

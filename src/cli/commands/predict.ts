@@ -16,7 +16,10 @@ export function definePredict(unis: Command): void {
     .addOption(roots())
     .option("--image <file>", "one sample: its image")
     .option("--text <text>", "one sample: its text")
-    .option("--features <numbers>", "one sample: its numbers, with commas between them")
+    .option(
+      "--features <numbers>",
+      "one sample: its numbers, with commas between them; with semicolons where decimals have commas",
+    )
     .option(
       "--input <modality=value...>",
       "one sample, where modalities have other names or there are several of a kind",
