@@ -30,6 +30,7 @@ import { evaluateBest } from "../train/evaluate_best.ts";
 import { meanRepresentations } from "../train/mean_representations.ts";
 import { train } from "../train/trainer.ts";
 import { type DeviceChoice, openDevice } from "./open_device.ts";
+import { mustNotShareDevices } from "./rank_devices.ts";
 import { mustTrainAlike } from "./ranks.ts";
 import { OpenRun } from "./open_run.ts";
 import { formatEpoch } from "../report/units.ts";
@@ -120,6 +121,7 @@ export class Work implements Disposable {
     using held = new DisposableStack();
     const gpu = device instanceof Gpu ? device : await openDevice(device, note);
     if (gpu !== device) held.defer(() => gpu.destroy());
+    await mustNotShareDevices(collective, gpu, note);
     startUp?.lap("device");
     const bad = resumed === undefined ? await findFaults?.(config, note) : undefined;
     const fitted = chosen &&

@@ -2,6 +2,9 @@
 import { CheckFailed } from "../app/errors.ts";
 import { examine } from "../app/doctor/examine.ts";
 import { examinationLines } from "../app/doctor/lines.ts";
+import { devicesOfRanks } from "../app/rank_devices.ts";
+import { amongRanks } from "../app/ranks.ts";
+import type { Collective } from "../distributed/collective.ts";
 import { output } from "../report/output.ts";
 
 export interface DoctorFlags {
@@ -9,8 +12,15 @@ export interface DoctorFlags {
 }
 
 /** Says what this machine trains on, how fast, and what is wrong with it. Throws `CheckFailed` where training would not run. */
-export async function doctor({ json = false }: DoctorFlags): Promise<void> {
-  const examination = await examine((message) => output.aside(message));
+export function doctor(flags: DoctorFlags): Promise<void> {
+  return amongRanks((collective) => doctorAsRank(flags, collective));
+}
+
+/** The first of several ranks examines its machine, the others tell their devices. */
+async function doctorAsRank({ json = false }: DoctorFlags, collective: Collective): Promise<void> {
+  const devices = await devicesOfRanks(collective);
+  if (collective.rank > 0) return;
+  const examination = await examine((message) => output.aside(message), devices);
   output.result(
     json ? JSON.stringify(examination, null, 2) : examinationLines(examination).join("\n"),
   );

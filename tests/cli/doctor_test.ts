@@ -29,6 +29,7 @@ Deno.test("unis doctor --json has the adapter, what was measured, and the cost o
     "used",
     "base_sizes",
     "places",
+    "ranks",
   ]);
   assert.equal(found.ready, true);
   assert.equal(found.host.deno, Deno.version.deno);

@@ -2,6 +2,12 @@
 import assert from "node:assert/strict";
 import { ALONE, any, firstAlone, mustBeAlike } from "../../src/distributed/collective.ts";
 import { mustBeAlone } from "../../src/app/ranks.ts";
+import {
+  filesOfCards,
+  mustNotShareDevices,
+  type RankDevice,
+  sharedDevices,
+} from "../../src/app/rank_devices.ts";
 import { launched } from "../../src/distributed/launcher.ts";
 import { Output } from "../../src/report/output.ts";
 import { withVariables } from "../variables.ts";
@@ -75,4 +81,50 @@ Deno.test("the first rank prints, of another errors alone are shown, with its nu
   };
   assert.deepEqual(said(0), ["result", "note", "aside", "error"]);
   assert.deepEqual(said(2), ["[rank 2] error"]);
+});
+
+Deno.test("two ranks on one card are refused where files of cards prove it, else one is warned; others are let be", () => {
+  const on = (host: string | null, files: string[] | null, is_gpu = true, identity = "A"): RankDevice => {
+    return { host, name: "A100", identity, is_gpu, files };
+  };
+  const cases: [why: string, ranks: RankDevice[], found: string | undefined][] = [
+    ["one card", [on("a", ["0"]), on("a", ["0"])], "error"],
+    ["three ranks, two cards", [on("a", ["0", "1"]), on("a", ["0", "1"]), on("a", ["1"])], "error"],
+    ["cards enough, but each rank may open all", [on("a", ["0", "1"]), on("a", ["0", "1"])], "warning"],
+    ["not to be looked at", [on("a", null), on("a", null)], "warning"],
+    ["not to be looked at by one", [on("a", ["0"]), on("a", null)], "warning"],
+    ["a card for each", [on("a", ["0"]), on("a", ["1"])], undefined],
+    ["two hosts", [on("a", ["0"]), on("b", ["0"])], undefined],
+    ["hosts without a name", [on(null, ["0"]), on(null, ["0"])], undefined],
+    ["cards of two kinds", [on("a", ["0"]), on("a", ["0"], true, "B")], undefined],
+    ["software", [on("a", null, false), on("a", null, false)], undefined],
+  ];
+  for (const [why, ranks, found] of cases) assert.equal(sharedDevices(ranks)[0]?.severity, found, why);
+  assert.match(
+    sharedDevices([on("b", ["7"]), on("a", ["7"]), on("b", ["7"])])[0]!.what,
+    /^Ranks 0, 2 on b .* 1: 7$/,
+  );
+});
+
+Deno.test("a rank's card is reached by NVIDIA's own file, or by the kernel's", () => {
+  const all = ["/dev/dri/renderD128", "/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl"].map((path) => ({
+    path,
+    usable: path !== "/dev/nvidia1",
+  }));
+  assert.deepEqual(filesOfCards("4318 | NVIDIA A100", all), ["/dev/nvidia0"]);
+  assert.deepEqual(filesOfCards("4098 | AMD MI300", all), ["/dev/dri/renderD128"]);
+  assert.deepEqual(filesOfCards("4318 | NVIDIA A100 (NVK)", all.slice(0, 1)), ["/dev/dri/renderD128"]);
+  assert.equal(filesOfCards("4098 | AMD MI300", null), null);
+});
+
+Deno.test("ranks on one software adapter train, those on one GPU are told", async () => {
+  const gpu = (adapterClass: "gpu" | "software") => ({ name: "One", identity: "one", adapterClass });
+  const notes: string[] = [];
+  const asked = (adapterClass: "gpu" | "software") =>
+    asRanks(2, (one) => mustNotShareDevices(one, gpu(adapterClass), (note) => notes.push(note)));
+  await asked("software");
+  assert.equal(notes.length, 0);
+  // Where this machine has files of cards for this user, they are the same for both.
+  await asked("gpu").catch((error) => notes.push(String(error)));
+  assert.match(notes[0]!, /Ranks 0, 1 on .* compute on One,/);
 });

@@ -6,6 +6,7 @@ import { Gpu } from "../../gpu/gpu.ts";
 import { measureCeilings } from "../../ops/ceilings.ts";
 import { findWrongResult } from "../../ops/self_test.ts";
 import { loadDawn } from "../backend.ts";
+import { type RankDevice, sharedDevices } from "../rank_devices.ts";
 import { type BaseSizes, measureProduct, planBaseSizes, type Rates } from "./base_sizes.ts";
 import { DENO_SYSTEM } from "./deno_system.ts";
 import { diagnose, isReady } from "./diagnose.ts";
@@ -26,6 +27,8 @@ export interface Examination {
   readonly used: Used | null;
   readonly base_sizes: BaseSizes | null;
   readonly places: readonly Place[];
+  /** The devices of the ranks that a launcher of MPI started, by rank; none without one. */
+  readonly ranks: readonly RankDevice[];
 }
 
 export type ExaminedAdapter = Omit<ListedAdapter, "isSoftware"> & { readonly is_software: boolean };
@@ -41,8 +44,11 @@ export interface Used {
   readonly rates: Rates | null;
 }
 
-/** Examines this machine; `note` is told what takes a while. */
-export async function examine(note: (message: string) => void): Promise<Examination> {
+/** Examines this machine, on which ranks may have these devices; `note` is told what takes a while. */
+export async function examine(
+  note: (message: string) => void,
+  ranks: readonly RankDevice[] = [],
+): Promise<Examination> {
   const host = examineHost(DENO_SYSTEM);
   const places = examinePlaces();
   const adapters = await listAdapters();
@@ -51,7 +57,7 @@ export async function examine(note: (message: string) => void): Promise<Examinat
   const used = tried?.used ?? null;
   const base_sizes = tried?.base_sizes ?? null;
   const facts = { host, adapters, used: listed, fault: used?.self_test.fault ?? null, places, base_sizes };
-  const problems = diagnose({ ...facts, too_large: tried?.too_large ?? null });
+  const problems = [...sharedDevices(ranks), ...diagnose({ ...facts, too_large: tried?.too_large ?? null })];
   return {
     unis: VERSION,
     ready: isReady(problems),
@@ -62,6 +68,7 @@ export async function examine(note: (message: string) => void): Promise<Examinat
     used,
     base_sizes,
     places,
+    ranks,
   };
 }
 

@@ -169,7 +169,8 @@ function cardsOf(system: HostSystem): Card[] | null {
   });
 }
 
-function deviceFilesOf(system: HostSystem): DeviceFile[] | null {
+/** The files that cards are reached by; null where they may not be looked at. */
+export function deviceFilesOf(system: HostSystem): DeviceFile[] | null {
   const names = system.list("/dev");
   if (names === undefined) return null;
   const renderers = (system.list("/dev/dri") ?? []).filter((name) => name.startsWith("renderD"));

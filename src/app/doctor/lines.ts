@@ -3,10 +3,11 @@ import { formatBytes, formatSeconds } from "../../report/units.ts";
 import type { BaseSizes, Rates } from "./base_sizes.ts";
 import type { Examination, ExaminedAdapter, Used } from "./examine.ts";
 import type { HostFacts } from "./host.ts";
+import type { RankDevice } from "../rank_devices.ts";
 import type { Place } from "./places.ts";
 
 export function examinationLines(examination: Examination): string[] {
-  const { unis, ready, problems, host, adapters, dawn, used, base_sizes, places } = examination;
+  const { unis, ready, problems, host, adapters, dawn, used, base_sizes, places, ranks } = examination;
   const rows: [name: string, text: string][] = [
     ["unis", `${unis}, Deno ${host.deno}`],
     ["System", systemLine(host)],
@@ -16,6 +17,7 @@ export function examinationLines(examination: Examination): string[] {
     ...dawn.fault === null
       ? adapterRows("Dawn", dawn.adapters)
       : [["Dawn", `not at hand: ${dawn.fault}`] as [string, string]],
+    ...ranks.map((rank, i): [string, string] => ["Ranks", rankText(rank, i)]),
     ...used === null ? [] : usedRows(used),
     ...base_sizes === null ? [] : baseRows(base_sizes),
     ...places.map(({ name, path, fault, free }): [string, string] => [
@@ -103,6 +105,11 @@ function adapterTexts(
       formatBytes(maxComputeWorkgroupStorageSize)
     }`,
   ];
+}
+
+function rankText({ host, name, files }: RankDevice, rank: number): string {
+  const where = host === null ? "" : ` on ${host}`;
+  return `${rank}${where}: ${name ?? "no adapter"}${files === null ? "" : `; may open ${files.join(", ")}`}`;
 }
 
 function usedRows({ name, reason, self_test, subgroup, rates }: Used): [string, string][] {
