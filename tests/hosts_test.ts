@@ -1,4 +1,4 @@
-// examples/hosts, as far as that goes without Docker, Slurm and systemd: the Slurm script runs with stand-ins for unis and
+// examples/hosts, as far as that goes without Docker, Slurm and systemd: the Slurm script runs with stand-ins for unis, srun and
 // scontrol, and what the other files name is there.
 import assert from "node:assert/strict";
 import { delimiter, join } from "node:path";
@@ -9,7 +9,7 @@ const read = (path: string) => Deno.readTextFileSync(join(ROOT, path));
 
 /** Writes its arguments to a file, waits if it is to, and ends by a status; asked to stop it takes a while, and gives 130. */
 const UNIS = `echo "$@" >> calls
-trap 'sleep 0.3; echo saved >> calls; exit 130' TERM
+trap 'sleep 0.3; echo saved >> calls; exit 130' USR2
 [ -z "$WAITS" ] || { touch started; while :; do sleep 0.05; done; }
 exit "$STATUS"
 `;
@@ -34,6 +34,10 @@ async function submit({ args = [], variables = {}, status = 0, isStopped = false
     Deno.writeTextFileSync(join(path, name), text, { mode: 0o755 });
   };
   file("scripts/run.sh", UNIS);
+  file(
+    "bin/srun",
+    '#!/bin/sh\necho srun "$@" >> calls\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n',
+  );
   file("bin/scontrol", '#!/bin/sh\necho scontrol "$@" >> calls\n');
   if (run !== undefined) file(`${run}/config.json`, "{}");
   const job = new Deno.Command("bash", {
@@ -92,6 +96,17 @@ const CASES: [what: string, job: Job, code: number, calls: string[]][] = [
     "saved",
     "scontrol requeue 70",
   ]],
+  [
+    "trains by ranks, who save and queue again",
+    { isStopped: true, variables: { SLURM_NTASKS: "4", SLURM_CPUS_PER_TASK: "8" } },
+    130,
+    [
+      "srun --cpus-per-task=8 sh scripts/run.sh train --out runs/slurm-70-1 --seed 1 --device gpu",
+      "train --out runs/slurm-70-1 --seed 1 --device gpu",
+      "saved",
+      "scontrol requeue 70",
+    ],
+  ],
 ];
 
 for (const [what, job, code, calls] of CASES) {

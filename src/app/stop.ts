@@ -1,26 +1,31 @@
-/** Ctrl-C: the first asks for an orderly end, the second ends at once. */
+/** Ctrl-C and its like: the first asks for an orderly end, the second ends at once. */
 import { EXIT } from "./errors.ts";
 
-/** From its making until it is disposed, SIGINT and SIGTERM raise `signal` instead of ending the process. */
+/** What asks for an end, and whether it ends at once when it comes again. */
+const SIGNALS: readonly (readonly [signal: Deno.Signal, insists: boolean])[] = Deno.build.os === "windows"
+  // Windows knows no others.
+  ? [["SIGINT", true]]
+  // Schedulers of jobs warn by SIGUSR1 or SIGUSR2 before the time is up, and tell each process of a job, of which deno task passes
+  // signals on: they come more than once. (On SIGUSR1, Deno also opens its debugger.)
+  : [["SIGINT", true], ["SIGTERM", true], ["SIGUSR1", false], ["SIGUSR2", false]];
+
+/** From its making until it is disposed, SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 raise `signal` instead of ending the process. */
 export class Stop implements Disposable {
   readonly #controller = new AbortController();
-  readonly #listener: () => void;
-  // Windows knows no SIGTERM.
-  readonly #signals: readonly Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
+  readonly #listeners: readonly (readonly [Deno.Signal, () => void])[];
 
   /** `say` is told once, with `message`, that the first signal has come. */
   constructor(
     say: (message: string) => void,
     message = "Stopping after the step under way, and saving; press Ctrl-C again to quit at once without",
   ) {
-    this.#listener = () => {
-      if (this.signal.aborted) Deno.exit(EXIT.interrupted);
-      say(message);
-      this.#controller.abort();
-    };
-    for (const signal of this.#signals) Deno.addSignalListener(signal, this.#listener);
+    this.#listeners = SIGNALS.map(([signal, insists]) => [signal, () => {
+      if (!this.signal.aborted) {
+        say(message);
+        this.#controller.abort();
+      } else if (insists) Deno.exit(EXIT.interrupted);
+    }]);
+    for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }
 
   get signal(): AbortSignal {
@@ -28,6 +33,6 @@ export class Stop implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const signal of this.#signals) Deno.removeSignalListener(signal, this.#listener);
+    for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
   }
 }
