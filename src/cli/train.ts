@@ -15,6 +15,8 @@ import { nameOfRun, RunFolder } from "../runs/run_folder.ts";
 import { chooseConfig, type ConfigFlags, flagName } from "./choose_config.ts";
 import { findFaults } from "./data.ts";
 import { StartUp } from "../app/start_up.ts";
+import { type RateRule, scaleBatch } from "../config/scale_batch.ts";
+import type { RunConfig } from "../config/run_config.ts";
 import { amongRanks } from "../app/ranks.ts";
 import { withRestarts } from "../app/restarts.ts";
 import { Stop } from "../app/stop.ts";
@@ -25,6 +27,8 @@ export interface TrainFlags extends ConfigFlags {
   out?: string;
   resume?: string;
   acceptChangedData?: boolean;
+  /** The batch grows with the number of ranks, and the rates by this rule. */
+  scaleBatch?: RateRule;
   /** How often another device is opened where one is lost. */
   restarts?: number;
   /** Steps, or true where it is for us to say how many. */
@@ -47,6 +51,7 @@ const FIXED = [
   "semi",
   "negative",
   "symmetric",
+  "scaleBatch",
   "microBatch",
   "precision",
   "checkpointing",
@@ -83,7 +88,11 @@ async function trainAsRank(
   const downloads = new DownloadBar((message) => observer.note(message));
   const note = (message: string) => observer.note(message);
   const chosen = resumed === undefined
-    ? await firstAlone(collective, "fetching encoders", () => chooseConfig(flags, given, downloads))
+    ? scaled(
+      await firstAlone(collective, "fetching encoders", () => chooseConfig(flags, given, downloads)),
+      flags.scaleBatch,
+      collective.size,
+    )
     : undefined;
   const named = resumed?.path ?? flags.out ?? nameOfRun(chosen!.name, chosen!.config);
   const [out] = await collective.gather(named, "naming the run") as [string];
@@ -116,6 +125,14 @@ async function trainAsRank(
     if (!(error instanceof DeviceLost)) throw error;
     throw new DeviceLost(`${error.message}; ${unfinished() ? goOn : "the same command may be tried again"}`);
   }
+}
+
+function scaled<T extends { readonly config: RunConfig }>(
+  chosen: T,
+  rule: RateRule | undefined,
+  ranks: number,
+): T {
+  return rule === undefined ? chosen : { ...chosen, config: scaleBatch(chosen.config, ranks, rule) };
 }
 
 /** Throws a UserError for flags that are for one process. */

@@ -42,6 +42,8 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["train --resume begun --seed 3", /^--seed cannot be used with --resume/],
     ["train --resume begun --config typo.yaml", /^--config cannot be used with --resume/],
     ["train --accept-changed-data", /goes with --resume/],
+    ["train --resume begun --scale-batch root", /^--scale-batch cannot be used with --resume/],
+    ["train --scale-batch sqrt", /linear, root\.( Did you mean root\?)?$/],
   ],
   "keys": [
     [

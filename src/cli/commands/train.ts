@@ -1,7 +1,8 @@
 /** Defines the command `unis train`. */
 import type { Command } from "commander";
 import type { TrainFlags } from "../train.ts";
-import { restarts, typed, wholeNumber, withRunFlags } from "../options.ts";
+import { RATE_RULES } from "../../config/scale_batch.ts";
+import { choice, restarts, typed, wholeNumber, withRunFlags } from "../options.ts";
 
 export function defineTrain(unis: Command): void {
   withRunFlags(unis.command("train").description("train a model, then test it"))
@@ -9,6 +10,11 @@ export function defineTrain(unis: Command): void {
     .option("--out <folder>", "folder of the run (default: runs/<preset>-<method>-<seed>-<time>)")
     .option("--resume <run>", "go on with a run from its last checkpoint")
     .option("--accept-changed-data", "with --resume: go on although the data changed since the run began")
+    .addOption(choice(
+      "--scale-batch <rule>",
+      "for ranks: a batch as many times as large, and rates in proportion (linear) or by its square root (root)",
+      Object.keys(RATE_RULES),
+    ))
     .addOption(restarts())
     .option(
       "--profile [steps]",
