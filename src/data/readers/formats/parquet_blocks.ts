@@ -114,8 +114,16 @@ export class ParquetBlocks {
     return (await cells)[row - start]!;
   }
 
+  /** By halving what is left: every row of a file is asked for while it is listed. */
   #groupOf(row: number): Group {
-    return this.#groups.find(({ start, rows }) => row < start + rows)!;
+    let [first, last] = [0, this.#groups.length - 1];
+    while (first < last) {
+      const middle = (first + last) >> 1;
+      const { start, rows } = this.#groups[middle]!;
+      if (row < start + rows) last = middle;
+      else first = middle + 1;
+    }
+    return this.#groups[first]!;
   }
 
   #keyOf(start: number): string {
