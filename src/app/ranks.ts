@@ -1,6 +1,7 @@
 /** What a command does as one of the ranks that a launcher of MPI started, and how all of them end. */
 import { setTimeout } from "node:timers/promises";
 import { Interrupted } from "../base/interrupt.ts";
+import { leavesOf } from "../base/leaves.ts";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
 import { ALONE, type Collective, mustBeAlike } from "../distributed/collective.ts";
@@ -74,7 +75,7 @@ export async function mustTrainAlike(
   await mustBeAlike(collective, {
     "the version of unis": VERSION,
     "the version of Deno": Deno.version.deno,
-    ...Object.fromEntries(leavesOf("", config)),
+    ...Object.fromEntries(leavesOf(config).map(([key, value]) => [`"${key}"`, value])),
     ...Object.fromEntries(SPLITS.flatMap((split) => {
       const { inputs, labels, samples: count } = summariseSplit(samples, split);
       const of = `of the ${split} split`;
@@ -86,10 +87,4 @@ export async function mustTrainAlike(
     })),
     "the adapter": gpu.name,
   });
-}
-
-/** What a configuration says, by keys as `--set` has them. */
-function leavesOf(path: string, value: unknown): [string, string][] {
-  if (typeof value !== "object" || value === null) return [[`"${path}"`, JSON.stringify(value)]];
-  return Object.entries(value).flatMap(([key, one]) => leavesOf(path === "" ? key : `${path}.${key}`, one));
 }

@@ -1,5 +1,6 @@
 /** Keeps the folder of an experiment: the lock of the process that works on it, the plan, and the runs. */
 import { join } from "node:path";
+import { leavesOf } from "../base/leaves.ts";
 import { reason } from "../io/file_bytes.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
@@ -160,7 +161,7 @@ function readPlan(plan: object | undefined, file: string): object {
 
 /** The settings in which two plans differ; empty where there is none. */
 function differences(before: object, now: object): string {
-  const [old, current] = [new Map(leavesOf(before)), new Map(leavesOf(now))];
+  const [old, current] = [settingsIn(before), settingsIn(now)];
   const keys = [...new Set([...old.keys(), ...current.keys()])].filter((key) =>
     old.get(key) !== current.get(key)
   );
@@ -169,11 +170,7 @@ function differences(before: object, now: object): string {
   return shown.join("; ") + (keys.length > 3 ? "; ..." : "");
 }
 
-function leavesOf(value: unknown, path = ""): [string, string][] {
-  const isGroup = typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.keys(value).length > 0;
-  if (!isGroup) return [[path, JSON.stringify(value)]];
-  return Object.entries(value as object).flatMap(([key, inner]) =>
-    leavesOf(inner, path === "" || path === "config" ? key : `${path}.${key}`)
-  );
+/** By the keys that `--set` takes: those of a configuration, wherever that lies in a plan. */
+function settingsIn(plan: object): ReadonlyMap<string, string> {
+  return new Map(leavesOf(plan).map(([key, value]) => [key.replace(/^config\./, ""), value]));
 }
