@@ -1,10 +1,10 @@
 // The command, on a data set of few numbers.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run } from "../../src/cli/program.ts";
 import { Random } from "../../src/base/random.ts";
 import { readRuns } from "../../src/report/html/experiment_report.ts";
 import { ExperimentFolder } from "../../src/experiments/experiment_folder.ts";
+import { unis } from "../cli/unis.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { featuresExperiment, writeFeatures } from "./features.ts";
 
@@ -17,18 +17,10 @@ interface Tried {
   readonly errors: string[];
 }
 
-/** Runs a command line in this process. */
+/** Runs a command line; gives its errors line by line. */
 async function tried(args: readonly string[]): Promise<Tried> {
-  const output: string[] = [], errors: string[] = [];
-  const { error, log } = console;
-  console.error = (...parts: unknown[]) => errors.push(parts.map(String).join(" "));
-  console.log = (...parts: unknown[]) => output.push(parts.map(String).join(" "));
-  try {
-    const status = await run(args);
-    return { status, output: output.join("\n"), errors };
-  } finally {
-    Object.assign(console, { error, log });
-  }
+  const { errors, ...others } = await unis(...args);
+  return { ...others, errors: errors === "" ? [] : errors.split("\n") };
 }
 
 /** A folder with data and the file of an experiment, changed by `change`. */
@@ -68,7 +60,7 @@ function epochsIn(folder: string): number {
   return epochs;
 }
 
-const unis = (args: readonly string[]) =>
+const spawned = (args: readonly string[]) =>
   new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "main.ts", ...args],
     cwd: ROOT,
@@ -93,7 +85,7 @@ Deno.test("slow: an experiment killed or stopped at five random points, whatever
   );
   const told = `seed ${seed}, after ${points} epochs`;
   for (const [i, point] of points.entries()) {
-    const process = unis(["experiment", at.file, "--out", cut, "--jobs", String(1 + i % 3)]);
+    const process = spawned(["experiment", at.file, "--out", cut, "--jobs", String(1 + i % 3)]);
     const errors = new Response(process.stderr).text();
     let isOver = false;
     process.status.then(() => isOver = true);

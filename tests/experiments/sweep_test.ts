@@ -1,7 +1,6 @@
 // Sweeps: what is drawn, which trials go on, and the command on a data set of few numbers.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run } from "../../src/cli/program.ts";
 import { ranking, type Rung, rungsOf, rungsSoFar, type Standing } from "../../src/experiments/halving.ts";
 import { importances } from "../../src/experiments/importance.ts";
 import { parseSweep } from "../../src/experiments/sweep_file.ts";
@@ -11,6 +10,7 @@ import { readRuns } from "../../src/report/html/experiment_report.ts";
 import { exists } from "../../src/io/files.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
+import { unis } from "../cli/unis.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { featuresExperiment, writeFeatures } from "./features.ts";
 
@@ -193,16 +193,10 @@ Deno.test("what is wrong with the file of a sweep is told by its key", () => {
   }
 });
 
-/** Runs a command line in this process; gives its status and all that it printed. */
+/** Runs a command line; gives its status and all that it printed, on whichever stream. */
 async function tried(...args: string[]): Promise<{ status: number; output: string }> {
-  const lines: string[] = [];
-  const { error, log } = console;
-  console.error = console.log = (...parts: unknown[]) => lines.push(parts.map(String).join(" "));
-  try {
-    return { status: await run(args), output: lines.join("\n") };
-  } finally {
-    Object.assign(console, { error, log });
-  }
+  const { status, output, errors } = await unis(...args);
+  return { status, output: [output, errors].filter((text) => text !== "").join("\n") };
 }
 
 /** The results of a sweep, without times. */
