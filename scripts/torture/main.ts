@@ -1,0 +1,65 @@
+/**
+ * Attacks the program by class, seeded, and counts what it survives: a run that is killed, files that are damaged, input
+ * that means harm, devices that are lost.
+ *
+ *     deno task torture --short                        # some minutes, as CI does
+ *     deno task torture                                # two hours on two cores
+ *     deno task torture --class corrupt --only 17      # the 17th try of a class again
+ *
+ * `--seed 2` makes other tries, `--tries 50` another number of them; `--class` may come several times. A failure is
+ * printed when it happens, with the command that repeats it. Ends with status 1 where one try failed.
+ */
+import { parseArgs } from "node:util";
+import { formatTable } from "../../src/report/table.ts";
+import { attack, type AttackClass, type Tally } from "./attack.ts";
+
+const CLASSES: readonly AttackClass[] = [];
+
+const { values: options } = parseArgs({
+  options: {
+    class: { type: "string", multiple: true },
+    short: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" },
+    tries: { type: "string" },
+    only: { type: "string" },
+  },
+});
+
+const unknown = options.class?.find((name) => !CLASSES.some((one) => one.name === name));
+if (unknown !== undefined) {
+  console.error(`There is no class "${unknown}"; there are: ${CLASSES.map(({ name }) => name).join(", ")}.`);
+  Deno.exit(2);
+}
+const tallies: Tally[] = [];
+for (const one of CLASSES) {
+  if (options.class && !options.class.includes(one.name)) continue;
+  console.log(`${one.name}: ${one.what}`);
+  const folder = await Deno.makeTempDir({ prefix: `torture-${one.name}-` });
+  try {
+    const tally = await attack(one, numbersOf(one), Number(options.seed), folder, (number, why) => {
+      console.log(`  FAILED ${number}: ${why}`);
+      console.log(`  again: deno task torture --class ${one.name} --seed ${options.seed} --only ${number}`);
+    });
+    for (const [way, count] of tally.ways) console.log(`  ${count} ${way}`);
+    tallies.push(tally);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+console.log();
+const table = [["class", "tried", "survived", "failed", "seconds"], ...tallies.map(rowOf)];
+for (const line of formatTable(table)) console.log(line);
+Deno.exit(tallies.some(({ failures }) => failures.length > 0) ? 1 : 0);
+
+/** The numbers of the tries to make, from one. */
+function numbersOf({ tries }: AttackClass): number[] {
+  if (options.only !== undefined) return options.only.split(",").map(Number);
+  const length = options.tries === undefined
+    ? options.short ? tries.short : tries.long
+    : Number(options.tries);
+  return Array.from({ length }, (_, index) => index + 1);
+}
+
+function rowOf({ name, tried, survived, failures, seconds }: Tally): string[] {
+  return [name, `${tried}`, `${survived}`, `${failures.length}`, seconds.toFixed(0)];
+}
