@@ -25,6 +25,8 @@ export interface VerifyFlags {
 
 /** Milliseconds between two lines of progress. */
 const PROGRESS_INTERVAL = 10_000;
+/** Faults of a kind that are shown to people. */
+const MOST_FAULTS = 50;
 
 /** Verifies a data set and prints what was found. Throws `CheckFailed` where something is wrong. */
 export async function verify(
@@ -91,7 +93,10 @@ export function progressNotes(
   };
 }
 
-/** A table of the counts, then a line for everything that is wrong, then one for everything that may be. */
+/**
+ * A table of the counts, then a line for everything that is wrong, then one for everything that may be. A wrong setting makes
+ * all rows faulty alike: of each kind the first are shown, so that the others are not lost among them.
+ */
 function summaryOf(found: Verification): string[] {
   const { classes, counts, lacking, expected, targets } = found;
   const row = (name: string, { train, validation, test }: Partial<Verification["counts"]>) => [
@@ -105,7 +110,14 @@ function summaryOf(found: Verification): string[] {
     ...lacking.map(({ name, counts }) => row(`lacking ${name}`, counts)),
     ...(expected === null ? [] : [row("expected", expected)]),
   ]);
-  const lines = verificationLines(found);
+  const kinds = [...Map.groupBy(found.faults, ({ kind }) => kind)];
+  const hidden = new Set(kinds.flatMap(([, faults]) => faults.slice(MOST_FAULTS)));
+  const lines = [
+    ...verificationLines({ ...found, faults: found.faults.filter((fault) => !hidden.has(fault)) }),
+    ...kinds.filter(([, { length }]) => length > MOST_FAULTS).map(([kind, { length }]) =>
+      `and ${formatCount(length - MOST_FAULTS)} more [${kind}]: --json names them all`
+    ),
+  ];
   const warnings = found.warnings.map((warning) => `Warning: ${warning}`);
   return [
     ...table,

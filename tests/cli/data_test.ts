@@ -54,6 +54,24 @@ Deno.test("unis data verify gives 0 for sound data, 1 for faults, and all of it 
   assert.deepEqual([faults[0].file, faults[0].row, faults[0].kind], ["news/nytimes_train.json", 1, "image"]);
 });
 
+Deno.test("verify shows people the first of many faults of a kind and counts the others, and programs all", async () => {
+  using folder = temporaryFolder();
+  const table = join(folder.path, "prices.csv");
+  const rows = Array.from({ length: 60 }, (_, i) => `${i},1.5,${i % 2}`);
+  const sound = Array.from({ length: 20 }, (_, i) => `sound ${i},2,${i % 2}`);
+  Deno.writeTextFileSync(table, ["title,price,label", ...rows, ...sound, " ,2,0"].join("\n"));
+  const settings = ["data.text=title", "data.features=price", "data.label=label", "data.decimal=,"];
+  const verify = (...args: string[]) =>
+    unis(folder.path, "data", "verify", "--data", `table:${table}`, "--set", ...settings, ...args);
+  const { output, errors, status } = await verify();
+  assert.equal(status, 1);
+  assert.equal(output.match(/\[features\]$/gm)?.length, 50);
+  assert.match(output, /^and 10 more \[features\]: --json names them all$/m);
+  assert.match(output, /row 82: .*\[empty text\]$/m);
+  assert.match(errors, /61 things are wrong/);
+  assert.equal(JSON.parse((await verify("--json")).output).faults.length, 61);
+});
+
 Deno.test("a data set without samples is told by verify with 1, and by train with 2, in the same words", async () => {
   using folder = temporaryFolder();
   const write = (files: Record<string, string>) => {
