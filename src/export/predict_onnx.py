@@ -6,14 +6,13 @@
 Needs onnxruntime, tokenizers, numpy and Pillow, and nothing of what trained the model.
 """
 import json
-import sys
 from pathlib import Path
 
 import numpy
 import onnxruntime
 from PIL import Image, ImageColor, ImageOps
 from tokenizers import Tokenizer
-from answers import answer_of
+from answers import answer_of, samples
 
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "preprocessing.json").read_text())
@@ -54,7 +53,7 @@ def read_features(name: str, spec: dict):
 
 session = onnxruntime.InferenceSession(FOLDER / "model.onnx")
 readers = {name: globals()["read_" + spec["kind"]](name, spec) for name, spec in MODEL["inputs"].items()}
-for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
+for sample in samples(MODEL["inputs"]):
     inputs = {port: array for name, read in readers.items() for port, array in read(sample[name]).items()}
     logits = zip(MODEL["heads"], session.run([f"logits_{head}" for head in MODEL["heads"]], inputs))
     print(json.dumps({head: answer_of(own[0], MODEL, head) for head, own in logits}))

@@ -4,7 +4,6 @@ Needs torch, transformers, safetensors and Pillow, and nothing of what trained t
     python predict.py < samples.jsonl                         one JSON object a line: {"image": "cat.png", "text": ...}
 """
 import json
-import sys
 from pathlib import Path
 
 import numpy
@@ -12,7 +11,7 @@ import torch
 import transformers
 from PIL import Image, ImageColor, ImageOps
 from safetensors.torch import load_file
-from answers import answer_of
+from answers import answer_of, samples
 transformers.logging.set_verbosity_error()  # It would advise training poolers that nothing here uses.
 FOLDER = Path(__file__).parent
 MODEL = json.loads((FOLDER / "heads.json").read_text())
@@ -53,7 +52,7 @@ def linear_layers(weights: dict[str, torch.Tensor], prefix: str, x: torch.Tensor
 encoders = {name: load_encoder(FOLDER / name, kind, MODEL["pooling"][name], MODEL["background"].get(name)) for name, kind in MODEL["inputs"].items()}
 heads = load_file(FOLDER / "heads.safetensors")
 with torch.no_grad():
-    for sample in [dict(one.split("=", 1) for one in sys.argv[1:])] if sys.argv[1:] else map(json.loads, sys.stdin):
+    for sample in samples(MODEL["inputs"]):
         seen = {name: linear_layers(heads, f"projection.{name}.", encode(sample[name])) for name, encode in encoders.items()}
         fused = {"fusion": torch.cat(list(seen.values()), 1)} if MODEL["fusion"] else {}
         logits = {name: linear_layers(heads, f"{name}.", x)[0] for name, x in {**seen, **fused}.items()}
