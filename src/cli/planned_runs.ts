@@ -62,12 +62,13 @@ export async function settle(
   planned: readonly PlannedRun[],
   flags: RunsFlags,
   downloads: DownloadBar,
+  nameOf = ({ variant }: PlannedRun) => `variant ${variant}`,
 ): Promise<ReadyRun[]> {
   const base = readBase(configPath, source);
   const chosenBefore = new Map<string, Promise<Chosen>>();
   const ready: ReadyRun[] = [];
   for (const run of planned) {
-    const from = `${source}, variant ${run.variant}`;
+    const from = `${source}, ${nameOf(run)}`;
     const settings = [...base?.settings ?? [], ...run.settings].map((setting) =>
       typeof setting === "string" ? { text: setting, source: from } : setting
     );

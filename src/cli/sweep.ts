@@ -102,7 +102,8 @@ async function prepare(path: string, flags: SweepFlags, downloads: DownloadBar):
   }
   const trials = drawTrials(file, file.trials);
   const experiment = asExperiment(file, trials, methodOf(file, path), path);
-  const runs = await settle(file, path, planRuns(experiment, path, overrides), flags, downloads);
+  const planned = planRuns(experiment, path, overrides);
+  const runs = await settle(file, path, planned, flags, downloads, ({ variant }) => variant);
   mustTellTrialsApart(file, runs, path);
   const epochs = Math.max(...runs.map(({ config }) => config.training.epochs));
   return { file, experiment, trials, runs, rungs: rungsOf(file, epochs) };

@@ -343,7 +343,7 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
       "sweep sweep.yaml --set seed=3 training.epochs=2",
       /^--set training\.epochs cannot be used with sweep\.yaml/,
     ],
-    ["sweep space.yaml", /^space\.yaml, variant Trial 1: unknown key "training\.epoch": did you mean/],
+    ["sweep space.yaml", /^space\.yaml, Trial 1: unknown key "training\.epoch": did you mean/],
     ["search space.yaml", /: here it is unis sweep$/],
   ],
   "push": [
