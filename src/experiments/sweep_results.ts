@@ -101,7 +101,8 @@ export function scoreAt(
   for (const record of records.filter(({ epoch }) => epoch <= epochs)) {
     const score = Object.values(record.validation_metric ?? record.validation_accuracy ?? {}).at(-1);
     if (score === undefined) continue;
-    const isBest = keep === "last" || isBetter(metric, score, best);
+    const isBest = record.validation_not_finite === undefined &&
+      (keep === "last" || isBetter(metric, score, best));
     if (isBest) best = score;
     since = isBest ? 0 : since + 1;
   }

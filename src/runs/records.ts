@@ -25,6 +25,8 @@ export interface EpochRecord {
   /** What `training.metric` names, where that is not accuracy, and what each head has of it. */
   metric?: MetricName;
   validation_metric?: ByHead;
+  /** Samples of validation whose logits are NaN or infinite, as may overflow in f16; such an epoch is never kept. */
+  validation_not_finite?: ByHead;
   /** Shares among the training samples, of each pair of modalities by its name, such as "image-text". */
   pairs: Record<string, PairShares>;
   /** These shares among the validation samples (the paper's Figure 6). Older files may be without. */

@@ -22,6 +22,7 @@ export function epochRecord(
       validation_loss: validation.loss,
       validation_accuracy: validation.accuracy,
       ...(metric !== "accuracy" && { metric, validation_metric: validation[metric]! }),
+      ...(validation.not_finite && { validation_not_finite: validation.not_finite }),
       validation_pairs: validation.pairs,
     }),
     learning_rates: learner.learningRates(step - 1),

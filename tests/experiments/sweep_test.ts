@@ -104,6 +104,12 @@ Deno.test("the score at a rung is that of the weights that are kept, whatever wa
     const config = { training: { ...training, ...change } } as Parameters<typeof scoreAt>[2];
     assert.equal(scoreAt(records, epochs, config), expected, `${epochs} ${JSON.stringify(change)}`);
   }
+  const overflows = [{ ...records[0]!, validation_not_finite: { fusion: 1 } }, records[4]!] as EpochRecord[];
+  assert.equal(
+    scoreAt(overflows, 5, { training: { ...training, metric: "loss" } } as never),
+    0.4,
+    "not kept",
+  );
   const stopped = { training: { ...training, early_stopping: 2, epochs: 9 } } as Parameters<
     typeof scoreAt
   >[2];
