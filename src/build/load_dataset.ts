@@ -20,6 +20,7 @@ import {
   type IndexedSample,
   originKey,
   type SampleIndex,
+  sharedIds,
   soundSamples,
 } from "../data/index/sample_index.ts";
 import { cellCount, type Preprocessing } from "../data/preprocessing.ts";
@@ -53,7 +54,7 @@ export async function fitData(
   const index = await indexSamples(config, { note });
   drawSplits(index);
   const samples = soundSamples(index, skipped);
-  for (const warning of index.warnings ?? []) note(`Warning     ${warning}`);
+  for (const warning of [...index.warnings ?? [], ...sharedIds(samples)]) note(`Warning     ${warning}`);
   const files = await pretrainedFiles(config, filesOf);
   const inputs = () => {
     if (hasInputs(config.data)) return config.data;

@@ -204,6 +204,18 @@ export function lacksOf(
   ];
 }
 
+/** A sentence about samples whose id an earlier one has; none where there are no such samples. */
+export function sharedIds(samples: readonly IndexedSample[]): string[] {
+  const known = new Set<string>();
+  const shared = samples.filter(({ id }) => known.has(id) || (known.add(id), false));
+  if (shared.length === 0) return [];
+  const [first] = shared as [IndexedSample];
+  return [
+    `${shared.length} ${shared.length === 1 ? "sample has" : "samples have"} the id of an earlier one ` +
+    `(first "${first.id}", ${placeOf(first)}); "unis data verify" lists them, --skip-bad leaves them out`,
+  ];
+}
+
 function lackingTargets(
   source: string,
   task: TaskName = "classification",

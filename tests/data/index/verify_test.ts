@@ -4,7 +4,9 @@ import { join } from "node:path";
 import {
   drawSplits,
   type Fault,
+  type IndexedSample,
   type SampleIndex,
+  sharedIds,
   soundSamples,
 } from "../../../src/data/index/sample_index.ts";
 import { indexFood101 } from "../../../src/data/readers/food101.ts";
@@ -271,6 +273,16 @@ Deno.test("verifyIndex() compares the counts with those published", async () => 
   assert.deepEqual(whole.classes[1], { name: "Books", counts: { train: 4, validation: 1, test: 1 } });
   const expected = { train: 8, validation: 2, test: 2 };
   assert.equal(isSound(await check({ ...index, expected }, true)), true);
+});
+
+Deno.test("samples that share an id are told in a sentence, which names the first that came later", () => {
+  const sample = (id: string, row: number) => ({ id, row, file: "a.csv" }) as IndexedSample;
+  assert.deepEqual(sharedIds([sample("a", 1), sample("b", 2)]), []);
+  const [one, ...none] = sharedIds([sample("a", 1), sample("b", 2), sample("a", 3)]);
+  assert.deepEqual(none, []);
+  assert.match(one!, /^1 sample has the id of an earlier one \(first "a", a\.csv, row 3\)/);
+  const many = sharedIds(["a", "a", "b", "b", "b"].map(sample));
+  assert.match(many[0]!, /^3 samples have .*\(first "a", a\.csv, row 1\)/);
 });
 
 Deno.test("blanks around labels, ids and columns are no faults, in any layout", async () => {
