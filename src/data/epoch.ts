@@ -59,14 +59,16 @@ export function trainingBatches(
   return batches(data, "train", rows, size, { only: visit.only, key, isWanted });
 }
 
-/** Every sample of a split once, in order and as it is; the last batch may be smaller. */
+/** Every sample of a split once, in order and as it is; the last batch may be smaller. Left out are batches as in training. */
 export function evaluationBatches(
   data: Dataset,
   split: Split,
   size: number,
   visit: Visit = {},
+  isWanted?: (number: number) => boolean,
 ): AsyncGenerator<Batch> {
-  return batches(data, split, inOrder(visitedSamples(data.count(split), size, visit)), size, visit);
+  const rows = inOrder(visitedSamples(data.count(split), size, visit));
+  return batches(data, split, rows, size, { only: visit.only, isWanted });
 }
 
 function inOrder(count: number): Uint32Array {

@@ -76,11 +76,12 @@ export async function predict(
   const { seed, semantics, training, data: settings } = model.config;
   const flip = "flip" in settings ? settings.flip : 0;
   const visit = visitOf(model.config);
-  const samples = visitedSamples(data.count(split), training.evaluation_batch, visit);
+  const { evaluation_batch: size } = training;
+  const samples = visitedSamples(data.count(split), size, visit);
   if (samples === 0 && data.count(split) > 0) {
     throw new UserError(
       `Nothing is left of the ${split} split: "semantics.incomplete_dropped" leaves out batches of fewer than ` +
-        `"training.evaluation_batch", ${training.evaluation_batch}, and it has ${data.count(split)} samples`,
+        `"training.evaluation_batch", ${size}, and it has ${data.count(split)} samples`,
     );
   }
   const logits = new Map(heads.map((head) => [head, new Float32Array(samples * classes)]));
@@ -93,24 +94,20 @@ export async function predict(
     }
     waiting = [];
   };
-  const present = new PresentSamples(model.config, samples);
-  let [start, number] = [0, 0];
+  const batches = evaluationBatches(data, split, size, visit, (number) => number % ranks === rank);
   try {
-    for await (const each of evaluationBatches(data, split, training.evaluation_batch, visit)) {
-      const batch = semantics.mirrored_evaluation ? mirrorAtRandom(each, flip, seed) : each;
+    // Of so many batches as there are ranks, each has one, but for the last of them.
+    for (let first = 0; first < samples; first += ranks * size) {
       await pause();
-      if (
-        number % ranks === 0 &&
-        await any(collective, signal?.aborted === true, `answering the ${split} split`)
-      ) {
+      if (await any(collective, signal?.aborted === true, `answering the ${split} split`)) {
         throw new Interrupted("Interrupted");
       }
-      if (number++ % ranks === rank) {
-        const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
-        for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
-      }
-      present.add(batch, start);
-      start += batch.size;
+      const start = first + rank * size;
+      if (start >= samples) continue;
+      const read = (await batches.next()).value as Batch;
+      const batch = semantics.mirrored_evaluation ? mirrorAtRandom(read, flip, seed) : read;
+      const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
+      for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });
       if (waiting.length >= BATCHES_PER_READ * heads.length) await collect();
     }
     await collect();
@@ -118,12 +115,13 @@ export async function predict(
     for (const values of logits.values()) await collective.sum(values, `the answers of the ${split} split`);
   } finally {
     for (const one of waiting) one.logits.dispose();
+    await batches.return(undefined);
   }
   return {
     split,
     ...answered(model, labelsOf(data, split, samples), logits),
     notFinite: new Map(Array.from(logits, ([head, values]) => [head, countNotFinite(values, classes)])),
-    ...present.found,
+    ...presentOf(data, split, samples, model.config),
   };
 }
 
@@ -137,29 +135,23 @@ export function presentIn({ modalities }: Batch, config: RunConfig): ReadonlyMap
   }));
 }
 
-/** Gathers which samples have the modality of each head. */
-class PresentSamples {
-  readonly #config: RunConfig;
-  readonly #samples: number;
-  readonly #present = new Map<string, Uint8Array>();
-
-  constructor(config: RunConfig, samples: number) {
-    this.#samples = samples;
-    this.#config = config;
-  }
-
-  /** Adds those of a batch, which begins at a sample. */
-  add(batch: Batch, start: number): void {
-    for (const [head, own] of presentIn(batch, this.#config)) {
-      const all = this.#present.get(head) ?? new Uint8Array(this.#samples).fill(1);
-      this.#present.set(head, all);
-      all.set(own, start);
-    }
-  }
-
-  get found(): Pick<Predictions, "present"> {
-    return this.#present.size > 0 ? { present: this.#present } : {};
-  }
+/** Which of the first samples of a split have the modality of each head, by the heads whose modality some lack. */
+function presentOf(
+  data: Dataset,
+  split: Split,
+  samples: number,
+  config: RunConfig,
+): Pick<Predictions, "present"> {
+  const all = resolveMethod(config).encoders.map(({ name, reads }) => {
+    const modality = Object.values(reads)[0]!;
+    const own = Uint8Array.from(
+      { length: samples },
+      (_, row) => Number(data.has?.(split, row, modality) ?? true),
+    );
+    return [name, own] as const;
+  });
+  const lacking = all.filter(([, own]) => own.includes(0));
+  return lacking.length > 0 ? { present: new Map(lacking) } : {};
 }
 
 /** What the first samples of a split are to be told, as measures compare it. */
