@@ -1,9 +1,13 @@
 /** The table of measures by which modalities a model was given, for the console and the page. */
 import type { Evaluation, PatternEvaluation } from "../runs/records.ts";
-import { formatCount, formatShare } from "./units.ts";
+import { formatMeasure, measuresIn } from "./measures.ts";
+import { formatCount } from "./units.ts";
 
 export const PATTERN_TITLE =
   "Measures by what samples have, and with modalities withheld from those that have all";
+
+/** The measures of a task among these are shown. */
+const SHOWN = ["accuracy", "macro_f1", "mae"] as const;
 
 /** The samples that the measures of a head are of: those that have its modality. */
 export function samplesOf({ samples, patterns }: Evaluation, head: string): number {
@@ -13,24 +17,25 @@ export function samplesOf({ samples, patterns }: Evaluation, head: string): numb
 
 /** The header and its rows, one for each set of modalities; undefined of an evaluation without any. */
 export function patternTable(
-  { accuracy, patterns = [], withheld = [] }: Evaluation,
+  evaluation: Evaluation,
 ): { readonly header: string[]; readonly rows: string[][] } | undefined {
-  if (patterns.length + withheld.length === 0) return undefined;
+  const { accuracy, patterns = [], withheld = [] } = evaluation;
+  const all = [...patterns, ...withheld];
+  if (all.length === 0) return undefined;
   const heads = Object.keys(accuracy);
-  // Numbers have no F1.
-  const [second, name] = [...patterns, ...withheld].some(({ macro_f1 }) => macro_f1 !== undefined)
-    ? ["macro_f1", "macro F1"] as const
-    : ["loss", "loss"] as const;
-  const row = (how: string, { modalities, samples, ...measures }: PatternEvaluation) => [
-    `${how} ${modalities.join(" + ")}`,
-    formatCount(samples),
-    ...heads.flatMap((head) => [
-      formatShare(measures.accuracy[head]),
-      formatShare(measures[second]?.[head]),
-    ]),
+  const titles = new Map(measuresIn(evaluation));
+  const shown = SHOWN.filter((key) => all.some((one) => one[key] !== undefined));
+  const row = (how: string, one: PatternEvaluation) => [
+    `${how} ${one.modalities.join(" + ")}`,
+    formatCount(one.samples),
+    ...heads.flatMap((head) => shown.map((key) => formatMeasure(key, one[key]?.[head]))),
   ];
   return {
-    header: ["modalities", "samples", ...heads.flatMap((head) => [`${head} accuracy`, `${head} ${name}`])],
+    header: [
+      "modalities",
+      "samples",
+      ...heads.flatMap((head) => shown.map((key) => `${head} ${titles.get(key)}`)),
+    ],
     rows: [
       ...patterns.map((one) => row("has", one)),
       ...withheld.map((one) => row("left with", one)),

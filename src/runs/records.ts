@@ -91,7 +91,7 @@ export interface Evaluation {
 }
 
 /** The measures of samples of which the model was given the same modalities. */
-export interface PatternEvaluation extends Pick<Evaluation, "accuracy" | "macro_f1" | "loss"> {
+export interface PatternEvaluation extends Pick<Evaluation, "accuracy" | "macro_f1" | "mae" | "loss"> {
   modalities: string[];
   samples: number;
 }

@@ -26,8 +26,8 @@ export function patternsOf(predictions: Predictions): PatternEvaluation[] | unde
 }
 
 function measuresOf(predictions: Predictions, modalities: string[]): PatternEvaluation {
-  const { samples, accuracy, macro_f1, loss } = evaluate(predictions, 0, []);
-  return { modalities, samples, accuracy, ...(macro_f1 && { macro_f1 }), loss };
+  const { samples, accuracy, macro_f1, mae, loss } = evaluate(predictions, 0, []);
+  return { modalities, samples, accuracy, ...(macro_f1 && { macro_f1 }), ...(mae && { mae }), loss };
 }
 
 /**
