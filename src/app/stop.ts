@@ -5,14 +5,22 @@ import { EXIT } from "./errors.ts";
 const SIGNALS: readonly (readonly [signal: Deno.Signal, insists: boolean])[] = Deno.build.os === "windows"
   // Windows knows no others.
   ? [["SIGINT", true]]
-  // Schedulers of jobs warn by SIGUSR1 or SIGUSR2 before the time is up, and tell each process of a job, of which deno task passes
-  // signals on: they come more than once. (On SIGUSR1, Deno also opens its debugger.)
+  // Schedulers of jobs warn by SIGUSR1 or SIGUSR2 before the time is up, and may do so again. (On SIGUSR1, Deno also opens its
+  // debugger.)
   : [["SIGINT", true], ["SIGTERM", true], ["SIGUSR1", false], ["SIGUSR2", false]];
+
+/**
+ * Milliseconds within which one signal may come several times. A scheduler, a container or a terminal sends it to all processes of
+ * a group, of which `deno task` passes on to this one what this one has got as well.
+ */
+const ECHO = 1000;
 
 /** From its making until it is disposed, SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 raise `signal` instead of ending the process. */
 export class Stop implements Disposable {
   readonly #controller = new AbortController();
   readonly #listeners: readonly (readonly [Deno.Signal, () => void])[];
+
+  #asked = 0;
 
   /** `say` is told once, with `message`, that the first signal has come. */
   constructor(
@@ -21,9 +29,10 @@ export class Stop implements Disposable {
   ) {
     this.#listeners = SIGNALS.map(([signal, insists]) => [signal, () => {
       if (!this.signal.aborted) {
+        this.#asked = performance.now();
         say(message);
         this.#controller.abort();
-      } else if (insists) Deno.exit(EXIT.interrupted);
+      } else if (insists && performance.now() - this.#asked > ECHO) Deno.exit(EXIT.interrupted);
     }]);
     for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }

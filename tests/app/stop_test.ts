@@ -1,4 +1,4 @@
-/** Signals ask for an orderly end, once; SIGINT would end the tests, and tests/cli/run_test.ts sends it. */
+/** Signals ask for an orderly end, once; a second may end the process, so that those are sent to processes of their own. */
 import assert from "node:assert/strict";
 import { Stop } from "../../src/app/stop.ts";
 
@@ -21,5 +21,39 @@ for (const [signal, times] of [["SIGTERM", 1], ["SIGUSR2", 2]] as const) {
       assert.equal(stop.signal.aborted, true);
       assert.equal(said, 1);
     },
+  });
+}
+
+const STOP = new URL("../../src/app/stop.ts", import.meta.url);
+/** Says when it may be signalled and what it has heard, and ends by itself after a while. */
+const PROGRAM = `const { Stop } = await import("${STOP}");
+const stop = new Stop(() => console.log("asked"));
+console.log("ready");
+setTimeout(() => Deno.exit(0), 2500);`;
+
+for (
+  const [what, pause, expected] of [
+    ["that comes to a process group, and so twice, is one", 20, 0],
+    ["that comes again after more than a second ends at once", 1100, 130],
+  ] as const
+) {
+  Deno.test({
+    name: `a signal ${what}`,
+    ignore: Deno.build.os === "windows",
+    fn: () =>
+      Promise.all((["SIGINT", "SIGTERM"] as const).map(async (signal) => {
+        const process = new Deno.Command(Deno.execPath(), {
+          args: ["eval", PROGRAM],
+          stdout: "piped",
+        }).spawn();
+        const words = process.stdout.pipeThrough(new TextDecoderStream()).values();
+        assert.match((await words.next()).value!, /ready/);
+        process.kill(signal);
+        assert.match((await words.next()).value!, /asked/);
+        await new Promise((resume) => setTimeout(resume, pause));
+        process.kill(signal);
+        assert.equal((await process.status).code, expected, signal);
+        await words.return!();
+      })).then(() => {}),
   });
 }
