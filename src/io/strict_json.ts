@@ -49,8 +49,8 @@ function addKey(keys: Set<string> | undefined, key: string, limits: JsonLimits):
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch {
-    throw new SyntaxError("is not valid JSON");
+  } catch (cause) {
+    throw new SyntaxError("is not valid JSON", { cause });
   }
 }
 
@@ -68,7 +68,12 @@ function isFollowedByColon(text: string, index: number): boolean {
 
 /** A name from a file, shortened and with control characters escaped, fit for one line of a terminal. */
 export function shortQuote(name: string): string {
-  return JSON.stringify(name.length > 120 ? name.slice(0, 117) + "..." : name);
+  return JSON.stringify(shortened(name));
+}
+
+/** The beginning of a long name. */
+export function shortened(name: string): string {
+  return name.length > 120 ? name.slice(0, 117) + "..." : name;
 }
 
 export function isJsonObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 // Requests to a model that reads categories and numbers that may be missing.
 import assert from "node:assert/strict";
-import { BadRequest, readRequest } from "../../src/app/serve/requests.ts";
+import { BadRequest } from "../../src/app/serve/bad_request.ts";
+import { readRequest } from "../../src/app/serve/requests.ts";
 import type { FeaturePreprocessing, ModalityPreprocessing } from "../../src/data/preprocessing.ts";
 
 const LAB: FeaturePreprocessing = {
@@ -11,7 +12,9 @@ const LAB: FeaturePreprocessing = {
   maximum: new Float64Array(4).fill(1),
   cells: [{ column: "age", mean: 40, indicator: true }, { column: "colour", categories: ["blue", "red"] }],
 };
-const LIMITS = { maxText: 100, maxSamples: 4 } as Parameters<typeof readRequest>[2];
+const LIMITS = { maxText: 100, maxSamples: 4, maxBody: 1000, maxWait: 10_000 } as Parameters<
+  typeof readRequest
+>[2];
 
 async function read(body: BodyInit, type?: string) {
   const headers = type === undefined ? {} : { "content-type": type };

@@ -6,6 +6,8 @@ import { encode } from "fast-png";
 import { InputReader } from "../../src/app/predict/inputs.ts";
 import { answerBatch } from "../../src/app/predict/answers.ts";
 import { PredictSession } from "../../src/app/predict/session.ts";
+import { BadRequest } from "../../src/app/serve/bad_request.ts";
+import { readBody } from "../../src/app/serve/body.ts";
 import { Batcher, Closed, QueueFull } from "../../src/app/serve/batcher.ts";
 import { PredictServer, type ServeOptions } from "../../src/app/serve/server.ts";
 import { decodeBase64 } from "../../src/base/base64.ts";
@@ -156,6 +158,22 @@ const REFUSALS: readonly [
   reason: RegExp,
 ][] = [
   ["no JSON", "{", 400, undefined, /not valid JSON/],
+  [
+    "JSON that is deep",
+    `{"lab": ${"[".repeat(50_000)}${"]".repeat(50_000)}}`,
+    400,
+    undefined,
+    /nests deeper than 8 levels/,
+  ],
+  ["a key that stands twice", '{"text": "a", "text": "b"}', 400, undefined, /the duplicate name "text"/],
+  ["a field of every object", '{"__proto__": {"text": "x"}}', 422, "__proto__", /unknown field "__proto__"/],
+  [
+    "a field of a very long name",
+    { ["x".repeat(10_000)]: 1 },
+    422,
+    `${"x".repeat(117)}...`,
+    /"x{117}\.\.\."/,
+  ],
   ["a list", [], 422, undefined, /must be a JSON object/],
   [
     "a field that is unknown",
@@ -244,6 +262,39 @@ Deno.test("what cannot be answered is refused with the field and the reason, and
   }
 });
 
+Deno.test("a body that breaks off is the fault of its request alone", async () => {
+  using server = new PredictServer(session, LIMITS);
+  for (const type of ["application/json", "multipart/form-data; boundary=edge"]) {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("--edge")),
+      pull: (controller) =>
+        controller.error(new TypeError("Cannot read body as underlying resource unavailable")),
+    });
+    const response = await server.app.request("/predict", {
+      method: "POST",
+      headers: { "content-type": type },
+      body,
+    });
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).error, "the body ends before its end");
+  }
+  assert.equal((await server.app.request("/healthz")).status, 200);
+});
+
+Deno.test("a body that trickles is given up", async () => {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const body = new ReadableStream({
+    start: (controller) => timer = setInterval(() => controller.enqueue(Uint8Array.of(0x20)), 5),
+    cancel: () => clearInterval(timer),
+  });
+  const request = new Request("http://localhost/", { method: "POST", body });
+  await assert.rejects(
+    readBody(request, { maxBody: 1e9, maxWait: 50 }),
+    (error) =>
+      error instanceof BadRequest && error.status === 408 && /did not come in 0\.05 s/.test(error.message),
+  );
+});
+
 Deno.test("a token, where there is one, is asked for", async () => {
   using server = new PredictServer(session, { ...LIMITS, token: "secret" });
   for (
@@ -319,7 +370,7 @@ Deno.test("the interface is described with the model's own fields", async () => 
   const [one] = requestBody.content["application/json"].schema.oneOf;
   assert.deepEqual(Object.keys(one.properties), ["image", "text", "lab", "top"]);
   assert.deepEqual(one.required, ["image", "text", "lab"]);
-  assert.deepEqual(Object.keys(responses), ["200", "400", "401", "413", "415", "422", "429", "503"]);
+  assert.deepEqual(Object.keys(responses), ["200", "400", "401", "408", "413", "415", "422", "429", "503"]);
   const heads =
     responses["200"].content["application/json"].schema.properties.answers.items.properties.predictions
       .properties;
@@ -336,6 +387,10 @@ Deno.test("decodeBase64() reads what encoders write, and nothing else", () => {
       ["", ""],
       ["a", undefined],
       ["a=Gk", undefined],
+      ["AA=", "\0"],
+      ["AB", "\0"],
+      ["A===", undefined],
+      ["=", ""],
       ["aGk= x", undefined],
     ] as const
   ) {

@@ -1,4 +1,5 @@
 /** Puts samples that arrive together into one batch. */
+import { reason } from "../../io/file_bytes.ts";
 import type { Answer } from "../predict/answers.ts";
 import type { PreparedSample } from "../predict/growing_batch.ts";
 
@@ -10,6 +11,11 @@ export class QueueFull extends Error {
 /** Thrown where the server no longer takes samples. */
 export class Closed extends Error {
   override name = "Closed";
+}
+
+/** Thrown where a batch could not be computed; `cause` says why. */
+export class BatchFailed extends Error {
+  override name = "BatchFailed";
 }
 
 export interface BatcherOptions {
@@ -53,7 +59,7 @@ export class Batcher {
     if (this.#open + samples > this.#options.maxQueue) throw new QueueFull("too many samples are waiting");
   }
 
-  /** The answer to a sample. Rejects with QueueFull, Closed, or what went wrong with its batch. */
+  /** The answer to a sample. Rejects with QueueFull, Closed or BatchFailed. */
   submit(sample: PreparedSample): Promise<Answer> {
     this.mustHaveRoom(1);
     this.#open++;
@@ -81,8 +87,8 @@ export class Batcher {
         const answers = await answer(batch.map(({ sample }) => sample));
         batched?.(batch.length);
         batch.forEach(({ resolve }, i) => resolve(answers[i]!));
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
+      } catch (cause) {
+        for (const { reject } of batch) reject(new BatchFailed(reason(cause), { cause }));
       }
     }
   }

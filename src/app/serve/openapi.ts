@@ -119,6 +119,7 @@ export function openApi(
             },
             "400": error("The body cannot be read."),
             ...(hasToken && { "401": error("The token is missing or wrong.") }),
+            "408": error("The body took too long to come."),
             "413": error("The body, an image, a text or the number of samples is over its limit."),
             "415": error("The content type is neither JSON nor a multipart form."),
             "422": error("A field is missing or wrong; `field` names it."),

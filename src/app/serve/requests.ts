@@ -1,23 +1,18 @@
 /** Reads samples out of requests: JSON with images as base64, or a multipart form with files. */
 import { decodeBase64 } from "../../base/base64.ts";
 import { nearest } from "../../base/nearest.ts";
+import { reason } from "../../io/file_bytes.ts";
+import { isJsonObject, parseStrictJson, shortened, shortQuote } from "../../io/strict_json.ts";
 import {
   cellCount,
   cellReading,
   type FeaturePreprocessing,
   type ModalityPreprocessing,
 } from "../../data/preprocessing.ts";
+import { BadRequest } from "./bad_request.ts";
+import { type BodyLimits, readBody } from "./body.ts";
 
-/** Thrown where a request cannot be answered; `status` is that of the response. */
-export class BadRequest extends Error {
-  override name = "BadRequest";
-
-  constructor(readonly status: 400 | 413 | 415 | 422, message: string, readonly field?: string) {
-    super(message);
-  }
-}
-
-export interface RequestLimits {
+export interface RequestLimits extends BodyLimits {
   /** Samples of one request. */
   readonly maxSamples: number;
   /** Characters of a text. */
@@ -37,6 +32,9 @@ export interface PredictRequest {
   readonly top: number;
 }
 
+/** Of a body. */
+const JSON_LIMITS = { depth: 8, keys: 1000 };
+
 /** Throws a BadRequest that names the field. */
 export async function readRequest(
   request: Request,
@@ -44,29 +42,36 @@ export async function readRequest(
   limits: RequestLimits,
 ): Promise<PredictRequest> {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]!.trim().toLowerCase();
-  if (type === "application/json") return fromJson(await request.text(), modalities, limits);
-  if (type === "multipart/form-data") return await fromForm(request, modalities, limits);
+  if (type === "application/json") return fromJson(await readBody(request, limits), modalities, limits);
+  if (type === "multipart/form-data") {
+    const { headers } = request;
+    return await fromForm(new Response(await readBody(request, limits), { headers }), modalities, limits);
+  }
   throw new BadRequest(415, `Send application/json or multipart/form-data, got ${type || "no content type"}`);
 }
 
 /** `{"image": …, "text": …, "top": 3}`, or `{"samples": [{…}, …], "top": 3}`. */
 function fromJson(
-  text: string,
+  bytes: Uint8Array,
   modalities: readonly ModalityPreprocessing[],
   limits: RequestLimits,
 ): PredictRequest {
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), JSON_LIMITS);
   } catch (error) {
-    throw new BadRequest(400, `The body is not valid JSON: ${(error as Error).message}`);
+    if (!(error instanceof SyntaxError)) throw new BadRequest(400, "The body is not valid UTF-8");
+    const why = error.cause === undefined ? "" : `: ${reason(error.cause)}`;
+    throw new BadRequest(400, `The body ${error.message}${why}`);
   }
-  if (!isObject(body)) throw new BadRequest(422, "The body must be a JSON object");
+  if (!isJsonObject(body)) throw new BadRequest(422, "The body must be a JSON object");
   const { top, samples, ...rest } = body;
   const count = topOf(top);
   if (samples === undefined) return { samples: [sampleOf(rest, "", modalities, limits)], top: count };
   const more = Object.keys(rest)[0];
-  if (more !== undefined) throw new BadRequest(422, `"${more}" cannot stand beside "samples"`, more);
+  if (more !== undefined) {
+    throw new BadRequest(422, `${shortQuote(more)} cannot stand beside "samples"`, shortened(more));
+  }
   if (!Array.isArray(samples) || samples.length === 0) {
     throw new BadRequest(422, '"samples" must be a list of at least one sample', "samples");
   }
@@ -79,7 +84,9 @@ function fromJson(
   }
   return {
     samples: samples.map((sample, i) => {
-      if (!isObject(sample)) throw new BadRequest(422, `"samples[${i}]" must be an object`, `samples[${i}]`);
+      if (!isJsonObject(sample)) {
+        throw new BadRequest(422, `"samples[${i}]" must be an object`, `samples[${i}]`);
+      }
       return sampleOf(sample, `samples[${i}].`, modalities, limits);
     }),
     top: count,
@@ -88,19 +95,22 @@ function fromJson(
 
 /** One sample: a file or text for each modality. */
 async function fromForm(
-  request: Request,
+  body: Response,
   modalities: readonly ModalityPreprocessing[],
   limits: RequestLimits,
 ): Promise<PredictRequest> {
   let form: FormData;
   try {
-    form = await request.formData();
+    form = await body.formData();
   } catch (error) {
     throw new BadRequest(400, `The body is no multipart form: ${(error as Error).message}`);
   }
-  const fields: Record<string, unknown> = {};
+  const fields: Record<string, unknown> = Object.create(null); // a field may be called like a property of objects
   for (const [name, value] of form) {
-    if (name in fields) throw new BadRequest(422, `"${name}" is given twice: a form holds one sample`, name);
+    if (name in fields) {
+      const message = `${shortQuote(name)} is given twice: a form holds one sample`;
+      throw new BadRequest(422, message, shortened(name));
+    }
     const modality = modalities.find((modality) => modality.name === name);
     const kind = modality?.kind;
     // A field that is left empty is one that the sample lacks.
@@ -136,16 +146,18 @@ function sampleOf(
     const hint = meant === undefined ? "" : `; did you mean "${prefix}${meant}"?`;
     throw new BadRequest(
       422,
-      `unknown field "${prefix}${key}": the model reads ${names.join(", ")}${hint}`,
-      prefix + key,
+      `unknown field ${shortQuote(prefix + key)}: the model reads ${names.join(", ")}${hint}`,
+      shortened(prefix + key),
     );
   }
+  // A modality may be called like a property of all objects.
+  const own = new Map(Object.entries(given));
   const has = (value: unknown) =>
     value !== undefined && value !== null && !(value instanceof Uint8Array && value.length === 0);
   return Object.fromEntries(
-    modalities.filter(({ name }) => !limits.mayLack || has(given[name])).map((
+    modalities.filter(({ name }) => !limits.mayLack || has(own.get(name))).map((
       modality,
-    ) => [modality.name, inputOf(given[modality.name], prefix + modality.name, modality, limits)]),
+    ) => [modality.name, inputOf(own.get(modality.name), prefix + modality.name, modality, limits)]),
   );
 }
 
@@ -176,7 +188,9 @@ function inputOf(
         ? typeof one !== "string" && typeof one !== "number"
         : typeof one !== "number" || !Number.isFinite(Math.fround(one));
     });
-    if (wrong >= 0) throw fail(`must be numbers; number ${wrong + 1} is ${JSON.stringify(value[wrong])}`);
+    if (wrong >= 0) {
+      throw fail(`must be numbers; number ${wrong + 1} is ${shortened(JSON.stringify(value[wrong]))}`);
+    }
     return value as (number | string | null)[];
   }
   if (value instanceof Uint8Array) {
@@ -193,8 +207,4 @@ function topOf(value: unknown): number {
   if (value === undefined) return 1;
   if (typeof value === "number" && Number.isInteger(value) && value >= 1) return value;
   throw new BadRequest(422, '"top" must be a whole number, at least 1', "top");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,6 @@
 import { basename, resolve } from "node:path";
 import { type Context, Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
-import { bodyLimit } from "hono/body-limit";
 import { BadRow } from "../../data/index/index_builder.ts";
 import { DeviceLost, OutOfMemory } from "../../gpu/device_errors.ts";
 import type { Temperatures } from "../../metrics/calibration.ts";
@@ -10,11 +9,12 @@ import { answerBatch, calibrated, whyNoAnswer } from "../predict/answers.ts";
 import { InputReader } from "../predict/inputs.ts";
 import type { PredictSession } from "../predict/session.ts";
 import { saidOf } from "../predict/writers.ts";
-import { Batcher, Closed, QueueFull } from "./batcher.ts";
+import { BadRequest } from "./bad_request.ts";
+import { Batcher, BatchFailed, Closed, QueueFull } from "./batcher.ts";
 import { Measurements } from "./measurements.ts";
 import { openApi } from "./openapi.ts";
 import { servePage } from "./page.ts";
-import { BadRequest, readRequest, type RequestSample } from "./requests.ts";
+import { readRequest, type RequestSample } from "./requests.ts";
 
 export interface ServeOptions {
   readonly maxBatch: number;
@@ -33,6 +33,8 @@ export interface ServeOptions {
   readonly note: (message: string) => void;
 }
 
+/** The time in which all of a body must have come. */
+const BODY_MILLISECONDS = 60_000;
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 1;
 /** The same where another server has to start first. */
@@ -84,7 +86,7 @@ export class PredictServer implements Disposable {
     const { app } = this;
     const { modalities, model: { heads }, task, classes, open: { run } } = this.#session;
     const { mayLack } = this.#session;
-    const limits = { maxSamples: maxQueue, maxText, mayLack };
+    const limits = { maxSamples: maxQueue, maxText, mayLack, maxBody, maxWait: BODY_MILLISECONDS };
     app.use(async (context, next) => {
       const start = performance.now();
       await next();
@@ -107,10 +109,6 @@ export class PredictServer implements Disposable {
     }
     app.post(
       "/predict",
-      bodyLimit({
-        maxSize: maxBody,
-        onError: (context) => context.json({ error: `the body is over the limit of ${maxBody} bytes` }, 413),
-      }),
       async (context) => {
         const { samples, top } = await readRequest(context.req.raw, modalities, limits);
         this.#batcher.mustHaveRoom(samples.length);
@@ -209,14 +207,19 @@ export class PredictServer implements Disposable {
     if (error instanceof Closed) return context.json({ error: error.message }, 503);
     // Hono's own, such as those of the bearer token, bring their response.
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse();
-    if (error instanceof OutOfMemory) {
-      note(`A batch failed: ${error.message}; a --max-batch below ${this.#options.maxBatch} takes less`);
+    if (!(error instanceof BatchFailed)) {
+      note(`A request failed: ${error.message}`); // which says nothing of others
+      return context.json({ error: "the request could not be answered" }, 500);
+    }
+    const { cause } = error;
+    if (cause instanceof OutOfMemory) {
+      note(`A batch failed: ${cause.message}; a --max-batch below ${this.#options.maxBatch} takes less`);
       return context.json({ error: "the device has no memory left" }, 503, {
         "retry-after": String(RETRY_AFTER),
       });
     }
     this.#failure = error.message;
-    if (error instanceof DeviceLost) {
+    if (cause instanceof DeviceLost) {
       return context.json({ error: LOST }, 503, { "retry-after": String(RETRY_AFTER_LOSS) });
     }
     note(`A batch failed: ${error.message}`);
