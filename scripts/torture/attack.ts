@@ -4,8 +4,11 @@ import { keyOf, Random } from "../../src/base/random.ts";
 /** How a try ended. A try survives as `how` says, the same few words for all that ended so; or it failed, as told. */
 export type Outcome = { how: string } | { failed: string };
 
-/** Makes one try: everything it chooses comes of `random`, so that its number alone repeats it. */
-export type Attack = (number: number, random: Random) => Promise<Outcome>;
+/**
+ * Makes one try: everything it chooses comes of `random`, so that its number alone repeats it. What it keeps running between
+ * tries, it ends by being disposed of.
+ */
+export type Attack = ((number: number, random: Random) => Promise<Outcome>) & Partial<AsyncDisposable>;
 
 export interface AttackClass {
   /** By which it is chosen, and a row of the table is called. */
@@ -37,7 +40,9 @@ export async function attack(
   failed: (number: number, why: string) => void = () => {},
 ): Promise<Tally> {
   const started = performance.now();
+  await using held = new AsyncDisposableStack();
   const once = await of.prepare(folder);
+  held.defer(() => once[Symbol.asyncDispose]?.());
   const tally: Tally = { name: of.name, tried: 0, survived: 0, ways: new Map(), failures: [], seconds: 0 };
   for (const number of numbers) {
     const outcome = await once(number, new Random(keyOf(seed, number)))

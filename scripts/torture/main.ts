@@ -12,8 +12,9 @@
 import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
 import { attack, type AttackClass, type Tally } from "./attack.ts";
+import { MUTATIONS } from "./hostile/mutations.ts";
 
-const CLASSES: readonly AttackClass[] = [];
+const CLASSES: readonly AttackClass[] = [...MUTATIONS];
 
 const { values: options } = parseArgs({
   options: {

@@ -1,0 +1,32 @@
+/** What a process says of itself, and how its memory is measured. */
+
+export interface Answer {
+  readonly how: string;
+  readonly milliseconds: number;
+  /** Memory at its highest, above that before the first file. */
+  readonly bytes: number;
+  /** What went wrong. */
+  readonly failed?: string;
+}
+
+/** Begins the lines that are answers; others are what the program prints. */
+export const ANSWER = "@";
+
+const KIBIBYTE = 1024;
+
+/** The most memory that this process had since `resetPeak`; what it has now where the system does not say. */
+export function peakBytes(): number {
+  try {
+    return KIBIBYTE * Number(/VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))![1]);
+  } catch {
+    return Deno.memoryUsage().rss;
+  }
+}
+
+export function resetPeak(): void {
+  try {
+    Deno.writeTextFileSync("/proc/self/clear_refs", "5");
+  } catch {
+    // The peak is that of the whole life then.
+  }
+}
