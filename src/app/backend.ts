@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { requestAdapter } from "../gpu/adapter.ts";
 import { DAWN_FLAGS } from "../gpu/backend.ts";
+import { paceAnswers } from "./dawn_answers.ts";
 
 /** `auto`: Dawn where it is at hand and has an adapter, else Deno's own. */
 export const BACKENDS = ["deno", "dawn", "auto"] as const;
@@ -15,12 +16,16 @@ const FOLDER = join(import.meta.dirname!, "../../.deno/dawn/");
 /** Made once: it ends with the last reference to it. */
 let dawn: GPU | undefined;
 
-/** The npm package, a native library. Throws what Deno throws where it is not in `folder` or cannot be loaded. */
-export function dawnPackage(folder: string = FOLDER): {
+interface DawnPackage {
   create(flags: readonly string[]): GPU;
-  globals: Readonly<Record<string, unknown>>;
-} {
-  return createRequire(folder)("webgpu");
+  readonly globals: Readonly<Record<string, unknown>>;
+}
+
+/** The npm package, a native library. Throws what Deno throws where it is not in `folder` or cannot be loaded. */
+export function dawnPackage(folder: string = FOLDER): DawnPackage {
+  const found: DawnPackage = createRequire(folder)("webgpu");
+  paceAnswers(found.globals);
+  return found;
 }
 
 /** Dawn as an implementation of WebGPU, or why it cannot be had from `folder`. */
