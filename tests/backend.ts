@@ -11,7 +11,15 @@ const name = Deno.env.get("UNIS_TEST_BACKEND") ?? "deno";
 /** Deno's own. */
 export const OWN = navigator.gpu;
 
-const OWN_CLASSES = { GPUAdapter, GPUComputePassEncoder, GPUDevice, GPUOutOfMemoryError, GPUQueue };
+const OWN_CLASSES = {
+  GPUAdapter,
+  GPUBuffer,
+  GPUComputePassEncoder,
+  GPUDevice,
+  GPUOutOfMemoryError,
+  GPUQueue,
+  GPUUncapturedErrorEvent,
+};
 /** Classes of the implementation that is tested. */
 export const CLASSES = name === "dawn" ? dawnPackage().globals as typeof OWN_CLASSES : OWN_CLASSES;
 

@@ -1,7 +1,7 @@
 /** From what went wrong to a line and an exit status. */
 import { CommanderError } from "commander";
 import { AdapterError } from "../gpu/adapter.ts";
-import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
+import { DeviceLost, OutOfMemory, WrongResults } from "../gpu/device_errors.ts";
 import { RankMissing } from "../distributed/collective.ts";
 import { UserError } from "../base/user_error.ts";
 import { Interrupted } from "../base/interrupt.ts";
@@ -34,7 +34,9 @@ export function describeError(error: unknown): { line: string | undefined; statu
   }
   if (error instanceof RankMissing) return { line: oneLine(error.message), status: EXIT.lost };
   if (error instanceof DeviceLost) return { line: oneLine(error.message), status: EXIT.lost };
-  if (error instanceof CheckFailed) return { line: oneLine(error.message), status: EXIT.unexpected };
+  if (error instanceof CheckFailed || error instanceof WrongResults) {
+    return { line: oneLine(error.message), status: EXIT.unexpected };
+  }
   if (error instanceof Interrupted) return { line: oneLine(error.message), status: EXIT.interrupted };
   if (error instanceof Deno.errors.NotCapable) {
     // "Requires env access to "X", run again with the --allow-env flag"

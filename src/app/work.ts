@@ -4,7 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Fault } from "../data/index/sample_index.ts";
 import { faultyRows } from "../data/index/verify.ts";
 import type { DeviceKind } from "../gpu/adapter.ts";
-import { DeviceLost, OutOfMemory } from "../gpu/device_errors.ts";
+import { DeviceLost, OutOfMemory, WrongResults } from "../gpu/device_errors.ts";
 import { Gpu } from "../gpu/gpu.ts";
 import type { DownloadProgress } from "../io/hub.ts";
 import { UserError } from "../base/user_error.ts";
@@ -164,7 +164,7 @@ export class Work implements Disposable {
 
   /**
    * Trains what is left, then tests the weights and writes the results. `signal` ends it early by an `Interrupted`. Throws
-   * `DeviceLost`, which says what is kept, and a UserError where there is no memory for it.
+   * `DeviceLost` and `WrongResults`, which say what is kept, and a UserError where there is no memory for it.
    */
   trainAndTest(signal: AbortSignal): Promise<Evaluation> {
     return this.#telling(async () => {
@@ -189,7 +189,16 @@ export class Work implements Disposable {
       return await body();
     } catch (error) {
       const { learner: { gpu, config }, data } = this;
-      if (error instanceof OutOfMemory) throw new UserError(describeShortage(error, gpu, config, data));
+      if (error instanceof OutOfMemory) {
+        const shortage = describeShortage(error, gpu, config, data);
+        const hasSaved = this.run.checkpoints.lastState() !== undefined;
+        throw new UserError(hasSaved ? `${shortage}. ${this.#kept}` : shortage);
+      }
+      if (error instanceof WrongResults) {
+        throw new WrongResults(
+          `${error.message}. ${this.#kept}, when it was right. Try the card (its memory, heat, power, driver) or take another`,
+        );
+      }
       if (!(error instanceof DeviceLost)) throw error;
       this.#session.lost = error.message;
       throw new DeviceLost(`${error.message}. ${this.#kept}`);

@@ -9,7 +9,7 @@ import { output } from "../report/output.ts";
 import { profileLines } from "../report/profile.ts";
 import { exists } from "../io/files.ts";
 import { Interrupted } from "../base/interrupt.ts";
-import { DeviceLost } from "../gpu/device_errors.ts";
+import { DeviceLost, WrongResults } from "../gpu/device_errors.ts";
 import { profileTraining } from "../train/profile.ts";
 import { nameOfRun, RunFolder } from "../runs/run_folder.ts";
 import { chooseConfig, type ConfigFlags, flagName } from "./choose_config.ts";
@@ -122,8 +122,9 @@ async function trainAsRank(
   } catch (error) {
     const goOn = `go on by: unis train --resume ${out}`;
     if (error instanceof Interrupted) throw new Interrupted(`stopped, and all is saved; ${goOn}`);
-    if (!(error instanceof DeviceLost)) throw error;
-    throw new DeviceLost(`${error.message}; ${unfinished() ? goOn : "the same command may be tried again"}`);
+    if (!(error instanceof DeviceLost || error instanceof WrongResults)) throw error;
+    error.message += `; ${unfinished() ? goOn : "the same command may be tried again"}`;
+    throw error;
   }
 }
 

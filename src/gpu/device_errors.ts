@@ -5,6 +5,11 @@ export class DeviceLost extends Error {
   override name = "DeviceLost";
 }
 
+/** The device computes something else than before. What it made since that was last tested cannot be trusted. */
+export class WrongResults extends Error {
+  override name = "WrongResults";
+}
+
 /** The adapter has no memory left for a buffer. */
 export class OutOfMemory extends Error {
   override name = "OutOfMemory";

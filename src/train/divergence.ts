@@ -1,5 +1,6 @@
 /** Training that has gone astray ends, told where and in what, rather than spend hours on weights that are no numbers. */
 import { UserError } from "../base/user_error.ts";
+import { WrongResults } from "../gpu/device_errors.ts";
 import type { SettledConfig } from "../config/run_config.ts";
 import type { TrainingState } from "../runs/run_checkpoints.ts";
 import type { Inspected, NotFinite } from "../optim/finite_flags.ts";
@@ -9,6 +10,8 @@ import type { Means } from "./training_metrics.ts";
 
 /** What is read of a learner now and then, in one go. */
 export interface Reading {
+  /** What the device computes wrong, where it does: what else was read is then worth nothing. */
+  readonly wrong: string | undefined;
   readonly means: Means;
   /** Learned parameters that are, or were at an earlier reading, NaN or infinite. */
   readonly notFinite: readonly NotFinite[];
@@ -39,8 +42,13 @@ export function momentOf(
 /** This many skipped steps in a row are as good a proof as those of a longer epoch. */
 const SKIPS = 50;
 
-/** Throws a UserError where training has diverged by what was read of it. */
-export function mustNotDiverge({ means, notFinite, lossScale }: Reading, at: Moment): void {
+/** Throws a UserError where training has diverged by what was read of it, and `WrongResults` where the device is to blame. */
+export function mustNotDiverge({ wrong, means, notFinite, lossScale }: Reading, at: Moment): void {
+  if (wrong !== undefined) {
+    throw new WrongResults(
+      `The device began to compute wrong, by step ${at.step}: ${wrong} are not as they were before`,
+    );
+  }
   if (notFinite.length > 0) throw divergence(at, describeNotFinite(notFinite));
   const loss = means.training_loss.total!;
   // In f16 a loss may overflow now and then: its step is skipped, and the loss scale falls.

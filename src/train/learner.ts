@@ -14,6 +14,7 @@ import { EVALUATION } from "../nn/context.ts";
 import { isAdapter } from "../nn/low_rank.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { ALONE, type Collective } from "../distributed/collective.ts";
+import { DeviceWatch } from "../ops/device_watch.ts";
 import { GradientNoise } from "../optim/gradient_noise.ts";
 import { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
@@ -77,6 +78,7 @@ export class Learner implements AnsweringModel {
   /** Where it is measured. */
   readonly #noise: GradientNoise | undefined;
   readonly #measures: TrainingMetrics;
+  readonly #watch: DeviceWatch;
   /** Optimizer steps from the first to the last epoch. */
   readonly #steps: number;
   /** Gradients have gathered since the last step. */
@@ -121,6 +123,7 @@ export class Learner implements AnsweringModel {
     if (collective.size > 1) this.rankSums = new RankSums(collective, this.#parameters);
     this.plateau = makePlateau(this.#optimizer, config);
     this.#measures = new TrainingMetrics(gpu, this.#model);
+    this.#watch = new DeviceWatch(gpu, training.precision);
     this.#standing = gpu.memory.live;
   }
 
@@ -224,9 +227,9 @@ export class Learner implements AnsweringModel {
     return Object.fromEntries(this.#parts.map((part) => [part, rates[part]! * factor]));
   }
 
-  /** Means and shares since `resetMeans`, and whether the model is finite; all by one wait for the device. */
+  /** Means and shares since `resetMeans`, whether the model is finite and the device right; all by one wait for it. */
   read(): Promise<Reading> {
-    return readProgress(this.#state, this.#measures);
+    return readProgress(this.#state, this.#measures, this.#watch);
   }
 
   resetMeans(): void {

@@ -5,6 +5,7 @@ import { isAdapter } from "../nn/low_rank.ts";
 import type { Parameters } from "../nn/parameters.ts";
 import type { Collective } from "../distributed/collective.ts";
 import type { GradientNoise } from "../optim/gradient_noise.ts";
+import type { DeviceWatch } from "../ops/device_watch.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import type { WeightAverage } from "../optim/weight_average.ts";
@@ -141,18 +142,24 @@ export function writeOptimizer(
 export async function readProgress(
   { collective, optimizer, lossScale, noise }: LearnerParts,
   measures: TrainingMetrics,
+  watch: DeviceWatch,
 ): Promise<Reading> {
   optimizer.inspect();
-  const [sums, flags, ...states] = await readTensors([
+  const products = watch.products();
+  const [sums, flags, ...others] = await readTensors([
     ...[measures.sums, optimizer.finite.flags],
+    ...products,
     ...[lossScale, noise].flatMap((one) => one?.state ?? []),
   ]);
+  for (const product of products) product.dispose();
+  const wrong = watch.difference(others.splice(0, products.length) as Values[]);
   await collective.sum(sums as Values, "the sums of the epoch");
   return {
+    wrong,
     means: measures.means(sums as Values),
     notFinite: optimizer.finite.raised(flags!),
-    lossScale: lossScale?.reading(states[0]!),
-    gradientNoise: noise?.reading(states.at(-1)!),
+    lossScale: lossScale?.reading(others[0]!),
+    gradientNoise: noise?.reading(others.at(-1)!),
   };
 }
 

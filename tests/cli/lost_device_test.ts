@@ -132,6 +132,28 @@ Deno.test("with checkpoints within an epoch less is lost with a device, and the 
   assert.deepEqual(contents("often"), contents("plain"));
 });
 
+Deno.test("a training whose device begins to compute wrong ends with 1 before that is saved, and goes on from what is right", async () => {
+  const path = join(folder, "wrong");
+  using opened = new OpenedDevices();
+  opened.wrongFrom = place(0.6);
+  const wrong = await train("wrong", "--restarts", "1");
+  assert.equal(wrong.status, 1, wrong.said);
+  assert.equal(opened.devices.length, 1, "it is for the user to decide whether the device is used again");
+  const step = RunFolder.open(path).checkpoints.loadLast()!.state.step;
+  const line = wrong.said.split("\n").find((line) => line.includes("unis: The device"))!;
+  assert.match(
+    line,
+    /unis: The device began to compute wrong, by step \d+: \d+ of the 16384 numbers of a product in f32/,
+  );
+  const kept = `Weights, moments and metrics of ${path} are kept up to step ${step}, when it was right.`;
+  assert.ok(line.includes(`. ${kept} Try the card`), line);
+  assert.ok(line.endsWith(`; go on by: unis train --resume ${path}`), line);
+  opened.wrongFrom = Infinity;
+  const resumed = await command("train", "--resume", path);
+  assert.equal(resumed.status, 0, resumed.said);
+  assert.deepEqual(contents("wrong"), expected);
+});
+
 Deno.test("unis predict ends with 75 and leaves what was there", async () => {
   const out = join(folder, "answers.csv");
   Deno.writeTextFileSync(out, "before");
@@ -199,8 +221,15 @@ Deno.test("a training that finds no memory says what was planned and what takes 
   assert.match(line, /Less take --micro-batch 6 \(\S+ \S+\), .*--micro-batch 6 --checkpointing/);
   assert.doesNotMatch(said, /\n +at /);
 
-  opened.memoryEndsAt = opened.buffers + 20;
+  const { allocations } = counting;
+  opened.memoryEndsAt = opened.allocations + allocations - 2;
+  const late = await train("late");
+  assert.equal(late.status, 2, late.said);
+  const { step } = RunFolder.open(join(folder, "late")).checkpoints.lastState()!;
+  assert.ok(late.said.includes(`late are kept up to step ${step}\n`), late.said);
+
+  opened.memoryEndsAt = opened.allocations + 20;
   const predicted = await command("predict", join(folder, "reference"), "--data", table);
   assert.equal(predicted.status, 2);
-  assert.match(predicted.said, /no memory left .*; a smaller --batch takes less/);
+  assert.match(predicted.said, /no memory left.*; a smaller --batch takes less/);
 });

@@ -61,7 +61,7 @@ Deno.test("a buffer that there is no memory for is told by its size at the next 
   const x = full(gpu, [1 << 20], 1);
   assert.equal((await sum(x).read())[0], 1 << 20);
   const { held } = gpu.memory;
-  opened.memoryEndsAt = opened.buffers;
+  opened.memoryEndsAt = opened.allocations;
   full(gpu, [3 << 20], 1).dispose();
   await assert.rejects(
     () => gpu.finish(),

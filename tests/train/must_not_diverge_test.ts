@@ -24,7 +24,7 @@ const scale = { scale: 1, skipped: 70, skippedInRow: 0, isLeast: false };
 
 function reading(loss: number, more: Partial<Reading> = {}): Reading {
   const means = { training_loss: { total: loss }, training_accuracy: {}, pairs: {} };
-  return { means, notFinite: [], lossScale: undefined, gradientNoise: undefined, ...more };
+  return { wrong: undefined, means, notFinite: [], lossScale: undefined, gradientNoise: undefined, ...more };
 }
 
 const at = (precision: "f32" | "f16", stepsPerEpoch = 100): Moment => ({
