@@ -3,9 +3,10 @@
  *
  *     UNIS_TEST_BACKEND=dawn deno run -A scripts/test_by_file.ts [FILE or FOLDER ...] [--jobs 2] [--seconds 1800]
  *
- * A file that takes longer than `--seconds` is ended, with all that it started. What such a file, or one whose process
- * ends without counts or with a status that they do not explain, adds to the counts is one failure. The last line is
- * "N passed, N failed, N ignored"; before it stand the files that failed. Exit status: 1 where there was a failure.
+ * Of a file that takes long, a line a minute tells how far it is. One that takes longer than `--seconds` is ended, with all
+ * that it started. To the tests that such a file has had by then, or one whose process ends without counts or with a status
+ * that they do not explain, one failure is added. The last line is "N passed, N failed, N ignored"; before it stand the files
+ * that failed. Exit status: 1 where there was a failure.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -45,8 +46,13 @@ function hasExamples(path: string): boolean {
   return /\.(ts|md)$/.test(path) && /^[ *]*```ts$/m.test(Deno.readTextFileSync(join(ROOT, path)));
 }
 
-/** Runs the tests of a file; after `seconds` it is ended. */
-export async function testFile(path: string, seconds: number): Promise<Outcome> {
+/** Runs the tests of a file; after `seconds` it is ended. `note` is told every `every` seconds how far it is. */
+export async function testFile(
+  path: string,
+  seconds: number,
+  note: (progress: string) => void = () => {},
+  every = 60,
+): Promise<Outcome> {
   const doc = path.endsWith("_test.ts") ? [] : ["--doc", "--permit-no-files"];
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", "--preload", "tests/backend.ts", ...doc, path],
@@ -60,18 +66,26 @@ export async function testFile(path: string, seconds: number): Promise<Outcome> 
   running.add(child.pid);
   let isOver = false;
   const timer = setTimeout(() => (isOver = true, end(child.pid)), 1000 * seconds);
-  const { code, stdout, stderr } = await child.output();
+  const printed = { stdout: "", stderr: "" };
+  const progress = setInterval(() => note(`${told(tally(printed.stdout))} so far`), 1000 * every);
+  const collected = [collect("stdout"), collect("stderr")];
+  const { code } = await child.status;
   clearTimeout(timer);
   end(child.pid); // what it left running
+  await Promise.all(collected);
+  clearInterval(progress);
   running.delete(child.pid);
-  const text = new TextDecoder();
-  return outcomeOf(text.decode(stdout) + text.decode(stderr), isOver ? `was ended after ${seconds} s` : code);
+  return outcomeOf(printed.stdout + printed.stderr, isOver ? `was ended after ${seconds} s` : code);
+
+  async function collect(from: "stdout" | "stderr"): Promise<void> {
+    for await (const text of child[from].pipeThrough(new TextDecoderStream())) printed[from] += text;
+  }
 }
 
 /** What has come of tests that printed `output`, then ended with a status or, said in words, otherwise. */
 export function outcomeOf(output: string, ending: number | string): Outcome {
   const counts = countsOf(output);
-  const { passed, failed, ignored } = counts ?? { passed: 0, failed: 0, ignored: 0 };
+  const { passed, failed, ignored } = counts ?? tally(output);
   const fault = typeof ending === "string"
     ? ending
     : counts === undefined
@@ -90,6 +104,16 @@ function countsOf(output: string): Counts | undefined {
   const last = [...output.matchAll(summary)].at(-1);
   return last && { passed: Number(last[1]), failed: Number(last[2]), ignored: Number(last[3] ?? 0) };
 }
+
+/** What the lines of single tests add up to, those of steps, which are indented, left out. */
+function tally(output: string): Counts {
+  const endings = Array.from(output.matchAll(/^\S.* \.\.\. (ok|FAILED|ignored) /gm), ([, ending]) => ending);
+  const count = (which: string) => endings.filter((ending) => ending === which).length;
+  return { passed: count("ok"), failed: count("FAILED"), ignored: count("ignored") };
+}
+
+const told = ({ passed, failed, ignored }: Counts) =>
+  `${passed} passed, ${failed} failed, ${ignored} ignored`;
 
 function end(group: number): void {
   try {
@@ -124,19 +148,21 @@ if (import.meta.main) {
     while (next < files.length) {
       const path = files[next++]!;
       const start = performance.now();
-      const { passed, failed, ignored, fault, output } = await testFile(path, Number(values.seconds));
-      total.passed += passed;
-      total.failed += failed;
-      total.ignored += ignored;
-      const line = `${path}: ${fault ?? `${passed} passed, ${failed} failed, ${ignored} ignored`}`;
-      if (failed > 0) {
+      const seconds = () => ((performance.now() - start) / 1000).toFixed(0);
+      const note = (progress: string) => console.log(`${path}: ${progress} (${seconds()} s)`);
+      const { output, fault, ...counts } = await testFile(path, Number(values.seconds), note);
+      total.passed += counts.passed;
+      total.failed += counts.failed;
+      total.ignored += counts.ignored;
+      const line = `${path}: ${told(counts)}${fault === undefined ? "" : `; ${fault}`}`;
+      if (counts.failed > 0) {
         console.log(output);
         faults.push(line);
       }
-      console.log(`${line} (${((performance.now() - start) / 1000).toFixed(0)} s)`);
+      console.log(`${line} (${seconds()} s)`);
     }
   }));
   for (const line of faults) console.log(`Failed: ${line}`);
-  console.log(`${total.passed} passed, ${total.failed} failed, ${total.ignored} ignored`);
+  console.log(told(total));
   Deno.exit(total.failed > 0 ? 1 : 0);
 }

@@ -7,10 +7,14 @@ const folder = Deno.makeTempDirSync({ prefix: "unis-by-file-" });
 Deno.test.afterAll(() => Deno.removeSync(folder, { recursive: true }));
 
 /** What becomes of a file with this source. */
-async function run(source: string, seconds = 60) {
+async function run(
+  source: string,
+  seconds = 60,
+  ...progress: [note?: (line: string) => void, every?: number]
+) {
   const path = join(folder, `${crypto.randomUUID()}_test.ts`);
   Deno.writeTextFileSync(path, source);
-  const { output, ...outcome } = await testFile(path, seconds);
+  const { output, ...outcome } = await testFile(path, seconds, ...progress);
   return { outcome, output };
 }
 
@@ -23,7 +27,7 @@ const CASES: [what: string, source: string, expected: object][] = [
   [
     "a process that dies in a test is a failure",
     `${PASSES}Deno.test("d", () => Deno.kill(Deno.pid, "SIGABRT"));`,
-    { passed: 0, failed: 1, ignored: 0, fault: "ended with status 134 and without counts" },
+    { passed: 1, failed: 1, ignored: 0, fault: "ended with status 134 and without counts" },
   ],
 ];
 for (const [what, source, expected] of CASES) {
@@ -33,16 +37,20 @@ for (const [what, source, expected] of CASES) {
   });
 }
 
-Deno.test("a file that stands still is ended, with the processes that it started, and is a failure", async () => {
+Deno.test("a file that stands still tells how far it is and is ended, with the processes that it started", async () => {
   const ticks = join(folder, "ticks");
   const clock = JSON.stringify(`while :; do echo >> "${ticks}"; sleep .05; done`);
+  const notes: string[] = [];
   const { outcome } = await run(
-    `Deno.test("e", async () => {
+    `${PASSES}${IGNORED}Deno.test("e", async () => {
       await new Deno.Command("sh", { args: ["-c", ${clock}] }).output();
     });`,
     3,
+    (line) => notes.push(line),
+    .5,
   );
-  assert.deepEqual(outcome, { passed: 0, failed: 1, ignored: 0, fault: "was ended after 3 s" });
+  assert.deepEqual(outcome, { passed: 1, failed: 1, ignored: 1, fault: "was ended after 3 s" });
+  assert.equal(notes.at(-1), "1 passed, 0 failed, 1 ignored so far");
   const { size } = Deno.statSync(ticks);
   await new Promise((resume) => setTimeout(resume, 500));
   assert.ok(size > 0);
