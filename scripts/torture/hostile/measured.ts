@@ -1,13 +1,12 @@
 /** What a process says of itself, and how its memory is measured. */
 
-export interface Answer {
-  readonly how: string;
+import type { Outcome } from "../attack.ts";
+
+export type Answer = Outcome & {
   readonly milliseconds: number;
   /** Memory at its highest, above that before the first file. */
   readonly bytes: number;
-  /** What went wrong. */
-  readonly failed?: string;
-}
+};
 
 /** Begins the lines that are answers; others are what the program prints. */
 export const ANSWER = "@";

@@ -56,7 +56,7 @@ class Victim {
   static async start(format: string, base: string): Promise<Victim> {
     const victim = new Victim(format, await Deno.makeTempDir({ dir: base }));
     const { value } = await victim.#answers.next();
-    if (value?.how === "ready") return victim;
+    if (value !== undefined) return victim;
     throw new Error(`the process ended before the first file: ${await victim.#lastWords()}`);
   }
 
@@ -67,8 +67,9 @@ class Victim {
       await this.#requests.write(new TextEncoder().encode(`${key}\n`));
       const { value } = await this.#answers.next();
       if (value === undefined) return { over: `the process ended: ${await this.#lastWords()}` };
-      const { how, failed, milliseconds, bytes } = value;
-      if (failed !== undefined) return { failed };
+      const { milliseconds, bytes, ...outcome } = value;
+      if ("failed" in outcome) return outcome;
+      const { how } = outcome;
       if (milliseconds > MOST_MILLISECONDS) return { over: `${how} in ${Math.round(milliseconds)} ms` };
       return bytes > MOST_BYTES ? { over: `${how} with ${bytes >> 20} MiB` } : { how };
     } catch (error) {

@@ -3,11 +3,19 @@ import { join } from "node:path";
 import * as z from "zod";
 import { exists } from "../../io/files.ts";
 import { readUtf8 } from "../../io/text_file.ts";
+import { shortQuote } from "../../io/strict_json.ts";
 import { UserError } from "../../base/user_error.ts";
 import { type AddedToken, addedToken } from "./added_tokens.ts";
 import { TextTokenizer } from "./tokenizer.ts";
-import { readJson, readTokenizerConfig, type TokenizerConfig, type TokenToAdd } from "./tokenizer_config.ts";
+import {
+  idSchema,
+  readJson,
+  readTokenizerConfig,
+  type TokenizerConfig,
+  type TokenToAdd,
+} from "./tokenizer_config.ts";
 import { readSentencePiece, SENTENCE_PIECE_FILES } from "./sentence_piece.ts";
+import { slowPattern } from "./step_patterns.ts";
 import {
   BERT_SPECIAL_TOKENS,
   byteLevelJson,
@@ -18,7 +26,7 @@ import {
   wordPieceJson,
 } from "./tokenizer_json.ts";
 
-const vocabularySchema = z.record(z.string(), z.int().nonnegative());
+const vocabularySchema = z.record(z.string(), idSchema);
 /** Pieces and their scores, looked at in one go: there may be hundreds of thousands. */
 const piecesSchema = z.custom<[piece: string, score: number][]>(
   (value) =>
@@ -29,14 +37,14 @@ const piecesSchema = z.custom<[piece: string, score: number][]>(
   "expected pieces with their scores",
 );
 const jsonSchema = z.looseObject({
-  added_tokens: z.array(z.looseObject({ content: z.string(), id: z.int().nonnegative() })),
+  added_tokens: z.array(z.looseObject({ content: z.string(), id: idSchema })),
   normalizer: z.looseObject({ type: z.string() }).nullish(),
   pre_tokenizer: z.looseObject({ type: z.string() }).nullish(),
   post_processor: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
     type: z.enum(["WordPiece", "BPE", "Unigram"], { error: "only WordPiece, BPE and Unigram are supported" }),
     vocab: z.union([piecesSchema, vocabularySchema]),
-    unk_id: z.int().nonnegative().nullish(),
+    unk_id: idSchema.nullish(),
     unk_token: z.string().nullish(),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
   }),
@@ -140,6 +148,14 @@ function loadByteLevel(folder: string): TextTokenizer {
 
 /** The tokenizer of a `tokenizer.json` and the tokens that the configuration adds. */
 function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextTokenizer {
+  const slow = slowPattern([json.normalizer, json.pre_tokenizer, json.post_processor, json.decoder]);
+  if (slow !== undefined) {
+    throw new UserError(
+      `${file} has the pattern ${
+        shortQuote(slow)
+      }, which may take for ever: it repeats what may be read in several ways`,
+    );
+  }
   const { mask, ...special } = config.special;
   const added = addedTokens(file, json, config);
   const vocabulary = vocabularyOf(json.model);

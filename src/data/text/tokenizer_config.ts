@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { exists } from "../../io/files.ts";
+import { reason } from "../../io/file_bytes.ts";
+import { parseStrictJson } from "../../io/strict_json.ts";
 import { readUtf8 } from "../../io/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { AddedToken } from "./added_tokens.ts";
@@ -46,9 +48,12 @@ const optionsSchema = z.object({
 const configSchema = z.object({
   ...namesSchema.shape,
   ...optionsSchema.shape,
-  added_tokens_decoder: z.record(z.string().regex(/^\d+$/), tokenSchema).nullish(),
+  added_tokens_decoder: z.record(z.string().regex(/^\d{1,7}$/), tokenSchema).nullish(),
 });
-const idsSchema = z.record(z.string(), z.int().nonnegative());
+/** Vocabularies have up to some hundred thousand tokens; lists are made that are as long as the largest id. */
+export const idSchema = z.int().nonnegative().max(10_000_000);
+const JSON_LIMITS = { depth: 32, keys: 1_000_000 };
+const idsSchema = z.record(z.string(), idSchema);
 
 /**
  * Reads `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` each of them may be missing,
@@ -104,10 +109,11 @@ export function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
   if (!exists(path)) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(readUtf8(path));
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause;
-    throw new UserError(`${path} is not valid JSON: ${(cause as Error).message}`, { cause });
+    value = parseStrictJson(readUtf8(path), JSON_LIMITS);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const why = error.cause === undefined ? "" : `: ${reason(error.cause)}`;
+    throw new UserError(`${path} ${error.message}${why}`);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

@@ -4,14 +4,14 @@
  */
 import { basename } from "node:path";
 import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../../base/user_error.ts";
-import { openRegularFile, readRange, reason } from "../../../io/file_bytes.ts";
+import { openRegularFile, readRange } from "../../../io/file_bytes.ts";
 import { isJsonObject } from "../../../io/strict_json.ts";
 import { cleanName } from "../../index/names.ts";
 import { StoredBytes } from "../../stored_bytes.ts";
-import type { OpenFormat, StreamedRow, TableReading } from "../table_format.ts";
+import type { OpenFormat, OpenTable, StreamedRow, TableReading } from "../table_format.ts";
 import { ParquetBlocks } from "./parquet_blocks.ts";
+import { CheckedParquet, checkRowCounts, faultOf } from "./parquet_pages.ts";
 
 /** More bytes than this decompressed for one image are worth a warning: they are what each of them costs out of order. */
 const LARGE_BLOCK = 64 << 20;
@@ -29,15 +29,24 @@ interface Column {
 
 export const openParquet: OpenFormat = async (path, reading) => {
   const file = parquetFile(path);
-  let metadata: FileMetaData;
   try {
-    metadata = await parquetMetadataAsync(file);
+    return opened(path, file, await parquetMetadataAsync(file), reading);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`Cannot read ${path}: it is no Parquet file, or is cut off (${reason(error)})`);
+    throw new UserError(`Cannot read ${path}: it is no Parquet file, or is cut off (${faultOf(error)})`);
   }
+};
+
+function opened(
+  path: string,
+  file: ReturnType<typeof parquetFile>,
+  metadata: FileMetaData,
+  reading: TableReading,
+): OpenTable {
+  checkRowCounts(metadata, file.byteLength);
   const columns = columnsOf(metadata, reading);
   const used = columns.filter(({ clean }) => reading.used?.has(clean) !== false);
+  const pages = new CheckedParquet(file, metadata);
   const held = used.flatMap(({ clean, bytes }) =>
     bytes === undefined ? [] : [{ clean, blocks: new ParquetBlocks(path, file, metadata, bytes) }]
   );
@@ -57,9 +66,9 @@ export const openParquet: OpenFormat = async (path, reading) => {
         } MiB of ${basename(path)}: write it with an index of pages, or in smaller row groups`
       ),
     ],
-    rows: rowsOf(path, file, metadata, used, held),
+    rows: rowsOf(path, pages, metadata, used, held),
   };
-};
+}
 
 /** A file as the library reads it: a range of bytes at a time, and open no longer than that. */
 function parquetFile(path: string) {
@@ -107,7 +116,7 @@ function classNames({ key_value_metadata: pairs = [] }: FileMetaData): Map<strin
 
 async function* rowsOf(
   path: string,
-  file: ReturnType<typeof parquetFile>,
+  pages: CheckedParquet,
   metadata: FileMetaData,
   columns: readonly Column[],
   held: readonly { readonly clean: string; readonly blocks: ParquetBlocks }[],
@@ -117,8 +126,7 @@ async function* rowsOf(
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
     const rows = await readRows(path, {
-      file,
-      metadata,
+      ...pages.reading(),
       columns: plain.map(({ name }) => name),
       rowStart,
       rowEnd,
@@ -148,17 +156,19 @@ function storedIn(blocks: ParquetBlocks, path: string, row: number): StoredBytes
 
 async function readRows(
   path: string,
-  options: Omit<Parameters<typeof parquetReadObjects>[0], "compressors">,
+  options: Omit<Parameters<typeof parquetReadObjects>[0], "compressors"> & {
+    readonly metadata: FileMetaData;
+  },
 ): Promise<Record<string, unknown>[]> {
   if (options.columns?.length === 0) return [];
   const { rowStart = 0, rowEnd = 0 } = options;
   try {
-    const rows = await parquetReadObjects({ ...options, compressors });
+    const rows = await parquetReadObjects(options);
     if (rows.length === rowEnd - rowStart) return rows;
     throw new Error(`there are only ${rows.length}`);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`Cannot read ${path}, rows ${rowStart + 1} to ${rowEnd}: ${reason(error)}`);
+    throw new UserError(`Cannot read ${path}, rows ${rowStart + 1} to ${rowEnd}: ${faultOf(error)}`);
   }
 }
 
@@ -169,7 +179,7 @@ function cellIn(value: unknown, { classes }: Partial<Column> = {}): unknown {
     const number = Number(value);
     return cellIn(Number.isSafeInteger(number) ? number : String(value), { ...(classes && { classes }) });
   }
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (ArrayBuffer.isView(value) || Array.isArray(value)) {
     return Array.from(value as ArrayLike<unknown>, (one) => cellIn(one));
   }

@@ -1,9 +1,8 @@
 /** Files in the cells of a Parquet column, read a block of rows at a time when one of them is wanted. */
 import { basename } from "node:path";
 import { type AsyncBuffer, type FileMetaData, parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../../base/user_error.ts";
-import { reason } from "../../../io/file_bytes.ts";
+import { CheckedParquet, faultOf } from "./parquet_pages.ts";
 
 /** Bytes of a block, about: pages of a column are of that size as a rule, and are decompressed whole. */
 const BLOCK = 1 << 20;
@@ -36,8 +35,7 @@ let turn: Promise<unknown> = Promise.resolve();
 
 export class ParquetBlocks {
   readonly #path: string;
-  readonly #file: AsyncBuffer;
-  readonly #metadata: FileMetaData;
+  readonly #pages: CheckedParquet;
   readonly #column: string;
   readonly #groups: readonly Group[];
   readonly #number = ++columns;
@@ -51,8 +49,7 @@ export class ParquetBlocks {
     blockBytes = BLOCK,
   ) {
     this.#path = path;
-    this.#file = file;
-    this.#metadata = metadata;
+    this.#pages = new CheckedParquet(file, metadata);
     this.#column = leaf[0]!;
     let start = 0;
     this.#groups = metadata.row_groups.map((group): Group => {
@@ -134,21 +131,19 @@ export class ParquetBlocks {
     const column = this.#column;
     try {
       const rows = await parquetReadObjects({
-        file: this.#file,
-        metadata: this.#metadata,
+        ...this.#pages.reading(),
         columns: [column],
         rowStart,
         rowEnd,
         useOffsetIndex: true,
         utf8: false,
-        compressors,
       });
       if (rows.length !== rowEnd - rowStart) throw new Error(`there are only ${rows.length}`);
       return rows.map((row) => heldIn(row[column]));
     } catch (error) {
       if (error instanceof UserError) throw error;
       throw new UserError(
-        `Cannot read "${column}" of ${this.#path}, rows ${rowStart + 1} to ${rowEnd}: ${reason(error)}`,
+        `Cannot read "${column}" of ${this.#path}, rows ${rowStart + 1} to ${rowEnd}: ${faultOf(error)}`,
       );
     }
   }
