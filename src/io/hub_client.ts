@@ -3,7 +3,7 @@
 import { reason } from "./file_bytes.ts";
 import { type Environment, isCommit } from "./hub_cache.ts";
 import { type Clock, readRetryAfter, TemporaryFailure, Watchdog, withRetries } from "./hub_retry.ts";
-import { hubEndpoint, hubToken } from "./hub_settings.ts";
+import { hubEndpoint, hubToken, webAddress } from "./hub_settings.ts";
 import { suggestModel } from "./known_models.ts";
 import { shortQuote } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
@@ -11,6 +11,7 @@ import { UserError } from "../base/user_error.ts";
 const MAX_REDIRECTS = 10;
 const MAX_ANSWER_BYTES = 50_000_000;
 const MAX_FILES = 100_000;
+const NO_ADDRESS = "it leads to what is no address of the web, or to one with a name before its host";
 const RETRIED = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** A file of a repository; `hash` is the SHA-256 of its content (64 digits) or git's SHA-1 of it (40 digits). */
@@ -118,13 +119,16 @@ export class HubClient {
 
   async #follow(url: string, headers: HeadersInit, watchdog: Watchdog): Promise<Response> {
     const home = new URL(this.endpoint).origin;
-    for (let hop = 0, at = new URL(url); hop <= MAX_REDIRECTS; hop++) {
+    let at = webAddress(url);
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      if (at === undefined) throw this.#notAHub(NO_ADDRESS);
       const sent = new Headers(headers);
       sent.set("accept-encoding", "identity"); // offsets and sizes are those of the file
       if (this.#token !== undefined && at.origin === home) sent.set("authorization", `Bearer ${this.#token}`);
+      const asked = at;
       const response = await watchdog.guard(
         at.host,
-        (signal) => fetch(at, { headers: sent, redirect: "manual", signal }),
+        (signal) => fetch(asked, { headers: sent, redirect: "manual", signal }),
       );
       this.#answered = true;
       const location = response.headers.get("location");
@@ -139,11 +143,7 @@ export class HubClient {
         );
       }
       await response.body?.cancel();
-      const next = URL.parse(location, at);
-      if (next === null || !/^https?:$/.test(next.protocol)) {
-        throw this.#notAHub("it redirects to no address");
-      }
-      at = next;
+      at = webAddress(location, at);
     }
     throw this.#notAHub(`it redirects more than ${MAX_REDIRECTS} times`);
   }

@@ -10,8 +10,8 @@ const DEFAULT_ENDPOINT = "https://huggingface.co";
 /** The address of the hub, `HF_ENDPOINT` if it is set. Throws a UserError where that is none. */
 export function hubEndpoint({ HF_ENDPOINT }: Environment): string {
   const endpoint = (HF_ENDPOINT || DEFAULT_ENDPOINT).replace(/\/+$/, "");
-  const url = URL.parse(endpoint);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password + url.search !== "") {
+  const url = webAddress(endpoint);
+  if (url === undefined || url.search !== "") {
     throw new UserError("HF_ENDPOINT is not the address of a hub: it must look like https://huggingface.co");
   }
   return endpoint;
@@ -20,6 +20,16 @@ export function hubEndpoint({ HF_ENDPOINT }: Environment): string {
 /** The token in `HF_TOKEN`, if any. Throws a UserError where it cannot be one. */
 export function hubToken({ HF_TOKEN }: Environment): string | undefined {
   return checked(HF_TOKEN, "HF_TOKEN");
+}
+
+/**
+ * An address of the web, as it stands or from another one; undefined for anything else. One with a name or a password before the
+ * host is none: `fetch` would send these, so that a hub could have any host asked in a name of its choosing.
+ */
+export function webAddress(text: string, from?: URL): URL | undefined {
+  const url = URL.parse(text, from);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username + url.password !== "") return undefined;
+  return from?.protocol === "https:" && url.protocol === "http:" ? undefined : url; // nor what can be read on the way
 }
 
 /**

@@ -8,7 +8,7 @@ import { UserError } from "../base/user_error.ts";
 import { reason } from "./file_bytes.ts";
 import type { Environment } from "./hub_cache.ts";
 import { type Clock, readRetryAfter, TemporaryFailure, Watchdog, withRetries } from "./hub_retry.ts";
-import { hubEndpoint, isOffline, keptToken } from "./hub_settings.ts";
+import { hubEndpoint, isOffline, keptToken, webAddress } from "./hub_settings.ts";
 import { shortQuote } from "./strict_json.ts";
 
 const RETRIED = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -151,14 +151,17 @@ export class HubUploader {
     const home = new URL(this.endpoint).origin;
     const sent = new Headers(headers);
     using watchdog = new Watchdog(this.#clock.stallMs);
-    for (let hop = 0, at = new URL(url); hop <= MAX_REDIRECTS; hop++) {
+    let at = webAddress(url);
+    if (at === undefined) throw this.#notAHub("it gives an address that is none of the web");
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       sent.delete("authorization");
       if (at.origin === home) sent.set("authorization", `Bearer ${this.#token}`);
       const watched = body instanceof Blob ? new WatchedBlob(body, () => watchdog.progressed()) : body;
+      const asked: URL = at;
       const response = await watchdog.guard(
         at.host,
         (signal) =>
-          fetch(at, {
+          fetch(asked, {
             method,
             headers: sent,
             body: watched ?? null,
@@ -169,7 +172,7 @@ export class HubUploader {
       if (response.status < 300) return await this.#whole(response, watchdog);
       if (response.status > 399) throw await this.#refused(response, at, at.origin === home);
       await response.body?.cancel();
-      const next = URL.parse(response.headers.get("location") ?? "", at);
+      const next = webAddress(response.headers.get("location") ?? "", at);
       // A repository that was renamed is elsewhere on the same hub; to another host, nothing is sent again.
       if (next?.origin !== at.origin) throw this.#notAHub(`${at.host} redirects to another host`);
       at = next;

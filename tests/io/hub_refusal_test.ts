@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ResolveOptions } from "../../src/io/hub.ts";
+import { webAddress } from "../../src/io/hub_settings.ts";
 import { bytes, modelFiles } from "./hub_server.ts";
 import { Setting, TOKEN } from "./hub_setting.ts";
 
@@ -74,7 +75,7 @@ Deno.test("resolveModel() says what to do where the hub refuses", async () => {
       {},
       new Response(null, { status: 302, headers: { location: "file:///etc/x" } }),
       "",
-      /redirects to no address/,
+      /leads to what is no address of the web/,
     ],
   ];
   for (const [options, response, token, message] of cases) {
@@ -87,6 +88,46 @@ Deno.test("resolveModel() says what to do where the hub refuses", async () => {
   await using setting = new Setting();
   setting.hub.faults.push((_, url) => /resolve.*config/.test(url.pathname) ? once(404)() : undefined);
   assert.match(await setting.refusal(), /Cannot fetch config\.json of .*does not have the file \(404\)/);
+});
+
+const NO_ADDRESS = /leads to what is no address of the web, or to one with a name before its host/;
+
+Deno.test("resolveModel() asks no address with a name before its host, whoever gives it, and none but of the web", async () => {
+  const schemes = [
+    "file:///etc/passwd",
+    "data:text/plain,x",
+    "ftp://127.0.0.1/x",
+    "blob:null/x",
+    "javascript:1",
+  ];
+  for (const given of ["//name:word@HOST/x", "http://name@HOST/x", "//:word@HOST/x", ...schemes]) {
+    await using setting = new Setting();
+    const { hub } = setting;
+    const location = given.replace("HOST", new URL(hub.endpoint).host);
+    const redirect = () => new Response(null, { status: 302, headers: { location } });
+    const faults: [RegExp, (url: URL) => Response | undefined][] = [
+      [NO_ADDRESS, redirect],
+      [NO_ADDRESS, (url) => /resolve.*safetensors/.test(url.pathname) ? redirect() : undefined],
+      // The package passes over links that are no address.
+      [/leads to|it lacks/, (url) => {
+        const headers = { link: `<${location}>; rel="next"` };
+        return /tree/.test(url.pathname) ? Response.json([], { headers }) : undefined;
+      }],
+    ];
+    for (const [message, fault] of faults) {
+      hub.faults.push((_, url) => fault(url));
+      assert.match(await setting.refusal(), message);
+      hub.faults.length = 0;
+    }
+    assert.deepEqual(hub.seen.filter(({ path, token }) => path === "/x" || /Basic/.test(token ?? "")), []);
+  }
+});
+
+Deno.test("what can be read on the way is no answer of a hub that cannot", () => {
+  const from = new URL("https://huggingface.co/a");
+  assert.equal(webAddress("http://huggingface.co/b", from), undefined);
+  assert.equal(webAddress("/b", from)?.href, "https://huggingface.co/b");
+  assert.equal(webAddress("https://cdn.example/b", from)?.href, "https://cdn.example/b");
 });
 
 Deno.test("resolveModel() says what a repository lacks before it fetches weights", async () => {
