@@ -76,7 +76,7 @@ export class Gpu {
     this.#bindGroups = new BindGroups(device, this.#textures, binding, limits.maxStorageBufferBindingSize);
   }
 
-  /** Opens the adapter of a kind. Throws AdapterError when there is none. */
+  /** Opens the adapter of a kind. Throws AdapterError when there is none, OutOfMemory where it has none. */
   static async open(kind: DeviceKind = "auto", options: OpenOptions = {}): Promise<Gpu> {
     return new Gpu(await openAdapter(kind, options));
   }

@@ -72,3 +72,16 @@ Deno.test("a buffer that there is no memory for is told by its size at the next 
   assert.equal((await sum(x).read())[0], 1 << 20);
   gpu.destroy();
 });
+
+Deno.test("a device that has no memory to find out what it can do is not opened: it would compute other bits", async () => {
+  using opened = new OpenedDevices();
+  const gpu = await Gpu.open();
+  gpu.destroy();
+  if (gpu.subgroup === 0) return;
+  for (const number of [0, 1]) {
+    opened.memoryEndsAt = opened.allocations + number;
+    opened.memoryComesBackAt = opened.memoryEndsAt + 1;
+    await assert.rejects(() => Gpu.open(), OutOfMemory);
+  }
+  assert.equal((await Gpu.open()).subgroup, gpu.subgroup);
+});
