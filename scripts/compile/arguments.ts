@@ -1,7 +1,7 @@
 /** How `deno compile` is called on what was laid out. */
 import { join } from "node:path";
 import { EMOJI_ARCHIVE } from "../../src/data/emoji/packages.ts";
-import { ROOTS } from "./stage.ts";
+import { ROOTS } from "./packages.ts";
 
 /**
  * The arguments, for a call in the folder of the stage. The program has

