@@ -10,7 +10,7 @@ import type { TableModality } from "../data/readers/table_options.ts";
 import { STAND_INS } from "../models/encoders/optional.ts";
 import { isEncoding } from "../io/text_chunks.ts";
 import { augmentation } from "./augmentation_config.ts";
-import { RESERVED } from "../models/method_checks.ts";
+import { isOfAllObjects, RESERVED } from "../models/method_checks.ts";
 import { count, rate, share, whole } from "./values.ts";
 
 /** Whether samples may lack modalities. */
@@ -184,9 +184,10 @@ export function tableModalities(data: TableConfig): Record<string, TableModality
     ...(features !== undefined && { features: { features } }),
   };
   for (const name of Object.keys(data.modalities)) {
-    if (!/^[A-Za-z]\w*$/.test(name) || RESERVED.includes(name)) {
+    if (!/^[A-Za-z]\w*$/.test(name) || RESERVED.includes(name) || isOfAllObjects(name)) {
       throw new UserError(
-        `"data.modalities.${name}": a name is of letters, digits and _, and none of ${RESERVED.join(", ")}`,
+        `"data.modalities.${name}": a name is of letters, digits and _, and none of ${RESERVED.join(", ")}` +
+          (isOfAllObjects(name) ? ", nor of a property that all objects have" : ""),
       );
     }
     if (name in short) throw new UserError(`"data.modalities.${name}" and "data.${name}" are both given`);

@@ -1,6 +1,7 @@
 /** The configuration of a run: its schema, and presets with overrides. */
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
+import { isJsonObject } from "../io/strict_json.ts";
 import { valueOfYaml } from "../io/yaml_file.ts";
 import { allowedAt, explain } from "./explain.ts";
 import { METRIC_NAMES } from "../metrics/chosen_metric.ts";
@@ -131,9 +132,22 @@ export function isPretrained({ model }: RunConfig, modality: string): boolean {
 export function parseConfig(value: unknown, source: string | ((message: string) => string)): RunConfig {
   const schema = schemaNow();
   const result = schema.safeParse(value);
-  const wrong = result.success ? wrongTogether(result.data) : explain(schema, result.error.issues[0]!, value);
+  const wrong = passedOver(value) ??
+    (result.success ? wrongTogether(result.data) : explain(schema, result.error.issues[0]!, value));
   if (wrong === undefined) return result.data!;
   throw new UserError(`${typeof source === "string" ? source : source(wrong)}: ${wrong}`);
+}
+
+/** Says that a key is called so that schemas pass over it, if one is. */
+function passedOver(value: unknown, path: readonly string[] = []): string | undefined {
+  if (!isJsonObject(value)) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const own = [...path, key];
+    if (key === "__proto__") return `"${own.join(".")}": no key may be called "__proto__"`;
+    const found = passedOver(inner, own);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** True for a value that is a configuration in all its parts. */

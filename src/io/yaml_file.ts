@@ -57,6 +57,8 @@ function mustBePlain(value: unknown, depth: number, values: { left: number }): v
   if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) {
     throw new Error("it has a value that is no text, number, list or group of keys");
   }
+  // Schemas pass over it, so that what stands there would not be read, without a word.
+  if (Object.hasOwn(value, "__proto__")) throw new Error('no key may be called "__proto__"');
   const inner = Object.values(value);
   if ((values.left -= inner.length) < 0) throw new Error(`its aliases make more than ${MOST_VALUES} values`);
   for (const one of inner) mustBePlain(one, depth + 1, values);

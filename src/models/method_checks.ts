@@ -14,6 +14,11 @@ export const MISSING = "missing";
 /** These names stand beside encoders among parameters, predictions and losses, so no encoder may have them. */
 export const RESERVED: readonly string[] = ["heads", FUSION, PROJECTION, MISSING, "total", "contrast"];
 
+/** Whether a name is one of a property that all objects have, `constructor` say: what is kept by such names would be mixed up. */
+export function isOfAllObjects(name: string): boolean {
+  return name in Object.prototype;
+}
+
 /** Throws a UserError where a method needs what a task has not. */
 export function mustBeDefinedFor(task: Task, method: Method): void {
   const can = ({ tasks = [task.name] }: Method) => tasks.includes(task.name);
@@ -55,7 +60,7 @@ export function mustSkip({ name: own, skipsMissing }: Method, name = own): void 
 export function mustBeFree(names: readonly string[]): void {
   const taken = [...RESERVED, ...methods().map(({ name }) => name)];
   for (const name of names) {
-    if (!taken.includes(name) && /^[\w-]+$/.test(name)) continue;
+    if (!taken.includes(name) && !isOfAllObjects(name) && /^[\w-]+$/.test(name)) continue;
     throw new UserError(
       `Cannot name a modality "${name}": use letters, digits, - and _, and none of ${taken.join(", ")}`,
     );

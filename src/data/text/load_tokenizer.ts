@@ -9,6 +9,7 @@ import { type AddedToken, addedToken } from "./added_tokens.ts";
 import { TextTokenizer } from "./tokenizer.ts";
 import {
   idSchema,
+  idsSchema,
   readJson,
   readTokenizerConfig,
   type TokenizerConfig,
@@ -26,7 +27,6 @@ import {
   wordPieceJson,
 } from "./tokenizer_json.ts";
 
-const vocabularySchema = z.record(z.string(), idSchema);
 /** Pieces and their scores, looked at in one go: there may be hundreds of thousands. */
 const piecesSchema = z.custom<[piece: string, score: number][]>(
   (value) =>
@@ -43,7 +43,9 @@ const jsonSchema = z.looseObject({
   post_processor: z.looseObject({ type: z.string() }).nullish(),
   model: z.looseObject({
     type: z.enum(["WordPiece", "BPE", "Unigram"], { error: "only WordPiece, BPE and Unigram are supported" }),
-    vocab: z.union([piecesSchema, vocabularySchema]),
+    vocab: z.union([piecesSchema, idsSchema], {
+      error: "expected tokens with their ids, from 0 to 10000000, or pieces with their scores",
+    }),
     unk_id: idSchema.nullish(),
     unk_token: z.string().nullish(),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
@@ -127,7 +129,7 @@ function loadWordPiece(folder: string): TextTokenizer {
 
 function loadByteLevel(folder: string): TextTokenizer {
   const file = join(folder, "vocab.json"), mergesFile = join(folder, "merges.txt");
-  const vocabulary = readJson(file, vocabularySchema);
+  const vocabulary = readJson(file, idsSchema);
   if (vocabulary === undefined || !exists(mergesFile)) {
     throw new UserError(
       `${folder} holds neither tokenizer.json, vocab.txt, vocab.json and merges.txt, nor ${

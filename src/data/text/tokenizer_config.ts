@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { exists } from "../../io/files.ts";
 import { reason } from "../../io/file_bytes.ts";
-import { parseStrictJson } from "../../io/strict_json.ts";
+import { isJsonObject, parseStrictJson } from "../../io/strict_json.ts";
 import { readUtf8 } from "../../io/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { AddedToken } from "./added_tokens.ts";
@@ -51,9 +51,17 @@ const configSchema = z.object({
   added_tokens_decoder: z.record(z.string().regex(/^\d{1,7}$/), tokenSchema).nullish(),
 });
 /** Vocabularies have up to some hundred thousand tokens; lists are made that are as long as the largest id. */
-export const idSchema = z.int().nonnegative().max(10_000_000);
+const LARGEST_ID = 10_000_000;
+export const idSchema = z.int().nonnegative().max(LARGEST_ID);
 const JSON_LIMITS = { depth: 32, keys: 1_000_000 };
-const idsSchema = z.record(z.string(), idSchema);
+/** Ids by their tokens, looked at in one go: there may be hundreds of thousands. A record would pass over a token "__proto__". */
+export const idsSchema = z.custom<Record<string, number>>(isJsonObject, "expected tokens with their ids")
+  .superRefine((ids, context) => {
+    const isId = (id: number) => Number.isInteger(id) && id >= 0 && id <= LARGEST_ID;
+    const wrong = Object.keys(ids).find((token) => !isId(ids[token]!));
+    if (wrong === undefined) return;
+    context.addIssue({ code: "custom", path: [wrong], message: `expected an id from 0 to ${LARGEST_ID}` });
+  });
 
 /**
  * Reads `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` each of them may be missing,
