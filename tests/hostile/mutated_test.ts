@@ -82,7 +82,7 @@ const FOUND:
       "tokenizer.json",
       "an id beyond all vocabularies",
       tokenizer(({ model }) => model.vocab["x"] = 2 ** 31),
-      /at "model\.vocab": expected tokens with their ids, from 0 to 10000000/,
+      /at "model\.vocab\.x": expected an id from 0 to 10000000/,
     ],
     [
       "tokenizer.json",
