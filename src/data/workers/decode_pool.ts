@@ -11,10 +11,13 @@ export class DecodePool {
   readonly #preparation: ImagePreparation;
   readonly #pool: WorkerPool<DecodeJob, RgbImage>;
 
-  /** `workers` is the largest number of them; as many as the machine has cores if not given. */
-  constructor(preparation: ImagePreparation, workers?: number) {
+  /**
+   * `workers` is the largest number of them, as many as the machine has cores if not given; `mostMilliseconds` the time after
+   * which an image is given up.
+   */
+  constructor(preparation: ImagePreparation, workers?: number, mostMilliseconds?: number) {
     this.#preparation = preparation;
-    this.#pool = new WorkerPool(new URL("./decode_worker.ts", import.meta.url), workers);
+    this.#pool = new WorkerPool(new URL("./decode_worker.ts", import.meta.url), workers, mostMilliseconds);
   }
 
   /** The largest number of workers. */
@@ -39,10 +42,10 @@ export class DecodePool {
     }
   }
 
-  /** As `decode`, of the bytes of a file, which are given away. Rejects with an Error that says what is wrong with them. */
+  /** As `decode`, of the bytes of a file. Rejects with an Error that says what is wrong with them. */
   async decodeBytes(source: Uint8Array<ArrayBuffer>, mostPixels?: number): Promise<RgbImage> {
     const job = { source, preparation: this.#preparation, ...(mostPixels !== undefined && { mostPixels }) };
-    return await this.#pool.run(job, [source.buffer]);
+    return await this.#pool.run(job);
   }
 
   /** Ends the workers; what was not decoded yet is rejected. */

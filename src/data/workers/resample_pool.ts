@@ -21,15 +21,17 @@ export class ResamplePool {
     const pixels = new Uint8Array(images.length * size);
     const parts: Promise<void>[] = [];
     for (let first = 0; first < images.length; first += count) {
-      // Workers are sent copies, since an image may be a view of a buffer that holds many.
-      const copies = images.slice(first, first + count).map(({ image, how }) => ({
-        image: { ...image, pixels: new Uint8Array(image.pixels) },
-        how,
-      }));
-      const part = this.#pool.run(
-        { images: copies, height, width },
-        copies.map(({ image }) => image.pixels.buffer),
-      );
+      const part = this.#pool.runMade(() => {
+        // Workers are sent copies, since an image may be a view of a buffer that holds many.
+        const copies = images.slice(first, first + count).map(({ image, how }) => ({
+          image: { ...image, pixels: new Uint8Array(image.pixels) },
+          how,
+        }));
+        return {
+          job: { images: copies, height, width },
+          transfer: copies.map(({ image }) => image.pixels.buffer),
+        };
+      });
       parts.push(part.then((made) => pixels.set(made.pixels, first * size)));
     }
     try {

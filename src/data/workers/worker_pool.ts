@@ -5,6 +5,8 @@ import type { Answer, Numbered } from "./serve_jobs.ts";
 const JOBS_A_WORKER = 2;
 /** More workers only compete for memory. */
 const MOST_WORKERS = 32;
+/** A job is given up after this long if not said: the largest images take some seconds on a slow machine. */
+const MOST_MILLISECONDS = 60_000;
 /** Workers without work keep their memory, and the program from ending, for this long. */
 const IDLE_MILLISECONDS = 5000;
 
@@ -15,7 +17,10 @@ export interface Sent<Job> {
 }
 
 interface Waiting<Job, Result> {
+  readonly number: number;
   readonly make: () => Sent<Job> | Promise<Sent<Job>>;
+  /** A worker that held it has failed: it is tried once more, by a worker that holds nothing else, which shows whose fault it was. */
+  isSuspect?: boolean;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -23,6 +28,8 @@ interface Waiting<Job, Result> {
 interface Member<Job, Result> {
   readonly worker: Worker;
   readonly jobs: Map<number, Waiting<Job, Result>>;
+  /** Runs out where it takes too long over a job. */
+  patience?: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** Thrown where the pool was closed before the job was done. */
@@ -32,34 +39,44 @@ export class PoolClosed extends Error {
 
 /**
  * Hands jobs to workers of one module, which answers them by `serveJobs`: first come, first served. Workers start when
- * there is work for them and end with `close()` or after some seconds without any.
+ * there is work for them and end with `close()` or after some seconds without any. One that dies, or takes too long over a job,
+ * is replaced, and its jobs are made and tried once more.
  */
 export class WorkerPool<Job, Result> {
   readonly size: number;
   readonly #module: URL;
+  readonly #mostMilliseconds: number;
   #members: Member<Job, Result>[] = [];
-  #waiting: { number: number; open: Waiting<Job, Result> }[] = [];
+  #waiting: Waiting<Job, Result>[] = [];
   #next = 0;
   #closed = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
-  /** `size` is the largest number of workers. */
-  constructor(module: URL, size: number = navigator.hardwareConcurrency) {
+  /** `size` is the largest number of workers, `mostMilliseconds` the longest that a job may take one. */
+  constructor(
+    module: URL,
+    size: number = navigator.hardwareConcurrency,
+    mostMilliseconds = MOST_MILLISECONDS,
+  ) {
     this.#module = module;
+    this.#mostMilliseconds = mostMilliseconds;
     this.size = Math.max(1, Math.min(size, MOST_WORKERS));
   }
 
-  /** The result of a job. Rejects with the error of the worker, or with `PoolClosed`. Buffers in `transfer` are given away. */
-  run(job: Job, transfer: Transferable[] = []): Promise<Result> {
-    return this.runMade(() => ({ job, transfer }));
+  /** The result of a job. Rejects with the error of the worker, or with `PoolClosed`. */
+  run(job: Job): Promise<Result> {
+    return this.runMade(() => ({ job }));
   }
 
-  /** As `run`, of a job that is made when a worker takes it: what waits holds no memory. Rejects with what `make` throws. */
+  /**
+   * As `run`, of a job that is made when a worker takes it: what waits holds no memory. It is made again where that worker
+   * fails. Rejects with what `make` throws.
+   */
   runMade(make: () => Sent<Job> | Promise<Sent<Job>>): Promise<Result> {
     if (this.#closed) return Promise.reject(new PoolClosed("the pool is closed"));
     return new Promise((resolve, reject) => {
       clearTimeout(this.#idle);
-      this.#waiting.push({ number: this.#next++, open: { make, resolve, reject } });
+      this.#waiting.push({ number: this.#next++, make, resolve, reject });
       this.#hand();
     });
   }
@@ -69,7 +86,7 @@ export class WorkerPool<Job, Result> {
     this.#closed = true;
     const open = [
       ...this.#members.flatMap(({ jobs }) => [...jobs.values()]),
-      ...this.#waiting.map(({ open }) => open),
+      ...this.#waiting,
     ];
     this.#waiting = [];
     this.#endWorkers();
@@ -85,41 +102,74 @@ export class WorkerPool<Job, Result> {
 
   #endWorkers(): void {
     clearTimeout(this.#idle);
-    for (const { worker } of this.#members) worker.terminate();
+    for (const member of this.#members) this.#end(member);
     this.#members = [];
+  }
+
+  #end(member: Member<Job, Result>): void {
+    clearTimeout(member.patience);
+    member.worker.terminate();
   }
 
   /** Hands waiting jobs to the least busy workers, and starts workers while there is more to do than they take. */
   #hand(): void {
     while (this.#waiting.length > 0) {
       let member = this.#members.reduce<Member<Job, Result> | undefined>(
-        (best, one) => best === undefined || one.jobs.size < best.jobs.size ? one : best,
+        (best, one) => best === undefined || loadOf(one) < loadOf(best) ? one : best,
         undefined,
       );
       if ((member === undefined || member.jobs.size > 0) && this.#members.length < this.size) {
         member = this.#start();
       }
-      if (member === undefined || member.jobs.size >= JOBS_A_WORKER) return;
-      const { number, open } = this.#waiting.shift()!;
-      member.jobs.set(number, open);
-      this.#send(member, number, open);
+      const most = this.#waiting[0]!.isSuspect ? 1 : JOBS_A_WORKER;
+      if (member === undefined || loadOf(member) >= most) return;
+      const open = this.#waiting.shift()!;
+      member.jobs.set(open.number, open);
+      this.#send(member, open);
     }
   }
 
-  async #send(
-    { worker, jobs }: Member<Job, Result>,
-    number: number,
-    open: Waiting<Job, Result>,
-  ): Promise<void> {
+  async #send(member: Member<Job, Result>, open: Waiting<Job, Result>): Promise<void> {
+    const { number } = open;
     try {
       const { job, transfer = [] } = await open.make();
-      worker.postMessage({ number, job } satisfies Numbered<Job>, transfer);
+      // The worker may have failed meanwhile, and another have got the job.
+      if (member.jobs.get(number) !== open) return;
+      member.worker.postMessage({ number, job } satisfies Numbered<Job>, transfer);
+      if (member.patience === undefined) this.#await(member);
     } catch (error) {
-      jobs.delete(number);
+      member.jobs.delete(number);
       open.reject(error);
       this.#hand();
       this.#rest();
     }
+  }
+
+  /** Gives a worker time for the next of its jobs. */
+  #await(member: Member<Job, Result>): void {
+    clearTimeout(member.patience);
+    member.patience = undefined;
+    if (member.jobs.size === 0) return;
+    const seconds = this.#mostMilliseconds / 1000;
+    member.patience = setTimeout(
+      () => this.#replace(member, `it took more than ${seconds} s, and was given up`),
+      this.#mostMilliseconds,
+    );
+  }
+
+  /** Ends a worker that failed. Its jobs are tried once more, but for those that were before. */
+  #replace(member: Member<Job, Result>, why: string): void {
+    this.#end(member);
+    this.#members = this.#members.filter((one) => one !== member);
+    const again = [...member.jobs.values()].filter((open) => {
+      if (open.isSuspect) open.reject(new Error(why));
+      return !open.isSuspect;
+    });
+    member.jobs.clear();
+    for (const open of again) open.isSuspect = true;
+    this.#waiting.unshift(...again);
+    this.#hand();
+    this.#rest();
   }
 
   #start(): Member<Job, Result> {
@@ -128,21 +178,22 @@ export class WorkerPool<Job, Result> {
     worker.onmessage = ({ data }: MessageEvent<Answer<Result>>) => {
       const open = member.jobs.get(data.number);
       member.jobs.delete(data.number);
+      this.#await(member);
       if ("error" in data) open?.reject(new Error(data.error));
       else open?.resolve(data.result);
       this.#hand();
       this.#rest();
     };
-    // The jobs of a worker that dies are lost; the others go on, and a new one starts when it is needed.
     worker.onerror = (event) => {
       event.preventDefault();
-      worker.terminate();
-      this.#members = this.#members.filter((one) => one !== member);
-      for (const { reject } of member.jobs.values()) reject(new Error(`the worker failed: ${event.message}`));
-      this.#hand();
-      this.#rest();
+      this.#replace(member, `the worker failed: ${event.message}`);
     };
     this.#members.push(member);
     return member;
   }
+}
+
+/** How much a worker has to do; one that shows whose fault it was takes nothing else. */
+function loadOf<Job, Result>({ jobs }: Member<Job, Result>): number {
+  return [...jobs.values()].some(({ isSuspect }) => isSuspect) ? JOBS_A_WORKER : jobs.size;
 }

@@ -54,6 +54,16 @@ Deno.test("DecodePool gives every file its own pixels, whatever the order they c
   images.forEach((image, at) => assert.deepEqual(image, expected[rounds[at]!]));
 });
 
+Deno.test("DecodePool gives up an image that takes too long, and names it", async () => {
+  using pool = new DecodePool(preprocessor.preparation, 1, 1);
+  await assert.rejects(
+    pool.decode(paths[0]!),
+    (error) =>
+      error instanceof UserError &&
+      error.message === `Cannot read the image ${paths[0]}: it took more than 0.001 s, and was given up`,
+  );
+});
+
 Deno.test("DecodePool names a file that is missing, cut off or no image, and goes on", () =>
   withFolder(async (folder) => {
     const whole = await Deno.readFile(paths[0]!);

@@ -5,8 +5,8 @@ import { WorkerPool } from "../../../src/data/workers/worker_pool.ts";
 const MODULE = new URL("test_worker.ts", import.meta.url);
 
 class Pool extends WorkerPool<number, { readonly milliseconds: number }> {
-  constructor(size: number) {
-    super(MODULE, size);
+  constructor(size: number, mostMilliseconds?: number) {
+    super(MODULE, size, mostMilliseconds);
   }
 
   async ask(milliseconds: number): Promise<number> {
@@ -87,17 +87,31 @@ Deno.test("no more workers start than there is work for, or than the pool may ha
   assert.deepEqual([new Pool(0).size, new Pool(99).size], [1, 32]);
 });
 
-Deno.test("a job that fails is rejected alone; with a worker that dies go the jobs it holds", async () => {
+Deno.test("a job that fails is rejected alone; of a worker that dies, the job that kills another too", async () => {
   using watch = new Watch();
   const pool = new Pool(1);
   const [bad, good] = [pool.ask(-1), pool.ask(2)];
   await assert.rejects(bad, /no -1/);
   assert.equal(await good, 2);
   assert.equal(watch.started, 1);
-  const [dead, held, later] = [pool.ask(0.5), pool.ask(3), pool.ask(4)];
-  const died = /the worker failed: .*dead/;
-  await Promise.all([assert.rejects(dead, died), assert.rejects(held, died)]);
-  assert.equal(await later, 4);
-  assert.deepEqual([watch.started, watch.ended], [2, 1]);
+  const [held, dead, later] = [pool.ask(500), pool.ask(0.5), pool.ask(4)];
+  await assert.rejects(dead, /the worker failed: .*dead/);
+  assert.deepEqual(await Promise.all([held, later]), [500, 4]);
+  assert.deepEqual([watch.started, watch.ended], [3, 2]);
   pool.close();
+});
+
+Deno.test("a worker that takes too long is replaced; the job is tried once more, and what waits behind it is done", async () => {
+  using watch = new Watch();
+  const pool = new Pool(2, 1000), patient = new Pool(1, 1000);
+  // In all they take longer than one may.
+  const long = Promise.all(Array.from({ length: 8 }, () => patient.ask(300)));
+  const endless = pool.ask(0.25);
+  const others = [1, 2, 3, 4, 5, 6].map((job) => pool.ask(job));
+  await assert.rejects(endless, /it took more than 1 s, and was given up/);
+  assert.deepEqual(await Promise.all(others), [1, 2, 3, 4, 5, 6]);
+  await long;
+  assert.equal(watch.ended, 2);
+  pool.close();
+  patient.close();
 });
