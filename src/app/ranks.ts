@@ -25,7 +25,7 @@ const PRECEDENCE = 1000;
 export async function amongRanks(body: (collective: Collective) => Promise<void>): Promise<void> {
   const started = launched();
   if (started === undefined) return await body(ALONE);
-  const ranks = new Mpi(started, patience());
+  const ranks = await Mpi.join(started, patience());
   output.follow(ranks.rank);
   try {
     await body(ranks);

@@ -17,8 +17,8 @@ const PRESENCE_TAG = 17;
 const PRESENCE = 3000;
 
 /**
- * No call blocks: each is begun, and asked for until it has ended, so that signals and timers go on, and a rank that waits does
- * not take the processor from one that computes. All are made by one thread.
+ * No call blocks: each is begun, and asked for until it has ended, or made on another thread, so that signals and timers go on,
+ * and a rank that waits does not take the processor from one that computes. There is one at a time.
  */
 export class Mpi implements Collective {
   readonly rank: number;
@@ -29,20 +29,29 @@ export class Mpi implements Collective {
   /** What calls under way read and write: nothing else may keep it from being collected. */
   readonly #held = new Set<ArrayBufferView>();
 
-  /** Joins the others. Throws a UserError where there is no library, or another than the launcher's. */
-  constructor(started: Launched, seconds: number) {
-    const mpi = this.#mpi = openMpi(started);
+  private constructor(mpi: MpiLibrary, patience: number) {
+    this.#mpi = mpi;
+    this.#patience = patience;
     const number = new Int32Array(1);
-    mpi.call.MPI_Init_thread(null, null, mpi.funneled, number);
     mpi.call.MPI_Comm_rank(mpi.world, number);
     this.rank = number[0]!;
     mpi.call.MPI_Comm_size(mpi.world, number);
     this.size = number[0]!;
-    this.#patience = 1000 * seconds;
-    if (this.size === started.size) return;
-    mpi.call.MPI_Finalize();
+  }
+
+  /**
+   * Joins the others. Throws a UserError where there is no library, or another than the launcher's, and `RankMissing` where not all
+   * come within so many seconds.
+   */
+  static async join(started: Launched, seconds: number): Promise<Mpi> {
+    const library = openMpi(started);
+    const { call, serialized, name } = library;
+    await inTime(call.MPI_Init_thread(null, null, serialized, new Int32Array(1)), 1000 * seconds, "MPI_Init");
+    const mpi = new Mpi(library, 1000 * seconds);
+    if (mpi.size === started.size) return mpi;
+    await call.MPI_Finalize();
     throw new UserError(
-      `The launcher started ${started.size} processes (${started.variable}), but by ${mpi.name} each is one of ${this.size}: ` +
+      `The launcher started ${started.size} processes (${started.variable}), but by ${name} each is one of ${mpi.size}: ` +
         "the library is not the launcher's. Name the one that is by UNIS_MPI, or start with the mpirun that belongs to it " +
         "(for srun, --mpi=pmi2 or --mpi=pmix)",
     );
@@ -81,7 +90,7 @@ export class Mpi implements Collective {
   /** Takes leave of the others: all ranks do, and call nothing else afterwards. */
   async leave(): Promise<void> {
     await this.gather(null, "the end of the others");
-    this.#mpi.call.MPI_Finalize();
+    await inTime(this.#mpi.call.MPI_Finalize(), this.#patience, "MPI_Finalize");
   }
 
   /** As many bytes of each rank, by rank. */
@@ -139,5 +148,13 @@ export class Mpi implements Collective {
     return new RankMissing(
       `Waited ${this.#patience / 1000} s for rank ${names || "unknown"} (UNIS_MPI_TIMEOUT) in: ${what}`,
     );
+  }
+}
+
+/** Throws `RankMissing` where a call in which all ranks meet does not end within so many milliseconds. */
+async function inTime(call: Promise<number>, patience: number, what: string): Promise<void> {
+  const isLate = await Promise.race([call.then(() => false), setTimeout(patience, true, { ref: false })]);
+  if (isLate) {
+    throw new RankMissing(`Waited ${patience / 1000} s for other ranks (UNIS_MPI_TIMEOUT) in: ${what}`);
   }
 }

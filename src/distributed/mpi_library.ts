@@ -12,13 +12,18 @@ interface Handles {
   readonly byte: Handle;
   readonly sum: Handle;
   readonly inPlace: Deno.PointerValue;
-  /** The level of threads in which one thread alone calls MPI. */
-  readonly funneled: number;
+  /** The level of threads in which several call MPI, one after the other. */
+  readonly serialized: number;
 }
 
 const functionsOf = <H extends "i32" | "pointer">(handle: H) => ({
   MPI_Get_library_version: { parameters: ["buffer", "buffer"], result: "i32" },
-  MPI_Init_thread: { parameters: ["pointer", "pointer", "i32", "buffer"], result: "i32" },
+  // The first and the last wait for all ranks, however long that takes: on another thread.
+  MPI_Init_thread: {
+    parameters: ["pointer", "pointer", "i32", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
   MPI_Comm_rank: { parameters: [handle, "buffer"], result: "i32" },
   MPI_Comm_size: { parameters: [handle, "buffer"], result: "i32" },
   MPI_Iallreduce: {
@@ -34,7 +39,7 @@ const functionsOf = <H extends "i32" | "pointer">(handle: H) => ({
   MPI_Irecv: { parameters: ["buffer", "i32", handle, "i32", "i32", handle, "buffer"], result: "i32" },
   MPI_Test: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   MPI_Abort: { parameters: [handle, "i32"], result: "i32" },
-  MPI_Finalize: { parameters: [], result: "i32" },
+  MPI_Finalize: { parameters: [], result: "i32", nonblocking: true },
 } as const);
 
 const byNumber = functionsOf("i32");
@@ -43,7 +48,7 @@ const byAddress = functionsOf("pointer");
 type Functions = {
   readonly [Name in keyof typeof byNumber]: (
     ...values: (Handle | ArrayBufferView<ArrayBuffer>)[]
-  ) => number;
+  ) => typeof byNumber[Name] extends { nonblocking: true } ? Promise<number> : number;
 };
 
 export interface MpiLibrary extends Handles {
@@ -121,7 +126,7 @@ const standard = (): Handles => ({
   byte: address(0x247n),
   sum: address(0x21n),
   inPlace: address(1n),
-  funneled: 1024,
+  serialized: 2048,
 });
 
 /** That of MPICH. */
@@ -131,7 +136,7 @@ const numbers = (): Handles => ({
   byte: 0x4c00010d,
   sum: 0x58000003,
   inPlace: address(0xffff_ffff_ffff_ffffn),
-  funneled: 1,
+  serialized: 2,
 });
 
 const RTLD_NOW_AND_GLOBAL = MAC ? 0x2 | 0x8 : 0x2 | 0x100;
@@ -151,7 +156,7 @@ function addressesIn(name: string): Handles {
     byte: of("ompi_mpi_byte"),
     sum: of("ompi_mpi_op_sum"),
     inPlace: address(1n),
-    funneled: 1,
+    serialized: 2,
   };
 }
 

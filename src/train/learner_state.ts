@@ -91,12 +91,41 @@ export async function readOptimizer(
     ...learned.map(({ name, shape }, i) => [GRAD + name, { shape, data: grads[i]! }] as const),
     ...single.map(([name, { shape }], i) => [name, { shape, data: values[i]! }] as const),
   ]);
-  for (const [name, { data }] of arrays) if (isShared(name)) await collective.sum(data, `saving ${name}`);
+  if (collective.size > 1) {
+    for (const { name, grad } of learned) await share(collective, name, grad, arrays.get(GRAD + name)!.data);
+    arrays.set(SUMS, await rowsOf(collective, arrays.get(SUMS)!.data));
+  }
   return { arrays, state: { step, learning_rates: learningRates } };
 }
 
-/** Of these each rank has a part, and a checkpoint the sum: one made by any number of ranks is good for any other. */
-const isShared = (name: string) => name === SUMS || name.startsWith(GRAD);
+/**
+ * Of gradients each rank has a part, and a checkpoint the sum, by which any number of ranks goes on. Those that made it go on as
+ * others would, to the bit: the first rank with the sum, the others with nothing.
+ */
+async function share(collective: Collective, name: string, grad: Tensor, own: Values): Promise<void> {
+  await collective.sum(own, `saving the gradient of ${name}`);
+  grad.gpu.write(grad, collective.rank === 0 ? own : new Float32Array(own.length));
+}
+
+/**
+ * The running sums of all ranks, each in a row of its own. They are not added up, since a rank goes on with its own, whether it has
+ * saved or not: both end in the same bits.
+ */
+async function rowsOf(collective: Collective, own: Values) {
+  const data = new Float32Array(collective.size * own.length);
+  data.set(own, collective.rank * own.length);
+  await collective.sum(data, "saving running sums");
+  return { shape: [collective.size, own.length], data };
+}
+
+/** What a rank goes on with of the rows of those that saved: its own where they were as many, else the first has all. */
+function ownSums({ rank, size }: Collective, data: Values, length: number): Values {
+  if (data.length % length > 0) return data; // which is refused where it is written
+  if (data.length === size * length) return data.slice(rank * length, (rank + 1) * length);
+  const sums = new Float32Array(length);
+  if (rank === 0) data.forEach((value, i) => sums[i % length]! += value);
+  return sums;
+}
 
 /**
  * Goes on from what `readOptimizer` gave; true where that is within a step. Throws a UserError, naming `source`, where it is
@@ -111,7 +140,8 @@ export function writeOptimizer(
   const dataOf = (name: string): Values => {
     const found = arrays.get(name);
     if (found === undefined) throw new UserError(`${source} holds no "${name}": it is of another model`);
-    return isShared(name) && collective.rank > 0 ? new Float32Array(found.data.length) : found.data;
+    if (name === SUMS) return ownSums(collective, found.data, parts.sums.size);
+    return name.startsWith(GRAD) && collective.rank > 0 ? new Float32Array(found.data.length) : found.data;
   };
   const learned = [...parameters].filter(({ frozen }) => !frozen);
   const moment = (name: string) =>

@@ -173,6 +173,14 @@ mpiTest("a rank that stands still is named by those that wait for it", async () 
   assert.match(said, /unis: Waited 4 s for rank \d \(UNIS_MPI_TIMEOUT\) in: \w+/);
 });
 
+mpiTest("a rank that stands still before it has joined the others ends them, too", async () => {
+  const job = await start(2, training("early"), { UNIS_MPI_TIMEOUT: "3" });
+  Deno.kill(job.pids[1]!, "SIGSTOP");
+  const { code, said } = await job.ended;
+  assert.equal(code, 75, said);
+  assert.match(said, /unis: Waited 3 s for other ranks \(UNIS_MPI_TIMEOUT\) in: MPI_Init/);
+});
+
 mpiTest("an error of one rank ends all, told with its number", async () => {
   const job = await start(2, [training("one_wrong"), ["train", "--resume", join(folder, "nothing")]], {
     UNIS_MPI_TIMEOUT: "30",
