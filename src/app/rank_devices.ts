@@ -1,4 +1,4 @@
-/** Which device each rank of a job has, and whether two of them share one, as far as that can be known. */
+/** Which process and device each rank of a job has, and whether two of them share a device, as far as that can be known. */
 import { UserError } from "../base/user_error.ts";
 import type { Collective } from "../distributed/collective.ts";
 import { describeAdapter, requestAdapter } from "../gpu/adapter.ts";
@@ -62,6 +62,19 @@ export function filesOfCards(identity: string, all: readonly DeviceFile[] | null
   const nvidia = /nvidia/i.test(identity) ? usable.filter((path) => /^\/dev\/nvidia\d/.test(path)) : [];
   const files = nvidia.length > 0 ? nvidia : usable.filter((path) => path.startsWith("/dev/dri/"));
   return files.length > 0 ? files : null;
+}
+
+/**
+ * Which process on which host each rank is, such as "on vm 0 is 211, 1 is 212": launchers name those that end badly, and signals
+ * are sent to them. A collective call.
+ */
+export async function processesOfRanks(collective: Collective): Promise<string> {
+  const all = await collective.gather({ host: hostname(), pid: Deno.pid }, "telling processes");
+  const hosts = Map.groupBy(all.map((one, rank) => ({ ...one, rank })), ({ host }) => host ?? "a host");
+  return [...hosts].map(([host, own]) =>
+    `on ${host} ${own.map(({ rank, pid }) => `${rank} is ${pid}`).join(", ")}`
+  )
+    .join("; ");
 }
 
 function hostname(): string | null {

@@ -30,7 +30,7 @@ import { evaluateBest } from "../train/evaluate_best.ts";
 import { meanRepresentations } from "../train/mean_representations.ts";
 import { train } from "../train/trainer.ts";
 import { type DeviceChoice, openDevice } from "./open_device.ts";
-import { mustNotShareDevices } from "./rank_devices.ts";
+import { mustNotShareDevices, processesOfRanks } from "./rank_devices.ts";
 import { mustTrainAlike } from "./ranks.ts";
 import { OpenRun } from "./open_run.ts";
 import { formatEpoch } from "../report/units.ts";
@@ -154,7 +154,10 @@ export class Work implements Disposable {
       note(`Skipped     ${bad.length} samples or rows, listed in ${join(run.path, "skipped.csv")}`);
     }
     note(`Run         ${run.path}${resumed === undefined ? "" : " (resumed)"}`);
-    if (collective.size > 1) note(`Ranks       ${collective.size}, each with its share of every step`);
+    if (collective.size > 1) {
+      note(`Ranks       ${collective.size}, each with its share of every step`);
+      note(`Processes   ${await processesOfRanks(collective)}`);
+    }
     observer.planned(learner.plan(data));
     startUp?.lap("model");
     const work = new Work(run, data, learner, { options, begin, held: held.move() });

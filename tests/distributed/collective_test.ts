@@ -5,6 +5,7 @@ import { mustBeAlone } from "../../src/app/ranks.ts";
 import {
   filesOfCards,
   mustNotShareDevices,
+  processesOfRanks,
   type RankDevice,
   sharedDevices,
 } from "../../src/app/rank_devices.ts";
@@ -55,6 +56,11 @@ Deno.test("a process is a rank where a launcher says that there are others", () 
   assert.deepEqual(of({ PMI_SIZE: "4" }), { size: 4, variable: "PMI_SIZE", isOpenMpi: false });
   assert.equal(of({ SLURM_STEP_NUM_TASKS: "2" })?.size, 2);
   assert.equal(of({ OMPI_COMM_WORLD_SIZE: "8", SLURM_STEP_NUM_TASKS: "1" })?.isOpenMpi, true);
+});
+
+Deno.test("which process a rank is, the start tells", async () => {
+  const told = await asRanks(2, processesOfRanks);
+  assert.equal(told[0], `on ${Deno.hostname()} 0 is ${Deno.pid}, 1 is ${Deno.pid}`);
 });
 
 Deno.test("commands that ranks would all do alike are refused under a launcher", () => {
