@@ -17,8 +17,11 @@ export interface AttackClass {
   what: string;
   /** How many tries the long form makes, and the short one. */
   tries: { long: number; short: number };
-  /** Makes ready, in an empty folder of its own, what the tries share. Tries run one after the other. */
-  prepare(folder: string): Promise<Attack>;
+  /**
+   * Makes ready, in an empty folder of its own, what the tries share; gives why none can be made where something that they need is
+   * not there. Tries run one after the other.
+   */
+  prepare(folder: string): Promise<Attack | string>;
 }
 
 export interface Tally {
@@ -28,6 +31,8 @@ export interface Tally {
   /** How many survivors ended in each way. */
   ways: Map<string, number>;
   failures: { number: number; failed: string }[];
+  /** Why none was tried. */
+  leftOut?: string;
   seconds: number;
 }
 
@@ -42,8 +47,9 @@ export async function attack(
   const started = performance.now();
   await using held = new AsyncDisposableStack();
   const once = await of.prepare(folder);
-  held.defer(() => once[Symbol.asyncDispose]?.());
   const tally: Tally = { name: of.name, tried: 0, survived: 0, ways: new Map(), failures: [], seconds: 0 };
+  if (typeof once === "string") return { ...tally, leftOut: once };
+  held.defer(() => once[Symbol.asyncDispose]?.());
   for (const number of numbers) {
     const outcome = await once(number, new Random(keyOf(seed, number)))
       .catch((error): Outcome => ({

@@ -13,8 +13,9 @@ import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
 import { attack, type AttackClass, type Tally } from "./attack.ts";
 import { MUTATIONS } from "./hostile/mutations.ts";
+import { RANK_FAULTS } from "./ranks.ts";
 
-const CLASSES: readonly AttackClass[] = [...MUTATIONS];
+const CLASSES: readonly AttackClass[] = [...MUTATIONS, RANK_FAULTS];
 
 const { values: options } = parseArgs({
   options: {
@@ -41,6 +42,7 @@ for (const one of CLASSES) {
       console.log(`  FAILED ${number}: ${why}`);
       console.log(`  again: deno task torture --class ${one.name} --seed ${options.seed} --only ${number}`);
     });
+    if (tally.leftOut !== undefined) console.log(`  left out: ${tally.leftOut}`);
     for (const [way, count] of tally.ways) console.log(`  ${count} ${way}`);
     tallies.push(tally);
   } finally {

@@ -1,0 +1,103 @@
+/** A job of ranks under a launcher of MPI, whose ranks can be told apart. */
+import { join } from "node:path";
+import type { Launcher } from "./mpi_launchers.ts";
+import { ENVIRONMENT, program } from "./tiny_training.ts";
+import type { TwoHosts } from "./two_hosts.ts";
+
+/** Each rank leaves its number and its process as the name of a file, and becomes the program. */
+const TELL = 'echo > "$0/${PMI_RANK:-$OMPI_COMM_WORLD_RANK} $$"; exec "$@"';
+/** Stands in for ssh: options, then an address of `TwoHosts`, then a command. */
+const REMOTE = `#!/bin/sh
+while [ "\${1#-}" != "$1" ]; do shift; done
+case $1 in *.1) host="HOST_1" ;; *) host="HOST_2" ;; esac
+shift
+exec $host sh -c "$*"
+`;
+
+export interface JobOptions {
+  readonly launcher: Launcher;
+  readonly ranks: number;
+  readonly args: readonly string[];
+  /** UNIS_MPI_TIMEOUT. */
+  readonly patience: number;
+  /** Where half of the ranks run on each of two hosts; for MPICH. */
+  readonly hosts?: TwoHosts | undefined;
+}
+
+export class RankJob {
+  /** Its status, and all that was printed. */
+  readonly ended: Promise<{ code: number; said: string }>;
+  isOver = false;
+  readonly #process: Deno.ChildProcess;
+  readonly #folder: string;
+
+  /** `folder` is for its files. */
+  constructor(folder: string, { launcher, ranks, args, patience, hosts }: JobOptions) {
+    this.#folder = Deno.makeTempDirSync({ dir: folder, prefix: "ranks-" });
+    const [name, ...flags] = launcher.command;
+    const each = ["sh", "-c", TELL, this.#folder, ...program(args)];
+    const words = hosts === undefined
+      ? [name!, ...flags, "-n", String(ranks), ...each]
+      : [...hosts.on[0]!, name!, ...flags, ...this.#spread(folder, hosts, ranks), ...each];
+    this.#process = new Deno.Command(words[0]!, {
+      args: words.slice(1),
+      env: {
+        ...ENVIRONMENT,
+        ...launcher.environment,
+        UNIS_MPI_TIMEOUT: String(patience),
+        ...(hosts && { UCX_TLS: "tcp" }),
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const text = new TextDecoder();
+    this.ended = this.#process.output().then(({ code, stdout, stderr }) => {
+      this.isOver = true;
+      return { code, said: text.decode(stdout) + text.decode(stderr) };
+    });
+  }
+
+  #spread(folder: string, { on }: TwoHosts, ranks: number): string[] {
+    const remote = join(folder, "remote.sh");
+    const script = on.reduce(
+      (text, words, i) => text.replace(`"HOST_${i + 1}"`, `"${words.join(" ")}"`),
+      REMOTE,
+    );
+    Deno.writeTextFileSync(remote, script, { mode: 0o755 });
+    return [
+      ...["-launcher", "ssh", "-launcher-exec", remote, "-hosts", "10.77.0.1,10.77.0.2"],
+      ...["-ppn", String(ranks / 2), "-n", String(ranks)],
+    ];
+  }
+
+  /** The processes of the ranks that have started so far, by rank. */
+  get processes(): Map<number, number> {
+    return new Map(Array.from(Deno.readDirSync(this.#folder), ({ name }) => {
+      const [rank, process] = name.split(" ").map(Number);
+      return [rank!, process!];
+    }));
+  }
+
+  /** Those of them that are still there. */
+  get alive(): number[] {
+    return [...this.processes.values()].filter((process) => {
+      try {
+        return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${process}/status`));
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** Ends all that there is of it. */
+  kill(): void {
+    for (const process of [...this.alive, ...(this.isOver ? [] : [this.#process.pid])]) {
+      try {
+        Deno.kill(process, "SIGKILL");
+      } catch {
+        // It ended in the meantime.
+      }
+    }
+  }
+}
