@@ -1,12 +1,12 @@
 /** Whether two folders of runs, or of what holds runs, are of the same: to the byte, but for times. */
 import { join } from "node:path";
 import { leavesOf } from "../../src/base/leaves.ts";
-import { CHECKSUM } from "../../src/io/checksum.ts";
+import { SUMS } from "../../src/runs/run_files.ts";
 
 /** What is measured by the clock. */
 const TIMES = ["seconds", "epoch_seconds", "epoch_input_wait", "input_wait_seconds"];
-/** Told by what it was made on and when; event files hold the seconds of epochs, too. */
-const BY_NAME_ALONE = /^(environment\.json|.*\.tfevents)$/;
+/** Told by what it was made on and when; event files hold the seconds of epochs, too, and checksums are of times among others. */
+const BY_NAME_ALONE = new RegExp(`^(environment\\.json|${SUMS}|.*\\.tfevents)$`);
 
 /**
  * A line for each file of `folder` that is not as in `reference`: missing, left over, or other in its contents; none where all
@@ -55,8 +55,5 @@ function partsOf(path: string): Map<string, string> {
 const withoutTimes = (text: string) =>
   JSON.parse(text, (_, value) => {
     if (typeof value !== "object" || value === null || !TIMES.some((key) => key in value)) return value;
-    // A checksum beside them is of them, too.
-    return Object.fromEntries(
-      Object.entries(value).filter(([key]) => !TIMES.includes(key) && key !== CHECKSUM),
-    );
+    return Object.fromEntries(Object.entries(value).filter(([key]) => !TIMES.includes(key)));
   });

@@ -3,6 +3,7 @@ import { CommanderError } from "commander";
 import { AdapterError } from "../gpu/adapter.ts";
 import { DeviceLost, OutOfMemory, WrongResults } from "../gpu/device_errors.ts";
 import { RankMissing } from "../distributed/collective.ts";
+import { firstCause } from "../base/first_cause.ts";
 import { UserError } from "../base/user_error.ts";
 import { Interrupted } from "../base/interrupt.ts";
 
@@ -18,7 +19,8 @@ export const EXIT = { ok: 0, unexpected: 1, usage: 2, lost: 75, interrupted: 130
  * The line to show, if any, and the exit status: 2 for what the user can mend (what Deno was not allowed included), 75 where
  * the device was lost or a rank is missing, 130 when interrupted, else 1.
  */
-export function describeError(error: unknown): { line: string | undefined; status: number } {
+export function describeError(thrown: unknown): { line: string | undefined; status: number } {
+  const error = firstCause(thrown);
   if (error instanceof CommanderError) {
     // Help and version have been printed.
     if (error.exitCode === 0) return { line: undefined, status: EXIT.ok };

@@ -5,7 +5,7 @@ import { buildModel } from "../build/build_model.ts";
 import { resolveEncoders } from "../build/resolve_encoders.ts";
 import type { ExportFormat, Precision } from "../export/export_format.ts";
 import { FORMATS } from "../export/formats.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import { exists, makeFolder } from "../io/files.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { Parameters } from "../nn/parameters.ts";

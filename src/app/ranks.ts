@@ -1,5 +1,6 @@
 /** What a command does as one of the ranks that a launcher of MPI started, and how all of them end. */
 import { setTimeout } from "node:timers/promises";
+import { firstCause } from "../base/first_cause.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { leavesOf } from "../base/leaves.ts";
 import { UserError } from "../base/user_error.ts";
@@ -30,7 +31,7 @@ export async function amongRanks(body: (collective: Collective) => Promise<void>
   try {
     await body(ranks);
   } catch (error) {
-    if (!(error instanceof Interrupted)) await endAll(ranks, error);
+    if (!(firstCause(error) instanceof Interrupted)) await endAll(ranks, error);
     // All were interrupted at the same step, and have saved. Launchers end what still runs once one process ends with another
     // status than 0, so that only the first has that of all.
     await ranks.leave();

@@ -1,5 +1,6 @@
 /** Going on after the device was lost: another is opened, and work begins again where it was last saved. */
 import { AdapterError } from "../gpu/adapter.ts";
+import { firstCause } from "../base/first_cause.ts";
 import { DeviceLost } from "../gpu/device_errors.ts";
 
 export interface RestartOptions {
@@ -23,7 +24,8 @@ export async function withRestarts<T>(
   for (let begun = 0;; begun++) {
     try {
       return await attempt(begun);
-    } catch (error) {
+    } catch (thrown) {
+      const error = firstCause(thrown);
       const isGone = error instanceof DeviceLost || (begun > 0 && error instanceof AdapterError);
       if (!isGone || begun >= restarts) throw error;
       note(`Lost        ${error.message}. Opening another device: restart ${begun + 1} of ${restarts}`);

@@ -118,7 +118,9 @@ export class Work implements Disposable {
     const chosen = begun instanceof RunFolder ? undefined : begun;
     const { config } = begun;
     const note = (message: string) => observer.note(message);
+    const isFirst = collective.rank === 0;
     using held = new DisposableStack();
+    if (resumed) held.use(resumed.hold());
     const gpu = device instanceof Gpu ? device : await openDevice(device, note);
     if (gpu !== device) held.defer(() => gpu.destroy());
     await mustNotShareDevices(collective, gpu, note);
@@ -143,13 +145,19 @@ export class Work implements Disposable {
     if (isNew) await loadClassDistances(learner, data.classes, downloads, note);
     const kept = await fitted?.keep() ?? opened!.kept;
     await mustTrainAlike(learner, kept);
-    const isFirst = collective.rank === 0;
-    const run = resumed ?? (isFirst ? RunFolder.create : FollowedRun.of)(chosen!.out, learner.config);
-    // Only now is it sure that a resumed run goes on, with as many epochs as it was given.
-    resumed?.writeConfig();
-    if (chosen && isFirst) keepEncoderFiles(run, chosen.folders);
-    if (isFirst) writePreprocessing(run, kept);
-    if (bad !== undefined && isFirst) writeSkipped(run, bad);
+    if (chosen && isFirst) held.use(RunFolder.hold(chosen.out));
+    const fill = (run: RunFolder) => {
+      // Only now is it sure that a resumed run goes on, with as many epochs as it was given.
+      if (resumed) run.writeConfig();
+      if (chosen) keepEncoderFiles(run, chosen.folders);
+      writePreprocessing(run, kept);
+      if (bad !== undefined) writeSkipped(run, bad);
+    };
+    const run = resumed ??
+      (isFirst
+        ? RunFolder.create(chosen!.out, learner.config, fill)
+        : FollowedRun.of(chosen!.out, learner.config));
+    if (resumed) run.files.together(() => fill(run));
     if (bad !== undefined) {
       note(`Skipped     ${bad.length} samples or rows, listed in ${join(run.path, "skipped.csv")}`);
     }
@@ -233,8 +241,10 @@ export class Work implements Disposable {
     await learner.collective.gather(null, "the weights to test, which the first rank writes");
     const { evaluation, predictions } = await evaluateBest({ model: learner, data, run, signal }, "test");
     const means = await meanRepresentations(learner, data, signal);
-    if (means !== undefined) writeMeans(run, means, evaluation.epoch);
-    run.writeResults(evaluation, predictionsCsv(predictions, data));
+    run.files.together(() => {
+      if (means !== undefined) writeMeans(run, means, evaluation.epoch);
+      run.writeResults(evaluation, predictionsCsv(predictions, data));
+    });
     return evaluation;
   }
 

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { readEncoderConfig } from "./hf_config.ts";
 import { PREPROCESSOR, preprocessorContent, preprocessorOf } from "./image_preprocessor.ts";
+import { readBytes } from "../io/file_bytes.ts";
 import { type DownloadProgress, resolveModel } from "../io/hub.ts";
 import { candidates, type FileKind } from "../io/hub_files.ts";
 import { UserError } from "../base/user_error.ts";
@@ -14,10 +15,9 @@ import type { EncoderConfig, EncoderType } from "../models/encoders/encoder.ts";
 import type { InputKind } from "../models/encoders/inputs.ts";
 import { encoderType, pretrainedTypes, readsOnly } from "../models/encoders/registry.ts";
 import { methods } from "../models/methods/registry.ts";
-import { modalityFolder } from "../runs/preprocessing.ts";
+import { modalityFile } from "../runs/preprocessing.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
-import { exists, isFolder, makeFolder } from "../io/files.ts";
-import { writeJsonFile } from "../io/json_file.ts";
+import { exists, isFolder } from "../io/files.ts";
 
 /** What a pretrained encoder reads in the place of those of a configuration: one kind of input, or images and texts jointly. */
 export type Reads = "image" | "text" | "joint";
@@ -232,18 +232,13 @@ export function keepEncoderFiles(run: RunFolder, folders: ReadonlyMap<string, st
     const folder = folders.get(name);
     if (folder === undefined) continue;
     for (const [input, modality] of Object.entries(reads)) {
-      const target = modalityFolder(run, modality);
-      makeFolder(target);
       for (const file of candidates(["tokenizer", "preprocessor"])) {
-        try {
-          Deno.copyFileSync(join(folder, file), join(target, file));
-        } catch (error) {
-          if (!(error instanceof Deno.errors.NotFound)) throw error;
-        }
+        const path = join(folder, file);
+        if (exists(path)) run.files.write(modalityFile(modality, file), [readBytes(path)]);
       }
-      const kept = join(target, PREPROCESSOR);
-      if (type.inputs[input] === "image" && !exists(kept)) {
-        writeJsonFile(kept, preprocessorContent(folder, type));
+      const kept = modalityFile(modality, PREPROCESSOR);
+      if (type.inputs[input] === "image" && !run.files.has(kept)) {
+        run.files.writeJson(kept, preprocessorContent(folder, type));
       }
     }
   }

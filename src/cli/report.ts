@@ -2,7 +2,8 @@
 import { basename, join, resolve } from "node:path";
 import { AdapterError } from "../gpu/adapter.ts";
 import type { Gpu } from "../gpu/gpu.ts";
-import { mustBeWritable, reason, writeTextFile } from "../io/file_bytes.ts";
+import { mustBeWritable, reason } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { readComparison, readRuns, RESULTS } from "../report/html/experiment_report.ts";
 import { svgFile, toCsv } from "../report/html/figure.ts";

@@ -2,6 +2,7 @@
 import { openDevice } from "../app/open_device.ts";
 import { withRestarts } from "../app/restarts.ts";
 import { Work } from "../app/work.ts";
+import { firstCause } from "../base/first_cause.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
@@ -30,7 +31,8 @@ export interface Failure {
 }
 
 /** Why the error kept a run from being made. Throws what keeps all runs from it. */
-export function failureOf(error: unknown): Failure {
+export function failureOf(thrown: unknown): Failure {
+  const error = firstCause(thrown);
   if (error instanceof Interrupted) {
     throw new Interrupted("stopped, and all is saved; the same command goes on");
   }

@@ -156,10 +156,8 @@ class Sweeping implements Disposable {
     const file = join(folder.path, FAILURES);
     this.#failures = exists(file) ? readJson(file) as Record<string, string> : {};
     for (const { name } of sweep.runs) {
-      const begun = folder.begun(name);
-      // A run that was killed may have written more than it saved.
-      begun?.keepRecords(begun.checkpoints.lastState()?.records ?? 0);
-      this.#known.set(name, { records: begun?.records() ?? [], failure: this.#failures[name] });
+      const records = folder.begun(name)?.records() ?? [];
+      this.#known.set(name, { records, failure: this.#failures[name] });
     }
   }
 

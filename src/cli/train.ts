@@ -1,13 +1,13 @@
 /** `unis train` */
-import { join } from "node:path";
 import { type Collective, firstAlone } from "../distributed/collective.ts";
 import { FollowedRun } from "../runs/followed_run.ts";
+import { firstCause } from "../base/first_cause.ts";
 import { UserError } from "../base/user_error.ts";
 import { ConsoleObserver, evaluationLines } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
 import { profileLines } from "../report/profile.ts";
-import { exists } from "../io/files.ts";
+import { Unwritable } from "../io/file_bytes.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { DeviceLost, WrongResults } from "../gpu/device_errors.ts";
 import { profileTraining } from "../train/profile.ts";
@@ -101,7 +101,7 @@ async function trainAsRank(
     startUp.lap("encoders");
   }
   /** Its folder is there from the moment that it can be gone on with. */
-  const unfinished = () => exists(join(out, "config.json")) ? RunFolder.open(out) : undefined;
+  const unfinished = () => RunFolder.isAt(out) ? RunFolder.open(out) : undefined;
   try {
     await withRestarts({ restarts: flags.restarts ?? 0, note }, async (begun) => {
       const left = resumed ?? (begun > 0 ? unfinished() : undefined);
@@ -119,9 +119,13 @@ async function trainAsRank(
       const evaluation = await work.trainAndTest(stop.signal);
       output.result(["", ...evaluationLines(evaluation)].join("\n"));
     });
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstCause(thrown);
     const goOn = `go on by: unis train --resume ${out}`;
     if (error instanceof Interrupted) throw new Interrupted(`stopped, and all is saved; ${goOn}`);
+    if (error instanceof Unwritable && RunFolder.isAt(out)) {
+      error.message += `. What was saved before is kept; once it can be written, ${goOn}`;
+    }
     if (!(error instanceof DeviceLost || error instanceof WrongResults)) throw error;
     error.message += `; ${unfinished() ? goOn : "the same command may be tried again"}`;
     throw error;
@@ -163,7 +167,7 @@ function openForResuming(path: string, epochs: number | undefined, given: readon
   const { training } = run.config;
   const isLonger = epochs !== undefined && epochs > training.epochs;
   const ended = run.checkpoints.lastState()?.ended ?? null;
-  if (exists(join(path, "test.json")) && !(isLonger && ended === "all epochs")) {
+  if (run.evaluation() !== undefined && !(isLonger && ended === "all epochs")) {
     const advice = ended === "early stopping"
       ? "its validation accuracy had stopped rising"
       : `--epochs, with more than ${training.epochs}, trains it further`;

@@ -5,7 +5,10 @@ import { reason } from "../io/file_bytes.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
 import { parseConfig, type RunConfig } from "../config/run_config.ts";
-import { exists, readJson } from "../io/files.ts";
+import { exists, makeFolder, readJson } from "../io/files.ts";
+import { FolderLock, LOCK } from "../io/lock.ts";
+import { removeAllLeft } from "../io/new_file.ts";
+import { RunFiles } from "../runs/run_files.ts";
 import { RunFolder } from "../runs/run_folder.ts";
 import type { PlannedRun } from "./plan_runs.ts";
 
@@ -22,7 +25,6 @@ type Plans = Readonly<Record<string, object>>;
 const PLAN = "experiment.json";
 /** No name of a run, which ends with its seed. */
 const DRAWS = "draws";
-const LOCK = "lock";
 
 /** The runs of a folder, for those who work on one of them; the folder is held by somebody else. */
 export class RunsFolder {
@@ -40,10 +42,11 @@ export class RunsFolder {
   begun(name: string): RunFolder | undefined {
     const path = this.pathOf(name);
     if (!exists(path)) return undefined;
-    if (exists(join(path, "config.json"))) {
+    if (RunFolder.isAt(path)) {
       const run = RunFolder.open(path);
       if (run.evaluation() !== undefined || run.checkpoints.lastState() !== undefined) return run;
     }
+    using _ = new RunFiles(path).hold();
     Deno.removeSync(path, { recursive: true });
     return undefined;
   }
@@ -56,9 +59,9 @@ export class RunsFolder {
 
 /** The folder, held by one process at a time until it is disposed or the process ends in any way. */
 export class ExperimentFolder extends RunsFolder implements Disposable {
-  readonly #lock: Deno.FsFile;
+  readonly #lock: Disposable;
 
-  private constructor(path: string, lock: Deno.FsFile) {
+  private constructor(path: string, lock: Disposable) {
     super(path);
     this.#lock = lock;
   }
@@ -75,13 +78,11 @@ export class ExperimentFolder extends RunsFolder implements Disposable {
     draws: object = {},
   ): ExperimentFolder {
     const before = plansAt(path);
+    makeFolder(path);
+    const lock = new FolderLock(path, "wait for it, or name another folder by --out");
+    const folder = new ExperimentFolder(path, lock);
     try {
-      Deno.mkdirSync(path, { recursive: true });
-    } catch (error) {
-      throw new UserError(`Cannot make ${path}: ${reason(error)}`);
-    }
-    const folder = new ExperimentFolder(path, lock(path));
-    try {
+      folder.#finish(planned);
       folder.#write(planned, before, source, draws);
     } catch (error) {
       folder[Symbol.dispose]();
@@ -116,8 +117,22 @@ export class ExperimentFolder extends RunsFolder implements Disposable {
     writeJsonFile(join(this.path, PLAN), { ...drawn, ...before, ...now });
   }
 
+  /** Puts in order what processes that were killed have left. */
+  #finish(planned: readonly SettledRun[]): void {
+    removeAllLeft(this.path, 0);
+    for (const { name } of planned) {
+      const path = this.pathOf(name);
+      if (!exists(path)) continue;
+      try {
+        new RunFiles(path).hold()[Symbol.dispose]();
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error; // told when the run is wanted
+      }
+    }
+  }
+
   [Symbol.dispose](): void {
-    this.#lock.close(); // which unlocks
+    this.#lock[Symbol.dispose]();
   }
 }
 
@@ -137,20 +152,6 @@ function plansAt(path: string): Plans {
   throw new UserError(
     `Cannot use --out ${path}: it is not empty and holds no experiment. Name another folder`,
   );
-}
-
-/** Locks a file. The system forgets the lock with the process, so that no lock is ever stale. */
-function lock(path: string): Deno.FsFile {
-  const file = join(path, LOCK);
-  let opened: Deno.FsFile;
-  try {
-    opened = Deno.openSync(file, { read: true, write: true, create: true });
-  } catch (error) {
-    throw new UserError(`Cannot open ${file}: ${reason(error)}`);
-  }
-  if (opened.tryLockSync(true)) return opened;
-  opened.close();
-  throw new UserError(`Another process works on ${path}: wait for it, or name another folder by --out`);
 }
 
 /** A plan as it was written down, with today's defaults for settings that did not exist then. */

@@ -1,7 +1,6 @@
 /** Gathers the results that an experiment has so far. */
-import { join } from "node:path";
 import { UserError } from "../base/user_error.ts";
-import { readPredictions, rightOf } from "../runs/predictions.ts";
+import { rightOf } from "../runs/predictions.ts";
 import type { ByHead } from "../runs/records.ts";
 import type { RunFolder } from "../runs/run_folder.ts";
 import { baselineOf, compare, type Comparison, joinFolds, type TestPredictions } from "./comparison.ts";
@@ -47,7 +46,10 @@ export interface Results {
 export function outcomeOf(run: RunFolder): Outcome {
   const evaluation = run.evaluation();
   if (evaluation === undefined) throw new UserError(`The run ${run.path} has not been tested yet`);
-  const table = readPredictions(join(run.path, "predictions.csv"));
+  const table = run.predictions();
+  if (table === undefined) {
+    throw new UserError(`The run ${run.path} has no predictions.csv: restore it from a copy`);
+  }
   const measured = Object.fromEntries(
     (Object.keys(MEASURES) as Measure[]).flatMap((key) => evaluation[key] ? [[key, evaluation[key]]] : []),
   );

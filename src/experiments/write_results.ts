@@ -1,7 +1,7 @@
 /** Writes what an experiment has found: results.json, results.md, results.csv and comparison.csv in its folder. */
 import { join } from "node:path";
 import { csvCell } from "../io/csv.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { resultsMarkdown } from "./markdown.ts";
 import type { ListedRun, Results } from "./results.ts";

@@ -1,6 +1,6 @@
 /** Writes what a sweep has found: results.json, results.md and trials.csv in its folder. */
 import { join } from "node:path";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { METRICS } from "../metrics/chosen_metric.ts";
 import type { Importance } from "./importance.ts";

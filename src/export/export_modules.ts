@@ -1,6 +1,6 @@
 /** Writes the modules that exported scripts use: what logits say, and features of cells. */
 import { join } from "node:path";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import answersPy from "./answers.py" with { type: "text" };
 import cellsPy from "./cells.py" with { type: "text" };
 

@@ -6,7 +6,7 @@ import type {
   ImagePreprocessing,
   ModalityPreprocessing,
 } from "../data/preprocessing.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { writeOnnx } from "../io/onnx_file.ts";
 import { representationOf } from "../models/encoders/pooling.ts";

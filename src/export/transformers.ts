@@ -5,7 +5,7 @@ import type { ResolvedEncoder } from "../build/resolve_encoders.ts";
 import { loadPreprocessor } from "../data/images/preprocessor.ts";
 import type { ImagePreprocessing } from "../data/preprocessing.ts";
 import { exists } from "../io/files.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
+import { writeTextFile } from "../io/new_file.ts";
 import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
 import { modalityFolder } from "../runs/preprocessing.ts";
 import type { EncoderType } from "../models/encoders/encoder.ts";

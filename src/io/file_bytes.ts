@@ -1,4 +1,4 @@
-/** Opens, reads and writes whole files, and says what is wrong where that cannot be done. */
+/** Opens and reads files, and says what is wrong where that cannot be done, or they cannot be written. */
 import { UserError } from "../base/user_error.ts";
 import { suggestPath, whyUnwritable } from "./nearby_path.ts";
 import { MOST_POINTER_BYTES, pointerIn, whyMissing } from "./pointer_file.ts";
@@ -55,45 +55,19 @@ export function readFully(path: string, file: Deno.FsFile, position: number, int
   }
 }
 
-/** Writes a text file whole or not at all. Throws a UserError where it cannot be written. */
-export function writeTextFile(path: string, text: string): void {
-  writeParts(path, [new TextEncoder().encode(text)]);
-}
-
-/**
- * Writes parts one after the other as one file: it appears complete and flushed to the disk, or not at all. Throws a
- * UserError where it cannot be written, and what making the parts throws.
- */
-export function writeParts(path: string, parts: Iterable<Uint8Array>): void {
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  try {
-    {
-      using file = Deno.openSync(temporary, { write: true, createNew: true });
-      for (const bytes of parts) {
-        for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
-      }
-      file.syncSync();
-    } // closed before it is renamed, as Windows wants it
-    Deno.renameSync(temporary, path);
-  } catch (error) {
-    try {
-      Deno.removeSync(temporary);
-    } catch {
-      // It was never created, or went with its folder.
-    }
-    throw error instanceof UserError ? error : unwritable(path, error);
-  }
-}
-
 /** Throws a UserError where one can see that a file cannot be written, before the work that leads to it. */
 export function mustBeWritable(path: string): void {
   const why = whyUnwritable(path);
   if (why !== undefined) throw unwritable(path, why);
 }
 
-/** The mistake of naming a file that cannot be written. */
+/** A file that cannot be written: it was named wrongly, or the disk is full, gone or not to be written. */
+export class Unwritable extends UserError {}
+
+/** What is to be told where a file cannot be written. */
 export function unwritable(path: string, error: unknown): UserError {
-  return new UserError(`Cannot write ${path}: ${whyUnwritable(path) ?? reason(error)}`);
+  if (error instanceof UserError) return error;
+  return new Unwritable(`Cannot write ${path}: ${whyUnwritable(path) ?? reason(error)}`);
 }
 
 /** The bytes behind a typed array, not copied. */

@@ -1,5 +1,6 @@
 /** Reads JSON files strictly, and writes them whole or not at all. */
-import { openRegularFile, readFully, writeTextFile } from "./file_bytes.ts";
+import { openRegularFile, readFully } from "./file_bytes.ts";
+import { writeTextFile } from "./new_file.ts";
 import { isJsonObject, parseStrictJson } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
 

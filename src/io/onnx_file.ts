@@ -18,7 +18,8 @@ import {
 } from "../onnx/graph.ts";
 import { TYPE_NUMBER } from "../onnx/operators.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { asBytes, writeParts } from "./file_bytes.ts";
+import { asBytes } from "./file_bytes.ts";
+import { writeParts } from "./new_file.ts";
 
 export interface OnnxFileOptions {
   /** The values of a parameter, row-major; asked for one at a time, so that the weights are never in memory together. */

@@ -6,7 +6,7 @@ import { UserError } from "../base/user_error.ts";
 
 export type { StoredArray, StoredDtype, StoredTensor } from "./stored_tensor.ts";
 export type { TensorFile } from "./tensor_file.ts";
-export { type TensorToStore, writeSafetensors } from "./safetensors_writer.ts";
+export { safetensorsParts, type TensorToStore, writeSafetensors } from "./safetensors_writer.ts";
 
 /** Opens a safetensors file and checks its header. Throws a UserError that names the file and the rule it breaks. */
 export function openSafetensors(path: string): TensorFile {

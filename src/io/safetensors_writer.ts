@@ -1,7 +1,7 @@
 /** Writes safetensors files whole or not at all. */
-import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum } from "./checksum.ts";
 import { ARRAY_OF, DTYPE_BYTES, type StoredDtype } from "./stored_tensor.ts";
-import { asBytes, writeParts } from "./file_bytes.ts";
+import { asBytes } from "./file_bytes.ts";
+import { writeParts } from "./new_file.ts";
 import { shortQuote } from "./strict_json.ts";
 
 /** float32 elements that are rounded to half precision at a time. */
@@ -15,25 +15,31 @@ export interface TensorToStore {
 }
 
 /**
- * Writes a safetensors file in one step: it appears complete and flushed to the disk, or not at all. Equal tensors
- * and metadata give equal bytes, whatever their order. `checksum` adds one of the whole file to the metadata, which
- * `verifyChecksum` goes by. Throws a TypeError for data that do not fit dtype and shape, and a UserError if the file
- * cannot be written.
+ * Writes a safetensors file in one step: it appears complete and flushed to the disk, or not at all. Throws a TypeError for
+ * data that do not fit dtype and shape, and a UserError if the file cannot be written.
  */
 export function writeSafetensors(
   path: string,
   tensors: Readonly<Record<string, TensorToStore>>,
   metadata: Readonly<Record<string, string>> = {},
-  { checksum = false }: { readonly checksum?: boolean } = {},
 ): void {
+  writeParts(path, safetensorsParts(tensors, metadata));
+}
+
+/**
+ * The bytes of a safetensors file, part by part. Equal tensors and metadata give equal bytes, whatever their order. Throws a
+ * TypeError for data that do not fit dtype and shape.
+ */
+export function safetensorsParts(
+  tensors: Readonly<Record<string, TensorToStore>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Iterable<Uint8Array> {
   // Large elements first keeps every tensor aligned to its element, for readers that map the file.
   const sorted = Object.entries(tensors).sort(([nameA, a], [nameB, b]) =>
     DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype] || (nameA < nameB ? -1 : 1)
   );
   for (const [name, tensor] of sorted) checkTensor(name, tensor);
-  const header = encodeHeader(sorted, checksum ? { ...metadata, [CHECKSUM]: BLANK_CHECKSUM } : metadata);
-  if (checksum) fillInChecksum(header, dataOf(sorted));
-  writeParts(path, partsOf(header, sorted));
+  return partsOf(encodeHeader(sorted, metadata), sorted);
 }
 
 function* partsOf(header: Uint8Array, tensors: readonly (readonly [string, TensorToStore])[]) {

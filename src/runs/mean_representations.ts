@@ -1,15 +1,12 @@
 /** The mean representation of each modality, which stands for one that says nothing where answers are explained. */
-import { join } from "node:path";
-import { UserError } from "../base/user_error.ts";
-import { verifyChecksum } from "../io/checksum.ts";
 import { exists } from "../io/files.ts";
-import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { openSafetensors, safetensorsParts } from "../io/safetensors.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 /** Means over validation samples, by modality. */
 export type MeanRepresentations = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 
-const pathIn = (run: RunFolder) => join(run.path, "checkpoints", "means.safetensors");
+const FILE = "checkpoints/means.safetensors";
 
 /** Keeps those of the weights of an epoch. */
 export function writeMeans(run: RunFolder, means: MeanRepresentations, epoch: number): void {
@@ -17,7 +14,7 @@ export function writeMeans(run: RunFolder, means: MeanRepresentations, epoch: nu
     means,
     ([name, data]) => [name, { dtype: "F32" as const, shape: [data.length], data }] as const,
   );
-  writeSafetensors(pathIn(run), Object.fromEntries(tensors), { epoch: String(epoch) }, { checksum: true });
+  run.files.write(FILE, safetensorsParts(Object.fromEntries(tensors), { epoch: String(epoch) }));
 }
 
 /**
@@ -25,14 +22,9 @@ export function writeMeans(run: RunFolder, means: MeanRepresentations, epoch: nu
  * file is damaged.
  */
 export function readMeans(run: RunFolder, epoch: number): MeanRepresentations | undefined {
-  const path = pathIn(run);
-  if (!exists(path)) return undefined;
-  if (verifyChecksum(path) !== "whole") {
-    throw new UserError(
-      `${path} is damaged: its contents do not match its checksum. Remove it, and answers are explained without shares of modalities`,
-    );
-  }
-  using file = openSafetensors(path);
+  if (!exists(run.files.path(FILE))) return undefined;
+  const cure = () => "Remove it, and answers are explained without shares of modalities";
+  using file = openSafetensors(run.files.whole(FILE, cure));
   if (file.metadata.get("epoch") !== String(epoch)) return undefined;
   return new Map(Array.from(file.tensors.keys(), (name) => [name, file.readFloat32(name)]));
 }

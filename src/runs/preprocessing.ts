@@ -5,7 +5,6 @@
  *     samples.csv               every sample: id, split, class, digest of its inputs
  *     <modality>/               tokenizer.json, tokenizer_config.json, or the files that came with a pretrained encoder
  */
-import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
@@ -19,15 +18,16 @@ import { TARGETS, TASKS } from "../data/targets.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
 import { tokenizerFiles } from "../data/text/tokenizer_files.ts";
 import { csvCell, readCsv } from "../io/csv.ts";
-import { exists, makeFolder } from "../io/files.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
-import { readJsonObject, writeJsonFile } from "../io/json_file.ts";
+import { readJsonObject } from "../io/json_file.ts";
 import { featureSchema, featuresFromFile, featuresToFile } from "./feature_file.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 /** Rises when what is kept changes its meaning. */
 const FORMAT = 1;
 const HEADER = ["id", "split", "class", "digest"] as const;
+const FOLDER = "preprocessing";
+const FILE = `${FOLDER}/preprocessing.json`;
+const SAMPLES = `${FOLDER}/samples.csv`;
 
 /** Everything a run keeps of its data. */
 export interface KeptData {
@@ -84,24 +84,25 @@ const fileSchema = z.strictObject({
 });
 type PreprocessingFile = z.infer<typeof fileSchema>;
 
+/** The name of a file of what belongs to one modality. */
+export function modalityFile(modality: string, file: string): string {
+  return `${FOLDER}/${modality}/${file}`;
+}
+
 /** The folder of what belongs to one modality. */
 export function modalityFolder(run: RunFolder, modality: string): string {
-  return join(run.path, "preprocessing", modality);
+  return run.files.path(`${FOLDER}/${modality}`);
 }
 
 /** Writes down what a run learned from; the files that come with pretrained encoders are in their folders already. */
 export function writePreprocessing(run: RunFolder, kept: KeptData): void {
   const { preprocessing: { dataset, task, scale, classes, modalities }, samples, drawn } = kept;
   for (const modality of modalities) {
-    if (modality.kind === "text") writeTokenizer(modalityFolder(run, modality.name), modality);
+    if (modality.kind === "text") writeTokenizer(run, modality);
   }
   const rows = samples.map(({ id, split, label, digest }) => [id, split, label, digest]);
-  const folder = join(run.path, "preprocessing");
-  makeFolder(folder);
-  writeTextFile(
-    join(folder, "samples.csv"),
-    [HEADER, ...rows].map((cells) => cells.map(csvCell).join(",") + "\n").join(""),
-  );
+  const lines = [HEADER, ...rows].map((cells) => cells.map(csvCell).join(",") + "\n");
+  run.files.writeText(SAMPLES, lines.join(""));
   const file: PreprocessingFile = {
     version: FORMAT,
     unis: VERSION,
@@ -115,8 +116,7 @@ export function writePreprocessing(run: RunFolder, kept: KeptData): void {
       SPLITS.map((split) => [split, summariseSplit(samples, split)]),
     ) as PreprocessingFile["splits"],
   };
-  // Written last: once it is there, the rest is.
-  writeJsonFile(join(folder, "preprocessing.json"), file);
+  run.files.writeJson(FILE, file);
 }
 
 /** The samples of a run as it keeps them, with labels that count those classes; `digests` has one for each. */
@@ -135,13 +135,14 @@ export function keptSamples(
 
 /** Reads it back. Throws a UserError for a run of a version that kept nothing, or a file that is missing or damaged. */
 export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
-  const path = join(run.path, "preprocessing", "preprocessing.json");
-  if (!exists(path)) {
+  const path = run.files.path(FILE);
+  if (!run.files.has(FILE)) {
     throw new UserError(
       `The run ${run.path} keeps nothing of what it learned from (it has no ${path}), as runs of unis before 0.2 do: ` +
         "train it anew, or use the version that made it",
     );
   }
+  for (const name of run.files.namesIn(FOLDER)) run.files.whole(name);
   const value = readJsonObject(path);
   if (typeof value.version === "number" && value.version > FORMAT) {
     throw new UserError(
@@ -154,7 +155,7 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
     throw new UserError(`Cannot use ${path}: ${key.join(".")}: ${message}`);
   }
   const { dataset, task, scale, classes, modalities, drawn, splits } = result.data;
-  const samples = readSamples(join(run.path, "preprocessing", "samples.csv"));
+  const samples = readSamples(run.files.path(SAMPLES));
   for (const split of SPLITS) {
     const { inputs, labels } = summariseSplit(samples, split);
     if (inputs === splits[split].inputs && labels === splits[split].labels) continue;
@@ -237,15 +238,14 @@ async function fromFile(
 
 /** Files that are there already came with a pretrained encoder and say more than we read of them, but for the longest text. */
 function writeTokenizer(
-  folder: string,
-  { tokenizer, maxTokens }: Extract<ModalityPreprocessing, { readonly kind: "text" }>,
+  { files }: RunFolder,
+  { name: modality, tokenizer, maxTokens }: Extract<ModalityPreprocessing, { readonly kind: "text" }>,
 ): void {
-  makeFolder(folder);
-  for (const [name, own] of Object.entries(tokenizerFiles(tokenizer, maxTokens))) {
-    const path = join(folder, name);
-    if (!exists(path)) writeJsonFile(path, own);
-    else if (name === "tokenizer_config.json") {
-      writeJsonFile(path, { ...readJsonObject(path), model_max_length: maxTokens });
+  for (const [file, own] of Object.entries(tokenizerFiles(tokenizer, maxTokens))) {
+    const name = modalityFile(modality, file);
+    if (!files.has(name)) files.writeJson(name, own);
+    else if (file === "tokenizer_config.json") {
+      files.writeJson(name, { ...readJsonObject(files.whole(name)), model_max_length: maxTokens });
     }
   }
 }
@@ -268,8 +268,7 @@ export function digestSplit(samples: readonly KeptSample[], split: Split): strin
 
 /** The samples that a run keeps; undefined for a run of a version that kept none. */
 export function readKeptSamples(run: RunFolder): KeptSample[] | undefined {
-  const path = join(run.path, "preprocessing", "samples.csv");
-  return exists(path) ? readSamples(path) : undefined;
+  return run.files.has(SAMPLES) ? readSamples(run.files.whole(SAMPLES)) : undefined;
 }
 
 function readSamples(path: string): KeptSample[] {

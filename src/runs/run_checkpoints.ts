@@ -1,18 +1,17 @@
 /**
- * The checkpoints of a run: the weights of the best epoch, and everything that going on from the last save takes. Every file carries
- * a checksum of its contents, and none holds NaN or infinity where weights and moments are.
+ * The checkpoints of a run: the weights of the best epoch, and everything that going on from the last save takes. No file holds NaN
+ * or infinity where weights and moments are.
  */
-import { join } from "node:path";
+import { basename } from "node:path";
 import { allFinite } from "../base/finite.ts";
-import { BLANK_CHECKSUM, CHECKSUM, fillInChecksum, verifyChecksum } from "../io/checksum.ts";
-import { writeTextFile } from "../io/file_bytes.ts";
-import { openSafetensors, type TensorFile, type TensorToStore, writeSafetensors } from "../io/safetensors.ts";
+import { openSafetensors, safetensorsParts, type TensorFile, type TensorToStore } from "../io/safetensors.ts";
 import type { Temperatures } from "../metrics/calibration.ts";
 import type { MetricName } from "../metrics/chosen_metric.ts";
 import { listed } from "../base/listing.ts";
 import { UserError } from "../base/user_error.ts";
 import * as z from "zod";
-import { exists, readJson, remove } from "../io/files.ts";
+import { exists, readJson } from "../io/files.ts";
+import type { RunFiles } from "./run_files.ts";
 
 /** Arrays by name, as they stand in a file. */
 export type Arrays = ReadonlyMap<
@@ -92,12 +91,10 @@ export interface Snapshot {
   readonly state: TrainingState;
 }
 
-const WEIGHTS = "last.safetensors";
-const OPTIMIZER = "last.optimizer.safetensors";
-/** Written last: once it is there, the save is whole. */
-const STATE = "last.json";
-const FILES = [WEIGHTS, OPTIMIZER, STATE] as const;
-const BEST = "best.safetensors";
+const WEIGHTS = "checkpoints/last.safetensors";
+const OPTIMIZER = "checkpoints/last.optimizer.safetensors";
+const STATE = "checkpoints/last.json";
+const BEST = "checkpoints/best.safetensors";
 /** Among its metadata, as JSON; not there in runs of versions that fitted none. */
 const TEMPERATURES = "temperatures";
 
@@ -110,14 +107,14 @@ const MAY_OVERFLOW = /^(sums$|grad\.)/;
 const LISTED = 8;
 
 export class RunCheckpoints {
-  readonly #folder: string;
+  readonly #files: RunFiles;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(files: RunFiles) {
+    this.#files = files;
   }
 
   get best(): string {
-    return join(this.#folder, BEST);
+    return this.#files.path(BEST);
   }
 
   /** Throws a UserError, and leaves what there is, where weights are not finite. */
@@ -129,7 +126,7 @@ export class RunCheckpoints {
     temperatures: Temperatures = {},
   ): void {
     mustBeFinite(weights, `Cannot save ${this.best}`);
-    save(this.best, weights, {
+    this.#save(BEST, weights, {
       epoch: String(epoch),
       [`validation_${metric}`]: String(score),
       ...(Object.keys(temperatures).length > 0 && { [TEMPERATURES]: JSON.stringify(temperatures) }),
@@ -138,11 +135,10 @@ export class RunCheckpoints {
 
   /** Opens the weights of the best epoch. Throws a UserError where none has been saved, or the file is damaged. */
   openBest(): TensorFile {
-    if (!exists(this.best)) {
+    if (!this.#files.has(BEST)) {
       throw new UserError(`There is no ${this.best}: the run has not finished an epoch yet`);
     }
-    this.#mustBeWhole(BEST);
-    return openSafetensors(this.best);
+    return openSafetensors(this.#whole(BEST));
   }
 
   /**
@@ -158,41 +154,36 @@ export class RunCheckpoints {
     };
   }
 
-  /** True where the weights of the best epoch are there and undamaged. */
+  /** True where the weights of the best epoch are there. Throws a UserError where they are damaged. */
   get hasBest(): boolean {
-    return isWhole(this.best);
+    if (!exists(this.best)) return false;
+    this.#whole(BEST);
+    return true;
   }
 
   /**
-   * Saves in two phases, so that a crash at any moment leaves one whole snapshot, the old or the new: all files are
-   * written beside the old ones, the state as the last, and then take their names. Throws a UserError, and leaves what
-   * there is, where weights or moments are not finite.
+   * Saves a snapshot, all of it or nothing. Throws a UserError, and leaves what there is, where weights or moments are not
+   * finite.
    */
   saveLast({ weights, optimizer, state }: Snapshot): void {
-    mustBeFinite(weights, `Cannot save ${this.#path(WEIGHTS)}`);
-    mustBeFinite(optimizer, `Cannot save ${this.#path(OPTIMIZER)}`);
-    this.settle();
-    save(this.#next(WEIGHTS), weights, { step: String(state.step) });
-    save(this.#next(OPTIMIZER), optimizer, { step: String(state.step) });
-    const json = new TextEncoder().encode(
-      JSON.stringify({ [CHECKSUM]: BLANK_CHECKSUM, ...state }, null, 2) + "\n",
-    );
-    fillInChecksum(json);
-    writeTextFile(this.#next(STATE), new TextDecoder().decode(json));
-    this.settle();
+    mustBeFinite(weights, `Cannot save ${this.#files.path(WEIGHTS)}`);
+    mustBeFinite(optimizer, `Cannot save ${this.#files.path(OPTIMIZER)}`);
+    this.#files.together(() => {
+      this.#save(WEIGHTS, weights, { step: String(state.step) });
+      this.#save(OPTIMIZER, optimizer, { step: String(state.step) });
+      this.#files.writeJson(STATE, state);
+    });
   }
 
   /** The state of the last snapshot, or undefined where there is none. Throws a UserError where it is damaged. */
   lastState(): TrainingState | undefined {
-    this.settle();
-    const file = this.#path(STATE);
-    if (!exists(file)) return undefined;
-    this.#mustBeWhole(STATE);
-    const { [CHECKSUM]: _, ...rest } = readJson(file) as Record<string, unknown>;
-    const state = stateSchema.safeParse(rest);
+    if (!this.#files.has(STATE)) return undefined;
+    const state = stateSchema.safeParse(readJson(this.#whole(STATE)));
     if (state.success) return state.data;
     const { path, message } = state.error.issues[0]!;
-    throw new UserError(`${file} is not a state of training: ${path.join(".")}: ${message}`);
+    throw new UserError(
+      `${this.#files.path(STATE)} is not a state of training: ${path.join(".")}: ${message}`,
+    );
   }
 
   /** The last snapshot, or undefined where there is none. Throws a UserError where it is damaged or not finite. */
@@ -200,69 +191,54 @@ export class RunCheckpoints {
     const state = this.lastState();
     if (state === undefined) return undefined;
     const [weights, optimizer] = [WEIGHTS, OPTIMIZER].map((name) => {
-      this.#mustBeWhole(name);
-      using file = openSafetensors(this.#path(name));
+      using file = openSafetensors(this.#whole(name));
       const step = file.metadata.get("step");
       if (step !== String(state.step)) {
-        throw new UserError(`${file.path} is of step ${step}, but ${STATE} of ${state.step}`);
+        throw new UserError(`${file.path} is of step ${step}, but ${basename(STATE)} of ${state.step}`);
       }
       return this.#read(file, name);
     });
     return { weights: weights!, optimizer: optimizer!, state };
   }
 
-  /** Finishes a save that was cut short after its files were whole, or drops what there is of one cut short before. */
-  protected settle(): void {
-    const isWhole = exists(this.#next(STATE));
-    for (const name of FILES) {
-      const next = this.#next(name);
-      if (!exists(next)) continue;
-      // The state is renamed last: until then the next call comes here again.
-      if (isWhole) Deno.renameSync(next, this.#path(name));
-      else remove(next);
-    }
+  #save(name: string, arrays: Arrays, metadata: Readonly<Record<string, string>>): void {
+    this.#files.write(name, safetensorsParts(toStore(arrays), metadata));
   }
 
-  /** Throws a UserError that says what else of the run can be used, where a file is not as it was written. */
-  #mustBeWhole(name: string): void {
-    const path = this.#path(name);
-    const soundness = verifyChecksum(path);
-    if (soundness === "whole") return;
-    // Files of one run are of one version: a checksum that one alone is without has been damaged.
-    if (soundness === "missing" && ![BEST, ...FILES].some((other) => isWhole(this.#path(other)))) {
-      throw new UserError(
-        `${path} has no checksum: an older version of unis made this run, which must be trained again`,
-      );
-    }
-    throw new UserError(`${path} is damaged: its contents do not match its checksum. ${this.#wayOut(name)}`);
+  #whole(name: string): string {
+    return this.#files.whole(name, () => this.#wayOut(name));
   }
 
   #read(file: TensorFile, name: string): Arrays {
     const arrays = new Map(
       Array.from(file.tensors, ([name, { shape }]) => [name, { shape, data: file.readFloat32(name) }]),
     );
-    mustBeFinite(arrays, `Cannot use ${file.path}`, this.#wayOut(name));
+    mustBeFinite(arrays, `Cannot use ${file.path}`, () => this.#wayOut(name));
     return arrays;
   }
 
   /** What to do where a file of a run cannot be used. */
   #wayOut(name: string): string {
     if (name === BEST) {
-      return FILES.every((file) => isWhole(this.#path(file)))
-        ? "The last checkpoint of the run is whole: go on from it by --resume with more --epochs, which keeps a new best"
+      return [WEIGHTS, OPTIMIZER, STATE].every((file) => this.#isWhole(file))
+        ? "Restore it from a copy; or remove it, for the last checkpoint of the run is whole: go on from that by --resume, " +
+          "with more --epochs where it has finished, which keeps a new best"
         : "Restore it from a copy, or train again";
     }
-    return this.hasBest
-      ? `To go on training, restore it from a copy or train again; ${BEST} is whole, so evaluate and export still work`
+    return this.#isWhole(BEST)
+      ? `To go on training, restore it from a copy or train again; ${
+        basename(BEST)
+      } is whole, so evaluate and export still work`
       : "Restore it from a copy, or train again";
   }
 
-  #path(name: string): string {
-    return join(this.#folder, name);
-  }
-
-  #next(name: string): string {
-    return this.#path(`next.${name}`);
+  #isWhole(name: string): boolean {
+    try {
+      return this.#files.has(name) && this.#files.whole(name, () => "") !== "";
+    } catch (error) {
+      if (error instanceof UserError) return false;
+      throw error;
+    }
   }
 }
 
@@ -273,20 +249,12 @@ export function temperaturesOf({ path, metadata }: Pick<TensorFile, "path" | "me
   throw new UserError(`${path} has temperatures that are none: ${metadata.get(TEMPERATURES)}`);
 }
 
-function isWhole(path: string): boolean {
-  return exists(path) && verifyChecksum(path) === "whole";
-}
-
 /** Throws a UserError, which begins with `what` and ends with `wayOut`, where weights or moments are not finite. */
-function mustBeFinite(arrays: Arrays, what: string, wayOut = "Training has diverged"): void {
+function mustBeFinite(arrays: Arrays, what: string, wayOut = () => "Training has diverged"): void {
   const names = Array.from(arrays).filter(([name, { data }]) => !MAY_OVERFLOW.test(name) && !allFinite(data))
     .map(([name]) => name);
   if (names.length === 0) return;
-  throw new UserError(`${what}: NaN or infinity is in ${listed(names, LISTED)}. ${wayOut}`);
-}
-
-function save(path: string, arrays: Arrays, metadata: Readonly<Record<string, string>>): void {
-  writeSafetensors(path, toStore(arrays), metadata, { checksum: true });
+  throw new UserError(`${what}: NaN or infinity is in ${listed(names, LISTED)}. ${wayOut()}`);
 }
 
 function toStore(arrays: Arrays): Record<string, TensorToStore> {

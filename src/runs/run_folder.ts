@@ -1,10 +1,14 @@
 /** The folder of a run: its configuration, metrics, checkpoints and results. */
 import { join } from "node:path";
 import { suggestPath } from "../io/nearby_path.ts";
-import { reason, writeTextFile } from "../io/file_bytes.ts";
+import { reason } from "../io/file_bytes.ts";
+import { LOCK } from "../io/lock.ts";
+import { isTemporary } from "../io/new_file.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { UserError } from "../base/user_error.ts";
+import { type PredictionTable, readPredictions } from "./predictions.ts";
 import { RunCheckpoints } from "./run_checkpoints.ts";
+import { RunFiles } from "./run_files.ts";
 import { parseConfig, type RunConfig } from "../config/run_config.ts";
 import { exists, makeFolder, readJson } from "../io/files.ts";
 import { readUtf8 } from "../io/text_file.ts";
@@ -37,109 +41,135 @@ export interface Environment {
   sessions: Session[];
 }
 
+const CONFIG = "config.json";
+const RECORDS = "metrics.jsonl";
+const TEST = "test.json";
+const PREDICTIONS = "predictions.csv";
+const ENVIRONMENT = "environment.json";
+
 export class RunFolder {
   readonly path: string;
   readonly config: RunConfig;
+  readonly files: RunFiles;
   readonly checkpoints: RunCheckpoints;
 
-  protected constructor(path: string, config: RunConfig, Checkpoints = RunCheckpoints) {
-    this.path = path;
+  protected constructor(files: RunFiles, config: RunConfig) {
+    this.path = files.folder;
     this.config = config;
-    this.checkpoints = new Checkpoints(join(path, "checkpoints"));
+    this.files = files;
+    this.checkpoints = new RunCheckpoints(files);
   }
 
-  /** Makes the folder of a new run. Throws a UserError where something is there already: runs are never overwritten. */
-  static create(path: string, config: RunConfig): RunFolder {
+  /**
+   * Makes the folder of a new run, with all that `fill` writes into it or not at all. Throws a UserError where something is
+   * there already: runs are never overwritten.
+   */
+  static create(path: string, config: RunConfig, fill: (run: RunFolder) => void = () => {}): RunFolder {
     RunFolder.mustBeFree(path);
-    try {
-      Deno.mkdirSync(join(path, "checkpoints"), { recursive: true });
-    } catch (error) {
-      throw new UserError(`Cannot make ${path}: ${reason(error)}`);
-    }
-    const run = new RunFolder(path, config);
-    run.writeConfig();
+    makeFolder(path);
+    const run = new RunFolder(new RunFiles(path), config);
+    run.files.together(() => {
+      run.writeConfig();
+      fill(run);
+    });
     return run;
   }
 
-  /** Throws a UserError unless a run may be made at `path`. */
+  /** Takes the place of a new run for this process, until disposed. Throws a UserError unless a run may be made there. */
+  static hold(path: string): Disposable {
+    RunFolder.mustBeFree(path);
+    makeFolder(path);
+    return new RunFiles(path).hold();
+  }
+
+  /** Throws a UserError unless a run may be made at `path`: what one that was killed while it began has left may be there. */
   static mustBeFree(path: string): void {
     if (!exists(path)) return;
     let isEmpty: boolean;
     try {
-      isEmpty = Deno.readDirSync(path)[Symbol.iterator]().next().done === true;
+      isEmpty = hasNothing(path);
     } catch (error) {
       throw new UserError(`Cannot use ${path} as the folder of a run: ${reason(error)}`);
     }
     if (isEmpty) return;
-    const hint = exists(join(path, "config.json"))
+    const hint = exists(join(path, CONFIG))
       ? `it holds a run. Go on with it by --resume ${path}, or name another folder`
       : "it is not empty. Name another folder";
     throw new UserError(`Cannot use --out ${path}: ${hint}`);
   }
 
+  /** Whether there is a run at a path, be it damaged. */
+  static isAt(path: string): boolean {
+    return new RunFiles(path).has(CONFIG);
+  }
+
   /** Opens the folder of a run that exists. Throws a UserError where it is none. */
   static open(path: string): RunFolder {
-    const file = join(path, "config.json");
-    if (!exists(file)) {
-      const why = exists(path) ? "it has no config.json" : `it is missing${suggestPath(path)}`;
+    const files = new RunFiles(path);
+    if (!RunFolder.isAt(path)) {
+      const why = exists(path) ? `it has no ${CONFIG}` : `it is missing${suggestPath(path)}`;
       throw new UserError(`${path} is no folder of a run: ${why}`);
     }
-    return new RunFolder(path, parseConfig(readJson(file), file));
+    files.mustHaveSums();
+    return new RunFolder(files, parseConfig(readJson(files.whole(CONFIG)), files.path(CONFIG)));
+  }
+
+  /** Takes the run for this process, until disposed. Throws a UserError where another one works on it. */
+  hold(): Disposable {
+    return this.files.hold();
   }
 
   /** This run with another configuration: for going on beyond the epochs first planned. */
   withConfig(config: RunConfig): RunFolder {
-    return new RunFolder(this.path, config);
+    return new RunFolder(this.files, config);
   }
 
   /** Writes config.json. */
   writeConfig(): void {
-    writeJsonFile(join(this.path, "config.json"), this.config);
+    this.files.writeJson(CONFIG, this.config);
   }
 
   appendRecord(record: EpochRecord): void {
-    try {
-      Deno.writeTextFileSync(join(this.path, "metrics.jsonl"), JSON.stringify(record) + "\n", {
-        append: true,
-      });
-    } catch (error) {
-      throw new UserError(`Cannot write ${join(this.path, "metrics.jsonl")}: ${reason(error)}`);
-    }
-    this.#writeTensorBoard();
+    const before = this.files.has(RECORDS) ? readUtf8(this.files.whole(RECORDS)) : "";
+    this.files.writeText(RECORDS, before + JSON.stringify(record) + "\n");
   }
 
-  /** Drops the records that were written after the last checkpoint, half a line included: they come again. */
-  keepRecords(count: number): void {
-    const file = join(this.path, "metrics.jsonl");
-    if (!exists(file)) return;
-    const lines = readUtf8(file).split("\n").slice(0, count);
-    writeTextFile(file, lines.map((line) => line + "\n").join(""));
-    this.#writeTensorBoard();
-  }
-
-  #writeTensorBoard(): void {
+  /** Has the event files say what the others do. */
+  writeTensorBoard(): void {
     const told = { config: this.config, records: this.records(), test: this.evaluation() };
     writeTensorBoard(join(this.path, "tensorboard"), told);
   }
 
   /** All records, in order. */
   records(): EpochRecord[] {
-    const file = join(this.path, "metrics.jsonl");
-    if (!exists(file)) return [];
-    return readUtf8(file).split("\n").filter((line) => line !== "").map((line, i) => {
+    if (!this.files.has(RECORDS)) return [];
+    const lines = readUtf8(this.files.whole(RECORDS)).split("\n").filter((line) => line !== "");
+    return lines.map((line, i) => {
       try {
         return JSON.parse(line, toNumber);
       } catch {
-        throw new UserError(`Cannot read line ${i + 1} of ${file}: it is not valid JSON`);
+        throw new UserError(`Cannot read line ${i + 1} of ${this.files.path(RECORDS)}: it is not valid JSON`);
       }
     });
   }
 
+  /** Throws a UserError where metrics.jsonl has not as many records as the last checkpoint. */
+  mustHaveRecords(count: number): void {
+    const found = this.records().length;
+    if (found === count) return;
+    throw new UserError(
+      `The last checkpoint of ${this.path} is of ${count} records, but ${RECORDS} has ${found}: restore both from a copy, or ` +
+        "train again",
+    );
+  }
+
   /** Writes test.json and predictions.csv, and the test into the event files. */
   writeResults(evaluation: Evaluation, predictions: string): void {
-    writeTextFile(join(this.path, "predictions.csv"), predictions);
-    writeJsonFile(join(this.path, "test.json"), evaluation);
-    this.#writeTensorBoard();
+    this.files.together(() => {
+      this.files.writeText(PREDICTIONS, predictions);
+      this.files.writeJson(TEST, evaluation);
+    });
+    this.writeTensorBoard();
   }
 
   /** Writes an evaluation of other samples than the run's own to `evaluations/<name>.json`; gives the path. */
@@ -153,13 +183,16 @@ export class RunFolder {
 
   /** test.json; undefined as long as the run has not been tested. */
   evaluation(): Evaluation | undefined {
-    const file = join(this.path, "test.json");
-    return exists(file) ? readJson(file, toNumber) as Evaluation : undefined;
+    return this.files.has(TEST) ? readJson(this.files.whole(TEST), toNumber) as Evaluation : undefined;
+  }
+
+  /** predictions.csv; undefined as long as the run has not been tested. */
+  predictions(): PredictionTable | undefined {
+    return this.files.has(PREDICTIONS) ? readPredictions(this.files.whole(PREDICTIONS)) : undefined;
   }
 
   environment(): Environment | undefined {
-    const file = join(this.path, "environment.json");
-    return exists(file) ? readJson(file) as Environment : undefined;
+    return this.files.has(ENVIRONMENT) ? readJson(this.files.whole(ENVIRONMENT)) as Environment : undefined;
   }
 
   /** Writes profile.json. */
@@ -169,17 +202,23 @@ export class RunFolder {
 
   /** Adds a session to environment.json; with the same start, the later one replaces the earlier. */
   writeSession(session: Session): void {
-    const file = join(this.path, "environment.json");
     const before = this.environment()?.sessions ?? [];
     const others = before.filter(({ started }) => started !== session.started);
     const { os, arch } = Deno.build;
-    writeJsonFile(file, {
+    this.files.writeJson(ENVIRONMENT, {
       unis: VERSION,
       deno: Deno.version.deno,
       system: `${os} ${arch}`,
       sessions: [...others, session],
     });
   }
+}
+
+/** True for a folder without files but for those that are not in their places, and the lock. */
+function hasNothing(folder: string): boolean {
+  return Array.from(Deno.readDirSync(folder)).every(({ name, isDirectory }) =>
+    isDirectory ? hasNothing(join(folder, name)) : isTemporary(name) || name === LOCK
+  );
 }
 
 /** JSON has no NaN and no infinity, as losses in f16 may be: null stands for both. */

@@ -3,7 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { momentOf, mustNotDiverge, mustNotDivergeInValidation, type Reading } from "./divergence.ts";
 import { evaluate, predict, temperaturesOf } from "./evaluation.ts";
 import { epochRecord, progressOf } from "./epoch_record.ts";
-import { type Arrays, beginning, type TrainingState } from "../runs/run_checkpoints.ts";
+import { type Arrays, beginning, type Snapshot, type TrainingState } from "../runs/run_checkpoints.ts";
 import { isBetter } from "../metrics/chosen_metric.ts";
 import { Interrupted, pause } from "../base/interrupt.ts";
 import { any } from "../distributed/collective.ts";
@@ -72,7 +72,8 @@ class Trainer {
       this.#learner.plateau.state = snapshot.state.plateau;
       this.state = snapshot.state;
     }
-    run.keepRecords(this.state.records);
+    run.mustHaveRecords(this.state.records);
+    run.writeTensorBoard();
     this.#remaining = new RemainingTime(this.#fractionDone());
   }
 
@@ -85,7 +86,7 @@ class Trainer {
     }
     if (this.state.ended === null && this.state.best !== null && !run.checkpoints.hasBest) {
       observer.note(
-        `${run.checkpoints.best} is gone or damaged: the best of the epochs to come takes its place`,
+        `${run.checkpoints.best} is gone: the best of the epochs to come takes its place`,
       );
       this.state.best = null;
     }
@@ -204,12 +205,16 @@ class Trainer {
     else if (this.state.validations - (this.state.best?.validation ?? 0) >= training.early_stopping) {
       this.state.ended = "early stopping";
     }
-    // In this order a crash in between costs what came since the last save, which then comes out the same, but no file.
     const weights = await learner.readWeights();
     await learner.rankSums?.mustAgree(weights);
-    if (isBest) run.checkpoints.saveBest(await learner.kept(weights), epoch, score, metric, fitted?.());
-    run.appendRecord(record);
-    await this.#save(weights);
+    const kept = isBest ? await learner.kept(weights) : undefined;
+    const snapshot = await this.#snapshot(weights);
+    run.files.together(() => {
+      if (kept) run.checkpoints.saveBest(kept, epoch, score!, metric, fitted?.());
+      run.appendRecord(record);
+      run.checkpoints.saveLast(snapshot);
+    });
+    run.writeTensorBoard();
     observer.epochEnded(record, isBest);
   }
 
@@ -242,15 +247,17 @@ class Trainer {
   /** Saves between two records. Throws a UserError where training has diverged. */
   async #saveNow(): Promise<void> {
     await this.#read();
-    await this.#save(await this.#learner.readWeights());
+    const snapshot = await this.#snapshot(await this.#learner.readWeights());
+    this.#options.run.checkpoints.saveLast(snapshot);
   }
 
-  async #save(weights: Arrays): Promise<void> {
+  /** What is to be saved now, with these weights. */
+  async #snapshot(weights: Arrays): Promise<Snapshot> {
     this.#takeTime();
     this.state.plateau = this.#learner.plateau.state;
     const { arrays, state } = await this.#learner.readOptimizer();
     Object.assign(this.state, state);
-    this.#options.run.checkpoints.saveLast({ weights, optimizer: arrays, state: this.state });
+    return { weights, optimizer: arrays, state: this.state };
   }
 
   /** Reads the sums of the epoch so far and tells the observer. */

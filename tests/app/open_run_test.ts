@@ -8,6 +8,7 @@ import { readCsv } from "../../src/io/csv.ts";
 import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { openTestGpu } from "../open_gpu.ts";
+import { SUMS } from "../../src/runs/run_files.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { withVariables } from "../variables.ts";
 import { evaluateRun, resume, SMALL_TEXT, type Table, trainOnTable, writeTable } from "./small_runs.ts";
@@ -209,11 +210,16 @@ Deno.test("a run that was damaged, or made by another version, says so in one li
       /keeps nothing of what it learned from .* as runs of unis before 0\.2 do: train it anew/,
     ],
   ];
+  const list = join(run, SUMS), sums = Deno.readTextFileSync(list);
   for (const [what, damage, message] of cases) {
     damage();
+    await assert.rejects(OpenRun.open(run), says(/preprocessing.* (is damaged|is gone).*SHA256SUMS/), what);
+    // Taken as it is, it is looked at closely.
+    Deno.writeTextFileSync(list, "");
     await assert.rejects(OpenRun.open(run), says(message), what);
     Deno.writeTextFileSync(samples, text);
     writeJsonFile(kept, whole);
+    Deno.writeTextFileSync(list, sums);
   }
   assert.equal((await OpenRun.open(run)).kept.samples.length, 60);
 });

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { exportRun } from "../../src/app/export_run.ts";
-import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
+import { readJsonObject } from "../../src/io/json_file.ts";
 import { wilson } from "../../src/metrics/intervals.ts";
 import type { Evaluation } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { data, exampleRun, inFolder } from "../report/example.ts";
-import { keepData } from "../runs/kept.ts";
+import { forget, keepData } from "../runs/kept.ts";
 
 interface Metric {
   readonly type: string;
@@ -111,13 +111,12 @@ Deno.test("a card says whether probabilities are calibrated, and exports carry t
     const temperatures = { image: 0.5, fusion: 1.25 };
     const measures = { adaptive_ece: 0, brier: 0, loss: 0 };
     const change = (path: string) => {
-      const { checkpoints } = RunFolder.open(path);
+      const { checkpoints, files } = RunFolder.open(path);
       checkpoints.saveBest(checkpoints.loadBest().weights, 2, 0.5, "accuracy", temperatures);
-      const file = join(path, "test.json");
       const calibration = {
         fusion: { raw: { ece: 0.1, ...measures }, temperature: 1.25, calibrated: { ece: 0.02, ...measures } },
       };
-      writeJsonFile(file, { ...readJsonObject(file), calibration });
+      files.writeJson("test.json", { ...readJsonObject(files.path("test.json")), calibration });
     };
     for (const [format, file] of [["transformers", "heads.json"], ["onnx", "preprocessing.json"]] as const) {
       const { text, to } = await cardOf(folder, { format, change });
@@ -144,11 +143,11 @@ Deno.test("a card of one modality has a task of the hub", () =>
 Deno.test("a card claims nothing of weights that were not tested, and shows no path of this machine", () =>
   inFolder(async (folder) => {
     const untested = [
-      (run: string) => Deno.removeSync(join(run, "test.json")),
+      (run: string) => forget(run, "test.json"),
       // Gone on with since: the best weights are those of another epoch than the tested ones.
       (run: string) => {
-        const file = join(run, "test.json");
-        writeJsonFile(file, { ...readJsonObject(file), epoch: 1 });
+        const { files } = RunFolder.open(run);
+        files.writeJson("test.json", { ...readJsonObject(files.path("test.json")), epoch: 1 });
       },
     ];
     for (const change of untested) {
@@ -159,10 +158,12 @@ Deno.test("a card claims nothing of weights that were not tested, and shows no p
     }
     const source = "/home/someone/secret/bert";
     const from = (pretrained: object) => (run: string) => {
-      const file = join(run, "config.json");
-      const config = readJsonObject(file) as { model: { encoders: Record<string, object> } };
+      const { files } = RunFolder.open(run);
+      const config = readJsonObject(files.path("config.json")) as {
+        model: { encoders: Record<string, object> };
+      };
       config.model.encoders.text = { ...config.model.encoders.text, pretrained };
-      writeJsonFile(file, config);
+      files.writeJson("config.json", config);
     };
     const local = await cardOf(folder, { change: from({ source, commit: null }) });
     assert.ok(!JSON.stringify(local.metadata).includes("secret") && !local.text.includes("secret"));

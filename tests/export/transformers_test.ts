@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exportRun } from "../../src/app/export_run.ts";
 import { readEncoderConfig } from "../../src/build/hf_config.ts";
-import { readJsonObject, writeJsonFile } from "../../src/io/json_file.ts";
+import { readJsonObject } from "../../src/io/json_file.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { concatenation } from "../../src/models/methods/fusion.ts";
 import type { Method } from "../../src/models/methods/method.ts";
@@ -10,7 +10,7 @@ import { registerMethod } from "../../src/models/methods/registry.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { Learner } from "../../src/train/learner.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import { modalityFolder } from "../../src/runs/preprocessing.ts";
+import { modalityFile } from "../../src/runs/preprocessing.ts";
 import { keepData } from "../runs/kept.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "../train/tiny.ts";
@@ -87,8 +87,7 @@ Deno.test("a run is exported as an encoder a folder, and its heads", async () =>
     );
     // Files that came with pretrained encoders go with them, but for a preprocessor of another image size.
     const keep = (modality: string, name: string, value: object) => {
-      Deno.mkdirSync(modalityFolder(run, modality), { recursive: true });
-      writeJsonFile(join(modalityFolder(run, modality), name), value);
+      run.files.writeJson(modalityFile(modality, name), value);
     };
     const given = { size: 8, resample: 3 };
     keep("text", "tokenizer_config.json", { tokenizer_class: "BertTokenizer" });

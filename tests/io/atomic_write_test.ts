@@ -1,8 +1,8 @@
-/** Files that appear whole or not at all: what is renamed into place has been written, flushed to the disk and closed. */
+/** Files that appear whole or not at all: what is renamed into place has been written and flushed to the disk, and so is its folder then. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../src/base/user_error.ts";
-import { writeTextFile } from "../../src/io/file_bytes.ts";
+import { writeTextFile } from "../../src/io/new_file.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { temporaryFolder } from "./crafted.ts";
 
@@ -48,7 +48,7 @@ for (const [name, write] of Object.entries(writers)) {
     const path = join(folder.path, "file");
     Deno.writeTextFileSync(path, "old");
     const calls = callsOf(() => write(path));
-    assert.deepEqual(calls.filter((call) => call !== "close"), ["write", "sync", "rename"]);
+    assert.deepEqual(calls.filter((call) => call !== "close"), ["write", "sync", "rename", "sync"]);
     assert.notEqual(Deno.readTextFileSync(path), "old");
     assert.deepEqual(Array.from(Deno.readDirSync(folder.path), (entry) => entry.name), ["file"]);
   });

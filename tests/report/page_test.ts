@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { SampleStore } from "../../src/report/html/samples.ts";
 import { reportPage } from "../../src/report/html/page.ts";
 import { reportRun, viewRun } from "../../src/report/html/run_report.ts";
@@ -7,7 +6,7 @@ import { UserError } from "../../src/base/user_error.ts";
 import { Explainer } from "../../src/train/explainer.ts";
 import { meanRepresentations } from "../../src/train/mean_representations.ts";
 import { Predictor } from "../../src/train/predictor.ts";
-import { keepData } from "../runs/kept.ts";
+import { forget, keepData } from "../runs/kept.ts";
 import { tinyData } from "../train/tiny.ts";
 import { data, exampleRun, inFolder } from "./example.ts";
 
@@ -86,11 +85,11 @@ Deno.test("a report without model or data says what it leaves out", () =>
     assert.equal(figures.length, NAMES.length);
     learner.dispose();
 
-    Deno.removeSync(join(path, "predictions.csv"));
+    forget(path, "predictions.csv");
     const untested = await reportRun(viewRun(path, "run-1"), { missing: "" }, options());
     assert.match(untested.notes[0]!, /not been tested/);
     assert.equal(untested.figures.length, 4);
-    Deno.removeSync(join(path, "metrics.jsonl"));
+    forget(path, "metrics.jsonl");
     const unborn = await reportRun(viewRun(path, "run-1"), { missing: "" }, options());
     assert.deepEqual(unborn.figures, []);
     assert.match(

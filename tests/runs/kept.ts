@@ -1,9 +1,19 @@
 /** What a run on a small data set keeps of it. */
+import { join } from "node:path";
 import { type SampleDataset } from "../../src/data/dataset.ts";
 import { TextModality } from "../../src/data/modalities.ts";
 import type { ModalityPreprocessing } from "../../src/data/preprocessing.ts";
 import { type KeptData, writePreprocessing } from "../../src/runs/preprocessing.ts";
+import { SUMS } from "../../src/runs/run_files.ts";
 import type { RunFolder } from "../../src/runs/run_folder.ts";
+
+/** Takes a file from a run, as if it had never had it. */
+export function forget(run: string, name: string): void {
+  Deno.removeSync(join(run, name));
+  const list = join(run, SUMS);
+  const others = Deno.readTextFileSync(list).split("\n").filter((line) => !line.endsWith(`  ${name}`));
+  Deno.writeTextFileSync(list, others.join("\n"));
+}
 
 /** Writes the preprocessing of a run that was trained on `data`, whose samples have digests that are made up. */
 export function keepData(run: RunFolder, data: SampleDataset): KeptData {

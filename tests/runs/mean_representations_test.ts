@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readMeans, writeMeans } from "../../src/runs/mean_representations.ts";
+import { RunFiles } from "../../src/runs/run_files.ts";
 import type { RunFolder } from "../../src/runs/run_folder.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
 Deno.test("means are read as they were written, for the epoch they are of", () => {
   using folder = temporaryFolder();
-  Deno.mkdirSync(join(folder.path, "checkpoints"));
-  const run = { path: folder.path } as RunFolder;
+  const run = { files: new RunFiles(folder.path) } as RunFolder;
   assert.equal(readMeans(run, 3), undefined);
   const means = new Map([["image", Float32Array.of(1, -2.5)], ["text", Float32Array.of(0.125)]]);
   writeMeans(run, means, 3);

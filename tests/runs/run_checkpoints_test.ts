@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../src/base/user_error.ts";
 import { Random } from "../../src/base/random.ts";
-import { openSafetensors, writeSafetensors } from "../../src/io/safetensors.ts";
+import { safetensorsParts } from "../../src/io/safetensors.ts";
+import { RunFiles } from "../../src/runs/run_files.ts";
 import { type Arrays, RunCheckpoints, type TrainingState } from "../../src/runs/run_checkpoints.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
@@ -43,7 +44,7 @@ const STATE: TrainingState = {
 };
 
 function save(folder: string): RunCheckpoints {
-  const checkpoints = new RunCheckpoints(folder);
+  const checkpoints = new RunCheckpoints(new RunFiles(folder));
   checkpoints.saveBest(arrays(), 2, 0.5);
   checkpoints.saveLast({ weights: arrays(), optimizer: optimizer(), state: STATE });
   return checkpoints;
@@ -70,7 +71,7 @@ for (const [name, read] of Object.entries(load)) {
   Deno.test(`a changed byte of ${name} is noticed, wherever it is, and the rest can be read`, () => {
     using folder = temporaryFolder();
     const checkpoints = save(folder.path);
-    const path = join(folder.path, name);
+    const path = join(folder.path, "checkpoints", name);
     const bytes = Deno.readFileSync(path);
     // All of the header with the checksum, and as many again of the whole.
     const places = [
@@ -101,7 +102,7 @@ Deno.test("a file that is cut short or longer is damaged too, and where all are,
   using folder = temporaryFolder();
   const checkpoints = save(folder.path);
   for (const name of Object.keys(load)) {
-    const path = join(folder.path, name);
+    const path = join(folder.path, "checkpoints", name);
     const bytes = Deno.readFileSync(path);
     for (const cut of [bytes.subarray(0, -1), Uint8Array.of(...bytes, 0)]) {
       Deno.writeFileSync(path, cut);
@@ -110,29 +111,6 @@ Deno.test("a file that is cut short or longer is damaged too, and where all are,
   }
   assert.match(refusal(() => checkpoints.loadBest()), /Restore it from a copy, or train again$/);
   assert.match(refusal(() => checkpoints.lastState()), /Restore it from a copy, or train again$/);
-});
-
-Deno.test("checkpoints without a checksum are of an older version, which is told in one line", () => {
-  using folder = temporaryFolder();
-  const checkpoints = save(folder.path);
-  for (const name of Object.keys(load)) {
-    const path = join(folder.path, name);
-    if (name === "last.json") {
-      const { sha256: _, ...state } = JSON.parse(Deno.readTextFileSync(path));
-      Deno.writeTextFileSync(path, JSON.stringify(state, null, 2));
-    } else {
-      using file = openSafetensors(path);
-      const tensors = Array.from(
-        file.tensors,
-        ([name, { shape }]) => [name, { dtype: "F32", shape, data: file.readFloat32(name) }] as const,
-      );
-      const { sha256: _, ...metadata } = Object.fromEntries(file.metadata);
-      writeSafetensors(path, Object.fromEntries(tensors), metadata);
-    }
-  }
-  for (const read of [() => checkpoints.loadBest(), () => checkpoints.loadLast()]) {
-    assert.match(refusal(read), /has no checksum: an older version of unis made this run, .* trained again$/);
-  }
 });
 
 /** The same arrays with one value replaced. */
@@ -144,7 +122,7 @@ function spoiled(whole: Arrays, name: string, value: number): Arrays {
 Deno.test("weights and moments that are not finite are not saved, and what there is stays", () => {
   using folder = temporaryFolder();
   const checkpoints = save(folder.path);
-  const before = Object.keys(load).map((name) => Deno.readFileSync(join(folder.path, name)));
+  const before = Object.keys(load).map((name) => Deno.readFileSync(join(folder.path, "checkpoints", name)));
   const weights = spoiled(arrays(), "text.b", NaN);
   const moments = spoiled(spoiled(optimizer(), "second.heads.x", Infinity), "first.text.a", -Infinity);
   assert.match(
@@ -158,7 +136,7 @@ Deno.test("weights and moments that are not finite are not saved, and what there
     refusal(saveLast({ optimizer: moments })),
     /optimizer\.safetensors: .* first\.text\.a, second\.heads\.x\./,
   );
-  const after = Object.keys(load).map((name) => Deno.readFileSync(join(folder.path, name)));
+  const after = Object.keys(load).map((name) => Deno.readFileSync(join(folder.path, "checkpoints", name)));
   assert.deepEqual(after, before);
   // Sums of losses may: a step whose loss overflows in f16 is skipped.
   saveLast({ optimizer: new Map([...optimizer(), ["sums", { shape: [1], data: Float32Array.of(NaN) }]]) })();
@@ -173,7 +151,10 @@ Deno.test("checkpoints that hold NaN or infinity are not loaded, whoever wrote t
       arrays,
       ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const,
     );
-    writeSafetensors(join(folder.path, name), Object.fromEntries(tensors), metadata, { checksum: true });
+    new RunFiles(folder.path).write(
+      `checkpoints/${name}`,
+      safetensorsParts(Object.fromEntries(tensors), metadata),
+    );
   };
   overwrite("best.safetensors", spoiled(arrays(), "text.a", NaN), { epoch: "2" });
   assert.match(

@@ -7,6 +7,7 @@ import {
   type TrainingState,
 } from "../../src/runs/run_checkpoints.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
+import { RunFiles } from "../../src/runs/run_files.ts";
 import { nameOfRun, RunFolder } from "../../src/runs/run_folder.ts";
 import { VERSION } from "../../src/base/version.ts";
 import { tinyConfig } from "../train/tiny.ts";
@@ -19,6 +20,8 @@ function inFolder(body: (folder: string) => void): void {
     Deno.removeSync(folder, { recursive: true });
   }
 }
+
+const namesIn = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 
 const record = (epoch: number): EpochRecord => ({
   epoch,
@@ -40,8 +43,6 @@ Deno.test("RunFolder keeps configuration, records and sessions", () =>
     assert.deepEqual(RunFolder.open(path).config, config);
     for (const epoch of [1, 2, 3]) run.appendRecord(record(epoch));
     assert.deepEqual(run.records(), [record(1), record(2), record(3)]);
-    run.keepRecords(2);
-    run.appendRecord(record(3));
     assert.deepEqual(RunFolder.open(path).records(), [record(1), record(2), record(3)]);
 
     const session = { started: "a", adapter: "x", adapter_class: "software", seconds: 1 };
@@ -96,13 +97,18 @@ Deno.test("RunFolder says what is wrong with the folder of a run", () =>
   inFolder((path) => {
     assert.throws(() => RunFolder.open(path), /UserError.*no folder of a run: it has no config\.json/);
     Deno.writeTextFileSync(join(path, "config.json"), "{");
+    assert.throws(
+      () => RunFolder.open(path),
+      /UserError.*has no SHA256SUMS: .*Restore it .* or train again; with an empty/,
+    );
+    Deno.writeTextFileSync(join(path, "SHA256SUMS"), "");
     assert.throws(() => RunFolder.open(path), /UserError.*config\.json: it is not valid JSON/);
     Deno.writeTextFileSync(join(path, "config.json"), `{"sede": 1}`);
     assert.throws(() => RunFolder.open(path), /UserError.*config\.json: /);
-    Deno.removeSync(join(path, "config.json"));
+    for (const name of ["config.json", "SHA256SUMS"]) Deno.removeSync(join(path, name));
     const run = RunFolder.create(path, tinyConfig());
     assert.throws(() => run.checkpoints.loadBest(), /UserError.*not finished an epoch yet/);
-    Deno.writeTextFileSync(join(path, "metrics.jsonl"), "{}\nno\n");
+    run.files.writeText("metrics.jsonl", "{}\nno\n");
     assert.throws(() => run.records(), /UserError.*line 2 of/);
   }));
 
@@ -142,19 +148,19 @@ const snapshot = (step: number): Snapshot => ({
 
 Deno.test("RunCheckpoints give back what they were given", () =>
   inFolder((folder) => {
-    const checkpoints = new RunCheckpoints(folder);
+    const checkpoints = new RunCheckpoints(new RunFiles(folder));
     assert.equal(checkpoints.loadLast(), undefined);
     for (const step of [1, 2]) {
       checkpoints.saveLast(snapshot(step));
-      assert.deepEqual(new RunCheckpoints(folder).loadLast(), snapshot(step));
+      assert.deepEqual(new RunCheckpoints(new RunFiles(folder)).loadLast(), snapshot(step));
       assert.deepEqual(checkpoints.lastState(), state(step));
     }
     checkpoints.saveBest(arrays(5), 7, 0.75);
     assert.deepEqual(checkpoints.loadBest(), { weights: arrays(5), epoch: 7, temperatures: {} });
     checkpoints.saveBest(arrays(5), 7, 0.75, "accuracy", { fusion: 1.25 });
     assert.deepEqual(checkpoints.loadBest().temperatures, { fusion: 1.25 });
-    const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
-    assert.deepEqual(names, [
+    assert.deepEqual(namesIn(folder), ["SHA256SUMS", "checkpoints"]);
+    assert.deepEqual(namesIn(join(folder, "checkpoints")), [
       "best.safetensors",
       "last.json",
       "last.optimizer.safetensors",
@@ -162,48 +168,18 @@ Deno.test("RunCheckpoints give back what they were given", () =>
     ]);
   }));
 
-Deno.test("RunCheckpoints hold one whole snapshot wherever a save is cut short", () => {
-  const files = ["last.safetensors", "last.optimizer.safetensors", "last.json"];
-  // `written` of the new files are there, the state being the last of them; `renamed` have taken their final names.
-  for (
-    const [written, renamed, expected] of [[0, 0, 1], [1, 0, 1], [2, 0, 1], [3, 0, 2], [3, 1, 2], [3, 2, 2], [
-      3,
-      3,
-      2,
-    ]]
-  ) {
-    inFolder((folder) => {
-      const fresh = join(folder, "fresh");
-      Deno.mkdirSync(fresh);
-      new RunCheckpoints(fresh).saveLast(snapshot(2));
-      new RunCheckpoints(folder).saveLast(snapshot(1));
-      for (const [i, name] of files.slice(0, written).entries()) {
-        Deno.renameSync(join(fresh, name), join(folder, i < renamed! ? name : `next.${name}`));
-      }
-      assert.deepEqual(
-        new RunCheckpoints(folder).loadLast(),
-        snapshot(expected!),
-        `${written} written, ${renamed} renamed`,
-      );
-      const left = Array.from(Deno.readDirSync(folder)).filter(({ isFile }) => isFile).map(({ name }) => name)
-        .sort();
-      assert.deepEqual(left, [...files].sort());
-    });
-  }
-});
-
 Deno.test("RunCheckpoints refuse files that do not belong together or are no state", () =>
   inFolder((folder) => {
-    const checkpoints = new RunCheckpoints(folder);
-    const weights = join(folder, "last.safetensors");
+    const checkpoints = new RunCheckpoints(new RunFiles(folder));
+    const weights = "checkpoints/last.safetensors";
     checkpoints.saveLast(snapshot(1));
-    const first = Deno.readFileSync(weights);
+    const first = Deno.readFileSync(join(folder, weights));
     checkpoints.saveLast(snapshot(2));
-    Deno.writeFileSync(weights, first);
+    new RunFiles(folder).write(weights, [first]);
     assert.throws(() => checkpoints.loadLast(), /UserError.*of step 1, but last\.json of 2/);
     checkpoints.saveLast({ ...snapshot(1), state: { ...state(1), batch: -2 } });
     assert.throws(() => checkpoints.loadLast(), /UserError.*last\.json is not a state of training: batch/);
     checkpoints.saveLast(snapshot(1));
-    Deno.truncateSync(join(folder, "last.safetensors"), 20);
+    Deno.truncateSync(join(folder, weights), 20);
     assert.throws(() => checkpoints.loadLast(), /UserError.*last\.safetensors/);
   }));

@@ -116,15 +116,15 @@ Deno.test("event files say what the run does, also when it goes on and when it i
       }
       return bytesOf("training");
     };
-    for (const epoch of [1, 2, 3]) run.appendRecord(record(epoch));
+    for (const epoch of [1, 2, 3]) append(run, record(epoch));
     const three = read();
-    RunFolder.open(path).keepRecords(2);
+    keepRecords(RunFolder.open(path), 2);
     const two = read();
     assert.ok(sameBytes(three.subarray(0, two.length), two), "what stays of the file has changed");
     assert.ok(two.length < three.length);
-    RunFolder.open(path).appendRecord(record(3, 7));
+    append(RunFolder.open(path), record(3, 7));
     assert.equal(read().length, three.length);
-    RunFolder.open(path).keepRecords(0);
+    keepRecords(RunFolder.open(path), 0);
     assert.ok(read().length < two.length);
     RunFolder.open(path).writeResults(evaluation, "");
     assert.ok(run.evaluation());
@@ -133,6 +133,18 @@ Deno.test("event files say what the run does, also when it goes on and when it i
     Deno.removeSync(parent, { recursive: true });
   }
 });
+
+function append(run: RunFolder, record: EpochRecord): void {
+  run.appendRecord(record);
+  run.writeTensorBoard();
+}
+
+/** As where somebody has a run begin again from a copy of an earlier checkpoint. */
+function keepRecords(run: RunFolder, count: number): void {
+  const lines = run.records().slice(0, count).map((record) => JSON.stringify(record) + "\n");
+  run.files.writeText("metrics.jsonl", lines.join(""));
+  run.writeTensorBoard();
+}
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -11,7 +11,13 @@ import type { Dataset } from "../../src/data/dataset.ts";
 import { choosePretrained } from "../../src/build/pretrained.ts";
 import type { RunConfig } from "../../src/config/run_config.ts";
 import { exists } from "../../src/io/files.ts";
-import { openSafetensors, writeSafetensors } from "../../src/io/safetensors.ts";
+import {
+  openSafetensors,
+  safetensorsParts,
+  type TensorToStore,
+  writeSafetensors,
+} from "../../src/io/safetensors.ts";
+import { RunFiles } from "../../src/runs/run_files.ts";
 import { methods } from "../../src/models/methods/registry.ts";
 import type { Arrays } from "../../src/runs/run_checkpoints.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
@@ -70,7 +76,7 @@ const causes: Readonly<Record<string, Cause>> = {
         if (encoder.endsWith("densenet")) continue; // it holds whole numbers too, and that of texts is spoiled
         const path = join(encoder, "model.safetensors");
         const arrays = read(path);
-        write(path, spoiled(arrays, [...arrays.keys()][3]!, NaN), {});
+        writeSafetensors(path, toStore(spoiled(arrays, [...arrays.keys()][3]!, NaN)));
       }
       const silently = { begin() {}, advance() {}, end() {}, note() {} };
       const { config: chosen, folders } = await choosePretrained(joint ? preset : config, wanted, silently);
@@ -93,7 +99,8 @@ const causes: Readonly<Record<string, Cause>> = {
       await begin(setting.folder, setting.config);
       const path = join(setting.folder, "checkpoints", SPOILED_FILE);
       const arrays = read(path);
-      write(path, spoiled(arrays, momentOf(arrays), Infinity), { step: "6" });
+      const parts = safetensorsParts(toStore(spoiled(arrays, momentOf(arrays), Infinity)), { step: "6" });
+      new RunFiles(setting.folder).write(`checkpoints/${SPOILED_FILE}`, parts);
       await goOn(setting);
     },
     message:
@@ -153,12 +160,12 @@ function read(path: string): Arrays {
   );
 }
 
-function write(path: string, arrays: Arrays, metadata: Record<string, string>): void {
+function toStore(arrays: Arrays): Record<string, TensorToStore> {
   const tensors = Array.from(
     arrays,
     ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }] as const,
   );
-  writeSafetensors(path, Object.fromEntries(tensors), metadata, { checksum: true });
+  return Object.fromEntries(tensors);
 }
 
 /** The same arrays with one value replaced. */

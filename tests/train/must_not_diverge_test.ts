@@ -157,10 +157,10 @@ Deno.test("an interruption saves nothing of a model that is not finite: it has d
   const { checkpoints } = RunFolder.open(folder.path);
   assert.equal(checkpoints.loadLast()!.state.step, 4);
   assert.equal(checkpoints.loadBest().epoch, 1);
-  assert.deepEqual(filesOf(folder.path).filter((name) => name.startsWith("next.")), []);
+  assert.deepEqual(filesOf(folder.path).filter((name) => name.endsWith(".tmp")), []);
 });
 
-Deno.test("a run whose best weights are damaged goes on, says so, and keeps a new best; without going on it is refused", async () => {
+Deno.test("a run whose best weights are damaged is refused; once they are removed it goes on, says so, and keeps a new best", async () => {
   using folder = temporaryFolder();
   const { run } = await work(folder.path, ["training.epochs=2"]);
   const bytes = Deno.readFileSync(run.checkpoints.best);
@@ -171,10 +171,12 @@ Deno.test("a run whose best weights are damaged goes on, says so, and keeps a ne
   const learner = new Learner(gpu, ended.config, data);
   await assert.rejects(
     evaluateBest({ model: learner, data, run: ended }, "test"),
-    /UserError.*best\.safetensors is damaged: .*whole.*--resume with more --epochs/,
+    /UserError.*best\.safetensors is damaged: .*whole.*--resume, with more --epochs/,
   );
+  await assert.rejects(work(folder.path, ["training.epochs=3"]), /UserError.*best\.safetensors is damaged/);
+  Deno.removeSync(run.checkpoints.best);
   const { run: longer, notes } = await work(folder.path, ["training.epochs=3"]);
-  assert.match(notes.join(), /best\.safetensors is gone or damaged: the best of the epochs to come/);
+  assert.match(notes.join(), /best\.safetensors is gone: the best of the epochs to come/);
   assert.equal((await evaluateBest({ model: learner, data, run: longer }, "test")).evaluation.epoch, 3);
   learner.dispose();
 });

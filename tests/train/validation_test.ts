@@ -5,6 +5,7 @@ import type { RunConfig } from "../../src/config/run_config.ts";
 import { epochLine } from "../../src/report/console.ts";
 import { curveFigures } from "../../src/report/html/curves.ts";
 import { RunCheckpoints } from "../../src/runs/run_checkpoints.ts";
+import { RunFiles } from "../../src/runs/run_files.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
 import { scalarsOf } from "../../src/runs/tensorboard.ts";
 import { isValidatedAtEnd, isValidatedWithin } from "../../src/train/validation_schedule.ts";
@@ -201,7 +202,7 @@ Deno.test("in TensorBoard the steps of a run that is validated by steps are thos
 
 Deno.test("a checkpoint written before validations were counted has one for every epoch", () => {
   const folder = Deno.makeTempDirSync();
-  const checkpoints = new RunCheckpoints(folder);
+  const checkpoints = new RunCheckpoints(new RunFiles(folder));
   const array = new Map([["w", { shape: [1], data: Float32Array.of(1) }]]);
   const older = {
     version: 1,
@@ -217,6 +218,6 @@ Deno.test("a checkpoint written before validations were counted has one for ever
   const state = checkpoints.lastState()!;
   assert.deepEqual([state.validations, state.records, state.recorded_step], [3, 3, 0]);
   assert.deepEqual(state.best, { epoch: 2, validation: 2, score: 0.5 });
-  assert.ok(Deno.statSync(join(folder, "last.json")).isFile);
+  assert.ok(Deno.statSync(join(folder, "checkpoints", "last.json")).isFile);
   Deno.removeSync(folder, { recursive: true });
 });

@@ -6,7 +6,7 @@ import {
   ROBERTA_SPECIAL_TOKENS,
   wordPieceJson,
 } from "../../../src/data/text/tokenizer_json.ts";
-import { writeSafetensors } from "../../../src/io/safetensors.ts";
+import { safetensorsParts } from "../../../src/io/safetensors.ts";
 
 const FIXTURES = new URL("../../../tests/fixtures", import.meta.url).pathname;
 /** Mutations of larger files hit seldom what decides. */
@@ -27,26 +27,16 @@ export function fixtures(folder: string, name: RegExp): Uint8Array[] {
 }
 
 export function safetensors(): Uint8Array[] {
-  const path = Deno.makeTempFileSync();
-  const of = (metadata: Record<string, string>, checksum: boolean) => {
-    writeSafetensors(
-      path,
-      {
-        w: { dtype: "F32", shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) },
-        h: { dtype: "F16", shape: [3], data: Float16Array.of(1, 2, 3) },
-        b: { dtype: "BF16", shape: [1], data: Uint16Array.of(0x3f80) },
-        "é": { dtype: "I64", shape: [], data: BigInt64Array.of(5n) },
-      },
-      metadata,
-      { checksum },
-    );
-    return Deno.readFileSync(path);
-  };
-  try {
-    return [of({ format: "pt" }, false), of({}, true)];
-  } finally {
-    Deno.removeSync(path);
-  }
+  const parts = safetensorsParts(
+    {
+      w: { dtype: "F32", shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) },
+      h: { dtype: "F16", shape: [3], data: Float16Array.of(1, 2, 3) },
+      b: { dtype: "BF16", shape: [1], data: Uint16Array.of(0x3f80) },
+      "é": { dtype: "I64", shape: [], data: BigInt64Array.of(5n) },
+    },
+    { format: "pt" },
+  );
+  return [Uint8Array.from([...parts].flatMap((part) => [...part]))];
 }
 
 const ROWS = [

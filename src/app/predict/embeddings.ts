@@ -1,6 +1,7 @@
 /** Writes representations: one matrix for each, beside the names of their rows. */
 import { join } from "node:path";
-import { asBytes, mustBeWritable, unwritable, writeTextFile } from "../../io/file_bytes.ts";
+import { asBytes, mustBeWritable, unwritable } from "../../io/file_bytes.ts";
+import { writeTextFile } from "../../io/new_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { writeSafetensors } from "../../io/safetensors.ts";
 

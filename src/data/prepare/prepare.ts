@@ -3,7 +3,8 @@
 import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
 import { csvCell } from "../../io/csv.ts";
-import { mustBeWritable, writeTextFile } from "../../io/file_bytes.ts";
+import { mustBeWritable } from "../../io/file_bytes.ts";
+import { writeTextFile } from "../../io/new_file.ts";
 import { exists } from "../../io/files.ts";
 import type { Split } from "../batch.ts";
 import type { InnerPathsOptions } from "../index/inner_path.ts";

@@ -2,7 +2,7 @@
 // sample, or a fault. The list that `unis data prepare` writes is a packaging like the others.
 import { join } from "node:path";
 import { UserError } from "../../base/user_error.ts";
-import { writeTextFile } from "../../io/file_bytes.ts";
+import { writeTextFile } from "../../io/new_file.ts";
 import { exists } from "../../io/files.ts";
 import { isJsonObject } from "../../io/strict_json.ts";
 import type { Split } from "../batch.ts";

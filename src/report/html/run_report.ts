@@ -1,5 +1,5 @@
 /** Reads a run and draws the figures of its report. */
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Split } from "../../data/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { TARGETS, type TaskName } from "../../data/targets.ts";
@@ -7,11 +7,10 @@ import { visitedSamples } from "../../data/epoch.ts";
 import { UserError } from "../../base/user_error.ts";
 import { taskOf } from "../../config/task_config.ts";
 import type { RunConfig } from "../../config/run_config.ts";
-import { exists } from "../../io/files.ts";
 import type { Explainer } from "../../train/explainer.ts";
 import type { AnsweringModel } from "../../train/evaluation.ts";
 import { visitOf } from "../../train/gradient_step.ts";
-import { type PredictionTable, readPredictions, textAt } from "../../runs/predictions.ts";
+import { type PredictionTable, textAt } from "../../runs/predictions.ts";
 import { readKeptSamples } from "../../runs/preprocessing.ts";
 import type { EpochRecord, Evaluation } from "../../runs/records.ts";
 import { represent } from "../../train/representations.ts";
@@ -98,7 +97,6 @@ export const SHOWN_TURNS = 12;
 /** Reads the folder of a run. Throws a UserError where it is none or a file of it is damaged. */
 export function viewRun(path: string, key: string, title = basename(resolve(path))): RunView {
   const run = RunFolder.open(path);
-  const predictions = join(path, "predictions.csv");
   return {
     key,
     title,
@@ -106,7 +104,7 @@ export function viewRun(path: string, key: string, title = basename(resolve(path
     records: run.records(),
     environment: run.environment(),
     evaluation: run.evaluation(),
-    table: exists(predictions) ? readPredictions(predictions) : undefined,
+    table: run.predictions(),
     ...countSamples(run),
     source: JSON.stringify(run.config.data),
   };
