@@ -16,6 +16,7 @@ export { broadcastShapes, type Shape } from "./src/tensor/shape.ts";
 export { capture, keep, type Kept, scope } from "./src/tensor/scope.ts";
 export { enableGrad, noGrad } from "./src/tensor/tape.ts";
 export { backward } from "./src/ops/backward.ts";
+export type { GradientWatch } from "./src/tensor/open_leaves.ts";
 export { type RandomKey, RandomKeys } from "./src/tensor/random.ts";
 
 // What an operation of one's own is made of

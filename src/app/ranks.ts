@@ -16,6 +16,8 @@ import { describeError, EXIT } from "./errors.ts";
 
 /** Seconds that a rank waits for the others, if UNIS_MPI_TIMEOUT does not say: start-up may download an encoder. */
 const PATIENCE = 1800;
+/** Milliseconds that launchers have to pass on what a rank said at last, which else may be lost. */
+const HEARING = 100;
 /** Milliseconds that other ranks let the first go ahead with an error, which most often is that of all. */
 const PRECEDENCE = 1000;
 
@@ -57,7 +59,8 @@ async function endAll(ranks: Mpi, error: unknown): Promise<void> {
   output.error(`unis: ${line}`);
   output.detail(Deno.inspect(error));
   output.close();
-  ranks.abort(status);
+  await setTimeout(HEARING);
+  await ranks.abort(status);
 }
 
 function patience(): number {

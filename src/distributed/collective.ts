@@ -29,6 +29,9 @@ export class RankMissing extends Error {
   override name = "RankMissing";
 }
 
+/** The errors of collective calls that others tell apart, by name. */
+export const RANK_ERRORS = { UserError, RankMissing };
+
 /** True for all ranks where it is for one. */
 export async function any(collective: Collective, value: boolean, what: string): Promise<boolean> {
   if (collective.size === 1) return value;

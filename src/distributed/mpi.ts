@@ -1,160 +1,92 @@
 /** Ranks that a launcher of MPI started. */
-import { setImmediate, setTimeout } from "node:timers/promises";
-import { UserError } from "../base/user_error.ts";
-import { type Collective, RankMissing } from "./collective.ts";
+import { type Collective, RANK_ERRORS } from "./collective.ts";
 import type { Launched } from "./launcher.ts";
-import { type MpiLibrary, openMpi } from "./mpi_library.ts";
+import type { Answered, Asked } from "./mpi_worker.ts";
 
-/** Bytes of the largest MPI_Status that there is, with room. */
-const STATUS_BYTES = 256;
-/** So long a call is asked for without a break, in milliseconds; then there is a break of the same length after each time. */
-const EAGER = 2;
-/** Elements from which on ranks first wait for each other, and then make no break: the exchange goes on while it is asked for. */
-const LARGE = 2 ** 16;
-/** Tells a word that a rank is there from all else. */
-const PRESENCE_TAG = 17;
-/** Milliseconds in which a rank that waits answers others that do. */
-const PRESENCE = 3000;
+/** What is under way: how it ends, and what it reads and writes, which nothing else may keep from being collected. */
+interface Open extends PromiseWithResolvers<unknown> {
+  readonly held: ArrayBufferView | undefined;
+}
 
 /**
- * No call blocks: each is begun, and asked for until it has ended, or made on another thread, so that signals and timers go on,
- * and a rank that waits does not take the processor from one that computes. There is one at a time.
+ * A thread of its own calls MPI, which on most systems exchanges nothing but while it is called, and the main thread is often held
+ * up: by encoding, or by waiting for its device.
  */
 export class Mpi implements Collective {
   readonly rank: number;
   readonly size: number;
-  readonly #mpi: MpiLibrary;
-  /** Milliseconds after which others count as missing. */
-  readonly #patience: number;
-  /** What calls under way read and write: nothing else may keep it from being collected. */
-  readonly #held = new Set<ArrayBufferView>();
+  readonly #thread: Thread;
 
-  private constructor(mpi: MpiLibrary, patience: number) {
-    this.#mpi = mpi;
-    this.#patience = patience;
-    const number = new Int32Array(1);
-    mpi.call.MPI_Comm_rank(mpi.world, number);
-    this.rank = number[0]!;
-    mpi.call.MPI_Comm_size(mpi.world, number);
-    this.size = number[0]!;
+  private constructor(thread: Thread, { rank, size }: Pick<Collective, "rank" | "size">) {
+    this.#thread = thread;
+    this.rank = rank;
+    this.size = size;
   }
 
   /**
    * Joins the others. Throws a UserError where there is no library, or another than the launcher's, and `RankMissing` where not all
-   * come within so many seconds.
+   * come within so many seconds, or any later call waits longer for them.
    */
   static async join(started: Launched, seconds: number): Promise<Mpi> {
-    const library = openMpi(started);
-    const { call, serialized, name } = library;
-    await inTime(call.MPI_Init_thread(null, null, serialized, new Int32Array(1)), 1000 * seconds, "MPI_Init");
-    const mpi = new Mpi(library, 1000 * seconds);
-    if (mpi.size === started.size) return mpi;
-    await call.MPI_Finalize();
-    throw new UserError(
-      `The launcher started ${started.size} processes (${started.variable}), but by ${name} each is one of ${mpi.size}: ` +
-        "the library is not the launcher's. Name the one that is by UNIS_MPI, or start with the mpirun that belongs to it " +
-        "(for srun, --mpi=pmi2 or --mpi=pmix)",
-    );
+    const thread = new Thread();
+    try {
+      return new Mpi(thread, await thread.ask({ kind: "join", started, seconds }) as Mpi);
+    } catch (error) {
+      thread.end();
+      throw error;
+    }
   }
 
   async sum(values: Float32Array<ArrayBuffer>, what: string): Promise<void> {
-    const { call, inPlace, float, sum, world } = this.#mpi;
-    const request = new BigUint64Array(1);
-    const isLarge = values.length >= LARGE;
-    if (isLarge) {
-      call.MPI_Ibarrier(world, request);
-      await this.#end(request, what);
-    }
-    call.MPI_Iallreduce(inPlace, values, values.length, float, sum, world, request);
-    await this.#end(request, what, [values], isLarge);
+    const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(values));
+    await this.#thread.ask({ kind: "sum", address, length: values.length, what }, values);
   }
 
   async gather<T>(value: T, what: string): Promise<T[]> {
-    const own = new TextEncoder().encode(JSON.stringify(value));
-    const sizes = await this.#gatherBytes(new Uint8Array(Uint32Array.of(own.length).buffer), what);
-    const lengths = Array.from(new Uint32Array(sizes.buffer));
-    const longest = Math.max(...lengths);
-    const padded = new Uint8Array(longest);
-    padded.set(own);
-    const all = await this.#gatherBytes(padded, what);
-    return lengths.map((length, rank) =>
-      JSON.parse(new TextDecoder().decode(all.subarray(rank * longest, rank * longest + length)))
-    );
+    const texts = await this.#thread.ask({ kind: "gather", text: JSON.stringify(value), what });
+    return (texts as string[]).map((text) => JSON.parse(text));
   }
 
-  /** Ends all ranks at once, with this exit status. */
-  abort(status: number): void {
-    this.#mpi.call.MPI_Abort(this.#mpi.world, status);
+  /** Ends all ranks, this one as well, with this exit status. */
+  abort(status: number): Promise<never> {
+    return this.#thread.ask({ kind: "abort", status }) as Promise<never>;
   }
 
   /** Takes leave of the others: all ranks do, and call nothing else afterwards. */
   async leave(): Promise<void> {
-    await this.gather(null, "the end of the others");
-    await inTime(this.#mpi.call.MPI_Finalize(), this.#patience, "MPI_Finalize");
-  }
-
-  /** As many bytes of each rank, by rank. */
-  async #gatherBytes(own: Uint8Array<ArrayBuffer>, what: string): Promise<Uint8Array<ArrayBuffer>> {
-    const { call, byte, world } = this.#mpi;
-    const all = new Uint8Array(own.length * this.size);
-    const request = new BigUint64Array(1);
-    call.MPI_Iallgather(own, own.length, byte, all, own.length, byte, world, request);
-    await this.#end(request, what, [own, all]);
-    return all;
-  }
-
-  /** Waits for a call that was begun, which until then may use the arrays. Throws `RankMissing`. */
-  async #end(
-    request: BigUint64Array<ArrayBuffer>,
-    what: string,
-    arrays: readonly ArrayBufferView[] = [],
-    withoutBreak = false,
-  ): Promise<void> {
-    for (const array of [request, ...arrays]) this.#held.add(array);
-    const begin = performance.now();
-    while (!this.#hasEnded(request)) {
-      const waited = performance.now() - begin;
-      if (waited > this.#patience) throw await this.#missing(what);
-      if (withoutBreak || waited < EAGER) await setImmediate();
-      else await setTimeout(EAGER);
-    }
-    for (const array of [request, ...arrays]) this.#held.delete(array);
-  }
-
-  #hasEnded(request: BigUint64Array<ArrayBuffer>): boolean {
-    const flag = new Int32Array(1);
-    this.#mpi.call.MPI_Test(request, flag, new Uint8Array(STATUS_BYTES));
-    return flag[0] !== 0;
-  }
-
-  /** All ranks that wait tell each other; those that say nothing are missing. */
-  async #missing(what: string): Promise<RankMissing> {
-    const { call, byte, world } = this.#mpi;
-    const others = Array.from({ length: this.size }, (_, rank) => rank).filter((rank) => rank !== this.rank);
-    const begun = (name: "MPI_Isend" | "MPI_Irecv", rank: number) => {
-      const [word, request] = [new Uint8Array(1), new BigUint64Array(1)];
-      for (const array of [word, request]) this.#held.add(array);
-      call[name](word, 1, byte, rank, PRESENCE_TAG, world, request);
-      return request;
-    };
-    for (const rank of others) begun("MPI_Isend", rank);
-    let silent = others.map((rank) => ({ rank, request: begun("MPI_Irecv", rank) }));
-    const begin = performance.now();
-    while (silent.length > 0 && performance.now() - begin < PRESENCE) {
-      silent = silent.filter(({ request }) => !this.#hasEnded(request));
-      await setTimeout(50);
-    }
-    const names = silent.map(({ rank }) => rank).join(", ");
-    return new RankMissing(
-      `Waited ${this.#patience / 1000} s for rank ${names || "unknown"} (UNIS_MPI_TIMEOUT) in: ${what}`,
-    );
+    await this.#thread.ask({ kind: "leave" });
+    this.#thread.end();
   }
 }
 
-/** Throws `RankMissing` where a call in which all ranks meet does not end within so many milliseconds. */
-async function inTime(call: Promise<number>, patience: number, what: string): Promise<void> {
-  const isLate = await Promise.race([call.then(() => false), setTimeout(patience, true, { ref: false })]);
-  if (isLate) {
-    throw new RankMissing(`Waited ${patience / 1000} s for other ranks (UNIS_MPI_TIMEOUT) in: ${what}`);
+class Thread {
+  readonly #worker = new Worker(new URL("./mpi_worker.ts", import.meta.url), { type: "module" });
+  /** In the order in which it was asked, which is that of the answers. */
+  readonly #open: Open[] = [];
+
+  constructor() {
+    this.#worker.onmessage = ({ data }: MessageEvent<Answered>) => {
+      const { resolve, reject } = this.#open.shift()!;
+      if ("value" in data) return resolve(data.value);
+      const { error, message } = data;
+      reject(error === "Error" ? new Error(message) : new RANK_ERRORS[error](message));
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      for (const { reject } of this.#open.splice(0)) {
+        reject(new Error(`MPI's thread failed: ${event.message}`));
+      }
+    };
+  }
+
+  ask(asked: Asked, held?: ArrayBufferView): Promise<unknown> {
+    const open: Open = { ...Promise.withResolvers<unknown>(), held };
+    this.#open.push(open);
+    this.#worker.postMessage(asked);
+    return open.promise;
+  }
+
+  end(): void {
+    this.#worker.terminate();
   }
 }

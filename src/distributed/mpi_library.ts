@@ -27,7 +27,7 @@ const functionsOf = <H extends "i32" | "pointer">(handle: H) => ({
   MPI_Comm_rank: { parameters: [handle, "buffer"], result: "i32" },
   MPI_Comm_size: { parameters: [handle, "buffer"], result: "i32" },
   MPI_Iallreduce: {
-    parameters: ["pointer", "buffer", "i32", handle, handle, handle, "buffer"],
+    parameters: ["pointer", "pointer", "i32", handle, handle, handle, "buffer"],
     result: "i32",
   },
   MPI_Iallgather: {

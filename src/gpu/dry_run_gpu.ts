@@ -100,6 +100,14 @@ export class DryRunGpu implements Pick<Gpu, keyof Gpu> {
 
   flush(): void {}
 
+  cut(): () => void {
+    return () => {};
+  }
+
+  ahead<T>(body: () => T): T {
+    return body();
+  }
+
   write(): void {}
 
   read(): Promise<never> {

@@ -18,6 +18,8 @@ import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { BufferPool, type BufferRange, type DeviceBuffer, type MemoryUse } from "./pool.ts";
 import { type DispatchTime, Profiler } from "./profiler.ts";
 import { effortOf, MOST_DISPATCHES, SubmissionSize } from "./submission_size.ts";
+import { Submissions } from "./submissions.ts";
+import { stage, unstage, writeInto } from "./transfers.ts";
 import { TextureCopies } from "./textures.ts";
 import { UniformArena } from "./uniforms.ts";
 
@@ -44,7 +46,8 @@ export class Gpu {
   readonly #textures: TextureCopies;
   readonly #pipelines: Pipelines;
   readonly #bindGroups: BindGroups;
-  readonly #submissions: SubmissionSize;
+  readonly #size: SubmissionSize;
+  readonly #submissions: Submissions;
   #profiler: Profiler | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -60,7 +63,7 @@ export class Gpu {
     this.identity = identity;
     this.adapterClass = adapterClass;
     this.limits = limits;
-    this.#submissions = new SubmissionSize(adapterClass === "gpu");
+    this.#size = new SubmissionSize(adapterClass === "gpu");
     this.features = device.features;
     this.subgroup = subgroup;
     this.matrixUnits = opened.matrixUnits;
@@ -70,6 +73,7 @@ export class Gpu {
       () => this.flush(),
     );
     this.#uniforms = new UniformArena(device, MOST_DISPATCHES);
+    this.#submissions = new Submissions(device.queue, this.#uniforms, this.#size);
     this.#textures = new TextureCopies(device);
     this.#pipelines = new Pipelines(device, backend, subgroup);
     const { binding } = this.#uniforms;
@@ -121,8 +125,8 @@ export class Gpu {
     const pipeline = this.#pipelineFor(dispatch);
     const grid = gridOf(dispatch, pipeline);
     if (grid[0] < 1 || grid[1] < 1 || grid[2] < 1) return;
-    const effort = this.#submissions.isWatched ? effortOf(dispatch) : 0;
-    const count = this.#submissions.piecesFor(effort);
+    const effort = this.#size.isWatched ? effortOf(dispatch) : 0;
+    const count = this.#size.piecesFor(effort);
     if (count === 1) return this.#encode(dispatch, pipeline, grid, effort);
     const pieces = inPieces(dispatch, grid, count);
     for (const piece of pieces) {
@@ -135,18 +139,29 @@ export class Gpu {
     return this.#textures.fits(range);
   }
 
-  /** Submits what has been encoded. Does not wait. */
+  /** Submits what has been encoded, and all that is held back. Does not wait. */
   flush(): void {
-    if (!this.#encoder) return;
-    this.#endPass();
-    this.#profiler?.resolve(this.#encoder);
-    // Queue order makes this safe: the write lands after all submitted work and before what is submitted next.
-    this.#uniforms.upload();
-    this.#device.queue.submit([this.#encoder.finish()]);
-    // Neither compiling nor a pass for each dispatch is what submissions take else.
-    this.#submissions.submitted(this.#compiles || this.#profiler !== undefined);
-    this.#encoder = undefined;
-    this.#compiles = false;
+    this.#close();
+    this.#submissions.release();
+  }
+
+  /**
+   * Ends a piece of work: gives a function that submits it, with all before it. What is encoded after the first cut is held
+   * back, until it is submitted so, or by `flush`, which reads and writes call as well.
+   */
+  cut(): () => void {
+    this.#close();
+    return this.#submissions.cut();
+  }
+
+  /** What `body` dispatches, writes and reads goes ahead of all that is held back, and must not matter to it; it takes no memory. */
+  ahead<T>(body: () => T): T {
+    this.#close();
+    return this.#submissions.ahead(() => {
+      const result = body();
+      this.flush();
+      return result;
+    });
   }
 
   /** Copies host bytes into a buffer. */
@@ -157,14 +172,7 @@ export class Gpu {
     if (data.byteLength === 0) return; // Deno's queue panics on an empty write
     // A queue write overtakes work that is encoded but not yet submitted.
     this.flush();
-    const whole = data.byteLength & ~3;
-    const { handle } = target.buffer;
-    this.#device.queue.writeBuffer(handle, target.offset, data.buffer, data.byteOffset, whole);
-    if (whole < data.byteLength) {
-      const tail = new Uint8Array(4);
-      tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
-      this.#device.queue.writeBuffer(handle, target.offset + whole, tail);
-    }
+    writeInto(this.#device.queue, target, data);
   }
 
   /**
@@ -172,40 +180,25 @@ export class Gpu {
    * @throws Error with the first error that the device has reported since the last read; `DeviceLost`, `OutOfMemory`
    */
   async read(ranges: readonly BufferRange[]): Promise<ArrayBuffer[]> {
-    const starts: number[] = [];
-    let total = 0;
-    for (const { bytes } of ranges) {
-      starts.push(total);
-      total += Math.ceil(bytes / 4) * 4;
-    }
-    const staging = this.#device.createBuffer({
-      size: Math.max(total, 4),
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
     this.#endPass();
     this.#encoder ??= this.#device.createCommandEncoder();
-    for (const [i, { buffer, offset, bytes }] of ranges.entries()) {
-      const size = Math.ceil(bytes / 4) * 4;
-      if (size > 0) this.#encoder.copyBufferToBuffer(buffer.handle, offset, staging, starts[i]!, size);
-    }
+    const staging = stage(this.#device, this.#encoder, ranges);
     this.flush();
+    const { count } = this.#submissions;
+    // On Deno's WebGPU the call itself waits, for all that was submitted.
     await staging.mapAsync(GPUMapMode.READ).catch((error) => {
       this.#errors.keep(String(error?.message ?? error));
     });
-    this.#submissions.waited();
+    if (this.#submissions.count === count) this.#size.waited();
     await this.#errors.mustBeNone();
-    const mapped = staging.getMappedRange();
-    const copies = ranges.map(({ bytes }, i) => mapped.slice(starts[i]!, starts[i]! + bytes));
-    staging.unmap();
-    staging.destroy();
-    return copies;
+    return unstage(staging, ranges);
   }
 
   /** Waits until everything encoded has run. Throws as `read` does. */
   async finish(): Promise<void> {
     this.flush();
     await this.#device.queue.onSubmittedWorkDone();
-    this.#submissions.waited();
+    this.#size.waited();
     await this.#errors.mustBeNone();
   }
 
@@ -270,7 +263,18 @@ export class Gpu {
     this.#pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     this.#lastLabel = pipeline.label;
     this.#dispatches++;
-    if (this.#submissions.encoded(effort) || this.#compiles) this.flush();
+    if (this.#size.encoded(effort) || this.#compiles) this.#close();
+  }
+
+  /** Ends what is open: it is submitted, or held back. */
+  #close(): void {
+    if (!this.#encoder) return;
+    this.#endPass();
+    this.#profiler?.resolve(this.#encoder);
+    // Neither compiling nor a pass for each dispatch is what submissions take else.
+    this.#submissions.add(this.#encoder.finish(), this.#compiles || this.#profiler !== undefined);
+    this.#encoder = undefined;
+    this.#compiles = false;
   }
 
   #endPass(): void {

@@ -29,7 +29,7 @@ export function effortOf({ work, buffers }: Pick<Dispatch, "work" | "buffers">):
 }
 
 /** Dispatches, and their effort in all. */
-interface Encoded {
+export interface Encoded {
   dispatches: number;
   effort: number;
 }
@@ -66,13 +66,19 @@ export class SubmissionSize {
     return this.#open.dispatches >= this.#most.dispatches || this.#open.effort >= this.#most.effort;
   }
 
-  /** What was encoded is submitted. `isUnusual`: it takes other things besides, such as compiling, and is no measure. */
-  submitted(isUnusual: boolean): void {
-    this.#running ??= { start: this.#now(), dispatches: 0, effort: 0, isUnusual: false };
-    this.#running.dispatches += this.#open.dispatches;
-    this.#running.effort += this.#open.effort;
-    this.#running.isUnusual ||= isUnusual;
+  /** Ends a submission: what was encoded for it. */
+  close(): Encoded {
+    const encoded = this.#open;
     this.#open = { dispatches: 0, effort: 0 };
+    return encoded;
+  }
+
+  /** What was encoded is submitted. `isUnusual`: it takes other things besides, such as compiling, and is no measure. */
+  submitted(isUnusual: boolean, { dispatches, effort } = this.close()): void {
+    this.#running ??= { start: this.#now(), dispatches: 0, effort: 0, isUnusual: false };
+    this.#running.dispatches += dispatches;
+    this.#running.effort += effort;
+    this.#running.isUnusual ||= isUnusual;
   }
 
   /** All that was submitted has run. Sizes fall at once as far as they must, and grow to twice what was seen at most. */

@@ -11,7 +11,7 @@ export class UniformArena {
   readonly #view: DataView<ArrayBuffer>;
   #used = 0;
 
-  /** `slots`: the most calls of `append` between two of `upload`. */
+  /** `slots`: the most calls of `append` between two of `take`. */
   constructor(device: GPUDevice, slots: number) {
     this.#device = device;
     const alignment = device.limits.minUniformBufferOffsetAlignment;
@@ -58,9 +58,15 @@ export class UniformArena {
     return start;
   }
 
-  /** Sends what was appended to the device and starts again at the front. */
-  upload(): void {
-    if (this.#used > 0) this.#device.queue.writeBuffer(this.#buffer, 0, this.#view.buffer, 0, this.#used);
+  /** What was appended, until the next `append`, which starts again at the front. */
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = new Uint8Array(this.#view.buffer, 0, this.#used);
     this.#used = 0;
+    return taken;
+  }
+
+  /** Sends what was taken to the device. */
+  upload(taken: Uint8Array<ArrayBuffer>): void {
+    if (taken.length > 0) this.#device.queue.writeBuffer(this.#buffer, 0, taken);
   }
 }

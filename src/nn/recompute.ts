@@ -1,6 +1,6 @@
 /** Activation checkpointing (Chen et al., 2016): activations are computed twice instead of kept, time for memory. */
 import { backward } from "../ops/backward.ts";
-import { enableGrad, record, withOwnTape } from "../tensor/tape.ts";
+import { enableGrad, record, recordedLeaves, withOwnTape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Context } from "./context.ts";
 
@@ -18,12 +18,13 @@ export function recompute(
   const again = context.keys?.clone();
   // This pass is recorded although its tape is dropped: so the same kernels run as in the second pass, and y tells whether
   // it needs a gradient.
-  const y = withOwnTape(() => run(x, context));
-  return record(y, [x], [x, ...held], (dy) =>
+  const { y, leaves } = withOwnTape(() => ({ y: run(x, context), leaves: recordedLeaves() }));
+  const differentiate = (dy: Tensor) =>
     withOwnTape(() => {
       const leaf = x.view(x.shape, { requiresGrad: x.requiresGrad });
       const second = { ...context, recomputing: true, ...(again && { keys: again }) };
       backward(enableGrad(() => run(leaf, second)), dy);
       return [leaf.grad];
-    }));
+    });
+  return record(y, [x], [x, ...held], differentiate, leaves.filter((leaf) => leaf !== x));
 }

@@ -1,4 +1,5 @@
 /** The start of differentiation: `backward`. */
+import type { GradientWatch } from "../tensor/open_leaves.ts";
 import { backwardFrom } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { floatOf } from "./check.ts";
@@ -8,7 +9,7 @@ import { copy, full } from "./fill.ts";
 /**
  * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the
  * elements of output; all weights are 1 if it is not given. The tape is used up: differentiating twice takes computing
- * twice. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape or type.
+ * twice. `watch` is told, on the way, which gradients are whole. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape or type.
  *
  * @example
  * ```ts
@@ -22,8 +23,8 @@ import { copy, full } from "./fill.ts";
  * gpu.destroy();
  * ```
  */
-export function backward(output: Tensor, seed?: Tensor): void {
+export function backward(output: Tensor, seed?: Tensor, watch?: GradientWatch): void {
   const { gpu, shape } = output;
   const dtype = seed ? floatOf("differentiate by a seed", output, seed) : floatOf("differentiate", output);
-  backwardFrom(output, seed ?? full(gpu, shape, 1, dtype), { accumulate, copy });
+  backwardFrom(output, seed ?? full(gpu, shape, 1, dtype), { accumulate, copy }, watch);
 }

@@ -2,6 +2,7 @@
 import { DeviceSlot } from "../gpu/device_slot.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import { showShape } from "../tensor/shape.ts";
+import { keepOpen } from "../tensor/open_leaves.ts";
 import { atEndOfBackward, needsGrad, record } from "../tensor/tape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { floatOf, mustBe } from "./check.ts";
@@ -97,7 +98,7 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
       dgamma,
       dbeta,
     });
-    if (canWait(gpu) && dgamma === gamma.grad && dbeta === beta.grad) leaveSums(gpu, sums);
+    if (canWait(gpu) && dgamma === gamma.grad && dbeta === beta.grad) leaveSums(gpu, sums, [gamma, beta]);
     else sums.join(gpu);
     return [dx, dgamma, dbeta];
   });
@@ -105,6 +106,8 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
 
 /** Partial sums of the gradients of gamma and beta, and where they go. */
 class Sums {
+  #close = () => {};
+
   constructor(
     readonly layout: RowLayout,
     readonly parts: number,
@@ -123,12 +126,15 @@ class Sums {
     });
   }
 
-  hold(): void {
+  /** The gradients of these leaves are not whole until `release`. */
+  hold(leaves: readonly Tensor[]): void {
     for (const tensor of Object.values(this.buffers)) tensor.retain();
+    this.#close = keepOpen(leaves);
   }
 
   release(): void {
     for (const tensor of Object.values(this.buffers)) tensor.dispose();
+    this.#close();
   }
 }
 
@@ -143,8 +149,8 @@ const JOINING_BUFFERS = 11;
 const canWait = ({ adapterClass, limits }: Gpu) =>
   adapterClass === "gpu" && limits.maxStorageBuffersPerShaderStage >= JOINING_BUFFERS;
 
-function leaveSums(gpu: Gpu, sums: Sums): void {
-  sums.hold();
+function leaveSums(gpu: Gpu, sums: Sums, leaves: readonly Tensor[]): void {
+  sums.hold(leaves);
   left.set(gpu, sums);
   atEndOfBackward(() => joinLeft(gpu));
 }

@@ -51,12 +51,12 @@ export class GradientNoise {
 
   /** To be called after the gradient of each micro-batch. */
   add({ weight, size, isFirst }: AddedMicroBatch): void {
-    if (this.#isDue) this.#run(isFirst ? "first" : "more", { weight, size });
+    if (this.isDue) this.#run(isFirst ? "first" : "more", { weight, size });
   }
 
   /** To be called before the optimizer's step. */
   measure(): void {
-    if (this.#isDue) this.#run("measure", { share: 1 - DECAY });
+    if (this.isDue) this.#run("measure", { share: 1 - DECAY });
   }
 
   /** The noise scale, in samples, from what was read of `state`; undefined as long as the noise hides the gradient altogether. */
@@ -69,7 +69,8 @@ export class GradientNoise {
     if (this.#ownsScaling) this.#scaling.dispose();
   }
 
-  get #isDue(): boolean {
+  /** Whether it is measured in the step under way. */
+  get isDue(): boolean {
     return this.#optimizer.steps % this.#every === 0;
   }
 

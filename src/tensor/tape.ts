@@ -1,4 +1,5 @@
 /** Reverse-mode differentiation: ops record one closure each; `backward` runs them in reverse. */
+import { type GradientWatch, OpenLeaves } from "./open_leaves.ts";
 import { adopt, capture } from "./scope.ts";
 import { sameShape, showShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -19,6 +20,8 @@ interface Entry {
   readonly inputs: readonly Tensor[];
   readonly saved: readonly Tensor[];
   readonly backward: Backward;
+  /** Leaves that are no inputs, to whose gradients the closure adds by itself. */
+  readonly leaves: readonly Tensor[];
 }
 
 let tape: Entry[] = [];
@@ -31,18 +34,32 @@ export function needsGrad(...inputs: readonly (Tensor | undefined)[]): boolean {
 
 /**
  * Records an op, unless its output needs no gradient. `saved` lists every tensor that the closure reads: the tape holds
- * them, and lets them go as soon as the closure has run.
+ * them, and lets them go as soon as the closure has run. `leaves` are those that are no inputs and whose gradients the closure
+ * adds to by itself.
  */
 export function record(
   output: Tensor,
   inputs: readonly Tensor[],
   saved: readonly Tensor[],
   backward: Backward,
+  leaves: readonly Tensor[] = [],
 ): Tensor {
   if (!output.requiresGrad) return output;
   for (const tensor of saved) tensor.retain();
-  tape.push({ output, inputs, saved, backward });
+  tape.push({ output, inputs, saved, backward, leaves });
   return output;
+}
+
+/** The leaves that entries of the tape add to the gradients of, each as often as they do. */
+function* leavesOf(entries: readonly Entry[], made: ReadonlySet<Tensor>): Generator<Tensor> {
+  for (const { inputs, leaves } of entries) {
+    for (const tensor of [...inputs, ...leaves]) if (tensor.requiresGrad && !made.has(tensor)) yield tensor;
+  }
+}
+
+/** The leaves of what the tape holds now: what differentiating it will add to. */
+export function recordedLeaves(): Tensor[] {
+  return [...new Set(leavesOf(tape, new Set(tape.map(({ output }) => output))))];
 }
 
 /** Refuses an op that has no gradient where one is wanted, so that no gradient is cut silently. */
@@ -122,9 +139,15 @@ export interface Summation {
 
 /**
  * Differentiates `output` with respect to every leaf it depends on, adding to each leaf's `grad`; `seed` is the
- * gradient of `output` and has its shape. The tape is used up and saved activations are freed on the way.
+ * gradient of `output` and has its shape. The tape is used up and saved activations are freed on the way. `watch` is told
+ * which gradients are whole.
  */
-export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }: Summation): void {
+export function backwardFrom(
+  output: Tensor,
+  seed: Tensor,
+  { accumulate, copy }: Summation,
+  watch?: GradientWatch,
+): void {
   if (!output.requiresGrad) {
     throw new TypeError("Cannot differentiate a tensor that depends on nothing recorded");
   }
@@ -136,6 +159,7 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
   const entries = tape.splice(0);
   const made = new Set(entries.map((entry) => entry.output));
   const grads = new Map<Tensor, Tensor>([[output, seed.retain()]]);
+  const open = watch && new OpenLeaves(watch, leavesOf(entries, made));
 
   /** Adds to the gradient of `input`, taking over the caller's hold on `addend`. Shared memory is never written. */
   const add = (input: Tensor, addend: Tensor) => {
@@ -184,9 +208,11 @@ export function backwardFrom(output: Tensor, seed: Tensor, { accumulate, copy }:
           }
         }
         for (const tensor of saved) tensor.dispose();
+        if (open) { for (const leaf of leavesOf([entry], made)) open.close(leaf); }
       }
     });
   } finally {
     for (const body of leftOver.splice(0)) noGrad(body);
+    open?.end();
   }
 }

@@ -14,6 +14,7 @@ import { backward } from "../ops/backward.ts";
 import { full } from "../ops/fill.ts";
 import { matches } from "../optim/groups.ts";
 import type { LossScale } from "../optim/loss_scale.ts";
+import type { GradientWatch } from "../tensor/open_leaves.ts";
 import { RandomKeys } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -122,6 +123,8 @@ export interface Differentiation {
   readonly measure?: (losses: Losses) => void;
   readonly lossScale?: LossScale | undefined;
   readonly moment?: Moment;
+  /** Is told which gradients are whole while the backward pass goes on. */
+  readonly watch?: GradientWatch | undefined;
 }
 
 /** Adds `weight` times the gradient of a batch's mean loss to the gradients, or `lossScale` times that. */
@@ -131,7 +134,7 @@ export function differentiate(
   batch: Batch,
   context: Context,
   weight: number,
-  { measure, lossScale, moment }: Differentiation = {},
+  { measure, lossScale, moment, watch }: Differentiation = {},
 ): void {
   scope(() => {
     const targets = targetsOf(gpu, batch);
@@ -140,7 +143,7 @@ export function differentiate(
     const mixed = batch.mix && mixedTargets(gpu, batch, batch.mix);
     const losses = model.losses(model.forward(inputs, context), targets, moment, weights, mixed);
     measure?.(losses);
-    backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight));
+    backward(losses.objective, lossScale ? lossScale.seed(weight) : full(gpu, [], weight), watch);
   });
 }
 

@@ -166,25 +166,27 @@ export class Learner implements AnsweringModel {
   /**
    * Adds `weight` times the gradient of a micro-batch's mean loss to the gradients, and its measures to the sums.
    * `number` counts all micro-batches of the run and picks the random numbers of dropout, where there is any; `stretch` is
-   * that of the epoch it lies in. A batch that is undefined is another rank's.
+   * that of the epoch it lies in. A batch that is undefined is another rank's; the last of its own in a step `endsShare`.
    */
   accumulate(
     batch: Batch | undefined,
     weight: number,
     number: number,
-    withDropout = true,
-    stretch = 0,
+    { withDropout = true, stretch = 0, size = batch?.size ?? 0, endsShare = false } = {},
   ): void {
-    const { config, gpu } = this;
     this.rankSums?.count(batch !== undefined);
-    const isFirst = !this.#isWithinStep;
+    const added = { weight, size, isFirst: !this.#isWithinStep };
     this.#isWithinStep = true;
-    if (batch === undefined) return;
-    const context = trainingContext(config, number, withDropout);
-    const measure = (losses: Losses) => this.#measures.add(losses, batch.size, stretch);
-    const moment = trainingMoment(config, number, this.trainingSamples, context);
-    differentiate(gpu, this.#model, batch, context, weight, { measure, lossScale: this.#lossScale, moment });
-    this.#noise?.add({ weight, size: batch.size, isFirst });
+    if (batch !== undefined) {
+      const context = trainingContext(this.config, number, withDropout);
+      const measure = (losses: Losses) => this.#measures.add(losses, size, stretch);
+      const moment = trainingMoment(this.config, number, this.trainingSamples, context);
+      // The noise is measured by this rank's own gradient, which must still be there after the backward pass.
+      const watch = endsShare && !this.#noise?.isDue ? this.rankSums?.watch() : undefined;
+      const lossScale = this.#lossScale;
+      differentiate(this.gpu, this.#model, batch, context, weight, { measure, lossScale, moment, watch });
+    }
+    this.#noise?.add(added);
   }
 
   /**

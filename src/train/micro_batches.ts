@@ -17,6 +17,8 @@ type Place = Pick<Collective, "rank" | "size">;
 export interface MicroBatch {
   /** Undefined where it is another rank's. */
   readonly batch: Batch | undefined;
+  /** Its samples. */
+  readonly size: number;
   /** The weight of its gradient in that of its step. */
   readonly weight: number;
   /** Counts all micro-batches of the run; it picks the random numbers of dropout. */
@@ -26,6 +28,8 @@ export interface MicroBatch {
   /** In which of the stretches of the epoch it lies. */
   readonly stretch: number;
   readonly endsStep: boolean;
+  /** True where no other of its step is this rank's, and the step ends within the epoch. */
+  readonly endsShare: boolean;
   readonly endsEpoch: boolean;
   /** Seconds for which it was waited for. */
   readonly waited: number;
@@ -67,10 +71,19 @@ export async function* microBatches(
   } = config;
   const total = Math.ceil(samples / size);
   const perStep = stepSize / size;
-  const isOwn = (at: number) => {
+  /** The place of a micro-batch in its step, and how many there are in that. */
+  const inStep = (at: number) => {
     const index = (goesOn ? epoch * total + at : at) % perStep;
-    const inStep = goesOn ? perStep : Math.min(perStep, total - at + index);
-    return Math.floor(index * ranks / inStep) === rank;
+    return { index, count: goesOn ? perStep : Math.min(perStep, total - at + index) };
+  };
+  const isOwn = (at: number) => {
+    const { index, count } = inStep(at);
+    return Math.floor(index * ranks / count) === rank;
+  };
+  /** The last micro-batch of the step of another, which may be of the next epoch. */
+  const lastOf = (at: number) => {
+    const { index, count } = inStep(at);
+    return at + count - 1 - index;
   };
   const visit = trainingVisitOf(config);
   const batches = trainingBatches(data, size, { seed, epoch }, visit, (at) => at >= skipped && isOwn(at));
@@ -80,19 +93,23 @@ export async function* microBatches(
   try {
     for (let done = skipped + 1; done <= total; done++) {
       const asked = performance.now();
-      const batch = isOwn(done - 1) ? (await batches.next()).value as Batch : undefined;
-      const stepStart = Math.floor((done - 1) / perStep) * stepSize;
-      const inStep = goesOn ? stepSize : Math.min(stepSize, samples - stepStart);
+      const at = done - 1;
+      const own = Math.min(size, samples - at * size);
+      const batch = isOwn(at) ? (await batches.next()).value as Batch : undefined;
+      const stepStart = Math.floor(at / perStep) * stepSize;
+      const stepSamples = goesOn ? stepSize : Math.min(stepSize, samples - stepStart);
       yield {
+        size: own,
         batch: batch && {
-          ...mixing ? mixImages(batch, mixing, new Random(keyOf(config.seed, epoch, done - 1))) : batch,
-          ...weigh && { weights: weigh(batch.rows, stepOf(epoch, done - 1)) },
+          ...mixing ? mixImages(batch, mixing, new Random(keyOf(config.seed, epoch, at))) : batch,
+          ...weigh && { weights: weigh(batch.rows, stepOf(epoch, at)) },
         },
-        weight: microBatchWeight(Math.min(size, samples - (done - 1) * size), inStep, config),
-        number: epoch * total + done - 1,
+        weight: microBatchWeight(own, stepSamples, config),
+        number: epoch * total + at,
         done,
-        stretch: Math.floor(STRETCHES * (done - 1) / total),
-        endsStep: goesOn ? (epoch * total + done) % perStep === 0 : done % perStep === 0 || done === total,
+        stretch: Math.floor(STRETCHES * at / total),
+        endsStep: at === lastOf(at),
+        endsShare: isOwn(at) && lastOf(at) < total && (at === lastOf(at) || !isOwn(at + 1)),
         endsEpoch: done === total,
         waited: (performance.now() - asked) / 1000,
       };

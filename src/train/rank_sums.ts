@@ -3,17 +3,13 @@ import { crc32 } from "node:zlib";
 import { UserError } from "../base/user_error.ts";
 import type { Collective } from "../distributed/collective.ts";
 import { MOMENTUM } from "../nn/batch_norm.ts";
-import { ALIGNMENT, readArrays } from "../nn/flat_arrays.ts";
+import { readArrays } from "../nn/flat_arrays.ts";
 import type { Parameters } from "../nn/parameters.ts";
+import type { GradientWatch } from "../tensor/open_leaves.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
+import { GradientExchange } from "./gradient_exchange.ts";
 import type { MicroBatch } from "./micro_batches.ts";
-
-/** Gradients go from device to device in about so many parts, so that one is read while another is added up. */
-const PARTS = 12;
-/** Bytes that a part has at least and at most. */
-const LEAST = 2 ** 20;
-const MOST = 64 * 2 ** 20;
 
 /**
  * Each rank has the gradients of its own micro-batches of a step, weighted as in one process, so that their sum is the step's
@@ -21,7 +17,7 @@ const MOST = 64 * 2 ** 20;
  */
 export class RankSums {
   readonly #collective: Collective;
-  readonly #parts: readonly Tensor[];
+  readonly #gradients: GradientExchange;
   readonly #statistics: readonly { readonly tensor: Tensor; readonly decay: number }[];
   /** The statistics as all ranks had them before this step. */
   #before: Float32Array<ArrayBuffer>[] = [];
@@ -30,15 +26,7 @@ export class RankSums {
 
   constructor(collective: Collective, parameters: Parameters) {
     this.#collective = collective;
-    const grads = parameters.arrays.map((array) => array.grads);
-    const bytes = grads.reduce((sum, one) => sum + one.bytes, 0);
-    const size = Math.ceil(Math.min(MOST, Math.max(LEAST, bytes / PARTS)) / 4 / ALIGNMENT) * ALIGNMENT;
-    this.#parts = grads.flatMap((array) =>
-      Array.from(
-        { length: Math.ceil(array.size / size) },
-        (_, i) => array.view([Math.min(size, array.size - i * size)], { offset: i * size }),
-      )
-    );
+    this.#gradients = new GradientExchange(collective, parameters);
     this.#statistics = [...parameters.state()].flatMap(({ name, value: tensor }) =>
       /\.running_(mean|var)$/.test(name)
         ? [{ tensor, decay: 1 - MOMENTUM }]
@@ -59,20 +47,17 @@ export class RankSums {
     else if (this.#after !== undefined) this.#after++;
   }
 
-  /** After a micro-batch, of whichever rank: where it ends its epoch or step, each rank gets what all have gathered in that. */
-  async exchange(step: number, { endsStep, endsEpoch }: Pick<MicroBatch, "endsStep" | "endsEpoch">) {
-    if (endsStep || endsEpoch) await this.#sumStatistics(`step ${step + 1}`);
-    if (endsStep) await this.#sumGradients(`step ${step + 1}`);
+  /** What the backward pass of this rank's last micro-batch in a step is to tell, so that gradients are exchanged in it. */
+  watch(): GradientWatch {
+    return this.#gradients.watch();
   }
 
-  async #sumGradients(step: string): Promise<void> {
-    let reading = this.#read(0);
-    for (const [i, part] of this.#parts.entries()) {
-      const values = await reading;
-      reading = this.#read(i + 1);
-      await this.#collective.sum(values, `gradients of ${step}, part ${i + 1} of ${this.#parts.length}`);
-      part.gpu.write(part, values);
-    }
+  /** After a micro-batch, of whichever rank: where it ends its epoch or step, each rank gets what all have gathered in that. */
+  async exchange(step: number, { endsStep, endsEpoch }: Pick<MicroBatch, "endsStep" | "endsEpoch">) {
+    const name = `step ${step + 1}`;
+    if (endsStep || this.#gradients.isWatched) this.#gradients.begin(name);
+    if (endsStep) await this.#gradients.end();
+    if (endsStep || endsEpoch) await this.#sumStatistics(name);
   }
 
   /**
@@ -109,12 +94,7 @@ export class RankSums {
   }
 
   dispose(): void {
-    for (const part of this.#parts) part.dispose();
-  }
-
-  async #read(part: number): Promise<Float32Array<ArrayBuffer>> {
-    const tensor = this.#parts[part];
-    return tensor === undefined ? new Float32Array() : (await readArrays([tensor]))[0]!;
+    this.#gradients.dispose();
   }
 
   #readStatistics(): Promise<Float32Array<ArrayBuffer>[]> {

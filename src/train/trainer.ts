@@ -112,8 +112,8 @@ class Trainer {
     const source = microBatches(data, config, samples, this.state.epoch, skipped, learner.collective);
     for await (const microBatch of source) {
       this.state.epoch_input_wait += microBatch.waited;
-      const { batch, weight, number, stretch } = microBatch;
-      learner.accumulate(batch, weight, number, this.#hasDropout, stretch);
+      const { batch, weight, number } = microBatch;
+      learner.accumulate(batch, weight, number, { ...microBatch, withDropout: this.#hasDropout });
       await learner.rankSums?.exchange(this.state.step, microBatch);
       if (!microBatch.endsStep) {
         if (microBatch.endsEpoch) this.state.batch = microBatch.done;

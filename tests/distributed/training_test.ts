@@ -75,6 +75,14 @@ function mustBeNear(found: Made, expected: Made): void {
     ]);
   const others = losses(expected);
   losses(found).forEach((loss, i) => assert.ok(Math.abs(loss - others[i]!) < 1e-5, `${loss}, ${others[i]}`));
+  const noise = ({ last }: Made) => [...last.optimizer.get("gradient_noise")?.data ?? []];
+  const otherNoise = noise(expected);
+  noise(found).forEach((value, i) =>
+    assert.ok(
+      Math.abs(value - otherNoise[i]!) <= 1e-3 * Math.abs(otherNoise[i]!),
+      `${value}, ${otherNoise[i]}`,
+    )
+  );
   const difference = largestDifference(told(found.last.weights), told(expected.last.weights));
   assert.ok(difference < 1e-4, `weights differ by ${difference}`);
   const exact = ({ records, evaluation, last: { state } }: Made) => ({
@@ -95,7 +103,7 @@ const lasting = ({ records, evaluation, last: { weights, optimizer } }: Made) =>
 });
 
 const kinds: Record<string, { settings: readonly string[]; ranks: number }> = {
-  "f32": { settings: [], ranks: 4 },
+  "f32": { settings: ["training.gradient_noise=2"], ranks: 4 },
   // The 22 micro-batches of two epochs make steps of four, of which one has some of both; statistics move with each of them.
   "steps across epochs, batch norm": {
     settings: [
@@ -130,21 +138,27 @@ for (const [kind, { settings, ranks }] of Object.entries(kinds)) {
 }
 
 Deno.test("each micro-batch is of one rank, and ranks have runs of those of a step", async () => {
-  const ranksOf = async (ranks: number, skipped = 0) => {
+  const ranksOf = async (ranks: number, { across = config, epoch = 0, skipped = 0 } = {}) => {
+    const config = across as SettledConfig;
     const shares = await Promise.all(Array.from({ length: ranks }, async (_, rank) => {
-      const own: boolean[] = [];
+      const own: string[] = [];
       const place = { rank, size: ranks };
-      for await (const { batch } of microBatches(data, config as SettledConfig, 42, 0, skipped, place)) {
-        own.push(batch !== undefined);
+      for await (const { batch, endsShare } of microBatches(data, config, 42, epoch, skipped, place)) {
+        own.push(batch === undefined ? "" : `${rank}${endsShare ? "." : ""}`);
       }
       return own;
     }));
-    return shares[0]!.map((_, i) => shares.flatMap((own, rank) => own[i] ? [rank] : []).join("&")).join(" ");
+    return shares[0]!.map((_, i) => shares.flatMap((own) => own[i] || []).join("&")).join(" ");
   };
-  assert.equal(await ranksOf(1), "0 0 0 0 0 0 0 0 0 0 0");
-  assert.equal(await ranksOf(2), "0 0 1 1 0 0 1 1 0 0 1");
-  assert.equal(await ranksOf(4), "0 1 2 3 0 1 2 3 0 1 2");
-  assert.equal(await ranksOf(2, 3), "1 0 0 1 1 0 0 1");
+  // A dot is where gradients are exchanged within the backward pass.
+  assert.equal(await ranksOf(1), "0 0 0 0. 0 0 0 0. 0 0 0.");
+  assert.equal(await ranksOf(2), "0 0. 1 1. 0 0. 1 1. 0 0. 1.");
+  assert.equal(await ranksOf(4), "0. 1. 2. 3. 0. 1. 2. 3. 0. 1. 2.");
+  assert.equal(await ranksOf(2, { skipped: 3 }), "1. 0 0. 1 1. 0 0. 1.");
+  // The last step of an epoch goes on into the next, where its gradients may be saved in between.
+  const across = withSettings(config, ["semantics.steps_across_epochs=true"]);
+  assert.equal(await ranksOf(2, { across }), "0 0. 1 1. 0 0. 1 1. 0 0 1");
+  assert.equal(await ranksOf(2, { across, epoch: 1 }), "1. 0 0. 1 1. 0 0. 1 1. 0 0");
 });
 
 Deno.test("of a split that ranks answer, each reads its own batches, and has the answers of all", async () => {

@@ -1,0 +1,84 @@
+/** Ranks add up their gradients, bucket by bucket, while the backward pass goes on. */
+import type { Collective } from "../distributed/collective.ts";
+import type { Gpu } from "../gpu/gpu.ts";
+import type { Parameters } from "../nn/parameters.ts";
+import type { GradientWatch } from "../tensor/open_leaves.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { BucketWatch, gradientBuckets } from "./gradient_buckets.ts";
+
+/** Buckets that are read and not yet written, at most: one is read while another is added up. */
+const UNDER_WAY = 2;
+
+/**
+ * In each step every rank exchanges all buckets, in one order, whether its micro-batches gave them gradients or not. Where the
+ * last backward pass of the step is watched, the device's work is cut where a bucket is whole, and what comes after waits on
+ * the host: the bucket is read when the work before it has run, and the next piece starts at once. That is needed because on
+ * Deno's WebGPU to wait for something is to wait for all that was submitted.
+ */
+export class GradientExchange {
+  readonly #collective: Collective;
+  readonly #gpu: Gpu;
+  readonly #buckets: readonly Tensor[];
+  /** What submits the work of the backward pass up to where a bucket is whole; none where that was not watched. */
+  #pieces: (() => void)[] = [];
+  #exchange: Promise<void> | undefined;
+
+  /** `elements` are those of a bucket, if it is not to be of the usual size. */
+  constructor(collective: Collective, parameters: Parameters, elements?: number) {
+    this.#collective = collective;
+    this.#buckets = gradientBuckets(parameters, elements);
+    this.#gpu = this.#buckets[0]!.gpu;
+  }
+
+  /** What the last backward pass of a step is to tell, if gradients are to be exchanged in it. */
+  watch(): GradientWatch {
+    return new BucketWatch(this.#buckets, () => this.#pieces.push(this.#gpu.cut()));
+  }
+
+  /** Begins the exchange of a step, unless it has begun: after a backward pass that was watched, or after the last one. */
+  begin(step: string): void {
+    this.#exchange ??= this.#run(step);
+    // An error is that of `end`, which is called later.
+    this.#exchange.catch(() => {});
+  }
+
+  get isWatched(): boolean {
+    return this.#pieces.length > 0;
+  }
+
+  /** Waits until every rank has the sums. */
+  async end(): Promise<void> {
+    await this.#exchange;
+    this.#exchange = undefined;
+  }
+
+  async #run(step: string): Promise<void> {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    /** Of each bucket, when it has been written. */
+    const written: Promise<void>[] = [];
+    for (const [i, bucket] of this.#buckets.entries()) {
+      pieces[i]?.();
+      await written[i - UNDER_WAY];
+      const reading = this.#gpu.ahead(() => bucket.read());
+      // The device goes on before anything else is done here.
+      if (i + 1 < pieces.length) pieces[i + 1]!();
+      else this.#gpu.flush();
+      const values = await reading as Float32Array<ArrayBuffer>;
+      const before = written[i - 1];
+      const what = `gradients of ${step}, part ${i + 1} of ${this.#buckets.length}`;
+      written.push(this.#sum(bucket, values, what, before));
+    }
+    await Promise.all(written);
+  }
+
+  async #sum(bucket: Tensor, values: Float32Array<ArrayBuffer>, what: string, before?: Promise<void>) {
+    await before;
+    await this.#collective.sum(values, what);
+    this.#gpu.ahead(() => this.#gpu.write(bucket, values));
+  }
+
+  dispose(): void {
+    for (const bucket of this.#buckets) bucket.dispose();
+  }
+}
