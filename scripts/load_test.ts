@@ -16,9 +16,8 @@ import { answerWriter } from "../src/app/predict/writers.ts";
 import { Random } from "../src/base/random.ts";
 import { openTable } from "../src/data/readers/table_formats.ts";
 import { formatTable } from "../src/report/table.ts";
-import { engineFlags } from "./task_flags.ts";
+import { Served } from "./served.ts";
 
-const MAIN = new URL("../main.ts", import.meta.url).pathname;
 const { values: flags, positionals: [run, table] } = parseArgs({
   allowPositionals: true,
   options: {
@@ -71,50 +70,8 @@ async function prepare(): Promise<Expected[]> {
   return bodies.map((body, i) => ({ body, probabilities: answers[i] }));
 }
 
-class Server {
-  readonly #process: Deno.ChildProcess;
-  url = "";
-
-  constructor() {
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...engineFlags("serve"), MAIN, "serve", run!, "--port", "0", "--max-queue", "512"],
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-  }
-
-  /** Waits until it listens. */
-  async start(): Promise<void> {
-    const reader = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = ""; this.url === "";) {
-      const { value, done } = await reader.read();
-      if (done) throw new Error("The server ended at once");
-      text += value;
-      this.url = text.match(/http:\S+(?=\/)/)?.[0] ?? "";
-    }
-    void (async () => {
-      while (!(await reader.read()).done);
-    })();
-  }
-
-  /** Megabytes in use, as it says itself. */
-  async memory(): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(text.match(/^process_resident_memory_bytes (\d+)/m)![1]) / 2 ** 20;
-  }
-
-  async end(signal: Deno.Signal): Promise<number> {
-    this.#process.kill(signal);
-    return (await this.#process.status).code;
-  }
-}
-
-function post(url: string, body: BodyInit, type = "application/json"): Promise<Response> {
-  return fetch(`${url}/predict`, { method: "POST", body, headers: { "content-type": type } });
-}
-
 /** Sends so many requests from so many clients, each of which waits for its answer. */
-async function load(url: string, expected: readonly Expected[], count: number, concurrent: number) {
+async function load(server: Served, expected: readonly Expected[], count: number, concurrent: number) {
   const times: number[] = [];
   let next = 0, wrong = 0, lost = 0;
   const client = async () => {
@@ -122,7 +79,7 @@ async function load(url: string, expected: readonly Expected[], count: number, c
       const { body, probabilities } = expected[next++ % expected.length]!;
       const start = performance.now();
       try {
-        const response = await post(url, body);
+        const response = await server.post(body);
         const answer = await response.json();
         times.push(performance.now() - start);
         if (response.status !== 200) lost++;
@@ -209,13 +166,13 @@ function malformed(random: Random, body: string): { body: BodyInit; type: string
   }
 }
 
-async function fuzz(url: string, expected: readonly Expected[], count: number) {
+async function fuzz(server: Served, expected: readonly Expected[], count: number) {
   const random = new Random(1);
   const statuses = new Map<number, number>();
   let silent = 0;
   for (let i = 0; i < count; i++) {
     const { body, type } = malformed(random, expected[i % expected.length]!.body);
-    const response = await post(url, body, type);
+    const response = await server.post(body, type);
     statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
     const answer = await response.json().catch(() => ({}));
     if (response.status >= 400 && typeof answer.error !== "string") silent++;
@@ -226,30 +183,31 @@ async function fuzz(url: string, expected: readonly Expected[], count: number) {
 let isWell = true;
 const expected = await prepare();
 console.log(`${expected.length} samples, answers of unis predict at hand`);
-const server = new Server();
+const start = () => new Served(run!, "--max-queue", "512");
+const server = start();
 await server.start();
-await load(server.url, expected, 64, clients); // everything is compiled
+await load(server, expected, 64, clients); // everything is compiled
 const before = await server.memory();
 const rows = [["clients", "requests", "a second", "p50 ms", "p99 ms", "wrong", "lost"]];
 for (const [count, concurrent] of [[Math.ceil(requests / 4), 1], [requests, clients]] as const) {
-  const { row, wrong, lost } = await load(server.url, expected, count, concurrent);
+  const { row, wrong, lost } = await load(server, expected, count, concurrent);
   rows.push(row);
   isWell &&= wrong + lost === 0;
 }
 console.log(formatTable(rows).join("\n"));
 const loaded = await server.memory();
-const { statuses, silent } = await fuzz(server.url, expected, requests);
+const { statuses, silent } = await fuzz(server, expected, requests);
 const list = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(
   ", ",
 );
 console.log(`\n${requests} malformed requests: ${list}; ${silent} without a reason`);
 isWell &&= silent === 0 && ![...statuses.keys()].some((status) => status >= 500);
 const malformedToo = await server.memory();
-const again = await load(server.url, expected, expected.length, clients);
+const again = await load(server, expected, expected.length, clients);
 isWell &&= again.wrong + again.lost === 0;
 await new Promise((done) => setTimeout(done, REST_MILLISECONDS));
 const rested = await server.memory();
-const [first, ...others] = [before, loaded, malformedToo, rested].map((one) => one.toFixed(0));
+const [first, ...others] = [before, loaded, malformedToo, rested].map((one) => (one / 2 ** 20).toFixed(0));
 console.log(
   `Memory      ${first} MiB at first, ${others[0]} after the requests, ${
     others[1]
@@ -257,10 +215,10 @@ console.log(
 );
 
 /** Under load the server is ended: every client has an answer or an error, none waits for ever. */
-async function endUnderLoad(one: Server, signal: Deno.Signal) {
+async function endUnderLoad(one: Served, signal: Deno.Signal) {
   const outcomes = new Map<string, number>();
   const work = Promise.all(Array.from({ length: clients * 4 }, async (_, i) => {
-    const outcome = await post(one.url, expected[i % expected.length]!.body).then(
+    const outcome = await one.post(expected[i % expected.length]!.body).then(
       async (response) => {
         await response.body?.cancel();
         return String(response.status);
@@ -277,12 +235,12 @@ async function endUnderLoad(one: Server, signal: Deno.Signal) {
   }`;
 }
 console.log(await endUnderLoad(server, "SIGTERM"));
-const second = new Server();
+const second = start();
 await second.start();
 console.log(await endUnderLoad(second, "SIGKILL"));
-const third = new Server();
+const third = start();
 await third.start();
-const { wrong, lost } = await load(third.url, expected, expected.length, clients);
+const { wrong, lost } = await load(third, expected, expected.length, clients);
 console.log(`Started again: ${wrong} wrong, ${lost} lost`);
 isWell &&= wrong + lost === 0;
 await third.end("SIGTERM");

@@ -13,10 +13,12 @@ import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
 import { attack, type AttackClass, type Tally } from "./attack.ts";
 import { corrupt } from "./corrupt.ts";
+import { devices } from "./devices.ts";
 import { MUTATIONS } from "./hostile/mutations.ts";
+import { long } from "./long.ts";
 import { RANK_FAULTS } from "./ranks.ts";
 
-const CLASSES: readonly AttackClass[] = [corrupt, ...MUTATIONS, RANK_FAULTS];
+const CLASSES: readonly AttackClass[] = [corrupt, ...MUTATIONS, RANK_FAULTS, devices, long];
 
 const { values: options } = parseArgs({
   options: {
