@@ -177,7 +177,7 @@ case " $* " in
   *)
     case $name in
       # The others need no device, or say themselves why there is none.
-      train | experiment | sweep | evaluate | predict | serve | tune | report | test | bench* | mutants) need_adapter ;;
+      train | experiment | sweep | launch | evaluate | predict | serve | tune | report | test | bench* | mutants) need_adapter ;;
     esac
     ;;
 esac

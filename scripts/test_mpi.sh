@@ -1,7 +1,7 @@
 #!/bin/sh
 # sh scripts/test_mpi.sh [mpich|openmpi]     mpich if not said
 #
-# Runs tests/distributed/mpi_test.ts under a launcher of MPI: the mpiexec of the PATH where it is of that kind, else PyPI's
+# Runs tests/distributed/jobs_test.ts under a launcher of MPI: the mpiexec of the PATH where it is of that kind, else PyPI's
 # wheel of it, which is installed into .deno/mpi without touching the system (Python with venv is needed then). UNIS_MPI
 # names another library.
 # Exit status: that of the tests; 2 where there is neither.
@@ -38,4 +38,4 @@ fi
 deno=$(command -v deno || echo .deno/bin/deno)
 export UNIS_TEST_MPIEXEC="$launcher"
 echo "test_mpi.sh: $launcher, ${UNIS_MPI:-its library}"
-exec "$deno" test -A --no-check --preload tests/backend.ts tests/distributed/mpi_test.ts
+exec "$deno" test -A --no-check --preload tests/backend.ts tests/distributed/jobs_test.ts

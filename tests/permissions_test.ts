@@ -35,8 +35,11 @@ Deno.test("each command has a task, with the permissions of all and the network 
     if (command === "doctor") continue; // which looks where nobody may
     assert.match(
       task,
-      new RegExp(`^(UNIS_NET=--allow-net |UNIS_V8=,--\\S+ )*deno task --quiet unis ${command}$`),
+      new RegExp(
+        `^(UNIS_NET=--allow-net |UNIS_RUN=--allow-run |UNIS_V8=,--\\S+ )*deno task --quiet unis ${command}$`,
+      ),
     );
+    assert.equal(task.includes("--allow-run"), command === "launch", `${command} starts no programs`);
   }
   assert.ok(commands.length >= 8);
   assert.ok(!base.some((flag) => /^(-A|--allow-(all|net|run|ffi|env$|sys$))/.test(flag)), base.join(" "));
@@ -44,7 +47,7 @@ Deno.test("each command has a task, with the permissions of all and the network 
 
 Deno.test("the compiled program has the permissions of the tasks, and collects memory as they do", () => {
   const line = compileArguments(ROOT, { output: "unis" }).join(" ");
-  assert.deepEqual(flagsOf(line), [...base, "--allow-net"].sort());
+  assert.deepEqual(flagsOf(line), [...base, "--allow-net", "--allow-run"].sort());
   const memory = tasks.unis!.match(/--v8-flags=[^\s$]+/)![0];
   assert.ok(line.includes(` ${memory} `), `${line} collects memory otherwise`);
 });
@@ -67,12 +70,14 @@ Deno.test("docs/permissions.md names every permission and variable", () => {
     if (flag === "--no-prompt") return [];
     return name === "--allow-sys" ? values!.split(",").map((value) => `${name}=${value}`) : [name];
   });
-  for (const name of [...names, ...variables, "--allow-net"]) assert.ok(page.includes(`\`${name}`), name);
+  for (const name of [...names, ...variables, "--allow-net", "--allow-run"]) {
+    assert.ok(page.includes(`\`${name}`), name);
+  }
 });
 
 Deno.test("docs/permissions.md names the commands that have the network, and no others", () => {
   const page = read("docs/permissions.md");
-  const rows = page.slice(page.indexOf("| `--allow-net`"), page.indexOf("| `-A`"));
+  const rows = page.slice(page.indexOf("| `--allow-net`"), page.indexOf("| `--allow-run`"));
   for (const command of commands) {
     assert.equal(rows.includes(`\`${command}\``), tasks[command]!.startsWith("UNIS_NET="), command);
   }

@@ -1,5 +1,6 @@
 /** How `deno compile` is called on what was laid out. */
 import { join } from "node:path";
+import { flagsOf } from "../../src/app/own_program.ts";
 import { EMOJI_ARCHIVE } from "../../src/data/emoji/packages.ts";
 import { ROOTS } from "./packages.ts";
 
@@ -12,15 +13,14 @@ export function compileArguments(
   { output, target }: { output: string; target?: string },
 ): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(join(root, "deno.json")));
-  const task = tasks.unis.replace("$UNIS_V8", ""); // which single commands set
-  const flags: string[] = task.match(/(?<=\s)--(?:no-prompt|allow-|ignore-|v8-flags=)\S*/g);
   const [main, ...workers] = ROOTS as [string, ...string[]];
   return [
     "compile",
     "--no-check", // there are no types of packages in the stage
     "--cached-only",
-    ...flags,
+    ...flagsOf(tasks.unis),
     "--allow-net",
+    "--allow-run", // which all commands but launch give up
     ...[...workers, EMOJI_ARCHIVE].flatMap((path) => ["--include", path]),
     ...target === undefined ? [] : ["--target", target],
     "--output",

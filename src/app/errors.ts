@@ -12,6 +12,17 @@ export class CheckFailed extends Error {
   override name = "CheckFailed";
 }
 
+/** A rank that `unis launch` started ended with this status. The message is empty where the rank has told why. */
+export class RankFailed extends Error {
+  override name = "RankFailed";
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** `lost` is EX_TEMPFAIL of sysexits.h: nothing was wrong with the command, which may be tried again. */
 export const EXIT = { ok: 0, unexpected: 1, usage: 2, lost: 75, interrupted: 130 } as const;
 
@@ -34,6 +45,7 @@ export function describeError(thrown: unknown): { line: string | undefined; stat
     const cure = "use smaller batches, or end what else uses the adapter";
     return { line: `${error.message}; ${cure}`, status: EXIT.usage };
   }
+  if (error instanceof RankFailed) return { line: error.message || undefined, status: error.status };
   if (error instanceof RankMissing) return { line: oneLine(error.message), status: EXIT.lost };
   if (error instanceof DeviceLost) return { line: oneLine(error.message), status: EXIT.lost };
   if (error instanceof CheckFailed || error instanceof WrongResults) {

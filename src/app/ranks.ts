@@ -1,17 +1,18 @@
-/** What a command does as one of the ranks that a launcher of MPI started, and how all of them end. */
+/** What a command does as one of the ranks that a launcher started, and how all of them end. */
 import { setTimeout } from "node:timers/promises";
 import { firstCause } from "../base/first_cause.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { leavesOf } from "../base/leaves.ts";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
-import { ALONE, type Collective, mustBeAlike } from "../distributed/collective.ts";
-import { launched } from "../distributed/launcher.ts";
+import { ALONE, type Collective, mustBeAlike, type Ranks } from "../distributed/collective.ts";
+import { type Launched, launched } from "../distributed/launcher.ts";
 import { Mpi } from "../distributed/mpi.ts";
+import { Sockets } from "../distributed/sockets.ts";
 import { SPLITS } from "../data/batch.ts";
 import { output } from "../report/output.ts";
 import { type KeptData, summariseSplit } from "../runs/preprocessing.ts";
-import type { Learner } from "../train/learner.ts";
+import type { Predictor } from "../train/predictor.ts";
 import { describeError, EXIT } from "./errors.ts";
 
 /** Seconds that a rank waits for the others, if UNIS_MPI_TIMEOUT does not say: start-up may download an encoder. */
@@ -28,8 +29,7 @@ const PRECEDENCE = 1000;
 export async function amongRanks(body: (collective: Collective) => Promise<void>): Promise<void> {
   const started = launched();
   if (started === undefined) return await body(ALONE);
-  const ranks = await Mpi.join(started, patience());
-  output.follow(ranks.rank);
+  const ranks = await join(started);
   try {
     await body(ranks);
   } catch (error) {
@@ -43,6 +43,18 @@ export async function amongRanks(body: (collective: Collective) => Promise<void>
   await ranks.leave();
 }
 
+async function join(started: Launched): Promise<Ranks> {
+  try {
+    const seconds = patience();
+    return started.place === undefined
+      ? await Mpi.join(started, seconds)
+      : await Sockets.join(started.place, seconds);
+  } catch (error) {
+    if (started.rank > 0) await setTimeout(PRECEDENCE);
+    throw error;
+  }
+}
+
 /** Throws a UserError where a launcher started several processes of a command that has no use for them. */
 export function mustBeAlone(command: string): void {
   const started = launched();
@@ -53,7 +65,7 @@ export function mustBeAlone(command: string): void {
   );
 }
 
-async function endAll(ranks: Mpi, error: unknown): Promise<void> {
+async function endAll(ranks: Ranks, error: unknown): Promise<void> {
   if (ranks.rank > 0) await setTimeout(PRECEDENCE);
   const { line, status } = describeError(error);
   output.error(`unis: ${line}`);
@@ -70,9 +82,9 @@ function patience(): number {
   throw new UserError(`UNIS_MPI_TIMEOUT must be a number of seconds above 0, got ${text}`);
 }
 
-/** Throws a UserError unless all ranks train the same model on the same data, by the same program, on adapters of one kind. */
-export async function mustTrainAlike(
-  { collective, config, gpu }: Learner,
+/** Throws a UserError unless all ranks train, or ask, the same model on the same data, by the same program, on adapters of one kind. */
+export async function mustWorkAlike(
+  { collective, config, gpu }: Pick<Predictor, "collective" | "config" | "gpu">,
   { samples }: KeptData,
 ): Promise<void> {
   if (collective.size === 1) return;

@@ -1,13 +1,12 @@
 /** Ctrl-C and its like: the first asks for an orderly end, the second ends at once. */
 import { EXIT } from "./errors.ts";
 
-/** What asks for an end, and whether it ends at once when it comes again. */
-const SIGNALS: readonly (readonly [signal: Deno.Signal, insists: boolean])[] = Deno.build.os === "windows"
-  // Windows knows no others.
-  ? [["SIGINT", true]]
-  // Schedulers of jobs warn by SIGUSR1 or SIGUSR2 before the time is up, and may do so again. (On SIGUSR1, Deno also opens its
-  // debugger.)
-  : [["SIGINT", true], ["SIGTERM", true], ["SIGUSR1", false], ["SIGUSR2", false]];
+/** What asks for an end; Windows knows SIGINT alone. (On SIGUSR1, Deno also opens its debugger.) */
+export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"];
+/** Those that end at once when they come again. By the others schedulers of jobs warn before the time is up, as often as they like. */
+const INSISTENT: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 
 /**
  * Milliseconds within which one signal may come several times. A scheduler, a container or a terminal sends it to all processes of
@@ -27,12 +26,14 @@ export class Stop implements Disposable {
     say: (message: string) => void,
     message = "Stopping after the step under way, and saving; press Ctrl-C again to quit at once without",
   ) {
-    this.#listeners = SIGNALS.map(([signal, insists]) => [signal, () => {
+    this.#listeners = SIGNALS.map((signal) => [signal, () => {
       if (!this.signal.aborted) {
         this.#asked = performance.now();
         say(message);
         this.#controller.abort();
-      } else if (insists && performance.now() - this.#asked > ECHO) Deno.exit(EXIT.interrupted);
+      } else if (INSISTENT.includes(signal) && performance.now() - this.#asked > ECHO) {
+        Deno.exit(EXIT.interrupted);
+      }
     }]);
     for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }

@@ -31,7 +31,7 @@ import { meanRepresentations } from "../train/mean_representations.ts";
 import { train } from "../train/trainer.ts";
 import { type DeviceChoice, openDevice } from "./open_device.ts";
 import { mustNotShareDevices, processesOfRanks } from "./rank_devices.ts";
-import { mustTrainAlike } from "./ranks.ts";
+import { mustWorkAlike } from "./ranks.ts";
 import { OpenRun } from "./open_run.ts";
 import { formatEpoch } from "../report/units.ts";
 import { describeShortage } from "./shortage.ts";
@@ -144,7 +144,7 @@ export class Work implements Disposable {
     await loadPretrained(learner, folders, note);
     if (isNew) await loadClassDistances(learner, data.classes, downloads, note);
     const kept = await fitted?.keep() ?? opened!.kept;
-    await mustTrainAlike(learner, kept);
+    await mustWorkAlike(learner, kept);
     if (chosen && isFirst) held.use(RunFolder.hold(chosen.out));
     const fill = (run: RunFolder) => {
       // Only now is it sure that a resumed run goes on, with as many epochs as it was given.

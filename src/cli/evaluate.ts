@@ -6,11 +6,14 @@ import { PendingFile } from "../app/predict/predict_rows.ts";
 import { predictTable, tablePath } from "../app/predict/predict_table.ts";
 import { PredictSession } from "../app/predict/session.ts";
 import { answerWriter } from "../app/predict/writers.ts";
+import { mustNotShareDevices } from "../app/rank_devices.ts";
+import { amongRanks, mustWorkAlike } from "../app/ranks.ts";
 import { Stop } from "../app/stop.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Split } from "../data/batch.ts";
 import { describeChanges } from "../data/index/reconcile.ts";
+import type { Collective } from "../distributed/collective.ts";
 import { mustBeWritable } from "../io/file_bytes.ts";
 import { writeTextFile } from "../io/new_file.ts";
 import { confusionLines, evaluationLines } from "../report/console.ts";
@@ -30,15 +33,24 @@ export interface EvaluateFlags extends DeviceChoice {
   withhold?: number;
 }
 
-/** Evaluates a run's best weights on a split of its data, or on another table with labels. */
-export async function evaluate(folder: string, flags: EvaluateFlags): Promise<void> {
+/** Evaluates a run's best weights on a split of its data, which ranks share, or on another table with labels. */
+export function evaluate(folder: string, flags: EvaluateFlags): Promise<void> {
+  return amongRanks((collective) => evaluateAsRank(folder, flags, collective));
+}
+
+async function evaluateAsRank(folder: string, flags: EvaluateFlags, collective: Collective): Promise<void> {
   if (flags.predictions !== undefined) mustBeWritable(flags.predictions);
   if (flags.withhold !== undefined && flags.data !== undefined) {
     throw new UserError("--withhold is for a split of the run's data, not for another table");
   }
+  if (collective.size > 1 && flags.data !== undefined) {
+    throw new UserError(
+      `--data is for one process, not ${collective.size} ranks: they share a split of the run's data`,
+    );
+  }
   using stop = new Stop(() => {});
   try {
-    if (flags.data === undefined) await evaluateSplit(folder, flags, stop.signal);
+    if (flags.data === undefined) await evaluateSplit(folder, flags, collective, stop.signal);
     else await evaluateTable(folder, tablePath(flags.data), flags, stop.signal);
   } catch (error) {
     throw error instanceof Interrupted ? new Interrupted("stopped") : error;
@@ -49,6 +61,7 @@ export async function evaluate(folder: string, flags: EvaluateFlags): Promise<vo
 async function evaluateSplit(
   folder: string,
   { split, predictions: to, withhold, ...device }: EvaluateFlags,
+  collective: Collective,
   signal: AbortSignal,
 ): Promise<void> {
   const found = await OpenRun.open(folder);
@@ -57,11 +70,15 @@ async function evaluateSplit(
   using held = new DisposableStack();
   const gpu = await openDevice(device);
   held.defer(() => gpu.destroy());
-  const { dataset, changes, kept } = await opened.openData(split, (message) => output.aside(message));
+  const note = (message: string) => output.aside(message);
+  await mustNotShareDevices(collective, gpu, note);
+  const { dataset, changes, kept } = await opened.openData(split, note);
   held.defer(() => dataset.close?.());
-  const model = new Predictor(gpu, run.config, opened.modelData);
+  const model = new Predictor(gpu, run.config, opened.modelData, collective);
   held.defer(() => model.dispose());
+  await mustWorkAlike(model, kept);
   const { evaluation, predictions } = await evaluateBest({ model, data: dataset, run, signal }, split);
+  if (collective.rank > 0) return; // the first writes and prints
   output.note(`Adapter ${gpu.name} (${gpu.adapterClass})\n`);
   output.result(evaluationLines(evaluation).join("\n"));
   const changed = describeChanges(split, changes[split]);

@@ -20,6 +20,11 @@ const FLAGS: readonly (readonly [names: string, ours: readonly string[], otherwi
   ],
   ["gradient-accumulation-steps accumulate-grad-batches", ["--micro-batch"]],
   ["gpus gpu gpu-ids cuda use-gpu accelerator devices", ["--device=gpu"]],
+  [
+    "nproc-per-node num-processes nproc np world-size",
+    ["--ranks"],
+    "unis launch --ranks N starts several processes of one host",
+  ],
   ["cpu use-cpu no-cuda", ["--device=cpu"]],
   ["num-workers workers j jobs threads", [], "every core decodes images: there is nothing to set"],
   ["fp16 half amp mixed-precision dtype bf16", ["--precision=f16"], "a run has its precision"],

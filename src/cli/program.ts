@@ -1,13 +1,16 @@
 /** The command line: its commands, a file each, and the exit status. */
 import { Command, CommanderError } from "commander";
 import { describeError, EXIT } from "../app/errors.ts";
+import { SHARED } from "../app/launch.ts";
 import { nearest } from "../base/nearest.ts";
 import { VERSION } from "../base/version.ts";
+import { launched } from "../distributed/launcher.ts";
 import { output } from "../report/output.ts";
 import { defineTrain } from "./commands/train.ts";
 import { defineTune } from "./commands/tune.ts";
 import { defineData } from "./commands/data.ts";
 import { defineExperiment } from "./commands/experiment.ts";
+import { defineLaunch } from "./commands/launch.ts";
 import { defineSweep } from "./commands/sweep.ts";
 import { defineEvaluate } from "./commands/evaluate.ts";
 import { definePredict } from "./commands/predict.ts";
@@ -28,6 +31,7 @@ const COMMANDS: readonly ((unis: Command) => void)[] = [
   defineData,
   defineExperiment,
   defineSweep,
+  defineLaunch,
   defineEvaluate,
   definePredict,
   defineServe,
@@ -94,8 +98,13 @@ export function program(args: readonly string[] = []): Command {
     .description("Multimodal classification by unimodality-supervised contrastive learning, on WebGPU")
     .version(VERSION);
   // Commands inherit both, so they come first; what is wrong is told by `run`, in one line.
-  unis.exitOverride().configureOutput({ outputError: () => {} });
-  unis.hook("preAction", (_, command) => output.open(command.opts(), args));
+  unis.exitOverride().configureOutput({ outputError: () => {} }).enablePositionalOptions();
+  unis.hook("preAction", (_, command) => {
+    // What is compiled has the permissions of all its commands; no other one starts programs.
+    if (Deno.build.standalone && command.name() !== "launch") Deno.permissions.revokeSync({ name: "run" });
+    const rank = SHARED.includes(command.name()) ? launched()?.rank : undefined;
+    output.open(command.opts(), args, rank);
+  });
   for (const define of COMMANDS) define(unis);
   for (const command of runnable(unis)) withOutputFlags(command);
   const names = unis.commands.map((command) => command.name());

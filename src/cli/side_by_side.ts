@@ -1,4 +1,5 @@
 /** Makes several runs at once, each in a worker with a device of its own. */
+import { limitThreads } from "../app/software_threads.ts";
 import type { RunsFolder } from "../experiments/experiment_folder.ts";
 import type { ConsoleObserver } from "../report/console.ts";
 import type { ReadyRun, RunsFlags } from "./planned_runs.ts";
@@ -48,9 +49,7 @@ class SideBySide implements Maker {
     this.#folder = folder;
     this.#note = note;
     this.#flags = flags;
-    // Mesa's software adapter computes with so many threads besides the one that asks: cores are shared out.
-    const share = Math.floor(navigator.hardwareConcurrency / jobs) - 1;
-    if (!Deno.env.has("LP_NUM_THREADS")) Deno.env.set("LP_NUM_THREADS", String(Math.max(0, share)));
+    limitThreads(jobs);
   }
 
   make(run: ReadyRun, goal: Goal, signal: AbortSignal): Promise<Failure | undefined> {

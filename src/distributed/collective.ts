@@ -16,6 +16,14 @@ export interface Collective {
   gather<T>(value: T, what: string): Promise<T[]>;
 }
 
+/** Processes that a launcher started, and which end together. */
+export interface Ranks extends Collective {
+  /** Ends all ranks at once, this one as well, with this exit status. */
+  abort(status: number): Promise<never>;
+  /** Takes leave of the others: all ranks do, and call nothing else afterwards. */
+  leave(): Promise<void>;
+}
+
 /** One process, which has nobody to wait for. */
 export const ALONE: Collective = {
   rank: 0,

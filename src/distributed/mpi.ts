@@ -1,5 +1,5 @@
 /** Ranks that a launcher of MPI started. */
-import { type Collective, RANK_ERRORS } from "./collective.ts";
+import { type Collective, RANK_ERRORS, type Ranks } from "./collective.ts";
 import type { Launched } from "./launcher.ts";
 import type { Answered, Asked } from "./mpi_worker.ts";
 
@@ -12,7 +12,7 @@ interface Open extends PromiseWithResolvers<unknown> {
  * A thread of its own calls MPI, which on most systems exchanges nothing but while it is called, and the main thread is often held
  * up: by encoding, or by waiting for its device.
  */
-export class Mpi implements Collective {
+export class Mpi implements Ranks {
   readonly rank: number;
   readonly size: number;
   readonly #thread: Thread;
@@ -47,12 +47,10 @@ export class Mpi implements Collective {
     return (texts as string[]).map((text) => JSON.parse(text));
   }
 
-  /** Ends all ranks, this one as well, with this exit status. */
   abort(status: number): Promise<never> {
     return this.#thread.ask({ kind: "abort", status }) as Promise<never>;
   }
 
-  /** Takes leave of the others: all ranks do, and call nothing else afterwards. */
   async leave(): Promise<void> {
     await this.#thread.ask({ kind: "leave" });
     this.#thread.end();

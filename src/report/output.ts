@@ -1,5 +1,5 @@
 /** All that commands print goes through here: what is shown, on which stream, and what the file of --log gets. */
-import { dirname } from "node:path";
+import { dirname, join, parse } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
 import { unwritable } from "../io/file_bytes.ts";
@@ -36,17 +36,16 @@ export class Output {
     this.#streams = streams;
   }
 
-  /** Begins to show and to log as flags say. Throws a UserError where the log cannot be written. */
-  open({ quiet, verbose, log }: OutputFlags, args: readonly string[]): void {
+  /**
+   * Begins to show and to log as flags say; of several processes that work together, each has its `rank`. Throws a UserError where
+   * the log cannot be written.
+   */
+  open({ quiet, verbose, log }: OutputFlags, args: readonly string[], rank = 0): void {
     this.#level = quiet ? "quiet" : verbose ? "verbose" : "normal";
-    if (log !== undefined) this.#log = openLog(log);
+    this.#rank = rank;
+    if (log !== undefined) this.#log = openLog(logOf(log, rank));
     const { os, arch } = Deno.build;
     this.detail(`unis ${VERSION}, Deno ${Deno.version.deno}, ${os} ${arch}: unis ${args.join(" ")}`);
-  }
-
-  /** This process is one of several, of which the first alone prints. */
-  follow(rank: number): void {
-    this.#rank = rank;
   }
 
   /** Goes back to showing what is normal, and closes the log. */
@@ -103,9 +102,8 @@ export class Output {
   #record(kind: string, text: string): void {
     if (this.#log === undefined) return;
     const time = new Date().toISOString();
-    const by = this.#rank === 0 ? "" : `[rank ${this.#rank}] `;
     const lines = plain(text).split("\n").filter((line) => line !== "");
-    this.#write(lines.map((line) => `${time} ${kind.padEnd(6)} ${by}${line}\n`).join(""));
+    this.#write(lines.map((line) => `${time} ${kind.padEnd(6)} ${line}\n`).join(""));
   }
 
   #write(text: string): void {
@@ -116,6 +114,12 @@ export class Output {
 
 /** Of the process, as its streams are. */
 export const output = new Output();
+
+/** That of a rank after the first is beside that of the first: train.rank1.log. */
+function logOf(path: string, rank: number): string {
+  const { dir, name, ext } = parse(path);
+  return rank === 0 ? path : join(dir, `${name}.rank${rank}${ext}`);
+}
 
 function openLog(path: string): Deno.FsFile {
   try {

@@ -5,6 +5,7 @@ import type { ModelData } from "../build/resolve_encoders.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Batch } from "../data/batch.ts";
 import type { Scale } from "../data/targets.ts";
+import { ALONE, type Collective } from "../distributed/collective.ts";
 import type { Gpu } from "../gpu/gpu.ts";
 import type { Outputs } from "../models/methods/architecture.ts";
 import { FUSION } from "../models/methods/architecture.ts";
@@ -24,14 +25,16 @@ export class Predictor implements AnsweringModel {
   readonly config: RunConfig;
   readonly classes: number;
   readonly scale: Scale | undefined;
+  readonly collective: Collective;
   readonly heads: readonly string[];
   readonly pairs: readonly (readonly [string, string])[];
   readonly model: MultimodalClassifier;
   readonly #parameters = new Parameters();
 
   /** The weights are zero until `writeWeights` gives some. Throws a UserError where configuration and data do not fit. */
-  constructor(gpu: Gpu, config: RunConfig, data: ModelData) {
+  constructor(gpu: Gpu, config: RunConfig, data: ModelData, collective = ALONE) {
     this.gpu = gpu;
+    this.collective = collective;
     this.config = withPossiblePrecision(gpu, config);
     chooseProducts(gpu, this.config);
     this.classes = data.classes.length;

@@ -15,6 +15,19 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["doctor --jsno", /Did you mean --json\?/],
     ["doctor now", /^too many arguments for 'doctor'.*: now\.$/],
   ],
+  "ranks of one host": [
+    [
+      "launch -n 2 -- predict run",
+      /'predict' is invalid .* Allowed choices are train, experiment, sweep, evaluate, doctor\.$/,
+    ],
+    ["launch -n 2 -- trian", /Did you mean train\?$/],
+    ["launch -n 0 -- train", /'0' is invalid/],
+    ["launch -- train", /^unis launch needs --ranks NUMBER, how many processes shall share unis train$/],
+    ["launch --nproc-per-node 2 train", /^unknown option '--nproc-per-node': here it is --ranks$/],
+    ["train --np 2", /^unknown option '--np': unis launch --ranks N starts several processes of one host$/],
+    ["launch -n 2 --env A=1 -- train", /^--env A must have a value for each of 2 ranks, .* got 1$/],
+    ["launch -n 2 --env A -- train", /^--env takes NAME=value,value, got A$/],
+  ],
   "flags and values of train": [
     ["train --epochz 3", /^unknown option '--epochz' \(Did you mean --epochs\?\)$/],
     ["train --epochs 0", /--epochs .*'0' is invalid\. It must be a whole number from 1\.$/],

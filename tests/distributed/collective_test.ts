@@ -9,52 +9,67 @@ import {
   type RankDevice,
   sharedDevices,
 } from "../../src/app/rank_devices.ts";
-import { launched } from "../../src/distributed/launcher.ts";
+import { launched, variablesOf } from "../../src/distributed/launcher.ts";
 import { Output } from "../../src/report/output.ts";
 import { withVariables } from "../variables.ts";
-import { asRanks } from "./in_process.ts";
+import { asRanks, FORMS } from "./in_process.ts";
 
-Deno.test("what one rank wishes, all do", async () => {
-  for (const wishes of [[false, false, false], [false, false, true], [true, true, true]]) {
-    const all = await asRanks(3, (one) => any(one, wishes[one.rank]!, "wishing"));
-    assert.deepEqual(all, wishes.map(() => wishes.includes(true)));
-  }
-  assert.equal(await any(ALONE, true, "wishing"), true);
-});
-
-Deno.test("the first rank is done before the others begin", async () => {
-  const order: string[] = [];
-  await asRanks(3, (one) =>
-    firstAlone(one, "fetching", async () => {
-      order.push(`${one.rank} begins`);
-      await new Promise((resume) => setTimeout(resume, 5));
-      order.push(`${one.rank} ends`);
-    }));
-  assert.deepEqual(order.slice(0, 2), ["0 begins", "0 ends"]);
-  assert.equal(order.length, 6);
-});
-
-Deno.test("ranks that were not started alike are refused by all, with what differs", async () => {
-  const facts = (rank: number) => ({
-    '"seed"': "1",
-    ...(rank === 2 ? { "the adapter": "B" } : { "the adapter": "A" }),
+for (const [form, asForm] of Object.entries(FORMS)) {
+  Deno.test(`what one rank wishes, all do, ${form}`, async () => {
+    for (const wishes of [[false, false, false], [false, false, true], [true, true, true]]) {
+      const all = await asForm(3, (one) => any(one, wishes[one.rank]!, "wishing"));
+      assert.deepEqual(all, wishes.map(() => wishes.includes(true)));
+    }
+    assert.equal(await any(ALONE, true, "wishing"), true);
   });
-  const tried = await asRanks(3, (one) => mustBeAlike(one, facts(one.rank)).then(() => "", String));
-  const message = "UserError: Ranks must be started alike, but the adapter is A for rank 0 and B for rank 2";
-  assert.deepEqual(tried, [message, message, message]);
-  await asRanks(3, (one) => mustBeAlike(one, facts(0)));
-});
+
+  Deno.test(`the first rank is done before the others begin, ${form}`, async () => {
+    const order: string[] = [];
+    await asForm(3, (one) =>
+      firstAlone(one, "fetching", async () => {
+        order.push(`${one.rank} begins`);
+        await new Promise((resume) => setTimeout(resume, 5));
+        order.push(`${one.rank} ends`);
+      }));
+    assert.deepEqual(order.slice(0, 2), ["0 begins", "0 ends"]);
+    assert.equal(order.length, 6);
+  });
+
+  Deno.test(`ranks that were not started alike are refused by all, with what differs, ${form}`, async () => {
+    const facts = (rank: number) => ({
+      '"seed"': "1",
+      ...(rank === 2 ? { "the adapter": "B" } : { "the adapter": "A" }),
+    });
+    const tried = await asForm(3, (one) => mustBeAlike(one, facts(one.rank)).then(() => "", String));
+    const message =
+      "UserError: Ranks must be started alike, but the adapter is A for rank 0 and B for rank 2";
+    assert.deepEqual(tried, [message, message, message]);
+    await asForm(3, (one) => mustBeAlike(one, facts(0)));
+  });
+}
 
 Deno.test("a process is a rank where a launcher says that there are others", () => {
-  const none = { PMI_SIZE: undefined, OMPI_COMM_WORLD_SIZE: undefined, SLURM_STEP_NUM_TASKS: undefined };
+  const none = Object.fromEntries(
+    ["PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "UNIS_LAUNCH"].map((
+      name,
+    ) => [name, undefined]),
+  );
   const of = (variables: Record<string, string>) => {
     using _ = withVariables({ ...none, ...variables });
     return launched();
   };
   assert.equal(of({}), undefined);
   assert.equal(of({ PMI_SIZE: "1" }), undefined);
-  assert.deepEqual(of({ PMI_SIZE: "4" }), { size: 4, variable: "PMI_SIZE", isOpenMpi: false });
-  assert.equal(of({ SLURM_STEP_NUM_TASKS: "2" })?.size, 2);
+  assert.deepEqual(of({ PMI_SIZE: "4", PMI_RANK: "3" }), {
+    size: 4,
+    rank: 3,
+    variable: "PMI_SIZE",
+    isOpenMpi: false,
+  });
+  const slurm = of({ SLURM_STEP_NUM_TASKS: "2", SLURM_PROCID: "1" })!;
+  assert.deepEqual([slurm.size, slurm.rank], [2, 1]);
+  const place = { rank: 1, size: 3, port: 4321, key: "secret" };
+  assert.deepEqual(of({ ...variablesOf(place), PMI_SIZE: "9" })?.place, place);
   assert.equal(of({ OMPI_COMM_WORLD_SIZE: "8", SLURM_STEP_NUM_TASKS: "1" })?.isOpenMpi, true);
 });
 
@@ -78,7 +93,7 @@ Deno.test("the first rank prints, of another errors alone are shown, with its nu
     console.log = console.warn = console.error = (line: string) => lines.push(line);
     try {
       const output = new Output();
-      output.follow(rank);
+      output.open({}, [], rank);
       for (const kind of ["result", "note", "aside", "error"] as const) output[kind](kind);
     } finally {
       Object.assign(console, { log, warn, error });

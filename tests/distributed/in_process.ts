@@ -1,11 +1,27 @@
 /** Ranks that are tasks of one process: what MPI does between processes, without it. */
 import type { Collective } from "../../src/distributed/collective.ts";
+import { Meeting } from "../../src/distributed/meeting.ts";
+import { Sockets } from "../../src/distributed/sockets.ts";
 
 /** Runs `body` as so many ranks beside each other; gives what each does, by rank. */
 export async function asRanks<T>(size: number, body: (collective: Collective) => Promise<T>): Promise<T[]> {
   const ranks = new Ranks(size);
   return await Promise.all(Array.from({ length: size }, (_, rank) => body(ranks.of(rank))));
 }
+
+/** The same, by connections between them. */
+export async function asSockets<T>(size: number, body: (collective: Collective) => Promise<T>): Promise<T[]> {
+  using meeting = new Meeting(size);
+  return await Promise.all(Array.from({ length: size }, async (_, rank) => {
+    const own = await Sockets.join(meeting.placeOf(rank), 30);
+    const result = await body(own);
+    await own.leave();
+    return result;
+  }));
+}
+
+/** Both, by what they are called. */
+export const FORMS = { "in memory": asRanks, "by sockets": asSockets };
 
 class Ranks {
   readonly #size: number;

@@ -7,14 +7,14 @@ import { Output, type OutputFlags } from "../../src/report/output.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
 /** What stands on each stream after one line of every kind. */
-function shown(flags: OutputFlags): { out: string[]; err: string[] } {
+function shown(flags: OutputFlags, rank = 0): { out: string[]; err: string[] } {
   const [out, err]: [string[], string[]] = [[], []];
   const { log, warn, error } = console;
   console.log = (text) => void out.push(text);
   console.warn = console.error = (text) => void err.push(text);
   const output = new Output();
   try {
-    output.open(flags, ["train", "--seed", "3"]);
+    output.open(flags, ["train", "--seed", "3"], rank);
     output.result("result\nof two lines");
     output.note("note");
     output.aside("aside");
@@ -66,6 +66,13 @@ Deno.test("--log adds everything to a file, with times and without control chara
     "note   bar",
     `error  ${ERROR}`,
   ]);
+  const ofRank = join(folder.path, "new", "log.rank2.txt");
+  assert.deepEqual(shown({ log }, 2), { out: [], err: [`[rank 2] ${ERROR}`] });
+  assert.deepEqual(
+    Deno.readTextFileSync(ofRank).trimEnd().split("\n").map((line) => line.replace(/^\S+ /, "")),
+    untimed.slice(0, half),
+    "a rank after the first has a log of its own, which lacks nothing",
+  );
   assert.throws(
     () => new Output().open({ log: folder.path }, []),
     (error: Error) => error instanceof UserError && /it is a folder$/.test(error.message),

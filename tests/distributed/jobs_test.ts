@@ -1,15 +1,17 @@
 /**
- * `unis train` under a launcher of MPI: as one process, and how a job ends. scripts/test_mpi.sh runs these, with the launcher in
- * UNIS_TEST_MPIEXEC; without it they are left out.
+ * `unis train` as ranks that a launcher started: as one process, and how a job ends. scripts/test_mpi.sh runs these by MPI; else
+ * they are of `unis launch`.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { byLaunch, byMpi, eventually, type Job } from "./jobs.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { SMALL_TEXT, writeTable } from "../app/small_runs.ts";
+import { done } from "../cli/unis.ts";
 import { largestDifference } from "../train/trained.ts";
 
-const launcher = Deno.env.get("UNIS_TEST_MPIEXEC")?.split(" ");
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const mpiexec = Deno.env.get("UNIS_TEST_MPIEXEC")?.split(" ");
+const form = mpiexec === undefined ? byLaunch() : byMpi(mpiexec);
 const folder = Deno.makeTempDirSync({ prefix: "unis-mpi-" });
 Deno.test.afterAll(() => Deno.removeSync(folder, { recursive: true }));
 
@@ -31,52 +33,8 @@ const training = (name: string, settings: readonly string[] = []) => [
 /** Hours of training, saved in each step. */
 const LONG = ["training.epochs=5000", "training.early_stopping=5000", "training.checkpoint_every=1"];
 
-interface Job {
-  /** The processes of the ranks. */
-  readonly pids: number[];
-  ended: Promise<{ code: number; said: string }>;
-}
-
-/** Asks again and again until `found` gives something; throws where the job ends before. */
-async function eventually<T>({ ended }: Pick<Job, "ended">, found: () => T | undefined): Promise<T> {
-  let said: string | undefined;
-  ended.then((end) => said = end.said);
-  for (;;) {
-    const value = found();
-    if (value !== undefined) return value;
-    if (said !== undefined) throw new Error(`It ended early: ${said}`);
-    await new Promise((resume) => setTimeout(resume, 100));
-  }
-}
-
-/** Starts so many ranks, each with arguments of its own, or all with the same. */
-async function start(
-  ranks: number,
-  args: readonly string[] | readonly (readonly string[])[],
-  env = {},
-): Promise<Job> {
-  const folderOfPids = Deno.makeTempDirSync({ dir: folder });
-  const own = (Array.isArray(args[0]) ? args : Array(ranks).fill(args)) as readonly string[][];
-  const script = 'echo > "$0/$$"; exec "$@"';
-  const command = ["sh", "-c", script, folderOfPids, Deno.execPath(), "run", "-A", "--no-check", MAIN];
-  const [program, ...flags] = launcher!;
-  const child = new Deno.Command(program!, {
-    args: [...flags, ...own.flatMap((each, i) => [...(i > 0 ? [":"] : []), "-n", "1", ...command, ...each])],
-    env,
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const text = new TextDecoder();
-  const ended = child.output().then(({ code, stdout, stderr }) => ({
-    code,
-    said: text.decode(stdout) + text.decode(stderr),
-  }));
-  const pids = await eventually({ ended }, () => {
-    const found = Array.from(Deno.readDirSync(folderOfPids), ({ name }) => Number(name));
-    return found.length === ranks ? found : undefined;
-  });
-  return { pids, ended };
-}
+/** Starts so many ranks with the same arguments. */
+const start = (ranks: number, args: readonly string[], env = {}) => form.start(Array(ranks).fill(args), env);
 
 async function finished(ranks: number, ...args: string[]): Promise<void> {
   const { code, said } = await (await start(ranks, args)).ended;
@@ -96,19 +54,19 @@ const saved = (name: string, steps: number, job: Job) =>
     }
   });
 
-function mpiTest(name: string, body: () => Promise<void>): void {
-  const ignore = launcher === undefined;
-  Deno.test({ name: ignore ? `${name} (left out: sh scripts/test_mpi.sh runs it)` : name, ignore, fn: body });
+function jobTest(name: string, body: () => Promise<void>, ignore = Deno.build.os === "windows"): void {
+  Deno.test({ name: `${form.name}: ${name}`, ignore, fn: body });
 }
 
-mpiTest("two ranks and four make what one makes, and the same to the bit again", async () => {
-  await finished(1, ...training("one"));
-  await finished(2, ...training("two"));
-  await finished(2, ...training("again"));
-  await finished(4, ...training("four"));
+/** Numbers of ranks, by the names of runs. Sums by `unis launch` hang on no timing, and are held to the bit by themselves. */
+const JOBS: Readonly<Record<string, number>> = form.isAlike ? { two: 2 } : { two: 2, again: 2, four: 4 };
+
+jobTest("ranks make what one process makes, and the same to the bit again", async () => {
+  await done(...training("one"));
   const told = (name: string) =>
     new Map([...last(name).weights].filter(([name]) => !name.endsWith("key.bias")));
-  for (const name of ["two", "four"]) {
+  for (const [name, ranks] of Object.entries(JOBS)) {
+    await finished(ranks, ...training(name));
     assert.ok(largestDifference(told(name), told("one")) < 1e-4, name);
     const [found, expected] = [name, "one"].map((name) => RunFolder.open(join(folder, name)));
     found!.records().forEach(({ training_loss: { total } }, i) =>
@@ -116,10 +74,10 @@ mpiTest("two ranks and four make what one makes, and the same to the bit again",
     );
     assert.deepEqual(found!.evaluation()!.accuracy, expected!.evaluation()!.accuracy);
   }
-  assert.equal(largestDifference(last("two").weights, last("again").weights), 0);
+  if ("again" in JOBS) assert.equal(largestDifference(last("two").weights, last("again").weights), 0);
 });
 
-mpiTest("ranks that were not started alike say what differs, once, and end", async () => {
+jobTest("ranks that were not started alike say what differs, once, and end", async () => {
   const cases = [
     [training("a"), training("a", ["seed=3"]), /"seed" is 1 for rank 0 and 3 for rank 1/],
     [
@@ -129,14 +87,14 @@ mpiTest("ranks that were not started alike say what differs, once, and end", asy
     ],
   ] as const;
   for (const [first, second, message] of cases) {
-    const { code, said } = await (await start(2, [first, second])).ended;
+    const { code, said } = await (await form.start([first, second])).ended;
     assert.equal(code, 2, said);
     assert.match(said, message);
     assert.equal(said.split("unis: ").length, 2, said);
   }
-});
+}, form.isAlike);
 
-mpiTest("a rank that is told to stop has all of them save and stop; another number goes on", async () => {
+jobTest("a rank that is told to stop has all of them save and stop; another number goes on", async () => {
   const job = await start(2, training("stopped", LONG));
   const [, second] = job.pids;
   await saved("stopped", 3, job);
@@ -155,16 +113,18 @@ mpiTest("a rank that is told to stop has all of them save and stop; another numb
   assert.equal(status, 0, more);
 });
 
-mpiTest("a rank that is killed ends the job, and its last checkpoint is good", async () => {
+jobTest("a rank that is killed ends the job, and its last checkpoint is good", async () => {
   const job = await start(2, training("killed", LONG));
   const [, second] = job.pids;
   await saved("killed", 3, job);
   Deno.kill(second!, "SIGKILL");
-  assert.notEqual((await job.ended).code, 0);
+  const { code, said } = await job.ended;
+  assert.notEqual(code, 0);
+  if (form.isAlike) assert.match(said, /unis: rank \d was ended by SIGKILL, and the others with it\n$/);
   assert.ok(last("killed").state.step >= 3);
 });
 
-mpiTest("a rank that stands still is named by those that wait for it", async () => {
+jobTest("a rank that stands still is named by those that wait for it", async () => {
   const job = await start(3, training("still", [...LONG, "training.batch=18"]), { UNIS_MPI_TIMEOUT: "4" });
   await saved("still", 3, job);
   Deno.kill(job.pids[1]!, "SIGSTOP");
@@ -173,19 +133,20 @@ mpiTest("a rank that stands still is named by those that wait for it", async () 
   assert.match(said, /unis: Waited 4 s for rank \d \(UNIS_MPI_TIMEOUT\) in: \w+/);
 });
 
-mpiTest("a rank that stands still before it has joined the others ends them, too", async () => {
+jobTest("a rank that stands still before it has joined the others ends them, too", async () => {
   const job = await start(2, training("early"), { UNIS_MPI_TIMEOUT: "3" });
   Deno.kill(job.pids[1]!, "SIGSTOP");
   const { code, said } = await job.ended;
   assert.equal(code, 75, said);
-  assert.match(said, /unis: Waited 3 s for other ranks \(UNIS_MPI_TIMEOUT\) in: MPI_Init/);
+  assert.match(said, /unis: Waited 3 s for other ranks \(UNIS_MPI_TIMEOUT\) in: \w+/);
 });
 
-mpiTest("an error of one rank ends all, told with its number", async () => {
-  const job = await start(2, [training("one_wrong"), ["train", "--resume", join(folder, "nothing")]], {
-    UNIS_MPI_TIMEOUT: "30",
-  });
+jobTest("an error of one rank ends all, told with its number", async () => {
+  const job = await form.start(
+    [training("one_wrong"), ["train", "--resume", join(folder, "nothing")]],
+    { UNIS_MPI_TIMEOUT: "30" },
+  );
   const { code, said } = await job.ended;
   assert.equal(code, 2, said);
   assert.match(said, /\[rank 1\] unis: .*nothing is no folder of a run/);
-});
+}, form.isAlike);
