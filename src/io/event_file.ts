@@ -21,6 +21,11 @@ export function eventFile(begun: number, scalars: readonly Scalars[]): Uint8Arra
   return fileOf([versionEvent(begun), ...scalars.map(scalarsEvent)]);
 }
 
+/** What such a file goes on with. */
+export function moreEvents(scalars: readonly Scalars[]): Uint8Array<ArrayBuffer> {
+  return fileOf(scalars.map(scalarsEvent));
+}
+
 /** The bytes of an event file that says with which hyperparameters the runs in its folder were made. */
 export function hyperparametersFile(begun: number, values: Hyperparameters): Uint8Array<ArrayBuffer> {
   return fileOf([versionEvent(begun), hyperparametersEvent(begun, values)]);

@@ -14,7 +14,7 @@ import { exists, makeFolder, readJson } from "../io/files.ts";
 import { readUtf8 } from "../io/text_file.ts";
 import type { Profile } from "./records.ts";
 import type { EpochRecord, Evaluation, OtherEvaluation } from "./records.ts";
-import { writeTensorBoard } from "./tensorboard.ts";
+import { EventFiles } from "./tensorboard.ts";
 import { VERSION } from "../base/version.ts";
 
 /** One stretch of work on a run, from start or resumption to its end. */
@@ -52,12 +52,16 @@ export class RunFolder {
   readonly config: RunConfig;
   readonly files: RunFiles;
   readonly checkpoints: RunCheckpoints;
+  readonly #events: EventFiles;
+  /** Of metrics.jsonl, as it was read last. */
+  #known: { readonly text: string; readonly records: readonly EpochRecord[] } = { text: "", records: [] };
 
   protected constructor(files: RunFiles, config: RunConfig) {
     this.path = files.folder;
     this.config = config;
     this.files = files;
     this.checkpoints = new RunCheckpoints(files);
+    this.#events = new EventFiles(join(this.path, "tensorboard"));
   }
 
   /**
@@ -137,20 +141,30 @@ export class RunFolder {
   /** Has the event files say what the others do. */
   writeTensorBoard(): void {
     const told = { config: this.config, records: this.records(), test: this.evaluation() };
-    writeTensorBoard(join(this.path, "tensorboard"), told);
+    this.#events.tell(told);
   }
 
   /** All records, in order. */
   records(): EpochRecord[] {
     if (!this.files.has(RECORDS)) return [];
-    const lines = readUtf8(this.files.whole(RECORDS)).split("\n").filter((line) => line !== "");
-    return lines.map((line, i) => {
+    const text = readUtf8(this.files.whole(RECORDS));
+    // A run of many epochs asks again after each of them.
+    const { text: known, records } = text.startsWith(this.#known.text)
+      ? this.#known
+      : { text: "", records: [] };
+    const lines = text.slice(known.length).split("\n").filter((line) => line !== "");
+    const more = lines.map((line, i): EpochRecord => {
       try {
         return JSON.parse(line, toNumber);
       } catch {
-        throw new UserError(`Cannot read line ${i + 1} of ${this.files.path(RECORDS)}: it is not valid JSON`);
+        const number = records.length + i + 1;
+        throw new UserError(
+          `Cannot read line ${number} of ${this.files.path(RECORDS)}: it is not valid JSON`,
+        );
       }
     });
+    if (text.endsWith("\n")) this.#known = { text, records: [...records, ...more] };
+    return [...records, ...more];
   }
 
   /** Throws a UserError where metrics.jsonl has not as many records as the last checkpoint. */

@@ -5,7 +5,13 @@
 import { join } from "node:path";
 import { reason } from "../io/file_bytes.ts";
 import { exists } from "../io/files.ts";
-import { eventFile, type Hyperparameters, hyperparametersFile, type Scalars } from "../io/event_file.ts";
+import {
+  eventFile,
+  type Hyperparameters,
+  hyperparametersFile,
+  moreEvents,
+  type Scalars,
+} from "../io/event_file.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { PairShares } from "../metrics/metrics.ts";
@@ -22,51 +28,92 @@ export interface Told {
 }
 
 /**
- * Makes the event files in `folder` say what the run does, no more and no less. Their bytes follow from their name and the
- * run alone, times being those of its beginning and the epochs' seconds: written again, what stays of a file is the same,
- * and TensorBoard may read on meanwhile. `now` is when a new file begins.
+ * The event files of a run in `folder`. Their bytes follow from their name and the run alone, times being those of its beginning
+ * and the epochs' seconds: written again, what stays of a file is the same, and TensorBoard may read on meanwhile.
  */
-export function writeTensorBoard(folder: string, told: Told, now = Date.now() / 1000): void {
-  try {
-    Deno.mkdirSync(folder, { recursive: true });
-    const own = Array.from(Deno.readDirSync(folder), ({ name }) => name).find((name) =>
-      name.startsWith(PREFIX)
-    );
-    const name = own ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
-    const begun = Number(name.slice(PREFIX.length).split(".")[0]);
-    writeBytes(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
-    const isByStep = told.config.training.validation_every !== null;
-    for (const [part, scalars] of Object.entries(scalarsOf(told, begun, isByStep))) {
-      // A file is emptied where its epochs are to be trained again.
-      if (scalars.length === 0 && !exists(join(folder, part))) continue;
-      Deno.mkdirSync(join(folder, part), { recursive: true });
-      writeBytes(join(folder, part, name), eventFile(begun, scalars));
+export class EventFiles {
+  readonly #folder: string;
+  /** The records that the files were last made to tell, and how long each then was. */
+  #told: readonly EpochRecord[] = [];
+  readonly #sizes = new Map<string, number>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Makes the files say what the run does, no more and no less; where they say it but for the last records, these are added:
+   * else the last of many epochs would take longer than the first. `now` is when a new file begins.
+   */
+  tell(told: Told, now = Date.now() / 1000): void {
+    const folder = this.#folder;
+    try {
+      Deno.mkdirSync(folder, { recursive: true });
+      const own = Array.from(Deno.readDirSync(folder), ({ name }) => name).find((name) =>
+        name.startsWith(PREFIX)
+      );
+      const name = own ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
+      const begun = Number(name.slice(PREFIX.length).split(".")[0]);
+      writeBytes(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
+      const isByStep = told.config.training.validation_every !== null;
+      const from = this.#goesOn(told, name) ? this.#told.length : 0;
+      for (const [part, scalars] of Object.entries(scalarsOf(told, begun, isByStep, from))) {
+        const path = join(folder, part, name);
+        const size = from > 0 ? this.#sizes.get(path) ?? 0 : 0;
+        // A file is emptied where its epochs are to be trained again.
+        if (scalars.length === 0 && (size > 0 || !exists(join(folder, part)))) continue;
+        Deno.mkdirSync(join(folder, part), { recursive: true });
+        // The test is told once, and all of it.
+        const isAdded = size > 0 && part !== "test";
+        this.#sizes.set(
+          path,
+          isAdded ? writeBytes(path, moreEvents(scalars), size) : writeBytes(path, eventFile(begun, scalars)),
+        );
+      }
+      this.#told = [...told.records];
+    } catch (error) {
+      throw new UserError(`Cannot write event files to ${folder}: ${reason(error)}`);
     }
-  } catch (error) {
-    throw new UserError(`Cannot write event files to ${folder}: ${reason(error)}`);
+  }
+
+  /** Whether the files are as they were left, and the run has gone on since. */
+  #goesOn({ records }: Told, name: string): boolean {
+    if (this.#told.length === 0 || !this.#told.every((record, i) => record === records[i])) return false;
+    return [...this.#sizes].every(([path, size]) => path.endsWith(name) && sizeOf(path) === size);
   }
 }
 
-/** Writes over what a file holds, rather than anew: a reader of it keeps its place. */
-function writeBytes(path: string, bytes: Uint8Array): void {
+function sizeOf(path: string): number | undefined {
+  return exists(path) ? Deno.statSync(path).size : undefined;
+}
+
+/** Writes over what a file holds from `from` on, rather than anew: a reader of it keeps its place. Gives its size. */
+function writeBytes(path: string, bytes: Uint8Array, from = 0): number {
   using file = Deno.openSync(path, { write: true, create: true });
+  file.seekSync(from, Deno.SeekMode.Start);
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-  file.truncateSync(bytes.length);
+  file.truncateSync(from + bytes.length);
+  return from + bytes.length;
 }
 
 /**
  * The scalars of training, validation and test; a step is an epoch, that of the test the epoch whose weights it is of. Where
- * there are validations within epochs, a step is one of the optimizer.
+ * there are validations within epochs, a step is one of the optimizer. Of the records those from number `from` on.
  */
 export function scalarsOf(
   { records, test }: Omit<Told, "config">,
   begun: number,
   isByStep = false,
+  from = 0,
 ): Record<"training" | "validation" | "test", Scalars[]> {
   let time = begun;
   const times = records.map(({ seconds }) => time += seconds);
   const each = (valuesOf: (record: EpochRecord) => Scalars["values"]) =>
-    records.map((record, i) => ({ step: stepOf(record), time: times[i]!, values: valuesOf(record) }));
+    records.slice(from).map((record, i) => ({
+      step: stepOf(record),
+      time: times[from + i]!,
+      values: valuesOf(record),
+    }));
   const stepOf = ({ epoch, step }: Pick<EpochRecord, "epoch" | "step">) => isByStep ? step : epoch;
   return {
     training: each((record) => ({
@@ -81,9 +128,10 @@ export function scalarsOf(
         ...(record.gradient_noise !== undefined && { gradient_noise: record.gradient_noise }),
         ...(record.skipped_steps !== undefined && { skipped_steps: record.skipped_steps }),
       }),
-    })).flatMap((epoch, i) =>
-      Number.isInteger(records[i]!.epoch) ? [...within(records[i]!, times[i]!), epoch] : [epoch]
-    ),
+    })).flatMap((epoch, i) => {
+      const record = records[from + i]!;
+      return Number.isInteger(record.epoch) ? [...within(record, epoch.time), epoch] : [epoch];
+    }),
     validation: each((
       {
         validation_loss = {},

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { eventFile, hyperparametersFile } from "../../src/io/event_file.ts";
 import type { EpochRecord, Evaluation } from "../../src/runs/records.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import { hyperparametersOf, scalarsOf } from "../../src/runs/tensorboard.ts";
+import { EventFiles, hyperparametersOf, scalarsOf } from "../../src/runs/tensorboard.ts";
 import { tinyConfig } from "../train/tiny.ts";
 
 const shares = { positive: 0.5, semi_positive: 0.375, negative: 0.125 };
@@ -131,6 +131,46 @@ Deno.test("event files say what the run does, also when it goes on and when it i
     read();
   } finally {
     Deno.removeSync(parent, { recursive: true });
+  }
+});
+
+Deno.test("after many epochs event files take no more than after the first, and are whole again where they were lost", () => {
+  const folder = Deno.makeTempDirSync();
+  const { writeSync } = Deno.FsFile.prototype;
+  let written = 0;
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    written += bytes.length;
+    return writeSync.call(this, bytes);
+  };
+  try {
+    const files = new EventFiles(folder);
+    const config = tinyConfig();
+    const { validation_loss: _, validation_accuracy: __, validation_pairs: ___, ...unvalidated } = record(1);
+    const records = [unvalidated, ...Array.from({ length: 99 }, (_, i) => record(i + 2))];
+    const tell = (count: number) => {
+      written = 0;
+      files.tell({ config, records: records.slice(0, count) });
+      return written;
+    };
+    const bytes = () => {
+      const [name] = Array.from(Deno.readDirSync(folder)).filter(({ isFile }) => isFile);
+      const begun = Number(name!.name.split(".")[3]);
+      const whole = scalarsOf({ records }, begun);
+      for (const part of ["training", "validation"] as const) {
+        const found = Deno.readFileSync(join(folder, part, name!.name));
+        assert.ok(sameBytes(found, eventFile(begun, whole[part])), part);
+      }
+    };
+    const [, , third] = [tell(1), tell(2), tell(3)];
+    for (let count = 4; count < 100; count++) tell(count);
+    assert.ok(tell(100) < 1.01 * third!, `${written} bytes after 100 epochs, ${third} after three`);
+    bytes();
+    Deno.removeSync(join(folder, "validation"), { recursive: true });
+    tell(100);
+    bytes();
+  } finally {
+    Deno.FsFile.prototype.writeSync = writeSync;
+    Deno.removeSync(folder, { recursive: true });
   }
 });
 
