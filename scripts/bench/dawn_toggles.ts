@@ -11,7 +11,7 @@ import { cpuUsage } from "node:process";
 import { parseArgs } from "node:util";
 import { dawnPackage } from "../../src/app/backend.ts";
 import type { AdapterClass } from "../../src/gpu/adapter.ts";
-import { DAWN_FLAGS } from "../../src/gpu/backend.ts";
+import { dawnFlags } from "../../src/gpu/backend.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { formatTable } from "../../src/report/table.ts";
 import { SMALL, unisStep } from "./unis_step.ts";
@@ -40,18 +40,13 @@ const TOGGLES: Readonly<
   },
 };
 
-/** Dawn takes one flag of a name, with all its toggles. */
-function flagsWith(on: readonly string[] = [], off: readonly string[] = []): string[] {
-  return DAWN_FLAGS.map((flag) => [flag, ...flag.startsWith("enable") ? on : off].join(","));
-}
-
 const adapterClass = values.class as AdapterClass;
 const variants = [];
 for (
   const [name, webgpu] of [
     ["Deno's own WebGPU", navigator.gpu] as const,
     ...Object.entries(TOGGLES).map(([name, { on, off }]) =>
-      [name, dawnPackage().create(flagsWith(on, off))] as const
+      [name, dawnPackage().create(dawnFlags(on, off))] as const
     ),
   ]
 ) {

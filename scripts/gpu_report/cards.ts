@@ -1,5 +1,6 @@
 /** Cards that a step can be modelled for, by their makers' figures, and what WebGPU tells of such an adapter. */
 import type { Limits } from "../../src/gpu/adapter.ts";
+import type { MatrixUnit } from "../../src/gpu/matrix_units.ts";
 import type { AdapterLike } from "./record_step.ts";
 import type { Card } from "./roofline.ts";
 
@@ -78,12 +79,22 @@ export const LEAST_ADAPTER: AdapterLike = {
   matrixUnits: [],
 };
 
-export function adapterOf({ name, workgroupStorage, subgroup }: KnownCard): AdapterLike {
+/** Those that drivers list for f16 with sums of f32: of AMD and NVIDIA, of NVIDIA, of Mesa's software and others. */
+export const MATRIX_UNITS: readonly MatrixUnit[] = [
+  { m: 16, n: 16, k: 16, subgroup: 32 },
+  { m: 16, n: 8, k: 16, subgroup: 32 },
+  { m: 8, n: 8, k: 8, subgroup: 8 },
+];
+
+export function adapterOf(
+  { name, workgroupStorage, subgroup }: KnownCard,
+  matrixUnits: readonly MatrixUnit[] = [],
+): AdapterLike {
   return {
     name,
     adapterClass: "gpu",
     limits: { ...LIMITS, maxComputeWorkgroupStorageSize: workgroupStorage },
     subgroup,
-    matrixUnits: [],
+    matrixUnits,
   };
 }

@@ -5,15 +5,16 @@
  *
  *     deno run -A scripts/gpu_report/compile_step.ts STEP PRECISION [PATTERN [FOLDER_OF_DAWN]]
  */
-import { loadDawn } from "../../src/app/backend.ts";
+import { dawnPackage } from "../../src/app/backend.ts";
 import { openAdapter } from "../../src/gpu/adapter.ts";
+import { dawnFlags } from "../../src/gpu/backend.ts";
 import { writeMark } from "./marks.ts";
 import { nameOf, operationsOf, type Precision, type RecordedKernel, recordStep } from "./record_step.ts";
 import { STEPS } from "./steps.ts";
 
 const [size, precision, pattern = "", dawn] = Deno.args;
-const webgpu = dawn ? loadDawn(dawn) : navigator.gpu;
-if (typeof webgpu === "string") throw new Error(webgpu);
+// Dawn has a validator of SPIR-V of its own: what it hands to the driver is known to it alone.
+const webgpu = dawn ? dawnPackage(dawn).create(dawnFlags(["enable_spirv_validation"])) : navigator.gpu;
 const adapter = await openAdapter("gpu", { webgpu, subgroups: "listed", matrixUnits: "listed" });
 const { device, backend } = adapter;
 const step = recordStep(adapter, STEPS[size as keyof typeof STEPS], precision as Precision);
@@ -29,6 +30,7 @@ Deno.exit(0); // a device that runs nothing would be waited for
 
 /** What is wrong with it, if something is. */
 async function compile({ code, layout, entry }: RecordedKernel): Promise<string | undefined> {
+  device.pushErrorScope("internal");
   device.pushErrorScope("validation");
   const bindGroupLayout = device.createBindGroupLayout({ entries: [...layout] });
   device.createComputePipeline({
@@ -38,5 +40,6 @@ async function compile({ code, layout, entry }: RecordedKernel): Promise<string 
       entryPoint: entry,
     },
   });
-  return (await device.popErrorScope())?.message;
+  const errors = [await device.popErrorScope(), await device.popErrorScope()];
+  return errors.find((error) => error !== null)?.message;
 }

@@ -14,28 +14,32 @@ export interface FakeGpu {
   readonly card: string;
   readonly driver: Driver;
   readonly environment: Readonly<Record<string, string>>;
+  /** True where the driver lists, to Dawn, units that multiply matrices of f16. */
+  readonly hasMatrixUnits: boolean;
 }
 
-const amd = (name: string, card: string): FakeGpu => ({
+const amd = (name: string, card: string, hasMatrixUnits: boolean): FakeGpu => ({
   name,
   card,
   driver: radv,
+  hasMatrixUnits,
   environment: { AMDGPU_GPU_ID: name },
 });
 const nvidia = (name: string, chipset: string, card: string): FakeGpu => ({
   name,
   card,
   driver: nvk,
+  hasMatrixUnits: false,
   environment: { NOUVEAU_CHIPSET: chipset },
 });
 
 export const FAKE_GPUS: readonly FakeGpu[] = [
-  amd("navi31", "AMD RDNA 3"),
-  amd("gfx1201", "AMD RDNA 4"),
-  amd("vega20", "AMD GCN 5"),
+  amd("navi31", "AMD RDNA 3", true),
+  amd("gfx1201", "AMD RDNA 4", true),
+  amd("vega20", "AMD GCN 5", false),
   nvidia("tu102", "0x162", "NVIDIA Turing"),
   nvidia("nv172", "0x172", "NVIDIA Ampere"),
-  { name: "m1", card: "Apple M1", driver: honeykrisp, environment: {} },
+  { name: "m1", card: "Apple M1", driver: honeykrisp, environment: {}, hasMatrixUnits: false },
 ];
 
 /**

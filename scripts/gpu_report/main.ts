@@ -5,25 +5,29 @@
  *         [--backend deno|dawn] [--card h100] [--teraflops 67] [--gigabytes 3350] [--multiprocessors 132] [--efficiency 0.7] [--brief]
  *
  * FOLDER is what `sh scripts/gpu_report/setup.sh FOLDER` has made; what is not there is skipped, with a line that says so.
- * PATTERN is a regular expression for names as the tables show them. On Dawn, fake GPUs that list matrix units multiply by them. `--brief` leaves out the tables of single kernels.
+ * PATTERN is a regular expression for names as the tables show them. Kernels for matrix units are compiled on Dawn, whatever the
+ * backend, for fake GPUs that list such units. `--brief` leaves out the tables of single kernels.
  * The status is 1 where a kernel spills, has memory of its own, or is refused, 2 where an option is wrong.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
-import { adapterOf, CARDS, LEAST_ADAPTER } from "./cards.ts";
+import { adapterOf, CARDS, LEAST_ADAPTER, MATRIX_UNITS } from "./cards.ts";
 import { type CompiledStep, compileOn } from "./compile_on.ts";
-import { FAKE_GPUS } from "./fake_gpus.ts";
+import { FAKE_GPUS, type FakeGpu } from "./fake_gpus.ts";
 import { privateArrays } from "./private_arrays.ts";
 import { compileWithPtxas } from "./ptxas.ts";
 import { nameOf, type Precision, PRECISIONS, type RecordedStep, recordStep } from "./record_step.ts";
 import { type Refusals, refusedByNaga, refusedByTint } from "./refusals.ts";
 import { roofline } from "./roofline.ts";
+import type { MatrixUnit } from "../../src/gpu/matrix_units.ts";
 import { STEPS } from "./steps.ts";
 import { faultsOf, kernelRows, rooflineRows, summaryHeader, summaryRow } from "./tables.ts";
 
 /** What is compiled for by NVIDIA's own compiler, without a driver. */
 const PTXAS = "sm_90";
+/** What the names of kernels for matrix units have in them. */
+const BY_MATRICES = "_matri(x|ces)";
 const GPUS = [...FAKE_GPUS.map(({ name }) => name), PTXAS];
 
 const { values: flags } = parseArgs({
@@ -61,18 +65,19 @@ let skipped = false;
 for (const precision of precisions) {
   const step = recordStep(adapterOf(known), STEPS[size], precision);
   const wanted = onlyWanted(step);
-  findPrivateArrays(wanted, precision);
+  findPrivateArrays(wanted, precision, "naga");
+  const byMatrices = precision === "f16" ? MATRIX_UNITS.map(stepByMatrices) : [];
+  for (const step of byMatrices) findPrivateArrays(step, `${precision}, by matrix units`, "tint");
   for (const gpu of gpus) {
-    const title = `${gpu.name} (${gpu.card}, ${gpu.driver.name}), ${precision}${onDawn ? ", on Dawn" : ""}`;
-    const compiled = await compileOn(join(flags.compilers, "debian"), gpu, {
-      size,
-      precision,
-      pattern: flags.kernel,
-      ...onDawn && { dawn: join(flags.compilers, "dawn/") },
-    }).catch((error: Error) => error);
-    if (compiled === undefined) skip(title, `no such driver in ${flags.compilers}`);
-    else if (compiled instanceof Error) skip(title, compiled.message);
-    else report(title, compiled);
+    await compileFor(gpu, precision, flags.kernel, onDawn ? "on Dawn" : undefined);
+    if (!onDawn && precision === "f16" && gpu.hasMatrixUnits) {
+      await compileFor(
+        gpu,
+        precision,
+        `^(?=.*${BY_MATRICES})(?=.*?(?:${flags.kernel}))`,
+        "by matrix units on Dawn",
+      );
+    }
   }
   if (flags.gpu.includes(PTXAS)) {
     const title = `${PTXAS} (NVIDIA Hopper, NVRTC/ptxas), ${precision}`;
@@ -81,7 +86,10 @@ for (const precision of precisions) {
     else report(title, compiled);
   }
   const least = onlyWanted(recordStep(LEAST_ADAPTER, STEPS[size], precision));
-  refuse(`Tint (npm webgpu), ${precision}`, await refusedByTint(flags.compilers, least, wanted));
+  refuse(
+    `Tint (npm webgpu), ${precision}`,
+    await refusedByTint(flags.compilers, least, [wanted, ...byMatrices]),
+  );
   refuse(`naga-cli, ${precision}`, await refusedByNaga(flags.compilers, wanted));
   model(step, precision);
 }
@@ -104,10 +112,31 @@ function skip(title: string, reason: string): void {
   console.log(`skipped: ${title}: ${reason}`);
 }
 
+/** Reports what a GPU's compiler makes of kernels by a pattern for their names, of Deno's or, where one is given, of Dawn. */
+async function compileFor(gpu: FakeGpu, precision: Precision, pattern: string, dawn?: string): Promise<void> {
+  const title = [`${gpu.name} (${gpu.card}, ${gpu.driver.name})`, precision, dawn].filter(Boolean).join(", ");
+  const compiled = await compileOn(join(flags.compilers, "debian"), gpu, {
+    size,
+    precision,
+    pattern,
+    ...dawn && { dawn: join(flags.compilers, "dawn/") },
+  }).catch((error: Error) => error);
+  if (compiled === undefined) skip(title, `no such driver in ${flags.compilers}`);
+  else if (compiled instanceof Error) skip(title, compiled.message);
+  else if (compiled.kernels.length === 0) skip(title, `it has no kernel like ${pattern}`);
+  else report(title, compiled);
+}
+
 /** The step with those of its kernels alone that are asked for. */
 function onlyWanted(step: RecordedStep): RecordedStep {
-  const pattern = new RegExp(flags.kernel);
-  return { ...step, kernels: step.kernels.filter((kernel) => pattern.test(nameOf(kernel, step))) };
+  const wanted = new RegExp(flags.kernel);
+  return { ...step, kernels: step.kernels.filter((kernel) => wanted.test(nameOf(kernel, step))) };
+}
+
+/** Those kernels of the step in f16 that multiply by a matrix unit. */
+function stepByMatrices(unit: MatrixUnit): RecordedStep {
+  const step = onlyWanted(recordStep(adapterOf(known, [unit]), STEPS[size], "f16"));
+  return { ...step, kernels: step.kernels.filter(({ code }) => code.includes("subgroup_matrix_")) };
 }
 
 function refuse(title: string, refusals: Refusals): void {
@@ -126,11 +155,11 @@ function report(title: string, step: CompiledStep): void {
   faults.push(...faultsOf(step).map((fault) => `${title}: ${fault}`));
 }
 
-function findPrivateArrays(step: RecordedStep, precision: Precision): void {
+function findPrivateArrays(step: RecordedStep, title: string, compiler: "naga" | "tint"): void {
   for (const kernel of step.kernels) {
     const name = nameOf(kernel, step);
-    for (const array of privateArrays(kernel.label, kernel.code, kernel.entry)) {
-      faults.push(`source, ${precision}: ${name} indexes its array ${array} at run time`);
+    for (const array of privateArrays(kernel.label, kernel.code, kernel.entry, compiler)) {
+      faults.push(`source, ${title}: ${name} indexes its array ${array} at run time`);
     }
   }
 }

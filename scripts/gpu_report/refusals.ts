@@ -5,7 +5,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { backendOf } from "../../src/gpu/backend.ts";
+import { backendOf, DAWN_FLAGS } from "../../src/gpu/backend.ts";
+import { matrixFeatures } from "../../src/gpu/matrix_units.ts";
 import { loaded } from "./fake_gpus.ts";
 import { nameOf, type RecordedKernel, type RecordedStep } from "./record_step.ts";
 
@@ -22,21 +23,21 @@ const LABEL = "unis";
 
 /**
  * By Dawn, without a driver, at the default limits of WebGPU: pipelines of `least`, recorded for an adapter with these limits,
- * and modules of every other step.
+ * and modules of every other step, those for matrix units included.
  */
 export async function refusedByTint(
   folder: string,
   least: RecordedStep,
-  others: RecordedStep,
+  others: readonly RecordedStep[],
 ): Promise<Refusals> {
   const module = join(folder, "dawn/node_modules/webgpu/index.js");
   if (!existsSync(module)) return undefined;
   const { create } = await import(pathToFileURL(module).href);
-  const gpu: GPU = create(["backend=null"]);
+  const gpu: GPU = create([...DAWN_FLAGS, "backend=null"]);
   const adapter = (await gpu.requestAdapter())!;
-  const features = (["shader-f16", "subgroups"] as GPUFeatureName[]).filter((name) =>
-    adapter.features.has(name)
-  );
+  const wanted = ["shader-f16", "subgroups"] as GPUFeatureName[];
+  const has = (name: GPUFeatureName) => adapter.features.has(name);
+  const features = [...new Set([...wanted.filter(has), ...matrixFeatures(adapter)])];
   const device = await adapter.requestDevice({ label: LABEL, requiredFeatures: features });
   const textOf = ({ code }: RecordedKernel) => backendOf(gpu).moduleText(code, new Set(features));
   const refusals: Refusal[] = [];
@@ -46,8 +47,10 @@ export async function refusedByTint(
     const error = await device.popErrorScope();
     if (error) refusals.push({ by, kernel, message: firstLine(error.message) });
   };
-  for (const kernel of others.kernels) {
-    await check("Tint", nameOf(kernel, others), () => device.createShaderModule({ code: textOf(kernel) }));
+  for (const step of others) {
+    for (const kernel of step.kernels) {
+      await check("Tint", nameOf(kernel, step), () => device.createShaderModule({ code: textOf(kernel) }));
+    }
   }
   for (const kernel of least.kernels) {
     const { entry, layout } = kernel;

@@ -67,3 +67,8 @@ export const DAWN_FLAGS: readonly string[] = [
   // Else times are multiples of 100 µs, lest a page measure what it should not; kernels take less.
   "disable-dawn-features=timestamp_quantization",
 ];
+
+/** The same, with more of Dawn's toggles switched on and off: it takes one flag of a name, with all its toggles. */
+export function dawnFlags(on: readonly string[] = [], off: readonly string[] = []): string[] {
+  return DAWN_FLAGS.map((flag) => [flag, ...flag.startsWith("enable") ? on : off].join(","));
+}

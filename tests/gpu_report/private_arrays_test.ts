@@ -31,6 +31,46 @@ for (const [name, code, found] of cases) {
   Deno.test(`private arrays: ${name}`, () => assert.deepEqual(privateArrays("kernel", code, "main"), found));
 }
 
+/** Matrix units are used by way of Tint alone. */
+const matrices = (size: string, ...lines: string[]) =>
+  `const N: u32 = 4u;\nalias Sum = subgroup_matrix_result<f32, 8, 8>;\nalias Sums = array<Sum, ${size}>;\n` +
+  "fn add(sums: ptr<function, Sums>, first: u32) {\n  (*sums)[first] = zero();\n}\n" +
+  body("var sums: Sums;", ...lines);
+for (
+  const [name, code, found] of [
+    [
+      "by what a loop counts whose turns are known",
+      matrices("N", "for (var n = 0u; n < N; n++) { sums[n] = zero(); }"),
+      [],
+    ],
+    [
+      "by what a loop counts to something unknown",
+      matrices("N", "for (var n = 0u; n < params.n; n++) { sums[n] = zero(); }"),
+      ["main.sums"],
+    ],
+    ["by a lane", matrices("N", "sums[lane % N] = zero();"), ["main.sums"]],
+    ["by a parameter that is a lane", matrices("N", "add(&sums, lane % N);"), ["add.sums"]],
+    [
+      "by a parameter that is known",
+      matrices("N", "for (var n = 0u; n < N; n += 2u) { add(&sums, n + 1u); }"),
+      [],
+    ],
+    [
+      "by a parameter that is known to one caller alone",
+      matrices("N", "add(&sums, 1u);", "add(&sums, min(lane, 3u));"),
+      ["add.sums"],
+    ],
+    ["of one matrix", matrices("N / 4u", "add(&sums, lane);"), []],
+  ] as const
+) {
+  Deno.test(`private arrays of matrices: ${name}`, () =>
+    assert.deepEqual(privateArrays("kernel", code, "main", "tint"), found));
+}
+Deno.test("private arrays: what a loop counts is unknown to drivers behind naga", () => {
+  const code = matrices("N", "for (var n = 0u; n < N; n++) { sums[n] = zero(); }");
+  assert.deepEqual(privateArrays("kernel", code, "main"), ["main.sums"]);
+});
+
 const constants = new Map([["WG", "64u"], ["PACKS", "192u"], ["STEPS", "(PACKS + WG - 1u) / WG"], [
   "TWICE",
   "2u * STEPS",

@@ -34,7 +34,7 @@ async function withFolder(
 
 Deno.test("where there is no compiler, nothing is said of refusals", async () => {
   assert.equal(await refusedByNaga("/nowhere", step()), undefined);
-  assert.equal(await refusedByTint("/nowhere", step(), step()), undefined);
+  assert.equal(await refusedByTint("/nowhere", step(), [step()]), undefined);
 });
 
 Deno.test({
@@ -72,7 +72,7 @@ Deno.test("Tint: modules of all, and pipelines of those for the least adapter", 
   }, async (folder) => {
     const all = step(kernel(0, "a.main", "good"), kernel(1, "b.main", "bad"));
     const least = step(kernel(0, "c.main", "good"), kernel(1, "d.main", "bad"));
-    assert.deepEqual(await refusedByTint(folder, least, all), [
+    assert.deepEqual(await refusedByTint(folder, least, [all]), [
       { by: "Tint", kernel: "b.main", message: "Tint says no" },
       { by: "Tint at WebGPU's default limits", kernel: "c.main", message: "too large" },
       { by: "Tint at WebGPU's default limits", kernel: "d.main", message: "Tint says no" },

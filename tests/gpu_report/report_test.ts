@@ -1,8 +1,9 @@
 /** The recorded step, the marks between what drivers print, and the report where no compilers are. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { adapterOf, CARDS } from "../../scripts/gpu_report/cards.ts";
+import { adapterOf, CARDS, MATRIX_UNITS } from "../../scripts/gpu_report/cards.ts";
 import { readMarks } from "../../scripts/gpu_report/marks.ts";
+import { privateArrays } from "../../scripts/gpu_report/private_arrays.ts";
 import { nameOf, recordStep } from "../../scripts/gpu_report/record_step.ts";
 import { STEPS } from "../../scripts/gpu_report/steps.ts";
 import { faultsOf, summaryRow } from "../../scripts/gpu_report/tables.ts";
@@ -23,6 +24,26 @@ Deno.test("a step is recorded with the code of its kernels, and every dispatch h
   const again = recordStep(adapterOf(CARDS.h100!), STEPS.small, "f16");
   assert.equal(operations, again.dispatches.reduce((sum, dispatch) => sum + dispatch.operations, 0));
 });
+
+for (const unit of MATRIX_UNITS) {
+  const { m, n, k } = unit;
+  Deno.test(`a step by matrix units, ${m}×${n}×${k}, has kernels for products and attention, and no array indexed at run time`, () => {
+    const { kernels } = recordStep(adapterOf(CARDS.h100!, [unit]), STEPS.small, "f16");
+    const found = kernels.filter(({ code }) => code.includes("subgroup_matrix_"));
+    const labels = new Set(found.map(({ label }) => label));
+    for (const entry of ["forward", "grad_q", "grad_kv"]) {
+      assert.ok(labels.has(`attention_matrices.${entry}`), entry);
+    }
+    assert.ok([...labels].some((label) => label.startsWith("matmul_matrix")));
+    for (const { label, code, entry } of found) {
+      assert.deepEqual(privateArrays(label, code, entry, "tint"), [], label);
+      const spoiled = code.replace("(*results)[n] = ", "(*results)[subgroup] = ");
+      if (!code.includes("fn add_results")) continue;
+      const found = n < 16 ? ["add_results.results"] : []; // heads of 16 are one matrix of 16 columns
+      assert.deepEqual(privateArrays(label, spoiled, entry, "tint"), found, label);
+    }
+  });
+}
 
 Deno.test("marks are found wherever a stream is cut, and what stands before each", async () => {
   const text = 'noise\n\u00a7unis {"adapter":"A"}\nlisting 1\nlisting 2\n\n\u00a7unis {"end":true}\nrest';
