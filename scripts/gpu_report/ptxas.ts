@@ -1,7 +1,8 @@
 /**
  * What NVIDIA's own compiler makes of kernels, for Hopper: naga's HLSL becomes CUDA by Slang, PTX by NVRTC, machine code by
  * ptxas. Two translators stand between, so this tells of the arithmetic and its registers, not of what the driver does with
- * checks of bounds; accesses are unchecked here, and memory of the workgroup is not zeroed.
+ * checks of bounds; accesses are unchecked here, and memory of the workgroup is not zeroed. As in drivers, parameters are
+ * constants of the kernel, and functions such as e^x are the hardware's, which is as exact as WGSL asks for.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -71,8 +72,9 @@ async function compile(programs: Programs, work: string, { code, entry }: Record
   await Deno.writeTextFile(file("cu"), forPtxas(cuda, lanes));
   const name = cuda.match(/extern "C" __global__ void (\w+)/)![1]!; // Slang renames what CUDA has already
   const nvrtc = ["-pass-through", "nvrtc", "-nvrtc-path", programs.nvrtc, "-capability", "cuda_sm_9_0"];
+  const hardware = ["-Xnvrtc", "-use_fast_math"];
   const headers = ["-Xnvrtc", `-I${join(programs.fp16, "..")}`];
-  await slang("cu", "ptx", name, "-lang", "cuda", ...nvrtc, ...headers, "-target", "ptx");
+  await slang("cu", "ptx", name, "-lang", "cuda", ...nvrtc, ...headers, ...hardware, "-target", "ptx");
   const { stderr } = await run("ptxas", "-v", `-arch=${ARCHITECTURE}`, file("ptx"), "-o", file("cubin"));
   const { stdout } = await run("nvdisasm", "-c", file("cubin"));
   return figuresOf(stderr, stdout, lanes);
@@ -88,12 +90,15 @@ export function lanesOf(hlsl: string): number {
 export function forSlang(hlsl: string): string {
   return hlsl
     .replace(/\.(Load|Store)([24])\(/g, ".$1$2Aligned(")
+    .replace(/\.Load<half([24])>\(/g, ".LoadAligned<half$1>(")
+    .replace(/\.Store\((.*, half[24]\()/g, ".StoreAligned($1")
     .replace(/^\s*\w+ = \(\w+(\[\d+\])+\)0;\n/gm, "");
 }
 
 /**
  * Slang's loads and stores copy bytes, which loses their alignment; its f16 has to be asked for, as NVRTC knows none without
- * a header; and a kernel must say how many lanes it will have.
+ * a header, and four of them lie as they do in WGSL; parameters lie behind a pointer, and are loaded by it; and a kernel must
+ * say how many lanes it will have.
  */
 export function forPtxas(cuda: string, lanes: number): string {
   return `#define SLANG_CUDA_ENABLE_HALF 1\n${cuda}`
@@ -105,6 +110,9 @@ export function forPtxas(cuda: string, lanes: number): string {
       /memcpy\(\(char\*\)data \+ index, &value, sizeof\(T\)\);/g,
       "*(T*)((char*)data + index) = value;",
     )
+    .replace("__align__(4) __half4", "__align__(8) __half4")
+    .replace(/(SLANG_ParameterGroup_\w+)\* (\w+);/g, "$1 $2;")
+    .replace(/__ldg\(&\(&globalParams_0->(\w+)->(\w+)\)->(\w+)\)/g, "globalParams_0->$1.$2.$3")
     .replace(/extern "C" __global__ void /g, `$&__launch_bounds__(${lanes}) `);
 }
 

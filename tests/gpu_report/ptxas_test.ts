@@ -44,18 +44,29 @@ Deno.test("a packed multiply-add counts two, and one that sets a register none",
 
 Deno.test("HLSL for Slang: vectors stay whole, nothing zeroes memory of the workgroup", () => {
   const hlsl =
-    "[numthreads(8, 4, 2)]\n    slice = (float4[2][8])0;\n    x = asfloat(a.Load4(i)); b.Store2(i, y); c.Load(i);\n";
+    "[numthreads(8, 4, 2)]\n    slice = (float4[2][8])0;\n    x = asfloat(a.Load4(i)); b.Store2(i, y); c.Load(i);\n" +
+    "    d = e.Load<half4>(i * 8); e.Store(i * 8, half4(d)); e.Store(i * 2, half(f));\n";
   assert.equal(lanesOf(hlsl), 64);
   assert.equal(
     forSlang(hlsl),
-    "[numthreads(8, 4, 2)]\n    x = asfloat(a.Load4Aligned(i)); b.Store2Aligned(i, y); c.Load(i);\n",
+    "[numthreads(8, 4, 2)]\n    x = asfloat(a.Load4Aligned(i)); b.Store2Aligned(i, y); c.Load(i);\n" +
+      "    d = e.LoadAligned<half4>(i * 8); e.StoreAligned(i * 8, half4(d)); e.Store(i * 2, half(f));\n",
   );
 });
 
-Deno.test("CUDA for ptxas: f16 is asked for, vectors are loaded and stored whole, and lanes are told", () => {
+Deno.test("CUDA for ptxas: f16 is asked for, vectors are loaded and stored whole, parameters are constants, lanes are told", () => {
   const load =
     "T data;\n        memcpy(&data, ((const char*)this->data) + index, sizeof(T));\n        return data;";
   const store = "memcpy((char*)data + index, &value, sizeof(T));";
+  assert.equal(
+    forPtxas(
+      "struct __align__(4) __half4\nSLANG_ParameterGroup_params_0* params_1;\n" +
+        "uint n = __ldg(&(&globalParams_0->params_1->params_0)->keys_0);\n",
+      64,
+    ),
+    "#define SLANG_CUDA_ENABLE_HALF 1\nstruct __align__(8) __half4\nSLANG_ParameterGroup_params_0 params_1;\n" +
+      "uint n = globalParams_0->params_1.params_0.keys_0;\n",
+  );
   assert.equal(
     forPtxas(`${load}\n${store}\nextern "C" __global__ void forward()`, 64),
     "#define SLANG_CUDA_ENABLE_HALF 1\nreturn *(const T*)((const char*)this->data + index);\n*(T*)((char*)data + index) = value;\n" +
