@@ -147,6 +147,45 @@ Deno.test("attention is the same by shuffles as by workgroup memory but for roun
   assert.ok(worst < 1e-3, `they differ by ${worst}`); // of scores of several hundred, where a wrong maximum overflows
 });
 
+Deno.test("attention of queries that their bias hides from all keys: infinity gives NaN, the lowest number the mean, a mask zeros", async () => {
+  const [tokens, dim] = [20, 16];
+  const rows = { hidden: 3, lowest: 4, usual: 5 };
+  const values = Float32Array.from({ length: 2 * tokens * 3 * dim }, (_, i) => Math.sin(i));
+  const bias = new Float32Array(tokens * tokens);
+  bias.fill(-Infinity, rows.hidden * tokens, (rows.hidden + 1) * tokens);
+  bias.fill(-3.4028234e38, rows.lowest * tokens, (rows.lowest + 1) * tokens);
+  const kept = Uint32Array.from({ length: 2 * tokens }, (_, i) => Number(i < tokens)); // of the second sample none
+  const mean = Array.from(
+    { length: dim },
+    (_, d) =>
+      Array.from({ length: tokens }, (_, key) => values[(3 * key + 2) * dim + d]! / tokens).reduce((a, b) =>
+        a + b
+      ),
+  );
+  const usual: number[][] = [];
+  for (
+    const [adapterClass, subgroups] of [["software", "none"], ["gpu", "none"], ["gpu", "tested"]] as const
+  ) {
+    const gpu = await Gpu.open("auto", { adapterClass, subgroups, limits: SHORT });
+    const options = {
+      heads: 1,
+      bias: Tensor.from(gpu, bias, [1, tokens, tokens]),
+      mask: Tensor.from(gpu, kept, [2, tokens]),
+    };
+    const y = noGrad(() => selfAttention(Tensor.from(gpu, values, [2, tokens, 3 * dim]), options));
+    const found = await y.read() as Float32Array;
+    const row = (i: number) => [...found.subarray(i * dim, (i + 1) * dim)];
+    assert.ok(row(rows.hidden).every(Number.isNaN), `${adapterClass}, ${subgroups}: ${row(rows.hidden)}`);
+    row(rows.lowest).forEach((value, d) =>
+      assert.ok(Math.abs(value - mean[d]!) < 1e-6, `${value} for ${mean[d]}`)
+    );
+    assert.deepEqual(row(tokens + rows.usual), new Array(dim).fill(0));
+    usual.push(row(rows.usual));
+    gpu.destroy();
+  }
+  for (const row of usual) row.forEach((value, d) => assert.ok(Math.abs(value - usual[0]![d]!) < 1e-6));
+});
+
 Deno.test("attention drops the same elements by tiles as by blocks, and the same bits twice", async () => {
   const [heads, dim] = [2, 64]; // and as many tokens as elements: values that are one-hot show every probability
   const values = new Float32Array(dim * 3 * heads * dim);

@@ -79,21 +79,21 @@ fn add_weighted_slab(before: Sums, slab: u32, x: u32, y: u32) -> Sums {
   return s;
 }
 
-// Four tokens of a tensor: the first vec4 of token j is j `step` from `first`, or `last` where that is beyond it.
+// Four tokens of a tensor, one vec4 of each: that of token j is j `step` from `first`, or `last` where the token is beyond the end.
 struct Four { first: u32, step: u32, last: u32 }
-fn queries_of(at: Place, query: u32) -> Four {
-  return Four(DIM4 * q_row(at, query), DIM4 * params.q_parts * params.heads, DIM4 * q_row(at, params.queries));
+// From token `token` of a sample's `count` on; `rows` heads a token, of which `head` is the one.
+fn four_of(at: Place, token: u32, count: u32, rows: u32, head: u32, d: u32) -> Four {
+  return Four(DIM4 * ((at.batch * count + token) * rows + head) + d, DIM4 * rows, DIM4 * ((at.batch * count + count - 1u) * rows + head) + d);
 }
-fn outputs_of(at: Place, query: u32) -> Four {
-  return Four(DIM4 * o_row(at, query), DIM4 * params.heads, DIM4 * o_row(at, params.queries));
+fn queries_of(at: Place, query: u32, d: u32) -> Four { return four_of(at, query, params.queries, params.q_parts * params.heads, at.head, d); }
+fn outputs_of(at: Place, query: u32, d: u32) -> Four { return four_of(at, query, params.queries, params.heads, at.head, d); }
+fn keys_of(at: Place, key: u32, d: u32) -> Four {
+  return four_of(at, key, params.keys, params.kv_parts * params.heads, (params.kv_parts - 2u) * params.heads + at.head, d);
 }
-fn keys_of(at: Place, key: u32) -> Four {
-  return Four(DIM4 * k_row(at, key), DIM4 * params.kv_parts * params.heads, DIM4 * k_row(at, params.keys));
+fn values_of(at: Place, key: u32, d: u32) -> Four {
+  return four_of(at, key, params.keys, params.kv_parts * params.heads, (params.kv_parts - 1u) * params.heads + at.head, d);
 }
-fn values_of(at: Place, key: u32) -> Four {
-  return Four(DIM4 * v_row(at, key), DIM4 * params.kv_parts * params.heads, DIM4 * v_row(at, params.keys));
-}
-fn vec4_at(four: Four, j: u32, d: u32) -> u32 { return min(four.first + j * four.step, four.last) + d; }
+fn vec4_at(four: Four, j: u32) -> u32 { return min(four.first + j * four.step, four.last); }
 
 // A slab along dim comes in blocks of four tokens by four elements, neighbours reading neighbours of a row.
 const LEFT_BLOCKS: u32 = SLABS * TOKENS4;
@@ -106,8 +106,8 @@ fn products(product: u32, at: Place, tile: u32, end: u32, lane: u32) -> Sums {
   let y = lane % Y;
   let d = lane % SLABS;
   let tokens = lane / SLABS; // a four of them
-  let four_left = four_rows(product, at, at.first + 4u * tokens);
-  let four_right = four_columns(product, at, tile + 4u * tokens);
+  let four_left = four_rows(product, at, at.first + 4u * tokens, d);
+  let four_right = four_columns(product, at, tile + 4u * tokens, d);
   let computes = (TILE4 == X || x < TILE4) && tile + 4u * x < end;
   var s = Sums();
   for (var slab = 0u; slab < DIM4; slab += SLABS) {
@@ -117,8 +117,8 @@ fn products(product: u32, at: Place, tile: u32, end: u32, lane: u32) -> Sums {
       var block = mat4x4f();
       if (exists) {
         block = transpose(mat4x4f(
-          load_row(product, vec4_at(four_left, 0u, slab + d)), load_row(product, vec4_at(four_left, 1u, slab + d)),
-          load_row(product, vec4_at(four_left, 2u, slab + d)), load_row(product, vec4_at(four_left, 3u, slab + d))));
+          load_row(product, vec4_at(four_left, 0u) + slab), load_row(product, vec4_at(four_left, 1u) + slab),
+          load_row(product, vec4_at(four_left, 2u) + slab), load_row(product, vec4_at(four_left, 3u) + slab)));
       }
       left[0][d][tokens] = block[0];
       left[1][d][tokens] = block[1];
@@ -129,8 +129,8 @@ fn products(product: u32, at: Place, tile: u32, end: u32, lane: u32) -> Sums {
       var block = mat4x4f();
       if (exists) {
         block = transpose(mat4x4f(
-          load_column(product, vec4_at(four_right, 0u, slab + d)), load_column(product, vec4_at(four_right, 1u, slab + d)),
-          load_column(product, vec4_at(four_right, 2u, slab + d)), load_column(product, vec4_at(four_right, 3u, slab + d))));
+          load_column(product, vec4_at(four_right, 0u) + slab), load_column(product, vec4_at(four_right, 1u) + slab),
+          load_column(product, vec4_at(four_right, 2u) + slab), load_column(product, vec4_at(four_right, 3u) + slab)));
       }
       right[0][d][tokens] = block[0];
       right[1][d][tokens] = block[1];
@@ -149,13 +149,13 @@ fn add_results(before: Sums, product: u32, at: Place, tile: u32, end: u32, lane:
   let r = lane / X;
   var s = before;
   for (var slab = 0u; slab < TILE4 / SLABS && tile + slab * STEP < end; slab++) {
-    let four = four_weighted(product, at, tile + slab * STEP + r);
+    let four = four_weighted(product, at, tile + slab * STEP + r, d);
     workgroupBarrier();
     if ((DIM4 == X || d < DIM4) && (STEP >= Y || r < STEP)) {
-      let a = load_weighted(product, vec4_at(four, 0u, d));
+      let a = load_weighted(product, vec4_at(four, 0u));
       var b = vec4f(); var c = vec4f(); var e = vec4f();
-      if (STEP > Y) { b = load_weighted(product, vec4_at(four, Y, d)); }
-      if (STEP > 2u * Y) { c = load_weighted(product, vec4_at(four, 2u * Y, d)); e = load_weighted(product, vec4_at(four, 3u * Y, d)); }
+      if (STEP > Y) { b = load_weighted(product, vec4_at(four, Y)); }
+      if (STEP > 2u * Y) { c = load_weighted(product, vec4_at(four, 2u * Y)); e = load_weighted(product, vec4_at(four, 3u * Y)); }
       right[r % 4u][r / 4u][d] = a;
       if (STEP > Y) { right[r % 4u][r / 4u + Y / 4u][d] = b; }
       if (STEP > 2u * Y) { right[r % 4u][r / 4u + Y / 2u][d] = c; right[r % 4u][r / 4u + 3u * Y / 4u][d] = e; }

@@ -4,20 +4,20 @@
 // Needs: tiles.wgsl, operands.wgsl, access_vec4.wgsl; lib/philox.wgsl, lib/grid.wgsl
 const SCORES: u32 = 0u; // k qᵀ, and then dsᵀ q
 const GRADS: u32 = 1u; // v doᵀ, and then pᵀ do
-fn four_rows(product: u32, at: Place, key: u32) -> Four {
-  if (product == SCORES) { return keys_of(at, key); }
-  return values_of(at, key);
+fn four_rows(product: u32, at: Place, key: u32, d: u32) -> Four {
+  if (product == SCORES) { return keys_of(at, key, d); }
+  return values_of(at, key, d);
 }
 fn load_row(product: u32, i: u32) -> vec4f { return load_kv(0u, i); }
-fn four_columns(product: u32, at: Place, query: u32) -> Four {
-  if (product == SCORES) { return queries_of(at, query); }
-  return outputs_of(at, query);
+fn four_columns(product: u32, at: Place, query: u32, d: u32) -> Four {
+  if (product == SCORES) { return queries_of(at, query, d); }
+  return outputs_of(at, query, d);
 }
 fn load_column(product: u32, i: u32) -> vec4f {
   if (product == SCORES) { return load_q(0u, i) * params.scale; }
   return load_dy(0u, i);
 }
-fn four_weighted(product: u32, at: Place, query: u32) -> Four { return four_columns(product, at, query); }
+fn four_weighted(product: u32, at: Place, query: u32, d: u32) -> Four { return four_columns(product, at, query, d); }
 fn load_weighted(product: u32, i: u32) -> vec4f {
   if (product == SCORES) { return load_q(0u, i); }
   return load_dy(0u, i);

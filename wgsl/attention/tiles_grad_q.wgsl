@@ -4,20 +4,20 @@
 // Needs: tiles.wgsl, tiles_queries.wgsl, operands.wgsl, access_vec4.wgsl; lib/philox.wgsl, lib/grid.wgsl
 const SCORES: u32 = 0u; // q kᵀ
 const GRADS: u32 = 1u; // do vᵀ
-fn four_rows(product: u32, at: Place, query: u32) -> Four {
-  if (product == SCORES) { return queries_of(at, query); }
-  return outputs_of(at, query);
+fn four_rows(product: u32, at: Place, query: u32, d: u32) -> Four {
+  if (product == SCORES) { return queries_of(at, query, d); }
+  return outputs_of(at, query, d);
 }
 fn load_row(product: u32, i: u32) -> vec4f {
   if (product == SCORES) { return load_q(0u, i) * params.scale; }
   return load_dy(0u, i);
 }
-fn four_columns(product: u32, at: Place, key: u32) -> Four {
-  if (product == SCORES) { return keys_of(at, key); }
-  return values_of(at, key);
+fn four_columns(product: u32, at: Place, key: u32, d: u32) -> Four {
+  if (product == SCORES) { return keys_of(at, key, d); }
+  return values_of(at, key, d);
 }
 fn load_column(_product: u32, i: u32) -> vec4f { return load_kv(0u, i); }
-fn four_weighted(_product: u32, at: Place, key: u32) -> Four { return keys_of(at, key); }
+fn four_weighted(_product: u32, at: Place, key: u32, d: u32) -> Four { return keys_of(at, key, d); }
 fn load_weighted(_product: u32, i: u32) -> vec4f { return load_kv(0u, i); }
 
 // What element four x of dim adds to the delta of four queries.
@@ -28,6 +28,15 @@ fn delta_part(at: Place, query: u32, x: u32) -> vec4f {
     add_delta(0.0, o_row(at, query + 2u), x), add_delta(0.0, o_row(at, query + 3u), x));
 }
 fn lse_of(at: Place, query: u32) -> vec4f { return stats[stats_of(at, min(query, params.queries - 1u))]; }
+
+fn or_zero(s: mat4x4f, by: Attended) -> mat4x4f {
+  let zero = vec4f(0.0);
+  return mat4x4f(select(zero, s[0], by.by0), select(zero, s[1], by.by1), select(zero, s[2], by.by2), select(zero, s[3], by.by3));
+}
+// e^(s - less) where attended, else 0.
+fn exponentials(s: mat4x4f, less: vec4f, by: Attended) -> mat4x4f {
+  return or_zero(mat4x4f(exp(s[0] - less), exp(s[1] - less), exp(s[2] - less), exp(s[3] - less)), by);
+}
 
 // p (dp - delta), dp being what dropout has left of do vᵀ.
 fn score_grads(p: mat4x4f, dp: mat4x4f, delta: vec4f) -> mat4x4f {

@@ -13,15 +13,6 @@ fn attended(query: u32, key: u32, kept: vec4<bool>) -> Attended {
     vec4<bool>(kept.x) & sees(queries, key), vec4<bool>(kept.y) & sees(queries, key + 1u),
     vec4<bool>(kept.z) & sees(queries, key + 2u), vec4<bool>(kept.w) & sees(queries, key + 3u));
 }
-fn any_of(by: Attended) -> vec4<bool> { return by.by0 | by.by1 | by.by2 | by.by3; }
-fn or_zero(s: mat4x4f, by: Attended) -> mat4x4f {
-  let zero = vec4f(0.0);
-  return mat4x4f(select(zero, s[0], by.by0), select(zero, s[1], by.by1), select(zero, s[2], by.by2), select(zero, s[3], by.by3));
-}
-// e^(s - less) where attended, else 0.
-fn exponentials(s: mat4x4f, less: vec4f, by: Attended) -> mat4x4f {
-  return or_zero(mat4x4f(exp(s[0] - less), exp(s[1] - less), exp(s[2] - less), exp(s[3] - less)), by);
-}
 
 fn with_bias(s: mat4x4f, at: Place, query: u32, key: u32) -> mat4x4f {
   if (!BIASED) { return s; }
