@@ -1,9 +1,8 @@
 /** Every file of a run is damaged; commands that read it must name it, or give the result of an undamaged run. */
-import { createHash } from "node:crypto";
 import { basename, join, relative } from "node:path";
 import type { Random } from "../../src/base/random.ts";
 import type { Attack, AttackClass, Outcome } from "./attack.ts";
-import { beginRun, command, writeTable } from "./tiny_run.ts";
+import { beginRun, command, contents, copyFolder, digest, writeTable } from "./tiny_run.ts";
 
 type Damage = (path: string, other: string, random: Random) => void;
 
@@ -60,22 +59,6 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 };
 
-const digest = (content: string | Uint8Array) => createHash("sha256").update(content).digest("hex");
-
-/** What a run leaves behind that must not differ: all but times. */
-function contents(run: string): Record<string, string> {
-  const weights = ["best", "last", "last.optimizer", "means"].map((name) =>
-    `checkpoints/${name}.safetensors`
-  );
-  const files = [...weights, "test.json", "predictions.csv"];
-  const records = Deno.readTextFileSync(join(run, "metrics.jsonl"))
-    .replaceAll(/"(input_wait_)?seconds":[^,}]*/g, "");
-  return {
-    ...Object.fromEntries(files.map((name) => [name, digest(Deno.readFileSync(join(run, name)))])),
-    "metrics.jsonl": digest(records),
-  };
-}
-
 /** The files of a run that somebody may read; event files are for TensorBoard alone. */
 function filesOf(run: string, folder = run): string[] {
   return Array.from(Deno.readDirSync(folder)).flatMap(({ name, isDirectory }) => {
@@ -83,14 +66,6 @@ function filesOf(run: string, folder = run): string[] {
     if (isDirectory) return name === "tensorboard" ? [] : filesOf(run, path);
     return [relative(run, path)];
   }).sort();
-}
-
-function copyFolder(from: string, to: string): void {
-  Deno.mkdirSync(to, { recursive: true });
-  for (const { name, isDirectory } of Deno.readDirSync(from)) {
-    if (isDirectory) copyFolder(join(from, name), join(to, name));
-    else Deno.copyFileSync(join(from, name), join(to, name));
-  }
 }
 
 interface Try {

@@ -1,4 +1,5 @@
 /** A run so small that it trains in a second, for attacks on its files. */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Work } from "../../src/app/work.ts";
 import { chooseConfig } from "../../src/cli/choose_config.ts";
@@ -59,5 +60,30 @@ export async function command(
     return { status, printed: printed.join("\n"), error: errors.join("\n") };
   } finally {
     Object.assign(console, { log, warn, error });
+  }
+}
+
+export const digest = (content: string | Uint8Array) => createHash("sha256").update(content).digest("hex");
+
+/** What a run leaves behind that must not differ: all but times. */
+export function contents(run: string): Record<string, string> {
+  const weights = ["best", "last", "last.optimizer", "means"].map((name) =>
+    `checkpoints/${name}.safetensors`
+  );
+  const files = [...weights, "test.json", "predictions.csv"];
+  const records = Deno.readTextFileSync(join(run, "metrics.jsonl"))
+    .replaceAll(/"(input_wait_)?seconds":[^,}]*/g, "");
+  return {
+    ...Object.fromEntries(files.map((name) => [name, digest(Deno.readFileSync(join(run, name)))])),
+    "metrics.jsonl": digest(records),
+  };
+}
+
+/** Copies a folder with all that is in it. */
+export function copyFolder(from: string, to: string): void {
+  Deno.mkdirSync(to, { recursive: true });
+  for (const { name, isDirectory } of Deno.readDirSync(from)) {
+    if (isDirectory) copyFolder(join(from, name), join(to, name));
+    else Deno.copyFileSync(join(from, name), join(to, name));
   }
 }

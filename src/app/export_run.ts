@@ -6,7 +6,8 @@ import { resolveEncoders } from "../build/resolve_encoders.ts";
 import type { ExportFormat, Precision } from "../export/export_format.ts";
 import { FORMATS } from "../export/formats.ts";
 import { writeTextFile } from "../io/new_file.ts";
-import { exists, makeFolder } from "../io/files.ts";
+import { exists } from "../io/files.ts";
+import { NewFolder } from "../io/new_folder.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { modelCard } from "../report/model_card.ts";
@@ -50,11 +51,12 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
   const parameters = new Parameters();
   const model = buildModel(parameters.root, run.config, modelData);
   mustBeOf(parameters, weights);
-  makeFolder(to);
+  using target = new NewFolder(to);
+  const placed = (text: string) => text.replaceAll(target.filled, target.path);
   const encoders = resolveEncoders(run.config, modelData);
   const source = { run, preprocessing, encoders, model, precision, temperatures: temperaturesOf(weights) };
   const write = await format.load();
-  const written = await write({ ...source, weights, note }, to);
+  const written = await write({ ...source, weights, note: (text) => note(placed(text)) }, target.filled);
   const epoch = Number(weights.metadata.get("epoch"));
   const test = run.evaluation();
   const card = modelCard({
@@ -71,9 +73,10 @@ export async function exportRun(folder: string, to: string, options: ExportOptio
       test: summariseSplit(samples, "test"),
     },
   });
-  const readme = join(to, "README.md");
+  const readme = join(target.filled, "README.md");
   writeTextFile(readme, card);
-  return [...written, readme];
+  target.place();
+  return [...written, readme].map(placed);
 }
 
 /** Throws a UserError for a name of no format, or a type that its weights cannot have. */

@@ -2,7 +2,7 @@
 import { type DeviceChoice, openDevice } from "../app/open_device.ts";
 import { OpenRun } from "../app/open_run.ts";
 import { uncounted } from "../app/predict/labelled_answers.ts";
-import { PendingFile } from "../app/predict/predict_rows.ts";
+import { PendingFile } from "../app/predict/pending_file.ts";
 import { predictTable, tablePath } from "../app/predict/predict_table.ts";
 import { PredictSession } from "../app/predict/session.ts";
 import { answerWriter } from "../app/predict/writers.ts";

@@ -3,12 +3,8 @@ import { uncounted } from "../app/predict/labelled_answers.ts";
 import { EmbeddingsFile } from "../app/predict/embeddings.ts";
 import { Explanations } from "../app/predict/explanations.ts";
 import { type Columns, InputReader } from "../app/predict/inputs.ts";
-import {
-  PendingFile,
-  type PredictedRows,
-  predictRows,
-  type PredictRowsOptions,
-} from "../app/predict/predict_rows.ts";
+import { type PredictedRows, predictRows, type PredictRowsOptions } from "../app/predict/predict_rows.ts";
+import { PendingFile } from "../app/predict/pending_file.ts";
 import { predictTable, tablePath } from "../app/predict/predict_table.ts";
 import { PredictSession, typedPath } from "../app/predict/session.ts";
 import { answerWriter, type OutputFormat } from "../app/predict/writers.ts";

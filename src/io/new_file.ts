@@ -24,6 +24,13 @@ export function isTemporary(name: string): boolean {
   return name.endsWith(ENDING);
 }
 
+/** Another process is writing what is to be written. */
+export class BeingWritten extends UserError {
+  constructor(path: string) {
+    super(`Cannot write ${path}: another process is writing it`);
+  }
+}
+
 /** A file that is written, and not in its place yet; disposed, it is gone unless it took it. */
 export class NewFile implements Disposable {
   readonly path: string;
@@ -71,6 +78,13 @@ export class NewFile implements Disposable {
     this.#close();
   }
 
+  /** Has it appear, whole. */
+  finish(): void {
+    this.sync();
+    this.place();
+    syncFolder(dirname(this.path));
+  }
+
   /** Leaves it where it is: what it belongs to counts already, and the next process puts it into its place. */
   leave(): void {
     this.#close();
@@ -100,11 +114,11 @@ function openAlone(path: string, temporary: string): Deno.FsFile {
       if (!removeLeft(temporary)) break;
     }
   }
-  throw new UserError(`Cannot write ${path}: another process is writing it`);
+  throw new BeingWritten(path);
 }
 
 /** Removes what a process that was killed has left at a path; false where a process is still writing it. */
-function removeLeft(path: string): boolean {
+export function removeLeft(path: string): boolean {
   if (!isFree(path)) return false;
   try {
     Deno.removeSync(path, { recursive: true });
@@ -151,9 +165,7 @@ export function writeTextFile(path: string, text: string): void {
 export function writeParts(path: string, parts: Iterable<Uint8Array>): void {
   using file = new NewFile(path);
   for (const bytes of parts) file.write(bytes);
-  file.sync();
-  file.place();
-  syncFolder(dirname(path));
+  file.finish();
 }
 
 /** Has the names in a folder on the disk: a file that was renamed may have its old name else, after the power failed. */

@@ -286,7 +286,10 @@ export const MISTAKES: Readonly<Record<string, readonly (readonly [typed: string
     ["evaluate full", /^full is no folder of a run: it has no config\.json$/],
     ["evaluate run --splitt test", /Did you mean --split\?/],
     ["evaluate run --split val", /test, validation, train\. Did you mean validation\?$/],
-    ["evaluate old", /train it anew, or use the version that made it$/],
+    [
+      "evaluate old",
+      /^The run old has no SHA256SUMS: .*an older version of unis made the run\. .*used as it is$/,
+    ],
     ["evaluate cut", /best\.safetensors is damaged: .*Restore it from a copy, or train again$/],
     ["evaluate run --data item.csv", /^Cannot read item\.csv: it is missing; did you mean items\.csv\?$/],
     ["evaluate run --data others.csv", /no row with a label that the run knows: blue, green, red$/],

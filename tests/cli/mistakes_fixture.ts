@@ -27,7 +27,7 @@ export async function layOut(folder: string): Promise<void> {
     gpu.destroy();
   }
   RunFolder.create(join(folder, "begun"), withSettings(PRESETS.emoji, []));
-  const copies: [name: string, remove: string][] = [["old", "preprocessing"], ["cut", "checkpoints"]];
+  const copies: [name: string, remove: string][] = [["old", "SHA256SUMS"], ["cut", "checkpoints"]];
   for (const [name, remove] of copies) {
     copyFolder(join(folder, "run"), join(folder, name));
     Deno.removeSync(join(folder, name, remove), { recursive: true });

@@ -104,6 +104,7 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
 
   const files = Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
   assert.deepEqual(files, [
+    "SHA256SUMS",
     "checkpoints",
     "config.json",
     "environment.json",

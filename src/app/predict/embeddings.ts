@@ -1,14 +1,13 @@
 /** Writes representations: one matrix for each, beside the names of their rows. */
-import { join } from "node:path";
-import { asBytes, mustBeWritable, unwritable } from "../../io/file_bytes.ts";
-import { writeTextFile } from "../../io/new_file.ts";
+import { asBytes, mustBeWritable } from "../../io/file_bytes.ts";
+import { writeParts, writeTextFile } from "../../io/new_file.ts";
+import { ScratchFile } from "../../io/scratch_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import { writeSafetensors } from "../../io/safetensors.ts";
 
 interface Spool {
-  readonly path: string;
-  readonly file: Deno.FsFile;
-  width: number;
+  readonly file: ScratchFile;
+  readonly width: number;
 }
 
 /**
@@ -18,7 +17,6 @@ interface Spool {
  */
 export class EmbeddingsFile implements Disposable {
   readonly #path: string;
-  readonly #folder: string;
   readonly #spools = new Map<string, Spool>();
   readonly #ids: string[] = [];
 
@@ -29,7 +27,6 @@ export class EmbeddingsFile implements Disposable {
     }
     mustBeWritable(path);
     this.#path = path;
-    this.#folder = Deno.makeTempDirSync({ prefix: "unis-embeddings-" });
   }
 
   add(id: string, representations: ReadonlyMap<string, Float32Array>): void {
@@ -40,11 +37,10 @@ export class EmbeddingsFile implements Disposable {
   #append(name: string, vector: Float32Array): void {
     let spool = this.#spools.get(name);
     if (spool === undefined) {
-      const path = join(this.#folder, String(this.#spools.size));
-      spool = { path, file: Deno.openSync(path, { write: true, createNew: true }), width: vector.length };
+      spool = { file: new ScratchFile(), width: vector.length };
       this.#spools.set(name, spool);
     }
-    writeFully(spool.file, asBytes(vector));
+    spool.file.write(asBytes(vector));
   }
 
   /** Writes the files; gives their paths. */
@@ -54,7 +50,7 @@ export class EmbeddingsFile implements Disposable {
     const written = this.#path.endsWith(".npy")
       ? Array.from(this.#spools, ([name, spool]) => {
         const path = `${stem}.${name}.npy`;
-        writeNpy(path, spool, rows);
+        writeParts(path, npyParts(spool, rows));
         return path;
       })
       : [this.#writeSafetensors(rows)];
@@ -64,8 +60,13 @@ export class EmbeddingsFile implements Disposable {
   }
 
   #writeSafetensors(rows: number): string {
-    const tensors = Array.from(this.#spools, ([name, { path, width }]) => {
-      const data = new Float32Array(Deno.readFileSync(path).buffer);
+    const tensors = Array.from(this.#spools, ([name, { file, width }]) => {
+      const data = new Float32Array(rows * width);
+      let done = 0;
+      for (const bytes of file.read()) {
+        asBytes(data).set(bytes, done);
+        done += bytes.length;
+      }
       return [name, { dtype: "F32" as const, shape: [rows, width], data }] as const;
     });
     writeSafetensors(this.#path, Object.fromEntries(tensors));
@@ -73,32 +74,18 @@ export class EmbeddingsFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { file } of this.#spools.values()) file.close();
-    Deno.removeSync(this.#folder, { recursive: true });
+    for (const { file } of this.#spools.values()) file[Symbol.dispose]();
   }
 }
 
 /** Version 1.0 of NumPy's format: little-endian float32 in rows. */
-function writeNpy(path: string, { path: from, width }: Spool, rows: number): void {
+function* npyParts({ file, width }: Spool, rows: number): Generator<Uint8Array> {
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${width}), }`;
   // Magic, version and length take ten bytes; header and data are aligned to 64.
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
   const header = new Uint8Array(10 + length);
   header.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, length & 0xff, length >> 8]);
   header.set(new TextEncoder().encode(text.padEnd(length - 1) + "\n"), 10);
-  try {
-    using target = Deno.openSync(path, { write: true, create: true, truncate: true });
-    writeFully(target, header);
-    using source = Deno.openSync(from);
-    const bytes = new Uint8Array(1 << 20);
-    for (let count = source.readSync(bytes); count !== null; count = source.readSync(bytes)) {
-      writeFully(target, bytes.subarray(0, count));
-    }
-  } catch (error) {
-    throw unwritable(path, error);
-  }
-}
-
-function writeFully(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  yield header;
+  yield* file.read();
 }

@@ -5,6 +5,7 @@ import { type Batch, placeIn } from "../../data/batch.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
 import { unwritable } from "../../io/file_bytes.ts";
 import { exists } from "../../io/files.ts";
+import { NewFolder } from "../../io/new_folder.ts";
 import { heatMap } from "../../report/heat_map.ts";
 import type { Explainer, Explanation } from "../../train/explainer.ts";
 
@@ -18,23 +19,15 @@ const SIDE = 224;
 
 export class Explanations implements Disposable {
   readonly #explainer: Explainer;
-  readonly #folder: string | undefined;
-  readonly #temporary: string;
+  readonly #folder: NewFolder | undefined;
 
   /** Throws a UserError where pictures cannot be written into `folder`, which must be new. */
   constructor(explainer: Explainer, folder?: string) {
     this.#explainer = explainer;
-    this.#folder = folder;
-    this.#temporary = `${folder}.${crypto.randomUUID()}.tmp`;
-    if (folder === undefined) return;
-    if (exists(folder)) {
+    if (folder !== undefined && exists(folder)) {
       throw new UserError(`Cannot write --heat-maps ${folder}: it exists; name a new folder`);
     }
-    try {
-      Deno.mkdirSync(this.#temporary, { recursive: true });
-    } catch (error) {
-      throw unwritable(folder, error);
-    }
+    this.#folder = folder === undefined ? undefined : new NewFolder(folder);
   }
 
   /** Explains the answers to rows, of which `batch` was made. */
@@ -56,8 +49,13 @@ export class Explanations implements Disposable {
         const size = height * width * 3;
         const pixels = input.pixels.subarray(place * size, (place + 1) * size);
         const file = `${row.file === undefined ? "" : `${basename(row.file)}-`}row-${row.line}.${name}.png`;
-        Deno.writeFileSync(join(this.#temporary, file), heatMap({ pixels, height, width }, weights, SIDE));
-        return [[name, join(folder, file)]];
+        const path = join(folder.filled, file);
+        try {
+          Deno.writeFileSync(path, heatMap({ pixels, height, width }, weights, SIDE));
+        } catch (error) {
+          throw unwritable(path, error);
+        }
+        return [[name, folder.placeOf(path)]];
       }),
     );
   }
@@ -65,13 +63,11 @@ export class Explanations implements Disposable {
   /** Makes the pictures appear; gives their folder. */
   finish(): string[] {
     if (this.#folder === undefined) return [];
-    Deno.renameSync(this.#temporary, this.#folder);
-    return [this.#folder];
+    this.#folder.place();
+    return [this.#folder.path];
   }
 
   [Symbol.dispose](): void {
-    if (this.#folder !== undefined && exists(this.#temporary)) {
-      Deno.removeSync(this.#temporary, { recursive: true });
-    }
+    this.#folder?.[Symbol.dispose]();
   }
 }

@@ -1,5 +1,4 @@
 /** Predicts a stream of rows and writes what is asked for: answers, representations, and how good they are. */
-import { mustBeWritable, unwritable } from "../../io/file_bytes.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { StreamedRow } from "../../data/readers/table_format.ts";
 import type { Temperatures } from "../../metrics/calibration.ts";
@@ -89,72 +88,4 @@ export async function predictRows(
 
 function idOf({ line, values }: StreamedRow, column: string | undefined): string {
   return column === undefined ? String(line) : String(values[column] ?? "");
-}
-
-/** Characters that are gathered before they are written; each takes three bytes at most. */
-const GATHERED = 1 << 14;
-
-/** Where text is written to and appears at the end, or not at all. */
-export class PendingFile implements Disposable {
-  readonly #path: string | undefined;
-  readonly #temporary: string;
-  readonly #file: Deno.FsFile;
-  readonly #bytes = new Uint8Array(3 * GATHERED);
-  /** What is not in the file yet. */
-  #text = "";
-  #isOpen = true;
-
-  /** Standard output where no path is given. Throws a UserError where the file cannot be written. */
-  constructor(path: string | undefined) {
-    this.#path = path;
-    if (path !== undefined) mustBeWritable(path);
-    try {
-      this.#temporary = path === undefined ? Deno.makeTempFileSync() : `${path}.${crypto.randomUUID()}.tmp`;
-      this.#file = Deno.openSync(this.#temporary, { read: true, write: true, create: true, truncate: true });
-    } catch (error) {
-      throw unwritable(path ?? "a temporary file", error);
-    }
-  }
-
-  write(text: string): void {
-    this.#text += text;
-    if (this.#text.length >= GATHERED) this.#flush();
-  }
-
-  #flush(): void {
-    for (let at = 0; at < this.#text.length;) {
-      const { read, written } = new TextEncoder().encodeInto(this.#text.slice(at), this.#bytes);
-      at += read;
-      for (let done = 0; done < written;) done += this.#file.writeSync(this.#bytes.subarray(done, written));
-    }
-    this.#text = "";
-  }
-
-  /** Makes it appear. */
-  finish(): void {
-    this.#flush();
-    if (this.#path === undefined) {
-      this.#file.seekSync(0, Deno.SeekMode.Start);
-      const bytes = new Uint8Array(1 << 16);
-      for (let count = this.#file.readSync(bytes); count !== null; count = this.#file.readSync(bytes)) {
-        for (let done = 0; done < count;) done += Deno.stdout.writeSync(bytes.subarray(done, count));
-      }
-    }
-    this.#close();
-    if (this.#path !== undefined) Deno.renameSync(this.#temporary, this.#path);
-  }
-
-  #close(): void {
-    if (this.#isOpen) this.#file.close();
-    this.#isOpen = false;
-  }
-
-  [Symbol.dispose](): void {
-    this.#close();
-    try {
-      Deno.removeSync(this.#temporary);
-    } catch {
-      // It has taken its name.
-    }
-  }
 }

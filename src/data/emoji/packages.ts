@@ -1,10 +1,13 @@
 /** Where the files of the emoji are: in npm packages, or in the archive that a compiled program carries instead. */
 import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { UserError } from "../../base/user_error.ts";
 import { archiveDigest, packFiles, unpackFiles } from "../../io/file_archive.ts";
 import { reason } from "../../io/file_bytes.ts";
-import { exists, makeFolder } from "../../io/files.ts";
+import { exists } from "../../io/files.ts";
+import { BeingWritten } from "../../io/new_file.ts";
+import { NewFolder } from "../../io/new_folder.ts";
 import type { Resolve } from "../package_file.ts";
 import { readCatalogueFiles } from "./catalogue.ts";
 import { readStyleFiles, STYLES } from "./images.ts";
@@ -22,7 +25,14 @@ export async function emojiPackages(directory: string, archive: string = BESIDE_
   if (!exists(archive)) return import.meta.resolve;
   const bytes = await Deno.readFile(archive);
   const folder = join(directory, `emoji-files-${archiveDigest(bytes, archive).slice(0, 16)}`);
-  if (!exists(folder)) unpack(bytes, archive, folder);
+  while (!exists(folder)) {
+    try {
+      unpack(bytes, archive, folder);
+    } catch (error) {
+      if (!(error instanceof BeingWritten)) throw error;
+      await delay(100);
+    }
+  }
   return (specifier) => {
     const path = join(folder, specifier);
     return exists(path) ? pathToFileURL(path).href : import.meta.resolve(specifier);
@@ -32,18 +42,17 @@ export async function emojiPackages(directory: string, archive: string = BESIDE_
 /** The folder appears whole or not at all, be it made by two processes at once. */
 function unpack(bytes: Uint8Array, archive: string, folder: string): void {
   const files = unpackFiles(bytes, archive);
-  makeFolder(dirname(folder));
-  const temporary = `${folder}.${crypto.randomUUID()}`;
   try {
+    using target = new NewFolder(folder);
     for (const [path, content] of files) {
-      const target = join(temporary, path);
-      Deno.mkdirSync(dirname(target), { recursive: true });
-      Deno.writeFileSync(target, content);
+      const place = join(target.filled, path);
+      Deno.mkdirSync(dirname(place), { recursive: true });
+      Deno.writeFileSync(place, content);
     }
-    Deno.renameSync(temporary, folder);
+    target.place();
   } catch (error) {
-    if (exists(temporary)) Deno.removeSync(temporary, { recursive: true });
     if (exists(folder)) return; // another process was faster
+    if (error instanceof BeingWritten) throw error;
     throw new UserError(
       `Cannot unpack the emoji into ${folder}: ${
         reason(error)

@@ -2,6 +2,9 @@
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { reason } from "../../io/file_bytes.ts";
+import { makeFolder } from "../../io/files.ts";
+import { writeParts } from "../../io/new_file.ts";
 import type { RgbImage } from "./image.ts";
 import type { ImageSource } from "../modalities.ts";
 
@@ -89,7 +92,8 @@ export async function cachedImages(
   const bytes = await decode();
   const store = new ImageStore(bytes, shape);
   try {
-    await writeAtomically(directory, path, [header(key, bytes), bytes]);
+    makeFolder(directory);
+    writeParts(path, [header(key, bytes), bytes]);
   } catch (error) {
     note(`Cannot write the image cache ${path}, images are decoded again next time: ${reason(error)}`);
   }
@@ -111,28 +115,4 @@ function unpack(file: Uint8Array, key: Uint8Array, size: number): Uint8Array | u
 
 function digest(bytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(bytes).digest();
-}
-
-/** Writes a file so that two processes at once, or one that dies halfway, never leave half of it under the final name. */
-async function writeAtomically(directory: string, path: string, parts: readonly Uint8Array[]): Promise<void> {
-  await Deno.mkdir(directory, { recursive: true });
-  const temporary = await Deno.makeTempFile({ dir: directory, prefix: ".images-" });
-  try {
-    const file = await Deno.open(temporary, { write: true });
-    try {
-      for (const part of parts) {
-        for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
-      }
-    } finally {
-      file.close();
-    }
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
-  }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
