@@ -13,12 +13,13 @@ import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
 import { attack, type AttackClass, type Tally } from "./attack.ts";
 import { corrupt } from "./corrupt.ts";
+import { crashes } from "./crashes.ts";
 import { devices } from "./devices.ts";
 import { MUTATIONS } from "./hostile/mutations.ts";
 import { long } from "./long.ts";
-import { RANK_FAULTS } from "./ranks.ts";
+import { ranks } from "./ranks.ts";
 
-const CLASSES: readonly AttackClass[] = [corrupt, ...MUTATIONS, RANK_FAULTS, devices, long];
+const CLASSES: readonly AttackClass[] = [crashes, corrupt, ...MUTATIONS, ranks, devices, long];
 
 const { values: options } = parseArgs({
   options: {
