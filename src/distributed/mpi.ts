@@ -29,12 +29,7 @@ export class Mpi implements Ranks {
    */
   static async join(started: Launched, seconds: number): Promise<Mpi> {
     const thread = new Thread();
-    try {
-      return new Mpi(thread, await thread.ask({ kind: "join", started, seconds }) as Mpi);
-    } catch (error) {
-      thread.end();
-      throw error;
-    }
+    return new Mpi(thread, await thread.ask({ kind: "join", started, seconds }) as Mpi);
   }
 
   async sum(values: Float32Array<ArrayBuffer>, what: string): Promise<void> {
@@ -53,10 +48,10 @@ export class Mpi implements Ranks {
 
   async leave(): Promise<void> {
     await this.#thread.ask({ kind: "leave" });
-    this.#thread.end();
   }
 }
 
+/** It is there to the end of the process: with it, MPI's library would be unloaded, of which threads go on. */
 class Thread {
   readonly #worker = new Worker(new URL("./mpi_worker.ts", import.meta.url), { type: "module" });
   /** In the order in which it was asked, which is that of the answers. */
@@ -82,9 +77,5 @@ class Thread {
     this.#open.push(open);
     this.#worker.postMessage(asked);
     return open.promise;
-  }
-
-  end(): void {
-    this.#worker.terminate();
   }
 }
