@@ -15,11 +15,11 @@ import { attack, type AttackClass, type Tally } from "./attack.ts";
 import { corrupt } from "./corrupt.ts";
 import { crashes } from "./crashes.ts";
 import { devices } from "./devices.ts";
-import { MUTATIONS } from "./hostile/mutations.ts";
+import { BOMB_ATTACKS, MUTATIONS } from "./hostile/mutations.ts";
 import { long } from "./long.ts";
 import { ranks } from "./ranks.ts";
 
-const CLASSES: readonly AttackClass[] = [crashes, corrupt, ...MUTATIONS, ranks, devices, long];
+const CLASSES: readonly AttackClass[] = [crashes, corrupt, ...MUTATIONS, BOMB_ATTACKS, ranks, devices, long];
 
 const { values: options } = parseArgs({
   options: {

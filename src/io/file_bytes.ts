@@ -29,10 +29,15 @@ export function openRegularFile(path: string): Deno.FsFile {
   throw new UserError(`Cannot read ${path}: it ${pointer}`);
 }
 
-/** All bytes of a file. Throws a UserError as `openRegularFile` does. */
-export function readBytes(path: string): Uint8Array<ArrayBuffer> {
+/** Files that are read whole have fewer bytes than this, be they what they say or something else. */
+const MOST_BYTES = 2 ** 30;
+
+/** All bytes of a file. Throws a UserError as `openRegularFile` does, and for more than `most` of them. */
+export function readBytes(path: string, most = MOST_BYTES): Uint8Array<ArrayBuffer> {
   using file = openRegularFile(path);
-  const bytes = new Uint8Array(file.statSync().size);
+  const { size } = file.statSync();
+  if (size > most) throw new UserError(`Cannot read ${path}: it is over the limit of ${most} bytes`);
+  const bytes = new Uint8Array(size);
   readFully(path, file, 0, bytes);
   return bytes;
 }

@@ -4,10 +4,10 @@ import { readBytes, reason } from "./file_bytes.ts";
 
 /**
  * The text of a file, without a byte order mark. Throws a UserError where there is none, where it is not valid UTF-8
- * (naming the line), and where it is too large for a string.
+ * (naming the line), and where it is too large for a string, or has more than `most` bytes.
  */
-export function readUtf8(path: string): string {
-  const bytes = readBytes(path);
+export function readUtf8(path: string, most?: number): string {
+  const bytes = readBytes(path, most);
   const other = otherEncoding(bytes);
   if (other !== undefined) throw new UserError(`Cannot read ${path}: it is ${other}: save it as UTF-8`);
   try {

@@ -6,10 +6,7 @@ import { readUtf8 } from "./text_file.ts";
 
 /** The content of a file. Throws a UserError that names the file and the line where it is no YAML. */
 export function readYaml(path: string): unknown {
-  const text = readUtf8(path);
-  if (text.length > MOST_CHARACTERS) {
-    throw new UserError(`Cannot read ${path}: it is over the limit of ${MOST_CHARACTERS} characters`);
-  }
+  const text = readUtf8(path, MOST_BYTES);
   try {
     return parsed(text);
   } catch (error) {
@@ -30,7 +27,7 @@ export function valueOfYaml(text: string): unknown {
 }
 
 /** The parser takes some seconds for so many. */
-const MOST_CHARACTERS = 10_000_000;
+const MOST_BYTES = 10_000_000;
 /** Collections within collections; keys of a configuration nest six deep at most. */
 const MOST_DEEP = 32;
 const TOO_DEEP = `it nests deeper than ${MOST_DEEP} levels`;

@@ -17,6 +17,9 @@ export interface OutputFlags {
 /** How much of it is shown: "quiet" has results and errors, "verbose" has details. */
 type Level = "quiet" | "normal" | "verbose";
 
+/** Characters of an error that are shown: it may quote a cell of a table, which may be a whole book. */
+const MOST_OF_ERROR = 5000;
+
 /** What the streams of a process are. */
 export interface Streams {
   readonly noColor: boolean;
@@ -82,7 +85,8 @@ export class Output {
 
   error(text: string): void {
     this.#record("error", text);
-    console.error(plain(this.#rank === 0 ? text : `[rank ${this.#rank}] ${text}`));
+    const line = text.length > MOST_OF_ERROR ? `${text.slice(0, MOST_OF_ERROR)}…` : text;
+    console.error(plain(this.#rank === 0 ? line : `[rank ${this.#rank}] ${line}`));
   }
 
   get #isTold(): boolean {
@@ -130,8 +134,13 @@ function openLog(path: string): Deno.FsFile {
   }
 }
 
-/** Names of files and classes may hold what a terminal would obey: control characters are shown as escapes. */
-function plain(text: string): string {
-  const escaped = (char: string) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  return text.replaceAll(/(?![\t\n])\p{Cc}/gu, escaped);
+/** Names of files and classes may hold what a terminal would obey, or turn round: such characters are shown as escapes. */
+export function plain(text: string): string {
+  const escaped = (char: string) => {
+    const code = char.charCodeAt(0);
+    return code < 256
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : `\\u${code.toString(16).padStart(4, "0")}`;
+  };
+  return text.replaceAll(/(?![\t\n])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escaped);
 }

@@ -429,7 +429,9 @@ async function askPage(change: (body: string) => string, ...given: string[]) {
     async (request) => {
       const response = await server.app.fetch(request);
       if (new URL(request.url).pathname !== "/") return response;
-      return new Response(change(await response.text()), response);
+      // Its policy is for the page as it was.
+      const headers = { "content-type": response.headers.get("content-type")! };
+      return new Response(change(await response.text()), { headers });
     },
   );
   return await checkPage(`http://127.0.0.1:${listening.addr.port}`, ...given);

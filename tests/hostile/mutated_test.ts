@@ -76,7 +76,7 @@ const FOUND:
       "config.yaml",
       "too much of it",
       `a: ${"x".repeat(10_000_000)}`,
-      /over the limit of 10000000 characters/,
+      /over the limit of 10000000 bytes/,
     ],
     [
       "tokenizer.json",

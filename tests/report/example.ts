@@ -1,5 +1,6 @@
 /** A finished run of the tiny model on the tiny data, without the training: what a report can show of it. */
 import { join } from "node:path";
+import type { Dataset } from "../../src/data/dataset.ts";
 import { evaluate, predict } from "../../src/train/evaluation.ts";
 import { predictionsCsv } from "../../src/runs/predictions.ts";
 import { Learner } from "../../src/train/learner.ts";
@@ -33,16 +34,16 @@ export function exampleRecord(epoch: number, lift = 0): EpochRecord {
 export async function exampleRun(
   parent: string,
   name: string,
-  { lift = 0, settings = [] }: { lift?: number; settings?: string[] } = {},
+  { lift = 0, settings = [], of = data }: { lift?: number; settings?: string[]; of?: Dataset } = {},
 ): Promise<{ path: string; learner: Learner }> {
   const config = tinyConfig(...settings);
   const path = join(parent, name);
   const run = RunFolder.create(path, config);
-  const learner = new Learner(await openTestGpu(), config, data);
+  const learner = new Learner(await openTestGpu(), config, of);
   run.checkpoints.saveBest(await learner.readWeights(), 2, 0.5);
   for (const epoch of [1, 2, 3]) run.appendRecord(exampleRecord(epoch, lift));
-  const predictions = await predict(learner, data, "test");
-  run.writeResults(evaluate(predictions, 2, learner.pairs), predictionsCsv(predictions, data));
+  const predictions = await predict(learner, of, "test");
+  run.writeResults(evaluate(predictions, 2, learner.pairs), predictionsCsv(predictions, of));
   run.writeSession({
     started: "2026-01-01T00:00:00Z",
     adapter: "x <b>",

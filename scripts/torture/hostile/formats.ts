@@ -30,6 +30,8 @@ export interface Format {
   readonly mend?: (bytes: Uint8Array<ArrayBuffer>) => void;
   /** Makes ready to read; `folder` is an empty one of its own. */
   readonly open: (folder: string) => Promise<Read>;
+  /** Reads what stands at a path already, where it is read from a file. */
+  readonly readPath?: (path: string, folder: string) => unknown;
   /** Whether an error is one of those by which the reader refuses; it is a UserError if not given. */
   readonly refuses?: (error: unknown) => boolean;
 }
@@ -57,6 +59,7 @@ const file = (
   },
 ): Format => ({
   ...format,
+  readPath: format.read,
   open: (folder) => {
     const path = join(folder, format.file);
     return Promise.resolve(async (bytes) => {

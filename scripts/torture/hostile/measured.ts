@@ -4,7 +4,7 @@ import type { Outcome } from "../attack.ts";
 
 export type Answer = Outcome & {
   readonly milliseconds: number;
-  /** Memory at its highest, above that before the first file. */
+  /** Memory at its highest, above that before the file. */
   readonly bytes: number;
 };
 

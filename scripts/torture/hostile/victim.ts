@@ -1,19 +1,23 @@
 /**
  * The process in which files are read, so that whatever they do to it is seen from without. By each line that it is sent,
  * the key of random numbers, it mutates a file of the format that its first argument names, reads it in the folder of the
- * second, and says how that ended.
+ * second, and says how that ended; of bombs a line is the number.
  */
 import { createInterface } from "node:readline";
+import { bomb } from "./bombs.ts";
 import { FORMATS } from "./formats.ts";
 import { ANSWER, type Answer, peakBytes, resetPeak } from "./measured.ts";
 import { triesOf } from "./tries.ts";
 
 const [name, folder] = Deno.args as [string, string];
-const attempt = await triesOf(FORMATS.find((one) => one.name === name)!, folder);
-resetPeak();
-const before = peakBytes();
+const format = FORMATS.find((one) => one.name === name);
+const attempt = format === undefined
+  ? (number: number) => bomb(number, folder)
+  : await triesOf(format, folder);
 answer({ how: "ready", milliseconds: 0, bytes: 0 });
 for await (const line of createInterface({ input: process.stdin })) {
+  resetPeak();
+  const before = peakBytes();
   const started = performance.now();
   const outcome = await attempt(Number(line));
   answer({ ...outcome, milliseconds: performance.now() - started, bytes: peakBytes() - before });

@@ -1,9 +1,18 @@
 /** The page of a server: drop an image, type a text, and see what each head makes of them. */
 import { cellCount } from "../../data/preprocessing.ts";
 import { html, raw } from "hono/html";
+import { policyFor } from "../../report/html/policy.ts";
 import type { Described } from "./openapi.ts";
 import styles from "./page.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
+
+/** The policy of the page: its images are those that are chosen, and it asks this server alone. */
+export const PAGE_POLICY = policyFor(script, [
+  "img-src data: blob:",
+  "connect-src 'self'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+]);
 
 export function servePage({ name, modalities, heads, task, limits, hasToken }: Described) {
   const required = limits.mayLack ? "" : raw(" required");

@@ -13,7 +13,7 @@ import { BadRequest } from "./bad_request.ts";
 import { Batcher, BatchFailed, Closed, QueueFull } from "./batcher.ts";
 import { Measurements } from "./measurements.ts";
 import { openApi } from "./openapi.ts";
-import { servePage } from "./page.ts";
+import { PAGE_POLICY, servePage } from "./page.ts";
 import { readRequest, type RequestSample } from "./requests.ts";
 
 export interface ServeOptions {
@@ -168,7 +168,10 @@ export class PredictServer implements Disposable {
       calibrated: heads.filter((head) => head in temperatures),
     };
     app.get("/openapi.json", (context) => context.json(openApi(described)));
-    app.get("/", (context) => context.html(servePage(described)));
+    app.get(
+      "/",
+      (context) => context.html(servePage(described), 200, { "content-security-policy": PAGE_POLICY }),
+    );
     for (const path of ["/healthz", "/metrics", "/openapi.json", "/"]) {
       app.all(path, (context) => notAllowed(context, "GET"));
     }

@@ -23,6 +23,9 @@ export interface OpenTable {
 /** A delimiter as it is said: a character, or its name. */
 export const DELIMITER = /^(?:tab|[^"\r\n])$/;
 
+/** The longest row in characters: a quote that is left open, or a line that never ends, shall not gather a whole file. */
+export const LONGEST_ROW = 64 << 20;
+
 /** What JSON in a table may hold. */
 export const JSON_LIMITS = { depth: 8, keys: 100_000 };
 

@@ -53,6 +53,8 @@ const configSchema = z.object({
 /** Vocabularies have up to some hundred thousand tokens; lists are made that are as long as the largest id. */
 const LARGEST_ID = 10_000_000;
 export const idSchema = z.int().nonnegative().max(LARGEST_ID);
+/** The largest that are published have some 40 MB. */
+const MOST_BYTES = 200_000_000;
 const JSON_LIMITS = { depth: 32, keys: 1_000_000 };
 /** Ids by their tokens, looked at in one go: there may be hundreds of thousands. A record would pass over a token "__proto__". */
 export const idsSchema = z.custom<Record<string, number>>(isJsonObject, "expected tokens with their ids")
@@ -117,7 +119,7 @@ export function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
   if (!exists(path)) return undefined;
   let value: unknown;
   try {
-    value = parseStrictJson(readUtf8(path), JSON_LIMITS);
+    value = parseStrictJson(readUtf8(path, MOST_BYTES), JSON_LIMITS);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const why = error.cause === undefined ? "" : `: ${reason(error.cause)}`;

@@ -1,7 +1,7 @@
 /** Draws figures: each is a drawing, and the rows that it shows. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { csvCell } from "../../io/csv.ts";
+import { harmlessCell } from "../../io/csv.ts";
 import { escapeHtml } from "./markup.ts";
 import { LIGHT, withColours } from "./palette.ts";
 
@@ -76,7 +76,7 @@ function shortNumber(number: string): string {
 export function toCsv(rows: readonly Row[]): string {
   const names = Object.keys(rows[0] ?? {});
   const lines = [names, ...rows.map((row) => names.map((name) => String(row[name] ?? "")))];
-  return lines.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
+  return lines.map((cells) => cells.map(harmlessCell).join(",") + "\n").join("");
 }
 
 const CHARACTER = 6.2, ENTRY = 26, LINE = 18;

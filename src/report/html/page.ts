@@ -16,6 +16,7 @@ import styles from "./page.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 import { DARK, declarations, LIGHT } from "./palette.ts";
 import { figuresMarkup, notesMarkup, table } from "./parts.ts";
+import { policyFor } from "./policy.ts";
 import type { RunReport } from "./run_report.ts";
 import { runSection } from "./run_section.ts";
 
@@ -57,8 +58,7 @@ export function reportPage(
   };
 }
 
-/** The policy by which browsers fetch nothing. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+const POLICY = policyFor(script, ["img-src data:", "form-action 'none'"]);
 
 function document(title: string, body: Markup, data: unknown): string {
   const json = JSON.stringify(data).replaceAll("<", "\\u003c");
@@ -79,8 +79,7 @@ function document(title: string, body: Markup, data: unknown): string {
       <body>
     ${body}
     <script type="application/json" id="data">${new Markup(json)}</script>
-    <script type="module">
-    ${new Markup(script)}</script>
+    <script type="module">${new Markup(script)}</script>
       </body>
     </html>
   `.text;

@@ -41,7 +41,7 @@ export const gif: ImageFormat = {
     const data = new Uint8Array(height * width * 4);
     // As Pillow has it, what the frame leaves free is transparent if any of its colours is, and of the first one if not.
     if (transparent === undefined) {
-      for (let to = 0; to < data.length; to += 4) data.set(colours.subarray(0, 4), to);
+      new Uint32Array(data.buffer).fill(new Uint32Array(colours.buffer)[0]!);
     }
     let from = 0;
     for (const [first, step] of frame.isInterlaced ? PASSES : IN_ORDER) {

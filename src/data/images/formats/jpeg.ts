@@ -18,6 +18,8 @@ export interface JpegHeader extends ImageHeader {
   components: number;
 }
 
+/** Each goes over the whole picture. Progressive files have some ten, those made as small as can be some dozens. */
+const MOST_SCANS = 100;
 const EXIF = "Exif\0\0";
 
 /**
@@ -46,7 +48,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader {
         components: bytes[at + 7]!,
       });
     } else if (marker === 0xda) {
-      scans++;
+      if (++scans > MOST_SCANS) throw new Error(`it has more than ${MOST_SCANS} scans`);
     } else if (marker === 0xe1 && standsAt(bytes, at + 2, EXIF)) {
       orientation = exifOrientation(bytes.subarray(at + 8, end));
     }

@@ -21,6 +21,8 @@ const WHITE_IS_ZERO = 0, PALETTE = 3, CMYK = 5;
 const COLOURS: Readonly<Record<number, number>> = { [WHITE_IS_ZERO]: 1, 1: 1, 2: 3, [PALETTE]: 1, [CMYK]: 4 };
 /** Pixels that a tile may have beyond those of the picture. */
 const MOST_BEYOND = 2 ** 22;
+/** Samples of all pixels; pixels of the largest picture that is read may have six. */
+const MOST_SAMPLES = 2 ** 30;
 const PREMULTIPLIED = 1, ALPHA = 2;
 /** Bytes of a value by its type: BYTE, SHORT and LONG are the ones that are needed here. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4 };
@@ -112,7 +114,7 @@ function readPicture(bytes: Uint8Array): TiffPicture {
   const isPlanar = first(284, 1) === 2;
   const across = Math.ceil(width / columns), down = Math.ceil(height / rows);
   const planes = isPlanar ? samples : 1;
-  const isSmall = rows * columns <= height * width + MOST_BEYOND;
+  const isSmall = rows * columns <= height * width + MOST_BEYOND && height * width * samples <= MOST_SAMPLES;
   if (!(rows > 0 && columns > 0 && isSmall) || offsets.length < across * down * planes) throw damaged();
   const pieces = Array.from({ length: across * down * planes }, (_, i): Piece => {
     const inPlane = i % (across * down);

@@ -4,7 +4,7 @@ import { isJsonObject, parseStrictJson } from "../../../io/strict_json.ts";
 import { textChunks } from "../../../io/text_chunks.ts";
 import { readUtf8 } from "../../../io/text_file.ts";
 import { cleanName } from "../../index/names.ts";
-import { JSON_LIMITS, type OpenFormat, type StreamedRow } from "../table_format.ts";
+import { JSON_LIMITS, LONGEST_ROW, type OpenFormat, type StreamedRow } from "../table_format.ts";
 import { TextBuffer } from "../text_buffer.ts";
 
 export const openJsonLines: OpenFormat = (path, { encoding }) => {
@@ -28,10 +28,26 @@ export async function* rowsOf(text: TextBuffer, path: string): AsyncGenerator<St
       line++;
     }
     if (text.isOver) break;
-    await text.more();
+    if (text.rest.length >= LONGEST_ROW) {
+      const fault = `is longer than ${LONGEST_ROW} characters`;
+      first ??= { line, values: {}, fault };
+      yield { line, values: {}, fault };
+      await passLine(text);
+      line++;
+    } else await text.more();
   }
   if (first !== undefined && !hasObject) {
     throw new UserError(`No line of ${path} is a JSON object: line ${first.line} ${first.fault}`);
+  }
+}
+
+/** Reads on to the end of a line. */
+async function passLine(text: TextBuffer): Promise<void> {
+  for (let end = -1; end < 0 && !text.isOver;) {
+    text.rest = "";
+    await text.fill(1);
+    end = text.rest.indexOf("\n");
+    if (end >= 0) text.rest = text.rest.slice(end + 1);
   }
 }
 

@@ -3,7 +3,13 @@
  * and `path`, as the data sets of Hugging Face have them, whose class names are taken for the numbers of their labels.
  */
 import { basename } from "node:path";
-import { type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
 import { UserError } from "../../../base/user_error.ts";
 import { openRegularFile, readRange } from "../../../io/file_bytes.ts";
 import { isJsonObject } from "../../../io/strict_json.ts";
@@ -15,6 +21,9 @@ import { CheckedParquet, checkRowCounts, faultOf } from "./parquet_pages.ts";
 
 /** More bytes than this decompressed for one image are worth a warning: they are what each of them costs out of order. */
 const LARGE_BLOCK = 64 << 20;
+
+/** Bytes that describe a file; of thousands of row groups they are some megabytes. */
+const MOST_METADATA = 256 << 20;
 
 /** A column of the file. */
 interface Column {
@@ -30,7 +39,7 @@ interface Column {
 export const openParquet: OpenFormat = async (path, reading) => {
   const file = parquetFile(path);
   try {
-    return opened(path, file, await parquetMetadataAsync(file), reading);
+    return opened(path, file, await parquetMetadataAsync(metadataOf(file)), reading);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`Cannot read ${path}: it is no Parquet file, or is cut off (${faultOf(error)})`);
@@ -77,6 +86,17 @@ function parquetFile(path: string) {
   return {
     byteLength,
     slice: (start: number, end = byteLength): ArrayBuffer => readRange(path, start, end - start).buffer,
+  };
+}
+
+/** The same file, of which no more is read at once than metadata are long. */
+function metadataOf({ byteLength, slice }: ReturnType<typeof parquetFile>): AsyncBuffer {
+  return {
+    byteLength,
+    slice: (start, end = byteLength) => {
+      if (end - start > MOST_METADATA) throw new Error(`its metadata are of ${end - start} bytes`);
+      return slice(start, end);
+    },
   };
 }
 

@@ -3,11 +3,9 @@ import { UserError } from "../../../base/user_error.ts";
 import { breaksIn, type CsvRow, endOfCell, isBreak, readRecord } from "../../../io/csv.ts";
 import { textChunks } from "../../../io/text_chunks.ts";
 import { cleanName } from "../../index/names.ts";
-import type { OpenFormat, StreamedRow } from "../table_format.ts";
+import { LONGEST_ROW, type OpenFormat, type StreamedRow } from "../table_format.ts";
 import { TextBuffer } from "../text_buffer.ts";
 
-/** The longest row in characters: a quote that is left open shall not gather a whole file. */
-const LONGEST_ROW = 64 << 20;
 /** Characters at the start from which the delimiter is found. */
 const SAMPLE = 1 << 16;
 /** The delimiters that are looked for, the usual one first, and what warnings call them. */
@@ -70,12 +68,15 @@ function cellsOfRows(text: string, delimiter: string): number[] {
 
 /** Names by which a row can hold all of its cells: those that stand several times are told apart by a number. */
 function namesApart(columns: readonly string[]): string[] {
-  const isTwice = (name: string) => columns.indexOf(name) !== columns.lastIndexOf(name);
+  const counts = new Map<string, number>();
+  for (const name of columns) counts.set(name, (counts.get(name) ?? 0) + 1);
   const taken = new Set(columns);
+  const next = new Map<string, number>();
   return columns.map((name) => {
-    if (!isTwice(name)) return name;
-    let number = 1;
+    if (counts.get(name) === 1) return name;
+    let number = next.get(name) ?? 1;
     while (taken.has(`${name} (${number})`)) number++;
+    next.set(name, number + 1);
     taken.add(`${name} (${number})`);
     return `${name} (${number})`;
   });

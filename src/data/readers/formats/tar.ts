@@ -8,7 +8,7 @@ import { openRegularFile, readFully, readRange, reason } from "../../../io/file_
 import { isJsonObject, parseStrictJson } from "../../../io/strict_json.ts";
 import { cleanName } from "../../index/names.ts";
 import { StoredBytes } from "../../stored_bytes.ts";
-import { JSON_LIMITS, type OpenFormat, type StreamedRow } from "../table_format.ts";
+import { JSON_LIMITS, LONGEST_ROW, type OpenFormat, type StreamedRow } from "../table_format.ts";
 import { type TarMember, tarMembers } from "./tar_headers.ts";
 
 /** The column of the name that the members of a sample share. */
@@ -72,6 +72,7 @@ function cellsOf(path: string, file: Deno.FsFile, member: TarMember, column: str
 }
 
 function textIn(path: string, file: Deno.FsFile, { offset, size }: TarMember): string {
+  if (size > LONGEST_ROW) throw new Error(`is over the limit of ${LONGEST_ROW} bytes`);
   const bytes = new Uint8Array(size);
   readFully(path, file, offset, bytes);
   try {

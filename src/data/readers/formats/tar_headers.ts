@@ -10,6 +10,8 @@ export interface TarMember {
 }
 
 const BLOCK = 512;
+/** Bytes of what goes before a member that has a long name. */
+const MOST_NAMES = 1 << 20;
 
 /**
  * The members in their order. Throws an Error that says where the archive is no archive, and of a member that is cut off.
@@ -29,6 +31,7 @@ export function* tarMembers(path: string, file: Deno.FsFile): Generator<TarMembe
     if (offset + size > end) throw new Error(`is cut off within "${name}"`);
     at = offset + Math.ceil(size / BLOCK) * BLOCK;
     if (type === "x" || type === "L") {
+      if (size > MOST_NAMES) throw new Error(`has a name of ${size} bytes`);
       const content = new Uint8Array(size);
       readFully(path, file, offset, content);
       if (type === "L") longName = textIn(content, 0, size);
