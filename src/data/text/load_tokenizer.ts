@@ -174,9 +174,11 @@ function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextT
       length < NO_LENGTH ? length : undefined,
     );
   } catch (cause) {
-    throw new UserError(`${file} describes no tokenizer that can be used: ${(cause as Error).message}`, {
-      cause,
-    });
+    // The package takes for granted that parts are of their kinds.
+    const why = cause instanceof TypeError
+      ? "a part is lacking, or of another kind"
+      : (cause as Error).message;
+    throw new UserError(`${file} describes no tokenizer that can be used: ${why}`, { cause });
   }
 }
 
