@@ -55,16 +55,6 @@ async function join(started: Launched): Promise<Ranks> {
   }
 }
 
-/** Throws a UserError where a launcher started several processes of a command that has no use for them. */
-export function mustBeAlone(command: string): void {
-  const started = launched();
-  if (started === undefined) return;
-  throw new UserError(
-    `A launcher started ${started.size} processes (${started.variable}) of unis ${command}, which would all do the same: start it ` +
-      "once. unis train is what several processes share",
-  );
-}
-
 async function endAll(ranks: Ranks, error: unknown): Promise<void> {
   if (ranks.rank > 0) await setTimeout(PRECEDENCE);
   const { line, status } = describeError(error);

@@ -2,7 +2,6 @@
 import { basename, extname, join } from "node:path";
 import type { Evaluation } from "../runs/records.ts";
 import type { ConsoleObserver } from "../report/console.ts";
-import { mustBeAlone } from "../app/ranks.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
 import { formatShare } from "../report/units.ts";
@@ -22,15 +21,19 @@ import {
   settle,
   timeText,
 } from "./planned_runs.ts";
+import { type Lane, sharingRuns } from "./run_lanes.ts";
 import { failureOf, type Maker } from "./run_maker.ts";
 import { eachOf, makerOf } from "./side_by_side.ts";
 
 /**
- * Makes all runs of an experiment that are not there yet, and the tables. Throws `CheckFailed` where runs failed, and
+ * Makes all runs of an experiment that are not there yet, which ranks share out, and the tables. Throws `CheckFailed` where runs failed, and
  * `Interrupted` where Ctrl-C ended it early; the same command then goes on.
  */
-export async function experiment(path: string, flags: RunsFlags): Promise<void> {
-  mustBeAlone("experiment");
+export function experiment(path: string, flags: RunsFlags): Promise<void> {
+  return sharingRuns(flags, (lanes) => experimentIn(lanes, path, flags));
+}
+
+async function experimentIn(lanes: readonly (() => Lane)[], path: string, flags: RunsFlags): Promise<void> {
   const overrides = overridesOf(flags);
   const file = readExperiment(path);
   const observer = new QuietObserver();
@@ -41,7 +44,10 @@ export async function experiment(path: string, flags: RunsFlags): Promise<void> 
     : flags.out ?? join("runs", basename(path, extname(path)));
   try {
     using folder = ExperimentFolder.open(out, runs, path);
-    using work = new Experiment(file, runs, folder, observer, flags);
+    using work = new Experiment(file, runs, folder, {
+      observer,
+      maker: makerOf(folder, observer, flags, lanes),
+    });
     const results = await work.make();
     output.result(`\n${writeResults(out, results)}`);
     if (!flags.dryRun) {
@@ -75,14 +81,13 @@ class Experiment implements Disposable {
     file: ExperimentFile,
     runs: readonly ReadyRun[],
     folder: ExperimentFolder,
-    observer: ConsoleObserver,
-    flags: RunsFlags,
+    { observer, maker }: { observer: ConsoleObserver; maker: Maker },
   ) {
     this.#file = file;
     this.#runs = runs;
     this.#folder = folder;
     this.#observer = observer;
-    this.#maker = makerOf(folder, observer, flags);
+    this.#maker = maker;
   }
 
   /** Makes what is missing, in order. Results are written after every run, so that one can look at them meanwhile. */

@@ -7,6 +7,7 @@ import { Interrupted } from "../base/interrupt.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { Fault } from "../data/index/sample_index.ts";
+import { RankMissing } from "../distributed/collective.ts";
 import { fewSamples } from "../experiments/dry_run.ts";
 import type { RunsFolder } from "../experiments/experiment_folder.ts";
 import { AdapterError } from "../gpu/adapter.ts";
@@ -36,7 +37,7 @@ export function failureOf(thrown: unknown): Failure {
   if (error instanceof Interrupted) {
     throw new Interrupted("stopped, and all is saved; the same command goes on");
   }
-  if (error instanceof AdapterError) throw error;
+  if (error instanceof AdapterError || error instanceof RankMissing) throw error;
   const message = reason(error).trim().replaceAll(/\s*\n\s*/g, " ");
   return { message, comesAgain: error instanceof UserError };
 }

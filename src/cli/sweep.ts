@@ -27,7 +27,6 @@ import { exists, readJson } from "../io/files.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { METRICS } from "../metrics/chosen_metric.ts";
 import type { ConsoleObserver } from "../report/console.ts";
-import { mustBeAlone } from "../app/ranks.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
 import {
@@ -39,6 +38,7 @@ import {
   settle,
   timeText,
 } from "./planned_runs.ts";
+import { type Lane, sharingRuns } from "./run_lanes.ts";
 import type { Failure, Maker } from "./run_maker.ts";
 import { eachOf, makerOf } from "./side_by_side.ts";
 
@@ -56,11 +56,14 @@ interface ReadySweep extends Sweep {
 const FAILURES = "failures.json";
 
 /**
- * Trains the trials of a sweep that are not there yet, and tests the best. Throws `CheckFailed` where none can be trained, and
+ * Trains the trials of a sweep that are not there yet, which ranks share out, and tests the best. Throws `CheckFailed` where none can be trained, and
  * `Interrupted` where Ctrl-C ended it early; the same command then goes on.
  */
-export async function sweep(path: string, flags: SweepFlags): Promise<void> {
-  mustBeAlone("sweep");
+export function sweep(path: string, flags: SweepFlags): Promise<void> {
+  return sharingRuns(flags, (lanes) => sweepIn(lanes, path, flags));
+}
+
+async function sweepIn(lanes: readonly (() => Lane)[], path: string, flags: SweepFlags): Promise<void> {
   const observer = new QuietObserver();
   const ready = await prepare(path, flags, new DownloadBar((message) => observer.note(message)));
   const { space, draw_seed } = ready.file;
@@ -69,7 +72,7 @@ export async function sweep(path: string, flags: SweepFlags): Promise<void> {
     : flags.out ?? join("runs", basename(path, extname(path)));
   try {
     using folder = ExperimentFolder.open(out, ready.runs, path, { space, draw_seed });
-    using work = new Sweeping(ready, folder, observer, flags);
+    using work = new Sweeping(ready, folder, observer, makerOf(folder, observer, flags, lanes));
     const results = await work.make();
     output.result(`\n${writeSweep(out, results)}`);
     const failed = results.trials.filter(({ failure }) => failure !== undefined);
@@ -148,11 +151,11 @@ class Sweeping implements Disposable {
   /** Those that would come again. */
   readonly #failures: Record<string, string>;
 
-  constructor(sweep: ReadySweep, folder: ExperimentFolder, observer: ConsoleObserver, flags: SweepFlags) {
+  constructor(sweep: ReadySweep, folder: ExperimentFolder, observer: ConsoleObserver, maker: Maker) {
     this.#sweep = sweep;
     this.#folder = folder;
     this.#observer = observer;
-    this.#maker = makerOf(folder, observer, flags);
+    this.#maker = maker;
     const file = join(folder.path, FAILURES);
     this.#failures = exists(file) ? readJson(file) as Record<string, string> : {};
     for (const { name } of sweep.runs) {

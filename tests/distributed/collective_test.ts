@@ -1,7 +1,6 @@
 /** What ranks tell each other before they train, and how a process knows that it is one. */
 import assert from "node:assert/strict";
 import { ALONE, any, firstAlone, mustBeAlike } from "../../src/distributed/collective.ts";
-import { mustBeAlone } from "../../src/app/ranks.ts";
 import {
   filesOfCards,
   mustNotShareDevices,
@@ -10,6 +9,7 @@ import {
   sharedDevices,
 } from "../../src/app/rank_devices.ts";
 import { launched, variablesOf } from "../../src/distributed/launcher.ts";
+import { Post } from "../../src/distributed/post.ts";
 import { Output } from "../../src/report/output.ts";
 import { withVariables } from "../variables.ts";
 import { asRanks, FORMS } from "./in_process.ts";
@@ -46,6 +46,25 @@ for (const [form, asForm] of Object.entries(FORMS)) {
     assert.deepEqual(tried, [message, message, message]);
     await asForm(3, (one) => mustBeAlike(one, facts(0)));
   });
+
+  Deno.test(`messages come in their order, to whom they are for, until a rank closes the post, ${form}`, async () => {
+    const heard = await asForm(3, async (one) => {
+      const got: string[] = [];
+      const post: Post<string> = new Post(one, (message, from) => {
+        got.push(`${from}: ${message}`);
+        if (one.rank > 0) post.send(0, `${message} back`);
+        else if (got.length === 4) post.close();
+      });
+      if (one.rank === 0) { for (const to of [1, 2, 1, 2]) post.send(to, `to ${to}`); }
+      await post.run();
+      return got;
+    });
+    const back = (rank: number) => `${rank}: to ${rank} back`;
+    assert.deepEqual(heard, [[back(1), back(1), back(2), back(2)], ["0: to 1", "0: to 1"], [
+      "0: to 2",
+      "0: to 2",
+    ]]);
+  });
 }
 
 Deno.test("a process is a rank where a launcher says that there are others", () => {
@@ -76,14 +95,6 @@ Deno.test("a process is a rank where a launcher says that there are others", () 
 Deno.test("which process a rank is, the start tells", async () => {
   const told = await asRanks(2, processesOfRanks);
   assert.equal(told[0], `on ${Deno.hostname()} 0 is ${Deno.pid}, 1 is ${Deno.pid}`);
-});
-
-Deno.test("commands that ranks would all do alike are refused under a launcher", () => {
-  using _ = withVariables({ PMI_SIZE: "4", OMPI_COMM_WORLD_SIZE: undefined });
-  assert.throws(
-    () => mustBeAlone("sweep"),
-    /UserError: A launcher started 4 processes \(PMI_SIZE\) of unis sweep, /,
-  );
 });
 
 Deno.test("the first rank prints, of another errors alone are shown, with its number", () => {

@@ -1,0 +1,65 @@
+/** Ranks share out the runs of an experiment, and end together. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { exists, readJson } from "../../src/io/files.ts";
+import { SMALL_TEXT, writeTable } from "../app/small_runs.ts";
+import { done } from "../cli/unis.ts";
+import { temporaryFolder } from "../io/crafted.ts";
+import { byLaunch, eventually } from "./jobs.ts";
+
+const COLOURS = ["red", "green", "blue"];
+
+Deno.test({
+  name:
+    "ranks make the runs of an experiment, save them when one is told to stop, and go on to the results of one process",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const path = (name: string) => join(folder.path, name);
+    writeTable(path("items.csv"), [
+      ["title", "label"],
+      ...Array.from(
+        { length: 90 },
+        (_, i) => [`${COLOURS[i % 3]} ${"thing ".repeat(i % 5)}`, COLOURS[i % 3]!],
+      ),
+    ]);
+    const settings = [...SMALL_TEXT, "method=text", "training.epochs=8", "training.checkpoint_every=1"];
+    Deno.writeTextFileSync(
+      path("file.json"),
+      JSON.stringify({
+        name: "Small",
+        data: `table:${path("items.csv")}`,
+        seeds: [1, 2],
+        set: Object.fromEntries(
+          settings.map((setting) => setting.split("=")).map(([key, value]) => [
+            key,
+            /^\d/.test(value!) ? Number(value) : value!,
+          ]),
+        ),
+        variants: [{ name: "Text", method: "text" }],
+      }),
+    );
+    const args = (out: string) => ["experiment", path("file.json"), "--out", path(out)];
+    const runs = ["text-seed1", "text-seed2"];
+    const refused = await (await byLaunch().start(Array(2).fill([...args("ranks"), "--jobs", "2"]))).ended;
+    assert.equal(refused.code, 2, refused.said);
+    assert.equal(refused.said, "unis: --jobs is for one process, not 2 ranks, each of which makes runs\n");
+    const job = await byLaunch().start(Array(2).fill(args("ranks")));
+    await eventually(
+      job,
+      () => runs.every((run) => exists(join(path("ranks"), run, "checkpoints/last.json"))) || undefined,
+    );
+    Deno.kill(Math.max(...job.pids), "SIGTERM"); // the last that was started
+    const stopped = await job.ended;
+    assert.equal(stopped.code, 130, stopped.said);
+    assert.match(stopped.said, /unis: stopped, and all is saved; the same command goes on$/m);
+    assert.ok(!runs.every((run) => exists(join(path("ranks"), run, "test.json"))), "it was told too late");
+    const again = await (await byLaunch().start(Array(2).fill(args("ranks")))).ended;
+    assert.equal(again.code, 0, again.said);
+    await done(...args("alone"));
+    assert.deepEqual(
+      readJson(join(path("ranks"), "results.json")),
+      readJson(join(path("alone"), "results.json")),
+    );
+  },
+});
