@@ -3,6 +3,7 @@
  * test` loads this file before each of tests; whatever opens a device by `navigator.gpu` then opens Dawn's. With Dawn a
  * process should have one file of tests, as scripts/test_by_file.ts has it. Programs that tests start compute on Deno's own.
  */
+import { dirname, join } from "node:path";
 import { dawnPackage, loadDawn } from "../src/app/backend.ts";
 import { requestAdapter } from "../src/gpu/adapter.ts";
 
@@ -28,6 +29,36 @@ export async function findDawn(): Promise<GPU | string> {
   if (name !== "dawn") return "UNIS_TEST_BACKEND is not dawn";
   return await requestAdapter("high-performance", navigator.gpu) ? navigator.gpu : "Dawn has no adapter here";
 }
+
+/**
+ * Keeps the drivers of Vulkan loaded to the end of the process. Each file of tests ends in a thread of its own, and with the last
+ * that holds a device the driver would be unloaded: where the process ends meanwhile, it calls what the driver left to be done
+ * then, and dies of "double free or corruption" after all tests have passed.
+ */
+function keepDriversLoaded(): void {
+  const RTLD_LAZY_NODELETE = 0x1001;
+  const libc = Deno.dlopen("libc.so.6", { dlopen: { parameters: ["buffer", "i32"], result: "pointer" } });
+  for (const manifest of driverManifests()) {
+    const path: string = JSON.parse(Deno.readTextFileSync(manifest)).ICD.library_path;
+    const full = path.startsWith(".") ? join(dirname(manifest), path) : path;
+    libc.symbols.dlopen(new TextEncoder().encode(`${full}\0`), RTLD_LAZY_NODELETE);
+  }
+  libc.close();
+}
+
+function driverManifests(): string[] {
+  const chosen = Deno.env.get("VK_DRIVER_FILES") ?? Deno.env.get("VK_ICD_FILENAMES");
+  if (chosen !== undefined) return chosen.split(":").filter((path) => path !== "");
+  return ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].flatMap((folder) => {
+    try {
+      return [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
+    } catch {
+      return []; // it has none
+    }
+  });
+}
+
+if (Deno.build.os === "linux") keepDriversLoaded();
 
 if (name === "dawn") {
   const dawn = loadDawn();

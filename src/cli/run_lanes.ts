@@ -3,6 +3,7 @@ import { devicesOfRanks, sharedDevices } from "../app/rank_devices.ts";
 import { amongRanks } from "../app/ranks.ts";
 import { Stop } from "../app/stop.ts";
 import { UserError } from "../base/user_error.ts";
+import { holdDrivers } from "../gpu/adapter.ts";
 import type { Collective } from "../distributed/collective.ts";
 import { Post } from "../distributed/post.ts";
 import { output } from "../report/output.ts";
@@ -27,6 +28,7 @@ export interface Lane extends Disposable {
 
 /** A worker, with a device of its own. */
 export function workerLane(): Lane {
+  holdDrivers().catch(() => {}); // what is wrong with them, the worker tells
   const worker = new Worker(new URL("./run_worker.ts", import.meta.url), { type: "module" });
   return {
     tell: (message) => worker.postMessage(message),

@@ -182,6 +182,14 @@ export async function requestAdapter(
   }) ?? null;
 }
 
+/**
+ * Has this thread hold on to the drivers, so that they stay loaded when workers that compute end. Else a thread may unload them
+ * while the program ends, which then calls what they left to be done: "double free or corruption", or a segmentation fault.
+ */
+export async function holdDrivers(): Promise<void> {
+  await requestAdapter("high-performance", navigator.gpu);
+}
+
 export function describeAdapter(adapter: GPUAdapter, { suffix }: Backend): AdapterDescription {
   const { description, vendor, architecture, device, isFallbackAdapter } = adapter.info;
   const called = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
