@@ -40,6 +40,9 @@ const deep = (open: string, close = "", times = 100_000) => open.repeat(times) +
 /** What lies at a place of its column: the length of the runs of its levels, then the runs. */
 const [RUNS, REPEATED] = [1290, [0x02, 0, 0, 0]];
 
+/** The runs of numbers of a dictionary; their bits stand before them. */
+const NUMBERS = 1673;
+
 /** By format: what is wrong, the file, and how it is refused. */
 const FOUND:
   readonly (readonly [format: string, what: string, file: string | Uint8Array, refusal: RegExp])[] = [
@@ -54,6 +57,18 @@ const FOUND:
       "a run of two thousand million values",
       patched("tables/none.parquet", RUNS, 0x06, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0x0f),
       /a run repeats a value 2147483647 times, in a page of \d+/,
+    ],
+    [
+      "parquet",
+      "a run of two thousand million numbers of a dictionary",
+      patched("tables/none.parquet", NUMBERS, 0xfe, 0xff, 0xff, 0xff, 0x0f),
+      /a run repeats a value 2147483647 times, in a page of 12/,
+    ],
+    [
+      "parquet",
+      "numbers of a dictionary of more than 32 bits",
+      patched("tables/none.parquet", NUMBERS - 1, 33),
+      /a page refers to its dictionary by too many bits/,
     ],
     [
       "parquet",
