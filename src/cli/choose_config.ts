@@ -31,6 +31,7 @@ export interface ConfigFlags extends DeviceChoice {
   symmetric?: boolean;
   microBatch?: string;
   precision?: "f32" | "f16";
+  wire?: "f32" | "f16";
   checkpointing?: boolean;
   seed?: number;
   epochs?: number;
@@ -111,8 +112,19 @@ export function wantedEncoders(
 }
 
 function settingsOfFlags(flags: ConfigFlags): Setting[] {
-  const { method, semantics, semi, negative, symmetric, seed, epochs, microBatch, precision, checkpointing } =
-    flags;
+  const {
+    method,
+    semantics,
+    semi,
+    negative,
+    symmetric,
+    seed,
+    epochs,
+    microBatch,
+    precision,
+    checkpointing,
+    wire,
+  } = flags;
   const rows: [flag: string, key: string, value: unknown][] = [
     ["method", "method", method],
     ["semantics", "semantics", semantics && JSON.stringify(SEMANTICS[semantics])],
@@ -124,6 +136,7 @@ function settingsOfFlags(flags: ConfigFlags): Setting[] {
     ["microBatch", "training.micro_batch", microBatch],
     ["precision", "training.precision", precision],
     ["checkpointing", "model.checkpointing", checkpointing],
+    ["wire", "training.wire", wire],
   ];
   return rows.flatMap(([flag, key, value]) =>
     value === undefined ? [] : [{ text: `${key}=${value}`, source: flagName(flag) }]

@@ -52,6 +52,7 @@ const FIXED = [
   "negative",
   "symmetric",
   "scaleBatch",
+  "wire",
   "microBatch",
   "precision",
   "checkpointing",

@@ -102,6 +102,7 @@ const emoji: EmojiConfig = {
     memory_limit: null,
     precision: "f32",
     f16_products: "f32",
+    wire: "f32",
     batch: 128,
     evaluation_batch: 128,
     processes: 1,

@@ -68,6 +68,8 @@ const configSchema = z.strictObject({
     evaluation_batch: count,
     /** The type of transformers' activations and of the operands of their products; f16 with f32 weights and a dynamic loss scale. */
     precision: z.enum(["f32", "f16"]).default("f32"),
+    /** What gradients travel as between ranks: in f16 they are rounded, blocks of them by a power of two, and half as many bytes. */
+    wire: z.enum(["f32", "f16"]).default("f32"),
     /** How GPUs add up products of f16 operands: all in f32, or "packed": runs of 16 in f16, two at a time, and those in f32. */
     f16_products: z.enum(["f32", "packed"]).default("f32"),
     /** Processes that the published code trains by (`microBatchWeight` in gradient_step.ts); not those that train here. */

@@ -12,6 +12,10 @@ export interface Collective {
   readonly size: number;
   /** Adds values up over all ranks, in place: each then has the same, to the bit. All give as many. */
   sum(values: Float32Array<ArrayBuffer>, what: string): Promise<void>;
+  /** Gives one of as many equal parts to each rank, by rank; returns what each gave to this one, by rank. */
+  exchange(parts: Uint32Array<ArrayBuffer>, what: string): Promise<Uint32Array<ArrayBuffer>>;
+  /** What each rank gives, as much as any other, one after the other by rank. */
+  collect(values: Uint32Array<ArrayBuffer>, what: string): Promise<Uint32Array<ArrayBuffer>>;
   /** What each rank gives, by rank; little, and what JSON can hold. */
   gather<T>(value: T, what: string): Promise<T[]>;
 }
@@ -29,6 +33,8 @@ export const ALONE: Collective = {
   rank: 0,
   size: 1,
   sum: () => Promise.resolve(),
+  exchange: (parts) => Promise.resolve(parts),
+  collect: (values) => Promise.resolve(values),
   gather: (value) => Promise.resolve([value]),
 };
 

@@ -5,8 +5,11 @@ import type { Answered, Asked } from "./mpi_worker.ts";
 
 /** What is under way: how it ends, and what it reads and writes, which nothing else may keep from being collected. */
 interface Open extends PromiseWithResolvers<unknown> {
-  readonly held: ArrayBufferView | undefined;
+  readonly held: readonly ArrayBufferView[];
 }
+
+const addressOf = (values: ArrayBufferView<ArrayBuffer>) =>
+  Deno.UnsafePointer.value(Deno.UnsafePointer.of(values));
 
 /**
  * A thread of its own calls MPI, which on most systems exchanges nothing but while it is called, and the main thread is often held
@@ -33,8 +36,24 @@ export class Mpi implements Ranks {
   }
 
   async sum(values: Float32Array<ArrayBuffer>, what: string): Promise<void> {
-    const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(values));
-    await this.#thread.ask({ kind: "sum", address, length: values.length, what }, values);
+    const asked = { kind: "sum", address: addressOf(values), length: values.length, what } as const;
+    await this.#thread.ask(asked, [values]);
+  }
+
+  exchange(parts: Uint32Array<ArrayBuffer>, what: string): Promise<Uint32Array<ArrayBuffer>> {
+    return this.#send(parts, parts.length / this.size, false, what);
+  }
+
+  collect(values: Uint32Array<ArrayBuffer>, what: string): Promise<Uint32Array<ArrayBuffer>> {
+    return this.#send(values, values.length, true, what);
+  }
+
+  /** Sends so many words to each rank, the same to all if they are `alike`. */
+  async #send(values: Uint32Array<ArrayBuffer>, length: number, alike: boolean, what: string) {
+    const received = new Uint32Array(length * this.size);
+    const [from, to] = [addressOf(values), addressOf(received)];
+    await this.#thread.ask({ kind: "send", from, to, bytes: 4 * length, alike, what }, [values, received]);
+    return received;
   }
 
   async gather<T>(value: T, what: string): Promise<T[]> {
@@ -72,7 +91,7 @@ class Thread {
     };
   }
 
-  ask(asked: Asked, held?: ArrayBufferView): Promise<unknown> {
+  ask(asked: Asked, held: readonly ArrayBufferView[] = []): Promise<unknown> {
     const open: Open = { ...Promise.withResolvers<unknown>(), held };
     this.#open.push(open);
     this.#worker.postMessage(asked);

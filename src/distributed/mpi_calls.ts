@@ -16,6 +16,8 @@ const PRESENCE_TAG = 17;
 /** Milliseconds in which a rank that waits answers others that do. */
 const PRESENCE = 3000;
 
+const at = (address: bigint) => Deno.UnsafePointer.create(address);
+
 /**
  * No call blocks: each is begun, and asked for until it has ended, or made on another thread, so that timers go on, and a rank that
  * waits does not take the processor from one that computes. There is one at a time.
@@ -57,17 +59,36 @@ export class MpiCalls {
     );
   }
 
-  /** Adds up so many values of f32 over all ranks, in place; their memory must stay where it is. */
+  /** Adds up so many values of f32 over all ranks, in place. Here and below memory must stay where it is. */
   async sum(address: bigint, length: number, what: string): Promise<void> {
     const { call, inPlace, float, sum, world } = this.#mpi;
+    await this.#transfer(length, what, (request) => {
+      call.MPI_Iallreduce(inPlace, at(address), length, float, sum, world, request);
+    });
+  }
+
+  /** Sends so many bytes to each rank, and receives as many of each: `MPI_Ialltoall`; with `alike`, the same bytes to all. */
+  async send(from: bigint, to: bigint, bytes: number, alike: boolean, what: string): Promise<void> {
+    const { call, byte, world } = this.#mpi;
+    const name = alike ? "MPI_Iallgather" : "MPI_Ialltoall";
+    await this.#transfer(bytes / 4, what, (request) => {
+      call[name](at(from), bytes, byte, at(to), bytes, byte, world, request);
+    });
+  }
+
+  async #transfer(
+    length: number,
+    what: string,
+    begin: (request: BigUint64Array<ArrayBuffer>) => void,
+  ): Promise<void> {
+    const { call, world } = this.#mpi;
     const request = new BigUint64Array(1);
     const isLarge = length >= LARGE;
     if (isLarge) {
       call.MPI_Ibarrier(world, request);
       await this.#end(request, what);
     }
-    const values = Deno.UnsafePointer.create(address);
-    call.MPI_Iallreduce(inPlace, values, length, float, sum, world, request);
+    begin(request);
     await this.#end(request, what, [], isLarge);
   }
 
@@ -101,7 +122,8 @@ export class MpiCalls {
     const { call, byte, world } = this.#mpi;
     const all = new Uint8Array(own.length * this.size);
     const request = new BigUint64Array(1);
-    call.MPI_Iallgather(own, own.length, byte, all, own.length, byte, world, request);
+    const [from, to] = [Deno.UnsafePointer.of(own), Deno.UnsafePointer.of(all)];
+    call.MPI_Iallgather(from, own.length, byte, to, own.length, byte, world, request);
     await this.#end(request, what, [own, all]);
     return all;
   }

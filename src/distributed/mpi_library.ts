@@ -31,7 +31,11 @@ const functionsOf = <H extends "i32" | "pointer">(handle: H) => ({
     result: "i32",
   },
   MPI_Iallgather: {
-    parameters: ["buffer", "i32", handle, "buffer", "i32", handle, handle, "buffer"],
+    parameters: ["pointer", "i32", handle, "pointer", "i32", handle, handle, "buffer"],
+    result: "i32",
+  },
+  MPI_Ialltoall: {
+    parameters: ["pointer", "i32", handle, "pointer", "i32", handle, handle, "buffer"],
     result: "i32",
   },
   MPI_Ibarrier: { parameters: [handle, "buffer"], result: "i32" },

@@ -7,6 +7,14 @@ import { MpiCalls } from "./mpi_calls.ts";
 export type Asked =
   | { readonly kind: "join"; readonly started: Launched; readonly seconds: number }
   | { readonly kind: "sum"; readonly address: bigint; readonly length: number; readonly what: string }
+  | {
+    readonly kind: "send";
+    readonly from: bigint;
+    readonly to: bigint;
+    readonly bytes: number;
+    readonly alike: boolean;
+    readonly what: string;
+  }
   | { readonly kind: "gather"; readonly text: string; readonly what: string }
   | { readonly kind: "abort"; readonly status: number }
   | { readonly kind: "leave" };
@@ -33,6 +41,8 @@ async function answer(asked: Exclude<Asked, { kind: "abort" }>): Promise<unknown
       return { rank: mpi.rank, size: mpi.size };
     case "sum":
       return await mpi!.sum(asked.address, asked.length, asked.what);
+    case "send":
+      return await mpi!.send(asked.from, asked.to, asked.bytes, asked.alike, asked.what);
     case "gather":
       return await mpi!.gather(asked.text, asked.what);
     case "leave":

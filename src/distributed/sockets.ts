@@ -55,14 +55,35 @@ export class Sockets implements Ranks {
       }
       const partOf = (rank: number) => this.#parts.subarray(rank * own.length, (rank + 1) * own.length);
       partOf(this.rank).set(own);
-      await this.#withOthers(what, async (link, rank) => {
-        await Promise.all([link.send(bytesOf(shareOf(rank))), link.receiveInto(bytesOf(partOf(rank)))]);
-      });
+      await this.#swap(what, shareOf, partOf);
       own.set(partOf(0));
       for (let rank = 1; rank < this.size; rank++) add(own, partOf(rank));
-      await this.#withOthers(what, async (link, rank) => {
-        await Promise.all([link.send(bytesOf(own)), link.receiveInto(bytesOf(shareOf(rank)))]);
-      });
+      await this.#swap(what, () => own, shareOf);
+    });
+  }
+
+  exchange(parts: Uint32Array<ArrayBuffer>, what: string): Promise<Uint32Array<ArrayBuffer>> {
+    return this.#receive(parts.length / this.size, (rank, length) => {
+      return parts.subarray(rank * length, (rank + 1) * length);
+    }, what);
+  }
+
+  collect(values: Uint32Array<ArrayBuffer>, what: string): Promise<Uint32Array<ArrayBuffer>> {
+    return this.#receive(values.length, () => values, what);
+  }
+
+  /** What all ranks have for this one, by rank, each so many words, where this one has `wordsFor` each. */
+  #receive(
+    length: number,
+    wordsFor: (rank: number, length: number) => Uint32Array<ArrayBuffer>,
+    what: string,
+  ): Promise<Uint32Array<ArrayBuffer>> {
+    return this.#inTurn(async () => {
+      const received = new Uint32Array(this.size * length);
+      const partOf = (rank: number) => received.subarray(rank * length, (rank + 1) * length);
+      partOf(this.rank).set(wordsFor(this.rank, length));
+      await this.#swap(what, (rank) => wordsFor(rank, length), partOf);
+      return received;
     });
   }
 
@@ -98,6 +119,13 @@ export class Sockets implements Ranks {
     return own;
   }
 
+  /** Sends to each other rank what is for it, and receives what it sends into what is to hold that. */
+  #swap(what: string, from: (rank: number) => Words, into: (rank: number) => Words): Promise<void> {
+    return this.#withOthers(what, async (link, rank) => {
+      await Promise.all([link.send(bytesOf(from(rank))), link.receiveInto(bytesOf(into(rank)))]);
+    });
+  }
+
   /** Does something with all other ranks at once. Throws `RankMissing`, which names those that it was not done with in time. */
   async #withOthers(what: string, body: (link: Link, rank: number) => Promise<void>): Promise<void> {
     const silent = new Set(this.#links.keys());
@@ -128,7 +156,9 @@ async function within<T>(seconds: number, promise: Promise<T>, message: () => st
   }
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+function bytesOf({ buffer, byteOffset, byteLength }: Words): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

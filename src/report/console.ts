@@ -38,8 +38,13 @@ export class ConsoleObserver implements Observer {
       ? ""
       : `; ${formatCount(frozen)} of them frozen, ${formatCount(all - frozen)} learned`;
     this.#print(`Parameters  ${formatCount(all)}: ${parts.join(", ")}${ofThese}`);
-    const { weights, gradients, moments, average, activations } = memory;
-    const uses = { weights, gradients, moments, ...(average && { average }), activations };
+    const { weights, gradients, moments, average, exchange, activations } = memory;
+    const uses = {
+      ...{ weights, gradients, moments },
+      ...(average && { average }),
+      ...(exchange && { exchange }),
+      activations,
+    };
     const sizes = Object.entries(uses).map(([use, bytes]) => `${use} ${formatBytes(bytes)}`);
     const sum = Object.values(uses).reduce((sum, bytes) => sum + bytes, 0);
     this.#print(

@@ -114,6 +114,8 @@ export interface MemoryPlan {
   moments: number;
   /** The average of the weights, where there is one. */
   average?: number;
+  /** What ranks exchange gradients through, where there are several. */
+  exchange?: number;
   /** The most that is in use beyond these while a micro-batch is differentiated: activations and their gradients. */
   activations: number;
   /** All of it, with the buffers that wait for reuse. */

@@ -5,8 +5,9 @@ import type { Parameters } from "../nn/parameters.ts";
 import type { GradientWatch } from "../tensor/open_leaves.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BucketWatch, gradientBuckets } from "./gradient_buckets.ts";
+import { type Wire, type WireName, wireOf } from "./wires.ts";
 
-/** Buckets that are read and not yet written, at most: one is read while another is added up. */
+/** Buckets that are read and not yet added up, at most: one is read while another is added up. */
 const UNDER_WAY = 2;
 
 /**
@@ -16,18 +17,18 @@ const UNDER_WAY = 2;
  * Deno's WebGPU to wait for something is to wait for all that was submitted.
  */
 export class GradientExchange {
-  readonly #collective: Collective;
   readonly #gpu: Gpu;
   readonly #buckets: readonly Tensor[];
+  readonly #wire: Wire;
   /** What submits the work of the backward pass up to where a bucket is whole; none where that was not watched. */
   #pieces: (() => void)[] = [];
   #exchange: Promise<void> | undefined;
 
   /** `elements` are those of a bucket, if it is not to be of the usual size. */
-  constructor(collective: Collective, parameters: Parameters, elements?: number) {
-    this.#collective = collective;
+  constructor(collective: Collective, parameters: Parameters, wire: WireName, elements?: number) {
     this.#buckets = gradientBuckets(parameters, elements);
     this.#gpu = this.#buckets[0]!.gpu;
+    this.#wire = wireOf(wire, collective, this.#buckets);
   }
 
   /** What the last backward pass of a step is to tell, if gradients are to be exchanged in it. */
@@ -55,30 +56,30 @@ export class GradientExchange {
   async #run(step: string): Promise<void> {
     const pieces = this.#pieces;
     this.#pieces = [];
-    /** Of each bucket, when it has been written. */
-    const written: Promise<void>[] = [];
+    /** Of each bucket, when it has been added up. */
+    const added: Promise<void>[] = [];
     for (const [i, bucket] of this.#buckets.entries()) {
       pieces[i]?.();
-      await written[i - UNDER_WAY];
-      const reading = this.#gpu.ahead(() => bucket.read());
+      await added[i - UNDER_WAY];
+      const reading = this.#wire.read(bucket);
       // The device goes on before anything else is done here.
       if (i + 1 < pieces.length) pieces[i + 1]!();
       else this.#gpu.flush();
-      const values = await reading as Float32Array<ArrayBuffer>;
-      const before = written[i - 1];
+      const read = await reading;
+      const before = added[i - 1];
       const what = `gradients of ${step}, part ${i + 1} of ${this.#buckets.length}`;
-      written.push(this.#sum(bucket, values, what, before));
+      const sum = async () => {
+        await before;
+        await this.#wire.sum(bucket, read, what);
+      };
+      added.push(sum());
     }
-    await Promise.all(written);
-  }
-
-  async #sum(bucket: Tensor, values: Float32Array<ArrayBuffer>, what: string, before?: Promise<void>) {
-    await before;
-    await this.#collective.sum(values, what);
-    this.#gpu.ahead(() => this.#gpu.write(bucket, values));
+    await Promise.all(added);
+    await this.#wire.end();
   }
 
   dispose(): void {
+    this.#wire.dispose();
     for (const bucket of this.#buckets) bucket.dispose();
   }
 }

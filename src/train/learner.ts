@@ -120,7 +120,7 @@ export class Learner implements AnsweringModel {
     this.#lossScale = training.precision === "f16" ? new LossScale(gpu) : undefined;
     const { gradient_noise } = training;
     if (gradient_noise > 0) this.#noise = new GradientNoise(this.#optimizer, gradient_noise, this.#lossScale);
-    if (collective.size > 1) this.rankSums = new RankSums(collective, this.#parameters);
+    if (collective.size > 1) this.rankSums = new RankSums(collective, this.#parameters, training.wire);
     this.plateau = makePlateau(this.#optimizer, config);
     this.#measures = new TrainingMetrics(gpu, this.#model);
     this.#watch = new DeviceWatch(gpu, training.precision);
@@ -239,7 +239,7 @@ export class Learner implements AnsweringModel {
   }
 
   plan(data: Dataset): RunSummary {
-    return summarise(this.gpu, this.#parameters, this.config, data);
+    return summarise(this.gpu, this.#parameters, this.config, data, this.collective.size);
   }
 
   get encoders(): readonly string[] {

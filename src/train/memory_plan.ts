@@ -17,8 +17,10 @@ import type { RunConfig, SettledConfig } from "../config/run_config.ts";
 import { taskOf } from "../config/task_config.ts";
 import { declareModel, differentiate, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
+import { bucketSize } from "./gradient_buckets.ts";
 import { mixingOf } from "./micro_batches.ts";
 import { weighsSamples } from "./sample_weights.ts";
+import { wireBytes, type WireName } from "./wires.ts";
 
 const GIB = 2 ** 30;
 
@@ -46,8 +48,10 @@ class Planner {
   readonly #model: MultimodalClassifier;
   readonly #parameters = new UndrawnParameters();
   readonly #standing: number;
+  readonly #ranks: number;
 
-  constructor(gpu: Gpu, config: RunConfig, data: ModelData) {
+  constructor(gpu: Gpu, config: RunConfig, data: ModelData, ranks: number) {
+    this.#ranks = ranks;
     this.#counting = new DryRunGpu(gpu);
     this.#config = config;
     this.#data = data;
@@ -71,14 +75,16 @@ class Planner {
     const { name, ema_decay } = this.#config.optimizer;
     const moments = OPTIMIZERS[name].moments * learned;
     const average = ema_decay > 0 ? learned : 0;
+    const exchange = exchangeBytes(arrays, this.#config.training.wire, this.#ranks);
     const memory = {
       micro_batch: microBatch,
       weights: learned + bytesOf(frozenArrays) + bytesOfF16([...arrays, ...frozenArrays]),
       gradients: learned,
       moments,
       ...(average > 0 && { average }),
+      ...(exchange > 0 && { exchange }),
       activations: gpu.memory.peakLive - this.#standing,
-      held: gpu.memory.peakHeld + moments + average,
+      held: gpu.memory.peakHeld + moments + average + exchange,
       largest_buffer: this.#counting.largest,
       binding_limit: gpu.limits.maxStorageBufferBindingSize,
     };
@@ -86,16 +92,16 @@ class Planner {
   }
 }
 
-/** The memory that a configuration takes. Throws a UserError for a micro-batch beyond the adapter's limits. */
-export function planMemory(gpu: Gpu, config: SettledConfig, data: ModelData): MemoryPlan {
-  return planMicroBatch(gpu, config, data).memory;
+/** The memory that a configuration takes, of one of so many ranks. Throws a UserError for a micro-batch beyond the adapter's limits. */
+export function planMemory(gpu: Gpu, config: SettledConfig, data: ModelData, ranks = 1): MemoryPlan {
+  return planMicroBatch(gpu, config, data, ranks).memory;
 }
 
 /** The plan of a configuration. Throws a UserError for a micro-batch beyond the adapter's limits. */
-export function planMicroBatch(gpu: Gpu, config: SettledConfig, data: ModelData): MicroBatchPlan {
+export function planMicroBatch(gpu: Gpu, config: SettledConfig, data: ModelData, ranks = 1): MicroBatchPlan {
   const { micro_batch } = config.training;
   try {
-    return new Planner(gpu, config, data).plan(micro_batch);
+    return new Planner(gpu, config, data, ranks).plan(micro_batch);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UserError(
@@ -114,7 +120,7 @@ export function settleMicroBatch(gpu: Gpu, config: RunConfig, data: ModelData, r
   mustShareOut(config, ranks);
   if (micro_batch !== "auto") return settled(micro_batch);
   const limit = config.training.memory_limit ?? defaultLimit(gpu);
-  const planner = new Planner(gpu, config, data);
+  const planner = new Planner(gpu, config, data, ranks);
   let best: number | undefined;
   let reason = "";
   for (let size = 1; size <= batch; size++) {
@@ -180,6 +186,18 @@ function fullBatch(data: ModelData, size: number, config: RunConfig): Batch {
     modalities,
     ...(mix && { mix }),
   };
+}
+
+/** What ranks exchange gradients through; nothing in one process. */
+function exchangeBytes(arrays: readonly FlatArray[], wire: WireName, ranks: number): number {
+  if (ranks === 1) return 0;
+  const size = bucketSize(bytesOf(arrays));
+  const { device, staging } = wireBytes(
+    wire,
+    Math.max(...arrays.map(({ values }) => Math.min(size, values.size))),
+    ranks,
+  );
+  return device + staging;
 }
 
 function bytesOf(arrays: readonly FlatArray[]): number {

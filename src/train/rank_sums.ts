@@ -10,6 +10,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Arrays } from "../runs/run_checkpoints.ts";
 import { GradientExchange } from "./gradient_exchange.ts";
 import type { MicroBatch } from "./micro_batches.ts";
+import type { WireName } from "./wires.ts";
 
 /**
  * Each rank has the gradients of its own micro-batches of a step, weighted as in one process, so that their sum is the step's
@@ -24,9 +25,9 @@ export class RankSums {
   /** Micro-batches since the last exchange that came after those of this rank; undefined where it had none yet. */
   #after: number | undefined;
 
-  constructor(collective: Collective, parameters: Parameters) {
+  constructor(collective: Collective, parameters: Parameters, wire: WireName) {
     this.#collective = collective;
-    this.#gradients = new GradientExchange(collective, parameters);
+    this.#gradients = new GradientExchange(collective, parameters, wire);
     this.#statistics = [...parameters.state()].flatMap(({ name, value: tensor }) =>
       /\.running_(mean|var)$/.test(name)
         ? [{ tensor, decay: 1 - MOMENTUM }]

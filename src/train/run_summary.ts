@@ -15,6 +15,7 @@ export function summarise(
   all: Parameters,
   config: SettledConfig,
   data: Dataset,
+  ranks: number,
 ): RunSummary {
   const parameters: Record<string, number> = {};
   let frozen = 0;
@@ -29,7 +30,7 @@ export function summarise(
     adapter_class: gpu.adapterClass,
     parameters,
     frozen,
-    memory: planMemory(gpu, config, data),
+    memory: planMemory(gpu, config, data, ranks),
     samples: { train: train!, validation: validation!, test: test! },
     ...(data.task && data.task !== "classification" && { task: data.task }),
     classes: data.classes.length,

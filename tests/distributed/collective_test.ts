@@ -15,6 +15,21 @@ import { withVariables } from "../variables.ts";
 import { asRanks, FORMS } from "./in_process.ts";
 
 for (const [form, asForm] of Object.entries(FORMS)) {
+  for (const [form, ranks] of Object.entries(FORMS)) {
+    Deno.test(`each rank gets its part of what all have, and all of what each has: ${form}`, async () => {
+      const found = await ranks(3, async (one) => {
+        const own = Uint32Array.from([0, 1, 2, 3, 4, 5], (i) => 10 * one.rank + i);
+        return [await one.exchange(own, "parts"), await one.collect(own.slice(0, 2), "all")];
+      });
+      assert.deepEqual(found.map(([parts]) => [...parts!]), [
+        [0, 1, 10, 11, 20, 21],
+        [2, 3, 12, 13, 22, 23],
+        [4, 5, 14, 15, 24, 25],
+      ]);
+      for (const [, all] of found) assert.deepEqual([...all!], [0, 1, 10, 11, 20, 21]);
+    });
+  }
+
   Deno.test(`what one rank wishes, all do, ${form}`, async () => {
     for (const wishes of [[false, false, false], [false, false, true], [true, true, true]]) {
       const all = await asForm(3, (one) => any(one, wishes[one.rank]!, "wishing"));

@@ -40,6 +40,12 @@ class Ranks {
       size: this.#size,
       gather: async (value, what) =>
         (await given(JSON.stringify(value), what)).map((text) => JSON.parse(text)),
+      async exchange(parts, what) {
+        const all = await given(parts.slice(), `${what}, ${parts.length}`);
+        const length = parts.length / all.length;
+        return joined(all.map((one) => one.subarray(rank * length, (rank + 1) * length)));
+      },
+      collect: async (values, what) => joined(await given(values.slice(), `${what}, ${values.length}`)),
       async sum(values, what) {
         const all = await given(values.slice(), `${what}, ${values.length}`);
         values.forEach((_, i) => values[i] = all.reduce((sum, one) => Math.fround(sum + one[i]!), 0));
@@ -62,3 +68,6 @@ class Ranks {
     return await turn.promise;
   }
 }
+
+const joined = (arrays: readonly Uint32Array<ArrayBuffer>[]) =>
+  Uint32Array.from(arrays.flatMap((array) => [...array]));

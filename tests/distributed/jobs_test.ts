@@ -77,6 +77,23 @@ jobTest("ranks make what one process makes, and the same to the bit again", asyn
   if ("again" in JOBS) assert.equal(largestDifference(last("two").weights, last("again").weights), 0);
 });
 
+jobTest(
+  "gradients in half the bytes: two ranks and four make the same again to the bit, near what f32 makes",
+  async () => {
+    const half = (name: string) => training(name, ["training.wire=f16", "training.epochs=2"]);
+    await finished(2, ...training("full", ["training.epochs=2"]));
+    for (const ranks of [2, 4]) {
+      await finished(ranks, ...half(`half_${ranks}`));
+      const told = (name: string) =>
+        new Map([...last(name).weights].filter(([name]) => !name.endsWith("key.bias")));
+      const difference = largestDifference(told(`half_${ranks}`), told("full"));
+      assert.ok(difference > 0 && difference < 1e-2, `${difference}`);
+    }
+    await finished(2, ...half("half_again"));
+    assert.equal(largestDifference(last("half_2").weights, last("half_again").weights), 0);
+  },
+);
+
 jobTest("ranks that were not started alike say what differs, once, and end", async () => {
   const cases = [
     [training("a"), training("a", ["seed=3"]), /"seed" is 1 for rank 0 and 3 for rank 1/],

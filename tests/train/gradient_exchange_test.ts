@@ -9,6 +9,11 @@ import { LossScale } from "../../src/optim/loss_scale.ts";
 import { declareModel, differentiate, trainingContext } from "../../src/train/gradient_step.ts";
 import { bucketSize, BucketWatch, gradientBuckets } from "../../src/train/gradient_buckets.ts";
 import { GradientExchange } from "../../src/train/gradient_exchange.ts";
+import { packHalves, sumHalves, unpackHalves, wordsOfPart } from "../../src/optim/half_blocks.ts";
+import { Random } from "../../src/base/random.ts";
+import type { Collective } from "../../src/distributed/collective.ts";
+import { Tensor } from "../../src/tensor/tensor.ts";
+import type { WireName } from "../../src/train/wires.ts";
 import { asRanks } from "../distributed/in_process.ts";
 import { openTestGpu } from "../open_gpu.ts";
 import { tinyConfig, tinyData } from "./tiny.ts";
@@ -101,48 +106,105 @@ for (const [plans, gpu] of Object.entries(devices)) {
   }
 }
 
+/** What three ranks make of their gradients, exchanged within or after the backward pass, and what they called. */
+async function exchanged(settings: readonly string[], wire: WireName, isWatched: (rank: number) => boolean) {
+  const calls: string[] = [];
+  const found = await asRanks(3, async (collective) => {
+    const one = rankOf(plain, settings);
+    const told = (what: string) => collective.rank === 0 && calls.push(what);
+    const spied: Collective = {
+      ...collective,
+      sum: (values, what) => (told(what), collective.sum(values, what)),
+      exchange: (parts, what) => (told(what), collective.exchange(parts, what)),
+      collect: (values, what) => (told(what), collective.collect(values, what)),
+    };
+    const exchange = new GradientExchange(spied, one.parameters, wire, ELEMENTS);
+    const { rank } = collective;
+    // The last rank has no micro-batch in this step.
+    const batch = rank < 2 ? await batchOf(one, rank) : undefined;
+    const watch = isWatched(rank) ? exchange.watch() : undefined;
+    const { model, config, lossScale } = one;
+    if (batch) differentiate(plain, model, batch, trainingContext(config, rank), 0.5, { lossScale, watch });
+    exchange.begin("step 1");
+    await exchange.end();
+    const grads = await contents(one.parameters);
+    exchange.dispose();
+    one.parameters.dispose();
+    return grads;
+  });
+  assert.deepEqual(found[1], found[0]);
+  assert.deepEqual(found[2], found[0]);
+  return { grads: found[0]!, calls };
+}
+
 for (const [kind, settings] of Object.entries(KINDS)) {
   if (kind === "f16" && !plain.features.has("shader-f16")) continue;
   Deno.test(`exchanged within the backward pass or after it, gradients are the same to the bit: ${kind}`, async () => {
-    const sums = async (isWatched: (rank: number) => boolean) => {
-      const calls: string[] = [];
-      const found = await asRanks(3, async (collective) => {
-        const one = rankOf(plain, settings);
-        const spied = {
-          ...collective,
-          sum(values: Float32Array<ArrayBuffer>, what: string) {
-            if (collective.rank === 0) calls.push(what);
-            return collective.sum(values, what);
-          },
-        };
-        const exchange = new GradientExchange(spied, one.parameters, ELEMENTS);
-        const { rank } = collective;
-        // The last rank has no micro-batch in this step.
-        const batch = rank < 2 ? await batchOf(one, rank) : undefined;
-        const watch = isWatched(rank) ? exchange.watch() : undefined;
-        const { model, config, lossScale } = one;
-        if (batch) {
-          differentiate(plain, model, batch, trainingContext(config, rank), 0.5, { lossScale, watch });
-        }
-        exchange.begin("step 1");
-        await exchange.end();
-        const grads = await contents(one.parameters);
-        exchange.dispose();
-        one.parameters.dispose();
-        return grads;
-      });
-      assert.deepEqual(found[1], found[0]);
-      assert.deepEqual(found[2], found[0]);
-      return { grads: found[0]!, calls };
-    };
-    const after = await sums(() => false);
-    const within = await sums((rank) => rank < 2);
-    const mixed = await sums((rank) => rank === 1);
+    const after = await exchanged(settings, "f32", () => false);
+    const within = await exchanged(settings, "f32", (rank) => rank < 2);
+    const mixed = await exchanged(settings, "f32", (rank) => rank === 1);
     assert.ok(after.calls.length > 8);
     for (const other of [within, mixed]) assert.deepEqual(other, after);
     assert.ok(after.grads.some((array) => array.some((bits) => bits !== 0)));
   });
 }
+
+Deno.test("gradients that travel as f16 are the same for all ranks, within the backward pass and after, and near those of f32", async () => {
+  const exact = await exchanged(KINDS.f32!, "f32", () => false);
+  const after = await exchanged(KINDS.f32!, "f16", () => false);
+  assert.deepEqual(await exchanged(KINDS.f32!, "f16", (rank) => rank < 2), after);
+  for (const [i, grads] of after.grads.entries()) {
+    const [found, expected] = [grads, exact.grads[i]!].map((bits) => new Float32Array(bits.buffer));
+    const norm = (values: Float32Array) => Math.hypot(...values);
+    const error = norm(found!.map((value, at) => value - expected![at]!)) / norm(expected!);
+    assert.ok(error > 0 && error < 1e-3, `${error}`);
+  }
+});
+
+Deno.test("blocks of f16 keep numbers of any size to 11 bits of the largest, and what is not finite is NaN", async () => {
+  const elements = 832; // of four blocks, the last is not full
+  const magnitudes = [1e-30, 1e38, 1, 1e-6];
+  const random = new Random(3);
+  const values = Float32Array.from(
+    { length: elements },
+    (_, i) => magnitudes[i >> 8]! * (2 * random.uniform() - 1),
+  );
+  const x = Tensor.from(plain, values, [elements]);
+  const parts = 3;
+  const words = wordsOfPart(elements, parts);
+  const packed = Tensor.empty(plain, [parts * words], "u32");
+  const there = async () => {
+    packHalves(x, packed, parts);
+    const y = Tensor.empty(plain, [elements]);
+    unpackHalves(packed, y, parts);
+    return await y.read();
+  };
+  const found = await there();
+  for (const [i, value] of values.entries()) {
+    assert.ok(Math.abs(found[i]! - value) <= magnitudes[i >> 8]! * 2 ** -11, `${value}, ${found[i]}`);
+  }
+  for (const [at, bad] of [[3, NaN], [600, Infinity]] as const) {
+    const worse = values.slice();
+    worse[at] = bad;
+    plain.write(x, worse);
+    const read = await there();
+    read.forEach((value, i) => assert.equal(Number.isNaN(value), i >> 8 === at >> 8, `${i}`));
+  }
+  // One part of each of three ranks, which are alike, is added up in f32.
+  plain.write(x, values);
+  packHalves(x, packed, parts);
+  const all = (await packed.read()).slice(0, words);
+  plain.write(packed, Uint32Array.from([...all, ...all, ...all]));
+  const sum = Tensor.empty(plain, [words], "u32");
+  sumHalves(packed, sum, parts, elements);
+  const y = Tensor.empty(plain, [512]); // a part of two blocks
+  unpackHalves(sum, y, 1);
+  const sums = await y.read();
+  for (const [i, value] of sums.entries()) {
+    assert.ok(Math.abs(value - 3 * values[i]!) <= 3 * magnitudes[i >> 8]! * 2 ** -10, `${i}: ${value}`);
+  }
+  for (const tensor of [x, packed, sum, y]) tensor.dispose();
+});
 
 Deno.test("gradients of any size make about 12 buckets of 1 to 100 MiB", () => {
   const MIB = 2 ** 20;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Batch } from "../../src/data/batch.ts";
 import type { Dataset, ModalitySpec } from "../../src/data/dataset.ts";
+import { ALONE, type Collective } from "../../src/distributed/collective.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { type RunConfig, withSettings } from "../../src/config/run_config.ts";
 import { Learner } from "../../src/train/learner.ts";
@@ -188,3 +189,58 @@ Deno.test("micro_batch auto keeps to the adapter's binding limit; a fixed one be
   learner.dispose();
   gpu.destroy();
 });
+
+for (const wire of ["f32", "f16"] as const) {
+  Deno.test(`the plan of ranks foretells what their gradients are exchanged through as ${wire}`, async () => {
+    const config = emoji(...deeper, `training.wire=${wire}`);
+    const data = randomData(config);
+    const two: Collective = {
+      ...ALONE,
+      size: 2,
+      collect: (values) => Promise.resolve(Uint32Array.from([...values, ...values])),
+    };
+    const standing = (collective: Collective) => {
+      const before = shared.memory.live;
+      const learner = new Learner(shared, config, data, collective);
+      return { learner, bytes: shared.memory.live - before };
+    };
+    const alone = standing(ALONE);
+    alone.learner.dispose();
+    const { learner, bytes } = standing(two);
+    const { exchange } = planMemory(shared, learner.config, data, 2);
+    const batch = await data.batch("train", Uint32Array.from({ length: 8 }, (_, i) => i));
+    const staged = await mostStaged(async () => {
+      await learner.rankSums!.begin();
+      learner.accumulate(batch, 1, 0, { endsShare: true });
+      await learner.rankSums!.exchange(0, { endsStep: true, endsEpoch: false });
+    });
+    learner.dispose();
+    // Device memory comes in classes, up to 1/16 larger; the last bucket is smaller than the others.
+    const held = bytes - alone.bytes + staged;
+    assert.ok(held > 0.9 * exchange! && held < 1.07 * exchange!, `${exchange} planned, ${held} held`);
+    assert.equal(planMemory(shared, learner.config, data).exchange, undefined);
+  });
+}
+
+/** The most bytes that were there at once in buffers that the host reads through, while `body` ran. */
+async function mostStaged(body: () => Promise<void>): Promise<number> {
+  const { createBuffer } = GPUDevice.prototype;
+  let [now, most] = [0, 0];
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    if ((descriptor.usage & GPUBufferUsage.MAP_READ) === 0) return buffer;
+    most = Math.max(most, now += descriptor.size);
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      now -= descriptor.size;
+      return destroy();
+    };
+    return buffer;
+  };
+  try {
+    await body();
+  } finally {
+    GPUDevice.prototype.createBuffer = createBuffer;
+  }
+  return most;
+}

@@ -15,6 +15,12 @@ export function defineTrain(unis: Command): void {
       "for ranks: a batch as many times as large, and rates in proportion (linear) or by its square root (root)",
       Object.keys(RATE_RULES),
     ))
+    .addOption(
+      choice("--wire <type>", "for ranks: what gradients travel as; f16 is half as many bytes", [
+        "f32",
+        "f16",
+      ]),
+    )
     .addOption(restarts())
     .option(
       "--profile [steps]",
