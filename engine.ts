@@ -6,6 +6,7 @@
 // The device
 export { AdapterError, DEFAULT_LIMITS, type DeviceKind, type OpenOptions } from "./src/gpu/adapter.ts";
 export { DAWN_FLAGS } from "./src/gpu/backend.ts";
+export { paceAnswers } from "./src/gpu/dawn_answers.ts";
 export { DeviceLost, OutOfMemory } from "./src/gpu/device_errors.ts";
 export { Gpu } from "./src/gpu/gpu.ts";
 export { selfTest } from "./src/ops/self_test.ts";

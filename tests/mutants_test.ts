@@ -231,7 +231,12 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
         stderr: "null",
       }).spawn();
       const entries = () => [...Deno.readDirSync(folder)];
-      while (!entries().some(({ name }) => existsIn(join(folder, name)))) await wait(20);
+      let hasEnded = false;
+      child.status.finally(() => hasEnded = true);
+      while (!entries().some(({ name }) => existsIn(join(folder, name)))) {
+        assert.ok(!hasEnded, "it ended by itself");
+        await wait(20);
+      }
       child.kill(signal);
       assert.equal((await child.status).code, 130);
       assert.deepEqual(entries(), []);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { requestAdapter } from "../gpu/adapter.ts";
 import { DAWN_FLAGS } from "../gpu/backend.ts";
-import { paceAnswers } from "./dawn_answers.ts";
+import { paceAnswers } from "../gpu/dawn_answers.ts";
 
 /** `auto`: Dawn where it is at hand and has an adapter, else Deno's own. */
 export const BACKENDS = ["deno", "dawn", "auto"] as const;

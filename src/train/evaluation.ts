@@ -98,13 +98,13 @@ export async function predict(
   try {
     // Of so many batches as there are ranks, each has one, but for the last of them.
     for (let first = 0; first < samples; first += ranks * size) {
+      const start = first + rank * size;
+      const read: Batch | undefined = start < samples ? (await batches.next()).value : undefined;
       await pause();
       if (await any(collective, signal?.aborted === true, `answering the ${split} split`)) {
         throw new Interrupted("Interrupted");
       }
-      const start = first + rank * size;
-      if (start >= samples) continue;
-      const read = (await batches.next()).value as Batch;
+      if (read === undefined) continue;
       const batch = semantics.mirrored_evaluation ? mirrorAtRandom(read, flip, seed) : read;
       const outputs = capture<Record<string, Tensor>>(() => noGrad(() => model.logits(batch)));
       for (const head of heads) waiting.push({ head, start, logits: outputs[head]! });

@@ -18,7 +18,7 @@ Deno.test("a step is recorded with the code of its kernels, and every dispatch h
     assert.ok(layout.length > 0);
   }
   const attention = kernels.find(({ label }) => label === "attention_tiles.forward")!;
-  assert.match(attention.code, /^enable f16;/);
+  assert.match(attention.code, /^enable f16;/m);
   assert.match(nameOf(attention, step), /^attention_tiles\.forward .*17/);
   const operations = dispatches.reduce((sum, dispatch) => sum + dispatch.operations, 0);
   const again = recordStep(adapterOf(CARDS.h100!), STEPS.small, "f16");

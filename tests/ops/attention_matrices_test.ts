@@ -86,7 +86,7 @@ Deno.test("attention's plans by matrix units fit the device, whatever its units"
 const found = await findMatrixDevice();
 if (typeof found === "string") console.log(`No attention by matrix units: ${found}`);
 
-/** Heads are small, and so is the memory, for kernels that a software adapter compiles in minutes. */
+/** Heads are small, and so is the memory, for kernels that a software adapter compiles in seconds. */
 const CORNERS: readonly AttentionSize[] = [
   { batch: 2, tokens: 37, heads: 2, dim: 16 },
   { batch: 1, tokens: 64, heads: 1, dim: 16, range: [-30, 30] }, // tops rise from tile to tile

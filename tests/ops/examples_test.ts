@@ -22,6 +22,7 @@ const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
   ones: "in the example of Adam",
   RandomKeys: "in the example of dropout",
   OutOfMemory: "an error",
+  paceAnswers: "takes an npm package: see docs/library.md",
   readTensors: "read, for several tensors",
   record: "for ops with kernels of their own: see docs/tape.md",
   refuseGrad: "for ops with kernels of their own: see docs/tape.md",

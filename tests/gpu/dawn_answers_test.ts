@@ -1,6 +1,6 @@
 /** Dawn, which has to be asked whether there is an answer, is asked at once, and then more and more rarely. */
 import assert from "node:assert/strict";
-import { paceAnswers } from "../../src/app/dawn_answers.ts";
+import { paceAnswers } from "../../src/gpu/dawn_answers.ts";
 import { findDawn } from "../backend.ts";
 
 /** How often `setImmediate` and `setTimeout` are called until the promise is kept. */
