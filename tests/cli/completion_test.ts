@@ -21,6 +21,8 @@ const CASES: readonly (readonly [line: string, offered: readonly string[], not: 
   ["unis train --epochs 3 --device g", ["gpu"], ["cpu", "auto"]],
   ["unis evaluate run --split ", ["test", "validation", "train"], ["verify"]],
   ["unis evaluate run --split train --", ["--predictions"], ["--epochs"]],
+  ["unis launch ", ["train", "doctor"], ["predict", "--ranks"]],
+  ["unis launch --", ["--ranks", "--env"], ["--epochs"]],
   ["unis completion ", ["bash", "zsh", "fish"], ["train"]],
   ["unis help ", ["train", "doctor"], ["verify"]],
   ["unis train --config ", ["my settings.yaml", "folder"], []],
