@@ -1,6 +1,6 @@
 /** Resamples the images of a batch in workers. */
-import type { Resamplings } from "../images/resample.ts";
-import { WorkerPool } from "./worker_pool.ts";
+import { resampleAll, type Resamplings } from "../images/resample.ts";
+import { WorkerFailed, WorkerPool } from "./worker_pool.ts";
 
 /** More workers are not needed to be ahead of any device, and each takes memory. */
 const MOST_WORKERS = 8;
@@ -14,16 +14,17 @@ export class ResamplePool {
     this.#pool = new WorkerPool(new URL("./resample_worker.ts", import.meta.url), workers);
   }
 
-  /** Gives what `resampleAll` gives. */
+  /** Gives what `resampleAll` gives: in this thread, where workers die over it. */
   async resample({ images, height, width }: Resamplings): Promise<Uint8Array<ArrayBuffer>> {
     const count = Math.ceil(images.length / this.#pool.size);
     const size = height * width * 3;
     const pixels = new Uint8Array(images.length * size);
     const parts: Promise<void>[] = [];
     for (let first = 0; first < images.length; first += count) {
+      const own = images.slice(first, first + count);
       const part = this.#pool.runMade(() => {
         // Workers are sent copies, since an image may be a view of a buffer that holds many.
-        const copies = images.slice(first, first + count).map(({ image, how }) => ({
+        const copies = own.map(({ image, how }) => ({
           image: { ...image, pixels: new Uint8Array(image.pixels) },
           how,
         }));
@@ -32,7 +33,11 @@ export class ResamplePool {
           transfer: copies.map(({ image }) => image.pixels.buffer),
         };
       });
-      parts.push(part.then((made) => pixels.set(made.pixels, first * size)));
+      const made = part.then(({ pixels }) => pixels, (error) => {
+        if (!(error instanceof WorkerFailed)) throw error;
+        return resampleAll({ images: own, height, width });
+      });
+      parts.push(made.then((made) => pixels.set(made, first * size)));
     }
     try {
       await Promise.all(parts);

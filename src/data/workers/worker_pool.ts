@@ -37,6 +37,11 @@ export class PoolClosed extends Error {
   override name = "PoolClosed";
 }
 
+/** Thrown where two workers died over a job, or took too long over it. */
+export class WorkerFailed extends Error {
+  override name = "WorkerFailed";
+}
+
 /**
  * Hands jobs to workers of one module, which answers them by `serveJobs`: first come, first served. Workers start when
  * there is work for them and end with `close()` or after some seconds without any. One that dies, or takes too long over a job,
@@ -162,7 +167,7 @@ export class WorkerPool<Job, Result> {
     this.#end(member);
     this.#members = this.#members.filter((one) => one !== member);
     const again = [...member.jobs.values()].filter((open) => {
-      if (open.isSuspect) open.reject(new Error(why));
+      if (open.isSuspect) open.reject(new WorkerFailed(why));
       return !open.isSuspect;
     });
     member.jobs.clear();

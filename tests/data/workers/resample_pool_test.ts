@@ -52,6 +52,26 @@ Deno.test("ResamplePool says what could not be done, and goes on", async () => {
   assert.deepEqual(await pool.resample(batch(3)), resampleAll(batch(3)));
 });
 
+Deno.test("ResamplePool gives the same where all of its workers die", async () => {
+  const { Worker } = globalThis;
+  let deaths = 0;
+  globalThis.Worker = class extends Worker {
+    override postMessage(): void {
+      deaths++;
+      queueMicrotask(() =>
+        this.dispatchEvent(new ErrorEvent("error", { message: "killed", cancelable: true }))
+      );
+    }
+  };
+  try {
+    using pool = new ResamplePool(2);
+    assert.deepEqual(await pool.resample(batch(9)), resampleAll(batch(9)));
+    assert.equal(deaths, 4, "each half is tried twice");
+  } finally {
+    globalThis.Worker = Worker;
+  }
+});
+
 Deno.test("ResamplePool rejects what is left when it is closed, and everything afterwards", async () => {
   const pool = new ResamplePool(1);
   const open = pool.resample(batch(3));
