@@ -81,7 +81,7 @@ Deno.test("a run that was interrupted anywhere ends as one that was not, bit for
   const expected = contents(reference);
   assert.equal((expected.records as unknown[]).length, 4);
   // In the first step; within epoch 1; in its validation; in epochs 2 and 3; in the test at the end; several times.
-  const interruptions = [[0], [4], [7], [13], [20], [32], [2, 3, 9], [7, 1, 8, 5]];
+  const interruptions = [[0], [4], [7], [13], [20], [31], [2, 3, 9], [7, 1, 8, 5]];
   for (const places of interruptions) {
     const folder = Deno.makeTempDirSync();
     for (const place of places) {
