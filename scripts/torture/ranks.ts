@@ -14,7 +14,7 @@ import { TwoHosts } from "./two_hosts.ts";
 const EPOCHS = 5;
 const SETTINGS = [`training.epochs=${EPOCHS}`, "training.checkpoint_every=2"];
 const RANKS = [2, 4];
-/** UNIS_MPI_TIMEOUT of the jobs that are disturbed, and of those that are not, where a busy machine must not. */
+/** UNIS_MPI_TIMEOUT where ranks shall wait in vain, and of all other jobs, which a busy machine must not end. */
 const PATIENCE = 5;
 const GREAT_PATIENCE = 120;
 /** Seconds from a disturbance to the end of a job at most: the time-out, asking who is there, and a margin for a busy machine. */
@@ -37,6 +37,8 @@ interface Fault {
   /** Disturbs a job; gives the rank that is to blame. */
   readonly strike: (place: Place) => number;
   readonly needs?: "disk" | "hosts";
+  /** Others learn of it by waiting in vain. */
+  readonly isSilent?: boolean;
 }
 
 /** Sends a signal to one of the ranks. */
@@ -60,6 +62,7 @@ const FAULTS: readonly Fault[] = [
     name: "SIGSTOP to one",
     told: (rank) => `Waited ${PATIENCE} s for (rank ${rank}|other ranks) `,
     strike: toOne("SIGSTOP"),
+    isSilent: true,
   },
   {
     name: "SIGTERM to one",
@@ -92,6 +95,7 @@ const FAULTS: readonly Fault[] = [
       return 1;
     },
     needs: "hosts",
+    isSilent: true,
   },
 ];
 
@@ -149,9 +153,14 @@ class Bench {
     using disk = fault.needs === "disk" ? new SmallDisk(this.#folder, 16) : undefined;
     const out = join(disk?.path ?? Deno.makeTempDirSync({ dir: this.#folder }), "run");
     const begin = training(this.#table, out, SETTINGS);
-    const job = new RankJob(this.#folder, { launcher, ranks, args: begin, patience: PATIENCE, hosts });
+    const patience = fault.isSilent ? PATIENCE : GREAT_PATIENCE;
+    const job = new RankJob(this.#folder, { launcher, ranks, args: begin, patience, hosts });
     try {
-      const moment = await comeTo(job, out, ranks, reference.seconds, random);
+      const moment = await comeTo(job, {
+        out,
+        ranks,
+        starting: fault.needs !== "hosts" ? reference.seconds : 0,
+      }, random);
       const isLate = job.isOver;
       const rank = isLate ? 0 : fault.strike({ random, job, ranks, disk, hosts });
       const struck = performance.now();
@@ -211,17 +220,18 @@ class Bench {
   }
 }
 
-/** Waits for a random moment of a job, which may be over by then: of its start, or after a step. Says which it was. */
+/**
+ * Waits for a random moment of a job, which may be over by then: of its start, which takes so many `starting` seconds, or after a
+ * step. Says which it was. Without a link, MPICH's launcher waits for ever for a host on which no rank has joined the others yet.
+ */
 async function comeTo(
   job: RankJob,
-  out: string,
-  ranks: number,
-  seconds: number,
+  { out, ranks, starting }: { out: string; ranks: number; starting: number },
   random: Random,
 ): Promise<string> {
-  if (random.uniform() < SHARE_OF_START) {
+  if (random.uniform() < SHARE_OF_START && starting > 0) {
     while (!job.isOver && job.processes.size < ranks) await delay(10);
-    await delay(1000 * seconds * random.between(0, 0.5));
+    await delay(1000 * starting * random.between(0, 0.5));
     return "while it starts";
   }
   const step = Math.floor(random.between(1, 0.8 * EPOCHS * STEPS_OF_EPOCH));

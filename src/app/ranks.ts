@@ -19,6 +19,8 @@ import { describeError, EXIT } from "./errors.ts";
 const PATIENCE = 1800;
 /** Milliseconds that launchers have to pass on what a rank said at last, which else may be lost. */
 const HEARING = 100;
+/** Milliseconds that a launcher has to end all: the library of one that is out of reach, over a link that was cut, waits for ever. */
+const FAREWELL = 5000;
 /** Milliseconds that other ranks let the first go ahead with an error, which most often is that of all. */
 const PRECEDENCE = 1000;
 
@@ -55,14 +57,16 @@ async function join(started: Launched): Promise<Ranks> {
   }
 }
 
-async function endAll(ranks: Ranks, error: unknown): Promise<void> {
+async function endAll(ranks: Ranks, error: unknown): Promise<never> {
   if (ranks.rank > 0) await setTimeout(PRECEDENCE);
   const { line, status } = describeError(error);
   output.error(`unis: ${line}`);
   output.detail(Deno.inspect(error));
   output.close();
   await setTimeout(HEARING);
-  await ranks.abort(status);
+  ranks.abort(status).catch(() => {});
+  await setTimeout(FAREWELL);
+  Deno.exit(status);
 }
 
 function patience(): number {
