@@ -8,8 +8,10 @@ export interface CrashWork {
   readonly name: string;
   /** What is typed first; what is made of it lies in `out`, or below. */
   first(out: string): string[];
-  /** What is typed after it was killed; undefined where nothing is left to do. */
-  again(out: string): string[] | undefined;
+  /** What is typed after it was killed. */
+  again(out: string): string[];
+  /** Said, with status 2, where nothing was left to do. */
+  readonly isDone?: RegExp;
 }
 
 /** Within an epoch of five steps, one checkpoint beside that of its end. */
@@ -20,17 +22,10 @@ function trainingWork(table: string, precision: "f32" | "f16"): CrashWork {
   return {
     name: `training in ${precision}`,
     first,
-    again: (out) =>
-      isFinished(out)
-        ? undefined
-        : exists(join(out, "config.json"))
-        ? ["train", "--resume", out]
-        : first(out),
+    again: (out) => exists(join(out, "config.json")) ? ["train", "--resume", out] : first(out),
+    isDone: /has finished/,
   };
 }
-
-/** A run that has been tested is not gone on with. */
-const isFinished = (out: string) => exists(join(out, "test.json"));
 
 /** The same command makes what is missing. */
 const repeated = (name: string, first: CrashWork["first"]): CrashWork => ({ name, first, again: first });

@@ -94,35 +94,27 @@ class Bench {
     return [...new Set([...first.values(), ...last.values()])].sort((a, b) => a - b);
   }
 
-  async attempt({ work, way, step }: Kind, random: Random): Promise<Outcome> {
+  async attempt(kind: Kind, random: Random): Promise<Outcome> {
+    const { work, way } = kind;
     const reference = await this.reference(work);
     const place = this.#place();
     const out = join(place, "out");
-    const about: string[] = [];
-    let args: string[] | undefined = work.first(out);
+    const deaths: string[] = [];
     try {
-      for (let killed = 0; args !== undefined; killed++) {
-        const isKilled = killed === 0 || (killed === 1 && random.uniform() < SHARE_OF_SECONDS);
-        const at = killed === 0 && step !== undefined
-          ? step
-          : 1 + Math.floor(random.uniform() * reference.steps.length);
-        const seconds = random.between(0, reference.seconds);
-        const { code, said } = await this.#run(place, args, {
-          ...(isKilled && way !== "killed at a moment" && { at }),
-          ...(isKilled && way === "power failed" && { power: Math.floor(2 ** 32 * random.uniform()) }),
-        }, isKilled && way === "killed at a moment" ? seconds : undefined);
-        const what = way === "killed at a moment"
-          ? `${way}, after ${seconds.toFixed(2)} s`
-          : `${way}, ${at}, ${reference.steps[at - 1]?.replaceAll(reference.out, "")}`;
-        if (code === KILLED) about.push(what);
-        else if (code !== 0) {
-          return { failed: `${work.name}: ${about.join("; then ")}: status ${code}: ${said}` };
-        } else break;
-        args = work.again(out);
+      for (let args = work.first(out);; args = work.again(out)) {
+        const isKilled = deaths.length === 0 || (deaths.length === 1 && random.uniform() < SHARE_OF_SECONDS);
+        const death = isKilled ? deathOf(kind, reference, random, deaths.length === 0) : undefined;
+        const { code, said } = await this.#run(place, args, death?.faults, death?.seconds);
+        if (code === KILLED) {
+          deaths.push(death?.told ?? "by whom?");
+          continue;
+        }
+        if (code === 0 || (deaths.length > 0 && work.isDone?.test(said))) break;
+        return { failed: `${work.name}: ${deaths.join("; then ")}: status ${code}: ${said}` };
       }
       const other = differences(out, reference.out);
-      if (other.length > 0) return { failed: `${work.name}: ${about.join("; then ")}: ${other.join(", ")}` };
-      return { how: about.length === 0 ? `${work.name}: too late` : `${work.name}: ${way}` };
+      if (other.length > 0) return { failed: `${work.name}: ${deaths.join("; then ")}: ${other.join(", ")}` };
+      return { how: `${work.name}: ${deaths.length === 0 ? "too late" : way}` };
     } finally {
       await Deno.remove(place, { recursive: true });
     }
@@ -137,7 +129,7 @@ class Bench {
   }
 
   /** Runs a command line, killed after so many seconds, or at a step of its files. */
-  async #run(place: string, args: readonly string[], faults: Partial<FileFaults>, seconds?: number) {
+  async #run(place: string, args: readonly string[], faults: Partial<FileFaults> = {}, seconds?: number) {
     const all: FileFaults = { folder: join(place, "out"), shelf: join(place, "shelf"), ...faults };
     const [deno, ...rest] = program(args, SHIM);
     const child = new Deno.Command(deno!, {
@@ -166,4 +158,30 @@ class Bench {
     const text = new TextDecoder();
     return { code, said: text.decode(stdout) + text.decode(stderr) };
   }
+}
+
+interface Death {
+  readonly told: string;
+  readonly faults?: Partial<FileFaults>;
+  readonly seconds?: number;
+}
+
+/** How a process is to die: the first at the step that is given, if it is. */
+function deathOf(
+  { way, step }: Kind,
+  { out, steps, seconds }: Reference,
+  random: Random,
+  isFirst: boolean,
+): Death {
+  if (way === "killed at a moment") {
+    const moment = random.between(0, seconds);
+    return { told: `${way}, after ${moment.toFixed(2)} s`, seconds: moment };
+  }
+  const drawn = 1 + Math.floor(random.uniform() * steps.length);
+  const at = isFirst && step !== undefined ? step : drawn;
+  const power = Math.floor(2 ** 32 * random.uniform());
+  return {
+    told: `${way}, ${at}: ${steps[at - 1]!.replaceAll(out, "")}`,
+    faults: { at, ...(way === "power failed" && { power }) },
+  };
 }
