@@ -11,6 +11,7 @@ export class FollowedRun extends RunFolder {
   }
 
   override writeTensorBoard(): void {}
+  override writeSession(): void {}
 }
 
 class FollowedFiles extends RunFiles {

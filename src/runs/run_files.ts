@@ -199,8 +199,8 @@ export class RunFiles {
 function hasSum(path: string, sum: string): boolean {
   try {
     return checksumOf(path) === sum;
-  } catch (error) {
-    if (exists(path)) throw error;
-    return false; // it may just have taken its place
+  } catch {
+    // It may just have taken its place, or left it.
+    return exists(path) && checksumOf(path) === sum;
   }
 }

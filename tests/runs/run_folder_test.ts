@@ -7,6 +7,7 @@ import {
   type TrainingState,
 } from "../../src/runs/run_checkpoints.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
+import { FollowedRun } from "../../src/runs/followed_run.ts";
 import { RunFiles } from "../../src/runs/run_files.ts";
 import { nameOfRun, RunFolder } from "../../src/runs/run_folder.ts";
 import { VERSION } from "../../src/base/version.ts";
@@ -34,6 +35,16 @@ const record = (epoch: number): EpochRecord => ({
   learning_rates: { heads: 0.01 },
   seconds: 1,
 });
+
+Deno.test("ranks that follow write no session, and read none that the first may just be putting into its place", () =>
+  inFolder((parent) => {
+    const path = join(parent, "run");
+    const session = { started: "a", adapter: "x", adapter_class: "software", seconds: 1 };
+    RunFolder.create(path, tinyConfig()).writeSession(session);
+    Deno.removeSync(join(path, "environment.json"));
+    FollowedRun.of(path, tinyConfig()).writeSession(session);
+    assert.ok(!namesIn(path).includes("environment.json"));
+  }));
 
 Deno.test("RunFolder keeps configuration, records and sessions", () =>
   inFolder((parent) => {
