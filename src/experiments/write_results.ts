@@ -1,6 +1,6 @@
 /** Writes what an experiment has found: results.json, results.md, results.csv and comparison.csv in its folder. */
 import { join } from "node:path";
-import { harmlessCell } from "../io/csv.ts";
+import { csvCell } from "../io/csv.ts";
 import { writeTextFile } from "../io/new_file.ts";
 import { writeJsonFile } from "../io/json_file.ts";
 import { resultsMarkdown } from "./markdown.ts";
@@ -57,5 +57,5 @@ function factorsOf(runs: readonly ListedRun[]): string[] {
 
 /** Lines of cells as a file. */
 export function toCsv(rows: readonly (readonly string[])[]): string {
-  return rows.map((cells) => cells.map(harmlessCell).join(",") + "\n").join("");
+  return rows.map((cells) => cells.map(csvCell).join(",") + "\n").join("");
 }

@@ -3,6 +3,7 @@
 import type { Outcome } from "../attack.ts";
 
 export type Answer = Outcome & {
+  /** Of processor time, of all threads: a machine that is busy with something else changes nothing. */
   readonly milliseconds: number;
   /** Memory at its highest, above that before the file. */
   readonly bytes: number;

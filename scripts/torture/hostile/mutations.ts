@@ -7,7 +7,7 @@ import { type Bounds, inVictims } from "./victims.ts";
 
 /** Of an image of 4 Mi pixels at most, or any other file. */
 const BOUNDS: Bounds = { milliseconds: 2000, bytes: 512 << 20 };
-const BOUNDED = `in ${BOUNDS.milliseconds / 1000} s and ${BOUNDS.bytes >> 20} MiB`;
+const BOUNDED = `in ${BOUNDS.milliseconds / 1000} s of processor time and ${BOUNDS.bytes >> 20} MiB`;
 
 export const MUTATIONS: readonly AttackClass[] = FORMATS.map(({ name }) => ({
   name: `mutated-${name}`,

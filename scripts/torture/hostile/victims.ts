@@ -2,14 +2,14 @@
 import type { Outcome } from "../attack.ts";
 import { ANSWER, type Answer } from "./measured.ts";
 
-/** Of one file; memory is above that before. */
+/** Of one file: processor time, and memory above that before. */
 export interface Bounds {
   readonly milliseconds: number;
   readonly bytes: number;
 }
 
-/** After so many times as long as it may take, a file is given up. */
-const GIVEN_UP = 5;
+/** After so many times as long as it may take, by the clock, a file is given up. */
+const GIVEN_UP = 20;
 /** What a process that fails has printed last. */
 const LAST_WORDS = 2000;
 
