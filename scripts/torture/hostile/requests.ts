@@ -10,8 +10,8 @@ import type { Format, Read } from "./formats.ts";
 const utf8 = new TextEncoder();
 /** Milliseconds after which a request that has no answer is taken for one that waits for its end. */
 const UNFINISHED = 100;
-/** The same of the first ones, with which workers start and kernels are compiled. */
-const UNFINISHED_AT_FIRST = 20_000;
+/** The same of sound ones, with which workers start and kernels are compiled. */
+const UNFINISHED_IF_SOUND = 60_000;
 
 const picture = (number: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(encode({
@@ -138,14 +138,16 @@ export const requestFormat: Format = {
       notes.push(`the handler threw ${error}`);
       return new Response(null, { status: 500 });
     }
-    for (const seed of seeds()) await ask(port, seed, UNFINISHED_AT_FIRST);
+    let sound = seeds().length; // they come first
     const health = utf8.encode("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n");
     return async (bytes) => {
-      const status = await ask(port, bytes);
+      const status = await ask(port, bytes, sound-- > 0 ? UNFINISHED_IF_SOUND : UNFINISHED);
       if (notes.length > 0) throw new TypeError(notes.splice(0).join("; "));
       if (status !== undefined && status >= 500) throw new TypeError(`the server answered ${status}`);
       if (status === 200) return;
-      if (await ask(port, health) !== 200) throw new TypeError("the server is not well any more");
+      if (await ask(port, health, UNFINISHED_IF_SOUND) !== 200) {
+        throw new TypeError("the server is not well any more");
+      }
       throw new Refusal(`answered ${status}`);
     };
   },
