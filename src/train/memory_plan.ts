@@ -18,6 +18,7 @@ import { taskOf } from "../config/task_config.ts";
 import { declareModel, differentiate, trainingContext } from "./gradient_step.ts";
 import type { MemoryPlan } from "../runs/records.ts";
 import { bucketSize } from "./gradient_buckets.ts";
+import { UNDER_WAY } from "./gradient_exchange.ts";
 import { mixingOf } from "./micro_batches.ts";
 import { weighsSamples } from "./sample_weights.ts";
 import { wireBytes, type WireName } from "./wires.ts";
@@ -188,15 +189,14 @@ function fullBatch(data: ModelData, size: number, config: RunConfig): Batch {
   };
 }
 
-/** What ranks exchange gradients through; nothing in one process. */
+/** The most that ranks exchange gradients through; nothing in one process. */
 function exchangeBytes(arrays: readonly FlatArray[], wire: WireName, ranks: number): number {
   if (ranks === 1) return 0;
   const size = bucketSize(bytesOf(arrays));
-  const { device, staging } = wireBytes(
-    wire,
-    Math.max(...arrays.map(({ values }) => Math.min(size, values.size))),
-    ranks,
+  const sizes = arrays.flatMap(({ values }) =>
+    Array(Math.ceil(values.size / size)).fill(Math.min(size, values.size))
   );
+  const { device, staging } = wireBytes(wire, Math.max(...sizes), ranks, Math.min(UNDER_WAY, sizes.length));
   return device + staging;
 }
 

@@ -18,16 +18,20 @@ export interface Wire {
   dispose(): void;
 }
 
-/** The most bytes that a wire takes for buckets of so many elements: of device memory, and of buffers that the host reads through. */
+/**
+ * The most bytes that a wire takes where so many buckets of so many elements are under way: of device memory, and of buffers that
+ * the host reads through.
+ */
 export function wireBytes(
   name: WireName,
   elements: number,
   ranks: number,
+  underWay: number,
 ): { device: number; staging: number } {
-  if (name === "f32") return { device: 0, staging: 4 * elements };
+  if (name === "f32") return { device: 0, staging: 4 * underWay * elements };
   const part = 4 * wordsOfPart(elements, ranks);
-  // One bucket is read while the sums of two are.
-  return { device: (2 * ranks + 1) * part, staging: (ranks + 2) * part };
+  // While buckets are read, so are the sums of two others.
+  return { device: (2 * ranks + 1) * part, staging: (underWay * ranks + 2) * part };
 }
 
 export function wireOf(name: WireName, collective: Collective, buckets: readonly Tensor[]): Wire {

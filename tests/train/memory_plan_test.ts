@@ -215,9 +215,9 @@ for (const wire of ["f32", "f16"] as const) {
       await learner.rankSums!.exchange(0, { endsStep: true, endsEpoch: false });
     });
     learner.dispose();
-    // Device memory comes in classes, up to 1/16 larger; the last bucket is smaller than the others.
+    // Device memory comes in classes, up to 1/16 larger; buckets may be read one after the other where there are few.
     const held = bytes - alone.bytes + staged;
-    assert.ok(held > 0.9 * exchange! && held < 1.07 * exchange!, `${exchange} planned, ${held} held`);
+    assert.ok(held > 0.6 * exchange! && held < 1.07 * exchange!, `${exchange} planned, ${held} held`);
     assert.equal(planMemory(shared, learner.config, data).exchange, undefined);
   });
 }
