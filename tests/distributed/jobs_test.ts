@@ -92,6 +92,7 @@ jobTest(
     await finished(2, ...half("half_again"));
     assert.equal(largestDifference(last("half_2").weights, last("half_again").weights), 0);
   },
+  form.isAlike, // what differs by form is held to the bit in collective_test.ts
 );
 
 jobTest("ranks that were not started alike say what differs, once, and end", async () => {
