@@ -16,9 +16,9 @@ const SETTINGS = [`training.epochs=${EPOCHS}`, "training.checkpoint_every=2"];
 const RANKS = [2, 4];
 /** UNIS_MPI_TIMEOUT where ranks shall wait in vain, and of all other jobs, which a busy machine must not end. */
 const PATIENCE = 5;
-const GREAT_PATIENCE = 120;
+const GREAT_PATIENCE = 300;
 /** Seconds from a disturbance to the end of a job at most: the time-out, asking who is there, and a margin for a busy machine. */
-const LIMIT = PATIENCE + 3 + 7;
+const LIMIT = PATIENCE + 3 + 12;
 /** How often the moment is one of the start. */
 const SHARE_OF_START = 0.2;
 
@@ -211,12 +211,12 @@ class Bench {
   async #finished(options: Omit<JobOptions, "patience">): Promise<{ code: number; said: string }> {
     const job = new RankJob(this.#folder, { ...options, patience: GREAT_PATIENCE });
     try {
-      return await within(GREAT_PATIENCE, job.ended) ??
-        { code: -1, said: `it goes on after ${GREAT_PATIENCE} s` };
+      const end = await within(2 * GREAT_PATIENCE, job.ended);
+      if (end !== undefined) return end;
     } finally {
       job.kill();
-      await job.ended;
     }
+    return { code: -1, said: `it went on after ${2 * GREAT_PATIENCE} s: ${(await job.ended).said}` };
   }
 }
 
