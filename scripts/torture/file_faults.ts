@@ -49,7 +49,7 @@ function watch({ folder, at, power, log, shelf }: FileFaults): void {
     }
   };
   const isWatched = (path: string | URL): path is string =>
-    typeof path === "string" && resolve(path).startsWith(folder + "/");
+    typeof path === "string" && `${resolve(path)}/`.startsWith(`${folder}/`);
 
   /** Contents that the disk has of files that were written to since, by their paths; nothing of those that are new. */
   const unsynced = new Map<string, Uint8Array>();
