@@ -165,7 +165,7 @@ export class RunFiles {
     if (this.#isBegun && !exists(this.path(SUMS))) {
       throw unwritable(this.path(SUMS), `it was removed while the run was worked on`);
     }
-    const folders = new Set([...staged.values()].map(({ file }) => dirname(file.path)));
+    const folders = new Set([...staged.values()].flatMap(({ file }) => this.#foldersTo(file.path)));
     for (const folder of folders) syncFolder(folder);
     const sums = this.#sums();
     for (const [name, { sum }] of staged) sums.set(name, sum);
@@ -177,6 +177,14 @@ export class RunFiles {
       for (const { file } of staged.values()) file.leave();
     }
     for (const folder of folders) syncFolder(folder);
+  }
+
+  /** The folders in which names may be new that lead to a file: at first, that of the run is one. */
+  #foldersTo(path: string): string[] {
+    const last = this.#isBegun ? this.folder : dirname(this.folder);
+    const folders = [dirname(path)];
+    while (folders.at(-1)!.length > last.length) folders.push(dirname(folders.at(-1)!));
+    return folders;
   }
 
   #settle(): void {

@@ -70,10 +70,10 @@ Deno.test("files are on the disk before the list that makes them count, and that
   const { changes } = cutBefore(-1, () => write(folder.path, "old"), () => {});
   assert.deepEqual(changes, [
     ...NAMES.flatMap(() => ["write", "sync"]),
-    ...["sync folder", "sync folder"],
+    ...["sync folder", "sync folder", "sync folder"], // the one around them, too
     ...["write", "sync", `rename to ${SUMS}`, "sync folder"],
     ...["rename to a", "rename to b", "rename to c"],
-    ...["sync folder", "sync folder"],
+    ...["sync folder", "sync folder", "sync folder"],
   ]);
   assert.deepEqual(allIn(folder.path), [SUMS, ...NAMES]);
   const list = Deno.readTextFileSync(join(folder.path, SUMS)).split("\n");
@@ -99,6 +99,91 @@ Deno.test("wherever writing is cut short, readers have all old files or all new 
     assert.deepEqual(allIn(cut), [SUMS, ...NAMES]);
   }
   assert.ok(isNew);
+});
+
+/** What a disk may hold after the power failed: contents of files as they were last synced, under the names of now or of the last sync. */
+class LossyDisk {
+  /** By inode. */
+  readonly #contents = new Map<number, Uint8Array>();
+  /** By the path of the folder, inodes and folders by name. */
+  readonly #names = new Map<string, Map<string, number | "folder">>();
+
+  syncFile(file: Deno.FsFile, path: string): void {
+    this.#contents.set(file.statSync().ino!, Deno.readFileSync(path));
+  }
+
+  syncFolder(path: string): void {
+    this.#names.set(path, namesIn(path));
+  }
+
+  restore(from: string, to: string, names: "of now" | "synced"): void {
+    Deno.mkdirSync(to, { recursive: true });
+    const found = names === "of now" ? namesIn(from) : this.#names.get(from) ?? new Map();
+    for (const [name, what] of found) {
+      if (what === "folder") this.restore(join(from, name), join(to, name), names);
+      else Deno.writeFileSync(join(to, name), this.#contents.get(what) ?? new Uint8Array());
+    }
+  }
+}
+
+function namesIn(folder: string): Map<string, number | "folder"> {
+  return new Map(Array.from(Deno.readDirSync(folder), ({ name, isDirectory }) => {
+    return [name, isDirectory ? "folder" : Deno.statSync(join(folder, name)).ino!] as const;
+  }));
+}
+
+Deno.test("whenever the power fails, what was not flushed to the disk costs no file that counted, and all count or none", () => {
+  const { openSync, renameSync } = Deno, { writeSync, syncSync } = Deno.FsFile.prototype;
+  const paths = new WeakMap<Deno.FsFile, string>();
+  let disk: LossyDisk, look = (_change: string) => {};
+  Deno.openSync = (path, options) => {
+    const file = openSync(path, options);
+    paths.set(file, String(path));
+    return file;
+  };
+  Deno.FsFile.prototype.writeSync = function (data) {
+    look("write");
+    return writeSync.call(this, data);
+  };
+  Deno.FsFile.prototype.syncSync = function () {
+    look("sync");
+    syncSync.call(this);
+    const path = paths.get(this)!;
+    if (this.statSync().isDirectory) disk.syncFolder(path);
+    else disk.syncFile(this, path);
+  };
+  Deno.renameSync = (from, to) => {
+    look("rename");
+    renameSync(from, to);
+  };
+  try {
+    for (const names of ["of now", "synced"] as const) {
+      using folder = temporaryFolder();
+      const run = join(folder.path, "run");
+      disk = new LossyDisk();
+      Deno.mkdirSync(run);
+      look = () => {};
+      write(run, "old");
+      let number = 0, isNew = false;
+      look = (change) => {
+        const saved = look;
+        look = () => {};
+        const cut = join(folder.path, `cut-${number++}`);
+        disk.restore(run, cut, names);
+        const found = read(cut);
+        assert.equal(new Set(found).size, 1, `before ${change} ${number}, names ${names}: ${found}`);
+        assert.ok(!isNew || found[0] === "new", `before ${change} ${number}, names ${names}: old again`);
+        isNew = found[0] === "new";
+        look = saved;
+      };
+      write(run, "new");
+      look("end");
+      assert.ok(isNew, "what was written is lost after all is done");
+    }
+  } finally {
+    Object.assign(Deno, { openSync, renameSync });
+    Object.assign(Deno.FsFile.prototype, { writeSync, syncSync });
+  }
 });
 
 Deno.test("where writing one of several files fails, the others stay as they were, and nothing is left", () => {
