@@ -129,8 +129,10 @@ async function prepare(folder: string): Promise<Attack> {
       if (wrong.length === 0) {
         return { how: isNamed ? "told by name, with the same result" : "with the same result" };
       }
-      // Files without which a run goes on as it says.
-      if (isNamed && damage === REMOVED) return { how: "told by name, without what was removed" };
+      // A page is made without what cannot be had, and a run goes on without what was removed.
+      if (isNamed && (damage === REMOVED || name === "report")) {
+        return { how: "told by name, and done without" };
+      }
       return { failed: `${what}: silently, other ${wrong.map(([key]) => key).join(", ")}` };
     } finally {
       Deno.removeSync(at("run"), { recursive: true });

@@ -13,13 +13,23 @@ import { parseArgs } from "node:util";
 import { formatTable } from "../../src/report/table.ts";
 import { attack, type AttackClass, type Tally } from "./attack.ts";
 import { corrupt } from "./corrupt.ts";
+import { disk } from "./disk.ts";
 import { crashes } from "./crashes.ts";
 import { devices } from "./devices.ts";
 import { BOMB_ATTACKS, MUTATIONS } from "./hostile/mutations.ts";
 import { long } from "./long.ts";
 import { ranks } from "./ranks.ts";
 
-const CLASSES: readonly AttackClass[] = [crashes, corrupt, ...MUTATIONS, BOMB_ATTACKS, ranks, devices, long];
+const CLASSES: readonly AttackClass[] = [
+  crashes,
+  corrupt,
+  disk,
+  ...MUTATIONS,
+  BOMB_ATTACKS,
+  ranks,
+  devices,
+  long,
+];
 
 const { values: options } = parseArgs({
   options: {
