@@ -69,6 +69,40 @@ Deno.test("a write does not overtake work encoded before it", () =>
     assert.deepEqual([...await x.read()], [7, 7, 7]);
   }));
 
+Deno.test("pieces of work wait until they are submitted, in order and with their parameters; what goes ahead does not", () =>
+  withGpu(async (gpu) => {
+    const x = Tensor.from(gpu, Uint32Array.of(0), [1]);
+    const other = Tensor.from(gpu, Uint32Array.of(5), [1]);
+    const add = (y: Tensor, addend: number) =>
+      gpu.dispatch({
+        kernel: addOne,
+        entry: "in_place",
+        buffers: { y },
+        params: { count: 1, addend },
+        workgroups: 1,
+      });
+    const now = async (tensor: Tensor) => (await gpu.ahead(() => tensor.read()))[0];
+    const pieces = [1, 10, 100, 1000].map((addend) => {
+      add(x, addend);
+      return gpu.cut();
+    });
+    add(x, 10_000);
+    assert.equal(await now(x), 1);
+    pieces[2]!();
+    pieces[1]!(); // has been submitted with the one after it
+    assert.equal(await now(x), 111);
+    gpu.ahead(() => {
+      gpu.write(other, Uint32Array.of(7));
+      add(other, 1);
+    });
+    assert.deepEqual([await now(other), await now(x)], [8, 111]);
+    // A read that is not ahead waits for all, and ends the holding back.
+    assert.deepEqual([...await x.read()], [11_111]);
+    pieces[3]!();
+    add(x, 1);
+    assert.deepEqual([...await x.read()], [11_112]);
+  }));
+
 Deno.test("dispatch() names a buffer or a parameter that is missing, or that the entry does not use", () =>
   withGpu(async (gpu) => {
     const x = Tensor.from(gpu, new Uint32Array(64), [64]);
