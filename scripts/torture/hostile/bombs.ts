@@ -323,6 +323,7 @@ const ALL: readonly Bomb[] = [
     what: "CSV with a cell of 1 GiB that is never closed",
     read: sparse("csv", "items.csv", GIB, [[0, `${HEADER}"${TEXT}`]]),
     seconds: 20,
+    mebibytes: 1536,
   },
   {
     what: "CSV with a cell of 200 MB",
