@@ -12,6 +12,7 @@ const HELPERS: Readonly<Record<string, string>> = {
   "ceilings.ts": "measures the device",
   "check.ts": "types of arguments",
   "conv_weights.ts": "how convolutions read their weights",
+  "device_watch.ts": "looks at the device while it is used",
   "gemm.ts": "the product below matmul and linear, whose rows carry it out",
   "gemm_images.ts": "the same, where images take part",
   "gemm_kernels.ts": "the same, its kernels",
