@@ -19,7 +19,7 @@ export interface Sent<Job> {
 interface Waiting<Job, Result> {
   readonly number: number;
   readonly make: () => Sent<Job> | Promise<Sent<Job>>;
-  /** A worker that held it has failed: it is tried once more, by a worker that holds nothing else, which shows whose fault it was. */
+  /** A worker that held it has failed: it is tried once more, by one that holds nothing else, which shows whose fault it was. */
   isSuspect?: boolean;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
@@ -111,9 +111,11 @@ export class WorkerPool<Job, Result> {
     this.#members = [];
   }
 
+  /** Ends a worker. It holds no jobs from then on: those that are still being made for it are not sent. */
   #end(member: Member<Job, Result>): void {
     clearTimeout(member.patience);
     member.worker.terminate();
+    member.jobs.clear();
   }
 
   /** Hands waiting jobs to the least busy workers, and starts workers while there is more to do than they take. */
@@ -138,12 +140,13 @@ export class WorkerPool<Job, Result> {
     const { number } = open;
     try {
       const { job, transfer = [] } = await open.make();
-      // The worker may have failed meanwhile, and another have got the job.
+      // The worker may have ended meanwhile, and another have got the job.
       if (member.jobs.get(number) !== open) return;
       member.worker.postMessage({ number, job } satisfies Numbered<Job>, transfer);
       if (member.patience === undefined) this.#await(member);
     } catch (error) {
       member.jobs.delete(number);
+      this.#await(member);
       open.reject(error);
       this.#hand();
       this.#rest();
@@ -164,13 +167,12 @@ export class WorkerPool<Job, Result> {
 
   /** Ends a worker that failed. Its jobs are tried once more, but for those that were before. */
   #replace(member: Member<Job, Result>, why: string): void {
-    this.#end(member);
-    this.#members = this.#members.filter((one) => one !== member);
     const again = [...member.jobs.values()].filter((open) => {
       if (open.isSuspect) open.reject(new WorkerFailed(why));
       return !open.isSuspect;
     });
-    member.jobs.clear();
+    this.#end(member);
+    this.#members = this.#members.filter((one) => one !== member);
     for (const open of again) open.isSuspect = true;
     this.#waiting.unshift(...again);
     this.#hand();

@@ -1,6 +1,6 @@
 /** The pool of workers: how many it starts, what it answers, and when it lets them go. */
 import assert from "node:assert/strict";
-import { WorkerPool } from "../../../src/data/workers/worker_pool.ts";
+import { PoolClosed, WorkerPool } from "../../../src/data/workers/worker_pool.ts";
 
 const MODULE = new URL("test_worker.ts", import.meta.url);
 
@@ -114,4 +114,35 @@ Deno.test("a worker that takes too long is replaced; the job is tried once more,
   assert.equal(watch.ended, 2);
   pool.close();
   patient.close();
+});
+
+Deno.test("of a pool that is closed while a job is made, nothing goes on", async () => {
+  using watch = new Watch();
+  const pool = new Pool(1, 50);
+  const { promise, resolve } = Promise.withResolvers<{ job: number }>();
+  let made = 0;
+  const answer = pool.runMade(() => {
+    made++;
+    return promise;
+  });
+  pool.close();
+  await assert.rejects(answer, PoolClosed);
+  resolve({ job: 1 });
+  await new Promise((done) => setTimeout(done, 100));
+  assert.deepEqual([made, watch.started, watch.ended], [1, 1, 1]);
+});
+
+Deno.test("a worker is not given up over a job that could not be made", async () => {
+  using watch = new Watch();
+  const pool = new Pool(1, 700);
+  assert.equal(await pool.ask(1), 1); // the worker is there
+  const { promise, reject } = Promise.withResolvers<{ job: number }>();
+  const [first, second] = [pool.ask(100), pool.runMade(() => promise)];
+  await first;
+  reject(new Error("it is gone"));
+  await assert.rejects(second, /it is gone/);
+  await new Promise((done) => setTimeout(done, 800));
+  assert.equal(await pool.ask(2), 2);
+  assert.deepEqual([watch.started, watch.ended], [1, 0]);
+  pool.close();
 });
