@@ -83,21 +83,20 @@ export class Work implements Disposable {
   readonly #options: WorkOptions;
   readonly #session: Session;
   readonly #begin: number;
-  /** Device, data and model. */
-  readonly #held: DisposableStack;
+  /** Device, data, model and the run. */
+  readonly #held = new DisposableStack();
 
   private constructor(
     run: RunFolder,
     data: Dataset,
     learner: Learner,
-    { options, begin, held }: { options: WorkOptions; begin: number; held: DisposableStack },
+    { options, begin }: { options: WorkOptions; begin: number },
   ) {
     this.run = run;
     this.data = data;
     this.learner = learner;
     this.#options = options;
     this.#begin = begin;
-    this.#held = held;
     const plans = describePlans(learner.gpu);
     this.#session = {
       started: new Date(Date.now() - (performance.now() - begin)).toISOString(),
@@ -168,8 +167,9 @@ export class Work implements Disposable {
     }
     observer.planned(learner.plan(data));
     startUp?.lap("model");
-    const work = new Work(run, data, learner, { options, begin, held: held.move() });
+    const work = new Work(run, data, learner, { options, begin });
     work.#writeSession();
+    work.#held.use(held.move());
     return work;
   }
 
