@@ -17,9 +17,11 @@ import { describeError, EXIT } from "./errors.ts";
 
 /** Seconds that a rank waits for the others, if UNIS_MPI_TIMEOUT does not say: start-up may download an encoder. */
 const PATIENCE = 1800;
+/** The most, some 24 days: timers that are set for longer run out at once. */
+const MOST_PATIENCE = Math.floor((2 ** 31 - 1) / 1000);
 /** Milliseconds that launchers have to pass on what a rank said at last, which else may be lost. */
 const HEARING = 100;
-/** Milliseconds that a launcher has to end all: the library of one that is out of reach, over a link that was cut, waits for ever. */
+/** Milliseconds that a launcher has to end all: the library of one that is out of reach, by a link that was cut, waits for ever. */
 const FAREWELL = 5000;
 /** Milliseconds that other ranks let the first go ahead with an error, which most often is that of all. */
 const PRECEDENCE = 1000;
@@ -72,11 +74,14 @@ async function endAll(ranks: Ranks, error: unknown): Promise<never> {
 function patience(): number {
   const text = Deno.env.get("UNIS_MPI_TIMEOUT");
   const seconds = Number(text ?? PATIENCE);
-  if (seconds > 0) return seconds;
+  if (seconds > 0) return Math.min(seconds, MOST_PATIENCE);
   throw new UserError(`UNIS_MPI_TIMEOUT must be a number of seconds above 0, got ${text}`);
 }
 
-/** Throws a UserError unless all ranks train, or ask, the same model on the same data, by the same program, on adapters of one kind. */
+/**
+ * Throws a UserError unless all ranks train, or ask, the same model on the same data, by the same program, on adapters of one
+ * kind. A collective call.
+ */
 export async function mustWorkAlike(
   { collective, config, gpu }: Pick<Predictor, "collective" | "config" | "gpu">,
   { samples }: KeptData,

@@ -44,7 +44,7 @@ Deno.test({
     const refused = await (await byLaunch().start(Array(2).fill([...args("ranks"), "--jobs", "2"]))).ended;
     assert.equal(refused.code, 2, refused.said);
     assert.equal(refused.said, "unis: --jobs is for one process, not 2 ranks, each of which makes runs\n");
-    const job = await byLaunch().start(Array(2).fill(args("ranks")));
+    const job = await byLaunch().start(Array(2).fill(args("ranks")), { UNIS_MPI_TIMEOUT: "Infinity" });
     await eventually(
       job,
       () => runs.every((run) => exists(join(path("ranks"), run, "checkpoints/last.json"))) || undefined,
