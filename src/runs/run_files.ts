@@ -4,7 +4,7 @@
  * what it cut short is finished or dropped by the next process that works on the run.
  */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { checksumList, checksumOf, parseChecksumList } from "../io/checksum.ts";
 import { unwritable } from "../io/file_bytes.ts";
@@ -181,8 +181,8 @@ export class RunFiles {
 
   /** The folders in which names may be new that lead to a file: at first, that of the run is one. */
   #foldersTo(path: string): string[] {
-    const last = this.#isBegun ? this.folder : dirname(this.folder);
-    const folders = [dirname(path)];
+    const last = resolve(this.#isBegun ? this.folder : dirname(this.folder));
+    const folders = [resolve(dirname(path))];
     while (folders.at(-1)!.length > last.length) folders.push(dirname(folders.at(-1)!));
     return folders;
   }

@@ -269,3 +269,24 @@ Deno.test("a file that a process left half written is written anew, and one that
   assert.equal(Deno.readTextFileSync(elsewhere), "precious");
   assert.deepEqual(allIn(folder.path), [basename(path), "elsewhere"].sort());
 });
+
+Deno.test("the name of the folder of a run is on the disk too where its path is one letter", () => {
+  using folder = temporaryFolder();
+  const code = `
+    const { RunFiles } = await import(${JSON.stringify(import.meta.resolve("../../src/runs/run_files.ts"))});
+    const synced = [];
+    const { syncSync } = Deno.FsFile.prototype;
+    Deno.FsFile.prototype.syncSync = function () {
+      synced.push(this.statSync().ino);
+      syncSync.call(this);
+    };
+    Deno.mkdirSync("r");
+    new RunFiles("r").writeText("a", "text");
+    console.log(["r", "."].every((path) => synced.includes(Deno.statSync(path).ino)));`;
+  const { stdout } = new Deno.Command(Deno.execPath(), {
+    args: ["eval", code],
+    cwd: folder.path,
+    env: { NO_COLOR: "1" },
+  }).outputSync();
+  assert.equal(new TextDecoder().decode(stdout), "true\n");
+});
