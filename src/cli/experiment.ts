@@ -26,8 +26,8 @@ import { failureOf, type Maker } from "./run_maker.ts";
 import { eachOf, makerOf } from "./side_by_side.ts";
 
 /**
- * Makes all runs of an experiment that are not there yet, which ranks share out, and the tables. Throws `CheckFailed` where runs failed, and
- * `Interrupted` where Ctrl-C ended it early; the same command then goes on.
+ * Makes all runs of an experiment that are not there yet, which ranks share out, and the tables. Throws `CheckFailed` where runs
+ * failed, and `Interrupted` where Ctrl-C ended it early; the same command then goes on.
  */
 export function experiment(path: string, flags: RunsFlags): Promise<void> {
   return sharingRuns(flags, (lanes) => experimentIn(lanes, path, flags));

@@ -56,8 +56,8 @@ interface ReadySweep extends Sweep {
 const FAILURES = "failures.json";
 
 /**
- * Trains the trials of a sweep that are not there yet, which ranks share out, and tests the best. Throws `CheckFailed` where none can be trained, and
- * `Interrupted` where Ctrl-C ended it early; the same command then goes on.
+ * Trains the trials of a sweep that are not there yet, which ranks share out, and tests the best. Throws `CheckFailed` where
+ * none can be trained, and `Interrupted` where Ctrl-C ended it early; the same command then goes on.
  */
 export function sweep(path: string, flags: SweepFlags): Promise<void> {
   return sharingRuns(flags, (lanes) => sweepIn(lanes, path, flags));

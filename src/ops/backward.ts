@@ -9,7 +9,8 @@ import { copy, full } from "./fill.ts";
 /**
  * Adds d output / d leaf to the `grad` of every leaf that `output` depends on. `seed`, of output's shape, weighs the
  * elements of output; all weights are 1 if it is not given. The tape is used up: differentiating twice takes computing
- * twice. `watch` is told, on the way, which gradients are whole. Throws TypeError for an output that depends on nothing recorded, or a seed of another shape or type.
+ * twice. `watch` is told, on the way, which gradients are whole. Throws TypeError for an output that depends on nothing
+ * recorded, or a seed of another shape or type.
  *
  * @example
  * ```ts

@@ -17,9 +17,9 @@ export function bucketSize(bytes: number): number {
 }
 
 /**
- * Views of the flat arrays of gradients, all of `elements` (of `bucketSize`, if not given) but for the last of an array. They stand in the order in which a
- * backward pass can be expected to end them: it begins at the outputs, and parameters are declared from the inputs on. For all
- * processes that have this model the order is the same.
+ * Views of the flat arrays of gradients, all of `elements` (of `bucketSize`, if not given) but for the last of an array. They
+ * stand in the order in which a backward pass can be expected to end them: it begins at the outputs, and parameters are declared
+ * from the inputs on. For all processes that have this model the order is the same. The caller disposes them.
  */
 export function gradientBuckets(parameters: Parameters, elements?: number): Tensor[] {
   const places = new Map(Array.from(parameters, ({ name }, place) => [name, place]));
