@@ -13,6 +13,15 @@ export function tryLock(file: Deno.FsFile): boolean {
   }
 }
 
+/** Gives a lock back before the file is closed. */
+export function unlock(file: Deno.FsFile): void {
+  try {
+    file.unlockSync();
+  } catch {
+    // The file system knows no locks.
+  }
+}
+
 /** Whether an open file is still what stands at a path. */
 export function isAt(path: string, file: Deno.FsFile): boolean {
   try {

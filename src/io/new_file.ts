@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { unwritable } from "./file_bytes.ts";
 import { remove } from "./files.ts";
-import { isAt, tryLock } from "./lock.ts";
+import { isAt, tryLock, unlock } from "./lock.ts";
 
 /** The end of the names of files that have not taken their place. */
 const ENDING = ".unis.tmp";
@@ -58,13 +58,15 @@ export class NewFile implements Disposable {
     }
   }
 
-  /** Has all of it on the disk, under the name of what is not in its place. */
+  /** Has all of it on the disk, under the name of what is not in its place, where it may be read. */
   sync(): void {
     try {
       this.#file.syncSync();
     } catch (error) {
       throw unwritable(this.path, error);
     }
+    // Windows lets nobody read what is locked, and this process by this handle alone.
+    if (Deno.build.os === "windows") unlock(this.#file);
   }
 
   /** Takes the place of what there was. It must have been synced. */
