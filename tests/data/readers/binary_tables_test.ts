@@ -203,6 +203,17 @@ Deno.test("a row without an image or a label is a fault of its own, by file and 
 
 const bytesOf = (name: string) => Deno.readFileSync(join(FOLDER, name));
 
+/** A shard whose first header has such a text in the place of the size of its member. */
+function tarOfSize(size: string): Uint8Array {
+  const shard = bytesOf("train-000.tar");
+  const header = shard.subarray(0, 512);
+  header.set(new TextEncoder().encode(size.padEnd(12, "\0")), 124);
+  header.fill(0x20, 148, 156);
+  const sum = header.reduce((all, byte) => all + byte, 0);
+  header.set(new TextEncoder().encode(sum.toString(8).padStart(6, "0")), 148);
+  return shard;
+}
+
 Deno.test("a broken Parquet file or shard is told by one line", async () => {
   const cut = bytesOf("none.parquet");
   const broken = bytesOf("zstd.parquet");
@@ -218,6 +229,9 @@ Deno.test("a broken Parquet file or shard is told by one line", async () => {
       /Cannot read .*x\.tar: it is no tar archive from byte 0 on/,
     ],
     ["x.tar", bytesOf("train-000.tar").slice(0, 590), /x\.tar: it is cut off within "000000\.png"/],
+    // By which the next member would be the same, for ever.
+    ["x.tar", tarOfSize("-0000001000"), /x\.tar: it says of "000000\.png" that it is of -512 bytes/],
+    ["x.tar", tarOfSize("none"), /x\.tar: it says of "000000\.png" that it is of NaN bytes/],
   ];
   for (const [name, content, message] of cases) {
     using folder = folderOf({ [name]: content });

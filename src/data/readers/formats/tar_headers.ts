@@ -28,6 +28,8 @@ export function* tarMembers(path: string, file: Deno.FsFile): Generator<TarMembe
     const size = longSize ?? numberIn(header, 124, 12);
     const name = longName ?? nameIn(header);
     const offset = at + BLOCK;
+    // Below 0 it would lead back, and round and round.
+    if (!(size >= 0)) throw new Error(`says of "${name}" that it is of ${size} bytes`);
     if (offset + size > end) throw new Error(`is cut off within "${name}"`);
     at = offset + Math.ceil(size / BLOCK) * BLOCK;
     if (type === "x" || type === "L") {
