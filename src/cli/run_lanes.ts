@@ -45,9 +45,10 @@ export function workerLane(): Lane {
 }
 
 /** Another rank, which runs `serveRuns`. */
-class RankLane implements Lane {
+export class RankLane implements Lane {
   readonly #send: (message: Plain) => void;
-  listener: Listener | undefined;
+  #listener: Listener | undefined;
+  #lost: { readonly error: unknown } | undefined;
 
   constructor(send: (message: Plain) => void) {
     this.#send = send;
@@ -58,7 +59,18 @@ class RankLane implements Lane {
   }
 
   listen(listener: Listener): void {
-    this.listener = listener;
+    this.#listener = listener;
+    if (this.#lost) listener.lost(this.#lost.error);
+  }
+
+  hear(message: Tells): void {
+    this.#listener?.heard(message);
+  }
+
+  /** Nothing comes from the rank any more: who follows it is told, and whoever follows it later. */
+  lose(error: unknown): void {
+    this.#lost = { error };
+    this.#listener?.lost(error);
   }
 
   [Symbol.dispose](): void {}
@@ -92,7 +104,7 @@ async function ledRuns(
   body: (lanes: readonly (() => Lane)[]) => Promise<void>,
 ): Promise<void> {
   const post = new Post<Plain | Tells>(collective, (message, from) => {
-    others[from - 1]!.listener?.heard(message as Tells);
+    others[from - 1]!.hear(message as Tells);
   });
   const others = Array.from(
     { length: collective.size - 1 },
@@ -100,7 +112,7 @@ async function ledRuns(
   );
   const carried = post.run();
   carried.catch((error) => {
-    for (const { listener } of others) listener?.lost(error);
+    for (const lane of others) lane.lose(error);
   });
   try {
     await body([workerLane, ...others.map((lane) => () => lane)]);

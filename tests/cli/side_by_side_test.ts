@@ -1,6 +1,10 @@
 // Work on many items at once: their order, how many at a time, and what happens when one fails.
 import assert from "node:assert/strict";
-import { eachOf } from "../../src/cli/side_by_side.ts";
+import { QuietObserver, type ReadyRun } from "../../src/cli/planned_runs.ts";
+import { RankLane } from "../../src/cli/run_lanes.ts";
+import { eachOf, makerOf } from "../../src/cli/side_by_side.ts";
+import { RankMissing } from "../../src/distributed/collective.ts";
+import type { RunsFolder } from "../../src/experiments/experiment_folder.ts";
 
 const soon = () => new Promise((resume) => setTimeout(resume, 1));
 
@@ -32,4 +36,13 @@ Deno.test("eachOf() begins nothing after one has failed, waits for what is under
   });
   await assert.rejects(work, /^Error: one$/);
   assert.deepEqual(done, [0]);
+});
+
+Deno.test("a rank that was lost while it did nothing is told to who has it make a run", async () => {
+  const lane = new RankLane(() => {});
+  const folder = { path: "runs" } as RunsFolder;
+  using maker = makerOf(folder, new QuietObserver(), { device: "cpu" }, [() => lane]);
+  lane.lose(new RankMissing("it is gone"));
+  const run = { name: "text-seed1", folders: new Map() } as unknown as ReadyRun;
+  await assert.rejects(maker.make(run, {}, new AbortController().signal), /^RankMissing: it is gone$/);
 });
