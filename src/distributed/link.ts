@@ -15,9 +15,14 @@ export class Link {
     if ("setNoDelay" in connection) (connection as Deno.TcpConn).setNoDelay(true);
   }
 
-  /** Connects to a port of this host. */
+  /** Connects to a port of this host. Throws `LinkClosed` where nobody listens there, or no longer. */
   static async to(port: number): Promise<Link> {
-    return new Link(await Deno.connect({ hostname: LOOPBACK, port }));
+    try {
+      return new Link(await Deno.connect({ hostname: LOOPBACK, port }));
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) closed();
+      throw error;
+    }
   }
 
   /** Sends bytes after all that were sent before; they must stay as they are until it is done. */

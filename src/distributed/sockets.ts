@@ -35,10 +35,15 @@ export class Sockets implements Ranks {
     launcher.receive().catch(() => this.#close());
   }
 
-  /** Joins the others. Throws `RankMissing` where they do not come. */
+  /** Joins the others. Throws `RankMissing` where they do not come, or have ended before. */
   static async join(place: Place, seconds: number): Promise<Sockets> {
     const missing = () => `Waited ${seconds} s for other ranks (UNIS_MPI_TIMEOUT) in: meeting them`;
-    return new Sockets(place, await within(seconds, meet(place), missing), seconds);
+    try {
+      return new Sockets(place, await within(seconds, meet(place), missing), seconds);
+    } catch (error) {
+      if (!(error instanceof LinkClosed)) throw error;
+      throw new RankMissing("unis launch or another rank has ended, in: meeting other ranks");
+    }
   }
 
   /**

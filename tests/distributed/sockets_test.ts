@@ -66,6 +66,12 @@ Deno.test("a rank ends when another or the launcher is gone", async () => {
   meeting[Symbol.dispose]();
   await assert.rejects(wait, /^RankMissing: unis launch has ended, in: the best epoch$/);
   await assert.rejects(second!.gather(1, "the best epoch"), RankMissing);
+  // Before all have met, and before this one has come.
+  const [early, gone] = [new Meeting(2), /^RankMissing: unis launch or another rank has ended, in: meeting/];
+  const alone = Sockets.join(early.placeOf(0), 10);
+  setTimeout(() => early[Symbol.dispose](), 100);
+  await assert.rejects(alone, gone);
+  await assert.rejects(Sockets.join(early.placeOf(1), 10), gone);
 });
 
 Deno.test("strangers are turned away, and keep nobody from meeting", async () => {
