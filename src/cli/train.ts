@@ -165,6 +165,8 @@ function openForResuming(path: string, epochs: number | undefined, given: readon
     throw new UserError(`${flagName(wrong)} cannot be used with --resume: the run keeps its settings`);
   }
   const run = RunFolder.open(path);
+  // Whether it has finished is known once what a process that was killed has left is in order.
+  run.hold()[Symbol.dispose]();
   const { training } = run.config;
   const isLonger = epochs !== undefined && epochs > training.epochs;
   const ended = run.checkpoints.lastState()?.ended ?? null;

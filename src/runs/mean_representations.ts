@@ -1,5 +1,4 @@
 /** The mean representation of each modality, which stands for one that says nothing where answers are explained. */
-import { exists } from "../io/files.ts";
 import { openSafetensors, safetensorsParts } from "../io/safetensors.ts";
 import type { RunFolder } from "./run_folder.ts";
 
@@ -22,7 +21,7 @@ export function writeMeans(run: RunFolder, means: MeanRepresentations, epoch: nu
  * file is damaged.
  */
 export function readMeans(run: RunFolder, epoch: number): MeanRepresentations | undefined {
-  if (!exists(run.files.path(FILE))) return undefined;
+  if (!run.files.isThere(FILE)) return undefined;
   const cure = () => "Remove it, and answers are explained without shares of modalities";
   using file = openSafetensors(run.files.whole(FILE, cure));
   if (file.metadata.get("epoch") !== String(epoch)) return undefined;

@@ -143,7 +143,7 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
     );
   }
   for (const name of run.files.namesIn(FOLDER)) run.files.whole(name);
-  const value = readJsonObject(path);
+  const value = readJsonObject(run.files.whole(FILE));
   if (typeof value.version === "number" && value.version > FORMAT) {
     throw new UserError(
       `The run ${run.path} was made by a newer unis (${value.unis}): use that, or a newer one`,
@@ -155,7 +155,7 @@ export async function readPreprocessing(run: RunFolder): Promise<KeptData> {
     throw new UserError(`Cannot use ${path}: ${key.join(".")}: ${message}`);
   }
   const { dataset, task, scale, classes, modalities, drawn, splits } = result.data;
-  const samples = readSamples(run.files.path(SAMPLES));
+  const samples = readSamples(run.files.whole(SAMPLES));
   for (const split of SPLITS) {
     const { inputs, labels } = summariseSplit(samples, split);
     if (inputs === splits[split].inputs && labels === splits[split].labels) continue;

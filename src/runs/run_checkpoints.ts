@@ -10,7 +10,7 @@ import type { MetricName } from "../metrics/chosen_metric.ts";
 import { listed } from "../base/listing.ts";
 import { UserError } from "../base/user_error.ts";
 import * as z from "zod";
-import { exists, readJson } from "../io/files.ts";
+import { readJson } from "../io/files.ts";
 import type { RunFiles } from "./run_files.ts";
 
 /** Arrays by name, as they stand in a file. */
@@ -156,7 +156,7 @@ export class RunCheckpoints {
 
   /** True where the weights of the best epoch are there. Throws a UserError where they are damaged. */
   get hasBest(): boolean {
-    if (!exists(this.best)) return false;
+    if (!this.#files.isThere(BEST)) return false;
     this.#whole(BEST);
     return true;
   }

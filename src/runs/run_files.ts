@@ -116,6 +116,14 @@ export class RunFiles {
     return this.#staged?.has(name) || exists(this.path(name)) || this.#sums().has(name);
   }
 
+  /** Whether a file is there to be read by `whole`, and not lost. */
+  isThere(name: string): boolean {
+    const path = this.path(name);
+    if (this.#staged?.has(name) || exists(path)) return true;
+    const sum = this.#sums().get(name);
+    return sum !== undefined && hasSum(temporaryOf(path), sum) || exists(path);
+  }
+
   /** The names of files that the run has in a folder of its own, with that folder and a "/" before them. */
   namesIn(folder: string): string[] {
     return [...this.#sums().keys()].filter((name) => name.startsWith(`${folder}/`));

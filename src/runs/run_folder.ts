@@ -138,7 +138,7 @@ export class RunFolder {
     this.files.writeText(RECORDS, before + JSON.stringify(record) + "\n");
   }
 
-  /** Has the event files say what the others do. */
+  /** Has the event files say what the others do; within a set of files, what they will, so that no crash parts them. */
   writeTensorBoard(): void {
     const told = { config: this.config, records: this.records(), test: this.evaluation() };
     this.#events.tell(told);
@@ -182,8 +182,8 @@ export class RunFolder {
     this.files.together(() => {
       this.files.writeText(PREDICTIONS, predictions);
       this.files.writeJson(TEST, evaluation);
+      this.writeTensorBoard();
     });
-    this.writeTensorBoard();
   }
 
   /** Writes an evaluation of other samples than the run's own to `evaluations/<name>.json`; gives the path. */

@@ -2,7 +2,7 @@
  * A run as TensorBoard shows it: a folder for training, for validation and for the test, so that they share their charts,
  * and the configuration as hyperparameters of all three.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { reason } from "../io/file_bytes.ts";
 import { exists } from "../io/files.ts";
 import {
@@ -12,6 +12,7 @@ import {
   moreEvents,
   type Scalars,
 } from "../io/event_file.ts";
+import { syncFolder } from "../io/new_file.ts";
 import { UserError } from "../base/user_error.ts";
 import type { RunConfig } from "../config/run_config.ts";
 import type { PairShares } from "../metrics/metrics.ts";
@@ -42,8 +43,8 @@ export class EventFiles {
   }
 
   /**
-   * Makes the files say what the run does, no more and no less; where they say it but for the last records, these are added:
-   * else the last of many epochs would take longer than the first. `now` is when a new file begins.
+   * Makes the files say what the run does, no more and no less, and has them on the disk; where they say it but for the last
+   * records, these are added: else the last of many epochs would take longer than the first. `now` is when a new file begins.
    */
   tell(told: Told, now = Date.now() / 1000): void {
     const folder = this.#folder;
@@ -54,9 +55,11 @@ export class EventFiles {
       );
       const name = own ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
       const begun = Number(name.slice(PREFIX.length).split(".")[0]);
-      writeBytes(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
-      const isByStep = told.config.training.validation_every !== null;
       const from = this.#goesOn(told, name) ? this.#told.length : 0;
+      if (from === 0) {
+        this.#write(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
+      }
+      const isByStep = told.config.training.validation_every !== null;
       for (const [part, scalars] of Object.entries(scalarsOf(told, begun, isByStep, from))) {
         const path = join(folder, part, name);
         const size = from > 0 ? this.#sizes.get(path) ?? 0 : 0;
@@ -65,15 +68,25 @@ export class EventFiles {
         Deno.mkdirSync(join(folder, part), { recursive: true });
         // The test is told once, and all of it.
         const isAdded = size > 0 && part !== "test";
-        this.#sizes.set(
-          path,
-          isAdded ? writeBytes(path, moreEvents(scalars), size) : writeBytes(path, eventFile(begun, scalars)),
-        );
+        if (isAdded) this.#write(path, moreEvents(scalars), size);
+        else this.#write(path, eventFile(begun, scalars));
       }
       this.#told = [...told.records];
     } catch (error) {
       throw new UserError(`Cannot write event files to ${folder}: ${reason(error)}`);
     }
+  }
+
+  /** Writes over what a file holds from `from` on, rather than anew: a reader of it keeps its place. */
+  #write(path: string, bytes: Uint8Array, from = 0): void {
+    using file = Deno.openSync(path, { write: true, create: true });
+    file.seekSync(from, Deno.SeekMode.Start);
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    file.truncateSync(from + bytes.length);
+    file.syncSync();
+    // It may be new, and so may its folder.
+    if (!this.#sizes.has(path)) [dirname(path), dirname(dirname(path))].forEach(syncFolder);
+    this.#sizes.set(path, from + bytes.length);
   }
 
   /** Whether the files are as they were left, and the run has gone on since. */
@@ -85,15 +98,6 @@ export class EventFiles {
 
 function sizeOf(path: string): number | undefined {
   return exists(path) ? Deno.statSync(path).size : undefined;
-}
-
-/** Writes over what a file holds from `from` on, rather than anew: a reader of it keeps its place. Gives its size. */
-function writeBytes(path: string, bytes: Uint8Array, from = 0): number {
-  using file = Deno.openSync(path, { write: true, create: true });
-  file.seekSync(from, Deno.SeekMode.Start);
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-  file.truncateSync(from + bytes.length);
-  return from + bytes.length;
 }
 
 /**

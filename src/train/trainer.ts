@@ -213,8 +213,8 @@ class Trainer {
       if (kept) run.checkpoints.saveBest(kept, epoch, score!, metric, fitted?.());
       run.appendRecord(record);
       run.checkpoints.saveLast(snapshot);
+      run.writeTensorBoard();
     });
-    run.writeTensorBoard();
     observer.epochEnded(record, isBest);
   }
 

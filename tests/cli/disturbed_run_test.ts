@@ -92,3 +92,25 @@ Deno.test("a folder in which a run had only begun is used again, and holds nothi
   }).outputSync();
   assert.deepEqual([success, new TextDecoder().decode(stdout)], [true, ""]);
 });
+
+Deno.test("a run that was killed with its results made but not in their places has them there once --resume is typed", async () => {
+  const path = at("ended"), sums = join(path, "SHA256SUMS");
+  await done(...train("ended", 1));
+  const [files, results] = [leftIn(path), ["test.json", "predictions.csv"]];
+  const list = Deno.readTextFileSync(sums);
+  for (const count of [true, false]) {
+    for (const name of results) Deno.renameSync(join(path, name), temporaryOf(join(path, name)));
+    Deno.writeTextFileSync(join(path, "lock"), "");
+    if (count) assert.match(await refused("train", "--resume", path), /has finished/);
+    else {
+      const others = list.split("\n").filter((line) => !results.some((name) => line.endsWith(`  ${name}`)));
+      Deno.writeTextFileSync(sums, others.join("\n"));
+      await done("train", "--resume", path);
+    }
+    assert.deepEqual(leftIn(path), files, count ? "they count" : "they do not count");
+  }
+});
+
+function leftIn(path: string): string[] {
+  return Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
+}

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { answersByHead, predictionsCsv } from "../../src/runs/predictions.ts";
 import { Interrupted } from "../../src/base/interrupt.ts";
 import { fitTemperatures } from "../../src/metrics/calibration.ts";
 import { Learner } from "../../src/train/learner.ts";
 import type { EpochRecord } from "../../src/runs/records.ts";
+import { exists } from "../../src/io/files.ts";
 import { temporaryOf } from "../../src/io/new_file.ts";
-import { RunFiles } from "../../src/runs/run_files.ts";
+import { RunFiles, SUMS } from "../../src/runs/run_files.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { evaluateBest } from "../../src/train/evaluate_best.ts";
 import { train } from "../../src/train/trainer.ts";
@@ -292,4 +293,60 @@ Deno.test("a checkpoint of another model is refused by the name of what differs"
   );
   wider.dispose();
   Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("before files of a run count, its event files are on the disk and tell the same", async () => {
+  const folder = Deno.makeTempDirSync();
+  const { openSync, renameSync } = Deno, { writeSync, syncSync } = Deno.FsFile.prototype;
+  const paths = new WeakMap<Deno.FsFile, string>();
+  /** Event files that were written to since they were flushed, and folders in which they are new. */
+  const unsynced = new Set<string>();
+  const events = (part: string) => {
+    const inner = join(folder, "tensorboard", part);
+    const files = Array.from(Deno.readDirSync(inner)).filter(({ isFile }) => isFile);
+    return Deno.readFileSync(join(inner, files[0]!.name));
+  };
+  const counted: { records: number; training: number; hasTest: boolean }[] = [];
+  Deno.openSync = (path, options) => {
+    const isEvent = String(path).includes("tfevents");
+    if (isEvent && !exists(String(path))) {
+      for (const one of [dirname(String(path)), dirname(dirname(String(path)))]) unsynced.add(one);
+    }
+    const file = openSync(path, options);
+    paths.set(file, String(path));
+    return file;
+  };
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    const path = paths.get(this) ?? "";
+    if (path.includes("tfevents")) unsynced.add(path);
+    return writeSync.call(this, bytes);
+  };
+  Deno.FsFile.prototype.syncSync = function () {
+    syncSync.call(this);
+    unsynced.delete(paths.get(this) ?? "");
+  };
+  Deno.renameSync = (from, to) => {
+    const records = temporaryOf(join(folder, "metrics.jsonl"));
+    const hasTest = exists(temporaryOf(join(folder, "test.json")));
+    if (basename(String(to)) === SUMS && (exists(records) || hasTest)) {
+      assert.deepEqual([...unsynced], []);
+      const lines = hasTest ? 0 : Deno.readTextFileSync(records).trim().split("\n").length;
+      counted.push({ records: lines, training: events("training").length, hasTest });
+      if (hasTest) assert.ok(events("test").length > 100);
+    }
+    renameSync(from, to);
+  };
+  try {
+    await work(folder, undefined, tinyConfig(...settings, "training.epochs=2"));
+    const training = events("training").length;
+    assert.deepEqual(counted.map(({ records, hasTest }) => [records, hasTest]), [[1, false], [2, false], [
+      0,
+      true,
+    ]]);
+    assert.deepEqual(counted.slice(1).map((at) => at.training), [training, training]);
+  } finally {
+    Object.assign(Deno, { openSync, renameSync });
+    Object.assign(Deno.FsFile.prototype, { writeSync, syncSync });
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
