@@ -45,7 +45,8 @@ export class RankJob {
         ...ENVIRONMENT,
         ...launcher.environment,
         UNIS_MPI_TIMEOUT: String(patience),
-        ...(hosts && { UCX_TLS: "tcp" }),
+        // Without the second, ranks of one machine may go by its memory, and not by the link.
+        ...(hosts && { UCX_TLS: "tcp", MPIR_CVAR_NOLOCAL: "1" }),
       },
       stdin: "null",
       stdout: "piped",
