@@ -1,8 +1,9 @@
 /** Every file of a run is damaged; commands that read it must name it, or give the result of an undamaged run. */
 import { basename, join, relative } from "node:path";
 import type { Random } from "../../src/base/random.ts";
+import { copyFolder } from "../../tests/io/crafted.ts";
 import type { Attack, AttackClass, Outcome } from "./attack.ts";
-import { beginRun, command, contents, copyFolder, digest, writeTable } from "./tiny_run.ts";
+import { beginRun, command, contents, digest, writeTable } from "./tiny_run.ts";
 
 type Damage = (path: string, other: string, random: Random) => void;
 

@@ -78,12 +78,3 @@ export function contents(run: string): Record<string, string> {
     "metrics.jsonl": digest(records),
   };
 }
-
-/** Copies a folder with all that is in it. */
-export function copyFolder(from: string, to: string): void {
-  Deno.mkdirSync(to, { recursive: true });
-  for (const { name, isDirectory } of Deno.readDirSync(from)) {
-    if (isDirectory) copyFolder(join(from, name), join(to, name));
-    else Deno.copyFileSync(join(from, name), join(to, name));
-  }
-}

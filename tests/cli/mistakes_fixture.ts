@@ -6,6 +6,7 @@ import { withSettings } from "../../src/config/run_config.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { SMALL_TEXT, trainOnTable, writeTable } from "../app/small_runs.ts";
+import { copyFolder } from "../io/crafted.ts";
 
 const WORDS = ["red", "green", "blue"];
 const EXPERIMENT = {
@@ -82,13 +83,5 @@ export async function layOut(folder: string): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     if (typeof content === "string") Deno.writeTextFileSync(join(folder, name), content);
     else Deno.writeFileSync(join(folder, name), content);
-  }
-}
-
-function copyFolder(from: string, to: string): void {
-  Deno.mkdirSync(to, { recursive: true });
-  for (const { name, isDirectory } of Deno.readDirSync(from)) {
-    if (isDirectory) copyFolder(join(from, name), join(to, name));
-    else Deno.copyFileSync(join(from, name), join(to, name));
   }
 }

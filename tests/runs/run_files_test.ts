@@ -5,7 +5,7 @@ import { UserError } from "../../src/base/user_error.ts";
 import { FolderLock } from "../../src/io/lock.ts";
 import { NewFile, temporaryOf } from "../../src/io/new_file.ts";
 import { RunFiles, SUMS } from "../../src/runs/run_files.ts";
-import { temporaryFolder } from "../io/crafted.ts";
+import { copyFolder, temporaryFolder } from "../io/crafted.ts";
 
 const NAMES = ["a", "inner/b", "inner/c"];
 
@@ -55,14 +55,6 @@ function cutBefore(number: number, body: () => void, copy: () => void): { change
     Object.assign(Deno.FsFile.prototype, { writeSync, syncSync });
   }
   return { changes };
-}
-
-function copyFolder(from: string, to: string): void {
-  Deno.mkdirSync(to, { recursive: true });
-  for (const { name, isDirectory } of Deno.readDirSync(from)) {
-    if (isDirectory) copyFolder(join(from, name), join(to, name));
-    else Deno.copyFileSync(join(from, name), join(to, name));
-  }
 }
 
 Deno.test("files are on the disk before the list that makes them count, and that before they take their places", () => {
