@@ -44,3 +44,17 @@ Deno.test("a try chooses the same by its number alone, another by another number
   assert.equal(new Set(all.values()).size, 5);
   assert.notEqual((await chosen([4], 8)).get(4), all.get(4));
 });
+
+Deno.test("attacks that there are none of are told in a line, with status 2", () => {
+  const main = new URL("../scripts/torture/main.ts", import.meta.url).pathname;
+  for (
+    const [args, why] of [["--class nonsense", /corrupt, disk/], ["--only 3x", /a whole number/]] as const
+  ) {
+    const command = [...["run", "-A", "--no-check", main], ...args.split(" ")];
+    const { code, stderr } = new Deno.Command(Deno.execPath(), { args: command, stdout: "null" })
+      .outputSync();
+    assert.equal(code, 2);
+    assert.match(new TextDecoder().decode(stderr), why);
+    assert.match(new TextDecoder().decode(stderr), /^error: .*\n$/);
+  }
+});
