@@ -168,12 +168,17 @@ function openForResuming(path: string, epochs: number | undefined, given: readon
   // Whether it has finished is known once what a process that was killed has left is in order.
   run.hold()[Symbol.dispose]();
   const { training } = run.config;
-  const isLonger = epochs !== undefined && epochs > training.epochs;
-  const ended = run.checkpoints.lastState()?.ended ?? null;
-  if (run.evaluation() !== undefined && !(isLonger && ended === "all epochs")) {
-    const advice = ended === "early stopping"
+  const state = run.checkpoints.lastState();
+  const hasEnded = state === undefined || state.ended === "early stopping" ||
+    (state.ended === "all epochs" && (epochs ?? training.epochs) <= state.epoch);
+  // One that was given more epochs has the test of weights before, until it is tested again.
+  const tested = run.evaluation();
+  if (hasEnded && tested !== undefined && (state?.best ?? tested).epoch === tested.epoch) {
+    const advice = state === undefined
+      ? "it has no checkpoint to go on from"
+      : state.ended === "early stopping"
       ? "its validation accuracy had stopped rising"
-      : `--epochs, with more than ${training.epochs}, trains it further`;
+      : `--epochs, with more than ${state.epoch}, trains it further`;
     throw new UserError(`The run ${path} has finished: ${advice}`);
   }
   return epochs === undefined ? run : run.withConfig({ ...run.config, training: { ...training, epochs } });

@@ -6,6 +6,7 @@ import { run } from "../../src/cli/program.ts";
 import { AdapterError } from "../../src/gpu/adapter.ts";
 import { UserError } from "../../src/base/user_error.ts";
 import { Interrupted } from "../../src/base/interrupt.ts";
+import { beginning, type TrainingState } from "../../src/runs/run_checkpoints.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { tinyConfig } from "../train/tiny.ts";
 
@@ -77,23 +78,34 @@ Deno.test("run() shows the trace with --debug only", async () => {
   assert.match(errors.join("\n"), /\n\s+at .*config\.ts/);
 });
 
-Deno.test("a finished run is resumed only for more epochs", async () => {
+Deno.test("a finished run is resumed only for more epochs, and one that was given more until it has been tested again", async () => {
   const folder = Deno.makeTempDirSync();
-  const path = join(folder, "run");
-  const finished = RunFolder.create(path, tinyConfig("training.epochs=3"));
-  finished.writeResults({
-    split: "test",
-    samples: 0,
-    epoch: 1,
-    accuracy: {},
-    macro_f1: {},
-    loss: {},
-    pairs: {},
-  }, "");
-  for (const epochs of [[], ["--epochs", "3"], ["--epochs", "2"]]) {
-    const { status, errors } = await tried(["train", "--resume", path, ...epochs]);
+  const of = (epoch: number, best: number, ended: TrainingState["ended"]): TrainingState => ({
+    ...beginning({ best: 0, bad: 0, cooldown: 0 }),
+    ...{ epoch, ended, best: { epoch: best, validation: best, score: 1 } },
+  });
+  const cases: [TrainingState | undefined, string[], RegExp | undefined][] = [
+    [undefined, [], /no checkpoint to go on from/],
+    [of(3, 1, "early stopping"), ["--epochs", "4"], /had stopped rising/],
+    [of(3, 1, "all epochs"), [], /--epochs, with more than 3,/],
+    [of(3, 1, "all epochs"), ["--epochs", "3"], /--epochs, with more than 3,/],
+    [of(3, 1, "all epochs"), ["--epochs", "2"], /--epochs, with more than 3,/],
+    [of(3, 1, "all epochs"), ["--epochs", "4"], undefined],
+    // Of three epochs, two were planned at first.
+    [of(2, 1, "all epochs"), [], undefined],
+    [of(2, 1, null), [], undefined],
+    [of(3, 2, "all epochs"), [], undefined],
+  ];
+  for (const [i, [state, args, finished]] of cases.entries()) {
+    const path = join(folder, `run${i}`);
+    const run = RunFolder.create(path, tinyConfig("training.epochs=3"));
+    const nothing = { accuracy: {}, macro_f1: {}, loss: {}, pairs: {} };
+    run.writeResults({ split: "test", samples: 0, epoch: 1, ...nothing }, "");
+    if (state !== undefined) run.checkpoints.saveLast({ weights: new Map(), optimizer: new Map(), state });
+    const { status, errors } = await tried(["train", "--resume", path, ...args]);
     assert.equal(status, 2);
-    assert.match(errors[0]!, /has finished/);
+    if (finished === undefined) assert.doesNotMatch(errors[0]!, /has finished/, `${i}`);
+    else assert.match(errors[0]!, finished, `${i}`);
   }
   Deno.removeSync(folder, { recursive: true });
 });
