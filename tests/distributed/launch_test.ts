@@ -38,6 +38,20 @@ Deno.test("a rank that fails before it has met the others ends them, told with i
   assert.equal(said, "[rank 1] unis: UNIS_MPI_TIMEOUT must be a number of seconds above 0, got soon\n");
 });
 
+Deno.test("ranks log and say what unis launch is told to", async () => {
+  using folder = temporaryFolder();
+  const wrong = ["train", "--set", "training.nonsense=1"];
+  const { ended } = await byLaunch(["--debug", "--log", join(folder.path, "log.txt")]).start([wrong, wrong]);
+  const { code, said } = await ended;
+  assert.equal(code, 2, said);
+  assert.match(said, /unknown key.*\n[^]*^ +at /m);
+  const [first, second] = ["log.txt", "log.rank1.txt"].map((name) =>
+    Deno.readTextFileSync(join(folder.path, name))
+  );
+  assert.match(first!, /error {2}unis: --set: unknown key/);
+  assert.match(second!, /detail unis .*: unis train --debug --log=.* --set training\.nonsense=1$/m);
+});
+
 /** Trains a small model for hours by two ranks, which have saved something. */
 async function trains(folder: string) {
   const args = [

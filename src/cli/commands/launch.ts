@@ -18,6 +18,6 @@ export function defineLaunch(unis: Command): void {
     )
     .action(async (command: string, args: string[], flags: LaunchFlags) => {
       const { launchRanks } = await import("../launch.ts");
-      await launchRanks(flags, [command, ...args]);
+      await launchRanks(flags, command, args);
     });
 }
