@@ -163,20 +163,14 @@ async function withModel(view: RunView, device: LazyDevice, options: LookOptions
       const { modalities } = opened.kept.preprocessing;
       return new Explainer({ model: predictor, modalities, means, temperatures });
     };
-    return told(await reportRun(view, { model, data, explainer }, options));
+    return await reportRun(view, { model, data, explainer }, options);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof AdapterError)) throw error;
-    return told(await reportRun(view, { missing: error.message }, options));
+    return await reportRun(view, { missing: error.message }, options);
   } finally {
     data?.close?.();
     model?.dispose();
   }
-}
-
-/** What a page lacks stands in it, and is told where it is made. */
-function told(report: RunReport): RunReport {
-  for (const note of report.notes) output.aside(note);
-  return report;
 }
 
 function withoutModel(view: RunView, options: LookOptions): Promise<RunReport> {

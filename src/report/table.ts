@@ -1,10 +1,12 @@
 /** Lays out tables for the console. */
+import { plain } from "./output.ts";
 
 /**
  * The lines of a table: the first row is the header; the first column is left-aligned, all others right-aligned, each as
- * wide as its longest cell.
+ * wide as its longest cell as it is shown, on one line.
  */
-export function formatTable(rows: readonly (readonly string[])[]): string[] {
+export function formatTable(cells: readonly (readonly string[])[]): string[] {
+  const rows = cells.map((row) => row.map((cell) => plain(cell.replaceAll(/[\t\n]+/g, " "))));
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from(
     { length: columns },

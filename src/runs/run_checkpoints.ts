@@ -220,8 +220,9 @@ export class RunCheckpoints {
   /** What to do where a file of a run cannot be used. */
   #wayOut(name: string): string {
     if (name === BEST) {
+      const without = this.#files.isThere(BEST) ? "remove it" : "do without it";
       return [WEIGHTS, OPTIMIZER, STATE].every((file) => this.#isWhole(file))
-        ? "Restore it from a copy; or remove it, for the last checkpoint of the run is whole: go on from that by --resume, " +
+        ? `Restore it from a copy; or ${without}, for the last checkpoint of the run is whole: go on from that by --resume, ` +
           "with more --epochs where it has finished, which keeps a new best"
         : "Restore it from a copy, or train again";
     }

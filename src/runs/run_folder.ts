@@ -169,6 +169,8 @@ export class RunFolder {
 
   /** Throws a UserError where metrics.jsonl has not as many records as the last checkpoint. */
   mustHaveRecords(count: number): void {
+    const cure = () => "To go on training, restore it from a copy or train again";
+    if (this.files.has(RECORDS) && !this.files.isThere(RECORDS)) this.files.whole(RECORDS, cure);
     const found = this.records().length;
     if (found === count) return;
     throw new UserError(

@@ -139,5 +139,8 @@ Deno.test("unis train stops on Ctrl-C with status 130, goes on with --resume, an
   assert.equal(html.match(/<figure /g)?.length, 9);
   assert.ok(html.includes("data-sample=") && html.includes("data:image/png"), "no maps");
   assert.equal([...Deno.readDirSync(figures)].length, 18);
+  Deno.truncateSync(run.checkpoints.best, 9);
+  const { errors: told } = await new Unis(["report", path, "--out", page]).result();
+  assert.equal(told.match(/Maps of .* left out: .*best\.safetensors is damaged/g)?.length, 1, told);
   Deno.removeSync(folder, { recursive: true });
 });

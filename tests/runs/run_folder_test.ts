@@ -121,6 +121,16 @@ Deno.test("RunFolder says what is wrong with the folder of a run", () =>
     assert.throws(() => run.checkpoints.loadBest(), /UserError.*not finished an epoch yet/);
     run.files.writeText("metrics.jsonl", "{}\nno\n");
     assert.throws(() => run.records(), /UserError.*line 2 of/);
+    run.files.writeText("metrics.jsonl", "{}\n");
+    assert.throws(
+      () => run.mustHaveRecords(2),
+      /UserError.*is of 2 records, but metrics\.jsonl has 1: restore/,
+    );
+    Deno.removeSync(join(path, "metrics.jsonl"));
+    assert.throws(
+      () => run.mustHaveRecords(1),
+      /UserError.*is gone, .*restore it from a copy or train again$/,
+    );
   }));
 
 Deno.test("nameOfRun() tells preset, method, seed and time", () => {

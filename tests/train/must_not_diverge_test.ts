@@ -171,10 +171,14 @@ Deno.test("a run whose best weights are damaged is refused; once they are remove
   const learner = new Learner(gpu, ended.config, data);
   await assert.rejects(
     evaluateBest({ model: learner, data, run: ended }, "test"),
-    /UserError.*best\.safetensors is damaged: .*whole.*--resume, with more --epochs/,
+    /UserError.*best\.safetensors is damaged: .*or remove it, .*whole.*--resume, with more --epochs/,
   );
   await assert.rejects(work(folder.path, ["training.epochs=3"]), /UserError.*best\.safetensors is damaged/);
   Deno.removeSync(run.checkpoints.best);
+  assert.throws(
+    () => run.checkpoints.loadBest(),
+    /UserError.*best\.safetensors is gone, .*or do without it, /,
+  );
   const { run: longer, notes } = await work(folder.path, ["training.epochs=3"]);
   assert.match(notes.join(), /best\.safetensors is gone: the best of the epochs to come/);
   assert.equal((await evaluateBest({ model: learner, data, run: longer }, "test")).evaluation.epoch, 3);
