@@ -1,6 +1,6 @@
 /** The command lines that are killed, and what is typed again afterwards. */
 import { join } from "node:path";
-import { exists } from "../../src/io/files.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import { featuresExperiment, writeFeatures } from "../../tests/experiments/features.ts";
 import { training } from "./tiny_training.ts";
 
@@ -22,7 +22,7 @@ function trainingWork(table: string, precision: "f32" | "f16"): CrashWork {
   return {
     name: `training in ${precision}`,
     first,
-    again: (out) => exists(join(out, "config.json")) ? ["train", "--resume", out] : first(out),
+    again: (out) => RunFolder.isAt(out) ? ["train", "--resume", out] : first(out),
     isDone: /has finished/,
   };
 }

@@ -63,7 +63,7 @@ async function prepare(folder: string): Promise<Attack> {
   for (const [i, settings] of TRAININGS.entries()) {
     const args = (out: string) => training(table, out, settings);
     const again = (out: string) =>
-      exists(join(out, "config.json")) ? ["train", "--resume", out] : training(table, out, settings);
+      RunFolder.isAt(out) ? ["train", "--resume", out] : training(table, out, settings);
     await prepared(`training-${i + 1}`, args, again, true);
   }
   await prepared(
@@ -130,7 +130,7 @@ function wrongIn({ status, errors }: { status: number; errors: string }, command
   if (status !== 0 && !/^unis: .*$/.test(errors)) return `not one line: ${errors}`;
   if (status === 0 || !exists(out)) return undefined;
   if (!command.canRestart) return differing(out, command.reference).at(0);
-  if (!exists(join(out, "config.json"))) return undefined;
+  if (!RunFolder.isAt(out)) return undefined;
   const { checkpoints } = RunFolder.open(out);
   const last = checkpoints.loadLast();
   if (exists(checkpoints.best)) checkpoints.loadBest();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../src/base/random.ts";
 import { exists } from "../../src/io/files.ts";
+import { RunFolder } from "../../src/runs/run_folder.ts";
 import type { AttackClass, Outcome } from "./attack.ts";
 import { type Launcher, launchers } from "./mpi_launchers.ts";
 import { type JobOptions, RankJob } from "./rank_job.ts";
@@ -177,7 +178,7 @@ class Bench {
       if (!isLate) disk?.free();
       hosts?.join();
       if (!isTested(out)) {
-        const args = exists(join(out, "config.json")) ? ["train", "--resume", out] : begin;
+        const args = RunFolder.isAt(out) ? ["train", "--resume", out] : begin;
         const more = await this.#finished({ launcher, ranks, args, hosts });
         if (more.code !== 0) {
           return { failed: `going on ended with ${more.code}:\n${more.said}\nafter ${said}` };

@@ -81,7 +81,7 @@ async function trainAsRank(
   const opened = flags.resume === undefined
     ? undefined
     : await firstAlone(collective, "opening the run", () =>
-      openForResuming(flags.resume!, flags.epochs, given));
+      openForResuming(flags.resume!, flags.epochs, given, collective.rank === 0));
   const resumed = opened && collective.rank > 0 ? FollowedRun.of(opened.path, opened.config) : opened;
   const startUp = new StartUp();
   startUp.lap("program");
@@ -158,15 +158,23 @@ async function profile({ learner, data, run }: Work, steps: number | true): Prom
   output.result(["", ...profileLines(profile)].join("\n"));
 }
 
-/** The run to go on with. Throws a UserError where there is nothing left to do, or a flag would change what was begun. */
-function openForResuming(path: string, epochs: number | undefined, given: readonly string[]): RunFolder {
+/**
+ * The run to go on with, which the first rank puts in order. Throws a UserError where there is nothing left to do, or a flag would
+ * change what was begun.
+ */
+export function openForResuming(
+  path: string,
+  epochs: number | undefined,
+  given: readonly string[],
+  isFirst: boolean,
+): RunFolder {
   const wrong = given.find((flag) => FIXED.includes(flag));
   if (wrong !== undefined) {
     throw new UserError(`${flagName(wrong)} cannot be used with --resume: the run keeps its settings`);
   }
   const run = RunFolder.open(path);
   // Whether it has finished is known once what a process that was killed has left is in order.
-  run.hold()[Symbol.dispose]();
+  if (isFirst) run.hold()[Symbol.dispose]();
   const { training } = run.config;
   const state = run.checkpoints.lastState();
   const hasEnded = state === undefined || state.ended === "early stopping" ||

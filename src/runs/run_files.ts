@@ -44,10 +44,10 @@ export class RunFiles {
 
   /**
    * Takes the run for this process, until disposed, and finishes or drops what one before has left half done. Throws a UserError
-   * where another process works on it.
+   * where another process works on it, which `cure` ends.
    */
-  hold(): Disposable {
-    const lock = new FolderLock(this.folder, "wait for it to end, or name another folder by --out");
+  hold(cure = "wait for it to end"): Disposable {
+    const lock = new FolderLock(this.folder, cure);
     try {
       this.#settle();
       return lock;

@@ -83,7 +83,7 @@ export class RunFolder {
   static hold(path: string): Disposable {
     RunFolder.mustBeFree(path);
     makeFolder(path);
-    return new RunFiles(path).hold();
+    return new RunFiles(path).hold("wait for it to end, or name another folder by --out");
   }
 
   /** Throws a UserError unless a run may be made at `path`: what one that was killed while it began has left may be there. */
@@ -96,7 +96,7 @@ export class RunFolder {
       throw new UserError(`Cannot use ${path} as the folder of a run: ${reason(error)}`);
     }
     if (isEmpty) return;
-    const hint = exists(join(path, CONFIG))
+    const hint = RunFolder.isAt(path)
       ? `it holds a run. Go on with it by --resume ${path}, or name another folder`
       : "it is not empty. Name another folder";
     throw new UserError(`Cannot use --out ${path}: ${hint}`);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CommanderError } from "commander";
 import { describeError } from "../../src/app/errors.ts";
+import { openForResuming } from "../../src/cli/train.ts";
 import { run } from "../../src/cli/program.ts";
 import { AdapterError } from "../../src/gpu/adapter.ts";
 import { UserError } from "../../src/base/user_error.ts";
@@ -76,6 +77,14 @@ Deno.test("run() shows the trace with --debug only", async () => {
   const { status, errors } = await tried(["train", "--set", "x=1", "--debug"]);
   assert.equal(status, 2);
   assert.match(errors.join("\n"), /\n\s+at .*config\.ts/);
+});
+
+Deno.test("of ranks that go on with a run the first alone holds it, as the others would be in each other's way", () => {
+  const path = join(Deno.makeTempDirSync(), "run");
+  const run = RunFolder.create(path, tinyConfig());
+  using _ = run.hold();
+  assert.throws(() => openForResuming(path, undefined, [], true), /Another process works on/);
+  assert.deepEqual(openForResuming(path, undefined, [], false).config, run.config);
 });
 
 Deno.test("a finished run is resumed only for more epochs, and one that was given more until it has been tested again", async () => {

@@ -10,6 +10,7 @@ import type { EpochRecord } from "../../src/runs/records.ts";
 import { FollowedRun } from "../../src/runs/followed_run.ts";
 import { RunFiles } from "../../src/runs/run_files.ts";
 import { nameOfRun, RunFolder } from "../../src/runs/run_folder.ts";
+import { temporaryOf } from "../../src/io/new_file.ts";
 import { VERSION } from "../../src/base/version.ts";
 import { tinyConfig } from "../train/tiny.ts";
 
@@ -102,6 +103,15 @@ Deno.test("RunFolder never takes a place that is taken", () =>
     assert.throws(() => RunFolder.create(join(parent, "note", "inner"), config), /UserError.*note/);
     Deno.mkdirSync(join(parent, "empty"));
     assert.deepEqual(RunFolder.create(join(parent, "empty"), config).config, config);
+  }));
+
+Deno.test("a run that counts and was killed before its files took their places is a run to go on with", () =>
+  inFolder((parent) => {
+    const path = join(parent, "run");
+    RunFolder.create(path, tinyConfig());
+    Deno.renameSync(join(path, "config.json"), temporaryOf(join(path, "config.json")));
+    assert.throws(() => RunFolder.mustBeFree(path), /it holds a run\. Go on with it by --resume/);
+    assert.deepEqual(RunFolder.open(path).config, tinyConfig());
   }));
 
 Deno.test("RunFolder says what is wrong with the folder of a run", () =>
