@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Launcher } from "./mpi_launchers.ts";
 import { ENVIRONMENT, program } from "./tiny_training.ts";
-import type { TwoHosts } from "./two_hosts.ts";
+import { CARD, type TwoHosts } from "./two_hosts.ts";
 
 /** Each rank leaves its number and its process as the name of a file, and becomes the program. */
 const TELL = 'echo > "$0/${PMI_RANK:-$OMPI_COMM_WORLD_RANK} $$"; exec "$@"';
@@ -45,8 +45,8 @@ export class RankJob {
         ...ENVIRONMENT,
         ...launcher.environment,
         UNIS_MPI_TIMEOUT: String(patience),
-        // Without the second, ranks of one machine may go by its memory, and not by the link.
-        ...(hosts && { UCX_TLS: "tcp", MPIR_CVAR_NOLOCAL: "1" }),
+        // Ranks of one machine go by its memory else; and the card that is each host's own, "lo", leads to no other host.
+        ...(hosts && { UCX_TLS: "tcp", MPIR_CVAR_NOLOCAL: "1", UCX_NET_DEVICES: CARD }),
       },
       stdin: "null",
       stdout: "piped",

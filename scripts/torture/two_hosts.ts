@@ -1,7 +1,10 @@
 /** Two network namespaces with an address each, joined by a pair of virtual cards: two hosts whose link can be cut. */
 
-/** Of names of namespaces and cards, which all programs of a machine share: one a process. */
+/** Of names of namespaces, which all programs of a machine share: one a process. */
 const ID = Deno.pid % 100_000;
+
+/** What the card of each host is called. */
+export const CARD = "unis0";
 
 export class TwoHosts implements Disposable {
   /** The words before a command that runs it on one of the hosts. */
@@ -14,11 +17,10 @@ export class TwoHosts implements Disposable {
     const [a, b] = this.#names;
     for (const name of this.#names) ip("netns", "add", name);
     try {
-      ip("link", "add", `ua${ID}`, "netns", a!, "type", "veth", "peer", "name", `ub${ID}`, "netns", b!);
+      ip("link", "add", CARD, "netns", a!, "type", "veth", "peer", "name", CARD, "netns", b!);
       for (const [i, name] of this.#names.entries()) {
-        const card = `u${"ab"[i]}${ID}`;
-        ip("-n", name, "address", "add", `10.77.0.${i + 1}/24`, "dev", card);
-        ip("-n", name, "link", "set", card, "up");
+        ip("-n", name, "address", "add", `10.77.0.${i + 1}/24`, "dev", CARD);
+        ip("-n", name, "link", "set", CARD, "up");
         ip("-n", name, "link", "set", "lo", "up");
       }
     } catch (error) {
@@ -28,11 +30,11 @@ export class TwoHosts implements Disposable {
   }
 
   cut(): void {
-    ip("-n", this.#names[0]!, "link", "set", `ua${ID}`, "down");
+    ip("-n", this.#names[0]!, "link", "set", CARD, "down");
   }
 
   join(): void {
-    ip("-n", this.#names[0]!, "link", "set", `ua${ID}`, "up");
+    ip("-n", this.#names[0]!, "link", "set", CARD, "up");
   }
 
   [Symbol.dispose](): void {
