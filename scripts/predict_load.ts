@@ -19,6 +19,7 @@ import { Random } from "../src/base/random.ts";
 import { readStyle } from "../src/data/emoji/images.ts";
 import { decodeRgb } from "../src/data/images/image.ts";
 import { resizeLikePillow } from "../src/data/images/pillow_resize.ts";
+import { writeFully } from "../src/io/file_bytes.ts";
 import { formatTable } from "../src/report/table.ts";
 import { formatCount } from "../src/report/units.ts";
 import { encodeJpeg } from "./miniatures.ts";
@@ -78,8 +79,7 @@ function writeTable(folder: string, rows: number, images: readonly string[], ran
   for (let i = 0; i < rows; i++) {
     text += `${i},${images[i % images.length]},${Array.from({ length: 2 + i % 6 }, word).join(" ")}\n`;
     if (text.length < 1 << 16 && i < rows - 1) continue;
-    const bytes = new TextEncoder().encode(text);
-    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+    writeFully(file, new TextEncoder().encode(text));
     text = "";
   }
   return path;

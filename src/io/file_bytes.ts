@@ -60,6 +60,11 @@ export function readFully(path: string, file: Deno.FsFile, position: number, int
   }
 }
 
+/** Writes all bytes where `to` stands, which may take them in pieces. Throws what Deno throws where it cannot be written. */
+export function writeFully(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += to.writeSync(bytes.subarray(done));
+}
+
 /** Throws a UserError where one can see that a file cannot be written, before the work that leads to it. */
 export function mustBeWritable(path: string): void {
   const why = whyUnwritable(path);

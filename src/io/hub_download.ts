@@ -1,6 +1,7 @@
 // Downloads one file from the hub into the cache: resumed where it was cut, and checked by size and hash before it gets
 // its name.
 import { createHash } from "node:crypto";
+import { writeFully } from "./file_bytes.ts";
 import { fileSize, megabytes, type ModelCache, removeFile } from "./hub_cache.ts";
 import type { HubClient, RemoteFile } from "./hub_client.ts";
 import { TemporaryFailure } from "./hub_retry.ts";
@@ -99,7 +100,7 @@ async function fetchRest(
     let done = resumes ? before : 0;
     let counted = done;
     for await (const piece of body) {
-      for (let at = 0; at < piece.length;) at += out.writeSync(piece.subarray(at));
+      writeFully(out, piece);
       done += piece.length;
       progress.advance(file.name, Math.min(done, file.size));
       if (done > file.size) return;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../base/user_error.ts";
-import { unwritable } from "./file_bytes.ts";
+import { unwritable, writeFully } from "./file_bytes.ts";
 import { remove } from "./files.ts";
 import { isAt, tryLock, unlock } from "./lock.ts";
 
@@ -52,7 +52,7 @@ export class NewFile implements Disposable {
   /** Throws a UserError, as all that follow do, where it cannot. */
   write(bytes: Uint8Array): void {
     try {
-      for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+      writeFully(this.#file, bytes);
     } catch (error) {
       throw unwritable(this.path, error);
     }

@@ -1,5 +1,5 @@
 /** Files that nobody else sees, for what is too much for memory. */
-import { unwritable } from "./file_bytes.ts";
+import { unwritable, writeFully } from "./file_bytes.ts";
 import { remove } from "./files.ts";
 
 /** A file in the folder for temporary files; nothing of it is left, however the process ends. */
@@ -21,7 +21,7 @@ export class ScratchFile implements Disposable {
 
   write(bytes: Uint8Array): void {
     try {
-      for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+      writeFully(this.#file, bytes);
     } catch (error) {
       throw unwritable("a temporary file", error);
     }

@@ -2,7 +2,7 @@
 import { dirname, join, parse } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { VERSION } from "../base/version.ts";
-import { unwritable } from "../io/file_bytes.ts";
+import { unwritable, writeFully } from "../io/file_bytes.ts";
 import { makeFolder } from "../io/files.ts";
 
 export interface OutputFlags {
@@ -111,8 +111,7 @@ export class Output {
   }
 
   #write(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    for (let done = 0; done < bytes.length;) done += this.#log!.writeSync(bytes.subarray(done));
+    writeFully(this.#log!, new TextEncoder().encode(text));
   }
 }
 

@@ -3,7 +3,7 @@
  * and the configuration as hyperparameters of all three.
  */
 import { dirname, join } from "node:path";
-import { reason } from "../io/file_bytes.ts";
+import { reason, writeFully } from "../io/file_bytes.ts";
 import { exists } from "../io/files.ts";
 import {
   eventFile,
@@ -81,7 +81,7 @@ export class EventFiles {
   #write(path: string, bytes: Uint8Array, from = 0): void {
     using file = Deno.openSync(path, { write: true, create: true });
     file.seekSync(from, Deno.SeekMode.Start);
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    writeFully(file, bytes);
     file.truncateSync(from + bytes.length);
     file.syncSync();
     // It may be new, and so may its folder.

@@ -1,5 +1,5 @@
 /** Where the text of answers goes. */
-import { mustBeWritable } from "../../io/file_bytes.ts";
+import { mustBeWritable, writeFully } from "../../io/file_bytes.ts";
 import { NewFile } from "../../io/new_file.ts";
 import { ScratchFile } from "../../io/scratch_file.ts";
 
@@ -37,9 +37,7 @@ export class PendingFile implements Disposable {
   finish(): void {
     this.#flush();
     if (this.#to instanceof NewFile) return this.#to.finish();
-    for (const bytes of this.#to.read()) {
-      for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
-    }
+    for (const bytes of this.#to.read()) writeFully(Deno.stdout, bytes);
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,7 @@
 /** Keeps decoded images by their numbers, in memory or in a file that grows as they come. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { writeFully } from "../../io/file_bytes.ts";
 import type { StoreShape } from "./image_store.ts";
 
 /** The version of the file layout and of how images are decoded, raised with every change of either. */
@@ -157,7 +158,7 @@ class DiskSlots implements ImageSlots {
 
   #writeAt(position: number, bytes: Uint8Array): void {
     this.#file.seekSync(position, Deno.SeekMode.Start);
-    for (let done = 0; done < bytes.length;) done += this.#file.writeSync(bytes.subarray(done));
+    writeFully(this.#file, bytes);
   }
 }
 
