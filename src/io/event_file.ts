@@ -1,6 +1,7 @@
 /** Writes event files as TensorBoard reads them: TFRecords of `Event` messages that hold scalars or hyperparameters. */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import CRC32C from "crc-32/crc32c.js";
+import { joinedBytes } from "../base/joined_bytes.ts";
 
 export interface Scalars {
   readonly step: number;
@@ -32,14 +33,7 @@ export function hyperparametersFile(begun: number, values: Hyperparameters): Uin
 }
 
 function fileOf(events: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const records = events.map(frame);
-  const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const record of records) {
-    bytes.set(record, at);
-    at += record.length;
-  }
-  return bytes;
+  return joinedBytes(events.map(frame));
 }
 
 /** A TFRecord: length (u64), its check sum, the data, their check sum; all little-endian. */

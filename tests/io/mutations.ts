@@ -1,4 +1,5 @@
 // Small changes to the bytes of a good file, the same on every machine.
+import { joinedBytes } from "../../src/base/joined_bytes.ts";
 
 /** Marsaglia's xorshift. Returns integers in [0, below). */
 export function generator(seed: number): (below: number) => number {
@@ -51,15 +52,7 @@ export function mutate(
 }
 
 /** Byte arrays one after the other. */
-export function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+export const join = (...parts: readonly Uint8Array[]) => joinedBytes(parts);
 
 /** A file that is overwritten in place: some file systems flush to the disk whenever a truncated file is closed. */
 export class Overwritten implements Disposable {

@@ -1,18 +1,12 @@
 /** Files of the least bytes that say what a test wants them to say. */
 import { deflateSync } from "node:zlib";
+import { joinedBytes } from "../../../src/base/joined_bytes.ts";
 import { mendPng } from "./mend.ts";
 
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
 export function joined(...parts: readonly (Uint8Array | string)[]): Uint8Array<ArrayBuffer> {
-  const all = parts.map((part) => typeof part === "string" ? latin1(part) : part);
-  const whole = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of all) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joinedBytes(parts.map((part) => typeof part === "string" ? latin1(part) : part));
 }
 
 /** Numbers of so many bytes each, the lowest byte first unless told otherwise. */

@@ -1,4 +1,5 @@
 /** Small changes to the bytes of a file, of the kinds that find what readers take for granted. */
+import { joinedBytes } from "../../../src/base/joined_bytes.ts";
 import type { Random } from "../../../src/base/random.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -68,16 +69,16 @@ const EDITS: readonly Edit[] = [
   (file, below) => file.slice(0, below(file.length + 1)),
   (file, below) => {
     const [start, end] = piece(file, below);
-    return joined(file.subarray(0, start), file.subarray(end));
+    return joinedBytes([file.subarray(0, start), file.subarray(end)]);
   },
   (file, below) => {
     const [start, end] = piece(file, below);
-    return joined(file.subarray(0, end), file.subarray(start));
+    return joinedBytes([file.subarray(0, end), file.subarray(start)]);
   },
   (file, below) => {
     const [a, b, c, d] = [...piece(file, below), ...piece(file, below)].sort((one, other) => one - other);
     const part = (from: number, to: number) => file.subarray(from, to);
-    return joined(part(0, a!), part(c!, d!), part(b!, c!), part(a!, b!), part(d!, file.length));
+    return joinedBytes([part(0, a!), part(c!, d!), part(b!, c!), part(a!, b!), part(d!, file.length)]);
   },
   (file, below) => {
     const bytes = new Uint8Array(2 ** (1 + below(3)));
@@ -90,7 +91,9 @@ const EDITS: readonly Edit[] = [
   (file, below, words) => {
     const all = [...TEXTS, ...NO_TEXT, ...words, ...words];
     const word = all[below(all.length)]!, at = below(file.length + 1);
-    return below(2) === 0 ? written(file, at, word) : joined(file.subarray(0, at), word, file.subarray(at));
+    return below(2) === 0
+      ? written(file, at, word)
+      : joinedBytes([file.subarray(0, at), word, file.subarray(at)]);
   },
   // A number or a word of a text in the place of another, or of something else.
   (file, below) => {
@@ -102,7 +105,7 @@ const EDITS: readonly Edit[] = [
       : below(2) === 0
       ? utf8.encode(String(EDGES[below(EDGES.length)]))
       : TEXTS[below(TEXTS.length)]!;
-    return joined(file.subarray(0, start), word, file.subarray(end));
+    return joinedBytes([file.subarray(0, start), word, file.subarray(end)]);
   },
 ];
 
@@ -112,7 +115,7 @@ function changed(file: Bytes, at: number, change: (byte: number) => number): Byt
 }
 
 function written(file: Bytes, at: number, bytes: Uint8Array): Bytes {
-  return joined(file.subarray(0, at), bytes, file.subarray(at + bytes.length));
+  return joinedBytes([file.subarray(0, at), bytes, file.subarray(at + bytes.length)]);
 }
 
 /** Where a piece begins and ends, mostly a short one. */
@@ -129,14 +132,4 @@ function wordsOf(file: Bytes): [start: number, end: number][] {
     index,
     index + length,
   ]);
-}
-
-function joined(...parts: readonly Uint8Array[]): Bytes {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

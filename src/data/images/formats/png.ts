@@ -1,6 +1,7 @@
 /** Decodes PNG files (https://www.w3.org/TR/png-3/). */
 import { Buffer } from "node:buffer";
 import { crc32, inflateSync } from "node:zlib";
+import { joinedBytes } from "../../../base/joined_bytes.ts";
 import { release } from "../../../base/release.ts";
 import { exifOrientation } from "./exif.ts";
 import { damaged, type ImageFormat, type RgbaImage, standsAt, viewOf } from "./image_format.ts";
@@ -98,7 +99,7 @@ function readHeader(content: Uint8Array): PngHeader {
 /** The filtered rows of all parts. */
 function inflated({ header, data }: PngChunks): Uint8Array {
   const size = rawBytes(header);
-  const packed = data.length === 1 ? data[0]! : joined(data);
+  const packed = data.length === 1 ? data[0]! : joinedBytes(data);
   let raw: Uint8Array;
   try {
     raw = inflateSync(packed, { chunkSize: roomFor(size), maxOutputLength: size + MOST_BEYOND });
@@ -109,16 +110,6 @@ function inflated({ header, data }: PngChunks): Uint8Array {
   }
   if (raw.length < size) throw damaged();
   return raw;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** With room for a byte more zlib sees at once that it is done; small buffers would be parts of one that others use. */
