@@ -1,5 +1,5 @@
 /** Reads JSON files strictly, and writes them whole or not at all. */
-import { openRegularFile, readFully } from "./file_bytes.ts";
+import { readBytes } from "./file_bytes.ts";
 import { writeTextFile } from "./new_file.ts";
 import { isJsonObject, parseStrictJson } from "./strict_json.ts";
 import { UserError } from "../base/user_error.ts";
@@ -9,13 +9,7 @@ const LIMITS = { depth: 32, keys: 1_000_000 };
 
 /** Reads a JSON file within limits. Throws a UserError where there is none, or it breaks a rule. */
 export function readJsonFile(path: string, limits: { depth: number; keys: number } = LIMITS): unknown {
-  using file = openRegularFile(path);
-  const { size } = file.statSync();
-  if (size > MAX_BYTES) {
-    throw new UserError(`Cannot read ${path}: it is over the limit of ${MAX_BYTES} bytes`);
-  }
-  const bytes = new Uint8Array(size);
-  readFully(path, file, 0, bytes);
+  const bytes = readBytes(path, MAX_BYTES);
   try {
     return parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), limits);
   } catch (error) {

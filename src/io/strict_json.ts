@@ -46,6 +46,11 @@ function addKey(keys: Set<string> | undefined, key: string, limits: JsonLimits):
   keys.add(key);
 }
 
+/** What is wrong with a text, and where the parser says so, by the error of `parseStrictJson`. */
+export function whyNotJson({ message, cause }: SyntaxError): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -3,7 +3,6 @@ import { StoredBytes } from "../../data/stored_bytes.ts";
 import { joinNames, type TaskName } from "../../data/targets.ts";
 import type { Values } from "../../metrics/answers.ts";
 import { harmlessCell } from "../../io/csv.ts";
-import { plain } from "../../report/output.ts";
 import { formatTable } from "../../report/table.ts";
 import type { Answer } from "./answers.ts";
 import { explanationCells, explanationObject, explanationText } from "./explanation_cells.ts";
@@ -169,7 +168,7 @@ function tableWriter(options: WriterOptions): AnswerWriter {
       rows.push([...Object.values(values).map((value) => shortened(textOf(value))), ...answers, ...why]);
       return "";
     },
-    end: () => header === undefined ? "" : plain(formatTable([header, ...rows]).join("\n")) + "\n",
+    end: () => header === undefined ? "" : formatTable([header, ...rows]).join("\n") + "\n",
   };
 }
 

@@ -1,8 +1,7 @@
 /** Reads samples out of requests: JSON with images as base64, or a multipart form with files. */
 import { decodeBase64 } from "../../base/base64.ts";
 import { nearest } from "../../base/nearest.ts";
-import { reason } from "../../io/file_bytes.ts";
-import { isJsonObject, parseStrictJson, shortened, shortQuote } from "../../io/strict_json.ts";
+import { isJsonObject, parseStrictJson, shortened, shortQuote, whyNotJson } from "../../io/strict_json.ts";
 import {
   cellCount,
   cellReading,
@@ -61,8 +60,7 @@ function fromJson(
     body = parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), JSON_LIMITS);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw new BadRequest(400, "The body is not valid UTF-8");
-    const why = error.cause === undefined ? "" : `: ${reason(error.cause)}`;
-    throw new BadRequest(400, `The body ${error.message}${why}`);
+    throw new BadRequest(400, `The body ${whyNotJson(error)}`);
   }
   if (!isJsonObject(body)) throw new BadRequest(422, "The body must be a JSON object");
   const { top, samples, ...rest } = body;

@@ -2,8 +2,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { exists } from "../../io/files.ts";
-import { reason } from "../../io/file_bytes.ts";
-import { isJsonObject, parseStrictJson } from "../../io/strict_json.ts";
+import { isJsonObject, parseStrictJson, whyNotJson } from "../../io/strict_json.ts";
 import { readUtf8 } from "../../io/text_file.ts";
 import { UserError } from "../../base/user_error.ts";
 import type { AddedToken } from "./added_tokens.ts";
@@ -122,8 +121,7 @@ export function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
     value = parseStrictJson(readUtf8(path, MOST_BYTES), JSON_LIMITS);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const why = error.cause === undefined ? "" : `: ${reason(error.cause)}`;
-    throw new UserError(`${path} ${error.message}${why}`);
+    throw new UserError(`${path} ${whyNotJson(error)}`);
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
