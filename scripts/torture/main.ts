@@ -19,7 +19,7 @@ import { crashes } from "./crashes.ts";
 import { devices } from "./devices.ts";
 import { BOMB_ATTACKS, MUTATIONS } from "./hostile/mutations.ts";
 import { long } from "./long.ts";
-import { ranks } from "./ranks.ts";
+import { launchedRanks, ranks } from "./ranks.ts";
 
 const CLASSES: readonly AttackClass[] = [
   crashes,
@@ -28,6 +28,7 @@ const CLASSES: readonly AttackClass[] = [
   ...MUTATIONS,
   BOMB_ATTACKS,
   ranks,
+  launchedRanks,
   devices,
   long,
 ];

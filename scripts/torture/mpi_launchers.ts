@@ -2,7 +2,7 @@
 import { delimiter, dirname, join } from "node:path";
 import { exists } from "../../src/io/files.ts";
 
-export interface Launcher {
+export interface MpiLauncher {
   readonly name: "MPICH" | "Open MPI";
   /** Its program, and flags by which more ranks than cores may run, and by root. */
   readonly command: readonly string[];
@@ -30,7 +30,7 @@ const KINDS = [
 const WHEELS = new URL("../../.deno/mpi", import.meta.url).pathname;
 
 /** One of each kind: the first `mpiexec` of the PATH that is of it, else the wheel that scripts/test_mpi.sh has installed. */
-export function launchers(): Launcher[] {
+export function mpiLaunchers(): MpiLauncher[] {
   const onPath = (Deno.env.get("PATH") ?? "").split(delimiter);
   return KINDS.flatMap(({ name, says, wheel, library, flags, environment }) => {
     const program = [...onPath, join(WHEELS, wheel, "bin")].map((folder) => join(folder, "mpiexec"))

@@ -1,6 +1,7 @@
-/** A job of ranks under a launcher of MPI, whose ranks can be told apart. */
+/** A job of ranks under a launcher, whose ranks can be told apart. */
 import { join } from "node:path";
-import type { Launcher } from "./mpi_launchers.ts";
+import type { Place } from "../../src/distributed/meeting.ts";
+import type { MpiLauncher } from "./mpi_launchers.ts";
 import { ENVIRONMENT, program } from "./tiny_training.ts";
 import { CARD, type TwoHosts } from "./two_hosts.ts";
 
@@ -13,6 +14,9 @@ case $1 in *.1) host="HOST_1" ;; *) host="HOST_2" ;; esac
 shift
 exec $host sh -c "$*"
 `;
+
+/** One of MPI's, or the program itself. */
+export type Launcher = MpiLauncher | { readonly name: "unis launch" };
 
 export interface JobOptions {
   readonly launcher: Launcher;
@@ -30,20 +34,26 @@ export class RankJob {
   isOver = false;
   readonly #process: Deno.ChildProcess;
   readonly #folder: string;
+  /** Processes of ranks that were seen, by rank. */
+  readonly #seen = new Map<number, number>();
 
   /** `folder` is for its files. */
   constructor(folder: string, { launcher, ranks, args, patience, hosts }: JobOptions) {
     this.#folder = Deno.makeTempDirSync({ dir: folder, prefix: "ranks-" });
-    const [name, ...flags] = launcher.command;
-    const each = ["sh", "-c", TELL, this.#folder, ...program(args)];
-    const words = hosts === undefined
-      ? [name!, ...flags, "-n", String(ranks), ...each]
-      : [...hosts.on[0]!, name!, ...flags, ...this.#spread(folder, hosts, ranks), ...each];
+    const where = hosts && this.#spread(folder, hosts, ranks);
+    const words = "command" in launcher
+      ? [
+        ...hosts?.on[0] ?? [],
+        ...launcher.command,
+        ...where ?? ["-n", String(ranks)],
+        ...["sh", "-c", TELL, this.#folder, ...program(args)],
+      ]
+      : program(["launch", "--ranks", String(ranks), "--", ...args]);
     this.#process = new Deno.Command(words[0]!, {
       args: words.slice(1),
       env: {
         ...ENVIRONMENT,
-        ...launcher.environment,
+        ...("command" in launcher && launcher.environment),
         UNIS_MPI_TIMEOUT: String(patience),
         // Ranks of one machine go by its memory else; and the card that is each host's own, "lo", leads to no other host.
         ...(hosts && { UCX_TLS: "tcp", MPIR_CVAR_NOLOCAL: "1", UCX_NET_DEVICES: CARD }),
@@ -73,11 +83,16 @@ export class RankJob {
   }
 
   /** The processes of the ranks that have started so far, by rank. */
-  get processes(): Map<number, number> {
-    return new Map(Array.from(Deno.readDirSync(this.#folder), ({ name }) => {
+  get processes(): ReadonlyMap<number, number> {
+    for (const { name } of Deno.readDirSync(this.#folder)) {
       const [rank, process] = name.split(" ").map(Number);
-      return [rank!, process!];
-    }));
+      this.#seen.set(rank!, process!);
+    }
+    for (const process of childrenOf(this.#process.pid)) {
+      const place = placeOf(process);
+      if (place !== undefined) this.#seen.set(place.rank, process);
+    }
+    return this.#seen;
   }
 
   /** Those of them that are still there. */
@@ -100,5 +115,28 @@ export class RankJob {
         // It ended in the meantime.
       }
     }
+  }
+}
+
+function childrenOf(process: number): number[] {
+  try {
+    const threads = [...Deno.readDirSync(`/proc/${process}/task`)];
+    return threads.flatMap(({ name }) =>
+      Deno.readTextFileSync(`/proc/${process}/task/${name}/children`).trim().split(" ").filter(Boolean)
+        .map(Number)
+    );
+  } catch {
+    return []; // it has ended
+  }
+}
+
+/** What `unis launch` has told a process that it started. */
+function placeOf(process: number): Place | undefined {
+  try {
+    const variables = Deno.readTextFileSync(`/proc/${process}/environ`).split("\0");
+    const text = variables.find((text) => text.startsWith("UNIS_LAUNCH="));
+    return text && JSON.parse(text.slice("UNIS_LAUNCH=".length));
+  } catch {
+    return undefined; // it has ended
   }
 }

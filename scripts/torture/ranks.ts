@@ -4,9 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../src/base/random.ts";
 import { exists } from "../../src/io/files.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
-import type { AttackClass, Outcome } from "./attack.ts";
-import { type Launcher, launchers } from "./mpi_launchers.ts";
-import { type JobOptions, RankJob } from "./rank_job.ts";
+import type { Attack, AttackClass, Outcome } from "./attack.ts";
+import { mpiLaunchers } from "./mpi_launchers.ts";
+import { type JobOptions, type Launcher, RankJob } from "./rank_job.ts";
 import { differences } from "./same_run.ts";
 import { SmallDisk } from "./small_disk.ts";
 import { STEPS_OF_EPOCH, training, writeTexts } from "./tiny_training.ts";
@@ -50,15 +50,16 @@ const toOne = (signal: Deno.Signal) => ({ random, job, ranks }: Place): number =
 };
 
 /**
- * What Open MPI's launcher says of a rank that a signal ended; MPICH's has the number of a process, on a busy machine now and then
- * that of another, which it ended itself.
+ * What Open MPI's launcher and `unis launch` say of a rank that a signal ended; MPICH's has the number of a process, on a busy machine
+ * now and then that of another, which it ended itself.
  */
-const endedBy = (signal: number) => (rank: number) =>
-  `process rank ${rank} [^]*signal ${signal} |PID \\d+ RUNNING [^]*EXIT CODE: ${signal}\n`;
+const endedBy = (signal: number, name: Deno.Signal) => (rank: number) =>
+  `process rank ${rank} [^]*signal ${signal} |rank ${rank} was ended by ${name}|` +
+  `PID \\d+ RUNNING [^]*EXIT CODE: ${signal}\n`;
 const SAVED = "unis: stopped, and all is saved; go on by: ";
 
 const FAULTS: readonly Fault[] = [
-  { name: "SIGKILL to one", told: endedBy(9), strike: toOne("SIGKILL") },
+  { name: "SIGKILL to one", told: endedBy(9, "SIGKILL"), strike: toOne("SIGKILL") },
   {
     name: "SIGSTOP to one",
     told: (rank) => `Waited ${PATIENCE} s for (rank ${rank}|other ranks) `,
@@ -68,7 +69,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "SIGTERM to one",
     // Before it is listened for, it ends a process as SIGKILL does.
-    told: (rank) => `${SAVED}|${endedBy(15)(rank)}`,
+    told: (rank) => `${SAVED}|${endedBy(15, "SIGTERM")(rank)}`,
     strike: toOne("SIGTERM"),
   },
   {
@@ -100,35 +101,50 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
+const SURVIVED =
+  "at a random moment: the job ends in time, with a status other than 0 and the cause, and --resume ends in the bytes of an " +
+  "undisturbed run";
+
 export const ranks: AttackClass = {
   name: "ranks",
   what:
-    "two and four ranks under MPICH and Open MPI, of which one is killed, stopped or told to end, the disk filled or the link " +
-    "cut, at a random moment: the job ends in time, with a status other than 0 and the cause, and --resume ends in the bytes of " +
-    "an undisturbed run",
+    "two and four ranks under MPICH and Open MPI, of which one is killed, stopped or told to end, the disk filled or the link cut, " +
+    SURVIVED,
   tries: { long: 100, short: 6 },
-  prepare: (folder) => {
-    const found = launchers();
+  prepare(folder) {
+    const found = mpiLaunchers();
     if (found.length === 0) {
       return Promise.resolve("there is no mpiexec: sh scripts/test_mpi.sh mpich installs one");
     }
-    const has = {
-      disk: isPossible("full disks", () => new SmallDisk(folder, 1)),
-      hosts: isPossible("cut links", () => new TwoHosts()),
-    };
-    const kinds = found.flatMap((launcher) =>
-      RANKS.flatMap((ranks) =>
-        FAULTS.filter(({ needs }) => needs === undefined || has[needs])
-          // Open MPI's ranks reach their launcher through the host that they share.
-          .filter(({ needs }) => needs !== "hosts" || launcher.name === "MPICH")
-          .map((fault) => ({ launcher, ranks, fault }))
-      )
-    );
-    new Random(1).shuffle(kinds);
-    const bench = new Bench(folder);
-    return Promise.resolve((number, random) => bench.attempt(kinds[(number - 1) % kinds.length]!, random));
+    return Promise.resolve(attackOn(found, folder));
   },
 };
+
+export const launchedRanks: AttackClass = {
+  name: "launched-ranks",
+  what:
+    `two and four ranks of unis launch, of which one is killed, stopped or told to end, or the disk filled, ${SURVIVED}`,
+  tries: { long: 20, short: 1 },
+  prepare: (folder) => Promise.resolve(attackOn([{ name: "unis launch" }], folder)),
+};
+
+function attackOn(launchers: readonly Launcher[], folder: string): Attack {
+  const has = {
+    disk: isPossible("full disks", () => new SmallDisk(folder, 1)),
+    // Open MPI's ranks reach their launcher through the host that they share, as those of `unis launch` do.
+    hosts: launchers.some(({ name }) => name === "MPICH") && isPossible("cut links", () => new TwoHosts()),
+  };
+  const kinds = launchers.flatMap((launcher) =>
+    RANKS.flatMap((ranks) =>
+      FAULTS.filter(({ needs }) => needs === undefined || has[needs])
+        .filter(({ needs }) => needs !== "hosts" || launcher.name === "MPICH")
+        .map((fault) => ({ launcher, ranks, fault }))
+    )
+  );
+  new Random(1).shuffle(kinds);
+  const bench = new Bench(folder);
+  return (number, random) => bench.attempt(kinds[(number - 1) % kinds.length]!, random);
+}
 
 interface Kind {
   readonly launcher: Launcher;
