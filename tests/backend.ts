@@ -22,7 +22,7 @@ const OWN_CLASSES = {
   GPUUncapturedErrorEvent,
 };
 /** Classes of the implementation that is tested. */
-export const CLASSES = name === "dawn" ? dawnPackage().globals as typeof OWN_CLASSES : OWN_CLASSES;
+export const CLASSES = name === "dawn" ? (await dawnPackage()).globals as typeof OWN_CLASSES : OWN_CLASSES;
 
 /** Dawn, or why it cannot be tested here. */
 export async function findDawn(): Promise<GPU | string> {
@@ -61,7 +61,7 @@ function driverManifests(): string[] {
 if (Deno.build.os === "linux") keepDriversLoaded();
 
 if (name === "dawn") {
-  const dawn = loadDawn();
+  const dawn = await loadDawn();
   if (typeof dawn === "string") throw new Error(dawn);
   Object.defineProperty(navigator, "gpu", { value: dawn, configurable: true });
   // Dawn tells of the end of a device a moment later, and aborts the process where nobody is left to be told.

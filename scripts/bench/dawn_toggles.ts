@@ -41,13 +41,12 @@ const TOGGLES: Readonly<
 };
 
 const adapterClass = values.class as AdapterClass;
+const dawn = await dawnPackage();
 const variants = [];
 for (
   const [name, webgpu] of [
     ["Deno's own WebGPU", navigator.gpu] as const,
-    ...Object.entries(TOGGLES).map(([name, { on, off }]) =>
-      [name, dawnPackage().create(dawnFlags(on, off))] as const
-    ),
+    ...Object.entries(TOGGLES).map(([name, { on, off }]) => [name, dawn.create(dawnFlags(on, off))] as const),
   ]
 ) {
   const gpu = await Gpu.open("auto", { webgpu, adapterClass });

@@ -14,7 +14,9 @@ import { STEPS } from "./steps.ts";
 
 const [size, precision, pattern = "", dawn] = Deno.args;
 // Dawn has a validator of SPIR-V of its own: what it hands to the driver is known to it alone.
-const webgpu = dawn ? dawnPackage(dawn).create(dawnFlags(["enable_spirv_validation"])) : navigator.gpu;
+const webgpu = dawn
+  ? (await dawnPackage(dawn)).create(dawnFlags(["enable_spirv_validation"]))
+  : navigator.gpu;
 const adapter = await openAdapter("gpu", { webgpu, subgroups: "listed", matrixUnits: "listed" });
 const { device, backend } = adapter;
 const step = recordStep(adapter, STEPS[size as keyof typeof STEPS], precision as Precision);

@@ -1,5 +1,4 @@
 /** The implementations of WebGPU that commands compute on: Deno's own, and Dawn, which is a native library in an npm package. */
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { requestAdapter } from "../gpu/adapter.ts";
@@ -22,16 +21,17 @@ interface DawnPackage {
 }
 
 /** The npm package, a native library. Throws what Deno throws where it is not in `folder` or cannot be loaded. */
-export function dawnPackage(folder: string = FOLDER): DawnPackage {
+export async function dawnPackage(folder: string = FOLDER): Promise<DawnPackage> {
+  const { createRequire } = await import("node:module"); // takes 50 ms, and is seldom needed
   const found: DawnPackage = createRequire(folder)("webgpu");
   paceAnswers(found.globals);
   return found;
 }
 
 /** Dawn as an implementation of WebGPU, or why it cannot be had from `folder`. */
-export function loadDawn(folder: string = FOLDER): GPU | string {
+export async function loadDawn(folder: string = FOLDER): Promise<GPU | string> {
   try {
-    const { create } = dawnPackage(folder);
+    const { create } = await dawnPackage(folder);
     return dawn ??= create(DAWN_FLAGS);
   } catch (error) {
     return whyNot(error);
@@ -41,7 +41,7 @@ export function loadDawn(folder: string = FOLDER): GPU | string {
 /** The implementation of a name. Throws a UserError where it is not at hand; `note` is told why `auto` does not take Dawn. */
 export async function findBackend(name: BackendName, note: (message: string) => void): Promise<GPU> {
   if (name === "deno") return navigator.gpu;
-  const found = loadDawn();
+  const found = await loadDawn();
   if (name === "dawn") {
     if (typeof found === "string") throw new UserError(`Cannot use --backend dawn: ${found}`);
     return found;

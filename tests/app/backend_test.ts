@@ -17,10 +17,10 @@ function unis(args: readonly string[], ...more: string[]) {
   return { code, errors: new TextDecoder().decode(stderr).trim() };
 }
 
-Deno.test("of Dawn that is not there it is told where it would come from", () => {
+Deno.test("of Dawn that is not there it is told where it would come from", async () => {
   const folder = Deno.makeTempDirSync();
   assert.equal(
-    loadDawn(join(folder, "/")),
+    await loadDawn(join(folder, "/")),
     "Dawn is not in .deno/dawn of a checkout, where sh scripts/run.sh puts it",
   );
   Deno.removeSync(folder);

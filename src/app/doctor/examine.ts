@@ -77,7 +77,7 @@ function examined({ isSoftware: is_software, ...adapter }: ListedAdapter): Exami
 }
 
 async function examineDawn(): Promise<Examination["dawn"]> {
-  const dawn = loadDawn();
+  const dawn = await loadDawn();
   if (typeof dawn === "string") return { adapters: [], fault: dawn };
   return { adapters: (await listAdapters(dawn)).map(examined), fault: null };
 }
