@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { draw, type Mutant, mutantsOf } from "../scripts/mutants/draw.ts";
-import { kernelsOf, runsFor, testsOf } from "../scripts/mutants/folders.ts";
+import { kernelsOf, runsFor, testsOf, within } from "../scripts/mutants/folders.ts";
 import { mutationsOf } from "../scripts/mutants/mutations.ts";
 import { Sandbox } from "../scripts/mutants/sandbox.ts";
 import type { Language } from "../scripts/mutants/tokens.ts";
@@ -161,6 +161,8 @@ Deno.test("every folder of the source has tests, and every folder of kernels bel
   const below = (root: string) => [...Deno.readDirSync(join(ROOT, root))].map(({ name }) => name).sort();
   const folders = below("src").map((name) => `src/${name}`);
   for (const path of folders.flatMap(testsOf)) assert.ok(Deno.statSync(join(ROOT, path)).isDirectory, path);
+  assert.deepEqual(testsOf("src/data/readers/formats"), testsOf("src/data"));
+  assert.deepEqual(within(["a/b/c", "a/bc", "a/d"], ["a/b", "a/d"]), ["a/b/c", "a/d"]);
   assert.deepEqual(folders.flatMap((folder) => kernelsOf(folder, below("wgsl"))).sort(), below("wgsl"));
 });
 
@@ -172,7 +174,10 @@ Deno.test("the tests nearest to a file are run first", () => {
     "tests/x_test.ts",
     "",
   ]]);
-  assert.deepEqual(runsFor("src/optim/plateau.ts", "src/optim", texts), [[plateau, adam], [scale]]);
+  assert.deepEqual(runsFor("src/optim/plateau.ts", "src/optim", texts), [[plateau, adam], [
+    scale,
+    "tests/x_test.ts",
+  ]]);
   const table = "tests/ops/op_table_test.ts";
   assert.deepEqual(runsFor("wgsl/matmul/tiles.wgsl", "src/ops", new Map([[table, ""]])), [
     [table, "--filter", "matmul ops"],
@@ -189,8 +194,8 @@ Deno.test("a sandbox changes a copy, undoes it whatever happens, ends what runs 
     Deno.mkdirSync(`${home}/node_modules`);
     await new Deno.Command("git", { args: ["init", "--quiet"], cwd: home }).output();
     const sandbox = await Sandbox.create(home);
-    const run = async (text: string, limit?: number) =>
-      await sandbox.withFile("a.ts", text, () => sandbox.deno(["run", "a.ts"], limit));
+    const run = async (text: string, limit = Infinity) =>
+      await sandbox.withFile("a.ts", text, () => sandbox.deno(["run", "a.ts"], { limit }));
     try {
       assert.deepEqual(await run("console.log(2);"), { passed: true, timedOut: false, output: "2\n" });
       assert.equal((await run("throw new Error('three')")).passed, false);

@@ -23,9 +23,10 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "src/onnx": ["tests/onnx", "tests/export"],
 };
 
-/** The tests of a folder of the source. */
+/** The tests of a folder of the source, or of one in it. */
 export function testsOf(folder: string): readonly string[] {
-  return TESTS[folder] ?? [folder.replace("src", "tests")];
+  const top = folder.split("/").slice(0, 2).join("/");
+  return TESTS[top] ?? [top.replace("src", "tests")];
 }
 
 /** The folders of `wgsl/` whose kernels a folder of the source dispatches: `src/ops` all that no other does. */
@@ -48,22 +49,29 @@ const OP_FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/pointwise|arithmetic|gelu|broadcast|cast/, "pointwise"],
 ];
 
-/** Arguments of `deno test` for the runs that tell of `file`, the nearest first; `tests` holds the text of each test. */
+/** Of paths, those that are one of `roots` or lie in one. */
+export function within(paths: readonly string[], roots: readonly string[]): string[] {
+  return paths.filter((path) => roots.some((root) => path === root || path.startsWith(`${root}/`)));
+}
+
+/**
+ * Arguments of `deno test` for the runs that tell of `file`, the nearest first, and as they come where they are as near;
+ * `tests` holds the text of each test.
+ */
 export function runsFor(
   file: string,
   folder: string,
   tests: ReadonlyMap<string, string>,
 ): string[][] {
-  const own = [...tests.keys()].filter((path) =>
-    testsOf(folder).some((test) => path === test || path.startsWith(`${test}/`))
-  );
+  const own = [...tests.keys()];
   const stem = file.match(/([^/]+)\.\w+$/)![1]!;
   const nearness = (path: string) => {
     if (path.includes(`/${stem}_`)) return 0;
     if (path === OP_TABLE) return 3;
     return tests.get(path)!.includes(`${file}"`) ? 1 : 2;
   };
-  const place = (path: string) => testsOf(folder).findIndex((test) => path.startsWith(test));
+  const roots = testsOf(folder);
+  const place = (path: string) => roots.findIndex((root) => path.startsWith(`${root}/`)) >>> 0; // others last
   const sorted = own.toSorted((a, b) => nearness(a) - nearness(b) || place(a) - place(b));
   const near = sorted.filter((path) => nearness(path) < 2),
     far = sorted.filter((path) => nearness(path) >= 2);

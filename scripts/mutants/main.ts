@@ -1,16 +1,19 @@
 /**
  * Mutation testing: changes one token of a source at a time, in a copy of the repository, and sees whether a test notices.
  *
- *     deno run -A scripts/mutants/main.ts --seed 1 --count 100 --folder src/ops --folder src/nn
+ *     deno run -A scripts/mutants/main.ts --seed 1 --count 100 --folder src/ops --folder src/data/readers
  *
- * Folders take turns; `--file src/ops/cast.ts` takes of them this file alone. `--only 3,17-20` runs mutants by their numbers, `--jobs 2` two at a time. The tests are first run
- * unchanged: they must pass, and three times what they take is the most that a mutant's may take; `--timeout 120`, in
- * seconds, is taken in place of that.
+ * Folders take turns; `--file src/ops/cast.ts` takes of them this file alone. `--only 3,17-20` runs mutants by their
+ * numbers, `--jobs 2` two at a time. The tests are first run unchanged, each file for itself: they must pass, and what
+ * each runs of the source is counted, so that a mutant is given to those alone that run its line. Three times what they
+ * took is the most that a mutant's may take; `--timeout 120`, in seconds, is taken in place of that. `--tests tests/io`
+ * takes these tests, files or folders, in place of all that belong to the folders.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { draw, type Mutant, mutantsOf } from "./draw.ts";
-import { kernelsOf, runsFor, testsOf } from "./folders.ts";
+import { kernelsOf, runsFor, testsOf, within } from "./folders.ts";
+import { DENO_TEST, Reach } from "./reach.ts";
 import { Sandbox } from "./sandbox.ts";
 
 const HOME = join(import.meta.dirname!, "../..");
@@ -18,7 +21,8 @@ const HOME = join(import.meta.dirname!, "../..");
 /** What takes too long is noticed as well. */
 type Verdict = "noticed" | "timed out" | "survived" | "does not compile";
 
-const DENO_TEST = ["test", "-A", "--no-check", "--fail-fast", "--quiet"];
+/** How many mutants' types are checked in one go. */
+const AT_ONCE = 100;
 /** A shader that is no WGSL is found where it is first used. */
 const INVALID_SHADER =
   /Shader '?.*(parsing|validation) error|(ComputePipeline|ShaderModule) with '.*' label is invalid/i;
@@ -29,6 +33,7 @@ const { values: options } = parseArgs({
     count: { type: "string", default: "20" },
     folder: { type: "string", multiple: true },
     file: { type: "string", multiple: true },
+    tests: { type: "string", multiple: true },
     only: { type: "string" },
     jobs: { type: "string", default: "1" },
     timeout: { type: "string" },
@@ -53,39 +58,36 @@ try {
 
 async function main(): Promise<number> {
   for (let job = 0; job < Number(options.jobs); job++) sandboxes.push(await Sandbox.create(HOME));
-  const known = entriesOf("src").map(({ name }) => `src/${name}`), folders = options.folder ?? known;
-  const unknown = folders.find((name) => !known.includes(name));
-  if (unknown) throw new Error(`There is no folder ${unknown}; there are ${known.join(", ")}`);
-  const testFiles = filesBelow("tests").filter((path) => path.endsWith("_test.ts"));
-  const tests = new Map(testFiles.map((path) => [path, text(path)]));
+  const folders = options.folder ?? entriesOf("src").map(({ name }) => `src/${name}`);
   const mutants = draw(
     folders.map((name) => mutantsOf(name, filesOf(name), text)),
     Number(options.seed),
   );
-  const only = options.only?.split(",").map((range) => range.split("-").map(Number));
-  const isWanted = (number: number) =>
-    !only || only.some(([first, last = first]) => number >= first! && number <= last!);
-  const end = only ? Math.max(...only.flat()) : Infinity, count = only ? Infinity : Number(options.count);
+  const testFiles = filesBelow("tests").filter((path) => path.endsWith("_test.ts"));
+  const testsFor = (folder: string) => within(testFiles, options.tests ?? testsOf(folder));
+  const reach = await Reach.measure(sandboxes, [...new Set(folders.flatMap(testsFor))]);
+  const wanted = numbered(mutants);
+  const count = options.only ? Infinity : Number(options.count);
 
-  const limits = await timeLimits(sandboxes[0]!, folders);
   const verdicts: Verdict[] = [];
   const counted = () => verdicts.filter((verdict) => verdict !== "does not compile").length;
-  let number = 0, inFlight = 0;
-  await Promise.all(sandboxes.map(async (sandbox) => {
-    // No more are begun than may count, so that which ones do is not a matter of speed.
-    while (number < end && counted() + inFlight < count) {
-      const { value: mutant, done } = mutants.next();
-      if (done) break;
-      const own = ++number;
-      if (!isWanted(own)) continue;
-      inFlight++;
-      const start = performance.now();
-      const verdict = await judge(sandbox, mutant, tests, limits.get(mutant.folder)!);
-      inFlight--;
-      verdicts.push(verdict);
-      show(own, mutant, verdict, performance.now() - start);
-    }
-  }));
+  const tell = (mutant: Numbered, verdict: Verdict, milliseconds: number) => {
+    verdicts.push(verdict);
+    show(mutant, verdict, milliseconds);
+  };
+  for (let batch = take(wanted, count); batch.length > 0; batch = take(wanted, count - counted())) {
+    const scripts = batch.filter(({ file }) => file.endsWith(".ts"));
+    const right = await sandboxes[0]!.withoutMistakes(scripts);
+    const left = batch.filter((mutant) => !scripts.includes(mutant) || right.has(mutant));
+    for (const mutant of batch) if (!left.includes(mutant)) tell(mutant, "does not compile", 0);
+    await Promise.all(sandboxes.map(async (sandbox) => {
+      for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
+        const start = performance.now();
+        const verdict = await judge(sandbox, mutant, testsFor(mutant.folder), reach);
+        tell(mutant, verdict, performance.now() - start);
+      }
+    }));
+  }
   const total = counted(), noticed = total - verdicts.filter((verdict) => verdict === "survived").length;
   const share = total > 0 ? ` (${(100 * noticed / total).toFixed(1)} %)` : "";
   console.log(`${noticed} of ${total} noticed${share}; ${verdicts.length - total} did not compile`);
@@ -110,37 +112,44 @@ function filesBelow(folder: string): string[] {
   ).sort();
 }
 
-/** Milliseconds that the runs of a mutant may take, by folder. Throws where tests fail unchanged. */
-async function timeLimits(sandbox: Sandbox, folders: readonly string[]): Promise<Map<string, number>> {
-  const limits = new Map<string, number>();
-  for (const name of folders) {
-    const start = performance.now();
-    if (options.timeout === undefined) {
-      const { passed, output } = await sandbox.deno([...DENO_TEST, ...testsOf(name)]);
-      if (!passed) throw new Error(`The tests of ${name} fail as it is:\n${output}`);
+type Numbered = Mutant & { readonly number: number };
+
+/** The mutants that are asked for, with their places among all. */
+function* numbered(mutants: Iterable<Mutant>): Generator<Numbered, undefined> {
+  const ranges = options.only?.split(",").map((range) => range.split("-").map(Number));
+  const end = ranges ? Math.max(...ranges.flat()) : Infinity;
+  let number = 0;
+  for (const mutant of mutants) {
+    if (++number > end) return;
+    if (!ranges || ranges.some(([first, last = first]) => number >= first! && number <= last!)) {
+      yield { ...mutant, number };
     }
-    limits.set(
-      name,
-      options.timeout ? 1000 * Number(options.timeout) : 3 * (performance.now() - start) + 10_000,
-    );
   }
-  return limits;
 }
 
-/** Checks the types of a mutant, then runs the tests of its folder until one fails. */
+/** The next mutants: no more than `count`, nor than are checked in one go. */
+function take(mutants: Generator<Numbered, undefined>, count: number): Numbered[] {
+  const taken: Numbered[] = [];
+  while (taken.length < Math.min(count, AT_ONCE)) {
+    const { value, done } = mutants.next();
+    if (done) break;
+    taken.push(value);
+  }
+  return taken;
+}
+
+/** Runs the tests of a mutant until one fails: those that run its line, or all of its folder where it is a shader's. */
 async function judge(
   sandbox: Sandbox,
-  mutant: Mutant,
-  tests: ReadonlyMap<string, string>,
-  limit: number,
+  { file, folder, line, text: changed }: Mutant,
+  tests: readonly string[],
+  reach: Reach,
 ): Promise<Verdict> {
-  const { file, folder } = mutant;
-  return await sandbox.withFile(file, mutant.text(), async () => {
-    if (file.endsWith(".ts") && !(await sandbox.deno(["check", "--quiet", file])).passed) {
-      return "does not compile";
-    }
-    for (const run of runsFor(file, folder, tests)) {
-      const { passed, timedOut, output } = await sandbox.deno([...DENO_TEST, ...run], limit);
+  const reached = file.endsWith(".ts") ? reach.of(file, line).filter((test) => tests.includes(test)) : tests;
+  return await sandbox.withFile(file, changed(), async () => {
+    for (const run of runsFor(file, folder, new Map(reached.map((test) => [test, text(test)])))) {
+      const limit = options.timeout ? 1000 * Number(options.timeout) : 3 * reach.milliseconds(run) + 10_000;
+      const { passed, timedOut, output } = await sandbox.deno([...DENO_TEST, ...run], { limit });
       if (file.endsWith(".wgsl") && INVALID_SHADER.test(output)) return "does not compile";
       if (timedOut) return "timed out";
       if (!passed) return "noticed";
@@ -150,8 +159,7 @@ async function judge(
 }
 
 function show(
-  number: number,
-  { file, line, before, after }: Mutant,
+  { number, file, line, before, after }: Numbered,
   verdict: Verdict,
   milliseconds: number,
 ): void {

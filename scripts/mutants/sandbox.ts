@@ -1,5 +1,6 @@
 /** A copy of the repository in a temporary folder, where one file at a time is changed and tests are run. */
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 export interface Outcome {
   readonly passed: boolean;
@@ -41,6 +42,29 @@ export class Sandbox {
     }
   }
 
+  /** Of versions of files, those that are TypeScript without a mistake; all are checked in one go, beside their files. */
+  async withoutMistakes<T extends { readonly file: string; readonly text: () => string }>(
+    versions: readonly T[],
+  ): Promise<Set<T>> {
+    const places = versions.map(({ file }, i) => join(this.root, file).replace(/\.ts$/, `.version${i}.ts`));
+    try {
+      await Promise.all(places.map((place, i) => Deno.writeTextFile(place, versions[i]!.text())));
+      for (let right = [...versions.keys()]; right.length > 0;) {
+        const { passed, output } = await this.deno(["check", "--quiet", ...right.map((i) => places[i]!)]);
+        const before = right.length;
+        if (!passed) right = right.filter((i) => !output.includes(pathToFileURL(places[i]!).href));
+        if (!passed && right.length === before) throw new Error(`deno check failed:\n${output}`);
+        // Of files that are no TypeScript at all only the first is told.
+        if (passed || /^TS\d+ \[ERROR\]/m.test(output)) {
+          return new Set(right.map((i) => versions[i]!));
+        }
+      }
+      return new Set();
+    } finally {
+      await Promise.all(places.map((place) => Deno.remove(place)));
+    }
+  }
+
   /** Runs `body` while the file at `path` holds `text`. */
   async withFile<T>(path: string, text: string, body: () => Promise<T>): Promise<T> {
     const changed = join(this.root, path);
@@ -53,15 +77,24 @@ export class Sandbox {
     }
   }
 
-  /** Runs Deno in the copy; after `milliseconds` it and all that it started is ended. */
-  async deno(args: readonly string[], milliseconds = Infinity): Promise<Outcome> {
+  /** Where tests leave what they leave. */
+  get temporary(): string {
+    return join(this.root, TEMPORARY);
+  }
+
+  /** Runs Deno in the copy; after `limit` milliseconds it and all that it started is ended. */
+  async deno(
+    args: readonly string[],
+    { limit = Infinity, variables = {} }: { limit?: number; variables?: Record<string, string> } = {},
+  ): Promise<Outcome> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [...args],
       cwd: this.root,
       env: {
-        TMPDIR: join(this.root, TEMPORARY),
-        UNIS_CACHE_DIR: join(this.root, TEMPORARY),
+        TMPDIR: this.temporary,
+        UNIS_CACHE_DIR: this.temporary,
         NO_COLOR: "1",
+        ...variables,
       },
       stdin: "null",
       stdout: "piped",
@@ -70,8 +103,8 @@ export class Sandbox {
     }).spawn();
     this.#running.add(child.pid);
     let timedOut = false;
-    const timer = milliseconds < Infinity
-      ? setTimeout(() => (timedOut = true, this.#end(child.pid)), milliseconds)
+    const timer = limit < Infinity
+      ? setTimeout(() => (timedOut = true, this.#end(child.pid)), limit)
       : undefined;
     const { success, stdout, stderr } = await child.output();
     clearTimeout(timer);
