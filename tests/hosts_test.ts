@@ -83,6 +83,10 @@ const CASES: [what: string, job: Job, code: number, calls: string[]][] = [
     "train --out runs/slurm-70-1 --seed 1 --device gpu",
     "scontrol requeue 70",
   ]],
+  ["queues again when its time is up before unis listens", { status: 128 + 12 }, 140, [
+    "train --out runs/slurm-70-1 --seed 1 --device gpu",
+    "scontrol requeue 70",
+  ]],
   [
     "gives up when devices are lost again and again",
     { status: 75, variables: { SLURM_RESTART_COUNT: "5" } },
@@ -101,7 +105,7 @@ const CASES: [what: string, job: Job, code: number, calls: string[]][] = [
     { isStopped: true, variables: { SLURM_NTASKS: "4", SLURM_CPUS_PER_TASK: "8" } },
     130,
     [
-      "srun --cpus-per-task=8 sh scripts/run.sh train --out runs/slurm-70-1 --seed 1 --device gpu",
+      "srun --kill-on-bad-exit=1 --cpus-per-task=8 sh scripts/run.sh train --out runs/slurm-70-1 --seed 1 --device gpu",
       "train --out runs/slurm-70-1 --seed 1 --device gpu",
       "saved",
       "scontrol requeue 70",
