@@ -49,6 +49,17 @@ Deno.test("textChunks() names a file that is missing, a folder, or no UTF-8, to 
   }
 });
 
+Deno.test("textChunks() takes NUL among the first 4096 bytes for no text, and further on for a character", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "x.txt");
+  for (const before of [0, 4095, 4096]) {
+    const text = "a".repeat(before) + "\0a";
+    Deno.writeTextFileSync(path, text);
+    if (before === 4096) assert.equal((await read(path)).join(""), text);
+    else await assert.rejects(read(path), /UserError: Cannot read .*x\.txt: it is UTF-16 or no text at all/);
+  }
+});
+
 Deno.test("textChunks() names the line of a byte that is wrong, wherever the chunk before it ends", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "x.txt");
