@@ -91,7 +91,7 @@ export class EventFiles {
 
   /** Whether the files are as they were left, and the run has gone on since. */
   #goesOn({ records }: Told, name: string): boolean {
-    if (this.#told.length === 0 || !this.#told.every((record, i) => record === records[i])) return false;
+    if (!this.#told.every((record, i) => record === records[i])) return false;
     return [...this.#sizes].every(([path, size]) => path.endsWith(name) && sizeOf(path) === size);
   }
 }

@@ -5,7 +5,13 @@ import { UserError } from "../../src/base/user_error.ts";
 import { Random } from "../../src/base/random.ts";
 import { safetensorsParts } from "../../src/io/safetensors.ts";
 import { RunFiles } from "../../src/runs/run_files.ts";
-import { type Arrays, RunCheckpoints, type TrainingState } from "../../src/runs/run_checkpoints.ts";
+import {
+  type Arrays,
+  beginning,
+  RunCheckpoints,
+  temperaturesOf,
+  type TrainingState,
+} from "../../src/runs/run_checkpoints.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 
 const random = new Random(3);
@@ -165,4 +171,121 @@ Deno.test("checkpoints that hold NaN or infinity are not loaded, whoever wrote t
   assert.match(refusal(() => checkpoints.loadLast()), /last\.optimizer\.safetensors: .* first\.text\.b\./);
   overwrite("last.safetensors", spoiled(arrays(), "heads.x", -Infinity), { step: "9" });
   assert.match(refusal(() => checkpoints.loadLast()), /last\.safetensors: .* heads\.x\./);
+});
+
+Deno.test("a refusal names eight of the tensors that are not finite, and how many more", () => {
+  using folder = temporaryFolder();
+  const checkpoints = save(folder.path);
+  const many = (count: number): Arrays =>
+    new Map(Array.from({ length: count }, (_, i) => [`w${i}`, { shape: [1], data: Float32Array.of(NaN) }]));
+  const eight = "w0, w1, w2, w3, w4, w5, w6, w7";
+  assert.ok(refusal(() => checkpoints.saveBest(many(8), 1, 1)).includes(`is in ${eight}. `));
+  assert.ok(refusal(() => checkpoints.saveBest(many(9), 1, 1)).includes(`is in ${eight} and 1 more. `));
+});
+
+Deno.test("states that earlier versions wrote are read with the values that they had", () => {
+  using folder = temporaryFolder();
+  const checkpoints = new RunCheckpoints(new RunFiles(folder.path));
+  const { validations: _, records: __, recorded_step: ___, epoch_input_wait: ____, ...older } = STATE;
+  const write = (value: unknown) => new RunFiles(folder.path).writeJson("checkpoints/last.json", value);
+  write({ ...older, best: { epoch: 2, accuracy: 0.5 } });
+  const read = { ...older, validations: 3, records: 3, recorded_step: 0, epoch_input_wait: 0 };
+  assert.deepEqual(checkpoints.lastState(), { ...read, best: { epoch: 2, validation: 2, score: 0.5 } });
+  write({ ...older, best: null });
+  assert.deepEqual(checkpoints.lastState(), { ...read, best: null });
+  for (
+    const [key, value] of Object.entries({
+      version: 2,
+      epoch: -1,
+      batch: 0.5,
+      step: -1,
+      validations: -1,
+      records: -1,
+      recorded_step: -1,
+      best: { epoch: 0, score: 1 },
+      ended: "never",
+      seconds: null,
+      more: 1,
+    })
+  ) {
+    write({ ...STATE, [key]: value });
+    assert.match(refusal(() => checkpoints.lastState()), /last\.json is not a state of training: /, key);
+  }
+});
+
+Deno.test("before the first step nothing has been done", () => {
+  const plateau = { best: null, bad: 0, cooldown: 0 };
+  const { version, plateau: own, learning_rates, best, ended, ...counts } = beginning(plateau);
+  assert.deepEqual({ version, own, learning_rates, best, ended }, {
+    version: 1,
+    own: plateau,
+    learning_rates: {},
+    best: null,
+    ended: null,
+  });
+  assert.deepEqual(
+    counts,
+    Object.fromEntries(
+      ["epoch", "batch", "step", "validations", "records", "recorded_step"]
+        .concat("seconds", "epoch_seconds", "epoch_input_wait").map((name) => [name, 0]),
+    ),
+  );
+  using folder = temporaryFolder();
+  const checkpoints = new RunCheckpoints(new RunFiles(folder.path));
+  checkpoints.saveLast({ weights: arrays(), optimizer: optimizer(), state: beginning(plateau) });
+  assert.deepEqual(checkpoints.lastState(), beginning(plateau));
+});
+
+Deno.test("the best weights say of what epoch and score they are, and are missed where they are gone", () => {
+  using folder = temporaryFolder();
+  const checkpoints = new RunCheckpoints(new RunFiles(folder.path));
+  assert.equal(checkpoints.hasBest, false);
+  assert.match(
+    refusal(() => checkpoints.openBest()),
+    /There is no .*best\.safetensors: the run has not finished/,
+  );
+  checkpoints.saveBest(arrays(), 2, 0.5, "macro_f1");
+  assert.equal(checkpoints.hasBest, true);
+  const metadata = () => {
+    using file = checkpoints.openBest();
+    return Object.fromEntries(file.metadata);
+  };
+  assert.deepEqual(metadata(), { epoch: "2", validation_macro_f1: "0.5" });
+  checkpoints.saveBest(arrays(), 2, 0.5, "accuracy", { text: 2 });
+  assert.deepEqual(metadata(), { epoch: "2", validation_accuracy: "0.5", temperatures: '{"text":2}' });
+  checkpoints.saveLast({ weights: arrays(), optimizer: optimizer(), state: STATE });
+  Deno.removeSync(checkpoints.best);
+  assert.equal(checkpoints.hasBest, false);
+  assert.match(
+    refusal(() => checkpoints.loadBest()),
+    /best\.safetensors is gone.* or do without it, for the last/,
+  );
+  Deno.writeTextFileSync(checkpoints.best, "");
+  assert.match(
+    refusal(() => checkpoints.hasBest),
+    /best\.safetensors is damaged.* or remove it, for the last/,
+  );
+});
+
+Deno.test("temperatures that are none are refused", () => {
+  const read = (text?: string) =>
+    temperaturesOf({
+      path: "a.safetensors",
+      metadata: new Map(text === undefined ? [] : [["temperatures", text]]),
+    });
+  assert.deepEqual(read(), {});
+  assert.deepEqual(read('{"fusion":0.5}'), { fusion: 0.5 });
+  for (const text of ['{"fusion":0}', '{"fusion":"1"}', "[1]"]) {
+    assert.ok(refusal(() => read(text)).includes(`a.safetensors has temperatures that are none: ${text}`));
+  }
+});
+
+Deno.test("optimizer and weights of another step than the state are refused", () => {
+  using folder = temporaryFolder();
+  const checkpoints = save(folder.path);
+  for (const name of ["last.safetensors", "last.optimizer.safetensors"]) {
+    new RunFiles(folder.path).write(`checkpoints/${name}`, safetensorsParts({}, { step: "8" }));
+    assert.ok(refusal(() => checkpoints.loadLast()).includes(`${name} is of step 8, but last.json of 9`));
+    checkpoints.saveLast({ weights: arrays(), optimizer: optimizer(), state: STATE });
+  }
 });
