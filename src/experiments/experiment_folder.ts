@@ -119,7 +119,7 @@ export class ExperimentFolder extends RunsFolder implements Disposable {
 
   /** Puts in order what processes that were killed have left. */
   #finish(planned: readonly SettledRun[]): void {
-    removeAllLeft(this.path, 0);
+    removeAllLeft(this.path, false);
     for (const { name } of planned) {
       const path = this.pathOf(name);
       if (!exists(path)) continue;

@@ -62,7 +62,7 @@ export class FolderLock implements Disposable {
 
 function open(path: string): Deno.FsFile {
   try {
-    return Deno.openSync(path, { read: true, write: true, create: true });
+    return Deno.openSync(path, { write: true, create: true });
   } catch (error) {
     throw unwritable(path, error);
   }

@@ -145,12 +145,12 @@ export function isFree(path: string): boolean {
   return isFree;
 }
 
-/** Removes all that was left in a folder, and so many below it, by processes that were killed while they wrote. */
-export function removeAllLeft(folder: string, depth = Infinity): void {
+/** Removes all that was left in a folder, and in those below it if wanted, by processes that were killed while they wrote. */
+export function removeAllLeft(folder: string, below: boolean): void {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
     const path = join(folder, name);
     if (!isTemporary(name)) {
-      if (isDirectory && depth > 0) removeAllLeft(path, depth - 1);
+      if (isDirectory && below) removeAllLeft(path, below);
     } else if (isFree(path)) remove(path);
   }
 }

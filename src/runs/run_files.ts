@@ -207,7 +207,7 @@ export class RunFiles {
         throw unwritable(path, error);
       }
     }
-    removeAllLeft(this.folder);
+    removeAllLeft(this.folder, true);
   }
 }
 

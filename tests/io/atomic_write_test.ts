@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../src/base/user_error.ts";
-import { writeTextFile } from "../../src/io/new_file.ts";
+import { NewFile, removeAllLeft, writeTextFile } from "../../src/io/new_file.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { temporaryFolder } from "./crafted.ts";
 
@@ -41,6 +41,24 @@ function callsOf(body: () => void): string[] {
   }
   return calls;
 }
+
+Deno.test("what was left is removed from a folder, and from those below it where that is wanted; the rest stays", () => {
+  for (const below of [true, false]) {
+    using folder = temporaryFolder();
+    const inner = join(folder.path, "a", "b");
+    Deno.mkdirSync(inner, { recursive: true });
+    for (const place of [folder.path, inner]) {
+      for (const name of ["left.unis.tmp", "kept"]) Deno.writeTextFileSync(join(place, name), "");
+    }
+    using written = new NewFile(join(inner, "written"));
+    written.write(Uint8Array.of(1));
+    removeAllLeft(folder.path, below);
+    const names = (path: string) => Array.from(Deno.readDirSync(path), ({ name }) => name).sort();
+    assert.deepEqual(names(folder.path), ["a", "kept"]);
+    const kept = ["kept", "written.unis.tmp"];
+    assert.deepEqual(names(inner), below ? kept : ["kept", "left.unis.tmp", "written.unis.tmp"]);
+  }
+});
 
 for (const [name, write] of Object.entries(writers)) {
   Deno.test(`${name}() flushes what it wrote before it takes the place of what was there`, () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ResolveOptions } from "../../src/io/hub.ts";
 import { webAddress } from "../../src/io/hub_settings.ts";
 import { bytes, modelFiles } from "./hub_server.ts";
-import { Setting, TOKEN } from "./hub_setting.ts";
+import { Setting, TOKEN, WANTED } from "./hub_setting.ts";
 
 const once = (status: number, headers: HeadersInit = {}) => () => new Response("no", { status, headers });
 
@@ -167,6 +167,19 @@ Deno.test("resolveModel() says where the disk is full or the cache cannot be wri
     setting.hub.listed.set("model.safetensors", { size: 2 ** 52 });
     assert.match(await setting.refusal(), /its disk has [\d.]+ MB free, with [\d.]+ MB to come.*HF_HOME/);
     assert.deepEqual(setting.hub.paths("storage"), []);
+  }
+  {
+    await using setting = new Setting();
+    await setting.resolve({ kinds: [] });
+    const here = 100_000;
+    Deno.writeFileSync(setting.part, bytes(here));
+    const others = WANTED.filter((name) => !["config.json", "model.safetensors"].includes(name))
+      .reduce((sum, name) => sum + setting.hub.files.get(name)!.length, 0);
+    // Of what is to come, in all, one byte more or less changes the digit that is shown.
+    for (const [more, shown] of [[49_999, "0"], [50_001, "1"]] as const) {
+      setting.hub.listed.set("model.safetensors", { size: 4e15 + more - others + here });
+      assert.ok((await setting.refusal()).includes(`with 4000000000.${shown} MB to come`));
+    }
   }
   if (Deno.build.os === "linux") {
     await using setting = new Setting();
