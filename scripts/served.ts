@@ -1,4 +1,5 @@
 /** `unis serve` in a process of its own. */
+import { processorTime } from "./processor_time.ts";
 import { engineFlags } from "./task_flags.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
@@ -37,11 +38,8 @@ export class Served {
   }
 
   /** Milliseconds of processors that it has taken, as Linux tells. */
-  async processorTime(): Promise<number> {
-    const text = await Deno.readTextFile(`/proc/${this.#process.pid}/stat`);
-    // After the name, which may hold anything, the 12th and 13th field are ticks of 10 ms.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return 10 * (Number(fields[11]) + Number(fields[12]));
+  processorTime(): number {
+    return processorTime(this.#process.pid);
   }
 
   /** Asks it for answers. */

@@ -17,6 +17,8 @@ export interface AttackClass {
   what: string;
   /** How many tries the long form makes, and the short one. */
   tries: { long: number; short: number };
+  /** It measures times: no other class may be attacked meanwhile. */
+  isTimed?: true;
   /**
    * Makes ready, in an empty folder of its own, what the tries share; gives why none can be made where something that they need is
    * not there. Tries run one after the other.
@@ -24,46 +26,49 @@ export interface AttackClass {
   prepare(folder: string): Promise<Attack | string>;
 }
 
-export interface Tally {
-  name: string;
-  tried: number;
-  survived: number;
-  /** How many survivors ended in each way. */
-  ways: Map<string, number>;
-  failures: { number: number; failed: string }[];
-  /** Why none was tried. */
-  leftOut?: string;
-  seconds: number;
-}
-
-/** Makes the tries of a class with these numbers; an error that a try throws is a failure of it. */
+/** Makes the tries of a class with these numbers, and tells how each ended; gives why none was made, where that is so. */
 export async function attack(
   of: AttackClass,
   numbers: Iterable<number>,
   seed: number,
   folder: string,
-  failed: (number: number, why: string) => void = () => {},
-): Promise<Tally> {
-  const started = performance.now();
+  ended: (number: number, outcome: Outcome) => void,
+): Promise<string | undefined> {
   await using held = new AsyncDisposableStack();
   const once = await of.prepare(folder);
-  const tally: Tally = { name: of.name, tried: 0, survived: 0, ways: new Map(), failures: [], seconds: 0 };
-  if (typeof once === "string") return { ...tally, leftOut: once };
+  if (typeof once === "string") return once;
   held.defer(() => once[Symbol.asyncDispose]?.());
   for (const number of numbers) {
-    const outcome = await once(number, new Random(keyOf(seed, number)))
-      .catch((error): Outcome => ({
-        failed: error instanceof Error ? error.stack ?? String(error) : `${error}`,
-      }));
-    tally.tried++;
-    if ("failed" in outcome) {
-      tally.failures.push({ number, failed: outcome.failed });
-      failed(number, outcome.failed);
-      continue;
-    }
-    tally.survived++;
-    tally.ways.set(outcome.how, (tally.ways.get(outcome.how) ?? 0) + 1);
+    const outcome = await once(number, new Random(keyOf(seed, number))).catch((error): Outcome => ({
+      failed: told(error),
+    }));
+    ended(number, outcome);
   }
-  tally.seconds = (performance.now() - started) / 1000;
-  return tally;
+  return undefined;
+}
+
+/** An error that a try throws is a failure of it. */
+const told = (error: unknown) => error instanceof Error ? error.stack ?? String(error) : `${error}`;
+
+/** The tries of a class that have been made. */
+export class Tally {
+  tried = 0;
+  /** How many survivors ended in each way. */
+  readonly ways = new Map<string, number>();
+  readonly failures: { number: number; failed: string }[] = [];
+  /** Why none was tried. */
+  leftOut?: string;
+  /** By the clock, and of processors where the system tells. */
+  seconds = 0;
+  processorSeconds?: number | undefined;
+
+  get survived(): number {
+    return this.tried - this.failures.length;
+  }
+
+  add(number: number, outcome: Outcome): void {
+    this.tried++;
+    if ("failed" in outcome) this.failures.push({ number, failed: outcome.failed });
+    else this.ways.set(outcome.how, (this.ways.get(outcome.how) ?? 0) + 1);
+  }
 }

@@ -33,6 +33,7 @@ export const long: AttackClass = {
   name: "long",
   what: "thousands of steps, epochs and requests: memory, time and files stay; workers that die are replaced",
   tries: { long: LENGTHS.length + KILLED + LONG.length, short: LENGTHS.length + KILLED },
+  isTimed: true,
   prepare,
 };
 
@@ -108,7 +109,7 @@ async function served(run: string, count: number, growth: typeof GROWTH): Promis
   await server.start();
   try {
     const memory: number[] = [], times: number[] = [];
-    let sent = 0, wrong = 0, before = await server.processorTime();
+    let sent = 0, wrong = 0, before = server.processorTime();
     const every = Math.ceil(count / MOMENTS);
     const answers = new Map<string, string>();
     const client = async () => {
@@ -121,7 +122,7 @@ async function served(run: string, count: number, growth: typeof GROWTH): Promis
         answers.set(body, known);
         if (response.status !== 200 || answer !== known) wrong++;
         if (number % every !== 0 || number === 0) continue;
-        const time = await server.processorTime();
+        const time = server.processorTime();
         times.push((time - before) / every);
         before = time;
         memory.push(await server.memory());

@@ -7,31 +7,15 @@
  *     deno task torture --class corrupt --only 17      # the 17th try of a class again
  *
  * `--seed 2` makes other tries, `--tries 50` another number of them; `--class` may come several times, and `--help` names
- * all. A failure is printed when it happens, with the command that repeats it. Ends with status 1 where one try failed.
+ * all. As many classes as there are cores, or `--jobs`, are attacked side by side, and those alone that measure times. A failure is
+ * printed when it happens, with the command that repeats it. Ends with status 1 where one try failed.
  */
 import { Command, Option } from "commander";
 import { wholeNumber } from "../../src/cli/options.ts";
 import { formatTable } from "../../src/report/table.ts";
-import { attack, type AttackClass, type Tally } from "./attack.ts";
-import { corrupt } from "./corrupt.ts";
-import { disk } from "./disk.ts";
-import { crashes } from "./crashes.ts";
-import { devices } from "./devices.ts";
-import { BOMB_ATTACKS, MUTATIONS } from "./hostile/mutations.ts";
-import { long } from "./long.ts";
-import { launchedRanks, ranks } from "./ranks.ts";
-
-const CLASSES: readonly AttackClass[] = [
-  crashes,
-  corrupt,
-  disk,
-  ...MUTATIONS,
-  BOMB_ATTACKS,
-  ranks,
-  launchedRanks,
-  devices,
-  long,
-];
+import { attackApart } from "./apart.ts";
+import type { AttackClass, Tally } from "./attack.ts";
+import { CLASSES } from "./classes.ts";
 
 interface Flags {
   class?: string[];
@@ -39,6 +23,7 @@ interface Flags {
   seed: number;
   tries?: number;
   only?: number[];
+  jobs: number;
 }
 
 const number = wholeNumber(1, 2 ** 32 - 1);
@@ -53,31 +38,41 @@ const options = new Command("deno task torture")
     new Option("--only <numbers>", "tries by their numbers, parted by commas")
       .argParser((text) => text.split(",").map(number)).conflicts(["tries", "short"]),
   )
+  .option("--jobs <number>", "how many classes are attacked at a time", number, navigator.hardwareConcurrency)
   .exitOverride(({ exitCode }) => Deno.exit(exitCode === 0 ? 0 : 2))
   .parse(Deno.args, { from: "user" })
   .opts<Flags>();
 
-const tallies: Tally[] = [];
-for (const one of CLASSES) {
-  if (options.class && !options.class.includes(one.name)) continue;
-  console.log(`${one.name}: ${one.what}`);
-  const folder = await Deno.makeTempDir({ prefix: `torture-${one.name}-` });
-  try {
-    const tally = await attack(one, numbersOf(one), options.seed, folder, (number, why) => {
-      console.log(`  FAILED ${number}: ${why}`);
-      console.log(`  again: deno task torture --class ${one.name} --seed ${options.seed} --only ${number}`);
+const chosen = CLASSES.filter(({ name }) => options.class?.includes(name) ?? true);
+const tallies = new Map<string, Tally>();
+const together = chosen.filter(({ isTimed }) => !isTimed);
+await Promise.all(Array.from({ length: options.jobs }, () => attackAll(together)));
+await attackAll(chosen.filter(({ isTimed }) => isTimed));
+
+console.log();
+const header = ["class", "tried", "survived", "failed", "seconds", "of processors"];
+const rows = chosen.map(({ name }) => rowOf(name, tallies.get(name)!));
+for (const line of formatTable([header, ...rows])) console.log(line);
+Deno.exit([...tallies.values()].some(({ failures }) => failures.length > 0) ? 1 : 0);
+
+/** Attacks by one class of a list after the other, and takes it off the list, which others have, too. */
+async function attackAll(classes: AttackClass[]): Promise<void> {
+  for (let one = classes.shift(); one !== undefined; one = classes.shift()) {
+    const { name, what } = one;
+    const say = (line: string) => console.log(`${name}: ${line}`);
+    say(what);
+    const tally = await attackApart({ name, numbers: numbersOf(one), seed: options.seed }, {
+      printed: say,
+      failed: (number, why) => {
+        say(`FAILED ${number}: ${why}`);
+        say(`again: deno task torture --class ${name} --seed ${options.seed} --only ${number}`);
+      },
     });
-    if (tally.leftOut !== undefined) console.log(`  left out: ${tally.leftOut}`);
-    for (const [way, count] of tally.ways) console.log(`  ${count} ${way}`);
-    tallies.push(tally);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+    if (tally.leftOut !== undefined) say(`left out: ${tally.leftOut}`);
+    for (const [way, count] of tally.ways) say(`${count} ${way}`);
+    tallies.set(name, tally);
   }
 }
-console.log();
-const table = [["class", "tried", "survived", "failed", "seconds"], ...tallies.map(rowOf)];
-for (const line of formatTable(table)) console.log(line);
-Deno.exit(tallies.some(({ failures }) => failures.length > 0) ? 1 : 0);
 
 /** The numbers of the tries to make, from one. */
 function numbersOf({ tries }: AttackClass): number[] {
@@ -86,6 +81,7 @@ function numbersOf({ tries }: AttackClass): number[] {
   return Array.from({ length }, (_, index) => index + 1);
 }
 
-function rowOf({ name, tried, survived, failures, seconds }: Tally): string[] {
-  return [name, `${tried}`, `${survived}`, `${failures.length}`, seconds.toFixed(0)];
+function rowOf(name: string, { tried, survived, failures, seconds, processorSeconds }: Tally): string[] {
+  const times = [seconds, processorSeconds].map((time) => time?.toFixed(0) ?? "");
+  return [name, `${tried}`, `${survived}`, `${failures.length}`, ...times];
 }

@@ -9,9 +9,6 @@ export type Answer = Outcome & {
   readonly bytes: number;
 };
 
-/** Begins the lines that are answers; others are what the program prints. */
-export const ANSWER = "@";
-
 const KIBIBYTE = 1024;
 
 /** The most memory that this process had since `resetPeak`; what it has now where the system does not say. */

@@ -5,9 +5,10 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { answer } from "../answers.ts";
 import { bomb } from "./bombs.ts";
 import { FORMATS } from "./formats.ts";
-import { ANSWER, type Answer, peakBytes, resetPeak } from "./measured.ts";
+import { type Answer, peakBytes, resetPeak } from "./measured.ts";
 import { triesOf } from "./tries.ts";
 
 const [name, folder] = Deno.args as [string, string];
@@ -15,17 +16,14 @@ const format = FORMATS.find((one) => one.name === name);
 const attempt = format === undefined
   ? (number: number) => bomb(number, folder)
   : await triesOf(format, folder);
-answer({ how: "ready", milliseconds: 0, bytes: 0 });
+const tell = (one: Answer) => answer(one);
+tell({ how: "ready", milliseconds: 0, bytes: 0 });
 for await (const line of createInterface({ input: process.stdin })) {
   resetPeak();
   const before = peakBytes();
   const started = process.cpuUsage();
   const outcome = await attempt(Number(line));
   const { user, system } = process.cpuUsage(started);
-  answer({ ...outcome, milliseconds: (user + system) / 1000, bytes: peakBytes() - before });
+  tell({ ...outcome, milliseconds: (user + system) / 1000, bytes: peakBytes() - before });
 }
 Deno.exit(); // a server goes on else
-
-function answer(one: Answer): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${ANSWER}${JSON.stringify(one)}\n`));
-}

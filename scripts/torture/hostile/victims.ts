@@ -1,6 +1,7 @@
 /** Processes that read files, and are killed where they take too long. */
+import { answersIn } from "../answers.ts";
 import type { Outcome } from "../attack.ts";
-import { ANSWER, type Answer } from "./measured.ts";
+import type { Answer } from "./measured.ts";
 
 /** Of one file: processor time, and memory above that before. */
 export interface Bounds {
@@ -92,14 +93,5 @@ class Victim {
   async #lastWords(): Promise<string> {
     const { code, signal } = await this.#process.status;
     return `${signal ?? code} ${(await this.#errors).slice(-LAST_WORDS)}`;
-  }
-}
-
-async function* answersIn(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<Answer> {
-  let text = "";
-  for await (const piece of stdout.pipeThrough(new TextDecoderStream())) {
-    const lines = (text + piece).split("\n");
-    text = lines.pop()!;
-    for (const line of lines) if (line.startsWith(ANSWER)) yield JSON.parse(line.slice(ANSWER.length));
   }
 }
