@@ -1,22 +1,12 @@
 /** The SHA-256 of files, and lists of these as `sha256sum` writes and checks them. */
 import { createHash } from "node:crypto";
 import { UserError } from "../base/user_error.ts";
-import { openRegularFile, readFully } from "./file_bytes.ts";
-
-/** Bytes that are read at a time. */
-const CHUNK_BYTES = 4 * 2 ** 20;
+import { chunksOf } from "./file_bytes.ts";
 
 /** The SHA-256 of a file, in hexadecimal digits. Throws a UserError where it cannot be read. */
 export function checksumOf(path: string): string {
-  using file = openRegularFile(path);
-  const { size } = file.statSync();
-  const chunk = new Uint8Array(Math.min(size, CHUNK_BYTES));
   const hash = createHash("sha256");
-  for (let done = 0; done < size; done += chunk.length) {
-    const bytes = chunk.subarray(0, size - done);
-    readFully(path, file, done, bytes);
-    hash.update(bytes);
-  }
+  for (const bytes of chunksOf(path)) hash.update(bytes);
   return hash.digest("hex");
 }
 

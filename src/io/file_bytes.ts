@@ -60,6 +60,24 @@ export function readFully(path: string, file: Deno.FsFile, position: number, int
   }
 }
 
+/** Bytes that are read at a time. */
+const CHUNK_BYTES = 2 ** 18;
+
+/**
+ * All bytes of a file, some at a time, so that memory does not grow with it; what is given is overwritten by what follows. Throws
+ * a UserError as `openRegularFile` does.
+ */
+export function* chunksOf(path: string): Generator<Uint8Array<ArrayBuffer>> {
+  using file = openRegularFile(path);
+  const { size } = file.statSync();
+  const chunk = new Uint8Array(Math.min(size, CHUNK_BYTES));
+  for (let done = 0; done < size; done += chunk.length) {
+    const bytes = chunk.subarray(0, size - done);
+    readFully(path, file, done, bytes);
+    yield bytes;
+  }
+}
+
 /** Writes all bytes where `to` stands, which may take them in pieces. Throws what Deno throws where it cannot be written. */
 export function writeFully(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += to.writeSync(bytes.subarray(done));

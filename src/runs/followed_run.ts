@@ -20,4 +20,5 @@ class FollowedFiles extends RunFiles {
   }
 
   override write(): void {}
+  override append(): void {}
 }

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "../base/user_error.ts";
 import { checksumList, checksumOf, parseChecksumList } from "../io/checksum.ts";
-import { unwritable } from "../io/file_bytes.ts";
+import { chunksOf, unwritable } from "../io/file_bytes.ts";
 import { exists, makeFolder } from "../io/files.ts";
 import { FolderLock } from "../io/lock.ts";
 import { isFree, NewFile, removeAllLeft, syncFolder, temporaryOf, writeTextFile } from "../io/new_file.ts";
@@ -92,6 +92,16 @@ export class RunFiles {
       }
       this.#staged!.set(name, { file, sum: hash.digest("hex") });
     });
+  }
+
+  /**
+   * Adds to the end of a file, which may not be there yet; the memory that it takes does not grow with the file. Throws a UserError
+   * as `write` does, and where the file was damaged.
+   */
+  append(name: string, text: string): void {
+    if (this.#staged?.has(name)) throw new RangeError(`${name} is added to twice in a set of files`);
+    const before = this.has(name) ? chunksOf(this.whole(name)) : [];
+    this.write(name, joined(before, [new TextEncoder().encode(text)]));
   }
 
   writeText(name: string, text: string): void {
@@ -209,6 +219,10 @@ export class RunFiles {
     }
     removeAllLeft(this.folder, true);
   }
+}
+
+function* joined<T>(...parts: readonly Iterable<T>[]): Generator<T> {
+  for (const part of parts) yield* part;
 }
 
 /** Whether there is a file with this checksum at a path. Throws a UserError where there is one that cannot be read. */

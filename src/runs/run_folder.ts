@@ -53,8 +53,6 @@ export class RunFolder {
   readonly files: RunFiles;
   readonly checkpoints: RunCheckpoints;
   readonly #events: EventFiles;
-  /** Of metrics.jsonl, as it was read last. */
-  #known: { readonly text: string; readonly records: readonly EpochRecord[] } = { text: "", records: [] };
 
   protected constructor(files: RunFiles, config: RunConfig) {
     this.path = files.folder;
@@ -134,37 +132,29 @@ export class RunFolder {
   }
 
   appendRecord(record: EpochRecord): void {
-    const before = this.files.has(RECORDS) ? readUtf8(this.files.whole(RECORDS)) : "";
-    this.files.writeText(RECORDS, before + JSON.stringify(record) + "\n");
+    this.files.append(RECORDS, JSON.stringify(record) + "\n");
   }
 
-  /** Has the event files say what the others do; within a set of files, what they will, so that no crash parts them. */
-  writeTensorBoard(): void {
-    const told = { config: this.config, records: this.records(), test: this.evaluation() };
-    this.#events.tell(told);
+  /**
+   * Has the event files say what the others do; within a set of files, what they will, so that no crash parts them. `last` is the
+   * last record and its number, from 1, where it alone has come since they did: only it is written then.
+   */
+  writeTensorBoard(last?: { readonly record: EpochRecord; readonly number: number }): void {
+    if (last !== undefined && this.#events.add(this.config, last.record, last.number)) return;
+    this.#events.tell({ config: this.config, records: this.records(), test: this.evaluation() });
   }
 
   /** All records, in order. */
   records(): EpochRecord[] {
     if (!this.files.has(RECORDS)) return [];
-    const text = readUtf8(this.files.whole(RECORDS));
-    // A run of many epochs asks again after each of them.
-    const { text: known, records } = text.startsWith(this.#known.text)
-      ? this.#known
-      : { text: "", records: [] };
-    const lines = text.slice(known.length).split("\n").filter((line) => line !== "");
-    const more = lines.map((line, i): EpochRecord => {
+    const lines = readUtf8(this.files.whole(RECORDS)).split("\n").filter((line) => line !== "");
+    return lines.map((line, i): EpochRecord => {
       try {
         return JSON.parse(line, toNumber);
       } catch {
-        const number = records.length + i + 1;
-        throw new UserError(
-          `Cannot read line ${number} of ${this.files.path(RECORDS)}: it is not valid JSON`,
-        );
+        throw new UserError(`Cannot read line ${i + 1} of ${this.files.path(RECORDS)}: it is not valid JSON`);
       }
     });
-    if (text.endsWith("\n")) this.#known = { text, records: [...records, ...more] };
-    return [...records, ...more];
   }
 
   /** Throws a UserError where metrics.jsonl has not as many records as the last checkpoint. */

@@ -34,51 +34,75 @@ export interface Told {
  */
 export class EventFiles {
   readonly #folder: string;
-  /** The records that the files were last made to tell, and how long each then was. */
-  #told: readonly EpochRecord[] = [];
+  /** How many records the files tell, and the time at the end of these; not given where they may be anything. */
+  #told: { readonly records: number; readonly end: number } | undefined;
+  /** How long each file was when it was written last. */
   readonly #sizes = new Map<string, number>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /**
-   * Makes the files say what the run does, no more and no less, and has them on the disk; where they say it but for the last
-   * records, these are added: else the last of many epochs would take longer than the first. `now` is when a new file begins.
-   */
+  /** Makes the files say what the run does, no more and no less, and has them on the disk. `now` is when a new file begins. */
   tell(told: Told, now = Date.now() / 1000): void {
-    const folder = this.#folder;
-    try {
-      Deno.mkdirSync(folder, { recursive: true });
-      const own = Array.from(Deno.readDirSync(folder), ({ name }) => name).find((name) =>
-        name.startsWith(PREFIX)
-      );
-      const name = own ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
-      const begun = Number(name.slice(PREFIX.length).split(".")[0]);
-      const from = this.#goesOn(told, name) ? this.#told.length : 0;
-      if (from === 0) {
-        this.#write(join(folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
-      }
-      const isByStep = told.config.training.validation_every !== null;
-      for (const [part, scalars] of Object.entries(scalarsOf(told, begun, isByStep, from))) {
-        const path = join(folder, part, name);
-        const size = from > 0 ? this.#sizes.get(path) ?? 0 : 0;
+    this.#change(() => {
+      const name = this.#name() ?? `${PREFIX}${Math.floor(now)}.${Deno.hostname()}`;
+      const begun = beginningOf(name);
+      this.#write(join(this.#folder, name), hyperparametersFile(begun, hyperparametersOf(told.config)));
+      for (const [part, scalars] of Object.entries(scalarsOf(told, begun, isByStep(told.config)))) {
         // A file is emptied where its epochs are to be trained again.
-        if (scalars.length === 0 && (size > 0 || !exists(join(folder, part)))) continue;
-        Deno.mkdirSync(join(folder, part), { recursive: true });
-        // The test is told once, and all of it.
-        const isAdded = size > 0 && part !== "test";
-        if (isAdded) this.#write(path, moreEvents(scalars), size);
-        else this.#write(path, eventFile(begun, scalars));
+        if (scalars.length === 0 && !exists(join(this.#folder, part))) continue;
+        this.#write(join(this.#folder, part, name), eventFile(begun, scalars));
       }
-      this.#told = [...told.records];
+      return { records: told.records.length, end: timesOf(told.records, begun).at(-1) ?? begun };
+    });
+  }
+
+  /**
+   * Adds the record of a number, from 1, to files that tell all before it: else the last of many epochs would take longer than the
+   * first. False where they do not, or are not as they were left; nothing is written then.
+   */
+  add(config: RunConfig, record: EpochRecord, number: number): boolean {
+    const told = this.#told, name = this.#name();
+    if (told?.records !== number - 1 || name === undefined) return false;
+    if (![...this.#sizes].every(([path, size]) => path.endsWith(name) && sizeOf(path) === size)) return false;
+    this.#change(() => {
+      const records = [record];
+      const { training, validation } = scalarsOf({ records }, told.end, isByStep(config));
+      for (const [part, scalars] of Object.entries({ training, validation })) {
+        const path = join(this.#folder, part, name);
+        const size = this.#sizes.get(path);
+        if (scalars.length === 0) continue;
+        if (size === undefined) this.#write(path, eventFile(beginningOf(name), scalars));
+        else this.#write(path, moreEvents(scalars), size);
+      }
+      return { records: number, end: timesOf(records, told.end)[0]! };
+    });
+    return true;
+  }
+
+  /** Changes the files by `body`, which gives what they tell then. */
+  #change(body: () => { records: number; end: number }): void {
+    this.#told = undefined;
+    try {
+      Deno.mkdirSync(this.#folder, { recursive: true });
+      this.#told = body();
     } catch (error) {
-      throw new UserError(`Cannot write event files to ${folder}: ${reason(error)}`);
+      throw new UserError(`Cannot write event files to ${this.#folder}: ${reason(error)}`);
     }
+  }
+
+  /** What the files are called, once there are some. */
+  #name(): string | undefined {
+    if (!exists(this.#folder)) return undefined;
+    return Array.from(Deno.readDirSync(this.#folder), ({ name }) => name).find((name) =>
+      name.startsWith(PREFIX)
+    );
   }
 
   /** Writes over what a file holds from `from` on, rather than anew: a reader of it keeps its place. */
   #write(path: string, bytes: Uint8Array, from = 0): void {
+    Deno.mkdirSync(dirname(path), { recursive: true });
     using file = Deno.openSync(path, { write: true, create: true });
     file.seekSync(from, Deno.SeekMode.Start);
     writeFully(file, bytes);
@@ -88,13 +112,14 @@ export class EventFiles {
     if (!this.#sizes.has(path)) [dirname(path), dirname(dirname(path))].forEach(syncFolder);
     this.#sizes.set(path, from + bytes.length);
   }
-
-  /** Whether the files are as they were left, and the run has gone on since. */
-  #goesOn({ records }: Told, name: string): boolean {
-    if (!this.#told.every((record, i) => record === records[i])) return false;
-    return [...this.#sizes].every(([path, size]) => path.endsWith(name) && sizeOf(path) === size);
-  }
 }
+
+/** Seconds since 1970, which stand in the name of an event file. */
+const beginningOf = (name: string) => Number(name.slice(PREFIX.length).split(".")[0]);
+/** The times at which records end, after another. */
+const timesOf = (records: readonly EpochRecord[], begun: number) =>
+  records.map(({ seconds }) => begun += seconds);
+const isByStep = ({ training }: RunConfig) => training.validation_every !== null;
 
 function sizeOf(path: string): number | undefined {
   return exists(path) ? Deno.statSync(path).size : undefined;
@@ -102,20 +127,18 @@ function sizeOf(path: string): number | undefined {
 
 /**
  * The scalars of training, validation and test; a step is an epoch, that of the test the epoch whose weights it is of. Where
- * there are validations within epochs, a step is one of the optimizer. Of the records those from number `from` on.
+ * there are validations within epochs, a step is one of the optimizer.
  */
 export function scalarsOf(
   { records, test }: Omit<Told, "config">,
   begun: number,
   isByStep = false,
-  from = 0,
 ): Record<"training" | "validation" | "test", Scalars[]> {
-  let time = begun;
-  const times = records.map(({ seconds }) => time += seconds);
+  const times = timesOf(records, begun);
   const each = (valuesOf: (record: EpochRecord) => Scalars["values"]) =>
-    records.slice(from).map((record, i) => ({
+    records.map((record, i) => ({
       step: stepOf(record),
-      time: times[from + i]!,
+      time: times[i]!,
       values: valuesOf(record),
     }));
   const stepOf = ({ epoch, step }: Pick<EpochRecord, "epoch" | "step">) => isByStep ? step : epoch;
@@ -133,7 +156,7 @@ export function scalarsOf(
         ...(record.skipped_steps !== undefined && { skipped_steps: record.skipped_steps }),
       }),
     })).flatMap((epoch, i) => {
-      const record = records[from + i]!;
+      const record = records[i]!;
       return Number.isInteger(record.epoch) ? [...within(record, epoch.time), epoch] : [epoch];
     }),
     validation: each((
@@ -152,7 +175,7 @@ export function scalarsOf(
     })).filter(({ values }) => Object.keys(values).length > 0),
     test: test === undefined ? [] : [{
       step: stepOf(records.find(({ epoch }) => epoch === test.epoch) ?? { epoch: test.epoch, step: 0 }),
-      time,
+      time: times.at(-1) ?? begun,
       values: {
         ...tagged("loss", test.loss),
         ...tagged("accuracy", test.accuracy),

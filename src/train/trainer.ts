@@ -213,7 +213,7 @@ class Trainer {
       if (kept) run.checkpoints.saveBest(kept, epoch, score!, metric, fitted?.());
       run.appendRecord(record);
       run.checkpoints.saveLast(snapshot);
-      run.writeTensorBoard();
+      run.writeTensorBoard({ record, number: this.state.records });
     });
     observer.epochEnded(record, isBest);
   }

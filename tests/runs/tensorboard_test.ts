@@ -147,9 +147,9 @@ Deno.test("after many epochs event files take no more than after the first, and 
     const config = tinyConfig();
     const { validation_loss: _, validation_accuracy: __, validation_pairs: ___, ...unvalidated } = record(1);
     const records = [unvalidated, ...Array.from({ length: 99 }, (_, i) => record(i + 2))];
-    const tell = (count: number) => {
+    const add = (number: number) => {
       written = 0;
-      files.tell({ config, records: records.slice(0, count) });
+      assert.ok(files.add(config, records[number - 1]!, number), `record ${number} was not added`);
       return written;
     };
     const bytes = () => {
@@ -161,12 +161,16 @@ Deno.test("after many epochs event files take no more than after the first, and 
         assert.ok(sameBytes(found, eventFile(begun, whole[part])), part);
       }
     };
-    const [, , third] = [tell(1), tell(2), tell(3)];
-    for (let count = 4; count < 100; count++) tell(count);
-    assert.ok(tell(100) < 1.01 * third!, `${written} bytes after 100 epochs, ${third} after three`);
+    assert.ok(!files.add(config, records[0]!, 1), "nothing was told yet");
+    files.tell({ config, records: [] });
+    const [, , third] = [add(1), add(2), add(3)];
+    for (let number = 4; number < 100; number++) add(number);
+    assert.ok(add(100) < 1.01 * third!, `${written} bytes after 100 epochs, ${third} after three`);
     bytes();
+    assert.ok(!files.add(config, record(102), 102), "there is no record 101");
     Deno.removeSync(join(folder, "validation"), { recursive: true });
-    tell(100);
+    assert.ok(!files.add(config, record(101), 101), "a file is gone");
+    files.tell({ config, records });
     bytes();
   } finally {
     Deno.FsFile.prototype.writeSync = writeSync;
@@ -176,7 +180,7 @@ Deno.test("after many epochs event files take no more than after the first, and 
 
 function append(run: RunFolder, record: EpochRecord): void {
   run.appendRecord(record);
-  run.writeTensorBoard();
+  run.writeTensorBoard({ record, number: run.records().length });
 }
 
 /** As where somebody has a run begin again from a copy of an earlier checkpoint. */
