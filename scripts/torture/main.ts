@@ -10,39 +10,14 @@
  * all. As many classes as there are cores, or `--jobs`, are attacked side by side, and those alone that measure times. A failure is
  * printed when it happens, with the command that repeats it. Ends with status 1 where one try failed.
  */
-import { Command, Option } from "commander";
-import { wholeNumber } from "../../src/cli/options.ts";
+import { CommanderError } from "commander";
 import { formatTable } from "../../src/report/table.ts";
 import { attackApart } from "./apart.ts";
 import type { AttackClass, Tally } from "./attack.ts";
 import { CLASSES } from "./classes.ts";
+import { type Flags, flagsOf } from "./flags.ts";
 
-interface Flags {
-  class?: string[];
-  short?: true;
-  seed: number;
-  tries?: number;
-  only?: number[];
-  jobs: number;
-}
-
-const number = wholeNumber(1, 2 ** 32 - 1);
-const names = CLASSES.map(({ name }) => name);
-const options = new Command("deno task torture")
-  .description("attack the program by class, and count what it survives")
-  .addOption(new Option("--class <name...>", "these classes alone").choices(names))
-  .option("--short", "few tries of each class")
-  .option("--seed <number>", "of all that tries choose", number, 1)
-  .option("--tries <number>", "how many tries of each class", number)
-  .addOption(
-    new Option("--only <numbers>", "tries by their numbers, parted by commas")
-      .argParser((text) => text.split(",").map(number)).conflicts(["tries", "short"]),
-  )
-  .option("--jobs <number>", "how many classes are attacked at a time", number, navigator.hardwareConcurrency)
-  .exitOverride(({ exitCode }) => Deno.exit(exitCode === 0 ? 0 : 2))
-  .parse(Deno.args, { from: "user" })
-  .opts<Flags>();
-
+const options = flagsOrExit();
 const chosen = CLASSES.filter(({ name }) => options.class?.includes(name) ?? true);
 const tallies = new Map<string, Tally>();
 const together = chosen.filter(({ isTimed }) => !isTimed);
@@ -54,6 +29,16 @@ const header = ["class", "tried", "survived", "failed", "seconds", "of processor
 const rows = chosen.map(({ name }) => rowOf(name, tallies.get(name)!));
 for (const line of formatTable([header, ...rows])) console.log(line);
 Deno.exit([...tallies.values()].some(({ failures }) => failures.length > 0) ? 1 : 0);
+
+function flagsOrExit(): Flags {
+  try {
+    return flagsOf(Deno.args, CLASSES.map(({ name }) => name));
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) console.error(error.message);
+    Deno.exit(error.exitCode === 0 ? 0 : 2);
+  }
+}
 
 /** Attacks by one class of a list after the other, and takes it off the list, which others have, too. */
 async function attackAll(classes: AttackClass[]): Promise<void> {
