@@ -7,13 +7,15 @@ import { disk } from "./disk.ts";
 import { BOMB_ATTACKS, MUTATIONS } from "./hostile/mutations.ts";
 import { long } from "./long.ts";
 import { launchedRanks, ranks } from "./ranks.ts";
+import { two } from "./two.ts";
 
 export const CLASSES: readonly AttackClass[] = [
   ranks,
-  launchedRanks,
   crashes,
   devices,
   corrupt,
+  two,
+  launchedRanks,
   disk,
   ...MUTATIONS,
   BOMB_ATTACKS,

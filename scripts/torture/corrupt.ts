@@ -3,6 +3,7 @@ import { basename, join, relative } from "node:path";
 import type { Random } from "../../src/base/random.ts";
 import { copyFolder } from "../../tests/io/crafted.ts";
 import type { Attack, AttackClass, Outcome } from "./attack.ts";
+import { MADE } from "./same_run.ts";
 import { beginRun, command, contents, digest, writeTable } from "./tiny_run.ts";
 
 type Damage = (path: string, other: string, random: Random) => void;
@@ -55,7 +56,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     of: "whole",
     args: (run) => ["report", run, "--out", join(run, "page.html")],
     made: (run) => ({
-      page: digest(Deno.readTextFileSync(join(run, "page.html")).replace(/Made by unis on .* UTC/, "")),
+      page: digest(Deno.readTextFileSync(join(run, "page.html")).replace(MADE, "")),
     }),
   },
 };

@@ -58,3 +58,7 @@ export const worksOn = (run: string, table: string): CrashWork[] => [
   ]),
   repeated("export", (out) => ["export", run, "--to", join(out, "exported")]),
 ];
+
+/** A page of a run. */
+export const reportOf = (run: string): CrashWork =>
+  repeated("report", (out) => ["report", run, "--out", join(out, "page.html")]);

@@ -1,9 +1,10 @@
-/** Disks that fill up, refuse or vanish at any write of a command, odd names, and two processes at once. */
+/** Disks that fill up, refuse or vanish at any write of a command, and odd names. */
 import { basename, join } from "node:path";
 import { exists } from "../../src/io/files.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import type { Attack, AttackClass, Outcome } from "./attack.ts";
 import { FailingDisk, type Failure } from "./failing_disk.ts";
+import { MADE } from "./same_run.ts";
 import { beginRun, command, contents, digest, SETTINGS, writeTable } from "./tiny_run.ts";
 
 /** What a command makes at a place where nothing is, and what is left of it. */
@@ -25,7 +26,7 @@ const train = (out: string, { table }: Shared) => [
   ...["train", "--data", `table:${table}`, "--seed", "1", "--out", out, "--epochs", "2"],
   ...["--set", ...SETTINGS],
 ];
-const digestOf = (path: string) => digest(Deno.readTextFileSync(path).replace(/Made by unis on .* UTC/, ""));
+const digestOf = (path: string) => digest(Deno.readTextFileSync(path).replace(MADE, ""));
 
 function digestsIn(folder: string, within = folder): Record<string, string> {
   return Object.assign(
@@ -108,7 +109,7 @@ async function prepare(folder: string): Promise<Attack> {
   const names = Object.keys(JOBS);
   return (number, random) => {
     const name = names[number % names.length]!;
-    const kind = Math.floor(number / names.length) % 6;
+    const kind = Math.floor(number / names.length) % 5;
     if (kind === 4) {
       const odd = NAMES[Math.floor(random.uniform() * NAMES.length)]!;
       const out = join(place, odd);
@@ -118,7 +119,6 @@ async function prepare(folder: string): Promise<Attack> {
       });
     }
     const out = join(place, "out");
-    if (kind === 5) return attempt(name, out, "said twice at once", (job) => twice(job, out, shared));
     const failure = FAILURES[kind]!;
     const at = Math.floor(random.uniform() * changes.get(name)!);
     return attempt(name, out, failure, (job) => failing(job, out, shared, place, failure, at));
@@ -149,31 +149,6 @@ async function failing(
   const isTold = status === 2 && !error.includes("\n") && error.includes(basename(place));
   if (status === 0 || isTold) return undefined;
   return `at change ${at}: status ${status}: ${error}`;
-}
-
-/** Says a command twice at once; gives what is wrong with what they said. */
-async function twice(job: Job, out: string, shared: Shared): Promise<string | undefined> {
-  const begin = () =>
-    new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        new URL("../../main.ts", import.meta.url).pathname,
-        ...job.args(out, shared),
-      ],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-  const ends = await Promise.all([begin(), begin()]);
-  const errors = ends.map(({ stderr }) =>
-    new TextDecoder().decode(stderr).split("\n").filter((line) => line.startsWith("unis: "))
-  );
-  const codes = ends.map(({ code }) => code).sort();
-  if (codes[0] !== 0 || ![0, 2].includes(codes[1]!)) return `statuses ${codes}: ${errors.join()}`;
-  return errors.every(({ length }) => length <= 1) ? undefined : errors.join();
 }
 
 /** Says the command again where it made nothing; gives how what there is differs from what is expected. */
@@ -211,8 +186,7 @@ function leftIn(folder: string): string[] {
 
 export const disk: AttackClass = {
   name: "disk",
-  what:
-    "at any change a disk is full, read-only, fails once or is removed; names are odd; two do the same at once",
+  what: "at any change a disk is full, read-only, fails once or is removed; names are odd",
   tries: { long: 360, short: 24 },
   prepare,
 };

@@ -4,15 +4,14 @@
  */
 import { join } from "node:path";
 import type { Random } from "../../src/base/random.ts";
-import { encode } from "fast-png";
 import { unis } from "../../tests/cli/unis.ts";
-import { SMALL_OF_ALL, writeTable } from "../../tests/app/small_runs.ts";
+import { SMALL_OF_ALL } from "../../tests/app/small_runs.ts";
 import { Served } from "../served.ts";
 import { engineFlags } from "../task_flags.ts";
 import type { Attack, AttackClass, Outcome } from "./attack.ts";
 import type { Moment } from "./long_run.ts";
 import { differences } from "./same_run.ts";
-import { training, writeTexts } from "./tiny_training.ts";
+import { training, writeImages, writeTexts } from "./tiny_training.ts";
 
 type Length = readonly ["steps" | "epochs" | "requests", number];
 
@@ -184,17 +183,6 @@ async function killed(
     else Deno.env.set("UNIS_CACHE_DIR", cache);
     await Deno.remove(out, { recursive: true }).catch(() => {});
   }
-}
-
-function writeImages(folder: string, table: string): void {
-  const rows = Array.from({ length: 90 }, (_, i) => {
-    const path = `${i}.png`;
-    const data = Uint8Array.from({ length: 12 * 12 * 3 }, (_, at) => 40 * (i % 3) * (at % 3) + i);
-    Deno.writeFileSync(join(folder, path), encode({ width: 12, height: 12, channels: 3, data }));
-    const split = i % 5 === 0 ? "test" : i % 5 === 1 ? "validation" : "train";
-    return [path, `thing ${i % 3}`, `${i % 7}`, `${i % 4}`, "abc"[i % 3]!, split];
-  });
-  writeTable(table, [["path", "title", "a", "b", "label", "split"], ...rows]);
 }
 
 /** The medians of the quarters of a series. */

@@ -5,6 +5,8 @@ import { SUMS } from "../../src/runs/run_files.ts";
 
 /** What is measured by the clock. */
 const TIMES = ["seconds", "epoch_seconds", "epoch_input_wait", "input_wait_seconds"];
+/** When a page was made, which it says. */
+export const MADE = /Made by unis on .* UTC/;
 /** Told by what it was made on and when; event files hold the seconds of epochs, too, and checksums are of times among others. */
 const BY_NAME_ALONE = new RegExp(`^(environment\\.json|${SUMS}|.*\\.tfevents)$`);
 
@@ -42,6 +44,7 @@ function partsOf(path: string): Map<string, string> {
   const text = new TextDecoder("latin1").decode(Deno.readFileSync(path));
   try {
     if (path.endsWith(".json")) return new Map(leavesOf(withoutTimes(text)));
+    if (path.endsWith(".html")) return new Map([["", text.replace(MADE, "")]]);
     if (path.endsWith(".jsonl")) {
       const lines = text.split("\n").map((line) => line && withoutTimes(line));
       return new Map(leavesOf({ ...lines }));

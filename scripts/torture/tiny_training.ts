@@ -1,5 +1,6 @@
 /** A training so small that attacks make hundreds of it, and how the program is started on it. */
 import { join } from "node:path";
+import { encode } from "fast-png";
 import { SMALL_TEXT, writeTable } from "../../tests/app/small_runs.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -28,6 +29,18 @@ export function writeTexts(folder: string): string {
     ),
   ]);
   return path;
+}
+
+/** Writes 90 images of three classes to a folder, and a table of them, for a model of all modalities. */
+export function writeImages(folder: string, table: string): void {
+  const rows = Array.from({ length: 90 }, (_, i) => {
+    const path = `${i}.png`;
+    const data = Uint8Array.from({ length: 12 * 12 * 3 }, (_, at) => 40 * (i % 3) * (at % 3) + i);
+    Deno.writeFileSync(join(folder, path), encode({ width: 12, height: 12, channels: 3, data }));
+    const split = i % 5 === 0 ? "test" : i % 5 === 1 ? "validation" : "train";
+    return [path, `thing ${i % 3}`, `${i % 7}`, `${i % 4}`, "abc"[i % 3]!, split];
+  });
+  writeTable(table, [["path", "title", "a", "b", "label", "split"], ...rows]);
 }
 
 /** The arguments that train on such a table, in four micro-batches a step. */
