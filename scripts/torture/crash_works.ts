@@ -56,7 +56,7 @@ export const worksOn = (run: string, table: string): CrashWork[] => [
     ...["predict", run, "--data", table, "--out", join(out, "answers.csv"), "--label", "label"],
     ...["--embeddings", join(out, "embeddings.npy")],
   ]),
-  repeated("export", (out) => ["export", run, "--to", join(out, "exported")]),
+  { ...repeated("export", (out) => ["export", run, "--to", join(out, "exported")]), isDone: /is not empty/ },
 ];
 
 /** A page of a run. */
