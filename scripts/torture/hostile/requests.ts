@@ -8,8 +8,10 @@ import { run } from "../../../src/cli/program.ts";
 import type { Format, Read } from "./formats.ts";
 
 const utf8 = new TextEncoder();
-/** Milliseconds after which a request that has no answer is taken for one that waits for its end. */
+/** Milliseconds after which a request that has no answer is taken for one that waits for its end, where that is not there. */
 const UNFINISHED = 100;
+/** The same where it seems to be, which a busy machine answers late. */
+const UNFINISHED_IF_WHOLE = 3000;
 /** The same of sound ones, with which workers start and kernels are compiled. */
 const UNFINISHED_IF_SOUND = 60_000;
 
@@ -62,6 +64,27 @@ const JSON_BODY = JSON.stringify({
   top: 2,
 });
 
+const LENGTH = "content-length: ";
+/** In as many digits as any length has, so that another takes its place. */
+const lengthOf = ({ length }: { length: number }) => `${length}`.padStart(8, "0");
+
+/** Has the request say how long its body is: else the server waits for the rest of it, or takes what is too much for another. */
+function mendLength(bytes: Uint8Array<ArrayBuffer>): void {
+  const head = new TextDecoder("latin1").decode(bytes);
+  const found = head.indexOf(LENGTH), body = head.indexOf("\r\n\r\n") + 4;
+  if (found < 0 || body < found) return;
+  bytes.set(utf8.encode(lengthOf(bytes.subarray(body))), found + LENGTH.length);
+}
+
+/** Whether all of a request seems to be there. */
+function isWhole(bytes: Uint8Array): boolean {
+  const [head, ...rest] = new TextDecoder("latin1").decode(bytes).split("\r\n\r\n");
+  const body = rest.join("\r\n\r\n");
+  const length = /^content-length: *(\d+)\r?$/im.exec(head!)?.[1];
+  if (length !== undefined) return body.length >= Number(length);
+  return rest.length > 0 && (!/^transfer-encoding:/im.test(head!) || /(?:^|\n)0\r\n/.test(body));
+}
+
 function seeds(): Uint8Array[] {
   const [open, rest] = ["--edge\r\n", "--edge--\r\n"];
   const part = (name: string, value: string) =>
@@ -74,7 +97,7 @@ function seeds(): Uint8Array[] {
     samples: [JSON.parse(JSON_BODY), JSON.parse(JSON_BODY)].map(({ top: _, ...one }) => one),
   });
   const post = (type: string, body: string) =>
-    `POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    `POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: ${type}\r\n${LENGTH}${lengthOf(body)}\r\n\r\n${body}`;
   const chunked = `POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n` +
     `transfer-encoding: chunked\r\n\r\n${JSON_BODY.length.toString(16)}\r\n${JSON_BODY}\r\n0\r\n\r\n`;
   return [
@@ -117,6 +140,7 @@ export const requestFormat: Format = {
     "--edge",
     "expect: 100-continue\r\n",
   ],
+  mend: mendLength,
   refuses: (error) => error instanceof Refusal,
   async open(folder): Promise<Read> {
     const session = await PredictSession.begin(await trainSmallRun(folder), "auto");
@@ -141,7 +165,8 @@ export const requestFormat: Format = {
     let sound = seeds().length; // they come first
     const health = utf8.encode("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n");
     return async (bytes) => {
-      const status = await ask(port, bytes, sound-- > 0 ? UNFINISHED_IF_SOUND : UNFINISHED);
+      const patience = sound-- > 0 ? UNFINISHED_IF_SOUND : isWhole(bytes) ? UNFINISHED_IF_WHOLE : UNFINISHED;
+      const status = await ask(port, bytes, patience);
       if (notes.length > 0) throw new TypeError(notes.splice(0).join("; "));
       if (status !== undefined && status >= 500) throw new TypeError(`the server answered ${status}`);
       if (status === 200) return;
