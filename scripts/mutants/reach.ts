@@ -59,8 +59,11 @@ async function measure(sandbox: Sandbox, test: string): Promise<Measured> {
     const counting = [`--coverage=${folder}`, "--coverage-raw-data-only"];
     // Programs that a test starts count as well: they take the folder from the variable.
     const variables = { DENO_COVERAGE_DIR: folder };
-    const { passed, output } = await sandbox.deno([...DENO_TEST, ...counting, test], { variables });
-    if (!passed) throw new Error(`${test} fails as it is:\n${output}`);
+    const run = async () => await sandbox.deno([...DENO_TEST, ...counting, test], { variables });
+    let outcome = await run();
+    // A test that waits may fail on a busy machine.
+    if (!outcome.passed) outcome = await run();
+    if (!outcome.passed) throw new Error(`${test} fails as it is, twice:\n${outcome.output}`);
     const milliseconds = performance.now() - start;
     const report = join(folder, "report.lcov");
     await sandbox.deno(["coverage", "--quiet", "--lcov", `--output=${report}`, folder]);

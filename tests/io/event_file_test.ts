@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { eventFile, frame, maskedCrc } from "../../src/io/event_file.ts";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { eventFile, frame, hyperparametersFile, maskedCrc, moreEvents } from "../../src/io/event_file.ts";
 
 Deno.test("maskedCrc() is the masked CRC-32C of the vectors of RFC 3720", () => {
   const cases: [Uint8Array, number][] = [
@@ -24,6 +25,56 @@ Deno.test("eventFile() writes what TensorBoard's own writer does, byte for byte"
     "2800000000000000ff70164a09000000000000044010ac022a1a0a0e0a076c6f73732fc3a9150000803e0a080a016215000040c0f4c6bec0";
   const values = { "loss/é": 0.25, b: -3 };
   assert.equal(eventFile(1.5, [{ step: 300, time: 2.5, values }]).toHex(), expected);
+});
+
+/** The fields of a message of protocol buffers: their numbers, and what stands there. */
+function fieldsOf(message: Uint8Array): [number: number, value: number | Uint8Array][] {
+  const reader = new BinaryReader(message);
+  const fields: ReturnType<typeof fieldsOf> = [];
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (type === WireType.LengthDelimited) fields.push([number, reader.bytes()]);
+    else fields.push([number, type === WireType.Bit64 ? reader.double() : reader.int32()]);
+  }
+  return fields;
+}
+
+/** What stands at the end of a path of fields, each of which its message has once. */
+function at(message: Uint8Array, ...path: number[]): Uint8Array {
+  return path.reduce((inner, wanted) => {
+    const found = fieldsOf(inner).filter(([number]) => number === wanted);
+    assert.equal(found.length, 1, `field ${wanted} of ${path}`);
+    return found[0]![1] as Uint8Array;
+  }, message);
+}
+
+Deno.test("hyperparametersFile() has every value where TensorBoard's plugin looks for it", () => {
+  // The numbers are those of event.proto, summary.proto, plugin_data.proto and struct.proto.
+  const values = { rate: 0.5, name: "é", on: true, off: false, none: null };
+  const file = hyperparametersFile(1.5, values);
+  const version = eventFile(1.5, []);
+  assert.deepEqual(file.subarray(0, version.length), version);
+  const record = file.subarray(version.length);
+  const event = record.subarray(12, -4);
+  assert.deepEqual(record, frame(event));
+  assert.deepEqual(fieldsOf(event)[0], [1, 1.5]);
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assert.equal(text(at(event, 5, 1, 1)), "_hparams_/session_start_info");
+  assert.equal(text(at(event, 5, 1, 9, 1, 1)), "hparams");
+  const start = fieldsOf(at(event, 5, 1, 9, 1, 2, 3));
+  assert.deepEqual(start.pop(), [5, 1.5]);
+  assert.ok(start.every(([number]) => number === 1));
+  const found = start.map(([, entry]) => {
+    const [[number, value]] = fieldsOf(at(entry as Uint8Array, 2)) as [[number, number | Uint8Array]];
+    return [text(at(entry as Uint8Array, 1)), number, value instanceof Uint8Array ? text(value) : value];
+  });
+  assert.deepEqual(found, [["rate", 2, 0.5], ["name", 3, "é"], ["on", 4, 1], ["off", 4, 0], ["none", 1, 0]]);
+});
+
+Deno.test("moreEvents() goes on where eventFile() ends", () => {
+  const [first, second] = [1, 2].map((step) => ({ step, time: step, values: { loss: step } }));
+  const whole = eventFile(0, [first!, second!]), begun = eventFile(0, [first!]);
+  assert.deepEqual(Uint8Array.of(...begun, ...moreEvents([second!])), whole);
 });
 
 Deno.test("frame() writes length, data and their check sums", () => {
