@@ -63,7 +63,10 @@ Deno.test("a line's tests are those that run it, themselves or by a program or w
     const both = reach.milliseconds([own!, "--filter", idle!]);
     assert.equal(both, reach.milliseconds([own!]) + reach.milliseconds([idle!]));
     await sandbox.withFile("src/half.ts", SOURCE.replace("x / 2", "fail()"), async () => {
-      await assert.rejects(Reach.measure([sandbox], [own!]), /own_test\.ts fails as it is, twice:[^]*fail is not/);
+      await assert.rejects(
+        Reach.measure([sandbox], [own!]),
+        /own_test\.ts fails as it is, twice:[^]*fail is not/,
+      );
     });
   } finally {
     sandbox.remove();

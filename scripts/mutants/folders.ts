@@ -10,7 +10,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "src/nn": ["tests/nn", "tests/models", "tests/onnx", "tests/train"],
   "src/models": ["tests/models", "tests/onnx", "tests/train", "tests/build"],
   "src/optim": ["tests/optim", "tests/train"],
-  "src/io": ["tests/io", "tests/hostile", "tests/build", "tests/runs"],
+  "src/io": ["tests/io", "tests/hostile", "tests/build", "tests/runs", "tests/onnx"],
   "src/data": ["tests/data", "tests/hostile", "tests/build", "tests/app", "tests/cli", "tests/config"],
   "src/train": ["tests/train", "tests/models", "tests/runs", "tests/cli"],
   "src/build": ["tests/build", "tests/models", "tests/train", "tests/cli"],

@@ -234,6 +234,19 @@ Deno.test("what passes is waited for; what does not is given up", async () => {
   );
 });
 
+Deno.test("every status that says of itself that it passes is tried again, and no other", async () => {
+  for (const status of [408, 425, 429, 500, 502, 503, 504, 400, 501, 505]) {
+    await using setting = new Setting();
+    setting.hub.faults.push((_, url) =>
+      /create/.test(url.pathname) ? new Response(null, { status }) : undefined
+    );
+    const isTried = ![400, 501, 505].includes(status);
+    if (isTried) await setting.upload();
+    else await setting.refusal();
+    assert.deepEqual(setting.slept, isTried ? [1000] : [], `${status}`);
+  }
+});
+
 Deno.test("an upload ends where it is asked to", async () => {
   await using setting = new Setting();
   const controller = new AbortController();

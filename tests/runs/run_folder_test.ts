@@ -143,6 +143,62 @@ Deno.test("RunFolder says what is wrong with the folder of a run", () =>
     );
   }));
 
+Deno.test("RunFolder reads results, other evaluations and profiles where they were written", () =>
+  inFolder((parent) => {
+    const run = RunFolder.create(join(parent, "run"), tinyConfig());
+    assert.equal(run.predictions(), undefined);
+    assert.equal(run.evaluation(), undefined);
+    assert.equal(run.environment(), undefined);
+    const evaluation = {
+      split: "test",
+      samples: 1,
+      epoch: 2,
+      accuracy: { fusion: 0.5 },
+      macro_f1: { fusion: 0.5 },
+      loss: { fusion: 1 },
+      pairs: {},
+    };
+    run.writeResults(evaluation, "id,path,label,fusion_class,fusion_p(a),fusion_p(b)\n1,,a,b,.25,.75\n");
+    assert.deepEqual(run.evaluation(), evaluation);
+    assert.deepEqual(run.predictions()!.probabilities.get("fusion"), Float64Array.of(0.25, 0.75));
+    const path = run.writeOtherEvaluation("others", { ...evaluation, samples: 3 } as never);
+    assert.equal(path, join(run.path, "evaluations", "others.json"));
+    assert.equal(JSON.parse(Deno.readTextFileSync(path)).samples, 3);
+    run.writeProfile({ steps: 1 } as never);
+    assert.deepEqual(JSON.parse(Deno.readTextFileSync(join(run.path, "profile.json"))), { steps: 1 });
+  }));
+
+Deno.test("a run that is held is held once, and a place for one must be free", () =>
+  inFolder((parent) => {
+    const path = join(parent, "run");
+    {
+      using _ = RunFolder.hold(path);
+      assert.deepEqual(namesIn(path), ["lock"]);
+      assert.throws(
+        () => RunFolder.hold(path),
+        /UserError: Another process works on .*, or name another folder by --out/,
+      );
+    }
+    const run = RunFolder.create(path, tinyConfig());
+    assert.throws(
+      () => RunFolder.hold(path),
+      /it holds a run\. Go on with it by --resume .*run, or name another folder$/,
+    );
+    using _ = run.hold();
+    assert.throws(() => run.hold(), /Another process works on .*run: wait for it to end$/);
+    assert.throws(
+      () => RunFolder.open(join(parent, "rum")),
+      /rum is no folder of a run: it is missing; did you mean .*run\?$/,
+    );
+    Deno.mkdirSync(join(parent, "other", "inner"), { recursive: true });
+    RunFolder.mustBeFree(join(parent, "other"));
+    Deno.writeTextFileSync(join(parent, "other", "inner", "note"), "");
+    assert.throws(
+      () => RunFolder.mustBeFree(join(parent, "other")),
+      /it is not empty\. Name another folder$/,
+    );
+  }));
+
 Deno.test("nameOfRun() tells preset, method, seed and time", () => {
   const name = nameOfRun("emoji", tinyConfig("seed=3", "method=agg-mm"), new Date(2031, 0, 2, 3, 4, 5));
   assert.equal(name, join("runs", "emoji-agg-mm-3-20310102-030405"));
