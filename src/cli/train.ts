@@ -7,6 +7,7 @@ import { ConsoleObserver, evaluationLines } from "../report/console.ts";
 import { DownloadBar } from "../report/download_bar.ts";
 import { output } from "../report/output.ts";
 import { profileLines } from "../report/profile.ts";
+import { METRICS } from "../metrics/chosen_metric.ts";
 import { Unwritable } from "../io/file_bytes.ts";
 import { Interrupted } from "../base/interrupt.ts";
 import { DeviceLost, WrongResults } from "../gpu/device_errors.ts";
@@ -185,7 +186,7 @@ export function openForResuming(
     const advice = state === undefined
       ? "it has no checkpoint to go on from"
       : state.ended === "early stopping"
-      ? "its validation accuracy had stopped rising"
+      ? `the ${METRICS[training.metric].title} of its validation had stopped getting better`
       : `--epochs, with more than ${state.epoch}, trains it further`;
     throw new UserError(`The run ${path} has finished: ${advice}`);
   }

@@ -95,7 +95,7 @@ Deno.test("a finished run is resumed only for more epochs, and one that was give
   });
   const cases: [TrainingState | undefined, string[], RegExp | undefined][] = [
     [undefined, [], /no checkpoint to go on from/],
-    [of(3, 1, "early stopping"), ["--epochs", "4"], /had stopped rising/],
+    [of(3, 1, "early stopping"), ["--epochs", "4"], /accuracy of its validation had stopped getting better/],
     [of(3, 1, "all epochs"), [], /--epochs, with more than 3,/],
     [of(3, 1, "all epochs"), ["--epochs", "3"], /--epochs, with more than 3,/],
     [of(3, 1, "all epochs"), ["--epochs", "2"], /--epochs, with more than 3,/],
