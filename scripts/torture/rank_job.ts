@@ -1,6 +1,7 @@
 /** A job of ranks under a launcher, whose ranks can be told apart. */
 import { join } from "node:path";
 import type { Place } from "../../src/distributed/meeting.ts";
+import { childrenOf, isThere } from "../../tests/distributed/processes.ts";
 import type { MpiLauncher } from "./mpi_launchers.ts";
 import { ENVIRONMENT, program } from "./tiny_training.ts";
 import { CARD, type TwoHosts } from "./two_hosts.ts";
@@ -97,13 +98,7 @@ export class RankJob {
 
   /** Those of them that are still there. */
   get alive(): number[] {
-    return [...this.processes.values()].filter((process) => {
-      try {
-        return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${process}/status`));
-      } catch {
-        return false;
-      }
-    });
+    return [...this.processes.values()].filter(isThere);
   }
 
   /** Ends all that there is of it. */
@@ -115,18 +110,6 @@ export class RankJob {
         // It ended in the meantime.
       }
     }
-  }
-}
-
-function childrenOf(process: number): number[] {
-  try {
-    const threads = [...Deno.readDirSync(`/proc/${process}/task`)];
-    return threads.flatMap(({ name }) =>
-      Deno.readTextFileSync(`/proc/${process}/task/${name}/children`).trim().split(" ").filter(Boolean)
-        .map(Number)
-    );
-  } catch {
-    return []; // it has ended
   }
 }
 

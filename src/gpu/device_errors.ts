@@ -68,7 +68,10 @@ export class DeviceErrors {
     const held = this.#held();
     this.#device.popErrorScope().then(
       (error) => {
-        if (error !== null) this.#shortage ??= new OutOfMemory(held, size);
+        // Dawn may tell of a buffer that was asked for later, and whose size nobody knows, before.
+        if (error !== null && this.#shortage?.asked === undefined) {
+          this.#shortage = new OutOfMemory(held, size);
+        }
       },
       () => {}, // the device is lost, which is told by itself
     );

@@ -1,4 +1,6 @@
 /** Starts ranks as users do, by a launcher, and knows their processes. */
+import { childrenOf } from "./processes.ts";
+
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const UNIS = [Deno.execPath(), "run", "-A", "--no-check", MAIN];
 
@@ -46,7 +48,7 @@ export function byMpi([program, ...flags]: readonly string[]): Form {
       const job = spawn(program!, [...flags, ...ranks], env);
       const pids = await eventually(
         job,
-        () => all(Array.from(Deno.readDirSync(folder), ({ name }) => name), args),
+        () => all(Array.from(Deno.readDirSync(folder), ({ name }) => Number(name)), args),
       );
       Deno.removeSync(folder, { recursive: true });
       return { ...job, pids };
@@ -66,11 +68,7 @@ export function byLaunch(flags: readonly string[] = []): Form {
         [...unis, "launch", "--ranks", String(args.length), ...flags, "--", ...args[0]!],
         env,
       );
-      const children = () => {
-        const { stdout } = new Deno.Command("pgrep", { args: ["-P", String(job.launcher.pid)] }).outputSync();
-        return new TextDecoder().decode(stdout).trim().split("\n").filter((line) => line !== "");
-      };
-      return { ...job, pids: await eventually(job, () => all(children(), args)) };
+      return { ...job, pids: await eventually(job, () => all(childrenOf(job.launcher.pid), args)) };
     },
   };
 }
@@ -91,6 +89,6 @@ function spawn(
 }
 
 /** The processes, once each rank has one. */
-function all(pids: readonly string[], ranks: readonly unknown[]): number[] | undefined {
-  return pids.length === ranks.length ? pids.map(Number) : undefined;
+function all(pids: number[], ranks: readonly unknown[]): number[] | undefined {
+  return pids.length === ranks.length ? pids : undefined;
 }

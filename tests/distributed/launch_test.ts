@@ -7,6 +7,7 @@ import { refused } from "../cli/unis.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { withVariables } from "../variables.ts";
 import { byLaunch, eventually } from "./jobs.ts";
+import { isThere } from "./processes.ts";
 
 const isUnix = Deno.build.os !== "windows";
 
@@ -97,10 +98,6 @@ Deno.test({
     job.launcher.kill("SIGKILL");
     const { said } = await job.ended; // once nobody has its streams any more
     assert.match(said, /unis: unis launch has ended, in: /);
-    const isThere = (pid: number) => {
-      const { stdout } = new Deno.Command("ps", { args: ["-o", "stat=", "-p", String(pid)] }).outputSync();
-      return /^[^Z\s]/.test(new TextDecoder().decode(stdout)); // some systems keep what has ended for a while
-    };
     for (let tries = 0; job.pids.some(isThere); tries++) {
       assert.ok(tries < 50, "a rank is still there");
       await new Promise((resume) => setTimeout(resume, 100));
