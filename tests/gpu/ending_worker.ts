@@ -1,4 +1,4 @@
-/** Ends a worker that computes, and prints whether its driver is still loaded: with the argument "held" this thread holds it. */
+/** Ends a worker that computes while this thread holds its driver, and prints whether that is still loaded a while later. */
 import { holdDrivers } from "../../src/gpu/adapter.ts";
 import { Gpu } from "../../src/gpu/gpu.ts";
 
@@ -10,12 +10,12 @@ if (isWorker) {
   gpu.destroy();
   (self as unknown as { postMessage(message: string): void }).postMessage("opened");
 } else {
-  if (Deno.args[0] === "held") await holdDrivers();
+  await holdDrivers();
   const worker = new Worker(import.meta.url, { type: "module" });
   await new Promise((resolve) => worker.onmessage = resolve);
   worker.terminate();
-  for (let tries = 0; tries < 100 && loaded(); tries++) {
-    if (Deno.args[0] === "held" && tries === 40) break;
+  // A driver that nobody holds is gone after 23 to 155 ms; but for such as stay by themselves, as that of Mesa 26 does.
+  for (let tries = 0; tries < 40 && loaded(); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   console.log(loaded());
