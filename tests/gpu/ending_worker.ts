@@ -15,7 +15,7 @@ if (isWorker) {
   await new Promise((resolve) => worker.onmessage = resolve);
   worker.terminate();
   // A driver that nobody holds is gone after 23 to 155 ms; but for such as stay by themselves, as that of Mesa 26 does.
-  for (let tries = 0; tries < 40 && loaded(); tries++) {
+  for (let tries = 0; tries < 75 && loaded(); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   console.log(loaded());
