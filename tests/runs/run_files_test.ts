@@ -282,3 +282,30 @@ Deno.test("the name of the folder of a run is on the disk too where its path is 
   }).outputSync();
   assert.equal(new TextDecoder().decode(stdout), "true\n");
 });
+
+Deno.test("what is added to a file takes memory for itself alone, and goes to no file that was damaged", () => {
+  using folder = temporaryFolder();
+  const files = new RunFiles(folder.path);
+  const [name, before] = ["a", "line\n".repeat(500_000)];
+  files.writeText(name, before);
+  const { readSync } = Deno.FsFile.prototype;
+  let most = 0;
+  Deno.FsFile.prototype.readSync = function (into) {
+    most = Math.max(most, into.length);
+    return readSync.call(this, into);
+  };
+  try {
+    files.append(name, "one more\n");
+    files.append("new", "the first\n");
+  } finally {
+    Deno.FsFile.prototype.readSync = readSync;
+  }
+  assert.ok(most > 0 && most < before.length / 4, `${most} bytes of ${before.length} were read at once`);
+  assert.ok(Deno.readTextFileSync(files.whole(name)) === `${before}one more\n`);
+  assert.equal(Deno.readTextFileSync(files.whole("new")), "the first\n");
+  const twice = () => files.together(() => [1, 2].forEach((line) => files.append("new", `${line}\n`)));
+  assert.throws(twice, /RangeError|added to twice/);
+  assert.equal(Deno.readTextFileSync(files.whole("new")), "the first\n");
+  Deno.writeTextFileSync(files.path(name), "x", { append: true });
+  assert.throws(() => files.append(name, "lost"), UserError);
+});
