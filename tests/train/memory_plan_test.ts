@@ -1,5 +1,6 @@
 /** The memory plan against what training takes, and the micro-batch found from it. */
 import assert from "node:assert/strict";
+import { CLASSES } from "../backend.ts";
 import type { Batch } from "../../src/data/batch.ts";
 import type { Dataset, ModalitySpec } from "../../src/data/dataset.ts";
 import { ALONE, type Collective } from "../../src/distributed/collective.ts";
@@ -224,9 +225,10 @@ for (const wire of ["f32", "f16"] as const) {
 
 /** The most bytes that were there at once in buffers that the host reads through, while `body` ran. */
 async function mostStaged(body: () => Promise<void>): Promise<number> {
-  const { createBuffer } = GPUDevice.prototype;
+  const { prototype } = CLASSES.GPUDevice;
+  const { createBuffer } = prototype;
   let [now, most] = [0, 0];
-  GPUDevice.prototype.createBuffer = function (descriptor) {
+  prototype.createBuffer = function (this: GPUDevice, descriptor) {
     const buffer = createBuffer.call(this, descriptor);
     if ((descriptor.usage & GPUBufferUsage.MAP_READ) === 0) return buffer;
     most = Math.max(most, now += descriptor.size);
@@ -240,7 +242,7 @@ async function mostStaged(body: () => Promise<void>): Promise<number> {
   try {
     await body();
   } finally {
-    GPUDevice.prototype.createBuffer = createBuffer;
+    prototype.createBuffer = createBuffer;
   }
   return most;
 }
