@@ -122,6 +122,13 @@ const CASES: [string, string, string, number, string][] = [
   ["set-up that stops", "exit 2", "exit 2", 2, "0 passed, 2 failed"],
   ["a check that fails", "exit 3", canned("ok | 5 passed | 0 failed (1ms)", 0), 3, "5 passed, 1 failed"],
   [
+    "tests beside the check",
+    `for i in $(seq 100); do [ -e begun ] && exit 0; sleep 0.1; done; exit 3`,
+    `touch begun; echo "ok | 1 passed | 0 failed (1ms)"`,
+    0,
+    "1 passed, 0 failed",
+  ],
+  [
     "tests whose types are checked once",
     "true",
     `[ "$2" = --no-check ] && echo "ok | 1 passed | 0 failed (1ms)"`,
