@@ -3,11 +3,15 @@ import { defineKernel, type KernelSource, type TwoVersions } from "../gpu/kernel
 import { type GemmPlan } from "./gemm_plan.ts";
 import { type Epilogue, type GemmShape, takesVec4 } from "./gemm_shape.ts";
 import aBlock from "../../wgsl/matmul/a_block.wgsl" with { type: "text" };
+import aFromAny from "../../wgsl/matmul/a_from_any.wgsl" with { type: "text" };
+import aFromVec4 from "../../wgsl/matmul/a_from_vec4.wgsl" with { type: "text" };
 import addressPixels from "../../wgsl/matmul/address_pixels.wgsl" with { type: "text" };
 import addressRows from "../../wgsl/matmul/address_rows.wgsl" with { type: "text" };
 import aPatches from "../../wgsl/matmul/a_patches.wgsl" with { type: "text" };
 import aScalar from "../../wgsl/matmul/a_scalar.wgsl" with { type: "text" };
 import aVec4 from "../../wgsl/matmul/a_vec4.wgsl" with { type: "text" };
+import bFromAny from "../../wgsl/matmul/b_from_any.wgsl" with { type: "text" };
+import bFromVec4 from "../../wgsl/matmul/b_from_vec4.wgsl" with { type: "text" };
 import bPatches from "../../wgsl/matmul/b_patches.wgsl" with { type: "text" };
 import bScalar from "../../wgsl/matmul/b_scalar.wgsl" with { type: "text" };
 import bVec4 from "../../wgsl/matmul/b_vec4.wgsl" with { type: "text" };
@@ -58,6 +62,11 @@ const EPILOGUE_FILES: Readonly<Record<Epilogue, readonly string[]>> = {
 const A = { vec4: [aVec4], scalar: [aScalar], patches: [aPatches, patches_, quotient] };
 const B = { vec4: [bVec4], scalar: [bScalar], patches: [bPatches, patches_, quotient] };
 const C = { vec4: cVec4, scalar: cScalar };
+/** How tiles find blocks of the operands: the counterparts of those files. */
+const FROM = {
+  a: { vec4: aFromVec4, scalar: aFromAny, patches: aFromAny },
+  b: { vec4: bFromVec4, scalar: bFromAny, patches: bFromAny },
+};
 /** Where elements of the result lie. */
 const ADDRESS = { rows: [addressRows], pixels: [addressPixels, quotient] };
 
@@ -79,6 +88,7 @@ export const GEMM_SOURCES: readonly string[] = [
   ...Object.values(EPILOGUE_FILES).flat(),
   ...[A, B].flatMap((files) => Object.values(files).flat()),
   ...Object.values(C),
+  ...Object.values(FROM).flatMap((files) => Object.values(files)),
   ...Object.values(ADDRESS).flat(),
   lanes,
   multiplyAdd,
@@ -138,7 +148,7 @@ export function productKernel(
     words.join("_"),
     [
       ...new Set([
-        ...(form === "tiles" ? [SLICES[plan.slices]] : []),
+        ...(form === "tiles" ? [SLICES[plan.slices], FROM.a[a], FROM.b[b]] : []),
         ...[...FORMS[form], SUMS[form][sums], paramsFile, ...A[a], aBlock, ...B[b], C[c]],
         ...[...ADDRESS[address], ...EPILOGUE_FILES[epilogue]],
       ]),

@@ -11,8 +11,8 @@
 // A slice comes as blocks of 4×4, at most two an invocation, in the order of the operand in memory. Where that is along k,
 // neighbours write vec4s a whole number of banks apart: `place` moves them to different ones.
 // Of the indices into these arrays one varies, at the cost of a clamp, and the rest are constants.
-// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; an epilogue_*.wgsl, a tile_sums_*.wgsl,
-// a slice_*.wgsl
+// Needs: params.wgsl, a_block.wgsl; for each of a, b and c its _vec4.wgsl or _scalar.wgsl; for a and b its _from_*.wgsl; an
+// epilogue_*.wgsl, a tile_sums_*.wgsl, a slice_*.wgsl
 const TILE_M: u32 = 64u;
 const TILE_N: u32 = 64u;
 const ROWS: u32 = 2u; // 1 or 2 blocks of four rows an invocation
@@ -38,9 +38,10 @@ var<workgroup> slice_b: array<array<array<array<array<vec4<Slice>, X>, COLS>, 4>
 
 fn place(at: u32, slab: u32, width: u32) -> u32 { return at ^ (slab * (8u / SLABS) % width); }
 
-// The block of a slice, along k and along m or n, that has number i in the order of the operand in memory.
+// The block of a slice, along k and along m or n, that has number i in the order of the operand in memory. The remainder is for
+// drivers, which do not know how large i is, and would clamp what it is an index of.
 fn block_of(i: u32, length: u32, along_k: bool) -> vec2u {
-  return select(vec2u(i / length, i % length), vec2u(i % SLABS, i / SLABS), along_k);
+  return select(vec2u(i / length % SLABS, i % length), vec2u(i % SLABS, i / SLABS), along_k);
 }
 
 // Whether block lane + before is one of `count` from `start` on. Drivers do not know that lane < WG: what is the same for all
@@ -51,14 +52,25 @@ fn is_among(lane: u32, before: u32, start: u32, count: u32) -> bool {
   return (before >= start || lane + before >= start) && (before + WG <= end || lane + before < end);
 }
 
-// Block lane + before of both slices from k on: four rows along k, of four elements along m or n.
-fn fetch(lane: u32, before: u32, a0: u32, b0: u32, m: u32, n: u32, k: u32, last: u32) -> mat4x4f {
+// Where block lane + before of both slices is for k = 0: what of its address is the same for all k, found once, and one number
+// whichever operand it is of. Both operands' addresses, found again each time, would take registers that sums need.
+fn origin_of(lane: u32, before: u32, a0: u32, b0: u32, m: u32, n: u32) -> u32 {
   if (is_among(lane, before, FIRST_A, BLOCKS_A)) {
     let block = block_of(lane + before - FIRST_A, TILE_M / 4u, !TRANSPOSED_A);
-    if (WHOLE_STEPS || k + 4u * block.x < last) { return transpose(block_a(a0, m + 4u * block.y, k + 4u * block.x)); }
+    return origin_a(a0, m + 4u * block.y, 4u * block.x);
+  }
+  let block = block_of(lane + before - FIRST_B, TILE_N / 4u, TRANSPOSED_B);
+  return origin_b(b0, n + 4u * block.y, 4u * block.x);
+}
+
+// Block lane + before of both slices from k on: four rows along k, of four elements along m or n.
+fn fetch(lane: u32, before: u32, origin: u32, m: u32, n: u32, k: u32, last: u32) -> mat4x4f {
+  if (is_among(lane, before, FIRST_A, BLOCKS_A)) {
+    let block = block_of(lane + before - FIRST_A, TILE_M / 4u, !TRANSPOSED_A);
+    if (WHOLE_STEPS || k + 4u * block.x < last) { return transpose(block_from_a(origin, m + 4u * block.y, 4u * block.x, k)); }
   } else if (is_among(lane, before, FIRST_B, BLOCKS_B)) {
     let block = block_of(lane + before - FIRST_B, TILE_N / 4u, TRANSPOSED_B);
-    if (WHOLE_STEPS || k + 4u * block.x < last) { return block_b(b0, k + 4u * block.x, n + 4u * block.y); }
+    if (WHOLE_STEPS || k + 4u * block.x < last) { return block_from_b(origin, n + 4u * block.y, 4u * block.x, k); }
   }
   return mat4x4f();
 }
@@ -140,14 +152,16 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let y = lane / wide % 4u + lane / (4u * X) * 4u;
 
   var sums = Sums();
-  var block = fetch(lane, 0u, a0, b0, m, n, first, last);
+  let origin0 = origin_of(lane, 0u, a0, b0, m, n);
+  let origin1 = origin_of(lane, WG, a0, b0, m, n);
+  var block = fetch(lane, 0u, origin0, m, n, first, last);
   keep(lane, 0u, 0u, block);
-  if (IS_TWO) { keep(lane, WG, 0u, fetch(lane, WG, a0, b0, m, n, first, last)); }
+  if (IS_TWO) { keep(lane, WG, 0u, fetch(lane, WG, origin1, m, n, first, last)); }
   workgroupBarrier();
   var buffer = 0u;
   for (var k = first; k < last; k += STEP) {
     let next = k + STEP;
-    if (AHEAD && next < last) { block = fetch(lane, 0u, a0, b0, m, n, next, last); }
+    if (AHEAD && next < last) { block = fetch(lane, 0u, origin0, m, n, next, last); }
     var slice = start_slice(sums);
     slice = add_slab(slice, buffer, 0u, x, y);
     slice = add_slab(slice, buffer, 1u, x, y);
@@ -159,9 +173,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     if (BUFFERS == 1u) { workgroupBarrier(); }
     if (next < last) {
       buffer = (buffer + 1u) % BUFFERS;
-      if (!AHEAD) { block = fetch(lane, 0u, a0, b0, m, n, next, last); }
+      if (!AHEAD) { block = fetch(lane, 0u, origin0, m, n, next, last); }
       keep(lane, 0u, buffer, block);
-      if (IS_TWO) { keep(lane, WG, buffer, fetch(lane, WG, a0, b0, m, n, next, last)); }
+      if (IS_TWO) { keep(lane, WG, buffer, fetch(lane, WG, origin1, m, n, next, last)); }
     }
     workgroupBarrier();
   }
