@@ -75,6 +75,7 @@ async function compile(programs: Programs, work: string, { code, entry }: Record
   const hardware = ["-Xnvrtc", "-use_fast_math"];
   const headers = ["-Xnvrtc", `-I${join(programs.fp16, "..")}`];
   await slang("cu", "ptx", name, "-lang", "cuda", ...nvrtc, ...headers, ...hardware, "-target", "ptx");
+  await Deno.writeTextFile(file("ptx"), withExactLanes(await Deno.readTextFile(file("ptx"))));
   const { stderr } = await run("ptxas", "-v", `-arch=${ARCHITECTURE}`, file("ptx"), "-o", file("cubin"));
   const { stdout } = await run("nvdisasm", "-c", file("cubin"));
   return figuresOf(stderr, stdout, lanes);
@@ -114,6 +115,16 @@ export function forPtxas(cuda: string, lanes: number): string {
     .replace(/(SLANG_ParameterGroup_\w+)\* (\w+);/g, "$1 $2;")
     .replace(/__ldg\(&\(&globalParams_0->(\w+)->(\w+)\)->(\w+)\)/g, "globalParams_0->$1.$2.$3")
     .replace(/extern "C" __global__ void /g, `$&__launch_bounds__(${lanes}) `);
+}
+
+/**
+ * CUDA tells how many lanes a workgroup has at most, WGSL, and what drivers make of it, how many it has: without that ptxas cannot
+ * know how many workgroups fit a multiprocessor, nor that lanes have no y and z.
+ */
+export function withExactLanes(ptx: string): string {
+  const exact = ptx.replace(/^\.maxntid (?=\d)/m, ".reqntid ");
+  if (exact === ptx) throw new Error("the PTX does not tell how many lanes there are");
+  return exact;
 }
 
 /** From what `ptxas -v` says, and the disassembly. Throws an Error where ptxas says nothing. */

@@ -1,7 +1,7 @@
 /** NVIDIA's compiler: what its programs print, read, and what becomes of the text between them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { figuresOf, forPtxas, forSlang, lanesOf } from "../../scripts/gpu_report/ptxas.ts";
+import { figuresOf, forPtxas, forSlang, lanesOf, withExactLanes } from "../../scripts/gpu_report/ptxas.ts";
 
 const read = (name: string) =>
   Deno.readTextFileSync(join(import.meta.dirname!, "../fixtures/gpu_report", name));
@@ -72,4 +72,10 @@ Deno.test("CUDA for ptxas: f16 is asked for, vectors are loaded and stored whole
     "#define SLANG_CUDA_ENABLE_HALF 1\nreturn *(const T*)((const char*)this->data + index);\n*(T*)((char*)data + index) = value;\n" +
       'extern "C" __global__ void __launch_bounds__(64) forward()',
   );
+});
+
+Deno.test("PTX for ptxas: a workgroup has as many lanes as WGSL says, not at most", () => {
+  const entry = (lanes: string) => `.visible .entry forward()\n${lanes}{\n\tmov.u32 \t%r1, %ntid.x;\n}\n`;
+  assert.equal(withExactLanes(entry(".maxntid 256, 1, 1\n")), entry(".reqntid 256, 1, 1\n"));
+  assert.throws(() => withExactLanes(entry("")), /how many lanes/);
 });
