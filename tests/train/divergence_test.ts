@@ -32,7 +32,7 @@ import { silent, tinyConfig, tinyData, watched } from "./tiny.ts";
 import { writeEncoders } from "./tiny_encoders.ts";
 
 const gpu = await openTestGpu();
-const data = tinyData({ train: 48, validation: 6, test: 3 });
+const data = tinyData({ train: 16, validation: 6, test: 3 }); // two steps an epoch
 const METHODS = [...methods().map(({ name }) => name), "image", "text"];
 /** What one of the tests spoils itself. */
 const SPOILED_FILE = "last.optimizer.safetensors";
@@ -58,7 +58,9 @@ const causes: Readonly<Record<string, Cause>> = {
   "a rate of 1e10": {
     spoil: ({ folder, config }) => {
       const rates = { encoder_learning_rate: 1e10, head_learning_rate: 1e10, warmup_steps: 0 };
-      return begin(folder, { ...config, optimizer: { ...config.optimizer, ...rates } });
+      const absurd = { ...config, optimizer: { ...config.optimizer, ...rates } };
+      // Late fusion in f16 is still finite after so few steps.
+      return begin(folder, absurd, { over: tinyData({ train: 48, validation: 6, test: 3 }) });
     },
     message:
       /^Training diverged in epoch 1, by step \d: .*are NaN or infinite.*learning rates.*no epoch was finished$/,
@@ -80,16 +82,18 @@ const causes: Readonly<Record<string, Cause>> = {
       }
       const silently = { begin() {}, advance() {}, end() {}, note() {} };
       const { config: chosen, folders } = await choosePretrained(joint ? preset : config, wanted, silently);
-      await begin(folder, chosen, (learner) => loadPretrained(learner, folders, () => {}));
+      await begin(folder, chosen, { prepare: (learner) => loadPretrained(learner, folders, () => {}) });
     },
     message: /^Cannot load .*model\.safetensors as a (vit|bert|vilt): tensors are not finite \(.*\): [\w.]+$/,
   },
   "NaN in a weight on the device": {
     spoil: ({ folder, config }) =>
-      begin(folder, config, async (learner) => {
-        const weights = await learner.readWeights();
-        const name = [...weights.keys()].findLast((name) => /\.(weight|bias)$/.test(name))!;
-        learner.writeWeights(spoiled(weights, name, NaN), "here");
+      begin(folder, config, {
+        prepare: async (learner) => {
+          const weights = await learner.readWeights();
+          const name = [...weights.keys()].findLast((name) => /\.(weight|bias)$/.test(name))!;
+          learner.writeWeights(spoiled(weights, name, NaN), "here");
+        },
       }),
     message:
       /^Training diverged in epoch 1, by step 1: weights.* of .*the (fusion|image|text|joint|tower|shared) head are NaN or infinite/,
@@ -99,7 +103,7 @@ const causes: Readonly<Record<string, Cause>> = {
       await begin(setting.folder, setting.config);
       const path = join(setting.folder, "checkpoints", SPOILED_FILE);
       const arrays = read(path);
-      const parts = safetensorsParts(toStore(spoiled(arrays, momentOf(arrays), Infinity)), { step: "6" });
+      const parts = safetensorsParts(toStore(spoiled(arrays, momentOf(arrays), Infinity)), { step: "2" });
       new RunFiles(setting.folder).write(`checkpoints/${SPOILED_FILE}`, parts);
       await goOn(setting);
     },
@@ -116,22 +120,27 @@ const causes: Readonly<Record<string, Cause>> = {
       await goOn(setting, (learner) => learner.writeOptimizer(moments, state, "here"));
     },
     message:
-      /^Training diverged in epoch 2, by step 7: moments of the optimizer of the \w+ (head|encoder) are .*best/,
+      /^Training diverged in epoch 2, by step 3: moments of the optimizer of the \w+ (head|encoder) are .*best/,
     kept: "all",
   },
 };
+
+interface Beginning {
+  readonly prepare?: (learner: Learner) => Promise<void> | void;
+  readonly over?: Dataset;
+}
 
 /** Trains the one epoch of a new run. */
 async function begin(
   folder: string,
   config: RunConfig,
-  prepare: (learner: Learner) => Promise<void> | void = () => {},
+  { prepare = () => {}, over = data }: Beginning = {},
 ): Promise<void> {
-  const learner = new Learner(gpu, config, data);
+  const learner = new Learner(gpu, config, over);
   try {
     await prepare(learner);
     const run = RunFolder.create(folder, config);
-    await train({ learner, data, run, observer: silent() });
+    await train({ learner, data: over, run, observer: silent() });
   } finally {
     learner.dispose();
   }
