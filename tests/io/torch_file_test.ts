@@ -83,6 +83,10 @@ const GOOD: [what: string, content: Uint8Array][] = [
   ["storages of a GPU", torchZip(stateDict({ x: tensor({ type: global("torch.cuda", "FloatStorage") }) }))],
   ["below state_dict", torchZip(stateDict({ epoch: int(3), state_dict: X.slice(2, -1) }))],
   ["below model", torchZip(stateDict({ model: X.slice(2, -1), y: tensor() }))],
+  [
+    "integers of no bytes, and of the most",
+    torchZip(stateDict({ a: "\x8a\0", b: `\x8a\x20${"\x01".repeat(32)}`, x: tensor() })),
+  ],
   ["entries that are no tensors", torchZip(stateDict({ a: "N", x: tensor(), b: unicode("text") }))],
   [
     "a name of the prototype beside",
