@@ -52,7 +52,8 @@ Deno.test("a line's tests are those that run it, themselves or by a program or w
   try {
     const tests = ["idle", "own", "program", "worker"].map((name) => `tests/${name}_test.ts`);
     const [idle, own, program, worker] = tests;
-    const reach = await Reach.measure([sandbox], tests);
+    const kept = join(sandbox.root, "kept");
+    const reach = await Reach.measure([sandbox], tests, kept);
     const reached = (file: string, line: number) => reach.of(file, line).sort();
     assert.deepEqual(reached("src/half.ts", 3), [program, worker]);
     assert.deepEqual(reached("src/half.ts", 5), [own, program, worker]);
@@ -62,9 +63,17 @@ Deno.test("a line's tests are those that run it, themselves or by a program or w
     assert.deepEqual(times, times.toSorted((a, b) => a - b), "the quickest first");
     const both = reach.milliseconds([own!, "--filter", idle!]);
     assert.equal(both, reach.milliseconds([own!]) + reach.milliseconds([idle!]));
+    // What has not changed is not run again.
+    await sandbox.withFile(own!, "no test", async () => {
+      const others = [idle!, program!, worker!];
+      const again = await Reach.measure([sandbox], others, kept);
+      assert.deepEqual(again.of("src/half.ts", 3).sort(), [program, worker]);
+      assert.equal(again.milliseconds(tests), reach.milliseconds(others));
+      await assert.rejects(Reach.measure([sandbox], [own!], kept), /own_test\.ts fails as it is, twice:/);
+    });
     await sandbox.withFile("src/half.ts", SOURCE.replace("x / 2", "fail()"), async () => {
       await assert.rejects(
-        Reach.measure([sandbox], [own!]),
+        Reach.measure([sandbox], [own!], kept),
         /own_test\.ts fails as it is, twice:[^]*fail is not/,
       );
     });

@@ -5,7 +5,7 @@
  *
  * Folders take turns; `--file src/ops/cast.ts` takes of them this file alone. `--only 3,17-20` runs mutants by their
  * numbers, `--jobs 2` two at a time. The tests are first run unchanged, each file for itself: they must pass, and what
- * each runs of the source is counted, so that a mutant is given to those alone that run its line. Three times what they
+ * each runs of the source is counted and kept, so that a mutant is given to those alone that run its line. Three times what they
  * took is the most that a mutant's may take; `--timeout 120`, in seconds, is taken in place of that. `--tests tests/io`
  * takes these tests, files or folders, in place of all that belong to the folders.
  */
@@ -17,6 +17,8 @@ import { DENO_TEST, Reach } from "./reach.ts";
 import { Sandbox } from "./sandbox.ts";
 
 const HOME = join(import.meta.dirname!, "../..");
+/** What tests were found to run, which git ignores. */
+const KEPT = join(HOME, ".cache/mutants");
 
 /** What takes too long is noticed as well. */
 type Verdict = "noticed" | "timed out" | "survived" | "does not compile";
@@ -65,7 +67,7 @@ async function main(): Promise<number> {
   );
   const testFiles = filesBelow("tests").filter((path) => path.endsWith("_test.ts"));
   const testsFor = (folder: string) => within(testFiles, options.tests ?? testsOf(folder));
-  const reach = await Reach.measure(sandboxes, [...new Set(folders.flatMap(testsFor))]);
+  const reach = await Reach.measure(sandboxes, [...new Set(folders.flatMap(testsFor))], KEPT);
   const wanted = numbered(mutants);
   const count = options.only ? Infinity : Number(options.count);
 

@@ -1,5 +1,7 @@
-/** Which tests run which lines of the source: each file of tests is run once, with what V8 counts. */
+/** Which tests run which lines of the source: each file of tests is run once, with what V8 counts, and that is kept. */
+import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
+import { exists } from "../../src/io/files.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export const DENO_TEST = [
@@ -27,12 +29,26 @@ export class Reach {
     this.#measured = measured;
   }
 
-  /** Runs each of `tests` unchanged, as many at a time as there are sandboxes. Throws where one fails. */
-  static async measure(sandboxes: readonly Sandbox[], tests: readonly string[]): Promise<Reach> {
+  /**
+   * Runs each of `tests` unchanged, as many at a time as there are sandboxes; not those of which the folder `kept` has what
+   * came of it, as long as nothing but other tests has changed since. Throws where one fails.
+   */
+  static async measure(
+    sandboxes: readonly Sandbox[],
+    tests: readonly string[],
+    kept: string,
+  ): Promise<Reach> {
     const measured = new Map<string, Measured>(), left = [...tests];
+    const shared = digestOfShared(sandboxes[0]!.root);
+    await Deno.mkdir(kept, { recursive: true });
     await Promise.all(sandboxes.map(async (sandbox) => {
       for (let test = left.shift(); test !== undefined; test = left.shift()) {
-        measured.set(test, await measure(sandbox, test));
+        const own = await Deno.readFile(join(sandbox.root, test));
+        const digest = createHash("sha256").update(shared).update(own).digest("hex");
+        const file = join(kept, `${test.replaceAll("/", "-")}.json`);
+        const before = await readKept(file, digest);
+        measured.set(test, before ?? await measure(sandbox, test));
+        if (before === undefined) await Deno.writeTextFile(file, toJson(digest, measured.get(test)!));
       }
     }));
     return new Reach(measured);
@@ -83,4 +99,43 @@ export function linesOf(lcov: string, root: string): Lines {
     if (line !== undefined) counts.set(Number(line), Number(count));
   }
   return lines;
+}
+
+/** A digest of all that tests share: the sources, and what lies beside tests. */
+function digestOfShared(root: string): string {
+  const hash = createHash("sha256");
+  const add = (folder: string) => {
+    for (
+      const { name, isDirectory } of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)
+    ) {
+      const path = join(folder, name);
+      if (isDirectory) add(path);
+      else if (!name.endsWith("_test.ts")) {
+        hash.update(`${path.slice(root.length)}\n`).update(Deno.readFileSync(path));
+      }
+    }
+  };
+  for (const folder of ["src", "wgsl", "tests"]) if (exists(join(root, folder))) add(join(root, folder));
+  return hash.digest("hex");
+}
+
+function toJson(digest: string, { milliseconds, lines }: Measured): string {
+  const sources = [...lines].filter(([file]) => file.startsWith("src/"));
+  return JSON.stringify({
+    digest,
+    milliseconds,
+    lines: sources.map(([file, counts]) => [file, [...counts]]),
+  });
+}
+
+async function readKept(file: string, digest: string): Promise<Measured | undefined> {
+  if (!exists(file)) return undefined;
+  const kept: { digest: string; milliseconds: number; lines: [string, [number, number][]][] } = JSON.parse(
+    await Deno.readTextFile(file),
+  );
+  if (kept.digest !== digest) return undefined;
+  return {
+    milliseconds: kept.milliseconds,
+    lines: new Map(kept.lines.map(([name, counts]) => [name, new Map(counts)])),
+  };
 }
