@@ -54,6 +54,14 @@ Deno.test("one process at a time fills a folder, and what one that was killed le
     assert.deepEqual(namesIn(folder.filled), ["a"]);
   }
   assert.deepEqual(namesIn(around.path), []);
+  {
+    // One that took its place leaves what is beside it to the next.
+    const placed = new NewFolder(path);
+    placed.place();
+    using next = new NewFolder(path);
+    placed[Symbol.dispose]();
+    next.place();
+  }
   Deno.mkdirSync(temporaryOf(path));
   Deno.writeTextFileSync(join(temporaryOf(path), "left"), "");
   using folder = new NewFolder(path);
