@@ -1,4 +1,4 @@
-/** Which tests a mutant is given to: those that run its line, in whatever process; and which mutants are TypeScript at all. */
+/** Which tests a mutant is given to: those that run its function, in whatever process; and which mutants are TypeScript at all. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { Reach } from "../scripts/mutants/reach.ts";
@@ -23,15 +23,18 @@ const SOURCE = `export function half(x: number): number {
   if (x < 0) {
     return -half(-x);
   }
+  if (x > 9) throw new Error();
+  if (x > 8) throw new Error();
   return x / 2;
 }
-if (import.meta.main) {
+function show(): void {
   console.log(half(-1));
 }
+if (import.meta.main) show();
 `;
 const test = (body: string) => `import { half } from "../src/half.ts";\nDeno.test("half", ${body});\n`;
 
-Deno.test("a line's tests are those that run it, themselves or by a program or worker that they start", async () => {
+Deno.test("a line's tests are those that run its function up to it, themselves or by a program or worker that they start", async () => {
   const path = 'new URL("../src/half.ts", import.meta.url)';
   const sandbox = await sandboxOf({
     "src/half.ts": SOURCE,
@@ -55,11 +58,10 @@ Deno.test("a line's tests are those that run it, themselves or by a program or w
     const kept = join(sandbox.root, "kept");
     const reach = await Reach.measure([sandbox], tests, kept);
     const reached = (file: string, line: number) => reach.of(file, line).sort();
-    assert.deepEqual(reached("src/half.ts", 3), [program, worker]);
-    assert.deepEqual(reached("src/half.ts", 5), [own, program, worker]);
-    assert.deepEqual(reached("src/half.ts", 8), [program]);
+    for (const line of [3, 5, 6, 7]) assert.deepEqual(reached("src/half.ts", line), [own, program, worker]);
+    assert.deepEqual(reached("src/half.ts", 10), [program]);
     assert.deepEqual(reached("src/unused.ts", 1), []);
-    const times = reach.of("src/half.ts", 5).map((name) => reach.milliseconds([name]));
+    const times = reach.of("src/half.ts", 7).map((name) => reach.milliseconds([name]));
     assert.deepEqual(times, times.toSorted((a, b) => a - b), "the quickest first");
     const both = reach.milliseconds([own!, "--filter", idle!]);
     assert.equal(both, reach.milliseconds([own!]) + reach.milliseconds([idle!]));
@@ -67,7 +69,7 @@ Deno.test("a line's tests are those that run it, themselves or by a program or w
     await sandbox.withFile(own!, "no test", async () => {
       const others = [idle!, program!, worker!];
       const again = await Reach.measure([sandbox], others, kept);
-      assert.deepEqual(again.of("src/half.ts", 3).sort(), [program, worker]);
+      assert.deepEqual(again.of("src/half.ts", 7).sort(), [program, worker]);
       assert.equal(again.milliseconds(tests), reach.milliseconds(others));
       await assert.rejects(Reach.measure([sandbox], [own!], kept), /own_test\.ts fails as it is, twice:/);
     });

@@ -5,7 +5,7 @@
  *
  * Folders take turns; `--file src/ops/cast.ts` takes of them this file alone. `--only 3,17-20` runs mutants by their
  * numbers, `--jobs 2` two at a time. The tests are first run unchanged, each file for itself: they must pass, and what
- * each runs of the source is counted and kept, so that a mutant is given to those alone that run its line. Three times what they
+ * each runs of the source is counted and kept, so that a mutant is given to those alone that run its function. Three times what they
  * took is the most that a mutant's may take; `--timeout 120`, in seconds, is taken in place of that. `--tests tests/io`
  * takes these tests, files or folders, in place of all that belong to the folders.
  */
@@ -140,7 +140,7 @@ function take(mutants: Generator<Numbered, undefined>, count: number): Numbered[
   return taken;
 }
 
-/** Runs the tests of a mutant until one fails: those that run its line, or all of its folder where it is a shader's. */
+/** Runs the tests of a mutant until one fails: those that run its function, or all of its folder where it is a shader's. */
 async function judge(
   sandbox: Sandbox,
   { file, folder, line, text: changed }: Mutant,

@@ -1,4 +1,4 @@
-/** Which tests run which lines of the source: each file of tests is run once, with what V8 counts, and that is kept. */
+/** Which tests run which functions of the source: each file of tests is run once, with what V8 counts, and that is kept. */
 import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
 import { exists } from "../../src/io/files.ts";
@@ -14,12 +14,18 @@ export const DENO_TEST = [
   "tests/backend.ts",
 ];
 
-/** For each source that tests load, how often each of its lines was run. */
-type Lines = ReadonlyMap<string, ReadonlyMap<number, number>>;
+/** What was run of a source. */
+interface Ran {
+  /** How often each line was; 0 also where a part of it was not. */
+  readonly counts: ReadonlyMap<number, number>;
+  /** The lines on which functions begin, in their order. */
+  readonly functions: readonly number[];
+}
 
 interface Measured {
   readonly milliseconds: number;
-  readonly lines: Lines;
+  /** By the sources that a test loads. */
+  readonly sources: ReadonlyMap<string, Ran>;
 }
 
 export class Reach {
@@ -54,11 +60,11 @@ export class Reach {
     return new Reach(measured);
   }
 
-  /** The tests that run a line of a source, the quickest first. */
+  /** The tests that run a function of a source up to a line in it, the quickest first. */
   of(file: string, line: number): string[] {
-    return [...this.#measured].filter(([, { lines }]) => {
-      const counts = lines.get(file);
-      return counts !== undefined && counts.get(line) !== 0; // a line that is not counted may have been run
+    return [...this.#measured].filter(([, { sources }]) => {
+      const ran = sources.get(file);
+      return ran !== undefined && mayHaveRun(ran, line);
     }).sort(([, a], [, b]) => a.milliseconds - b.milliseconds).map(([test]) => test);
   }
 
@@ -66,6 +72,12 @@ export class Reach {
   milliseconds(run: readonly string[]): number {
     return run.reduce((sum, test) => sum + (this.#measured.get(test)?.milliseconds ?? 0), 0);
   }
+}
+
+/** Whether anything was run from the beginning of the function to the line: of `if (a) throw b;` the first part may be. */
+function mayHaveRun({ counts, functions }: Ran, line: number): boolean {
+  const first = functions.findLast((start) => start <= line) ?? 1;
+  return [...counts].some(([at, count]) => at >= first && at <= line && count > 0);
 }
 
 async function measure(sandbox: Sandbox, test: string): Promise<Measured> {
@@ -83,22 +95,23 @@ async function measure(sandbox: Sandbox, test: string): Promise<Measured> {
     const milliseconds = performance.now() - start;
     const report = join(folder, "report.lcov");
     await sandbox.deno(["coverage", "--quiet", "--lcov", `--output=${report}`, folder]);
-    return { milliseconds, lines: linesOf(await Deno.readTextFile(report), sandbox.root) };
+    return { milliseconds, sources: sourcesOf(await Deno.readTextFile(report), sandbox.root) };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** Reads what `deno coverage --lcov` writes: of it, the names of the files below `root` and the counts of their lines. */
-export function linesOf(lcov: string, root: string): Lines {
-  const lines = new Map<string, Map<number, number>>();
-  let counts = new Map<number, number>();
-  for (const row of lcov.split("\n")) {
-    const [, file, line, count] = row.match(/^(?:SF:(.+)|DA:(\d+),(\d+).*)$/) ?? [];
-    if (file !== undefined) lines.set(relative(root, file), counts = new Map());
-    if (line !== undefined) counts.set(Number(line), Number(count));
-  }
-  return lines;
+/** Reads what `deno coverage --lcov` writes of the sources of the program. */
+export function sourcesOf(lcov: string, root: string): ReadonlyMap<string, Ran> {
+  const sources = lcov.split("end_of_record").map((record): [string, Ran] => {
+    const numbers = (pattern: RegExp) =>
+      Array.from(record.matchAll(pattern), (found) => found.slice(1).map(Number));
+    return [relative(root, /^SF:(.+)$/m.exec(record)?.[1] ?? root), {
+      counts: new Map(numbers(/^DA:(\d+),(\d+)/gm) as [number, number][]),
+      functions: numbers(/^FN:(\d+),/gm).flat().sort((a, b) => a - b),
+    }];
+  });
+  return new Map(sources.filter(([file]) => file.startsWith("src/")));
 }
 
 /** A digest of all that tests share: the sources, and what lies beside tests. */
@@ -119,23 +132,22 @@ function digestOfShared(root: string): string {
   return hash.digest("hex");
 }
 
-function toJson(digest: string, { milliseconds, lines }: Measured): string {
-  const sources = [...lines].filter(([file]) => file.startsWith("src/"));
-  return JSON.stringify({
-    digest,
-    milliseconds,
-    lines: sources.map(([file, counts]) => [file, [...counts]]),
-  });
+function toJson(digest: string, { milliseconds, sources }: Measured): string {
+  const flat = Array.from(sources, ([file, { counts, functions }]) => [file, [...counts], functions]);
+  return JSON.stringify({ digest, milliseconds, sources: flat });
 }
 
 async function readKept(file: string, digest: string): Promise<Measured | undefined> {
   if (!exists(file)) return undefined;
-  const kept: { digest: string; milliseconds: number; lines: [string, [number, number][]][] } = JSON.parse(
-    await Deno.readTextFile(file),
-  );
+  const kept: {
+    digest: string;
+    milliseconds: number;
+    sources: [file: string, counts: [number, number][], functions: number[]][];
+  } = JSON.parse(await Deno.readTextFile(file));
   if (kept.digest !== digest) return undefined;
-  return {
-    milliseconds: kept.milliseconds,
-    lines: new Map(kept.lines.map(([name, counts]) => [name, new Map(counts)])),
-  };
+  const sources = kept.sources.map(([name, counts, functions]): [string, Ran] => [name, {
+    counts: new Map(counts),
+    functions,
+  }]);
+  return { milliseconds: kept.milliseconds, sources: new Map(sources) };
 }

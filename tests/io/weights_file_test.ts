@@ -129,6 +129,22 @@ Deno.test("openWeights() names what is wrong with an index", () => {
   }
 });
 
+Deno.test("openWeights() takes an index of 100,000 tensors, and none of more", () => {
+  using folder = temporaryFolder();
+  store(`${folder.path}/s.safetensors`, { a: 1 });
+  const path = `${folder.path}/${INDEX}`;
+  for (
+    const [count, message] of [
+      [100_000, /tensor "t0" is not in s\.safetensors/],
+      [100_001, /more than 100000 names/],
+    ] as const
+  ) {
+    const names = Array.from({ length: count }, (_, i) => [`t${i}`, "s.safetensors"]);
+    Deno.writeTextFileSync(path, JSON.stringify({ weight_map: Object.fromEntries(names) }));
+    assert.throws(() => openWeights(path), { name: "UserError", message });
+  }
+});
+
 Deno.test("openWeights() says what a folder lacks, and that a path is absent", () => {
   using folder = temporaryFolder();
   assert.throws(
