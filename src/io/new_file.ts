@@ -108,7 +108,7 @@ export class NewFile implements Disposable {
 function openAlone(path: string, temporary: string): Deno.FsFile {
   for (let tries = 0; tries < 3; tries++) {
     try {
-      const file = Deno.openSync(temporary, { read: true, write: true, createNew: true });
+      const file = Deno.openSync(temporary, { write: true, createNew: true });
       if (tryLock(file) && isAt(temporary, file)) return file;
       file.close(); // another process took it for one that was left
     } catch (error) {

@@ -204,6 +204,24 @@ Deno.test("reading a file that became shorter is an error, not old or empty data
   }
 });
 
+Deno.test("a file that is refused is closed", () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/bad.safetensors`;
+  Deno.writeFileSync(path, craft("{", 0));
+  const { close } = Deno.FsFile.prototype;
+  let closed = 0;
+  Deno.FsFile.prototype.close = function () {
+    closed++;
+    close.call(this);
+  };
+  try {
+    assert.throws(() => openSafetensors(path), UserError);
+  } finally {
+    Deno.FsFile.prototype.close = close;
+  }
+  assert.equal(closed, 1);
+});
+
 Deno.test("a sparse file larger than memory is refused when its tensor is read", () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/sparse.safetensors`;

@@ -36,6 +36,22 @@ Deno.test("resolveModel() goes on where the connection was cut", async () => {
   assert.ok(setting.notes.every((note) => !note.includes("signature")), "a signed address is in a message");
 });
 
+Deno.test("resolveModel() fetches a file that is empty", async () => {
+  await using setting = new Setting(new Map([...modelFiles(), ["vocab.txt", new Uint8Array()]]));
+  setting.checkFiles((await setting.resolve()).folder, WANTED);
+});
+
+Deno.test("resolveModel() tries again after every status that says of itself that it passes, and no other", async () => {
+  for (const status of [408, 425, 429, 500, 502, 503, 504, 400, 424, 501, 505]) {
+    await using setting = new Setting();
+    setting.hub.faults.push(once(status));
+    const isTried = ![400, 424, 501, 505].includes(status);
+    if (isTried) await setting.resolve();
+    else await setting.refusal();
+    assert.deepEqual(setting.slept, isTried ? [1000] : [], `${status}`);
+  }
+});
+
 Deno.test("resolveModel() goes on from an earlier process's part, also where the server cannot", async () => {
   for (const serverResumes of [true, false]) {
     await using setting = new Setting();
