@@ -69,7 +69,7 @@ function pick(rows: Table, random: Random): string[] {
 }
 
 for (const withIds of [true, false]) {
-  Deno.test(`50 edits of a table ${withIds ? "with" : "without"} ids: evaluation gives the same bits, or names what changed (slow)`, async () => {
+  Deno.test(`edits of a table of every kind ${withIds ? "with" : "without"} ids: evaluation gives the same bits, or names what changed (slow)`, async () => {
     const gpu = await openTestGpu();
     const folder = Deno.makeTempDirSync({ prefix: "unis-edits-" });
     try {
@@ -89,7 +89,7 @@ for (const withIds of [true, false]) {
       assert.deepEqual(JSON.parse(own.numbers)[0], test, "evaluate gives what the run wrote");
 
       let same = 0, changed = 0, refused = 0;
-      for (let seed = 0; seed < 50; seed++) {
+      for (let seed = 0; seed < 2 * EDITS.length; seed++) {
         const random = new Random(seed);
         const rows = table();
         const [name, edit] = EDITS[seed % EDITS.length]!;
@@ -116,7 +116,7 @@ for (const withIds of [true, false]) {
         }
       }
       assert.ok(
-        same > 15 && changed > 5 && refused > 2,
+        same > 8 && changed > 3 && refused > 1,
         `${same} the same, ${changed} changed, ${refused} refused`,
       );
       write(table());

@@ -52,6 +52,8 @@ const jsonSchema = z.looseObject({
   }),
 });
 type TokenizerJson = z.infer<typeof jsonSchema>;
+/** The ids of a model's tokens, without those that are added to it. */
+type Vocabulary = ReadonlyMap<string, number>;
 
 /** A length this large (the reference writes 10^30) means that none is known. */
 const NO_LENGTH = 1e9;
@@ -86,30 +88,29 @@ export function loadTokenizer(folder: string): TextTokenizer {
 }
 
 function withConfig(folder: string, file: string, json: TokenizerJson): TextTokenizer {
-  const config = readTokenizerConfig(folder, specialTokensOf(json));
-  return make(file, withOptions(json, config), config);
+  const vocabulary = vocabularyOf(json.model);
+  const config = readTokenizerConfig(folder, specialTokensOf(json, vocabulary));
+  return make(file, withOptions(json, config), vocabulary, config);
 }
 
-/** The ids of a model's vocabulary. */
-function vocabularyOf({ vocab }: TokenizerJson["model"]): Map<string, number> {
+/** The ids of a model's vocabulary. It is made once: with tens of thousands of tokens it is most of what loading takes. */
+function vocabularyOf({ vocab }: TokenizerJson["model"]): Vocabulary {
   return Array.isArray(vocab)
     ? new Map(vocab.map(([piece], id) => [piece, id]))
     : new Map(Object.entries(vocab));
 }
 
 /** What the special tokens of a `tokenizer.json` are called where no configuration says so: as in the first family it knows. */
-function specialTokensOf(json: TokenizerJson): SpecialTokens {
-  const { model, added_tokens } = json;
-  const vocabulary = vocabularyOf(model);
-  for (const { content, id } of added_tokens) vocabulary.set(content, id);
-  const family = familyOf(vocabulary);
+function specialTokensOf({ model, added_tokens }: TokenizerJson, vocabulary: Vocabulary): SpecialTokens {
+  const added = new Set(added_tokens.map(({ content }) => content));
+  const family = familyOf((token) => vocabulary.has(token) || added.has(token));
   const unknown = model.unk_token ??
     (Array.isArray(model.vocab) ? model.vocab[model.unk_id ?? -1]?.[0] : undefined);
   return { ...family, ...(unknown !== undefined && { unknown }) };
 }
 
-function familyOf(vocabulary: ReadonlyMap<string, number>): SpecialTokens {
-  return FAMILIES.find((family) => vocabulary.has(family.class)) ?? FAMILIES.at(-1)!;
+function familyOf(isKnown: (token: string) => boolean): SpecialTokens {
+  return FAMILIES.find((family) => isKnown(family.class)) ?? FAMILIES.at(-1)!;
 }
 
 function loadWordPiece(folder: string): TextTokenizer {
@@ -117,14 +118,14 @@ function loadWordPiece(folder: string): TextTokenizer {
   const pieces = readUtf8(file).replace(/(?:\r\n|\r|\n)$/, "").split(/\r\n|\r|\n/);
   const ids = new Map(pieces.map((token, id) => [token, id]));
   // MPNet's names are RoBERTa's but for the unknown token: its pieces are BERT's.
-  const config = readTokenizerConfig(folder, { ...familyOf(ids), unknown: BERT_SPECIAL_TOKENS.unknown });
+  const config = readTokenizerConfig(folder, { ...familyOf((token) => ids.has(token)), unknown: BERT_SPECIAL_TOKENS.unknown });
   const normalization = {
     lowercase: config.do_lower_case ?? true,
     strip_accents: config.strip_accents ?? null,
     handle_chinese_chars: config.tokenize_chinese_chars ?? true,
   };
   const json = wordPieceJson(ids, normalization, config.special) as TokenizerJson;
-  return make(file, { ...json, added_tokens: [] }, config);
+  return make(file, { ...json, added_tokens: [] }, ids, config);
 }
 
 function loadByteLevel(folder: string): TextTokenizer {
@@ -145,11 +146,16 @@ function loadByteLevel(folder: string): TextTokenizer {
   const json = isClip
     ? clipJson(ids, merges, special)
     : byteLevelJson(ids, merges, { addPrefixSpace: add_prefix_space ?? false, special });
-  return make(file, { ...json as TokenizerJson, added_tokens: [] }, config);
+  return make(file, { ...json as TokenizerJson, added_tokens: [] }, ids, config);
 }
 
 /** The tokenizer of a `tokenizer.json` and the tokens that the configuration adds. */
-function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextTokenizer {
+function make(
+  file: string,
+  json: TokenizerJson,
+  vocabulary: Vocabulary,
+  config: TokenizerConfig,
+): TextTokenizer {
   const slow = slowPattern([json.normalizer, json.pre_tokenizer, json.post_processor, json.decoder]);
   if (slow !== undefined) {
     throw new UserError(
@@ -159,8 +165,7 @@ function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextT
     );
   }
   const { mask, ...special } = config.special;
-  const added = addedTokens(file, json, config);
-  const vocabulary = vocabularyOf(json.model);
+  const added = addedTokens(file, json, vocabulary, config);
   const known = (token: string) => vocabulary.has(token) || added.some(({ content }) => content === token);
   for (const [part, token] of Object.entries(special)) {
     if (known(token)) continue;
@@ -187,10 +192,20 @@ function make(file: string, json: TokenizerJson, config: TokenizerConfig): TextT
  * known, from there or from the vocabulary, then new special tokens with the ids that follow. Throws a UserError where an
  * id is that of another token.
  */
-function addedTokens(file: string, json: TokenizerJson, { special, added }: TokenizerConfig): AddedToken[] {
-  const vocabulary = vocabularyOf(json.model);
+function addedTokens(
+  file: string,
+  json: TokenizerJson,
+  vocabulary: Vocabulary,
+  { special, added }: TokenizerConfig,
+): AddedToken[] {
   const tokens = new Map<string, AddedToken>();
-  const holders = new Map(Array.from(vocabulary, ([content, id]) => [id, content]));
+  /** The added tokens by their ids; below, those of the vocabulary, which few files make anyone ask for. */
+  const holders = new Map<number, string>();
+  let inVocabulary: ReadonlyMap<number, string> | undefined;
+  const holderOf = (id: number): string | undefined => {
+    inVocabulary ??= new Map(Array.from(vocabulary, ([content, id]) => [id, content]));
+    return holders.get(id) ?? inVocabulary.get(id);
+  };
   const add = (token: TokenToAdd, id: number) => {
     tokens.set(token.content, addedToken({ ...token, id }));
     holders.set(id, token.content);
@@ -200,7 +215,7 @@ function addedTokens(file: string, json: TokenizerJson, { special, added }: Toke
     const { content } = token;
     const known = vocabulary.get(content), id = known ?? token.id;
     if (content === "" || tokens.has(content) || id === undefined) continue;
-    const holder = known === undefined ? holders.get(id) : content;
+    const holder = known === undefined ? holderOf(id) : content;
     if (id !== (token.id ?? id) || (holder !== undefined && holder !== content)) {
       const other = holder === content ? `but its id is ${id}` : `which is that of ${JSON.stringify(holder)}`;
       throw new UserError(
@@ -215,7 +230,7 @@ function addedTokens(file: string, json: TokenizerJson, { special, added }: Toke
   // Of new tokens the mask is the first, as in the reference. Where it is the only one it is left out: no model has
   // learned it, and a vocabulary larger than the model's is refused.
   if (open.every(({ content }) => content === mask)) return [...tokens.values()];
-  let next = 1 + [...holders.keys()].reduce((largest, id) => Math.max(largest, id), -1);
+  let next = 1 + [...vocabulary.values(), ...holders.keys()].reduce((largest, id) => Math.max(largest, id), -1);
   for (const token of open) if (!tokens.has(token.content)) add(token, next++);
   return [...tokens.values()];
 }
