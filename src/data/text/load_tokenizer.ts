@@ -118,7 +118,10 @@ function loadWordPiece(folder: string): TextTokenizer {
   const pieces = readUtf8(file).replace(/(?:\r\n|\r|\n)$/, "").split(/\r\n|\r|\n/);
   const ids = new Map(pieces.map((token, id) => [token, id]));
   // MPNet's names are RoBERTa's but for the unknown token: its pieces are BERT's.
-  const config = readTokenizerConfig(folder, { ...familyOf((token) => ids.has(token)), unknown: BERT_SPECIAL_TOKENS.unknown });
+  const config = readTokenizerConfig(folder, {
+    ...familyOf((token) => ids.has(token)),
+    unknown: BERT_SPECIAL_TOKENS.unknown,
+  });
   const normalization = {
     lowercase: config.do_lower_case ?? true,
     strip_accents: config.strip_accents ?? null,
@@ -230,7 +233,8 @@ function addedTokens(
   // Of new tokens the mask is the first, as in the reference. Where it is the only one it is left out: no model has
   // learned it, and a vocabulary larger than the model's is refused.
   if (open.every(({ content }) => content === mask)) return [...tokens.values()];
-  let next = 1 + [...vocabulary.values(), ...holders.keys()].reduce((largest, id) => Math.max(largest, id), -1);
+  let next = 1 +
+    [...vocabulary.values(), ...holders.keys()].reduce((largest, id) => Math.max(largest, id), -1);
   for (const token of open) if (!tokens.has(token.content)) add(token, next++);
   return [...tokens.values()];
 }
