@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { byLaunch, byMpi, eventually, type Job } from "./jobs.ts";
+import { byLaunch, byMpi } from "./jobs.ts";
+import { longTraining, saved } from "./long_training.ts";
 import { RunFolder } from "../../src/runs/run_folder.ts";
 import { SMALL_TEXT, writeTable } from "../app/small_runs.ts";
 import { done } from "../cli/unis.ts";
@@ -30,9 +31,6 @@ const training = (name: string, settings: readonly string[] = []) => [
   ...["train", "--data", `table:${table}`, "--out", join(folder, name)],
   ...["--set", ...SETTINGS, ...settings],
 ];
-/** Hours of training, saved in each step. */
-const LONG = ["training.epochs=5000", "training.early_stopping=5000", "training.checkpoint_every=1"];
-
 /** Starts so many ranks with the same arguments. */
 const start = (ranks: number, args: readonly string[], env = {}) => form.start(Array(ranks).fill(args), env);
 
@@ -42,17 +40,6 @@ async function finished(ranks: number, ...args: string[]): Promise<void> {
 }
 
 const last = (name: string) => RunFolder.open(join(folder, name)).checkpoints.loadLast()!;
-
-/** Waits until the run of a job has saved so many steps. It only looks: to open checkpoints is to put them in order. */
-const saved = (name: string, steps: number, job: Job) =>
-  eventually(job, () => {
-    const file = join(folder, name, "checkpoints", "last.json");
-    try {
-      return JSON.parse(Deno.readTextFileSync(file)).step >= steps || undefined;
-    } catch {
-      return undefined; // not there yet
-    }
-  });
 
 function jobTest(name: string, body: () => Promise<void>, ignore = Deno.build.os === "windows"): void {
   Deno.test({ name: `${form.name}: ${name}`, ignore, fn: body });
@@ -112,39 +99,34 @@ jobTest("ranks that were not started alike say what differs, once, and end", asy
   }
 }, form.isAlike);
 
-jobTest("a rank that is told to stop has all of them save and stop; another number goes on", async () => {
-  const job = await start(2, training("stopped", LONG));
-  const [, second] = job.pids;
-  await saved("stopped", 3, job);
-  Deno.kill(second!, "SIGTERM");
-  const { code, said } = await job.ended;
-  assert.equal(code, 130, said);
-  assert.match(said, /unis: stopped, and all is saved; go on by: unis train --resume/);
-  const { epoch } = last("stopped").state;
-  const { code: status, said: more } = await (await start(4, [
-    "train",
-    "--resume",
-    join(folder, "stopped"),
-    "--epochs",
-    `${epoch + 2}`,
-  ])).ended;
-  assert.equal(status, 0, more);
-});
+jobTest(
+  "a rank that is killed ends the job; another number goes on, until one is told to stop and all save",
+  async () => {
+    const killed = await start(2, longTraining(folder, "killed"));
+    const run = join(folder, "killed");
+    await saved(run, 3, killed);
+    Deno.kill(killed.pids[1]!, "SIGKILL");
+    const { code, said } = await killed.ended;
+    assert.notEqual(code, 0);
+    if (form.isAlike) assert.match(said, /unis: rank \d was ended by SIGKILL, and the others with it\n$/);
+    const { step } = last("killed").state;
+    assert.ok(step >= 3);
 
-jobTest("a rank that is killed ends the job, and its last checkpoint is good", async () => {
-  const job = await start(2, training("killed", LONG));
-  const [, second] = job.pids;
-  await saved("killed", 3, job);
-  Deno.kill(second!, "SIGKILL");
-  const { code, said } = await job.ended;
-  assert.notEqual(code, 0);
-  if (form.isAlike) assert.match(said, /unis: rank \d was ended by SIGKILL, and the others with it\n$/);
-  assert.ok(last("killed").state.step >= 3);
-});
+    const stopped = await start(3, ["train", "--resume", run, "--epochs", "6000"]);
+    await saved(run, step + 1, stopped);
+    Deno.kill(stopped.pids[1]!, "SIGTERM");
+    const { code: status, said: more } = await stopped.ended;
+    assert.equal(status, 130, more);
+    assert.match(more, /unis: stopped, and all is saved; go on by: unis train --resume/);
+    assert.equal(RunFolder.open(run).config.training.epochs, 6000);
+    const { epoch } = last("killed").state;
+    await done("train", "--resume", run, "--epochs", `${epoch + 2}`);
+  },
+);
 
 jobTest("a rank that stands still is named by those that wait for it", async () => {
-  const job = await start(3, training("still", [...LONG, "training.batch=18"]), { UNIS_MPI_TIMEOUT: "4" });
-  await saved("still", 3, job);
+  const job = await start(3, longTraining(folder, "still"), { UNIS_MPI_TIMEOUT: "4" });
+  await saved(join(folder, "still"), 3, job);
   Deno.kill(job.pids[1]!, "SIGSTOP");
   const { code, said } = await job.ended;
   assert.equal(code, 75, said);

@@ -6,7 +6,8 @@ import { RunFolder } from "../../src/runs/run_folder.ts";
 import { refused } from "../cli/unis.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { withVariables } from "../variables.ts";
-import { byLaunch, eventually } from "./jobs.ts";
+import { byLaunch } from "./jobs.ts";
+import { longTraining, saved } from "./long_training.ts";
 import { isThere } from "./processes.ts";
 
 const isUnix = Deno.build.os !== "windows";
@@ -53,22 +54,11 @@ Deno.test("ranks log and say what unis launch is told to", async () => {
   assert.match(second!, /detail unis .*: unis train --debug --log=.* --set training\.nonsense=1$/m);
 });
 
-/** Trains a small model for hours by two ranks, which have saved something. */
+/** Trains for hours by two ranks, which have saved something. */
 async function trains(folder: string) {
-  const args = [
-    ...["train", "--out", join(folder, "run"), "--log", join(folder, "log.txt")],
-    ...["--set", "training.epochs=5000", "training.early_stopping=5000", "training.checkpoint_every=1"],
-    ...["method=text", "training.micro_batch=16", "training.batch=32", "model.encoders.text.hidden_size=8"],
-    ...["model.encoders.text.num_attention_heads=1", "model.encoders.text.num_hidden_layers=1"],
-  ];
+  const args = [...longTraining(folder, "run"), "--log", join(folder, "log.txt")];
   const job = await byLaunch().start([args, args]);
-  await eventually(job, () => {
-    try {
-      return Deno.statSync(join(folder, "run/checkpoints/last.json"));
-    } catch {
-      return undefined; // not there yet
-    }
-  });
+  await saved(join(folder, "run"), 1, job);
   return job;
 }
 

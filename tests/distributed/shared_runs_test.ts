@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exists, readJson } from "../../src/io/files.ts";
-import { SMALL_TEXT, writeTable } from "../app/small_runs.ts";
 import { done } from "../cli/unis.ts";
+import { featuresExperiment, writeFeatures } from "../experiments/features.ts";
 import { temporaryFolder } from "../io/crafted.ts";
 import { byLaunch, eventually } from "./jobs.ts";
-
-const COLOURS = ["red", "green", "blue"];
 
 Deno.test({
   name:
@@ -16,31 +14,19 @@ Deno.test({
   async fn() {
     using folder = temporaryFolder();
     const path = (name: string) => join(folder.path, name);
-    writeTable(path("items.csv"), [
-      ["title", "label"],
-      ...Array.from(
-        { length: 90 },
-        (_, i) => [`${COLOURS[i % 3]} ${"thing ".repeat(i % 5)}`, COLOURS[i % 3]!],
-      ),
-    ]);
-    const settings = [...SMALL_TEXT, "method=text", "training.epochs=8", "training.checkpoint_every=1"];
+    writeFeatures(path("data"));
+    const { set, ...file } = featuresExperiment(path("data"));
     Deno.writeTextFileSync(
       path("file.json"),
       JSON.stringify({
-        name: "Small",
-        data: `table:${path("items.csv")}`,
-        seeds: [1, 2],
-        set: Object.fromEntries(
-          settings.map((setting) => setting.split("=")).map(([key, value]) => [
-            key,
-            /^\d/.test(value!) ? Number(value) : value!,
-          ]),
-        ),
-        variants: [{ name: "Text", method: "text" }],
+        ...file,
+        // Long enough that neither run is over when both have saved something.
+        set: { ...set, "training.epochs": 16, "training.early_stopping": 16, "training.checkpoint_every": 1 },
+        variants: [{ name: "View 1", method: "view1" }],
       }),
     );
     const args = (out: string) => ["experiment", path("file.json"), "--out", path(out)];
-    const runs = ["text-seed1", "text-seed2"];
+    const runs = ["view-1-seed1", "view-1-seed2"];
     const refused = await (await byLaunch().start(Array(2).fill([...args("ranks"), "--jobs", "2"]))).ended;
     assert.equal(refused.code, 2, refused.said);
     assert.equal(refused.said, "unis: --jobs is for one process, not 2 ranks, each of which makes runs\n");
