@@ -298,7 +298,7 @@ Deno.test("slow: a sweep that is killed goes on to the same results, and what go
     cwd: new URL("../..", import.meta.url).pathname,
     ...{ stdin: "null", stdout: "null", stderr: "null" },
   }).spawn();
-  while (epochsIn(cut) < point) await new Promise((resume) => setTimeout(resume, 5));
+  while (epochsIn(cut) < point) await new Promise((resume) => setTimeout(resume, 20));
   process.kill("SIGKILL");
   await process.status;
   const before = epochsIn(cut);
