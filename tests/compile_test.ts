@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { compileArguments } from "../scripts/compile/arguments.ts";
 import { stage } from "../scripts/compile/stage.ts";
+import { TINY_MODEL } from "./train/tiny.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const LIMIT = 40e6;
@@ -83,7 +84,12 @@ Deno.test("what is compiled runs by itself: emoji, pictures, tables, reports and
     return output;
   };
   const path = (name: string) => join(folder, name);
-  const tiny = ["training.epochs=1", "data.image_size=16", "model.head.hidden_size=8"];
+  const tiny = [
+    ...TINY_MODEL,
+    "training.epochs=1",
+    "data.image_size=16",
+    "model.encoders.image.patch_size=8",
+  ];
   succeeds("train", "--out", path("emoji"), "--set", ...tiny);
   assert.match(succeeds("evaluate", path("emoji")), /^test split, 538 samples/m);
   succeeds("report", path("emoji"), "--points", "40");
